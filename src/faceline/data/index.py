@@ -1,0 +1,143 @@
+"""What a data set is to the rest of the project: rows of labelled frames, and the index made of them."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
+
+import numpy as np
+from jaxtyping import Float
+
+from faceline.errors import InputError
+from faceline.types import Image, Landmarks, Shape, Sizes
+
+OnError = Literal["raise", "skip"]
+Part = Literal["train", "test"]
+
+
+@dataclass(frozen=True, eq=False)
+class FrameRow:
+    """One labelled frame as its source lists it, before its pixels are read.
+
+    Attributes:
+        file: Name of the frame, unique in its source; relative to the root where there is one.
+        person: Who is seen.
+        video: Name of the video, unique among all people.
+        frame: Number of the frame in its video.
+        part: The publisher's own division, ``train`` where there is none.
+        landmarks: Pixels of that frame, x first; they may lie outside of it.
+        landmarks3d: The same in three dimensions, where the source knows them.
+        line: Row of the table that names the frame, for messages.
+    """
+
+    file: str
+    person: str
+    video: str
+    frame: int
+    part: Part
+    landmarks: Shape
+    landmarks3d: Float[np.ndarray, "68 3"] | None = None
+    line: int | None = None
+
+
+class BadRows:
+    """What to do with a row that cannot be used: stop at the first, or skip and remember each.
+
+    Args:
+        on_error: ``raise`` or ``skip``.
+    """
+
+    def __init__(self, on_error: OnError) -> None:
+        if on_error not in ("raise", "skip"):
+            raise InputError(f"expected raise or skip, got {on_error!r}", column="data.on_error")
+        self.on_error = on_error
+        self.errors: list[InputError] = []
+
+    def add(self, error: InputError) -> None:
+        """Raise the error, or keep it in ``errors``."""
+        if self.on_error == "raise":
+            raise error
+        self.errors.append(error)
+
+
+class FrameSource(Protocol):
+    """A set of labelled frames. Everything that is special about one data set is behind this."""
+
+    name: str
+    on_error: OnError
+
+    def key(self) -> str:
+        """Hex digest of everything that the frames depend on: the bytes of the files, or the settings."""
+        ...
+
+    def rows(self, bad: BadRows) -> list[FrameRow]:
+        """The labelled frames in a fixed order, without reading pixels; unusable rows go to ``bad``."""
+        ...
+
+    def unlabelled(self) -> int:
+        """Number of frames that no row names."""
+        ...
+
+    def read(self, row: FrameRow) -> Image:
+        """The pixels of one frame.
+
+        Raises:
+            InputError: The frame cannot be used; names file and row.
+        """
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class FrameIndex:
+    """The usable frames of one data set, column by column.
+
+    Attributes:
+        dataset: Name of the source.
+        files: (n,) unique names.
+        persons: (n,) who is seen.
+        videos: (n,) unique over all people.
+        frames: (n,) number within the video.
+        parts: (n,) the publisher's division, ``train`` or ``test``.
+        landmarks: (n, 68, 2) pixels of the original frame, x first.
+        sizes: (n, 2) width and height of the original frame.
+        digests: (n,) digest of the decoded pixels; equal where two frames have the same content.
+        unlabelled: Frames of the source that have no row.
+        rejected: One line for each row that was skipped.
+        landmarks3d: (n, 68, 3), where the source knows them.
+    """
+
+    dataset: str
+    files: np.ndarray
+    persons: np.ndarray
+    videos: np.ndarray
+    frames: np.ndarray
+    parts: np.ndarray
+    landmarks: Landmarks
+    sizes: Sizes
+    digests: np.ndarray
+    unlabelled: int = 0
+    rejected: tuple[str, ...] = ()
+    landmarks3d: Float[np.ndarray, "n 68 3"] | None = None
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hex digest of names, pixels and landmarks: equal fingerprints mean equal data."""
+        digest = hashlib.sha256(self.dataset.encode())
+        for column in (self.files, self.digests, self.parts):
+            digest.update("\n".join(column.tolist()).encode())
+        digest.update(np.ascontiguousarray(self.landmarks, dtype=np.float64).tobytes())
+        return digest.hexdigest()[:16]
+
+    def normalised(self) -> Landmarks:
+        """(n, 68, 2) landmarks on [0, 1] of their own frame, float32."""
+        return np.asarray(self.landmarks / self.sizes[:, None, :], dtype=np.float32)
+
+    def take(self, rows: Sequence[int] | np.ndarray) -> "FrameIndex":
+        """The same index with some rows, in the order given."""
+        rows = np.asarray(rows, dtype=np.int64)
+        columns = ("files", "persons", "videos", "frames", "parts", "landmarks", "sizes", "digests")
+        landmarks3d = None if self.landmarks3d is None else self.landmarks3d[rows]
+        return replace(self, landmarks3d=landmarks3d, **{name: getattr(self, name)[rows] for name in columns})

@@ -1,0 +1,42 @@
+"""The one kind of error that a user can mend, told in one line."""
+
+from pathlib import Path
+
+
+class InputError(ValueError):
+    """Something that the user gave is wrong; the command line prints it as one line, without a traceback.
+
+    Args:
+        message: What was expected, what came, and what to do.
+        file: The file it is about.
+        row: Row of that file, counted as a text editor does (the header is row 1).
+        column: Name of the column, or the key of a config.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        file: str | Path | None = None,
+        row: int | None = None,
+        column: str | None = None,
+    ) -> None:
+        self.message, self.file, self.row, self.column = message, file, row, column
+        place = ", ".join(
+            part
+            for part in (
+                str(file) if file is not None else "",
+                f"row {row}" if row is not None else "",
+                f"column {column!r}" if column is not None else "",
+            )
+            if part
+        )
+        super().__init__(f"{place}: {message}" if place else message)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Survive pickling between processes (data loader workers, pools)."""
+        return _rebuild, (self.message, self.file, self.row, self.column)
+
+
+def _rebuild(message: str, file: str | Path | None, row: int | None, column: str | None) -> InputError:
+    return InputError(message, file=file, row=row, column=column)

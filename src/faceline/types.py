@@ -1,0 +1,25 @@
+"""Array aliases with named axes, the same everywhere.
+
+n samples, 68 landmarks, d = 2 or 3 coordinates (x first), h rows, w columns.
+"""
+
+import numpy as np
+from jaxtyping import Float, Integer, UInt8
+
+Image = UInt8[np.ndarray, "h w 3"]
+"""One RGB image."""
+
+Images = UInt8[np.ndarray, "n h w 3"]
+"""RGB images of one size."""
+
+Shape = Float[np.ndarray, "68 2"]
+"""The landmarks of one face, x first."""
+
+Landmarks = Float[np.ndarray, "n 68 2"]
+"""The landmarks of n faces, x first."""
+
+Sizes = Integer[np.ndarray, "n 2"]
+"""Width and height of n frames, in pixels."""
+
+PerFrame = Float[np.ndarray, " n"]
+"""One number a frame."""
