@@ -38,5 +38,10 @@ class InputError(ValueError):
         return _rebuild, (self.message, self.file, self.row, self.column)
 
 
+def first_line(error: BaseException) -> str:
+    """The message of an error in one line, or its kind where it has none."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
 def _rebuild(message: str, file: str | Path | None, row: int | None, column: str | None) -> InputError:
     return InputError(message, file=file, row=row, column=column)

@@ -3,12 +3,13 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
 
 from faceline.errors import InputError
+from faceline.geometry.coordinates import normalise_landmarks
 from faceline.types import Image, Landmarks, Shape, Sizes
 
 OnError = Literal["raise", "skip"]
@@ -60,6 +61,7 @@ class BadRows:
         self.errors.append(error)
 
 
+@runtime_checkable
 class FrameSource(Protocol):
     """A set of labelled frames. Everything that is special about one data set is behind this."""
 
@@ -133,7 +135,7 @@ class FrameIndex:
 
     def normalised(self) -> Landmarks:
         """(n, 68, 2) landmarks on [0, 1] of their own frame, float32."""
-        return np.asarray(self.landmarks / self.sizes[:, None, :], dtype=np.float32)
+        return normalise_landmarks(self.landmarks, self.sizes[:, None, :]).astype(np.float32)
 
     def take(self, rows: Sequence[int] | np.ndarray) -> "FrameIndex":
         """The same index with some rows, in the order given."""

@@ -1,0 +1,46 @@
+# make demo: the main job on synthetic faces. make test: everything that is checked. Both set up what they need.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready-$(shell cat requirements.lock pyproject.toml | sha256sum | cut -c1-16)
+DEMO := demo
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format lock ui clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## */\t/' | expand -t 12
+
+$(READY): requirements.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	rm -f $(VENV)/.ready-* && touch $@
+
+setup: $(READY) ## an environment in .venv with the locked versions
+
+demo: setup ## four landmark models trained on synthetic faces, tracked and ranked (about 5 minutes)
+	bash scripts/demo.sh $(BIN)
+
+check: setup ## the quick half: format, lint, types, layers
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: check ## everything: check, all tests but those of speed, coverage of at least 90 %
+	$(BIN)/python -m pytest --numprocesses=2 --jaxtyping-packages=faceline,beartype.beartype \
+		-m "not benchmark and not gpu" --cov --cov-report=term --cov-fail-under=90
+
+format: setup ## apply the formatter and the safe fixes
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+lock: setup ## write the versions of .venv to requirements.lock
+	$(BIN)/python -m pip freeze --exclude-editable | grep -v '^faceline' > requirements.lock
+
+ui: setup ## MLflow's page on the runs, at http://127.0.0.1:5000
+	$(BIN)/mlflow ui --backend-store-uri sqlite:///$(CURDIR)/mlruns/mlflow.db --host 127.0.0.1
+
+clean: ## forget the environment and the caches of tools; runs stay
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,0 +1,7 @@
+"""``python -m faceline``."""
+
+import sys
+
+from faceline.cli import main
+
+sys.exit(main())

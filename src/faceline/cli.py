@@ -1,0 +1,198 @@
+"""The command ``faceline``: finds the verb, starts its workflow, tells a user's mistake in one line.
+
+Nothing heavy is imported before a verb runs, so that ``--help`` answers at once.
+"""
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from faceline.cli_help import FLAGS, OVERVIEW, RESULTS, VERBS, verb_help
+from faceline.config import conf_dir, hint
+from faceline.errors import InputError
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+OK, BUG, USER_ERROR, INTERRUPTED = 0, 1, 2, 130
+
+_ENVIRONMENT = {
+    "NO_ALBUMENTATIONS_UPDATE": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+}
+"""No library may ask the network for its own sake; a value that the user has set stays."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Args:
+        argv: What follows the name of the command; by default that of this process.
+
+    Returns:
+        The exit code: 0, 2 for a user's mistake, 130 when interrupted. A bug keeps its traceback (and exits with 1).
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # let errors through to us
+    try:
+        code = _dispatch(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader of our output has gone
+        _silence_stdout()
+        return BUG
+    except KeyboardInterrupt:
+        return _interrupted()
+    except SystemExit as stop:  # Lightning turns an interrupt into sys.exit(1)
+        if isinstance(stop.__context__, KeyboardInterrupt):
+            return _interrupted()
+        raise
+    except Exception as error:
+        line = _explain(error)
+        if line is None:
+            raise
+        return _refuse(line)
+    return code
+
+
+def _dispatch(arguments: list[str]) -> int:
+    verb = arguments[0] if arguments else ""
+    if verb in ("-h", "--help", "help"):
+        print(OVERVIEW)
+    elif verb == "--version":
+        print(f"faceline {importlib.import_module('importlib.metadata').version('faceline')}")
+    elif verb == "results":
+        _results(arguments[1:])
+    elif verb == "data":
+        return _data(arguments[1:])
+    elif verb in VERBS:
+        return _workflow(verb, arguments[1:])
+    else:
+        wrong = f"{verb}: no such verb" if verb else "no verb given"
+        raise InputError(
+            wrong + hint(verb, (*(name.split()[0] for name in VERBS), "results")) + "; see faceline --help"
+        )
+    return OK
+
+
+def _data(arguments: list[str]) -> int:
+    subverb = arguments[0] if arguments else ""
+    if subverb == "check":
+        return _workflow("data check", arguments[1:])
+    if subverb in ("-h", "--help"):
+        print(verb_help("data check", conf_dir()))
+        return OK
+    raise InputError(f"data {subverb}: expected faceline data check; see faceline data check --help")
+
+
+def _results(arguments: list[str]) -> None:
+    if {"-h", "--help"} & set(arguments):
+        print(RESULTS)
+        return
+    match arguments:
+        case []:
+            settings: dict[str, Any] = {}
+        case ["--check"]:
+            settings = {"check": True}
+        case ["--add", run_id] if not run_id.startswith("-"):
+            settings = {"add": run_id}
+        case _:
+            raise InputError(f"results {' '.join(arguments)}: expected nothing, --check or --add RUN_ID")
+    importlib.import_module("faceline.workflows.results").main(**settings)
+
+
+def _workflow(verb: str, overrides: list[str]) -> int:
+    if {"-h", "--help"} & set(overrides):
+        print(verb_help(verb, conf_dir()))
+        return OK
+    _refuse_flags(verb, overrides)
+    return _run_hydra(verb.replace(" ", "_"), overrides)
+
+
+def _refuse_flags(verb: str, overrides: Sequence[str]) -> None:
+    """Refuse a misspelt flag, for which Hydra's parser would print its whole usage."""
+    for word in overrides:
+        name = word.split("=")[0]
+        if name.startswith("-") and name not in FLAGS:
+            raise InputError(f"{name}: no such flag{hint(name, FLAGS)}; see faceline {verb} --help")
+
+
+def _run_hydra(workflow: str, overrides: list[str]) -> int:
+    # What hydra.main does, but for sys.argv, which it would read: Lightning starts the other processes of a
+    # distributed run with this process's own arguments, verb included.
+    from hydra import version  # noqa: PLC0415
+    from hydra._internal.utils import _run_hydra as run_hydra  # noqa: PLC0415
+    from hydra._internal.utils import get_args_parser  # noqa: PLC0415
+
+    version.setbase("1.3")
+    parser = get_args_parser()
+    parser.error = _refuse_arguments  # type: ignore[method-assign]
+    refusals: list[str] = []
+
+    def job(cfg: "DictConfig") -> float | None:
+        return _run_job(workflow, cfg, refusals)
+
+    run_hydra(
+        args=parser.parse_args([f"hydra.job.name={workflow}", *overrides]),
+        args_parser=parser,
+        task_function=job,
+        config_path=str(conf_dir()),
+        config_name=workflow,
+    )
+    return USER_ERROR if refusals else OK
+
+
+def _refuse_arguments(message: str) -> Any:
+    raise InputError(f"{message}; see --help")
+
+
+def _run_job(workflow: str, cfg: "DictConfig", refusals: list[str]) -> float | None:
+    """Check a config and run the workflow with it; in a sweep the jobs after a refused one still run."""
+    from faceline.config_check import check  # noqa: PLC0415
+    from faceline.config_resolvers import register  # noqa: PLC0415
+
+    register()
+    try:
+        check(cfg, workflow)
+        result: float | None = importlib.import_module(f"faceline.workflows.{workflow}").main(cfg)
+    except BrokenPipeError:
+        _silence_stdout()
+        raise SystemExit(BUG) from None  # anything else Hydra would comment on
+    except Exception as error:
+        line = _explain(error)
+        if line is None:
+            raise
+        refusals.append(line)
+        _refuse(line)
+        return None
+    return result
+
+
+def _explain(error: Exception) -> str | None:
+    """The error in one line, or nothing where it is a bug."""
+    if isinstance(error, InputError) and "\n" not in str(error):
+        return str(error)  # without Hydra, which a misspelt verb never needs
+    from faceline.config_errors import explain  # noqa: PLC0415
+
+    return explain(error, conf_dir())
+
+
+def _refuse(line: str) -> int:
+    print(f"faceline: error: {line}", file=sys.stderr)
+    return USER_ERROR
+
+
+def _interrupted() -> int:
+    print("faceline: interrupted", file=sys.stderr)
+    return INTERRUPTED
+
+
+def _silence_stdout() -> None:
+    """Let the interpreter's last flush go nowhere."""
+    sink = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(sink, sys.stdout.fileno())
+    os.close(sink)

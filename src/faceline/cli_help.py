@@ -1,0 +1,137 @@
+"""The help of the command, made of the names and comments in the folder of the configs."""
+
+import re
+from pathlib import Path
+
+from faceline.config import options
+
+VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "train": (
+        "train a landmark model as one tracked run, or a sweep with -m",
+        (
+            "faceline train experiment=landmarks/cnn data=synthetic",
+            "faceline train experiment=landmarks/mobilenetv2 data=udacity data.root=/data/udacity seed=1",
+            "faceline train model=timm model.backbone=resnet34 name=resnet34 trainer.max_epochs=30 tags=[trial]",
+            "faceline train experiment=landmarks/cnn ckpt_path=last   # go on with an interrupted run",
+            "faceline train experiment=landmarks/cnn debug=fdr        # one batch: does every step run?",
+            "faceline train -m experiment=landmarks/cnn,landmarks/resnet18 seed=0,1,2",
+        ),
+    ),
+    "evaluate": (
+        "measure a trained model on any data set and split",
+        (
+            "faceline evaluate run_id=0123abcd",
+            "faceline evaluate ckpt_path=best.ckpt data=udacity data.root=/data/udacity part=val",
+            "faceline evaluate run_id=0123abcd 'split={protocol: person_disjoint}' output=results",
+        ),
+    ),
+    "predict": (
+        "landmarks for an image, a folder of images or a video",
+        (
+            "faceline predict run_id=0123abcd input=face.jpg",
+            "faceline predict ckpt_path=best.ckpt input=faces/ output=landmarks.csv overlays=drawn/",
+        ),
+    ),
+    "compare": (
+        "rank finished runs and draw their errors",
+        (
+            "faceline compare",
+            "faceline compare tags=[trial] output=comparison",
+        ),
+    ),
+    "data check": (
+        "validate a data set, print a summary and draw its distributions",
+        (
+            "faceline data check data=synthetic",
+            "faceline data check data=udacity data.root=/data/udacity data.on_error=skip",
+        ),
+    ),
+}
+"""What each verb that takes overrides is for, and examples of its use."""
+
+RESULTS = """\
+faceline results [--check | --add RUN_ID]
+  render the published results into the README
+
+  --check       only compare the two; exit with 2 where they differ
+  --add RUN_ID  take up the figures of a finished run first"""
+
+_FIRST_COLUMN = 12
+
+OVERVIEW = "\n".join(
+    (
+        "faceline: train, compare and use models that find the 68 landmarks of a face",
+        "",
+        "usage: faceline VERB [key=value …]",
+        "",
+        *(f"  {verb:<{_FIRST_COLUMN}}{about}" for verb, (about, _) in VERBS.items()),
+        f"  {'results':<{_FIRST_COLUMN}}render the published results into the README",
+        "",
+        "examples:",
+        *(f"  {examples[0]}" for _, examples in VERBS.values()),
+        "",
+        "faceline VERB --help tells the keys and options of a verb; faceline --version the version.",
+    )
+)
+
+FLAGS = {
+    "-m": "",
+    "--multirun": "run once for each combination of values, as in seed=0,1,2 (also -m)",
+    "-c": "",
+    "--cfg": "print the config and stop: --cfg job",
+    "--resolve": "with --cfg: print values in place of ${…}",
+    "-p": "",
+    "--package": "with --cfg: print only a part, as in --package model",
+    "-i": "",
+    "--info": "print how the config is composed: --info defaults-tree",
+    "-cd": "",
+    "--config-dir": "one more folder of configs of your own",
+    "-cn": "",
+    "--config-name": "another main config",
+    "-cp": "",
+    "--config-path": "another folder of configs",
+    "-r": "",
+    "--run": "",
+    "-sc": "",
+    "--shell-completion": "",
+    "--hydra-help": "all that Hydra, which reads the overrides, can do",
+}
+"""The flags that a verb takes; those without a description are not shown."""
+
+
+def verb_help(verb: str, conf: Path) -> str:
+    """The help of one verb.
+
+    Args:
+        verb: A key of `VERBS`.
+        conf: The folder of the configs.
+    """
+    about, examples = VERBS[verb]
+    text = (conf / f"{verb.replace(' ', '_')}.yaml").read_text(encoding="utf-8")
+    choices = re.findall(r"^ +- (?:optional )?/?([\w/]+): *(\S+)", text, re.MULTILINE)
+    keys = re.findall(r"^(\w+): *([^#\n]*?) *(?:# *(.*))?$", text, re.MULTILINE)
+    parts = [
+        f"faceline {verb} [key=value …]",
+        f"  {about}",
+        *_section("examples", examples),
+        *_section("choices (default first)", [_choice(conf, group, default) for group, default in choices]),
+        *_section("keys", [_key(*key) for key in keys if key[0] != "defaults"]),
+        *_section("flags", [f"{flag:<20} {told}" for flag, told in FLAGS.items() if told]),
+        "",
+        f"Every key of the composed config can be set: faceline {verb} --cfg job prints it.",
+    ]
+    return "\n".join(parts)
+
+
+def _section(title: str, lines: list[str] | tuple[str, ...]) -> list[str]:
+    return ["", f"{title}:", *(f"  {line}" for line in lines)] if lines else []
+
+
+def _choice(conf: Path, group: str, default: str) -> str:
+    names = sorted(options(conf, group), key=lambda name: name != default)
+    return f"{group}={' | '.join(names)}" if default != "null" else f"{group}= (none) | {' | '.join(names)}"
+
+
+def _key(name: str, default: str, comment: str) -> str:
+    setting = f"{name}={default}" if default else f"{name}.…"
+    return f"{setting:<20} {comment}".rstrip()

@@ -1,0 +1,185 @@
+"""Refuses a wrong config before anything is built or read.
+
+Plain keys are held against `faceline.config_schema`; every node with ``_target_`` against the signature of the class
+or function that it names, so that a class needs no second description of itself.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from faceline.config import hint, nearest
+from faceline.config_schema import SCHEMAS
+from faceline.config_targets import ALLOWED, Parameters, TypeHint, locate, parameters, refuse_prefix
+from faceline.errors import InputError
+
+INSTANTIATE_WORDS: dict[str, Any] = {
+    "_target_": str,
+    "_partial_": bool,
+    "_recursive_": bool,
+    "_convert_": str,
+    "_args_": list[Any],
+}
+"""What Hydra reads in a node beside the parameters of its target."""
+
+_WORDING = {
+    "a valid number": "a number",
+    "a valid integer": "a whole number",
+    "a valid string": "text",
+    "a valid boolean": "true or false",
+    "a valid array": "a list",
+    "an object": "a mapping",
+    "a valid dictionary": "a mapping",
+    "callable": "a node with _target_ and _partial_: true",
+}
+
+
+def check(
+    cfg: DictConfig,
+    verb: str = "train",
+    *,
+    schema: type[BaseModel] | None = None,
+    allowed: Sequence[str] = ALLOWED,
+) -> None:
+    """Refuse a composed config that cannot be built.
+
+    Args:
+        cfg: The config of a job.
+        verb: Name of the workflow that it is for.
+        schema: What its plain keys may hold, in place of the schema of the verb.
+        allowed: What a ``_target_`` may be or, where it ends with a dot, begin with.
+
+    Raises:
+        InputError: The first thing that is wrong, by its full key: an unknown or missing key, a value of a wrong
+            type, a ``_target_`` that is not allowed or does not exist.
+        OmegaConfBaseException: A value is missing (``???``) or an interpolation does not resolve.
+    """
+    config = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    assert isinstance(config, dict)
+    config.pop("hydra", None)
+    _check_plain(config, schema or SCHEMAS[verb])
+    nodes = list(_nodes(config, ""))
+    for key, node in nodes:
+        refuse_prefix(f"{key}._target_", node["_target_"], allowed)
+    for key, node in nodes:
+        _check_node(key, node)
+
+
+def _check_plain(config: dict[Any, Any], schema: type[BaseModel]) -> None:
+    try:
+        schema.model_validate_json(json.dumps(config), strict=True)  # JSON: a list may stand for a tuple
+    except ValidationError as refusal:
+        error = refusal.errors()[0]
+        key = ".".join(map(str, error["loc"]))
+        *parents, word = map(str, error["loc"])
+        if error["type"] == "extra_forbidden":
+            raise InputError(f"{key}: no such key{_key_hint(parents, word, _fields(schema, parents))}") from None
+        if error["type"] == "missing":
+            raise InputError(f"{key}: missing; give it a value with +{key}=…") from None
+        raise InputError(f"{key}: {_complaint([error], str(error['msg']), error['input'])}") from None
+
+
+def _fields(schema: type[BaseModel], parents: list[str]) -> list[str]:
+    """The keys that the schema has below a key."""
+    for parent in parents:
+        kinds = [schema.model_fields[parent].annotation]
+        kinds += getattr(kinds[0], "__args__", ())  # Section | None
+        schema = next(kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel))
+    return list(schema.model_fields)
+
+
+def _key_hint(parents: Sequence[str], word: str, names: Sequence[str]) -> str:
+    """The nearest valid key in full, as it is typed; else the names at that place."""
+    near = nearest(word, names)
+    return hint(word, names) if near is None else f"; did you mean {'.'.join((*parents, near))}?"
+
+
+def _nodes(value: Any, key: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every node with ``_target_``, outermost first, and its key."""
+    children: Sequence[tuple[Any, Any]] = ()
+    if isinstance(value, dict):
+        if "_target_" in value:
+            yield key, value
+        children = list(value.items())
+    elif isinstance(value, list):
+        children = list(enumerate(value))
+    for name, child in children:
+        yield from _nodes(child, f"{key}.{name}" if key else str(name))
+
+
+def _check_node(key: str, node: dict[str, Any]) -> None:
+    target = node["_target_"]
+    known = parameters(locate(f"{key}._target_", target))
+    for name, value in node.items():
+        if name in INSTANTIATE_WORDS:
+            _check_value(f"{key}.{name}", value, INSTANTIATE_WORDS[name])
+        elif name in known.hints:
+            if not known.is_default(name, value):
+                _check_value(f"{key}.{name}", value, known.hints[name])
+        elif not known.open:
+            near = _key_hint(key.split("."), str(name), list(known.hints))
+            raise InputError(f"{key}.{name}: {target} has no such parameter{near}")
+    _check_required(key, node, known)
+
+
+def _check_required(key: str, node: dict[str, Any], known: Parameters) -> None:
+    if node.get("_partial_"):
+        return
+    for name in known.required[len(node.get("_args_", ())) :]:
+        if name not in node:
+            raise InputError(f"{key}.{name}: {node['_target_']} needs it; add it with +{key}.{name}=…")
+
+
+def _check_value(key: str, value: Any, annotation: TypeHint) -> None:
+    if next(_nodes(value, ""), None) is not None:
+        return  # built by Hydra; its own parameters are checked
+    try:
+        adapter = TypeAdapter(annotation, config=ConfigDict(arbitrary_types_allowed=True))
+    except Exception:  # pydantic has many ways to say that a type is beyond it
+        return
+    try:
+        adapter.validate_json(json.dumps(value), strict=True)
+    except ValidationError as refusal:
+        name = getattr(annotation, "__name__", str(annotation))
+        null = " or null" if _takes_null(adapter) else ""
+        raise InputError(f"{key}: {_complaint(refusal.errors(), name, value, null)}") from None
+
+
+def _takes_null(adapter: TypeAdapter[Any]) -> bool:
+    try:
+        adapter.validate_json("null", strict=True)
+    except ValidationError:
+        return False
+    return True
+
+
+def _complaint(errors: Sequence[Any], name: str, value: Any, null: str = "") -> str:
+    """What was expected and what came; the errors are those of one value, one for each type that it may have."""
+    expected = " or ".join(dict.fromkeys(_expected(error, name) for error in errors))
+    choices = [word for error in errors for word in _choices(error)]
+    near = nearest(str(value), choices)
+    came = "null" if value is None else json.dumps(value, ensure_ascii=False)
+    return f"expected {expected}{null}, got {_short(came)}" + (f"; did you mean {near}?" if near else "")
+
+
+def _expected(error: Any, name: str) -> str:
+    if error["type"] == "needs_python_object":  # an instance of some class, which plain values never are
+        place = str(error["loc"][-1]) if error["loc"] else name
+        return f"a node with _target_ that builds a {place.removeprefix('is-instance[').removesuffix(']')}"
+    message = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
+    where = "".join(f"[{part}]" for part in error["loc"] if isinstance(part, int))
+    wording = _WORDING.get(message, message[0].lower() + message[1:])
+    return f"{wording} at {where}" if where else wording
+
+
+def _choices(error: Any) -> list[str]:
+    if error["type"] != "literal_error":
+        return []
+    return [word.strip(" '") for word in str(error["ctx"]["expected"]).replace(" or ", ", ").split(",")]
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 80 else text[:77] + "…"

@@ -1,0 +1,30 @@
+"""What a config can ask for: values that depend on the machine or on other parts of the config."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}
+"""Instructions without which bfloat16 is slower on a CPU than float32."""
+
+
+def cpu_precision(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """Lightning's name of the fastest precision that this CPU trains in."""
+    try:
+        flags = next(line for line in cpuinfo.read_text().splitlines() if line.startswith("flags"))
+    except (OSError, StopIteration):
+        return "32-true"
+    return "bf16-mixed" if BFLOAT16_FLAGS & set(flags.split()) else "32-true"
+
+
+def model_name(backbone: str | Mapping[str, Any]) -> str:
+    """A name for the runs of a backbone: timm's, or the last part of its class."""
+    return backbone if isinstance(backbone, str) else str(backbone["_target_"]).rpartition(".")[2].lower()
+
+
+def register() -> None:
+    """Make them known to OmegaConf under their own names."""
+    OmegaConf.register_new_resolver("cpu_precision", cpu_precision, replace=True)
+    OmegaConf.register_new_resolver("model_name", model_name, replace=True)

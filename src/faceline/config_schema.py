@@ -1,0 +1,142 @@
+"""What the plain keys of each verb's config may hold.
+
+A node with ``_target_`` is checked against the signature of what it names (`faceline.config_check`), not here.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+
+def _has_target(node: dict[str, Any]) -> dict[str, Any]:
+    if "_target_" not in node:
+        raise ValueError("a node with _target_")
+    return node
+
+
+Node = Annotated[dict[str, Any], AfterValidator(_has_target)]
+"""Something that is built by ``_target_``."""
+
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+
+
+class Section(BaseModel):
+    """A mapping with these keys and no others."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Split(Section):
+    """Who is trained on and who is tested on."""
+
+    protocol: Literal["official", "frame_random", "video_disjoint", "person_disjoint"]
+    seed: Seed
+    val_fraction: Share
+    test_fraction: Share
+
+
+class Data(Section):
+    """A data set and how it is read."""
+
+    source: Node
+    root: str | None
+    on_error: Literal["raise", "skip"]
+    size: Annotated[int, Field(ge=32, le=512)]
+    batch_size: Count
+    workers: Annotated[int, Field(ge=0)]
+    limit: Count | None
+    cache_dir: str
+
+
+class Transforms(Section):
+    """What happens to a frame in training, and in validation and use."""
+
+    train: Node
+    eval: Node
+
+
+class Tracking(Section):
+    """Where runs are kept."""
+
+    uri: str | None
+    root: str
+    experiment: Annotated[str, Field(min_length=1)]
+
+
+class Train(Section):
+    """``faceline train``."""
+
+    name: Annotated[str, Field(min_length=1)]
+    seed: Seed
+    threads: Count | None
+    tags: list[str]
+    ckpt_path: str | None
+    split: Split
+    data: Data
+    transforms: Transforms
+    model: Node
+    trainer: Node
+    callbacks: dict[str, Node | None]
+    tracking: Tracking
+
+
+class SplitChange(Section):
+    """Settings of a split that differ from those of a run."""
+
+    protocol: Literal["official", "frame_random", "video_disjoint", "person_disjoint"] | None = None
+    seed: Seed | None = None
+    val_fraction: Share | None = None
+    test_fraction: Share | None = None
+
+
+class Evaluate(Section):
+    """``faceline evaluate``."""
+
+    run_id: str | None
+    ckpt_path: str | None
+    part: Literal["train", "val", "test"]
+    data: Data | None = None  # the run's own
+    split: SplitChange | None
+    threads: Count | None
+    output: str | None
+    tracking: Tracking
+
+
+class Predict(Section):
+    """``faceline predict``."""
+
+    run_id: str | None
+    ckpt_path: str | None
+    input: str
+    output: str
+    overlays: str | None
+    threads: Count | None
+    tracking: Tracking
+
+
+class Compare(Section):
+    """``faceline compare``."""
+
+    tags: list[str]
+    run_ids: list[str]
+    output: str | None
+    tracking: Tracking
+
+
+class DataCheck(Section):
+    """``faceline data check``."""
+
+    data: Data
+    figure: str
+
+
+SCHEMAS: dict[str, type[Section]] = {
+    "train": Train,
+    "evaluate": Evaluate,
+    "predict": Predict,
+    "compare": Compare,
+    "data_check": DataCheck,
+}
+"""The schema of each workflow."""

@@ -1,0 +1,163 @@
+"""What a ``_target_`` names: whether it is allowed, where it is, and which parameters it takes."""
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from types import ModuleType, SimpleNamespace
+from typing import Any, get_args, get_type_hints
+
+from faceline.config import hint
+from faceline.errors import InputError
+
+ALLOWED = (
+    "faceline.",
+    "pytorch_lightning.Trainer",
+    "pytorch_lightning.callbacks.",
+    "pytorch_lightning.loggers.",
+    "pytorch_lightning.plugins.",
+    "pytorch_lightning.profilers.",
+    "pytorch_lightning.strategies.",
+    "timm.",
+    "torch.nn.",
+    "torch.optim.",
+)
+"""What a config may build: exactly this name, or any below it where it ends with a dot. A config is data that people
+pass around, and ``torch.load`` or ``os.system`` as a target would make it a program."""
+
+TypeHint = Any
+"""A type annotation."""
+
+
+@dataclass
+class Parameters:
+    """What a target takes by name.
+
+    Attributes:
+        hints: Annotation of each parameter; ``Any`` where there is none that plain values could be held against.
+        defaults: Those that have one.
+        required: Those that have none, in order.
+        open: It takes names beside these too.
+    """
+
+    hints: dict[str, TypeHint] = field(default_factory=dict)
+    defaults: dict[str, Any] = field(default_factory=dict)
+    required: list[str] = field(default_factory=list)
+    open: bool = False
+
+    def is_default(self, name: str, value: Any) -> bool:
+        """Whether a value is the parameter's own default, which need not fit its annotation."""
+        return name in self.defaults and (type(value), value) == (type(self.defaults[name]), self.defaults[name])
+
+
+def refuse_prefix(key: str, target: Any, allowed: Sequence[str]) -> None:
+    """Refuse a target by its name alone, before anything is imported.
+
+    Raises:
+        InputError: It is not text, not below an allowed prefix, or private.
+    """
+    if not isinstance(target, str):
+        raise InputError(f"{key}: expected the dotted name of a class or function, got {target!r}")
+    fits = any(target.startswith(name) if name.endswith(".") else target == name for name in allowed)
+    if not fits or any(part.startswith("_") or not part for part in target.split(".")):
+        raise _not_allowed(key, target, allowed)
+
+
+def _not_allowed(key: str, target: str, allowed: Sequence[str] = ALLOWED) -> InputError:
+    names = ", ".join(f"{name}*" if name.endswith(".") else name for name in allowed)
+    return InputError(f"{key}: {target} is not allowed as a target; expected one of {names}")
+
+
+def locate(key: str, target: str) -> Callable[..., Any]:
+    """Import what a target names.
+
+    Raises:
+        InputError: It does not exist (names the nearest that does), is no class or function, or is only reached
+            through another package's name, as ``os.system`` through a module that imports ``os``.
+    """
+    first, *rest = target.split(".")
+    found: Any = importlib.import_module(first)
+    path = first
+    for part in rest:
+        parent, path = path, f"{path}.{part}"
+        if not hasattr(found, part) and not _import_submodule(found, path):
+            raise InputError(f"{key}: {parent} has no {part}{hint(part, _names(found))}")
+        found = getattr(found, part)
+        if isinstance(found, ModuleType) and found.__name__ != path:
+            raise _not_allowed(key, target)
+    if isinstance(found, ModuleType) or not callable(found):
+        inside = hint("", _names(found)) if isinstance(found, ModuleType) else ""
+        raise InputError(f"{key}: {target} is no class or function{inside}")
+    if str(getattr(found, "__module__", "")).split(".")[0] != first:
+        raise _not_allowed(key, target)
+    return found  # type: ignore[no-any-return]
+
+
+def _import_submodule(package: Any, path: str) -> bool:
+    if not hasattr(package, "__path__"):
+        return False
+    try:
+        importlib.import_module(path)
+    except ModuleNotFoundError as error:
+        if error.name != path:
+            raise
+        return False
+    return True
+
+
+def _names(place: Any) -> list[str]:
+    """What a config could name in a module: its public classes and functions, or the modules of a package."""
+    members = ((name, getattr(place, name, None)) for name in dir(place) if not name.startswith("_"))
+    own = [name for name, value in members if callable(value) and _is_home(value, place)]
+    modules = [module.name for module in pkgutil.iter_modules(getattr(place, "__path__", ()))]
+    return own + [name for name in modules if not name.startswith("_")]
+
+
+def _is_home(value: Any, place: Any) -> bool:
+    root = str(getattr(place, "__name__", "")).split(".")[0]
+    return str(getattr(value, "__module__", "")).split(".")[0] == root
+
+
+def parameters(target: Callable[..., Any]) -> Parameters:
+    """The parameters of a function, or of a class; those of its bases too where it passes ``**kwargs`` on."""
+    known = Parameters(open=True)
+    bases: Sequence[type] = target.__mro__[1:-1] if inspect.isclass(target) else ()
+    owners: list[Callable[..., Any]] = [target, *(base for base in bases if "__init__" in vars(base))]
+    for owner in owners:
+        try:
+            signature = inspect.signature(owner)
+        except ValueError:  # written in C, without a signature
+            break
+        _add(known, owner, signature, with_required=owner is target)
+        if not any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values()):
+            known.open = False
+            break
+    return known
+
+
+def _add(known: Parameters, owner: Callable[..., Any], signature: inspect.Signature, *, with_required: bool) -> None:
+    for name, parameter in signature.parameters.items():
+        if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY) or name in known.hints:
+            continue
+        known.hints[name] = _hint(owner, parameter.annotation)
+        if parameter.default is not parameter.empty:
+            known.defaults[name] = parameter.default
+        elif with_required:
+            known.required.append(name)
+
+
+def _hint(owner: Callable[..., Any], annotation: Any) -> TypeHint:
+    if isinstance(annotation, str):  # from __future__ import annotations
+        function: Any = inspect.unwrap(owner.__init__ if inspect.isclass(owner) else owner)
+        holder = SimpleNamespace(__annotations__={"it": annotation})
+        try:
+            annotation = get_type_hints(holder, getattr(function, "__globals__", {}))["it"]
+        except (NameError, TypeError, SyntaxError, AttributeError):  # imported for the type checker only
+            return Any
+    return Any if annotation is inspect.Parameter.empty or _has_axes(annotation) else annotation
+
+
+def _has_axes(annotation: Any) -> bool:
+    """Whether a jaxtyping alias is part of an annotation: an array, which no config can hold."""
+    return type(annotation).__module__.startswith("jaxtyping") or any(map(_has_axes, get_args(annotation)))

@@ -1,0 +1,228 @@
+"""Frames of the training size on disk: validated and decoded once, then mapped into memory by every run.
+
+A cache is a folder named after its content and its settings. It is built beside its final place and renamed
+when whole, so a folder of that name is a finished cache or none. One lock for all caches of a place lets a
+second job wait for the first and then use what it built.
+"""
+
+import hashlib
+import io
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+from filelock import FileLock
+from jaxtyping import UInt8
+from rich.console import Console
+from rich.progress import Progress
+
+from faceline.data.index import BadRows, FrameIndex, FrameRow, FrameSource
+from faceline.errors import InputError
+from faceline.types import Image, Images
+
+_FORMAT: Final = 1  # raise when the layout or the way of resizing changes
+_IMAGES, _INDEX, _CHECKSUM = "images.u8", "index.npz", "index.sha256"
+_UNFINISHED: Final = ".building"
+_COLUMNS: Final = ("files", "persons", "videos", "frames", "parts", "landmarks", "sizes", "digests")
+
+
+@dataclass(frozen=True, eq=False)
+class FrameStore:
+    """The usable frames of one data set with their pixels.
+
+    Attributes:
+        index: What is known of each frame; sizes and landmarks are those of the original.
+        images: (n, size, size, 3) read-only memory map; each whole frame stretched to the square.
+    """
+
+    index: FrameIndex
+    images: Images
+
+
+def cached_frames(source: FrameSource, size: int, cache_dir: Path) -> FrameStore:
+    """The frames of a source at one size, from the cache, or decoded into it now.
+
+    Args:
+        source: Where the frames come from.
+        size: Side of the square images, in pixels.
+        cache_dir: Folder of all caches; made where it is missing.
+
+    Raises:
+        InputError: A row cannot be used and the source says ``raise``; no row can be used; the cache cannot
+            be written. Nothing is left behind in these cases.
+    """
+    if size < 1:
+        raise InputError(f"expected a size of at least 1 pixel, got {size}", column="size")
+    folder = cache_dir / _folder_name(source, size)
+    store = _open(folder, size)
+    if store is not None:
+        return store
+    try:
+        cache_dir.mkdir(parents=True, exist_ok=True)
+        with FileLock(cache_dir / ".lock"):
+            _remove_unfinished(cache_dir)
+            store = _open(folder, size) or _build(source, size, folder)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        message = f"the cache cannot be written: {reason}; free some space, or choose another folder"
+        raise InputError(message, file=cache_dir) from None
+    return store
+
+
+def _folder_name(source: FrameSource, size: int) -> str:
+    content = f"{_FORMAT} {source.name} {source.key()} {size} {source.on_error}"
+    return f"{source.name}-{size}-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
+
+
+def _remove_unfinished(cache_dir: Path) -> None:
+    """Clear what killed builds left; whoever holds the lock is the only builder."""
+    for leftover in cache_dir.glob(f"*{_UNFINISHED}"):
+        shutil.rmtree(leftover)
+
+
+def _build(source: FrameSource, size: int, folder: Path) -> FrameStore:
+    unfinished = folder.with_name(folder.name + _UNFINISHED)
+    unfinished.mkdir()
+    try:
+        index = _write_images(source, size, unfinished / _IMAGES)
+        _write_index(index, unfinished)
+        if folder.exists():  # damaged, or it would have been opened
+            shutil.rmtree(folder)
+        unfinished.replace(folder)
+    except BaseException:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
+    return FrameStore(index, _map(folder / _IMAGES, len(index), size))
+
+
+def _write_images(source: FrameSource, size: int, path: Path) -> FrameIndex:
+    bad = BadRows(source.on_error)
+    rows: list[FrameRow] = []
+    sizes: list[tuple[int, int]] = []
+    digests: list[str] = []
+    # Written as a stream, not through a memory map: there a full disk ends the process with SIGBUS.
+    with path.open("wb") as file, _progress() as progress:
+        listed = progress.track(source.rows(bad), description=f"Decoding {source.name}")
+        for row, image in _decoded(source, listed, bad):
+            file.write(_resize(image, size).tobytes())
+            rows.append(row)
+            sizes.append((image.shape[1], image.shape[0]))
+            digests.append(_digest(image))
+        _flush(file)
+    if not rows:
+        first = bad.errors[0] if bad.errors else "the source lists none"
+        raise InputError(f"{source.name} has no usable frame; {len(bad.errors)} rows were skipped, first: {first}")
+    return _make_index(source, rows, sizes, digests, bad)
+
+
+def _progress() -> Progress:
+    return Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
+
+
+def _decoded(source: FrameSource, rows: Iterable[FrameRow], bad: BadRows) -> Iterator[tuple[FrameRow, Image]]:
+    for row in rows:
+        try:
+            image = source.read(row)
+        except InputError as error:
+            bad.add(error)
+        else:
+            yield row, image
+
+
+def _resize(image: Image, size: int) -> UInt8[np.ndarray, "{size} {size} 3"]:
+    """The whole image on a square; averaging where it gets smaller, so that nothing aliases."""
+    smaller = image.shape[0] * image.shape[1] > size * size
+    method = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, (size, size), interpolation=method), dtype=np.uint8)
+
+
+def _digest(image: Image) -> str:
+    digest = hashlib.sha256(str(image.shape).encode())
+    digest.update(image.tobytes())
+    return digest.hexdigest()[:32]
+
+
+def _make_index(
+    source: FrameSource,
+    rows: list[FrameRow],
+    sizes: list[tuple[int, int]],
+    digests: list[str],
+    bad: BadRows,
+) -> FrameIndex:
+    solid = [row.landmarks3d for row in rows if row.landmarks3d is not None]
+    return FrameIndex(
+        dataset=source.name,
+        files=np.array([row.file for row in rows]),
+        persons=np.array([row.person for row in rows]),
+        videos=np.array([row.video for row in rows]),
+        frames=np.array([row.frame for row in rows], dtype=np.int64),
+        parts=np.array([row.part for row in rows]),
+        landmarks=np.array([row.landmarks for row in rows]),  # (n, 68, 2)
+        sizes=np.array(sizes, dtype=np.int64),
+        digests=np.array(digests),
+        unlabelled=source.unlabelled(),
+        rejected=tuple(str(error) for error in bad.errors),
+        landmarks3d=np.array(solid) if len(solid) == len(rows) else None,
+    )
+
+
+def _write_index(index: FrameIndex, folder: Path) -> None:
+    columns = {name: getattr(index, name) for name in _COLUMNS}
+    if index.landmarks3d is not None:
+        columns["landmarks3d"] = index.landmarks3d
+    content = io.BytesIO()
+    np.savez(
+        content,
+        dataset=np.array(index.dataset),
+        unlabelled=np.array(index.unlabelled),
+        rejected=np.array(index.rejected, dtype=np.str_),
+        **columns,
+    )
+    checksum = hashlib.sha256(content.getvalue()).hexdigest()
+    for name, part in ((_INDEX, content.getvalue()), (_CHECKSUM, checksum.encode())):
+        with (folder / name).open("wb") as file:
+            file.write(part)
+            _flush(file)
+
+
+def _flush(file: io.BufferedWriter) -> None:
+    """To the disk itself, or after a power cut the renamed folder could hold empty files."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _open(folder: Path, size: int) -> FrameStore | None:
+    """The cache of that folder, or None where there is none or it is damaged."""
+    path = folder / _IMAGES
+    try:
+        content = (folder / _INDEX).read_bytes()
+        if hashlib.sha256(content).hexdigest() != (folder / _CHECKSUM).read_text(encoding="ascii"):
+            return None
+        length = path.stat().st_size
+    except (OSError, UnicodeDecodeError):
+        return None
+    index = _load_index(content)
+    if length != len(index) * size * size * 3:
+        return None
+    return FrameStore(index, _map(path, len(index), size))
+
+
+def _map(path: Path, n: int, size: int) -> Images:
+    return np.memmap(path, dtype=np.uint8, mode="r", shape=(n, size, size, 3))
+
+
+def _load_index(content: bytes) -> FrameIndex:
+    with np.load(io.BytesIO(content), allow_pickle=False) as saved:
+        return FrameIndex(
+            dataset=str(saved["dataset"]),
+            unlabelled=int(saved["unlabelled"]),
+            rejected=tuple(saved["rejected"].tolist()),
+            landmarks3d=saved.get("landmarks3d"),
+            **{name: saved[name] for name in _COLUMNS},
+        )

@@ -1,0 +1,182 @@
+"""Feeds frames and landmarks to Lightning, the same ones for the same seed, whatever was interrupted."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from faceline.data.cache import FrameStore, cached_frames
+from faceline.data.index import FrameIndex, FrameSource
+from faceline.data.splits import Split, make_split
+from faceline.errors import InputError
+from faceline.geometry.coordinates import denormalise_landmarks
+from faceline.types import Image, Shape
+
+Batch = tuple[Tensor, Tensor, Tensor]
+"""Images (n, 3, h, w) on [0, 1], landmarks (n, 68, 2) on [0, 1], sizes (n, 2) of the original frames in pixels."""
+
+Pipeline = Callable[[Image, Shape, int], tuple[Any, Any]]
+"""Image and landmarks in pixels, and a seed, to tensors on [0, 1]: a `faceline.transforms.Pipeline`."""
+
+Draw = tuple[int, int]
+"""Position in a data set and the seed of its augmentation."""
+
+
+class LandmarkFrames(Dataset[Batch]):
+    """Some frames of a store under a pipeline of transforms.
+
+    Args:
+        store: Frames at training size.
+        rows: Rows of the store, in order.
+        pipeline: Applied to every frame; random steps take the seed that comes with the position.
+    """
+
+    def __init__(self, store: FrameStore, rows: np.ndarray, pipeline: Pipeline) -> None:
+        self.store, self.rows, self.pipeline = store, rows, pipeline
+        edge = store.images.shape[1]
+        normalised = store.index.take(rows).normalised()
+        self.landmarks = denormalise_landmarks(normalised, (edge, edge))  # (n, 68, 2) pixels of the stored frame
+        self.sizes = torch.from_numpy(store.index.sizes[rows].astype(np.float32))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, draw: Draw | int) -> Batch:
+        """One frame; without a seed, that of its position."""
+        position, seed = draw if isinstance(draw, tuple) else (draw, draw)
+        image, landmarks = self.pipeline(
+            np.array(self.store.images[self.rows[position]]), self.landmarks[position], seed
+        )
+        return cast(Tensor, image), cast(Tensor, landmarks), self.sizes[position]
+
+
+class EpochSampler(Sampler[Draw]):
+    """Shuffles as a function of (seed, epoch) alone, so that a resumed epoch is the one that was interrupted.
+
+    Lightning calls ``set_epoch``. Under several processes each takes every k-th frame.
+
+    Args:
+        length: Number of frames.
+        seed: Seed of the run.
+    """
+
+    def __init__(self, length: int, seed: int) -> None:
+        self.length, self.seed, self.epoch = length, seed, 0
+        distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
+        self.rank = torch.distributed.get_rank() if distributed else 0
+        self.world = torch.distributed.get_world_size() if distributed else 1
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch that the next iteration belongs to."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.length // self.world
+
+    def __iter__(self) -> Iterator[Draw]:
+        rng = np.random.default_rng([self.seed, self.epoch])
+        order, seeds = rng.permutation(self.length), rng.integers(2**31, size=self.length)
+        mine = order[self.rank :: self.world][: len(self)]
+        return iter([(int(position), int(seeds[position])) for position in mine])
+
+
+class LandmarkData(pl.LightningDataModule):
+    """Frames with 68 landmarks: cached at training size, split, transformed, batched.
+
+    Args:
+        source: The data set.
+        split: Settings of `make_split`.
+        transforms: Pipelines ``train`` and ``eval``.
+        size: Edge of the cached frames in pixels; whole frames are resized to a square.
+        batch_size: Frames a step and process.
+        workers: Processes that prepare batches; 0 prepares them between the steps.
+        seed: Seed of order and augmentation.
+        cache_dir: Folder of the cache.
+        limit: Use at most so many frames of each part (the first of a seeded shuffle), for quick trials.
+    """
+
+    def __init__(
+        self,
+        source: FrameSource,
+        split: dict[str, Any],
+        transforms: dict[str, Pipeline],
+        size: int,
+        batch_size: int,
+        workers: int,
+        seed: int,
+        cache_dir: Path,
+        limit: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.source, self.split_settings, self.pipelines = source, split, transforms
+        self.size, self.batch_size, self.workers = size, batch_size, workers
+        self.seed, self.cache_dir, self.limit = seed, cache_dir, limit
+        self._store: FrameStore | None = None
+
+    @property
+    def store(self) -> FrameStore:
+        """The cached frames; read once."""
+        if self._store is None:
+            self._store = cached_frames(self.source, self.size, self.cache_dir)
+            self.split = self._limited(make_split(self._store.index, **self.split_settings))
+        return self._store
+
+    @property
+    def index(self) -> FrameIndex:
+        """The usable frames of the source."""
+        return self.store.index
+
+    def prepare_data(self) -> None:
+        """Fill the cache in one process before the others need it."""
+        _ = self.store
+
+    def setup(self, stage: str | None = None) -> None:
+        """Open the cache in every process."""
+        _ = self.store
+
+    def frames(self, part: str) -> LandmarkFrames:
+        """One part of the split under the transforms that do not change it.
+
+        Args:
+            part: ``train``, ``val`` or ``test``.
+        """
+        store = self.store
+        return LandmarkFrames(store, self.split.parts()[part], self.pipelines["eval"])
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Shuffled, augmented batches; a last incomplete one is dropped."""
+        frames = LandmarkFrames(self.store, self.split.train, self.pipelines["train"])
+        sampler = EpochSampler(len(frames), self.seed)
+        if len(sampler) < self.batch_size:
+            raise InputError(
+                f"a batch of {self.batch_size} needs more than {len(sampler)} training frames; lower it",
+                column="data.batch_size",
+            )
+        return self._loader(frames, sampler=sampler, drop_last=True)
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        """Every validation frame once, in order, in every process: each then knows the exact figures."""
+        return self._loader(self.frames("val"))
+
+    def _loader(self, frames: LandmarkFrames, **options: Any) -> DataLoader[Batch]:
+        return DataLoader(
+            frames,
+            batch_size=self.batch_size,
+            num_workers=self.workers,
+            persistent_workers=self.workers > 0,
+            # fork: the memory map and the pipelines are shared, and Hydra's job launchers work with workers
+            multiprocessing_context="fork" if self.workers else None,
+            **options,
+        )
+
+    def _limited(self, split: Split) -> Split:
+        if self.limit is None:
+            return split
+        rng = np.random.default_rng(self.seed)
+        parts = {name: np.sort(rng.permutation(rows)[: self.limit]) for name, rows in split.parts().items()}
+        return Split(split.protocol, **parts)

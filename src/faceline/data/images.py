@@ -1,0 +1,135 @@
+"""One image file to RGB pixels: damage, bombs and surprising formats are refused in one line.
+
+The size is read from the header, before any pixel is decoded. Pillow warns about many files that it reads
+well, and about large ones before it refuses them; those warnings are kept back, the refusals are not.
+"""
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from PIL import Image as PillowImage
+from PIL import ImageOps, UnidentifiedImageError
+
+from faceline.errors import InputError
+from faceline.types import Image
+
+MAX_PIXELS: Final = 50_000_000
+"""Larger images are refused before they are decoded."""
+
+FRAME_FORMATS: Final = ("JPEG", "PNG")
+ANY_FORMATS: Final = (*FRAME_FORMATS, "WEBP", "BMP", "TIFF", "GIF")
+
+_ORIENTATION_TAG: Final = 0x0112  # of EXIF
+_PNG_DEPTH_AT: Final = 24  # bytes into the file: signature 8, chunk header 8, width 4, height 4
+_MODE_NAMES: Final = {
+    "1": "black and white",
+    "L": "grey",
+    "LA": "grey with alpha",
+    "P": "palette",
+    "PA": "palette with alpha",
+    "CMYK": "CMYK",
+}
+
+
+def read_frame(path: Path) -> Image:
+    """A frame that has landmarks: an 8-bit RGB or RGBA file (alpha is dropped), upright as it is stored.
+
+    Every other kind is refused and not converted, because what the labels were drawn on would be a guess.
+
+    Raises:
+        InputError: The file is missing, damaged, too large, or of another kind; says how to convert it.
+    """
+    return _read(path, FRAME_FORMATS, _strict_rgb)
+
+
+def read_any(path: Path) -> Image:
+    """A photo of the user's own, as a viewer shows it: any colours and depth, turned as its EXIF tag says.
+
+    Alpha is dropped, as in training; of an animation the first picture is taken.
+
+    Raises:
+        InputError: The file is missing, damaged, too large, or no image.
+    """
+    return _read(path, ANY_FORMATS, _lenient_rgb)
+
+
+Convert = Callable[[PillowImage.Image, Path], PillowImage.Image]
+
+
+def _read(path: Path, formats: tuple[str, ...], convert: Convert) -> Image:
+    if not path.is_file():  # a pipe or a device would block
+        raise InputError("is not a file" if path.exists() else "no such file", file=path)
+    if path.stat().st_size == 0:
+        raise InputError("is empty (0 bytes)", file=path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _decode(path, formats, convert)
+    except InputError:
+        raise
+    except UnidentifiedImageError:
+        message = f"is not an image of a known kind ({', '.join(formats)})"
+        raise InputError(message, file=path) from None
+    except PillowImage.DecompressionBombError as error:
+        raise InputError(f"is too large: {error}", file=path) from None
+    except Exception as error:  # decoders raise nearly anything on damaged files
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"is damaged or cannot be read: {reason}", file=path) from None
+
+
+def _decode(path: Path, formats: tuple[str, ...], convert: Convert) -> Image:
+    with PillowImage.open(path, formats=formats) as image:
+        _check_size(image, path)
+        image.load()
+        pixels = np.array(convert(image, path))  # (h, w, 3), a copy that may be written to
+        is_png = image.format == "PNG"
+    if is_png:
+        with PillowImage.open(path, formats=("PNG",)) as image:
+            image.verify()  # decoding skips the checksums and the end of the file
+    return pixels
+
+
+def _check_size(image: PillowImage.Image, path: Path) -> None:
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        limit = f"at most {MAX_PIXELS // 1_000_000} million pixels are read"
+        raise InputError(f"is too large: {width} x {height}; {limit}, make it smaller", file=path)
+
+
+def _strict_rgb(image: PillowImage.Image, path: Path) -> PillowImage.Image:
+    kind = _kind(image, path)
+    if kind not in ("8-bit RGB", "8-bit RGBA"):
+        raise InputError(
+            f"is {kind}, expected 8-bit RGB or RGBA; convert it, "
+            "for example: magick IN -colorspace sRGB -depth 8 -type TrueColor OUT",
+            file=path,
+        )
+    orientation = image.getexif().get(_ORIENTATION_TAG, 1)
+    if orientation != 1:
+        raise InputError(
+            f"is turned by its EXIF orientation {orientation}, so its landmarks could be meant either way; "
+            "turn the pixels if they need it and remove the tag, for example: exiftool -Orientation= FILE",
+            file=path,
+        )
+    return image.convert("RGB")
+
+
+def _kind(image: PillowImage.Image, path: Path) -> str:
+    if image.mode not in ("RGB", "RGBA"):
+        return "16-bit grey" if image.mode.startswith("I") else _MODE_NAMES.get(image.mode, image.mode)
+    bits = 8
+    if image.format == "PNG":  # Pillow reduces 16-bit colour to 8 bits without a sign of it in the mode
+        with path.open("rb") as file:
+            bits = file.read(_PNG_DEPTH_AT + 1)[-1]
+    return f"{bits}-bit {image.mode}"
+
+
+def _lenient_rgb(image: PillowImage.Image, path: Path) -> PillowImage.Image:  # noqa: ARG001 - as _strict_rgb
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode.startswith("I"):  # Pillow would clip 16-bit grey at 255
+        grey = np.clip(np.asarray(upright, dtype=np.int64) >> 8, 0, 255)
+        upright = PillowImage.fromarray(grey.astype(np.uint8))
+    return upright.convert("RGB")

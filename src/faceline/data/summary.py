@@ -1,0 +1,119 @@
+"""What a data set holds, in numbers and in lines: the text of ``faceline data check``."""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+
+import numpy as np
+
+from faceline.data.index import FrameIndex
+from faceline.geometry.markup import N_LANDMARKS, OUTER_EYE_CORNERS
+
+_LISTED = 10  # of the skipped rows and duplicates, in the text
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Smallest, middle and largest of some numbers."""
+
+    minimum: float
+    median: float
+    maximum: float
+
+    def __str__(self) -> str:
+        return f"{self.minimum:g} to {self.maximum:g}, median {self.median:g}"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a data set holds.
+
+    Attributes:
+        dataset: Name of the source.
+        people: Number of people.
+        videos: Number of videos.
+        labelled: Frames with landmarks.
+        unlabelled: Frames that no row names.
+        parts: Labelled frames of each part of the publisher's division.
+        widths: Of the original frames, pixels.
+        heights: Of the original frames, pixels.
+        face_sizes: Distance of the outer eye corners, pixels.
+        outside_landmarks: Landmarks beyond the edges of their frame.
+        outside_frames: Frames with such landmarks.
+        duplicates: Names of the frames that have the same pixels, one group each.
+        skipped: One line for each row that could not be used.
+    """
+
+    dataset: str
+    people: int
+    videos: int
+    labelled: int
+    unlabelled: int
+    parts: dict[str, int]
+    widths: Spread
+    heights: Spread
+    face_sizes: Spread
+    outside_landmarks: int
+    outside_frames: int
+    duplicates: tuple[tuple[str, ...], ...]
+    skipped: tuple[str, ...]
+
+    def lines(self) -> list[str]:
+        """The summary as aligned text; of long lists the beginning."""
+        parts = ", ".join(f"{name} {count}" for name, count in self.parts.items())
+        share = self.outside_landmarks / (self.labelled * N_LANDMARKS)
+        table = {
+            "data set": self.dataset,
+            "people": str(self.people),
+            "videos": str(self.videos),
+            "frames": f"{self.labelled} with landmarks ({parts}), {self.unlabelled} without",
+            "frame width": f"{self.widths} px",
+            "frame height": f"{self.heights} px",
+            "face size": f"{self.face_sizes} px between the outer eye corners",
+            "outside": f"{self.outside_landmarks} landmarks ({share:.2%}) in {self.outside_frames} frames",
+            "duplicates": f"{len(self.duplicates)} groups of frames with the same pixels",
+            "skipped rows": str(len(self.skipped)),
+        }
+        lines = [f"{name:<13} {text}" for name, text in table.items()]
+        lines += _listed("same pixels", [" = ".join(group) for group in self.duplicates])
+        return lines + _listed("skipped", list(self.skipped))
+
+
+def _listed(name: str, entries: list[str]) -> list[str]:
+    lines = [f"{name}: {entry}" for entry in entries[:_LISTED]]
+    if len(entries) > _LISTED:
+        lines.append(f"{name}: … and {len(entries) - _LISTED} more")
+    return lines
+
+
+def summarise(index: FrameIndex) -> Summary:
+    """Count what an index of at least one frame holds."""
+    left, right = OUTER_EYE_CORNERS
+    face_sizes = np.linalg.norm(index.landmarks[:, left] - index.landmarks[:, right], axis=1)  # (n,)
+    placed = index.normalised()
+    outside = np.any((placed < 0) | (placed > 1), axis=2)  # (n, 68)
+    return Summary(
+        dataset=index.dataset,
+        people=len(set(index.persons.tolist())),
+        videos=len(set(index.videos.tolist())),
+        labelled=len(index),
+        unlabelled=index.unlabelled,
+        parts=dict(Counter(index.parts.tolist())),
+        widths=_spread(index.sizes[:, 0]),
+        heights=_spread(index.sizes[:, 1]),
+        face_sizes=_spread(face_sizes),
+        outside_landmarks=int(outside.sum()),
+        outside_frames=int(outside.any(axis=1).sum()),
+        duplicates=_duplicates(index),
+        skipped=index.rejected,
+    )
+
+
+def _spread(values: np.ndarray) -> Spread:
+    return Spread(*(round(float(value), 1) for value in (values.min(), np.median(values), values.max())))
+
+
+def _duplicates(index: FrameIndex) -> tuple[tuple[str, ...], ...]:
+    groups = defaultdict(list)
+    for file, digest in zip(index.files.tolist(), index.digests.tolist(), strict=True):
+        groups[digest].append(file)
+    return tuple(tuple(group) for group in groups.values() if len(group) > 1)

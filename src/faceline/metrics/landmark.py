@@ -1,0 +1,172 @@
+"""The errors of a landmark detector, each defined once.
+
+Nothing is averaged away: empty input, a number that is not finite and a face without
+an eye distance all raise.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from faceline.geometry.markup import N_LANDMARKS, OUTER_EYE_CORNERS, REGIONS
+from faceline.types import Landmarks, PerFrame, Sizes
+
+
+class LandmarkErrors(NamedTuple):
+    """What one evaluation found.
+
+    Attributes:
+        scalars: ``mse``, ``nme``, ``auc_8``, ``auc_10``, ``failure_8``, ``failure_10`` and ``nme_<region>``
+            for each region; every one a fraction, so an NME of 0.05 is 5 %.
+        frames: (n,) ``mse``, ``nme`` and ``nme_<region>`` of each frame, in the order of the input.
+    """
+
+    scalars: dict[str, float]
+    frames: dict[str, np.ndarray]
+
+
+def mse_per_frame(preds: Landmarks, target: Landmarks) -> PerFrame:
+    """Mean squared error of each frame over its 68 * 2 coordinates.
+
+    Args:
+        preds: On [0, 1] of the frame.
+        target: On [0, 1] of the frame.
+
+    Raises:
+        ValueError: No frames, shapes that differ, or a coordinate that is not finite.
+    """
+    preds, target = _checked(preds, target)
+    return np.asarray(((preds - target) ** 2).mean(axis=(1, 2)))
+
+
+def mse(preds: Landmarks, target: Landmarks) -> float:
+    """Mean of ``mse_per_frame``, the figure that the reference study reports."""
+    return float(mse_per_frame(preds, target).mean())
+
+
+def interocular_distance(target_px: Landmarks) -> PerFrame:
+    """Distance of the outer eye corners of each face, in pixels.
+
+    Raises:
+        ValueError: No frames, a coordinate that is not finite, or a distance of zero.
+    """
+    target_px, _ = _checked(target_px, target_px, names=("target", "target"))
+    left, right = (target_px[:, corner] for corner in OUTER_EYE_CORNERS)  # (n, 2) each
+    distance = np.linalg.norm(left - right, axis=1)
+    if (distance == 0).any():
+        raise ValueError(
+            "expected outer eye corners (landmarks 36 and 45) that lie apart, "
+            f"got a distance of 0 in target frame {int(distance.argmin())}"
+        )
+    return np.asarray(distance)
+
+
+def nme_per_frame(preds_px: Landmarks, target_px: Landmarks) -> PerFrame:
+    """Interocular NME of each frame: mean point distance over the distance of the outer eye corners.
+
+    Source: Sagonas et al., "300 Faces in-the-Wild Challenge", ICCVW 2013, section 4.
+
+    Args:
+        preds_px: Pixels of the original frame; on [0, 1] a frame that is not square would distort
+            the distances.
+        target_px: Pixels of the original frame.
+
+    Raises:
+        ValueError: As ``mse_per_frame``, or an eye distance of zero.
+    """
+    return np.asarray(_relative_distances(preds_px, target_px).mean(axis=1))
+
+
+def nme(preds_px: Landmarks, target_px: Landmarks) -> float:
+    """Mean of ``nme_per_frame``, as a fraction: 0.05 is 5 %."""
+    return float(nme_per_frame(preds_px, target_px).mean())
+
+
+def nme_per_region(preds_px: Landmarks, target_px: Landmarks) -> dict[str, np.ndarray]:
+    """(n,) NME of each facial region, all of them over the interocular distance.
+
+    Raises:
+        ValueError: As ``nme_per_frame``.
+    """
+    distances = _relative_distances(preds_px, target_px)  # (n, 68)
+    return {region: distances[:, list(points)].mean(axis=1) for region, points in REGIONS.items()}
+
+
+def auc(nme_per_frame: PerFrame, threshold: float = 0.08) -> float:
+    """Area under the cumulative error curve from 0 to the threshold, over the threshold: 1 is perfect.
+
+    The curve is a step function, so the area is exact: a frame of error e adds ``max(0, threshold - e)``.
+    Source: Yang et al., "An Empirical Study of Recent Face Alignment Methods", 2015 (AUC_alpha).
+
+    Raises:
+        ValueError: No frames, an error that is negative or not finite, or a threshold that is not positive.
+    """
+    errors = _checked_errors(nme_per_frame, threshold)
+    return float(np.clip(1 - errors / threshold, 0, None).mean())
+
+
+def failure_rate(nme_per_frame: PerFrame, threshold: float = 0.08) -> float:
+    """Fraction of the frames whose NME is above the threshold.
+
+    Raises:
+        ValueError: As ``auc``.
+    """
+    return float((_checked_errors(nme_per_frame, threshold) > threshold).mean())
+
+
+def evaluate(preds: Landmarks, target: Landmarks, sizes: Sizes) -> LandmarkErrors:
+    """Every error at once.
+
+    Args:
+        preds: On [0, 1] of each frame.
+        target: On [0, 1] of each frame.
+        sizes: Width and height of the original frames, in pixels.
+
+    Raises:
+        ValueError: As ``nme_per_frame``, or a size that is not positive.
+    """
+    if sizes.shape != (len(preds), 2) or (sizes <= 0).any():
+        raise ValueError(f"expected ({len(preds)}, 2) positive widths and heights, got {sizes.shape}, {sizes}")
+    preds, target = _checked(preds, target)
+    preds_px, target_px = preds * sizes[:, None, :], target * sizes[:, None, :]  # (n, 68, 2)
+    frames = {"mse": mse_per_frame(preds, target), "nme": nme_per_frame(preds_px, target_px)}
+    frames |= {f"nme_{region}": errors for region, errors in nme_per_region(preds_px, target_px).items()}
+    scalars = {name: float(errors.mean()) for name, errors in frames.items()}
+    for percent in (8, 10):
+        scalars[f"auc_{percent}"] = auc(frames["nme"], percent / 100)
+        scalars[f"failure_{percent}"] = failure_rate(frames["nme"], percent / 100)
+    return LandmarkErrors(scalars, frames)
+
+
+def _relative_distances(preds_px: Landmarks, target_px: Landmarks) -> np.ndarray:
+    """(n, 68) distance of each point from its truth, over the interocular distance."""
+    preds_px, target_px = _checked(preds_px, target_px)
+    distances = np.linalg.norm(preds_px - target_px, axis=2)
+    return np.asarray(distances / interocular_distance(target_px)[:, None])
+
+
+def _checked(
+    preds: np.ndarray, target: np.ndarray, names: tuple[str, str] = ("preds", "target")
+) -> tuple[np.ndarray, np.ndarray]:
+    """Both in double precision, so that a sum over many frames loses nothing."""
+    for name, points in zip(names, (preds, target), strict=True):
+        if points.ndim != 3 or points.shape[1:] != (N_LANDMARKS, 2) or len(points) == 0:
+            raise ValueError(f"expected {name} of shape (n, {N_LANDMARKS}, 2) with n > 0, got {points.shape}")
+        finite = np.isfinite(points).all(axis=(1, 2))
+        if not finite.all():
+            raise ValueError(f"expected finite {name}, got NaN or infinity in frame {int(finite.argmin())}")
+    if len(preds) != len(target):
+        raise ValueError(f"expected as many preds as targets, got {len(preds)} and {len(target)}")
+    return preds.astype(np.float64), target.astype(np.float64)
+
+
+def _checked_errors(nme_per_frame: np.ndarray, threshold: float) -> np.ndarray:
+    if nme_per_frame.ndim != 1 or len(nme_per_frame) == 0:
+        raise ValueError(f"expected one error for each of n > 0 frames, got shape {nme_per_frame.shape}")
+    good = np.isfinite(nme_per_frame) & (nme_per_frame >= 0)
+    if not good.all():
+        frame = int(good.argmin())
+        raise ValueError(f"expected finite errors of 0 or more, got {nme_per_frame[frame]} in frame {frame}")
+    if not (np.isfinite(threshold) and threshold > 0):
+        raise ValueError(f"expected a positive threshold, got {threshold}")
+    return nme_per_frame.astype(np.float64)

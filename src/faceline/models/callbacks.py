@@ -1,0 +1,134 @@
+"""What happens around the steps of a training: seeds, the clock, one line an epoch, checkpoints that survive."""
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.plugins.io import TorchCheckpointIO
+from rich.console import Console
+from torch import Tensor
+
+CONFIG_KEY = "faceline"
+"""Key of a checkpoint under which the run's config lies."""
+
+
+class EpochSeeds(Callback):
+    """Makes what is random inside the model (dropout, stochastic depth) a function of (seed, epoch).
+
+    Args:
+        seed: Seed of the run.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Seed the epoch."""
+        torch.manual_seed(self.seed * 1_000_003 + trainer.current_epoch)
+
+
+class TrainingClock(Callback):
+    """Seconds and images of the training steps, validation left out; goes on over a resume.
+
+    Logs ``train/images_per_second`` each epoch.
+    """
+
+    def __init__(self) -> None:
+        self.seconds, self.images = 0.0, 0
+        self._began, self._images_before, self._seconds_before = 0.0, 0, 0.0
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start the clock of the epoch."""
+        self._images_before, self._seconds_before = self.images, self.seconds
+        self._began = time.perf_counter()
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Count the images of the step, of all processes."""
+        self.images += len(batch[0]) * trainer.world_size
+        self.seconds = self._seconds_before + time.perf_counter() - self._began
+        if batch_idx + 1 == trainer.num_training_batches:
+            rate = (self.images - self._images_before) / (self.seconds - self._seconds_before)
+            pl_module.log("train/images_per_second", rate, on_step=False, on_epoch=True)
+
+    def state_dict(self) -> dict[str, Any]:
+        """For the checkpoint."""
+        return {"seconds": self.seconds, "images": self.images}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """From the checkpoint."""
+        self.seconds, self.images = state_dict["seconds"], state_dict["images"]
+
+
+class EpochLines(Callback):
+    """One line an epoch, for logs and terminals without a progress bar: metrics, rate, time left."""
+
+    def __init__(self) -> None:
+        self.console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._began, self._first = 0.0, 0
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start the clock from which the time left is told."""
+        self._began, self._first = time.perf_counter(), trainer.current_epoch
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Print the line."""
+        if not trainer.is_global_zero:
+            return
+        done, total = trainer.current_epoch + 1, trainer.max_epochs or 0
+        left = (time.perf_counter() - self._began) / (done - self._first) * (total - done)
+        shown = {
+            "loss": ("train/loss", "{:.4g}"),
+            "val mse": ("val/mse", "{:.3g}"),
+            "val nme": ("val/nme", "{:.2%}"),
+            "images/s": ("train/images_per_second", "{:.0f}"),
+        }
+        values = {name: form.format(_number(trainer, key)) for name, (key, form) in shown.items() if _has(trainer, key)}
+        text = "  ".join(f"{name} {value}" for name, value in values.items())
+        self.console.print(f"epoch {done}/{total}  {text}  {left / 60:.1f} min left")
+
+
+class RunConfig(Callback):
+    """Puts the config of the run into every checkpoint, so that a file alone can be evaluated.
+
+    Args:
+        config: The resolved config, plain containers only.
+        run_id: The run that made it.
+    """
+
+    def __init__(self, config: dict[str, Any], run_id: str) -> None:
+        self.record = {"config": config, "run_id": run_id}
+
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Add the record."""
+        checkpoint[CONFIG_KEY] = self.record
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Writes a checkpoint beside its place and then moves it there: a kill leaves the one before, whole."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
+        """Save under a name of its own, then replace."""
+        target = Path(path)
+        part = target.with_name(f".{target.name}.{os.getpid()}.part")
+        try:
+            super().save_checkpoint(checkpoint, part, storage_options)
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def _has(trainer: pl.Trainer, key: str) -> bool:
+    return key in trainer.callback_metrics
+
+
+def _number(trainer: pl.Trainer, key: str) -> float:
+    value = trainer.callback_metrics[key]
+    return value.item() if isinstance(value, Tensor) else float(value)

@@ -1,0 +1,137 @@
+"""The landmark detector that Lightning trains: a backbone, a head, a loss and a schedule."""
+
+import math
+from collections.abc import Callable
+from typing import Any, Literal, cast
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+
+from faceline.data.datamodule import Batch
+from faceline.errors import InputError
+from faceline.metrics import landmark as metrics
+from faceline.models.landmark_nets import TimmBackbone, VotingHead
+from faceline.models.losses import SmoothL1Loss
+
+
+class LandmarkDetector(pl.LightningModule):
+    """68 landmarks of the one face in a frame.
+
+    Args:
+        backbone: A timm model by name, or a module that gives feature maps and tells their ``channels``.
+        head: Builds the head from the channels of the feature maps.
+        loss: Module of (preds, target).
+        pretrained: Start from timm's own ImageNet weights (needs a network).
+        weights: Start from a local .safetensors or .pth file instead.
+        mean: Mean of the channels that the backbone expects, on [0, 1]; by default what the pretrained weights ask for,
+            else 0.5.
+        std: The same for the standard deviation.
+        lr: Highest learning rate of AdamW.
+        backbone_lr: Share of it for the backbone; under 1 where it starts from pretrained weights.
+        weight_decay: Of matrices and kernels; biases and norms have none.
+        warmup: Share of the steps in which the rate rises; it falls as a cosine after.
+        memory_format: ``channels_last`` is faster on current CPUs and GPUs.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        backbone: str | nn.Module,
+        head: Callable[..., nn.Module] = VotingHead,
+        loss: nn.Module | None = None,
+        pretrained: bool = False,
+        weights: str | None = None,
+        mean: list[float] | None = None,
+        std: list[float] | None = None,
+        lr: float = 1e-3,
+        backbone_lr: float = 1.0,
+        weight_decay: float = 0.02,
+        warmup: float = 0.15,
+        memory_format: Literal["channels_last", "contiguous_format"] = "channels_last",
+    ) -> None:
+        super().__init__()
+        if isinstance(backbone, str):
+            backbone = TimmBackbone(backbone, pretrained, weights)
+        elif pretrained or weights:
+            raise InputError("only timm backbones have pretrained weights", column="model.weights")
+        self.backbone = backbone
+        self.head = head(backbone.channels)
+        self.loss = loss or SmoothL1Loss()
+        self.lr, self.backbone_lr, self.weight_decay, self.warmup = lr, backbone_lr, weight_decay, warmup
+        self.memory_format = getattr(torch, memory_format)
+        mean = mean or getattr(backbone, "mean", None) or [0.5] * 3
+        std = std or getattr(backbone, "std", None) or [0.5] * 3
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
+        self.to(memory_format=self.memory_format)
+        self._preds: list[tuple[np.ndarray, ...]] = []
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Landmarks (n, 68, 2) on [0, 1] of images (n, 3, h, w) on [0, 1]."""
+        images = (images - self.mean) / self.std
+        return cast(Tensor, self.head(self.backbone(images.contiguous(memory_format=self.memory_format))))
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """The loss of one batch."""
+        images, landmarks, _ = batch
+        loss = self.loss(self(images), landmarks)
+        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(images))
+        return cast(Tensor, loss)
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Keep predictions; the metrics are of the whole part, not means over batches."""
+        images, landmarks, sizes = batch
+        preds = self(images)
+        self._preds.append(tuple(x.float().cpu().numpy() for x in (preds, landmarks, sizes)))
+
+    def on_validation_epoch_end(self) -> None:
+        """Log every metric of the validation part as ``val/…``."""
+        preds, target, sizes = (np.concatenate(column) for column in zip(*self._preds, strict=True))
+        self._preds.clear()
+        scalars = metrics.evaluate(preds, target, sizes.astype(np.int64)).scalars
+        loss = self.loss(torch.from_numpy(preds), torch.from_numpy(target))
+        self.log_dict(
+            {"val/loss": loss, **{f"val/{key}": value for key, value in scalars.items()}}, rank_zero_only=False
+        )
+
+    def configure_optimizers(self) -> Any:
+        """AdamW with a warm-up and a cosine over all steps of the run."""
+        groups = [
+            {"params": params, "lr": self.lr * factor, "weight_decay": decay}
+            for module, factor in ((self.backbone, self.backbone_lr), (self.head, 1.0))
+            for params, decay in zip(_by_decay(module), (self.weight_decay, 0.0), strict=True)
+            if params
+        ]
+        optimizer = torch.optim.AdamW(groups, lr=self.lr)
+        total = int(self.trainer.estimated_stepping_batches)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, WarmupCosine(total, self.warmup))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+class WarmupCosine:
+    """Factor of the learning rate at a step: up linearly, down as a cosine to zero.
+
+    Args:
+        total: Steps of the run.
+        warmup: Share of them in which it rises.
+    """
+
+    def __init__(self, total: int, warmup: float) -> None:
+        self.total, self.rise = max(total, 1), max(1, round(warmup * total))
+
+    def __call__(self, step: int) -> float:
+        """The factor, in [0, 1]."""
+        if step < self.rise:
+            return (step + 1) / (self.rise + 1)
+        progress = (step - self.rise) / max(1, self.total - self.rise)
+        return 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+
+
+def _by_decay(module: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+    """Parameters that decay (kernels, matrices) and those that do not (biases, norms)."""
+    params = list(module.parameters())
+    return [p for p in params if p.ndim > 1], [p for p in params if p.ndim <= 1]

@@ -1,0 +1,226 @@
+"""Networks from a frame to 68 landmarks: a backbone that gives feature maps, a head that reads points from them."""
+
+import difflib
+import pickle
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import timm
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from faceline.errors import InputError, first_line
+from faceline.geometry.markup import N_LANDMARKS
+
+FINEST_STRIDE = 8
+"""Feature maps finer than this cost more than they add."""
+
+
+class SmallCNN(nn.Module):
+    """The project's own backbone: plain 3x3 convolutions with residual blocks, from scratch, under 2 million weights.
+
+    Args:
+        width: Channels of the coarsest map; the finer ones have a half and a quarter of it.
+    """
+
+    strides = (8, 16, 32)
+
+    def __init__(self, width: int = 192) -> None:
+        super().__init__()
+        self.channels = (width // 2, width * 3 // 4, width)
+        self.stem = nn.Sequential(_down(3, width // 8), _down(width // 8, width // 4))  # stride 4
+        inputs = (width // 4, *self.channels)
+        self.stages = nn.ModuleList(
+            nn.Sequential(_down(c_in, c_out), _Residual(c_out))
+            for c_in, c_out in zip(inputs, self.channels, strict=False)
+        )
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Feature maps at strides 8, 16 and 32 of images (n, 3, h, w)."""
+        features, maps = self.stem(images), []
+        for stage in self.stages:
+            features = stage(features)
+            maps.append(features)
+        return maps
+
+
+class TimmBackbone(nn.Module):
+    """Any timm model that offers feature maps.
+
+    Args:
+        name: timm's name of the model.
+        pretrained: Fetch timm's own weights from its hub (needs a network).
+        weights: Local .safetensors or .pth file with weights for this model instead; its classifier is left out.
+
+    Raises:
+        InputError: Unknown name, no feature maps, weights that do not fit, or a hub that cannot be reached.
+    """
+
+    def __init__(self, name: str, pretrained: bool = False, weights: str | None = None) -> None:
+        super().__init__()
+        if not timm.is_model(name):
+            near = difflib.get_close_matches(name, timm.list_models(), n=3)
+            raise InputError(
+                f"timm has no model {name!r}; "
+                + (f"did you mean {' or '.join(near)}?" if near else "see timm.list_models()"),
+                column="model.backbone",
+            )
+        self.body = _feature_extractor(name, pretrained and not weights)
+        self.channels = tuple(self.body.feature_info.channels())
+        self.strides = tuple(self.body.feature_info.reduction())
+        if weights:
+            _load_weights(self.body, name, Path(weights))
+        cfg = self.body.pretrained_cfg if pretrained and not weights else {}
+        self.mean, self.std = cfg.get("mean"), cfg.get("std")
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Feature maps, fine to coarse, of normalised images (n, 3, h, w)."""
+        return cast(list[Tensor], self.body(images))
+
+
+class VotingHead(nn.Module):
+    """Every cell of a feature map votes for where each landmark is; an attention map weighs the votes.
+
+    A vote is the centre of the cell plus an offset, so landmarks need not lie in the cell, nor in the frame. With one
+    cell this is plain regression; with no offsets it is a soft-argmax over a heatmap. Idea: Xiong et al., "A2J:
+    Anchor-to-Joint Regression Network", ICCV 2019. The maps are merged coarse to fine as in Lin et al., "Feature
+    Pyramid Networks", CVPR 2017.
+
+    Args:
+        channels: Channels of the feature maps, fine to coarse.
+        width: Channels of the merged map.
+    """
+
+    def __init__(self, channels: Sequence[int], width: int = 128) -> None:
+        super().__init__()
+        self.lateral = nn.ModuleList(nn.Conv2d(c, width, 1) for c in channels)
+        self.merge = nn.Sequential(
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+            nn.Conv2d(width, width, 3, padding=1, groups=width, bias=False),
+            nn.BatchNorm2d(width),
+            nn.Conv2d(width, width, 1, bias=False),
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+        )
+        self.votes = nn.Conv2d(width, N_LANDMARKS * 3, 1)
+        nn.init.normal_(self.votes.weight, std=0.01)
+        nn.init.zeros_(cast(Tensor, self.votes.bias))
+
+    def forward(self, maps: Sequence[Tensor]) -> Tensor:
+        """Landmarks (n, 68, 2) on [0, 1] of the frame, float32."""
+        merged: Tensor | None = None
+        for lateral, features in zip(reversed(self.lateral), reversed(maps), strict=True):
+            level = lateral(features)
+            if merged is not None:
+                level = level + F.interpolate(merged, size=level.shape[-2:], mode="nearest")
+            merged = level
+        votes = self.votes(self.merge(merged)).float()  # coordinates need more digits than bfloat16 has
+        n, _, h, w = votes.shape
+        votes = votes.view(n, N_LANDMARKS, 3, h * w)
+        attention = votes[:, :, :1].softmax(dim=-1)  # (n, 68, 1, h * w)
+        step = votes.new_tensor([1 / w, 1 / h])
+        rows = torch.arange(h, device=votes.device, dtype=votes.dtype)
+        columns = torch.arange(w, device=votes.device, dtype=votes.dtype)
+        y, x = torch.meshgrid((rows + 0.5) / h, (columns + 0.5) / w, indexing="ij")
+        places = torch.stack([x.flatten(), y.flatten()]) + votes[:, :, 1:] * step[:, None]  # (n, 68, 2, h * w)
+        return torch.sum(attention * places, dim=-1)
+
+
+class RegressionHead(nn.Module):
+    """All coordinates from the average of the coarsest map by one linear layer, as the reference study does it.
+
+    Args:
+        channels: Channels of the feature maps, fine to coarse.
+    """
+
+    def __init__(self, channels: Sequence[int]) -> None:
+        super().__init__()
+        self.linear = nn.Linear(channels[-1], N_LANDMARKS * 2)
+        nn.init.constant_(self.linear.bias, 0.5)  # the middle of the frame
+
+    def forward(self, maps: Sequence[Tensor]) -> Tensor:
+        """Landmarks (n, 68, 2) on [0, 1] of the frame, float32."""
+        return cast(Tensor, self.linear(maps[-1].mean(dim=(2, 3))).float().view(-1, N_LANDMARKS, 2))
+
+
+class _Residual(nn.Module):
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+            nn.BatchNorm2d(channels),
+            nn.ReLU(),
+            nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+            nn.BatchNorm2d(channels),
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        return F.relu(features + self.body(features))
+
+
+def _down(c_in: int, c_out: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(c_in, c_out, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(c_out), nn.ReLU())
+
+
+def _feature_extractor(name: str, pretrained: bool) -> Any:
+    try:
+        probe: Any = timm.create_model(name, features_only=True, pretrained=False)
+        strides = probe.feature_info.reduction()
+        wanted = [i for i, stride in enumerate(strides) if stride >= FINEST_STRIDE][-3:]
+        return timm.create_model(name, features_only=True, pretrained=pretrained, out_indices=wanted)
+    except (OSError, ConnectionError) as error:
+        raise InputError(
+            f"the weights of {name} could not be fetched from the hub ({type(error).__name__}); give a local file with "
+            f"model.weights=FILE, or train from scratch with model.pretrained=false",
+            column="model.pretrained",
+        ) from error
+    except (RuntimeError, NotImplementedError, AttributeError) as error:
+        raise InputError(
+            f"{name} cannot be used: {first_line(error)}; try another backbone", column="model.backbone"
+        ) from error
+
+
+def _load_weights(body: nn.Module, name: str, file: Path) -> None:
+    """Fill a feature extractor from a file of the whole classifier; every one of its tensors must be found."""
+    state = _read_weights(file)
+    own = body.state_dict()
+    prefix = "model." if all(key.startswith("model.") for key in own) else ""  # timm wraps some families
+    state = {prefix + key: value for key, value in state.items() if prefix + key in own}
+    missing = sorted(key for key in own.keys() - state.keys() if not key.endswith("num_batches_tracked"))
+    if missing:
+        raise InputError(
+            f"{len(missing)} of {len(own)} tensors of {name} are not in the file (the first: {missing[0]}); expected "
+            f"weights of this very model",
+            file=file,
+            column="model.weights",
+        )
+    wrong = [key for key, value in state.items() if value.shape != own[key].shape]
+    if wrong:
+        got, expected = tuple(state[wrong[0]].shape), tuple(own[wrong[0]].shape)
+        raise InputError(
+            f"{wrong[0]} has shape {got}, expected {expected} for {name}", file=file, column="model.weights"
+        )
+    body.load_state_dict(state, strict=False)
+
+
+def _read_weights(file: Path) -> dict[str, Tensor]:
+    if not file.is_file():
+        raise InputError("no such file; give a .safetensors or .pth file", file=file, column="model.weights")
+    try:
+        if file.suffix == ".safetensors":
+            return load_file(file)
+        state = torch.load(file, map_location="cpu", weights_only=True)
+    except (SafetensorError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+        raise InputError(
+            f"not a readable weight file ({first_line(error)})", file=file, column="model.weights"
+        ) from error
+    except pickle.UnpicklingError as error:
+        raise InputError(
+            "refused: the file holds more than tensors; save its state_dict alone", file=file, column="model.weights"
+        ) from error
+    return cast(dict[str, Tensor], state.get("state_dict", state))

@@ -1,0 +1,138 @@
+"""The contact sheet: the frames that a landmark detector does best, middling and worst on."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from jaxtyping import Integer
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
+
+from faceline.geometry.markup import OUTLINES
+from faceline.reports.style import GRID, INK, MUTED, TEXT_SIZE, new_figure, percent
+from faceline.types import Images, Landmarks, PerFrame, Sizes
+
+TRUE_COLOUR: Final = "#35D0FF"
+PREDICTED_COLOUR: Final = "#FF7A1A"
+"""Sky blue and orange stay apart in every kind of colour blindness, and from skin by their dark edge."""
+
+ROWS: Final = ("best", "median", "worst")
+
+
+def pick_extremes(nme: PerFrame, k: int) -> Integer[np.ndarray, "3 columns"]:
+    """The frames of a contact sheet: rows best (best first), median, worst (worst first).
+
+    Args:
+        nme: Error of each frame.
+        k: Columns wanted. With fewer than 3 * k frames there are fewer columns, at least one, so that no
+            frame shows twice as long as there are three.
+
+    Raises:
+        ValueError: No frames, an error that is NaN, or k below 1.
+    """
+    if len(nme) == 0 or np.isnan(nme).any() or k < 1:
+        raise ValueError(f"expected errors of n > 0 frames without NaN and k > 0, got {len(nme)} frames and k = {k}")
+    order = np.argsort(nme, kind="stable")
+    k = max(1, min(k, len(nme) // 3))
+    middle = (len(nme) - k) // 2
+    return np.stack([order[:k], order[middle : middle + k], order[::-1][:k]])
+
+
+def contact_sheet(  # noqa: PLR0913 - a sheet is these arrays side by side
+    images: Images,
+    preds: Landmarks,
+    target: Landmarks,
+    nme: PerFrame,
+    labels: Sequence[str],
+    *,
+    source: str,
+    sizes: Sizes | None = None,
+) -> Figure:
+    """Best, median and worst frames with true and predicted points.
+
+    Args:
+        images: The picked frames, ``pick_extremes(...).ravel()`` of all: as many in each of the three rows.
+        preds: On [0, 1] of each frame.
+        target: On [0, 1] of each frame.
+        nme: Error of each frame.
+        labels: Name of each frame, written below it.
+        source: Provenance, written below the figure.
+        sizes: Original widths and heights, which give back the shape that a square cache took away.
+
+    Raises:
+        ValueError: Lengths that differ or cannot fill three rows.
+    """
+    lengths = [len(images), len(preds), len(target), len(nme), len(labels)]
+    lengths += [] if sizes is None else [len(sizes)]
+    if len(set(lengths)) != 1 or len(images) == 0 or len(images) % len(ROWS):
+        raise ValueError(f"expected equal lengths that fill {len(ROWS)} rows, got {lengths}")
+    height, width = images.shape[1:3]
+    extents = np.broadcast_to([width, height], (len(images), 2)) if sizes is None else sizes
+    columns = len(images) // len(ROWS)
+    figure = new_figure(max(5.6, 1.85 * columns + 0.5), len(ROWS) * 2.2 + 1.1, _title(nme, columns), source)
+    grid = figure.subplots(len(ROWS), columns, squeeze=False)
+    for i, axes in enumerate(grid.flat):
+        _draw_frame(axes, images[i], preds[i] * extents[i], target[i] * extents[i], extents[i])
+        axes.set_title(percent(float(nme[i])), loc="left", size=TEXT_SIZE, weight="bold", color=INK, pad=3)
+        axes.set_xlabel(_shortened(labels[i], 30), size=6.5, color=MUTED, loc="left", labelpad=2)
+    for axes, name in zip(grid[:, 0], ROWS, strict=True):
+        axes.set_ylabel(name, size=TEXT_SIZE + 1.5, weight="bold", color=MUTED, labelpad=6)
+    lines, names = grid[0, 0].get_legend_handles_labels()
+    figure.legend(
+        lines,
+        names,
+        loc="outside lower right",
+        ncols=2,
+        frameon=False,
+        fontsize=TEXT_SIZE,
+        markerscale=2,
+    )
+    return figure
+
+
+def _title(nme: np.ndarray, columns: int) -> str:
+    middle = float(np.median(nme[columns : 2 * columns]))
+    best, worst = float(nme.min()), float(nme.max())
+    return f"NME {percent(best)} at best, {percent(middle)} in the middle, {percent(worst)} at worst"
+
+
+def _draw_frame(axes: Axes, image: np.ndarray, preds_px: np.ndarray, target_px: np.ndarray, size: np.ndarray) -> None:
+    """A square window around the face, so that faces of any size are seen equally well; points in pixels."""
+    axes.imshow(image, extent=(0, size[0], size[1], 0), aspect="equal", interpolation="antialiased")
+    _draw_face(axes, target_px, TRUE_COLOUR, "true", weight=1.7)
+    _draw_face(axes, preds_px, PREDICTED_COLOUR, "predicted", weight=1.0)
+    (left, right), (top, bottom) = _window(preds_px, target_px)
+    axes.set(xlim=(left, right), ylim=(bottom, top), xticks=[], yticks=[], facecolor=GRID)
+    axes.spines[:].set_visible(False)
+
+
+def _window(preds_px: np.ndarray, target_px: np.ndarray) -> np.ndarray:
+    """(2, 2) from and to, along x and y: room around the true face, and for predictions that lie near."""
+    centre = (target_px.min(axis=0) + target_px.max(axis=0)) / 2
+    face = float(np.ptp(target_px, axis=0).max())
+    needed = 2.1 * float(np.abs(preds_px - centre).max())
+    side = float(np.clip(needed, 1.7 * face, 2.4 * face))
+    return np.stack([centre - side / 2, centre + side / 2], axis=1)
+
+
+def _draw_face(axes: Axes, points: np.ndarray, colour: str, label: str, weight: float) -> None:
+    """The outlines as one line, with the pen lifted between them; true ones are heavier to show below."""
+    pen_up = np.full((1, 2), np.nan)
+    strokes = [part for outline in OUTLINES for part in (points[list(outline)], pen_up)]
+    x, y = np.concatenate(strokes).T
+    axes.plot(
+        x,
+        y,
+        color=colour,
+        linewidth=0.8 * weight,
+        marker="o",
+        markersize=1.6 * weight,
+        markeredgewidth=0,
+        label=label,
+        path_effects=[withStroke(linewidth=0.8 * weight + 0.7, foreground="#10151B", alpha=0.35)],
+    )
+
+
+def _shortened(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: length // 2 - 1]}…{text[-length // 2 :]}"

@@ -1,0 +1,177 @@
+"""Figures of landmark detectors: how large the errors are, where on the face, and how training went."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
+
+from faceline.geometry.markup import REGIONS
+from faceline.metrics.landmark import auc, failure_rate
+from faceline.reports.style import (
+    MUTED,
+    SMALL_SIZE,
+    TEXT_SIZE,
+    colours,
+    in_percent,
+    label_ends,
+    new_figure,
+    percent,
+    style_axes,
+    subtitle,
+    whole_numbers,
+)
+
+FAILURE: Final = 0.08
+"""Errors above are called failures (Yang et al., 2015)."""
+
+
+def error_curve(nme: Mapping[str, np.ndarray], *, source: str, threshold: float = 0.10) -> Figure:
+    """The cumulative error curve: the share of frames (y) whose NME is at most x, one line a model.
+
+    Args:
+        nme: (n,) errors of each model.
+        source: Provenance, written below the figure.
+        threshold: Where the horizontal axis ends; the label of a line gives its AUC up to there.
+
+    Raises:
+        ValueError: No model, no frames, or an error that is negative or not finite.
+    """
+    _expect_models(nme)
+    areas = {model: auc(errors, threshold) for model, errors in nme.items()}
+    mark = min(FAILURE, threshold)
+    best = max(areas, key=areas.__getitem__)
+    share = percent(1 - failure_rate(nme[best], mark))
+    title = f"{best}: {share} of frames have an NME of at most {100 * mark:g} %"
+    figure = new_figure(7.6, 4.8, title, source)
+    axes = figure.subplots()
+    style_axes(axes, grid="both", xlabel="NME: mean point error over the distance of the outer eye corners")
+    subtitle(axes, "Share of frames with at most this error")
+    for (model, errors), colour in zip(nme.items(), colours(len(nme)), strict=True):
+        axes.step(*_cumulative(errors, threshold), where="post", color=colour, linewidth=2, label=model)
+    if mark < threshold:
+        axes.axvline(mark, color=MUTED, linewidth=1, linestyle=(0, (2, 2)), zorder=1)
+        axes.text(
+            mark * 0.99,
+            1.0,
+            f"failure\nabove {100 * mark:g} %",
+            color=MUTED,
+            size=SMALL_SIZE,
+            ha="right",
+            va="top",
+        )
+    axes.set(xlim=(0, threshold), ylim=(0, 1.02))
+    ends = {f"{m}  AUC {areas[m]:.2f}": float((errors <= threshold).mean()) for m, errors in nme.items()}
+    label_ends(axes, threshold, ends, colours(len(nme)))
+    in_percent(axes.xaxis)
+    in_percent(axes.yaxis)
+    return figure
+
+
+def region_errors(regions: Mapping[str, Mapping[str, np.ndarray]], *, source: str) -> Figure:
+    """Error of each face region: a dot at the mean, a bar over the middle 80 % of frames, one row a model.
+
+    Args:
+        regions: (n,) errors for each region of each model, as ``metrics.landmark.nme_per_region`` gives them.
+        source: Provenance, written below the figure.
+
+    Raises:
+        ValueError: No model, or a model without exactly the regions of the markup.
+    """
+    _expect_models(regions)
+    for model, errors in regions.items():
+        if set(errors) != set(REGIONS):
+            raise ValueError(f"expected errors of {', '.join(REGIONS)} for {model}, got {', '.join(errors)}")
+    overall = {r: float(np.mean([np.mean(errors[r]) for errors in regions.values()])) for r in REGIONS}
+    order = sorted(REGIONS, key=overall.__getitem__)  # drawn from below, so the worst is on top
+    hardest, easiest = (f"{region} ({percent(overall[region])})" for region in (order[-1], order[0]))
+    among = "" if len(regions) == 1 else f", mean of {len(regions)} models"
+    title = f"Hardest region: {hardest}; easiest: {easiest}{among}"
+    figure = new_figure(7.6, 2.0 + len(REGIONS) * max(0.22 * len(regions) + 0.1, 0.42), title, source)
+    axes = figure.subplots()
+    style_axes(axes, grid="x", xlabel="NME: mean point error over the distance of the outer eye corners")
+    subtitle(axes, "Dot: mean of the frames. Bar: the middle 80 % of the frames.")
+    offsets = np.linspace(0.28, -0.28, len(regions)) if len(regions) > 1 else np.zeros(1)
+    for (model, errors), offset, colour in zip(regions.items(), offsets, colours(len(regions)), strict=True):
+        _region_row(axes, [errors[region] for region in order], np.arange(len(order)) + offset, model, colour)
+    axes.set_yticks(np.arange(len(order)), order)
+    axes.set_ylim(-0.6, len(order) - 0.4)
+    axes.set_xlim(left=0)
+    axes.margins(x=0.1)
+    in_percent(axes.xaxis)
+    if len(regions) > 1:
+        figure.legend(loc="outside right center", frameon=False, fontsize=TEXT_SIZE, labelcolor="linecolor")
+    return figure
+
+
+def learning_curves(history: Mapping[str, tuple[np.ndarray, np.ndarray]], *, metric: str, source: str) -> Figure:
+    """One metric over the epochs, lower is better; a dot marks the lowest point of each line.
+
+    Args:
+        history: (epochs, values) of each series, such as ``train`` and ``val``; the title is about the last.
+        metric: What the values are, such as ``MSE``.
+        source: Provenance, written below the figure.
+
+    Raises:
+        ValueError: No series, or one that is empty, of unequal lengths, or not finite.
+    """
+    _expect_models(history)
+    for name, (epochs, values) in history.items():
+        if epochs.shape != values.shape or len(values) == 0 or not np.isfinite(values).all():
+            raise ValueError(f"expected as many epochs as finite values for {name}, got {epochs.shape}, {values}")
+    lowest = {name: int(values.argmin()) for name, (_, values) in history.items()}
+    chosen = list(history)[-1]  # the last of train, val is the one that counts
+    epochs, values = history[chosen]
+    low = lowest[chosen]
+    title = f"{chosen} {metric} is lowest in epoch {epochs[low]:g}: {values[low]:.3g}"
+    figure = new_figure(7.6, 4.4, title, source)
+    axes = figure.subplots()
+    style_axes(axes, grid="both", xlabel="epoch")
+    subtitle(axes, metric)
+    whole_numbers(axes.xaxis)
+    everything = np.concatenate([values for _, values in history.values()])
+    if everything.min() > 0 and everything.max() > 10 * everything.min():
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_locator(NullLocator())
+    for (name, (epochs, values)), colour in zip(history.items(), colours(len(history)), strict=True):
+        axes.plot(epochs, values, color=colour, linewidth=2, label=name)
+        axes.plot(epochs[lowest[name]], values[lowest[name]], "o", color=colour, markersize=6)
+    last = max(float(epochs[-1]) for epochs, _ in history.values())
+    ends = {name: float(values[-1]) for name, (_, values) in history.items()}
+    label_ends(axes, last, ends, colours(len(history)))
+    return figure
+
+
+def _expect_models(series: Mapping[str, object]) -> None:
+    if not series:
+        raise ValueError("expected at least one series to draw, got none")
+
+
+def _region_row(axes: Axes, errors: list[np.ndarray], heights: np.ndarray, model: str, colour: str) -> None:
+    """The dots, bars and numbers of one model, one a region."""
+    means = np.array([region.mean() for region in errors])
+    spans = np.array([np.quantile(region, [0.1, 0.9]) for region in errors])  # (regions, 2)
+    axes.hlines(heights, spans[:, 0], spans[:, 1], color=colour, linewidth=4, alpha=0.3)
+    axes.plot(means, heights, "o", color=colour, markersize=6, label=model)
+    for mean, right, height in zip(means, np.maximum(means, spans[:, 1]), heights, strict=True):
+        axes.annotate(
+            percent(mean),
+            (right, height),
+            xytext=(6, 0),
+            textcoords="offset points",
+            color=colour,
+            size=SMALL_SIZE,
+            va="center",
+        )
+
+
+def _cumulative(errors: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray]:
+    """The corners of the step function from 0 to the threshold."""
+    inside = np.sort(errors[errors <= threshold])
+    shares = np.arange(1, len(inside) + 1) / len(errors)
+    last = shares[-1] if len(shares) else 0.0
+    return np.concatenate([[0], inside, [threshold]]), np.concatenate([[0], shares, [last]])

@@ -1,0 +1,149 @@
+"""What a result was made with: code, packages, machine and config."""
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+import faceline
+
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "pytorch-lightning",
+    "timm",
+    "numpy",
+    "albumentations",
+    "hydra-core",
+    "mlflow",
+    "scikit-learn",
+    "opencv-python-headless",
+)
+IGNORED = ("ckpt_path", "tags", "tracking", "hydra", "paths")
+"""Keys of a config that do not change what is computed."""
+
+DIFF_LIMIT = 1_000_000
+GIT_SECONDS = 20
+
+
+def provenance(package: Path | None = None) -> dict[str, Any]:
+    """Everything beside config and data that a result depends on.
+
+    The name of the machine and of the user are left out.
+
+    Args:
+        package: Folder of the package whose code is described; ``faceline`` itself if None.
+
+    Returns:
+        Plain containers: ``commit``, ``branch``, ``dirty`` and ``diff`` (None for an installed package,
+        which git does not know), ``faceline``, ``python``, ``packages``, ``threads``, ``machine``.
+    """
+    return {
+        **_code(package or Path(faceline.__file__).parent),
+        "faceline": _version("faceline"),
+        "python": platform.python_version(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "threads": _threads(),
+        "machine": _machine(),
+    }
+
+
+def config_digest(config: Mapping[str, Any], ignore: Sequence[str] = IGNORED) -> str:
+    """Hex digest of a resolved config: equal for two runs that compute the same.
+
+    Args:
+        config: Plain containers; the order of keys does not matter.
+        ignore: Keys left out, with dots for nested ones.
+    """
+    kept = without(config, ignore)
+    text = json.dumps(kept, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def without(config: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
+    """A copy of a nested mapping without some keys, named with dots."""
+    kept: dict[str, Any] = {}
+    for name, value in config.items():
+        if name in keys:
+            continue
+        inner = [key.removeprefix(f"{name}.") for key in keys if key.startswith(f"{name}.")]
+        kept[name] = without(value, inner) if inner and isinstance(value, Mapping) else value
+    return kept
+
+
+def _code(package: Path) -> dict[str, Any]:
+    # A package installed below somebody's checkout lies in a work tree too, but git does not track it.
+    if not _git(package, "ls-files", "--", "__init__.py"):
+        return {"commit": None, "branch": None, "dirty": None, "diff": None}
+    root = Path((_git(package, "rev-parse", "--show-toplevel") or "").strip())
+    diff = _git(root, "diff", "--no-ext-diff", "--no-color", "HEAD") or ""
+    if len(diff) > DIFF_LIMIT:
+        diff = f"{diff[:DIFF_LIMIT]}\n[cut: {len(diff)} characters in all]\n"
+    return {
+        "commit": (_git(root, "rev-parse", "--verify", "HEAD") or "").strip() or None,
+        "branch": (_git(root, "symbolic-ref", "--short", "-q", "HEAD") or "").strip() or None,
+        "dirty": bool(_git(root, "status", "--porcelain")),
+        "diff": diff,
+    }
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    """What git says about a folder; None if there is no git, no checkout, or no such thing."""
+    # Inside a git hook these point to another repository.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), *arguments],
+            capture_output=True,
+            timeout=GIT_SECONDS,
+            env=environment | {"GIT_OPTIONAL_LOCKS": "0"},
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.decode(errors="replace") if done.returncode == 0 else None
+
+
+@cache
+def _version(distribution: str) -> str | None:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None
+
+
+def _threads() -> int | None:
+    """Threads that torch computes with; None where torch is not in use."""
+    torch = sys.modules.get("torch")
+    return int(torch.get_num_threads()) if torch else None
+
+
+def _machine() -> dict[str, Any]:
+    torch = sys.modules.get("torch")
+    gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())] if torch else []
+    return {
+        "os": platform.platform(),
+        "cpu": _cpu(),
+        "cores": psutil.cpu_count(logical=False) or psutil.cpu_count(),
+        "processors": psutil.cpu_count(),
+        "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
+        "gpus": gpus,
+    }
+
+
+def _cpu(table: Path = Path("/proc/cpuinfo")) -> str:
+    if table.is_file():
+        for line in table.read_text(errors="replace").splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() == "model name":
+                return value.strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,207 @@
+"""Runs that the store holds: find them, load their config and files."""
+
+import difflib
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import psutil
+from omegaconf import OmegaConf
+
+from faceline.errors import InputError
+from faceline.tracking.store import store_errors
+
+# isort: split
+# After the store module, which switches telemetry off.
+from mlflow import MlflowClient
+from mlflow.artifacts import download_artifacts
+from mlflow.entities import Run as MlflowRun
+from mlflow.exceptions import MlflowException
+
+DIGEST_TAG = "faceline.config_digest"
+ERROR_TAG = "faceline.error"
+PROCESS_TAG = "faceline.process"
+MODEL_TAG = "faceline.model."
+FILE_TAG = "faceline.file"
+CONFIG_FILE = "config.yaml"
+
+PAGE = 1000
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """A run as the store knows it.
+
+    Attributes:
+        client: Client of the store.
+        id: Its id.
+        name: Its name, not unique.
+        status: RUNNING, FINISHED, FAILED or KILLED.
+        started: Seconds since 1970.
+        metrics: The last value of each.
+        params: As logged, cut at MLflow's limits.
+        tags: All of them.
+        artifact_uri: Where its artifacts are.
+    """
+
+    client: MlflowClient = field(repr=False, compare=False)
+    id: str
+    name: str
+    status: str
+    started: float
+    metrics: dict[str, float]
+    params: dict[str, str]
+    tags: dict[str, str]
+    artifact_uri: str
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """The resolved config that the run was (last) started with.
+
+        Raises:
+            InputError: None was logged.
+        """
+        config = OmegaConf.to_container(OmegaConf.load(download(self, CONFIG_FILE)))
+        assert isinstance(config, dict)
+        return {str(key): value for key, value in config.items()}
+
+
+def get_run(client: MlflowClient, run_id: str) -> RunRecord:
+    """The run with this id.
+
+    Raises:
+        InputError: There is none; names the nearest ids.
+    """
+    try:
+        with store_errors(client.tracking_uri):
+            return _record(client, client.get_run(run_id))
+    except MlflowException:
+        known = [record.id for record in find_runs(client)]
+    near = [known_id for known_id in known if known_id.startswith(run_id)][:3]
+    near = near or difflib.get_close_matches(run_id, known, n=3, cutoff=0.0)
+    raise InputError(
+        f"no run {run_id!r} in this store; " + (f"nearest: {', '.join(near)}" if near else "it has no runs"),
+        column="run_id",
+    )
+
+
+def find_runs(
+    client: MlflowClient, experiments: Sequence[str] = (), where: str = "", order_by: Sequence[str] = ()
+) -> list[RunRecord]:
+    """All runs that fit, newest first.
+
+    Args:
+        client: Client of the store.
+        experiments: Names; all experiments if empty.
+        where: Filter in MLflow's language, such as ``attributes.status = 'FINISHED'``.
+        order_by: Such as ``metrics.`val/nme` ASC``.
+
+    Raises:
+        InputError: There is no such experiment; names those that there are.
+    """
+    with store_errors(client.tracking_uri):
+        ids = {found.name: found.experiment_id for found in client.search_experiments()}
+        for name in experiments:
+            if name not in ids:
+                raise InputError(
+                    f"no experiment {name!r} in this store, it has {', '.join(sorted(ids))}",
+                    column="tracking.experiment",
+                )
+        chosen = [ids[name] for name in experiments] or list(ids.values())
+        found: list[RunRecord] = []
+        token: str | None = None
+        while True:
+            page = client.search_runs(
+                chosen, where, max_results=PAGE, order_by=list(order_by) or None, page_token=token
+            )
+            found += [_record(client, run) for run in page]
+            token = page.token
+            if not token:
+                return found
+
+
+def unfinished(client: MlflowClient, experiment: str, config_digest: str) -> RunRecord | None:
+    """The newest run of this config that did not reach its end and that no living process writes."""
+    with store_errors(client.tracking_uri):
+        if client.get_experiment_by_name(experiment) is None:
+            return None
+    where = f"tags.`{DIGEST_TAG}` = '{config_digest}' AND attributes.status != 'FINISHED'"
+    found = find_runs(client, [experiment], where, ["attributes.start_time DESC"])
+    return next((record for record in found if not is_open(record)), None)
+
+
+def download(record: RunRecord, path: str) -> Path:
+    """An artifact of a run as a local file; no copy where the store is on this machine.
+
+    Raises:
+        InputError: The run has no such artifact.
+    """
+    return _fetch(record.client, record.artifact_uri, path, f"run {record.id}")
+
+
+def checkpoint(record: RunRecord, name: str) -> Path:
+    """The checkpoint file of the newest LoggedModel with this name in a run.
+
+    Raises:
+        InputError: The run has none.
+    """
+    model_id = record.tags.get(MODEL_TAG + name)
+    if model_id is None:
+        raise InputError(f"run {record.id} ({record.status}) has no model {name!r}", column="run_id")
+    with store_errors(record.client.tracking_uri):
+        model = record.client.get_logged_model(model_id)
+    return _fetch(record.client, str(model.artifact_location), model.tags[FILE_TAG], f"model {model_id}")
+
+
+def _fetch(client: MlflowClient, base: str, path: str, owner: str) -> Path:
+    parts = urlsplit(base)
+    if parts.scheme in ("", "file"):
+        file = Path(unquote(parts.path) if parts.scheme else base) / path
+        if not file.exists():
+            raise InputError(f"{owner} has no artifact {path!r}", file=file)
+        return file
+    folder = tempfile.mkdtemp(prefix="faceline-")
+    uri = f"{base}/{path}"
+    try:
+        return Path(download_artifacts(artifact_uri=uri, dst_path=folder, tracking_uri=client.tracking_uri))
+    # MLflow does not tell a missing file from a server that fails.
+    except (MlflowException, OSError) as error:
+        raise InputError(f"{owner} has no artifact {path!r}, or the store did not hand it out") from error
+
+
+def process_mark() -> str:
+    """Names this process among all that ever ran on this machine: number and second of birth."""
+    process = psutil.Process()
+    return f"{process.pid}:{process.create_time():.1f}"
+
+
+def is_open(record: RunRecord) -> bool:
+    """Whether a living process of this machine still writes the run; a killed one leaves RUNNING behind."""
+    number, _, born = record.tags.get(PROCESS_TAG, "").partition(":")
+    if record.status != "RUNNING" or not born:
+        return False
+    try:
+        process = psutil.Process(int(number))
+        # A number is used again; the clock may be set by a moment.
+        return process.status() != psutil.STATUS_ZOMBIE and abs(process.create_time() - float(born)) < 2
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _record(client: MlflowClient, run: MlflowRun) -> RunRecord:
+    info = run.info
+    return RunRecord(
+        client=client,
+        id=str(info.run_id),
+        name=str(info.run_name),
+        status=str(info.status),
+        started=info.start_time / 1000,
+        metrics=dict(run.data.metrics),
+        params=dict(run.data.params),
+        tags=dict(run.data.tags),
+        artifact_uri=str(info.artifact_uri),
+    )

@@ -1,0 +1,312 @@
+"""Tracked runs: open one, log to it, end it with the right status."""
+
+import json
+import logging
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, SupportsFloat
+
+from omegaconf import OmegaConf
+
+from faceline.errors import InputError
+from faceline.tracking.limits import checked_metrics, flat_params, tag_value
+from faceline.tracking.provenance import IGNORED, without
+from faceline.tracking.records import (
+    CONFIG_FILE,
+    DIGEST_TAG,
+    ERROR_TAG,
+    FILE_TAG,
+    MODEL_TAG,
+    PROCESS_TAG,
+    RunRecord,
+    checkpoint,
+    download,
+    find_runs,
+    get_run,
+    is_open,
+    process_mark,
+    unfinished,
+)
+from faceline.tracking.store import experiment as experiment_id
+from faceline.tracking.store import store_errors
+
+# isort: split
+# After the store module, which switches telemetry off.
+from mlflow import MlflowClient
+from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelOutput, Metric, Param, RunTag
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Runs that are over are read by records; whoever works with runs finds both here.
+__all__ = [
+    "DIGEST_TAG",
+    "Context",
+    "Run",
+    "RunRecord",
+    "checkpoint",
+    "download",
+    "find_runs",
+    "get_run",
+    "tracked_run",
+    "unfinished",
+]
+
+Context = Literal["training", "validation", "test"]
+
+_log = logging.getLogger(__name__)
+
+
+class Run:
+    """An open run: whatever is logged is in the store when the call returns.
+
+    Args:
+        client: Client of the store.
+        run_id: A run that exists.
+        resumed: Whether something was logged to it before.
+    """
+
+    def __init__(self, client: MlflowClient, run_id: str, *, resumed: bool = False) -> None:
+        self.client, self.id, self.resumed = client, run_id, resumed
+        with store_errors(client.tracking_uri):
+            self.experiment_id = str(client.get_run(run_id).info.experiment_id)
+
+    def set_tags(self, tags: Mapping[str, Any]) -> None:
+        """Set or replace tags."""
+        self._write(tags=[RunTag(key, tag_value(value)) for key, value in tags.items()])
+
+    def log_params(self, params: Mapping[str, Any]) -> None:
+        """Log what the run was started with; nested mappings become names with dots.
+
+        Raises:
+            InputError: A resumed run has another value.
+        """
+        flat = flat_params(params)
+        if self.resumed:
+            self._check_unchanged(flat)
+        self._write(params=[Param(name, value) for name, value in flat.items()])
+
+    def log_config(self, config: Mapping[str, Any], ignore: Sequence[str] = IGNORED) -> None:
+        """Log a resolved config: whole as ``config.yaml``, and as params without the ignored keys.
+
+        Args:
+            config: Plain containers.
+            ignore: Keys that may change when the run is resumed, as in ``provenance.config_digest``.
+        """
+        self.log_text(OmegaConf.to_yaml(OmegaConf.create(dict(config))), CONFIG_FILE)
+        self.log_params(without(config, ignore))
+
+    def log_provenance(self, info: Mapping[str, Any]) -> None:
+        """Log what ``provenance.provenance`` found; each start of a resumed run keeps its own files."""
+        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        self.log_dict({name: value for name, value in info.items() if name != "diff"}, f"provenance/{stamp}.json")
+        if info["diff"]:
+            self.log_text(info["diff"], f"provenance/{stamp}.diff")
+        tags = {f"faceline.{name}": info[name] for name in ("commit", "dirty", "threads")}
+        # Shown by MLflow's page as the version.
+        self.set_tags(tags | ({"mlflow.source.git.commit": info["commit"]} if info["commit"] else {}))
+
+    def log_metrics(
+        self, metrics: Mapping[str, SupportsFloat], step: int | None = None, *, allow_nan: bool = False
+    ) -> None:
+        """Log numbers in one request.
+
+        Args:
+            metrics: Names such as ``val/nme``.
+            step: Number of the epoch, from 0; 0 if None.
+            allow_nan: Whether NaN and infinities may be logged.
+
+        Raises:
+            ValueError: A name that MLflow refuses, or a value that is not finite.
+        """
+        now = _milliseconds()
+        checked = checked_metrics(metrics, allow_nan=allow_nan)
+        self._write(metrics=[Metric(name, value, now, step or 0) for name, value in checked.items()])
+
+    def log_text(self, text: str, path: str) -> None:
+        """Keep a text as an artifact."""
+        with store_errors(self.client.tracking_uri):
+            self.client.log_text(self.id, text, path)
+
+    def log_dict(self, content: Mapping[str, Any], path: str) -> None:
+        """Keep plain containers as an artifact, JSON or YAML by the ending of the path."""
+        with store_errors(self.client.tracking_uri):
+            self.client.log_dict(self.id, dict(content), path)
+
+    def log_figure(self, figure: "Figure", path: str) -> None:
+        """Keep a matplotlib figure as an artifact, in the format of the path's ending."""
+        with store_errors(self.client.tracking_uri):
+            self.client.log_figure(self.id, figure, path)
+
+    def log_file(self, file: Path, folder: str | None = None) -> None:
+        """Keep a copy of a file as an artifact."""
+        with store_errors(self.client.tracking_uri):
+            self.client.log_artifact(self.id, str(file), folder)
+
+    def log_dataset(
+        self, name: str, fingerprint: str, *, split: str, context: Context, profile: Mapping[str, Any]
+    ) -> None:
+        """Record which data the run used, and for what.
+
+        Args:
+            name: Name of the data set.
+            fingerprint: Digest of exactly these frames, at most 36 characters.
+            split: The protocol that divided them.
+            context: What they were used for.
+            profile: Counts; MLflow keeps the first of each name and fingerprint in an experiment.
+        """
+        source = json.dumps({"name": name, "split": split})
+        dataset = Dataset(name, fingerprint, "faceline", source, profile=json.dumps(dict(profile)))
+        tags = [InputTag("mlflow.data.context", context), InputTag("split", split)]
+        with store_errors(self.client.tracking_uri):
+            self.client.log_inputs(self.id, datasets=[DatasetInput(dataset, tags)])
+
+    def log_model(
+        self,
+        name: str,
+        checkpoint: Path,
+        metrics: Mapping[str, SupportsFloat],
+        params: Mapping[str, Any],
+        step: int = 0,
+    ) -> str:
+        """Keep a checkpoint as a LoggedModel, which MLflow can rank and register.
+
+        Args:
+            name: Such as ``best``; ``checkpoint`` finds the newest of a run by it.
+            checkpoint: File to copy.
+            metrics: Its scores.
+            params: What tells it from other models.
+            step: Its epoch.
+
+        Returns:
+            The id of the model.
+        """
+        values = checked_metrics(metrics, allow_nan=False)
+        texts = flat_params(params)
+        with store_errors(self.client.tracking_uri):
+            model = self.client.create_logged_model(
+                self.experiment_id, name, self.id, tags={FILE_TAG: checkpoint.name}, params=texts
+            )
+            model_id = str(model.model_id)
+            try:
+                self.client.log_model_artifact(model_id, str(checkpoint))
+                now = _milliseconds()
+                self._write(metrics=[Metric(key, value, now, step, model_id) for key, value in values.items()])
+                self.client.log_outputs(self.id, [LoggedModelOutput(model_id, step)])
+            except BaseException:
+                self.client.finalize_logged_model(model_id, "FAILED")
+                raise
+            self.client.finalize_logged_model(model_id, "READY")
+        self.set_tags({MODEL_TAG + name: model_id})
+        return model_id
+
+    def _write(self, **content: Sequence[Any]) -> None:
+        # The client splits what is more than a request may hold.
+        with store_errors(self.client.tracking_uri):
+            self.client.log_batch(self.id, **content, synchronous=True)
+
+    def _check_unchanged(self, params: Mapping[str, str]) -> None:
+        with store_errors(self.client.tracking_uri):
+            before = self.client.get_run(self.id).data.params
+        for name, value in params.items():
+            if before.get(name, value) != value:
+                raise InputError(
+                    f"run {self.id} was started with {before[name]!r}, got {value!r}: set it back, or start a new run",
+                    column=name,
+                )
+
+
+@contextmanager
+def tracked_run(
+    client: MlflowClient,
+    experiment: str,
+    name: str,
+    *,
+    tags: Mapping[str, Any] | None = None,
+    run_id: str | None = None,
+) -> Iterator[Run]:
+    """A run that ends with the block: FINISHED, FAILED by an exception, KILLED by Ctrl-C, SIGTERM or an exit.
+
+    MLflow's global active run is neither used nor changed.
+
+    Args:
+        client: Client of the store.
+        experiment: Name of the experiment, created where there is none.
+        name: Name of a new run.
+        tags: Tags to set.
+        run_id: Run to go on with, in place of a new one.
+
+    Raises:
+        InputError: There is no such run, or another process still writes it.
+    """
+    with _raise_on_sigterm():
+        run = _resume(client, run_id) if run_id else _start(client, experiment, name)
+        try:
+            run.set_tags({PROCESS_TAG: process_mark(), **(tags or {})})
+            yield run
+        except (KeyboardInterrupt, SystemExit) as error:
+            _end(run, "KILLED", error)
+            raise
+        except BaseException as error:
+            _end(run, "FAILED", error)
+            raise
+        with store_errors(client.tracking_uri):
+            client.set_terminated(run.id, "FINISHED")
+
+
+def _start(client: MlflowClient, experiment: str, name: str) -> Run:
+    with store_errors(client.tracking_uri):
+        created = client.create_run(experiment_id(client, experiment), run_name=name)
+    return Run(client, str(created.info.run_id))
+
+
+def _resume(client: MlflowClient, run_id: str) -> Run:
+    record = get_run(client, run_id)
+    if is_open(record):
+        raise InputError(
+            f"run {run_id} is still written by process {record.tags[PROCESS_TAG].partition(':')[0]}: "
+            "wait for its end, or start a new run",
+            column="run_id",
+        )
+    with store_errors(client.tracking_uri):
+        client.update_run(run_id, status="RUNNING")
+        if ERROR_TAG in record.tags:
+            client.delete_tag(run_id, ERROR_TAG)
+    return Run(client, run_id, resumed=True)
+
+
+def _end(run: Run, status: str, error: BaseException) -> None:
+    reason = (str(error).strip() or "no message").partition("\n")[0]
+    try:
+        with store_errors(run.client.tracking_uri):
+            run.client.set_terminated(run.id, status)
+        run.set_tags({ERROR_TAG: f"{type(error).__name__}: {reason}"[:500]})
+    except Exception as second:  # the first error is the one to be seen
+        _log.warning("run %s could not be marked %s: %s", run.id, status, second)
+
+
+@contextmanager
+def _raise_on_sigterm() -> Iterator[None]:
+    """Let SIGTERM unwind the stack as Ctrl-C does, with the exit status that shells give it."""
+    # Only the main thread may, and only there the exception would arrive.
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
+    raise SystemExit(128 + number)
+
+
+def _milliseconds() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,221 @@
+"""Reach the MLflow store, or create it: the one place that knows where runs are kept."""
+
+import logging
+import os
+import socket
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+from filelock import FileLock
+
+# MLflow reads these when it is imported: nothing is told to anyone, and no bars for files of a few bytes.
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+os.environ["DO_NOT_TRACK"] = "true"
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+from sqlalchemy import make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from faceline.errors import InputError
+
+DATABASE_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
+SCHEMES = ("sqlite", "http", "https", *DATABASE_PORTS)
+PROBE_SECONDS = 4
+LOCK_SECONDS = 120
+
+# Set-up notes, and tracebacks of errors that store_errors tells in one line.
+logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
+logging.getLogger("alembic").setLevel(logging.WARNING)
+
+# What the caller asked for is at fault, not the store.
+_CALLER_ERRORS = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS")
+
+
+def connect(uri: str | None, root: Path) -> MlflowClient:
+    """A client of the store, which exists and answers when this returns.
+
+    A SQLite store that does not exist is created, in one step: other processes see all of it or nothing.
+
+    Args:
+        uri: Address of the store; if None, ``MLFLOW_TRACKING_URI`` or else the SQLite file below ``root``.
+        root: Folder that gets ``mlruns/`` when no address is given.
+
+    Raises:
+        InputError: The address is not one of a store, or the store cannot be reached, read or created.
+    """
+    uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or _address(root.absolute() / "mlruns" / "mlflow.db")
+    scheme = urlsplit(uri).scheme.partition("+")[0]
+    if scheme not in SCHEMES:
+        raise InputError(
+            f"expected an address that starts with one of {', '.join(f'{name}:' for name in SCHEMES)}, "
+            f"got {uri!r}; a folder of runs is given as sqlite:///<folder>/mlflow.db",
+            column="tracking.uri",
+        )
+    with store_errors(uri):
+        if scheme == "sqlite":
+            return _connect_sqlite(uri)
+        return _connect_server(uri, scheme)
+
+
+def experiment(client: MlflowClient, name: str) -> str:
+    """The id of the experiment with this name, which is created if there is none.
+
+    The artifacts of a SQLite store lie in ``artifacts/`` beside its file.
+
+    Raises:
+        InputError: The experiment was deleted.
+    """
+    with store_errors(client.tracking_uri):
+        found = client.get_experiment_by_name(name)
+        if found is None:
+            try:
+                return str(client.create_experiment(name, artifact_location=_artifacts(client.tracking_uri)))
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                    raise
+            # Another process was quicker.
+            found = client.get_experiment_by_name(name)
+        if found is None or found.lifecycle_stage != "active":
+            raise InputError(
+                f"experiment {name!r} was deleted: restore it with "
+                f"'mlflow experiments restore', or choose another name",
+                column="tracking.experiment",
+            )
+        return str(found.experiment_id)
+
+
+@contextmanager
+def store_errors(uri: str) -> Iterator[None]:
+    """Tell in one line what the store, its disk or its server refuses.
+
+    Raises:
+        InputError: In place of any error of the store.
+    """
+    try:
+        yield
+    except MlflowException as error:
+        if error.error_code in _CALLER_ERRORS:
+            raise
+        raise _told(uri, error) from error
+    # ImportError: the driver of a database is not installed.
+    except (SQLAlchemyError, sqlite3.Error, OSError, ImportError) as error:
+        raise _told(uri, error) from error
+
+
+def _told(uri: str, error: Exception) -> InputError:
+    reason = str(_root(error)).partition("\n")[0].strip() or type(error).__name__
+    address, secret = uri, urlsplit(uri).netloc.rpartition("@")[0]
+    if secret:
+        address, reason = uri.replace(secret, "***"), reason.replace(secret, "***")
+    return InputError(
+        f"the tracking store {address} cannot be used: {reason[:300]}; check the address, free space and permissions",
+        column="tracking.uri",
+    )
+
+
+def _root(error: Exception) -> BaseException:
+    """What the operating system or SQLite said, where it is at the bottom; else the error itself."""
+    root: BaseException = error
+    while below := root.__cause__ or root.__context__:
+        root = below
+    return root if isinstance(root, OSError | sqlite3.Error) else error
+
+
+def _database_file(uri: str) -> Path:
+    """The file of a SQLite address, absolute: ``sqlite:///a.db`` is relative, ``sqlite:////a.db`` is not."""
+    name = make_url(uri).database
+    # % and ? mean something in an address, and MLflow would also create the folder that they spell.
+    if not name or name == ":memory:" or uri != _address(Path(name)):
+        raise InputError(f"expected sqlite:///<file> without % and ? in it, got {uri!r}", column="tracking.uri")
+    return Path(name).absolute()
+
+
+def _address(file: Path) -> str:
+    return f"sqlite:///{file}"
+
+
+def _artifacts(uri: str) -> str | None:
+    """Where artifacts go, as an address; None leaves it to the server."""
+    return (_database_file(uri).parent / "artifacts").as_uri() if uri.startswith("sqlite:") else None
+
+
+def _connect_sqlite(uri: str) -> MlflowClient:
+    file = _database_file(uri)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    # Held for the client too: it migrates a store that an older MLflow made.
+    with FileLock(file.with_name(f".{file.name}.lock"), timeout=LOCK_SECONDS):
+        if not file.exists() or (file.is_file() and file.stat().st_size == 0):
+            _create(file)
+        _probe_sqlite(file)
+        return MlflowClient(_address(file))
+
+
+def _create(file: Path) -> None:
+    """Make the store under another name first: a process killed here leaves nothing that looks done."""
+    partial = file.with_name(f".{file.name}.partial")
+    rest = (partial, partial.with_name(f"{partial.name}-journal"))
+    _unlink(*rest)
+    try:
+        store = SqlAlchemyStore(_address(partial), (file.parent / "artifacts").as_uri())  # type: ignore[no-untyped-call]
+        store._dispose_engine()  # type: ignore[no-untyped-call]
+        partial.replace(file)
+    finally:
+        _unlink(*rest)
+
+
+def _unlink(*files: Path) -> None:
+    for file in files:
+        file.unlink(missing_ok=True)
+
+
+def _probe_sqlite(file: Path) -> None:
+    """See at once that the file is a store and can be written; MLflow would try for minutes."""
+    address = f"file:{quote(str(file))}?mode=rw"
+    with closing(sqlite3.connect(address, uri=True, timeout=PROBE_SECONDS * 5)) as connection:
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if not {"experiments", "alembic_version"} <= tables:
+            raise InputError(
+                "expected an MLflow store, got a database without its tables (another program's, or a set-up "
+                "that was cut short): move it away or give another address",
+                file=file,
+                column="tracking.uri",
+            )
+        connection.execute("BEGIN IMMEDIATE")
+        connection.rollback()
+
+
+def _connect_server(uri: str, scheme: str) -> MlflowClient:
+    if scheme in DATABASE_PORTS:
+        url = make_url(uri)
+        if url.host:
+            socket.create_connection((url.host, url.port or DATABASE_PORTS[scheme]), PROBE_SECONDS).close()
+        return MlflowClient(uri)
+    with _impatient():
+        client = MlflowClient(uri)
+        client.search_experiments(max_results=1)
+    return client
+
+
+@contextmanager
+def _impatient() -> Iterator[None]:
+    """Ask a server once and for seconds; later requests have MLflow's patience again."""
+    wanted = {
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+        "MLFLOW_HTTP_REQUEST_TIMEOUT": str(PROBE_SECONDS),
+    }
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -1,0 +1,112 @@
+"""``faceline predict``: landmarks for images, folders and videos of the user's own."""
+
+import csv
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+from rich.console import Console
+
+from faceline.data.images import read_any
+from faceline.errors import InputError
+from faceline.geometry.coordinates import denormalise_landmarks
+from faceline.geometry.markup import N_LANDMARKS, OUTLINES
+from faceline.models.landmark_detector import LandmarkDetector
+from faceline.transforms import Pipeline
+from faceline.types import Image, Shape
+from faceline.workflows.assembly import plain, prepare_process
+from faceline.workflows.selection import chosen_model
+
+IMAGES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"}
+VIDEOS = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v"}
+HEADER = ["file", "frame", *(f"{axis}{i}" for i in range(N_LANDMARKS) for axis in "xy")]
+
+Frame = tuple[str, int, Image]
+"""Name of the file, number of the frame in it, pixels."""
+
+
+def main(cfg: DictConfig) -> None:
+    """Predict every frame of the input; write the table and, if asked, the overlays."""
+    config = plain(cfg)
+    source, output = Path(config["input"]), Path(config["output"])
+    overlays = Path(config["overlays"]) if config["overlays"] else None
+    if not source.exists():
+        raise InputError("no such file or folder", file=source, column="input")
+    trained = chosen_model(config)
+    prepare_process(0, config["threads"])
+    pipeline = instantiate(trained.config["transforms"]["eval"])
+    count = 0
+    part = output.with_name(f".{output.name}.{os.getpid()}.part")  # the table appears whole or not at all
+    output.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with part.open("w", newline="", encoding="utf-8") as file:
+            table = csv.writer(file)
+            table.writerow(HEADER)
+            for name, number, image in _frames(source):
+                points = _landmarks(trained.model, pipeline, image)
+                table.writerow([name, number, *(f"{value:.3f}" for value in points.ravel())])
+                if overlays is not None:
+                    _write_overlay(overlays / f"{Path(name).stem}_{number:05d}.png", image, points)
+                count += 1
+        part.replace(output)
+    finally:
+        part.unlink(missing_ok=True)
+    Console(highlight=False, soft_wrap=True).print(f"landmarks of {count} frames written to {output}")
+
+
+def _frames(source: Path) -> Iterator[Frame]:
+    if source.is_dir():
+        files = sorted(path for path in source.iterdir() if path.suffix.lower() in IMAGES)
+        if not files:
+            raise InputError(f"no images in this folder (looked for {' '.join(sorted(IMAGES))})", file=source)
+        for path in files:
+            yield path.name, 0, read_any(path)
+    elif source.suffix.lower() in VIDEOS:
+        yield from _video(source)
+    else:
+        yield source.name, 0, read_any(source)
+
+
+def _video(source: Path) -> Iterator[Frame]:
+    video, number = cv2.VideoCapture(str(source)), 0
+    try:
+        while True:
+            more, frame = video.read()
+            if not more:
+                break
+            yield source.name, number, np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+            number += 1
+    finally:
+        video.release()
+    if number == 0:
+        raise InputError("not a video that can be decoded", file=source, column="input")
+
+
+def _landmarks(model: LandmarkDetector, pipeline: Pipeline, image: Image) -> Shape:
+    """Landmarks (68, 2) in pixels of the image."""
+    unknown = np.zeros((N_LANDMARKS, 2), dtype=np.float32)  # a pipeline takes both
+    tensor, _ = pipeline(image, unknown, 0)
+    with torch.inference_mode():
+        preds = model(torch.as_tensor(tensor)[None])[0].numpy()
+    return denormalise_landmarks(preds, (image.shape[1], image.shape[0]))
+
+
+def _write_overlay(file: Path, image: Image, points: Shape) -> None:
+    """A copy of the frame with the face outlined, large enough to see the points."""
+    zoom = max(1, round(512 / max(image.shape[:2])))
+    canvas = cv2.resize(image, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC)
+    pixels = np.round(points * zoom * 16).astype(np.int32)  # 4 bits of sub-pixel
+    thickness = max(1, round(max(canvas.shape[:2]) / 400))
+    for outline in OUTLINES:
+        cv2.polylines(canvas, [pixels[list(outline)]], False, (255, 255, 255), thickness, cv2.LINE_AA, shift=4)
+    for x, y in pixels:
+        cv2.circle(canvas, (int(x), int(y)), 16 * (thickness + 1), (255, 122, 26), -1, cv2.LINE_AA, shift=4)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    written, content = cv2.imencode(".png", cv2.cvtColor(canvas, cv2.COLOR_RGB2BGR))
+    assert written
+    file.write_bytes(content.tobytes())

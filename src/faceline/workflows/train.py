@@ -1,0 +1,170 @@
+"""``faceline train``: one tracked run, from a config to a measured model."""
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from hydra.core.hydra_config import HydraConfig
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+from rich.console import Console
+
+from faceline.data.datamodule import LandmarkData
+from faceline.errors import InputError
+from faceline.models.callbacks import AtomicCheckpointIO, EpochLines, EpochSeeds, RunConfig, TrainingClock
+from faceline.models.landmark_detector import LandmarkDetector
+from faceline.tracking.lightning import RunLogger
+from faceline.tracking.provenance import config_digest, provenance
+from faceline.tracking.records import DIGEST_TAG, unfinished
+from faceline.tracking.runs import Context, Run, tracked_run
+from faceline.tracking.store import connect
+from faceline.workflows import measurement
+from faceline.workflows.assembly import Config, build_data, build_model, load_trained, plain, prepare_process
+
+RESUME = "last"
+
+
+def main(cfg: DictConfig) -> float | None:
+    """Train, measure, track.
+
+    Returns:
+        The best validation NME, for sweeps; never a figure of the test part.
+    """
+    config = plain(cfg)
+    config["threads"] = prepare_process(config["seed"], config["threads"])
+    model = build_model(config)  # before any data is read: a wrong model is the cheapest mistake to find
+    data = build_data(config)
+    data.prepare_data()
+    tracking = config["tracking"]
+    client = connect(tracking["uri"], Path(tracking["root"]))
+    digest = config_digest(config)
+    run_id = _interrupted(client, tracking["experiment"], digest) if config["ckpt_path"] == RESUME else None
+    tags = {DIGEST_TAG: digest, **_headline(config, data), **dict.fromkeys(config["tags"], "true")}
+    with tracked_run(client, tracking["experiment"], config["name"], tags=tags, run_id=run_id) as run:
+        folder = Path(tracking["root"]) / "mlruns" / "work" / run.id
+        run.log_provenance(provenance())
+        if run_id is None:
+            _describe(run, config, data, model)
+        return _fit_and_measure(run, config, model, data, folder)
+
+
+def _interrupted(client: Any, experiment: str, digest: str) -> str:
+    record = unfinished(client, experiment, digest)
+    if record is None:
+        raise InputError(
+            f"no unfinished run of this config in experiment {experiment!r}; start one without ckpt_path=last, or give "
+            f"the overrides of the run that was interrupted",
+            column="ckpt_path",
+        )
+    return record.id
+
+
+def _fit_and_measure(
+    run: Run, config: Config, model: LandmarkDetector, data: LandmarkData, folder: Path
+) -> float | None:
+    clock = TrainingClock()
+    trainer = _trainer(run, config, clock, folder)
+    checkpoint = _start(config, folder, resumed=config["ckpt_path"] == RESUME)
+    trainer.fit(model, data, ckpt_path=checkpoint, weights_only=True)
+    if trainer.interrupted:
+        raise KeyboardInterrupt
+    best = folder / "checkpoints" / "best.ckpt"
+    if trainer.is_global_zero and best.is_file():
+        trained = load_trained(best).model
+        scores = _measure(run, config, trained, data)
+        run.log_metrics(
+            {
+                "train_seconds": clock.seconds,
+                "images_per_second": clock.images / max(clock.seconds, 1e-9),
+                "epochs": trainer.current_epoch,
+            }
+        )
+        run.log_model(config["name"], best, metrics=scores, params={"model": config["name"]})
+        console = Console(highlight=False, soft_wrap=True)
+        console.print(
+            f"{config['name']}: test MSE {scores['test/mse']:.3g}, NME {scores['test/nme']:.2%}, run {run.id}"
+        )
+    return _best_validation(trainer)
+
+
+def _trainer(run: Run, config: Config, clock: TrainingClock, folder: Path) -> pl.Trainer:
+    configured = {name: instantiate(node) for name, node in config["callbacks"].items() if node}
+    callbacks = [*configured.values(), EpochSeeds(config["seed"]), clock, RunConfig(config, run.id), EpochLines()]
+    trainer = instantiate(
+        config["trainer"],
+        callbacks=callbacks,
+        logger=RunLogger(run, folder.parent),
+        plugins=[AtomicCheckpointIO()],
+        default_root_dir=str(folder),
+        enable_progress_bar=False,
+    )
+    assert isinstance(trainer, pl.Trainer)
+    return trainer
+
+
+def _start(config: Config, folder: Path, resumed: bool) -> str | None:
+    """The checkpoint that fit starts from."""
+    if not resumed:
+        return config["ckpt_path"]  # type: ignore[no-any-return]
+    last = folder / "checkpoints" / "last.ckpt"
+    return str(last) if last.is_file() else None  # killed in its first epoch: begin it again
+
+
+def _headline(config: Config, data: LandmarkData) -> dict[str, str]:
+    """The tags by which runs are found and told apart; the columns of a reviewer's table."""
+    return {
+        "task": "landmarks",
+        "model": config["name"],
+        "data": data.source.name,
+        "protocol": config["split"]["protocol"],
+        "data_fingerprint": data.index.fingerprint,
+        "split_fingerprint": data.split.fingerprint(data.index),
+        "command": _command(),
+    }
+
+
+def _command() -> str:
+    """What the user typed."""
+    overrides = HydraConfig.get().overrides.task if HydraConfig.initialized() else []
+    return shlex.join(["faceline", "train", *overrides])
+
+
+def _describe(run: Run, config: Config, data: LandmarkData, model: LandmarkDetector) -> None:
+    """Log all that the run depends on, before it starts."""
+    run.log_config(config)
+    index, split = data.index, data.split
+    run.log_dict({part: index.files[rows].tolist() for part, rows in split.parts().items()}, "split.json")
+    run.log_dict({"skipped": list(index.rejected)}, "skipped_rows.json")
+    contexts: dict[str, Context] = {"train": "training", "val": "validation", "test": "test"}
+    for part, rows in split.parts().items():
+        profile = {"frames": len(rows), "people": len(set(index.persons[rows])), "skipped": len(index.rejected)}
+        run.log_dataset(
+            f"{data.source.name}-{part}",
+            index.fingerprint,
+            split=split.protocol,
+            context=contexts[part],
+            profile=profile,
+        )
+    run.log_metrics({"parameters": sum(p.numel() for p in model.parameters())})
+
+
+def _measure(run: Run, config: Config, model: LandmarkDetector, data: LandmarkData) -> dict[str, float]:
+    """Metrics of validation and test, the test part's figures and its errors frame by frame."""
+    scores: dict[str, float] = {}
+    for part in ("val", "test"):
+        frames = data.frames(part)
+        result = measurement.measure(model, frames)
+        scores |= {f"{'best_val' if part == 'val' else part}/{name}": value for name, value in result.scalars.items()}
+        run.log_text(result.frames.to_csv(index=False, float_format="%.8g"), f"{part}/frames.csv")
+    source = f"{data.source.name} · {config['split']['protocol']} · test · run {run.id[:8]}"
+    for name, figure in measurement.figures(result, frames, config["name"], source).items():
+        run.log_figure(figure, f"test/{name}")
+    run.log_metrics(scores)
+    return scores
+
+
+def _best_validation(trainer: pl.Trainer) -> float | None:
+    checkpoint = trainer.checkpoint_callback
+    score = getattr(checkpoint, "best_model_score", None)
+    return None if score is None else float(score)

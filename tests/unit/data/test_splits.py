@@ -1,0 +1,141 @@
+"""Each protocol keeps its promise on any set of people, videos and frames."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from faceline.data.index import FrameIndex
+from faceline.data.splits import Split, make_split
+from faceline.errors import InputError
+
+PROTOCOLS = ("official", "frame_random", "video_disjoint", "person_disjoint")
+
+
+def index_of(videos_per_person: list[int], frames_per_video: int, test_frames: int = 1) -> FrameIndex:
+    """People with some videos each; the last frames of each video are the publisher's test part."""
+    rows = [
+        (f"p{p}", f"p{p}_v{v}", f)
+        for p, videos in enumerate(videos_per_person)
+        for v in range(videos)
+        for f in range(frames_per_video)
+    ]
+    persons, videos, frames = (np.array(column) for column in zip(*rows, strict=True))
+    n = len(rows)
+    return FrameIndex(
+        dataset="made",
+        files=np.array([f"{v}_{f}.jpg" for _, v, f in rows]),
+        persons=persons,
+        videos=videos,
+        frames=frames,
+        parts=np.where(frames >= frames_per_video - test_frames, "test", "train"),
+        landmarks=np.zeros((n, 68, 2)),
+        sizes=np.full((n, 2), 100),
+        digests=np.array([f"{i:x}" for i in range(n)]),
+    )
+
+
+def people(index: FrameIndex, rows: np.ndarray) -> set[str]:
+    return set(index.persons[rows])
+
+
+def videos(index: FrameIndex, rows: np.ndarray) -> set[str]:
+    return set(index.videos[rows])
+
+
+@given(
+    videos_per_person=st.lists(st.integers(2, 4), min_size=12, max_size=30),
+    frames=st.integers(2, 5),
+    protocol=st.sampled_from(PROTOCOLS),
+    seed=st.integers(0, 10_000),
+)
+@settings(max_examples=60, deadline=None)
+def test_every_protocol_keeps_its_promise(
+    videos_per_person: list[int], frames: int, protocol: str, seed: int
+) -> None:
+    index = index_of(videos_per_person, frames)
+    split = make_split(index, protocol, seed=seed)
+    together = np.concatenate([split.train, split.val, split.test])
+    assert sorted(together) == list(range(len(index)))  # every frame in exactly one part
+    if protocol == "official":
+        assert set(index.parts[split.test]) == {"test"}
+        assert set(index.parts[np.concatenate([split.train, split.val])]) == {"train"}
+        assert not people(index, split.train) & people(index, split.val)
+    if protocol == "person_disjoint":
+        seen = [people(index, rows) for rows in split.parts().values()]
+        assert not seen[0] & seen[1] and not seen[0] & seen[2] and not seen[1] & seen[2]
+    if protocol == "video_disjoint":
+        seen = [videos(index, rows) for rows in split.parts().values()]
+        assert not seen[0] & seen[1] and not seen[0] & seen[2] and not seen[1] & seen[2]
+        assert people(index, split.test) <= people(index, np.concatenate([split.train, split.val]))
+        assert people(index, split.val) <= people(index, split.train)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_same_seed_same_split_other_seed_other_split(protocol: str) -> None:
+    index = index_of([3] * 30, 4)
+    first, again, other = (make_split(index, protocol, seed=s) for s in (1, 1, 2))
+    assert first.fingerprint(index) == again.fingerprint(index)
+    assert first.fingerprint(index) != other.fingerprint(index)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_order_of_the_rows_does_not_matter(protocol: str) -> None:
+    index = index_of([3] * 20, 3)
+    shuffled = index.take(np.random.default_rng(0).permutation(len(index)))
+    parts, parts_shuffled = (
+        {name: set(i.files[rows]) for name, rows in make_split(i, protocol, seed=5).parts().items()}
+        for i in (index, shuffled)
+    )
+    if protocol == "video_disjoint":  # which video stays with a person depends on names only
+        assert {v.rsplit("_", 1)[0] for v in parts["test"]} == {v.rsplit("_", 1)[0] for v in parts_shuffled["test"]}
+    else:
+        assert parts == parts_shuffled
+
+
+def test_fractions_are_shares_of_the_unit_that_is_kept_apart() -> None:
+    index = index_of([2] * 50, 5)
+    split = make_split(index, "person_disjoint", val_fraction=0.1, test_fraction=0.2)
+    assert len(people(index, split.test)) == 10
+    assert len(people(index, split.val)) == 4
+    assert len(split.test) == 100
+
+
+def test_video_disjoint_leaves_people_with_one_video_in_training() -> None:
+    index = index_of([1] * 10 + [3] * 10, 2)
+    split = make_split(index, "video_disjoint", test_fraction=0.3)
+    single = {f"p{i}" for i in range(10)}
+    assert single <= people(index, split.train)
+    assert not single & people(index, split.test)
+
+
+@pytest.mark.parametrize(
+    ("settings_", "words"),
+    [
+        ({"protocol": "official", "val_fraction": 1.0}, "val_fraction"),
+        ({"protocol": "frame_random", "test_fraction": 0.0}, "test_fraction"),
+    ],
+)
+def test_bad_settings_are_refused(settings_: dict, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        make_split(index_of([2] * 10, 3), **settings_)
+
+
+@pytest.mark.parametrize(
+    ("index", "protocol", "part"),
+    [
+        (index_of([2], 4), "person_disjoint", "val"),
+        (index_of([1] * 10, 4), "video_disjoint", "val"),
+        (index_of([2] * 10, 4, test_frames=0), "official", "test"),
+        (index_of([2], 4), "official", "val"),
+    ],
+)
+def test_a_part_that_would_be_empty_is_named(index: FrameIndex, protocol: str, part: str) -> None:
+    with pytest.raises(InputError, match=f"the {part} part would be empty"):
+        make_split(index, protocol)
+
+
+def test_parts_are_ascending() -> None:
+    split: Split = make_split(index_of([3] * 12, 4), "frame_random", seed=3)
+    for rows in split.parts().values():
+        assert (np.diff(rows) > 0).all()

@@ -1,0 +1,132 @@
+"""Backbones and heads: shapes, what a head can express, and weights that fit or are refused."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from faceline.errors import InputError
+from faceline.models.landmark_nets import RegressionHead, SmallCNN, TimmBackbone, VotingHead
+
+SMALL = "mobilenetv3_small_050"
+
+
+@pytest.mark.parametrize("size", [64, 100, 128])
+def test_small_cnn_maps_have_the_strides_and_channels_that_it_tells(size: int) -> None:
+    net = SmallCNN(width=32)
+    maps = net(torch.rand(2, 3, size, size))
+    assert [m.shape[1] for m in maps] == list(net.channels)
+    assert [m.shape[2] for m in maps] == [-(-size // s) for s in net.strides]
+
+
+def test_small_cnn_has_under_two_million_weights_with_its_head() -> None:
+    net = SmallCNN()
+    head = VotingHead(net.channels)
+    assert sum(p.numel() for m in (net, head) for p in m.parameters()) < 2_000_000
+
+
+@pytest.mark.parametrize("name", [SMALL, "resnet10t", "convnext_atto", "vit_tiny_patch16_224"])
+def test_timm_backbones_of_several_families_give_landmarks(name: str) -> None:
+    net = TimmBackbone(name)
+    size = 224 if name.startswith("vit") else 64
+    landmarks = VotingHead(net.channels, width=16)(net(torch.rand(2, 3, size, size)))
+    assert landmarks.shape == (2, 68, 2)
+    assert min(net.strides) >= 8
+
+
+def test_voting_head_can_point_anywhere_even_outside_the_frame() -> None:
+    head = VotingHead([4], width=8).eval()
+    with torch.no_grad():
+        head.votes.weight.zero_()
+        head.votes.bias.copy_(torch.tensor([0.0, 3.0, -5.0]).repeat(68))  # attention, x and y offset in cells
+        landmarks = head([torch.rand(1, 4, 8, 10)])
+    # Even attention: the mean of the cells is the middle of the frame, moved by the offset.
+    assert landmarks[0, 0].tolist() == pytest.approx([0.5 + 3 / 10, 0.5 - 5 / 8], abs=1e-6)
+
+
+def test_voting_head_follows_its_attention() -> None:
+    head = VotingHead([1], width=1).eval()
+    head.merge = torch.nn.Identity()
+    features = torch.full((1, 1, 4, 4), -50.0)
+    features[0, 0, 3, 1] = 50.0  # row 3, column 1
+    with torch.no_grad():
+        head.lateral[0].weight.fill_(1.0)
+        head.lateral[0].bias.zero_()
+        head.votes.weight.zero_()
+        head.votes.weight[0::3] = 1.0
+        landmarks = head([features])
+    assert landmarks[0, 5].tolist() == pytest.approx([1.5 / 4, 3.5 / 4], abs=1e-6)
+
+
+def test_regression_head_starts_near_the_middle() -> None:
+    landmarks = RegressionHead([8, 16])([torch.zeros(3, 8, 4, 4), torch.zeros(3, 16, 2, 2)])
+    assert landmarks.shape == (3, 68, 2)
+    assert torch.allclose(landmarks, torch.full_like(landmarks, 0.5))
+
+
+def test_heads_give_float32_under_bfloat16() -> None:
+    net = SmallCNN(width=32)
+    head = VotingHead(net.channels, width=16)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert head(net(torch.rand(1, 3, 64, 64))).dtype == torch.float32
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
+def test_weights_of_a_file_are_taken(tmp_path: Path, suffix: str) -> None:
+    giver, file = TimmBackbone(SMALL), tmp_path / f"weights{suffix}"
+    state = {**giver.body.state_dict(), "classifier.weight": torch.zeros(3)}
+    if suffix == ".pth":
+        torch.save({"state_dict": state}, file)
+    else:
+        save_file({k: v.contiguous() for k, v in state.items()}, file)
+    taker = TimmBackbone(SMALL, weights=str(file))
+    for key, value in giver.body.state_dict().items():
+        assert torch.equal(value, taker.body.state_dict()[key]), key
+
+
+def write(file: Path, content: object) -> Path:
+    torch.save(content, file)
+    return file
+
+
+class Surprise:
+    """What an untrusted pickle may hold."""
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda folder: folder / "none.pth", "no such file"),
+        (lambda folder: write(folder / "other.pth", {"conv.weight": torch.zeros(1)}), "tensors of .* are not in the file"),
+        (lambda folder: write(folder / "pickle.pth", Surprise()), "refused|more than tensors"),
+        (lambda folder: (folder / "x.safetensors").write_bytes(b"no") and folder / "x.safetensors", "not a readable"),
+        (lambda folder: (folder / "x.pth").write_bytes(b"") or folder / "x.pth", "not a readable"),
+    ],
+)
+def test_weights_that_do_not_fit_are_refused(tmp_path: Path, make, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        TimmBackbone(SMALL, weights=str(make(tmp_path)))
+
+
+def test_weights_of_another_shape_are_refused(tmp_path: Path) -> None:
+    state = TimmBackbone(SMALL).body.state_dict()
+    key = next(iter(state))
+    state[key] = torch.zeros(1, 2, 3, 4)
+    with pytest.raises(InputError, match=r"has shape \(1, 2, 3, 4\), expected"):
+        TimmBackbone(SMALL, weights=str(write(tmp_path / "w.pth", state)))
+
+
+def test_unknown_backbone_names_the_nearest() -> None:
+    with pytest.raises(InputError, match="resnet18") as caught:
+        TimmBackbone("resnet_18")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_hub_that_cannot_be_reached_fails_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    import huggingface_hub.constants as constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(InputError, match="model.weights=FILE"):
+        TimmBackbone("resnet18", pretrained=True)

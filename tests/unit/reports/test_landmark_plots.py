@@ -1,0 +1,112 @@
+import numpy as np
+import pytest
+from matplotlib import pyplot
+
+from faceline.geometry.markup import REGIONS
+from faceline.reports.landmark_plots import error_curve, learning_curves, region_errors
+from faceline.reports.style import png
+
+
+def texts(axes) -> str:
+    return "\n".join(text.get_text() for text in axes.texts)
+
+
+def title(figure) -> str:
+    return figure.get_suptitle().replace("\n", " ")
+
+
+def by_label(axes) -> dict:
+    return {str(line.get_label()): line for line in axes.get_lines()}
+
+
+def regions(scale: float) -> dict[str, np.ndarray]:
+    return {region: scale * (i + 1) * np.array([0.5, 1.0, 1.5]) for i, region in enumerate(REGIONS)}
+
+
+def test_error_curve_holds_the_share_of_frames_at_each_error():
+    good, bad = np.array([0.01, 0.02, 0.03, 0.50]), np.array([0.05, 0.2])
+    figure = error_curve({"good": good, "bad": bad}, source="synthetic · run 1")
+    (axes,) = figure.axes
+    lines = by_label(axes)
+    for name, errors in (("good", good), ("bad", bad)):
+        x, y = lines[name].get_data()
+        assert lines[name].get_drawstyle() == "steps-post"
+        for at in (0.005, 0.025, 0.05, 0.0999):
+            drawn = y[np.searchsorted(x, at, side="right") - 1]
+            assert drawn == pytest.approx((errors <= at).mean())
+        assert x[-1] == 0.10
+    assert "good  AUC 0.60" in texts(axes)  # (0.9 + 0.8 + 0.7 + 0.0) / 4
+    assert "bad  AUC 0.25" in texts(axes)
+    assert figure.get_suptitle() == "good: 75 % of frames have an NME of at most 8 %"
+    assert figure.get_supxlabel() == "synthetic · run 1"
+    assert png(figure).startswith(b"\x89PNG")
+
+
+def test_error_curve_of_a_model_with_no_frame_inside_is_flat():
+    figure = error_curve({"lost": np.array([0.5, 0.7])}, source="s", threshold=0.05)
+    (axes,) = figure.axes
+    np.testing.assert_array_equal(by_label(axes)["lost"].get_ydata(), [0, 0])
+    assert "failure" not in texts(axes)  # the mark at 8 % lies beyond the axis
+    assert figure.get_suptitle() == "lost: 0.0 % of frames have an NME of at most 5 %"
+
+
+def test_region_errors_draw_means_with_the_hardest_on_top():
+    figure = region_errors({"one": regions(0.01), "two": regions(0.02)}, source="s")
+    (axes,) = figure.axes
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    assert names == ["jaw", "brows", "nose", "eyes", "mouth"]  # from below
+    np.testing.assert_allclose(by_label(axes)["two"].get_xdata(), 0.02 * np.arange(1, 6))
+    assert title(figure) == "Hardest region: mouth (7.5 %); easiest: jaw (1.5 %), mean of 2 models"
+    assert texts(axes).count("%") == 2 * len(REGIONS)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["one", "two"]
+    assert png(figure).startswith(b"\x89PNG")
+
+
+def test_region_errors_of_one_model_need_no_legend():
+    figure = region_errors({"one": regions(0.01)}, source="s")
+    assert figure.legends == []
+    assert figure.get_suptitle().endswith("easiest: jaw (1.0 %)")
+
+
+def test_learning_curves_mark_the_lowest_epoch():
+    epochs = np.arange(5)
+    history = {
+        "train": (epochs, np.array([1.0, 0.5, 0.2, 0.05, 0.02])),
+        "val": (epochs, np.array([1.0, 0.6, 0.3, 0.1, 0.2])),
+    }
+    figure = learning_curves(history, metric="MSE", source="s")
+    (axes,) = figure.axes
+    assert figure.get_suptitle() == "val MSE is lowest in epoch 3: 0.1"
+    assert axes.get_yscale() == "log"
+    dots = {tuple(line.get_xydata()[0]) for line in axes.get_lines() if line.get_marker() == "o"}
+    assert dots == {(4, 0.02), (3, 0.1)}
+    assert texts(axes).split() == ["train", "val"]
+    assert png(figure).startswith(b"\x89PNG")
+
+
+def test_learning_curves_of_a_narrow_range_are_linear():
+    figure = learning_curves({"val": (np.arange(2), np.array([0.0, 1.0]))}, metric="MSE", source="s")
+    assert figure.axes[0].get_yscale() == "linear"
+
+
+def test_nothing_to_draw_is_refused():
+    for draw in (error_curve, region_errors):
+        with pytest.raises(ValueError, match="at least one"):
+            draw({}, source="s")
+    with pytest.raises(ValueError, match="at least one"):
+        learning_curves({}, metric="MSE", source="s")
+    with pytest.raises(ValueError, match="n > 0"):
+        error_curve({"a": np.zeros(0)}, source="s")
+
+
+def test_incomplete_series_are_refused():
+    with pytest.raises(ValueError, match="for one, got jaw"):
+        region_errors({"one": {"jaw": np.ones(3)}}, source="s")
+    for values in (np.zeros(0), np.array([1.0, np.nan]), np.ones(3)):
+        with pytest.raises(ValueError, match="for val"):
+            learning_curves({"val": (np.arange(2), values)}, metric="MSE", source="s")
+
+
+def test_pyplot_is_left_alone():
+    error_curve({"a": np.array([0.05])}, source="s")
+    assert pyplot.get_fignums() == []
