@@ -34,10 +34,10 @@ def tile(faces: SyntheticFaces, number: int, side: int, points: bool) -> np.ndar
 def main() -> None:
     """Write the sheet."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("docs/synthetic_faces.png"))
+    parser.add_argument("--out", type=Path, default=Path("docs/synthetic_faces.jpg"))
     parser.add_argument("--people", type=int, default=6, help="rows without points")
     parser.add_argument("--columns", type=int, default=9, help="frames in a row: three of each video")
-    parser.add_argument("--side", type=int, default=112, help="pixels of a tile")
+    parser.add_argument("--side", type=int, default=150, help="pixels of a tile")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     faces = SyntheticFaces(
@@ -50,7 +50,7 @@ def main() -> None:
     others = [(options.people + i) * 24 for i in range(options.columns)]
     lines.append(np.hstack([tile(faces, number, options.side, True) for number in others]))
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(options.out), np.vstack(lines)[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9])
+    cv2.imwrite(str(options.out), np.vstack(lines)[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
     print(f"{options.out}: {options.out.stat().st_size / 1000:.0f} KB")
 
 

@@ -128,6 +128,9 @@ def _run_hydra(workflow: str, overrides: list[str]) -> int:
     from hydra._internal.utils import _run_hydra as run_hydra  # noqa: PLC0415
     from hydra._internal.utils import get_args_parser  # noqa: PLC0415
 
+    from faceline.config_resolvers import register  # noqa: PLC0415
+
+    register()
     version.setbase("1.3")
     parser = get_args_parser()
     parser.error = _refuse_arguments  # type: ignore[method-assign]
@@ -137,7 +140,7 @@ def _run_hydra(workflow: str, overrides: list[str]) -> int:
         return _run_job(workflow, cfg, refusals)
 
     run_hydra(
-        args=parser.parse_args([f"hydra.job.name={workflow}", *overrides]),
+        args=parser.parse_intermixed_args([f"hydra.job.name={workflow}", *overrides]),
         args_parser=parser,
         task_function=job,
         config_path=str(conf_dir()),
@@ -174,8 +177,6 @@ def _run_job(workflow: str, cfg: "DictConfig", refusals: list[str]) -> float | N
 
 def _explain(error: Exception) -> str | None:
     """The error in one line, or nothing where it is a bug."""
-    if isinstance(error, InputError) and "\n" not in str(error):
-        return str(error)  # without Hydra, which a misspelt verb never needs
     from faceline.config_errors import explain  # noqa: PLC0415
 
     return explain(error, conf_dir())

@@ -6,7 +6,8 @@ or function that it names, so that a class needs no second description of itself
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any
+from types import NoneType
+from typing import Any, get_args
 
 from omegaconf import DictConfig, OmegaConf
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -33,6 +34,10 @@ _WORDING = {
     "a valid array": "a list",
     "an object": "a mapping",
     "a valid dictionary": "a mapping",
+    "greater than or equal to": "at least",
+    "less than or equal to": "at most",
+    "greater than": "above",
+    "less than": "below",
     "callable": "a node with _target_ and _partial_: true",
 }
 
@@ -79,7 +84,7 @@ def _check_plain(config: dict[Any, Any], schema: type[BaseModel]) -> None:
             raise InputError(f"{key}: no such key{_key_hint(parents, word, _fields(schema, parents))}") from None
         if error["type"] == "missing":
             raise InputError(f"{key}: missing; give it a value with +{key}=…") from None
-        raise InputError(f"{key}: {_complaint([error], str(error['msg']), error['input'])}") from None
+        raise InputError(f"{key}: {_complaint([{**error, 'loc': ()}], '', error['input'])}") from None
 
 
 def _fields(schema: type[BaseModel], parents: list[str]) -> list[str]:
@@ -143,7 +148,8 @@ def _check_value(key: str, value: Any, annotation: TypeHint) -> None:
     try:
         adapter.validate_json(json.dumps(value), strict=True)
     except ValidationError as refusal:
-        name = getattr(annotation, "__name__", str(annotation))
+        kinds = [kind for kind in get_args(annotation) if kind is not NoneType] or [annotation]
+        name = " or ".join(getattr(kind, "__name__", str(kind)) for kind in kinds)
         null = " or null" if _takes_null(adapter) else ""
         raise InputError(f"{key}: {_complaint(refusal.errors(), name, value, null)}") from None
 
@@ -158,10 +164,11 @@ def _takes_null(adapter: TypeAdapter[Any]) -> bool:
 
 def _complaint(errors: Sequence[Any], name: str, value: Any, null: str = "") -> str:
     """What was expected and what came; the errors are those of one value, one for each type that it may have."""
-    expected = " or ".join(dict.fromkeys(_expected(error, name) for error in errors))
     choices = [word for error in errors for word in _choices(error)]
+    kinds = [_expected(error, name) for error in errors if not _choices(error)]
+    expected = " or ".join(dict.fromkeys(([", ".join(choices)] if choices else []) + kinds))
     near = nearest(str(value), choices)
-    came = "null" if value is None else json.dumps(value, ensure_ascii=False)
+    came = json.dumps(value, ensure_ascii=False)
     return f"expected {expected}{null}, got {_short(came)}" + (f"; did you mean {near}?" if near else "")
 
 
@@ -170,12 +177,15 @@ def _expected(error: Any, name: str) -> str:
         place = str(error["loc"][-1]) if error["loc"] else name
         return f"a node with _target_ that builds a {place.removeprefix('is-instance[').removesuffix(']')}"
     message = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
+    for theirs, ours in _WORDING.items():
+        message = message.replace(theirs, ours)
     where = "".join(f"[{part}]" for part in error["loc"] if isinstance(part, int))
-    wording = _WORDING.get(message, message[0].lower() + message[1:])
+    wording = message[0].lower() + message[1:]
     return f"{wording} at {where}" if where else wording
 
 
 def _choices(error: Any) -> list[str]:
+    """The options of a Literal, as they are typed."""
     if error["type"] != "literal_error":
         return []
     return [word.strip(" '") for word in str(error["ctx"]["expected"]).replace(" or ", ", ").split(",")]

@@ -58,7 +58,7 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 def _explain_one(error: BaseException, conf: Path) -> str | None:  # noqa: PLR0911  # a table of kinds
     match error:
         case InputError():
-            return _own_message(str(error))
+            return _own_message(error)
         case MissingConfigException():
             return _missing_option(error, conf)
         case OverrideParseException():
@@ -82,15 +82,16 @@ def _explain_one(error: BaseException, conf: Path) -> str | None:  # noqa: PLR09
             return _OUT_OF_MEMORY
     return {
         "OutOfMemoryError": _OUT_OF_MEMORY,  # torch's, on a GPU
-        "MisconfigurationException": first_line(error),  # Lightning's, for arguments of its Trainer
+        "MisconfigurationException": f"trainer: {first_line(error)}",  # Lightning's
     }.get(type(error).__name__)
 
 
-def _own_message(message: str) -> str:
+def _own_message(error: InputError) -> str:
     """Our message, without the traceback that a worker process of a DataLoader wraps it in."""
-    if "Original Traceback" not in message:
-        return message
-    return message.rstrip().rsplit("\n", 1)[-1].removeprefix("faceline.errors.InputError: ")
+    if "Original Traceback" in error.message:
+        return error.message.rstrip().rsplit("\n", 1)[-1].removeprefix("faceline.errors.InputError: ")
+    only_key = error.column is not None and error.file is None and error.row is None
+    return f"{error.column}: {error.message}" if only_key else str(error)
 
 
 def _file(error: OSError) -> str:
@@ -101,15 +102,16 @@ def _missing_option(error: MissingConfigException, conf: Path) -> str:
     """``model=cn``: the options of the group."""
     group, _, option = str(error.missing_cfg_file).partition("/")
     if not option:
-        verbs = sorted(path.stem for path in conf.glob("*.yaml"))
+        verbs = [path.stem for path in conf.glob("*.yaml")]
         return f"--config-name {group}: no such config{hint(group, verbs)}"
-    known = options(conf, group) if (conf / group).is_dir() else []
+    if (conf / group).is_dir():
+        known = options(conf, group)
+    else:  # one of Hydra's own groups, such as hydra/launcher
+        group, _, option = str(error.missing_cfg_file).rpartition("/")
+        known = list(error.options or ())
     near = nearest(option, known)
-    return (
-        f"{group}={option}: no such option; "
-        + (f"did you mean {group}={near}? " if near else "")
-        + (f"options: {', '.join(known)}")
-    )
+    meant = f"did you mean {group}={near}? " if near else ""
+    return f"{group}={option}: no such option; {meant}options: {', '.join(known) or 'none'}"
 
 
 def _instantiation(error: InstantiationException) -> str | None:
@@ -124,6 +126,9 @@ def _instantiation(error: InstantiationException) -> str | None:
 
 def _composition(error: ConfigCompositionException, conf: Path) -> str:
     cause = error.__cause__
+    key = re.search(r"Could not delete (?:from config. )?'([^']+)'(?:. No match| does not exist)", str(error))
+    if key is not None:
+        return f"~{key[1]}: no such key to delete{hint(key[1], groups(conf))}"
     key = re.search(r"Could not override '([^']+)'", str(error))
     if key is not None:
         node = cause.parent_node if isinstance(cause, OmegaConfBaseException) else None
@@ -145,7 +150,8 @@ def _unknown_key(key: str, node: Any, conf: Path) -> str:
     beside = _optional(OmegaConf.select(config, parent) if parent else None)
     if word in beside:
         return f"{key}: not in this config; add it with +{key}=…"
-    known = [name for name in _keys(config, "") if not name.startswith("hydra")] + groups(conf)
+    hydra = key.startswith("hydra")
+    known = [name for name in _keys(config, "") if name.startswith("hydra") == hydra] + groups(conf)
     siblings = {name for name in known if name.rpartition(".")[0] == parent} | {f"{parent}.{name}" for name in beside}
     near = _nearest_leaf(word, siblings) or nearest(key, known) or _nearest_leaf(word, known)
     if near is not None:

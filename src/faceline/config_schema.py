@@ -5,16 +5,16 @@ A node with ``_target_`` is checked against the signature of what it names (`fac
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 
-def _has_target(node: dict[str, Any]) -> dict[str, Any]:
-    if "_target_" not in node:
+def _has_target(node: Any) -> Any:
+    if not isinstance(node, dict) or "_target_" not in node:
         raise ValueError("a node with _target_")
     return node
 
 
-Node = Annotated[dict[str, Any], AfterValidator(_has_target)]
+Node = Annotated[dict[str, Any], BeforeValidator(_has_target)]
 """Something that is built by ``_target_``."""
 
 Count = Annotated[int, Field(ge=1)]

@@ -14,6 +14,9 @@ from faceline.geometry.face_model import Shape3D, project
 from faceline.geometry.head_mesh import CROWN, Grid, azimuths, head_around, heights, neutral_head, normals
 from faceline.types import Image
 
+Hair = Float[np.ndarray, "hair_rows hair_columns 3"]
+"""Vertices of a sheet of hair over the head."""
+
 _NOSE_HALF_WIDTH: Final = 0.17
 
 
@@ -59,9 +62,9 @@ def draw_person(canvas: Image, face: PosedFace, looks: Looks, scene: Scene) -> N
     if locks is not None:
         _draw_hair(canvas, locks, face, looks, scene, front=False)
     _draw_torso(canvas, face, looks, scene)
-    _draw_ears(canvas, head, face, looks, scene, near=False)
+    _draw_ears(canvas, face, looks, scene, near=False)
     _draw_skin(canvas, head, face, looks, scene)
-    _draw_ears(canvas, head, face, looks, scene, near=True)
+    _draw_ears(canvas, face, looks, scene, near=True)
     bare = canvas.copy()
     points = face.to_pixels(face.shape)[:, :2]
     light = scene.light.shade(np.array([[-0.45, 0.0, 0.89], [0.45, 0.0, 0.89], [0.0, 0.0, 1.0]]) @ face.turn.T)
@@ -128,7 +131,7 @@ def _restore_nose(canvas: Image, bare: Image, head: Grid, face: PosedFace) -> No
     quads = quads_of(posed)[(is_nose & (normals(posed)[..., 2] > 0)).ravel()]
     if len(quads) == 0:
         return
-    place = box(canvas, quads[..., :2].reshape(-1, 2), 2)
+    place = box(canvas, quads[..., :2].reshape(-1, 2), 2.0)
     mask = np.zeros(canvas.shape[:2], np.uint8)
     cv2.fillPoly(mask, list(np.round(quads[..., :2] * 16).astype(np.int32)), 255, cv2.LINE_8, 4)
     if mask[place].size:
@@ -144,7 +147,7 @@ def _rows_at(head: Grid, height: np.ndarray) -> np.ndarray:
     return np.asarray(head[low, columns] * (1 - part) + head[low + 1, columns] * part)
 
 
-def _hair_cap(head: Grid, looks: Looks) -> Grid:
+def _hair_cap(head: Grid, looks: Looks) -> Hair:
     """Hair on the skull, from the crown to the hairline."""
     degrees = np.abs(np.rad2deg(azimuths()))
     line = looks.hairline + (0.28 if looks.hairstyle == "fringe" else 0.0)
@@ -165,7 +168,7 @@ def _hair_cap(head: Grid, looks: Looks) -> Grid:
     return np.asarray(surface + outward * thick[..., None])
 
 
-def _hair_locks(head: Grid, looks: Looks) -> Grid | None:
+def _hair_locks(head: Grid, looks: Looks) -> Hair | None:
     """Long hair that hangs behind the ears."""
     if looks.hairstyle != "long":
         return None
@@ -180,7 +183,7 @@ def _hair_locks(head: Grid, looks: Looks) -> Grid | None:
     return np.stack([radius * bell * np.sin(theta), y, radius * bell * np.cos(theta) - 0.12 * down], axis=2)
 
 
-def _draw_hair(canvas: Image, grid: Grid, face: PosedFace, looks: Looks, scene: Scene, front: bool) -> None:
+def _draw_hair(canvas: Image, grid: Hair, face: PosedFace, looks: Looks, scene: Scene, front: bool) -> None:
     posed = face.to_pixels(grid)
     normal = normals(posed)
     column = np.arange(normal.shape[1])
@@ -196,7 +199,7 @@ def _draw_hair(canvas: Image, grid: Grid, face: PosedFace, looks: Looks, scene: 
     paint_quads(canvas, quads_of(posed), colours.reshape(-1, 3), visible, 0.02 * face.scale)
 
 
-def _draw_ears(canvas: Image, head: Grid, face: PosedFace, looks: Looks, scene: Scene, near: bool) -> None:
+def _draw_ears(canvas: Image, face: PosedFace, looks: Looks, scene: Scene, near: bool) -> None:
     angle = np.linspace(0, 2 * np.pi, 24, endpoint=False)
     for side, column in ((-1, 0), (1, 16)):
         outward = np.array([side, 0.0, 0.35]) @ face.turn.T

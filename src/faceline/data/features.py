@@ -16,7 +16,7 @@ Tint = Float[np.ndarray, "3"]
 
 
 def _lit(colour: np.ndarray, tint: Tint) -> np.ndarray:
-    return np.clip(colour * tint, 0, 255)
+    return np.asarray(np.clip(colour * tint, 0, 255))
 
 
 def draw_brows(canvas: Image, points: Shape, looks: Looks, light: Float[np.ndarray, "3 3"], scale: float) -> None:
@@ -117,7 +117,7 @@ def draw_mouth(canvas: Image, points: Shape, looks: Looks, tint: Tint, scale: fl
     upper, lower = _lit(0.84 * looks.lips, tint), _lit(1.02 * looks.lips, tint)
     fill_soft(canvas, np.concatenate([outer_upper, outer_lower]), 0.93 * lower, 0.014 * scale, 1.0)
     fill_soft(canvas, np.concatenate([outer_upper, inner_upper[::-1]]), upper, 0.008 * scale, 1.0)
-    place = box(canvas, points[60:68], 3)
+    place = box(canvas, points[60:68], 3.0)
     if opening > 0.03 and canvas[place].size:
         corner = np.array([place[1].start, place[0].start])
         hole = np.concatenate([inner_upper, inner_lower[1:-1]])

@@ -39,7 +39,7 @@ def random_background(rng: np.random.Generator, width: int, height: int, light: 
     if depth:
         canvas = np.asarray(cv2.GaussianBlur(canvas, (0, 0), depth), dtype=np.uint8)
     brightness = 0.4 + 0.6 * (light.lamp + light.room)
-    return np.clip(canvas * brightness, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(canvas * brightness, 0, 255), dtype=np.uint8)
 
 
 def _circle(centre: np.ndarray, radius: float, stretch: float = 1.0) -> Points:

@@ -111,7 +111,6 @@ def identity_modes() -> dict[str, Shape3D]:
     eye_centre = np.zeros((N_LANDMARKS, 3))
     for first in (36, 42):
         eye_centre[first : first + 6] = shape[first : first + 6].mean(axis=0)
-    lower = np.clip(y / 1.63, 0, None)  # 0 at the eyes, 1 at the chin
     from_mouth = y - 0.94
 
     def mode(dx: object = 0.0, dy: object = 0.0, dz: object = 0.0) -> Shape3D:
@@ -131,7 +130,7 @@ def identity_modes() -> dict[str, Shape3D]:
         "brow_height": mode(dy=-0.035 * brows),
         "brow_tilt": mode(dy=-0.09 * (np.abs(x) - 0.48) * brows),
         "brow_arch": mode(dy=-0.03 * brows * _bump(0.5, 0.2, np.abs(x))),
-        "nose_length": mode(dy=0.06 * nose * np.clip(y / 0.69, 0, None)),
+        "nose_length": mode(dy=0.045 * nose * np.clip(y / 0.69, 0, None)),
         "nose_width": mode(dx=0.14 * x * wings),
         "nose_depth": mode(dz=0.07 * nose * _bump(0.5, 0.3, y)),
         "nose_hook": mode(dy=0.03 * bridge * _bump(0.49, 0.2, y), dz=0.04 * bridge * _bump(0.2, 0.2, y)),
@@ -153,7 +152,8 @@ def identity(rng: np.random.Generator, strength: float = 1.0) -> Shape3D:
     shape = neutral_shape()
     for coefficient, mode in zip(coefficients, modes.values(), strict=True):
         shape = shape + strength * coefficient * mode
-    return shape + strength * 0.004 * np.clip(rng.standard_normal((N_LANDMARKS, 3)), -2, 2)
+    asymmetry = 0.004 * np.clip(rng.standard_normal((N_LANDMARKS, 3)), -2, 2)
+    return np.asarray(shape + strength * asymmetry)
 
 
 @cache
@@ -200,11 +200,11 @@ def express(shape: Shape3D, expression: Expression) -> Shape3D:
     gap = moved[lower] - moved[upper]
     moved[upper] += 0.88 * expression.eye_close * gap
     moved[lower] -= 0.10 * expression.eye_close * gap
-    return moved
+    return np.asarray(moved)
 
 
 def rotation(yaw: float, pitch: float, roll: float) -> Float[np.ndarray, "3 3"]:
-    """Rotation matrix of a head pose; turn points with ``points @ rotation(...).T``.
+    """The matrix R of a head pose, that turns points by ``points @ R.T``.
 
     Args:
         yaw: Degrees; positive turns the nose to the image's right.
@@ -232,4 +232,4 @@ def project(
     Returns:
         x and y in pixels of the image; z in pixels towards the viewer, 0 at the origin of the head.
     """
-    return np.asarray(points @ turn.T) * scale + np.array([*place, 0.0])
+    return np.asarray((points @ turn.T) * scale + np.array([*place, 0.0]))

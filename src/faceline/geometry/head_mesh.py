@@ -40,7 +40,7 @@ def azimuths() -> Float[np.ndarray, " columns"]:
     half = np.concatenate(
         [np.linspace(0, 16, 6), np.linspace(20, 64, 11), np.linspace(70, 100, 5), np.linspace(120, 180, 4)]
     )
-    return np.deg2rad(np.concatenate([-half[:0:-1], half]))
+    return np.asarray(np.deg2rad(np.concatenate([-half[:0:-1], half])))
 
 
 @cache
@@ -117,7 +117,7 @@ def head_around(shape: Shape3D) -> Grid:
     wider = np.array([(shape[16, 0] - shape[0, 0]) / (neutral[16, 0] - neutral[0, 0]), 1.0, 1.0])
     head = neutral_head() * wider
     # einsum, not BLAS: the same sums in the same order whatever the number of threads
-    return head + np.einsum("rcl,ld->rcd", _follow(), shape - neutral * wider)
+    return np.asarray(head + np.einsum("rcl,ld->rcd", _follow(), shape - neutral * wider))
 
 
 def normals(grid: Float[np.ndarray, "rows columns 3"]) -> Float[np.ndarray, "quads_y quads_x 3"]:

@@ -21,7 +21,7 @@ def test_neutral_shape_is_its_own_mirror():
     shape = neutral_shape()
     for left, right in FLIP_PAIRS:
         np.testing.assert_allclose(shape[left], shape[right] * [-1, 1, 1])
-        assert shape[left, 0] < 0 < shape[right, 0]
+        assert shape[left, 0] * shape[right, 0] < 0
     unpaired = sorted(set(range(68)) - {i for pair in FLIP_PAIRS for i in pair})
     np.testing.assert_array_equal(shape[unpaired, 0], 0)
 
@@ -100,15 +100,15 @@ def test_rotation_is_a_rotation(yaw, pitch, roll):
 
 def test_each_angle_turns_the_head_its_way():
     nose, right_ear = np.array([0.0, 0.0, 1.0]), np.array([1.0, 0.0, 0.0])
-    np.testing.assert_allclose(rotation(90, 0, 0) @ nose, [1, 0, 0], atol=1e-12)  # to the image's right
-    np.testing.assert_allclose(rotation(0, 90, 0) @ nose, [0, -1, 0], atol=1e-12)  # up
-    np.testing.assert_allclose(rotation(0, 0, 90) @ right_ear, [0, 1, 0], atol=1e-12)  # clockwise
+    np.testing.assert_allclose(rotation(90.0, 0.0, 0.0) @ nose, [1, 0, 0], atol=1e-12)  # to the image's right
+    np.testing.assert_allclose(rotation(0.0, 90.0, 0.0) @ nose, [0, -1, 0], atol=1e-12)  # up
+    np.testing.assert_allclose(rotation(0.0, 0.0, 90.0) @ right_ear, [0, 1, 0], atol=1e-12)  # clockwise
 
 
 def test_projection_by_hand():
     points = np.array([[1.0, 2.0, 3.0], [0.0, 0.0, 0.0]])
     np.testing.assert_allclose(project(points, np.eye(3), 10.0, (5.0, 7.0)), [[15, 27, 30], [5, 7, 0]])
-    turned = project(points, rotation(0, 0, 90), 10.0, (5.0, 7.0))
+    turned = project(points, rotation(0.0, 0.0, 90.0), 10.0, (5.0, 7.0))
     np.testing.assert_allclose(turned[0], [5 - 20, 7 + 10, 30])
 
 
