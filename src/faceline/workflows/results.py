@@ -44,7 +44,7 @@ def published_row(run_id: str) -> dict[str, Any]:
         InputError: The run is not finished or was made from changed files, so nobody could make it again.
     """
     run = get_run(connect(None, Path()), run_id)
-    if run.status != "FINISHED" or run.tags.get("faceline.dirty") != "false":
+    if run.status != "FINISHED" or run.tags.get("faceline.dirty") != "False":
         raise InputError(
             f"run {run.id} is {run.status}, made from changed files: {run.tags.get('faceline.dirty')}; "
             f"only finished runs of a commit are published"
