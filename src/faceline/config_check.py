@@ -150,16 +150,8 @@ def _check_value(key: str, value: Any, annotation: TypeHint) -> None:
     except ValidationError as refusal:
         kinds = [kind for kind in get_args(annotation) if kind is not NoneType] or [annotation]
         name = " or ".join(getattr(kind, "__name__", str(kind)) for kind in kinds)
-        null = " or null" if _takes_null(adapter) else ""
+        null = " or null" if NoneType in get_args(annotation) else ""
         raise InputError(f"{key}: {_complaint(refusal.errors(), name, value, null)}") from None
-
-
-def _takes_null(adapter: TypeAdapter[Any]) -> bool:
-    try:
-        adapter.validate_json("null", strict=True)
-    except ValidationError:
-        return False
-    return True
 
 
 def _complaint(errors: Sequence[Any], name: str, value: Any, null: str = "") -> str:

@@ -125,22 +125,19 @@ def _instantiation(error: InstantiationException) -> str | None:
 
 
 def _composition(error: ConfigCompositionException, conf: Path) -> str:
-    cause = error.__cause__
-    key = re.search(r"Could not delete (?:from config. )?'([^']+)'(?:. No match| does not exist)", str(error))
-    if key is not None:
+    """The messages of Hydra's composition, known by their wording: it has one kind of error for all of them."""
+    message, cause = str(error), error.__cause__
+    if key := re.search(r"Could not delete (?:from config. )?'([^']+)'(?:. No match| does not exist)", message):
         return f"~{key[1]}: no such key to delete{hint(key[1], groups(conf))}"
-    key = re.search(r"Could not override '([^']+)'", str(error))
-    if key is not None:
+    if key := re.search(r"Could not override '([^']+)'", message):
         node = cause.parent_node if isinstance(cause, OmegaConfBaseException) else None
         return _unknown_key(key[1], node, conf)
     if isinstance(cause, OmegaConfBaseException):
-        key = re.search(r"Error merging override (\S+?)=", str(error))
-        place = key[1] if key else cause.full_key
-        return f"{place}: {first_line(cause)}" if place else first_line(cause)
-    several = re.search(r"(?:Ambiguous value for argument|Sweep parameters) '([^'\n]+)'", str(error))
-    if several is not None:
+        key = re.search(r"Error merging override (\S+?)=", message)
+        return f"{key[1] if key else cause.full_key or 'config'}: {first_line(cause)}"
+    if several := re.search(r"(?:Ambiguous value for argument|Sweep parameters) '([^'\n]+)'", message):
         return f"{several[1]}: several values; add -m to run each, or write [ ] around them for a list"
-    return " ".join(str(error).split())
+    return message
 
 
 def _unknown_key(key: str, node: Any, conf: Path) -> str:

@@ -1,6 +1,6 @@
 """Feeds frames and landmarks to Lightning, the same ones for the same seed, whatever was interrupted."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,7 +17,7 @@ from faceline.errors import InputError
 from faceline.geometry.coordinates import denormalise_landmarks
 from faceline.types import Image, Shape
 
-Batch = tuple[Tensor, Tensor, Tensor]
+Batch = Sequence[Tensor]
 """Images (n, 3, h, w) on [0, 1], landmarks (n, 68, 2) on [0, 1], sizes (n, 2) of the original frames in pixels."""
 
 Pipeline = Callable[[Image, Shape, int], tuple[Any, Any]]

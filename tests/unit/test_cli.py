@@ -1,0 +1,257 @@
+"""The command: help without imports, verbs, exit codes, one line for a user's mistake."""
+
+import contextlib
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from faceline.cli import main
+from faceline.cli_help import VERBS
+
+COMPARE = """\
+defaults:
+  - override hydra/job_logging: none
+  - override hydra/hydra_logging: none
+  - _self_
+tags: []
+run_ids: []
+output: null
+tracking:
+  uri: null
+  root: .
+  experiment: toys
+"""
+
+HEAVY = "torch hydra omegaconf mlflow pandas numpy pydantic"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["--version"], *([*verb.split(), "--help"] for verb in VERBS), ["results", "-h"], ["data", "-h"]],
+)
+def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
+    code = f"""
+import sys
+from faceline.cli import main
+assert main({arguments!r}) == 0
+loaded = set({HEAVY!r}.split()) & set(sys.modules)
+assert not loaded, loaded
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "faceline" in done.stdout
+
+
+def test_the_overview_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    text = capsys.readouterr().out
+    assert all(f"\n  {verb} " in text for verb in (*VERBS, "results"))
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--version"], ["results", "--help"], ["data", "--help"], ["data", "check", "-h"]]
+)
+def test_help_answers_on_stdout(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 0
+    answer = capsys.readouterr()
+    assert answer.out.startswith("faceline ")
+    assert answer.err == ""
+
+
+def test_the_help_of_a_verb_has_examples_choices_and_keys(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "seed=1", "--help"]) == 0
+    text = capsys.readouterr().out
+    for part in (
+        "examples:",
+        "trainer=cpu | ddp | ddp_sim | gpu",
+        "debug= (none) | fdr | limit",
+        "ckpt_path=",
+        "--multirun",
+    ):
+        assert part in text
+
+
+def test_the_module_is_the_command() -> None:
+    done = subprocess.run([sys.executable, "-m", "faceline", "trian"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "faceline: error: trian: no such verb; did you mean train?; see faceline --help\n"
+
+
+@contextlib.contextmanager
+def broken_stdout() -> Iterator[None]:
+    """A pipe whose reader has gone, as in ``faceline … | head``."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as stream, contextlib.redirect_stdout(stream):
+        yield
+
+
+def test_a_reader_that_leaves_early_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
+    with broken_stdout():
+        assert main(["train", "--help"]) == 1
+    assert capsys.readouterr().err == ""
+
+
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Any]:
+    """Runs a command; gives its exit code and what it wrote to stderr."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])  # Hydra's would outlive the captured stream
+
+    def run(*arguments: str) -> tuple[int, str]:
+        code = main(list(arguments))
+        return code, capsys.readouterr().err
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], "no verb given; expected one of compare, data, evaluate, predict, results, train"),
+        (["evalute"], "evalute: no such verb; did you mean evaluate?"),
+        (["data"], "data : expected faceline data check"),
+        (["data", "chek"], "data chek: expected faceline data check"),
+        (["results", "--chek"], "results --chek: expected nothing, --check or --add RUN_ID"),
+        (["results", "--add"], "results --add: expected nothing"),
+        (["train", "--multrun"], "--multrun: no such flag; did you mean --multirun?"),
+        (["train", "--cfg"], "argument --cfg/-c: expected one argument"),
+        (["train", "--cfg", "jbo"], "argument --cfg/-c: invalid choice: 'jbo'"),
+        (["train", "sead=1"], "sead: no such key; did you mean seed?"),
+        (["train", "-m", "sead=1,2"], "sead: no such key; did you mean seed?"),
+        (
+            ["train", "experiment=landmarks/cn"],
+            "experiment=landmarks/cn: no such option; did you mean",
+        ),
+        (["train", "seed"], "seed: not an override"),
+        (["compare", "+tasg=[a]"], "tasg: no such key; did you mean tags?"),
+        (["compare", "tags=a"], "tags: expected a list"),
+        (["predict", "--config-dir", "nowhere"], "Additional config directory"),
+        (["predict"], "input: missing; give it a value with input="),
+    ],
+)
+def test_a_mistake_is_told_in_one_line(command: Callable[..., Any], arguments: list[str], expected: str) -> None:
+    code, errors = command(*arguments)
+    assert code == 2
+    assert errors.startswith(f"faceline: error: {expected}")
+    assert errors.count("\n") == 1
+    assert errors.endswith("\n")
+
+
+@pytest.fixture
+def workflow(command: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Runs ``faceline compare`` with another body: the ways in which a workflow can end."""
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "compare.yaml").write_text(COMPARE)
+
+    def run(body: Callable[[Any], float | None], *overrides: str) -> tuple[int, str]:
+        module = ModuleType("faceline.workflows.compare")
+        module.main = body  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, "faceline.workflows.compare", module)
+        return command("compare", *overrides, "--config-path", str(tmp_path / "conf"))
+
+    return run
+
+
+def fail(error: BaseException) -> Callable[[Any], float | None]:
+    def body(cfg: Any) -> float | None:
+        raise error
+
+    return body
+
+
+def test_overrides_reach_the_workflow_and_the_arguments_stay(workflow: Callable[..., Any]) -> None:
+    seen: list[Any] = []
+    before = list(sys.argv)
+
+    def body(cfg: Any) -> None:
+        seen.append((cfg, list(sys.argv), os.environ["NO_ALBUMENTATIONS_UPDATE"], os.environ["DO_NOT_TRACK"]))
+
+    assert workflow(body, "tags=[a,b]", "tracking.experiment=other") == (0, "")
+    ((cfg, argv, *environment),) = seen
+    assert (cfg.tags, cfg.tracking.experiment) == (["a", "b"], "other")
+    assert argv == before  # from which Lightning starts the other processes of a distributed run
+    assert environment == ["1", "true"]
+
+
+def test_a_refused_config_never_reaches_the_workflow(workflow: Callable[..., Any]) -> None:
+    code, errors = workflow(fail(AssertionError("reached")), "tracking.experiment=3")
+    assert (code, errors) == (2, "faceline: error: tracking.experiment: expected text, got 3\n")
+
+
+def test_a_sweep_runs_every_combination_and_goes_on_after_a_mistake(workflow: Callable[..., Any]) -> None:
+    seen: list[str] = []
+
+    def body(cfg: Any) -> float:
+        seen.append(cfg.output)
+        return 1.0
+
+    code, errors = workflow(body, "output=a,3,b", "-m", "run_ids=[x]")
+    assert seen == ["a", "b"]
+    assert (code, errors) == (2, "faceline: error: output: expected text, got 3\n")
+    assert workflow(body, "--multirun", "output=a,b") == (0, "")
+
+
+def test_flags_of_hydra_work(workflow: Callable[..., Any], capsys: pytest.CaptureFixture[str]) -> None:
+    code, errors = workflow(fail(AssertionError("reached")), "--cfg", "job", "tracking.experiment=shown")
+    assert (code, errors) == (0, "")
+
+
+def test_a_full_disk_is_told_in_one_line(workflow: Callable[..., Any]) -> None:
+    code, errors = workflow(fail(OSError(28, "No space left on device", "cache.npy")))
+    assert (code, errors) == (2, "faceline: error: disk full cache.npy; free some space and start again\n")
+
+
+def test_an_interrupt_is_told_in_one_line(workflow: Callable[..., Any]) -> None:
+    assert workflow(fail(KeyboardInterrupt())) == (130, "faceline: interrupted\n")
+
+
+def test_an_interrupt_that_lightning_made_an_exit_is_one_still(workflow: Callable[..., Any]) -> None:
+    def body(cfg: Any) -> None:
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            sys.exit(1)
+
+    assert workflow(body) == (130, "faceline: interrupted\n")
+
+
+def test_another_exit_stays_an_exit(workflow: Callable[..., Any]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        workflow(fail(SystemExit(5)))
+    assert stop.value.code == 5
+
+
+def test_a_bug_keeps_its_traceback(workflow: Callable[..., Any]) -> None:
+    with pytest.raises(ZeroDivisionError):
+        workflow(fail(ZeroDivisionError("a bug")))
+
+
+def test_a_reader_that_leaves_a_workflow_is_quiet(
+    workflow: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    def body(cfg: Any) -> None:
+        sys.stdout.write("x" * 100_000)
+        sys.stdout.flush()
+
+    with broken_stdout(), pytest.raises(SystemExit) as stop:
+        workflow(body)
+    assert stop.value.code == 1
+    assert capsys.readouterr().err == ""
+
+
+def test_results_are_told_what_to_do(command: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[dict[str, Any]] = []
+    module = ModuleType("faceline.workflows.results")
+    module.main = lambda **settings: seen.append(settings)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "faceline.workflows.results", module)
+    for arguments in ([], ["--check"], ["--add", "abc"]):
+        assert command("results", *arguments) == (0, "")
+    assert seen == [{}, {"check": True}, {"add": "abc"}]

@@ -1,0 +1,79 @@
+"""`faceline evaluate`: the run's own config, any data, and no flattering in silence."""
+
+import csv
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from faceline.cli import main
+
+
+@pytest.fixture
+def run_id(in_trained: Path) -> str:
+    (folder,) = (in_trained / "mlruns" / "work").iterdir()
+    return folder.name
+
+
+def test_it_gives_the_figures_that_training_gave(in_trained: Path, run_id: str, store, tmp_path: Path) -> None:
+    assert main(["evaluate", f"run_id={run_id}", f"output={tmp_path}"]) == 0
+    written = json.loads((tmp_path / "metrics.json").read_text())
+    metrics = store(in_trained).get_run(run_id).data.metrics
+    for name in ("mse", "nme", "auc_8", "failure_10", "nme_mouth"):
+        assert written[name] == metrics[f"test/{name}"]
+    assert (written["protocol"], written["part"], written["frames_trained_on"]) == ("official", "test", 0)
+
+
+def test_frames_are_listed_with_their_errors(in_trained: Path, run_id: str, tmp_path: Path) -> None:
+    assert main(["evaluate", f"run_id={run_id}", f"output={tmp_path}", "part=val"]) == 0
+    rows = list(csv.DictReader((tmp_path / "frames.csv").open()))
+    written = json.loads((tmp_path / "metrics.json").read_text())
+    assert len(rows) == written["frames"]
+    assert sum(float(row["nme"]) for row in rows) / len(rows) == pytest.approx(written["nme"], rel=1e-5)
+    assert {"file", "person", "video", "mse", "nme_jaw"} <= set(rows[0])
+
+
+def test_a_checkpoint_file_is_enough(in_trained: Path, run_id: str, tmp_path: Path) -> None:
+    file = in_trained / "mlruns" / "work" / run_id / "checkpoints" / "best.ckpt"
+    assert main(["evaluate", f"ckpt_path={file}", f"output={tmp_path}"]) == 0
+    assert json.loads((tmp_path / "metrics.json").read_text())["run_id"] == run_id
+
+
+def test_frames_seen_in_training_are_counted_and_said(
+    in_trained: Path, run_id: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    overrides = ["split={protocol: frame_random}", f"output={tmp_path}"]
+    assert main(["evaluate", f"run_id={run_id}", *overrides]) == 0
+    written = json.loads((tmp_path / "metrics.json").read_text())
+    assert 0 < written["frames_trained_on"] <= written["frames"]
+    assert f"trained on {written['frames_trained_on']} of these frames" in capsys.readouterr().out
+
+
+def test_another_data_set_is_read_at_the_runs_own_size(
+    in_trained: Path, run_id: str, tmp_path: Path, udacity_like: Path
+) -> None:
+    overrides = ["data=udacity", f"data.root={udacity_like}", "data.on_error=skip"]
+    assert main(["evaluate", f"run_id={run_id}", *overrides, f"output={tmp_path / 'out'}"]) == 0
+    written = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert (written["data"], written["frames_trained_on"]) == ("udacity", 0)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        ([], "give either run_id=RUN or ckpt_path=FILE"),
+        (["run_id=abc", "ckpt_path=x.ckpt"], "give either"),
+        (["run_id=0123456789"], "no run '0123456789'"),
+        (["ckpt_path=missing.ckpt"], "no such checkpoint"),
+        (["ckpt_path=mlruns/mlflow.db"], "not a readable checkpoint"),
+        (["run_id=x", "part=tset"], "part: .*test"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(
+    in_trained: Path, overrides: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", *overrides]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert re.search(words, error)

@@ -1,0 +1,108 @@
+"""`faceline predict`: a user's own images, folders and videos."""
+
+import csv
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from faceline.cli import main
+from faceline.data.index import BadRows
+from faceline.data.synthetic import SyntheticFaces
+
+
+@pytest.fixture
+def ask(in_trained: Path, tmp_path: Path):
+    """Predict with the trained run into a folder of the test; gives the rows of the table."""
+    (folder,) = (in_trained / "mlruns" / "work").iterdir()
+
+    def predict(*overrides: str) -> list[dict[str, str]]:
+        table = tmp_path / "out" / "landmarks.csv"
+        assert main(["predict", f"run_id={folder.name}", f"output={table}", *overrides]) == 0
+        return list(csv.DictReader(table.open()))
+
+    return predict
+
+
+@pytest.fixture
+def face(tmp_path: Path) -> Path:
+    source = SyntheticFaces(people=1, videos=1, frames=3)
+    path = tmp_path / "photos" / "face.png"
+    path.parent.mkdir()
+    Image.fromarray(source.read(source.rows(BadRows("raise"))[0])).save(path)
+    return path
+
+
+def points(row: dict[str, str]) -> np.ndarray:
+    return np.array([[float(row[f"x{i}"]), float(row[f"y{i}"])] for i in range(68)])
+
+
+def test_an_image_gives_one_row_in_pixels_of_that_image(ask, face: Path) -> None:
+    (row,) = ask(f"input={face}")
+    width, height = Image.open(face).size
+    assert (row["file"], row["frame"]) == ("face.png", "0")
+    assert len(row) == 2 + 136
+    assert (points(row) > -width).all() and (points(row) < 2 * max(width, height)).all()
+
+
+def test_a_larger_copy_has_the_same_landmarks_at_its_scale(ask, face: Path) -> None:
+    large = face.with_name("large.png")
+    image = Image.open(face)
+    image.resize((image.width * 3, image.height * 3), Image.Resampling.BICUBIC).save(large)
+    rows = {row["file"]: points(row) for row in ask(f"input={face.parent}")}
+    small = (rows["face.png"] + 0.5) * 3 - 0.5
+    assert np.abs(rows["large.png"] - small).max() < 0.03 * image.width * 3
+
+
+def test_a_folder_with_all_kinds_of_images_is_read(ask, face: Path) -> None:
+    image = Image.open(face).convert("RGB")
+    image.convert("L").save(face.with_name("grey.png"))
+    image.convert("CMYK").save(face.with_name("cmyk.jpg"))
+    image.convert("RGBA").save(face.with_name("alpha.webp"))
+    (face.parent / "notes.txt").write_text("no image")
+    assert [row["file"] for row in ask(f"input={face.parent}")] == ["alpha.webp", "cmyk.jpg", "face.png", "grey.png"]
+
+
+def test_a_video_gives_a_row_a_frame_and_overlays(ask, face: Path, tmp_path: Path) -> None:
+    film = tmp_path / "film.avi"
+    image = cv2.imread(str(face))
+    writer = cv2.VideoWriter(str(film), cv2.VideoWriter.fourcc(*"MJPG"), 10, image.shape[1::-1])
+    for _ in range(3):
+        writer.write(image)
+    writer.release()
+    rows = ask(f"input={film}", f"overlays={tmp_path / 'drawn'}")
+    assert [row["frame"] for row in rows] == ["0", "1", "2"]
+    drawn = sorted((tmp_path / "drawn").iterdir())
+    assert len(drawn) == 3
+    overlay = np.asarray(Image.open(drawn[0]))
+    assert overlay.shape[0] >= image.shape[0] and overlay.shape[2] == 3
+
+
+@pytest.mark.parametrize(
+    ("content", "words"), [(None, "no such file"), (b"", "empty"), (b"just text", "not an image")]
+)
+def test_an_input_that_is_no_image_is_refused(
+    in_trained: Path, tmp_path: Path, content: bytes | None, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder,) = (in_trained / "mlruns" / "work").iterdir()
+    path, table = tmp_path / "photo.jpg", tmp_path / "landmarks.csv"
+    if content is not None:
+        path.write_bytes(content)
+    assert main(["predict", f"run_id={folder.name}", f"input={path}", f"output={table}"]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and words in error and "photo.jpg" in error
+    assert not table.exists() and not list(tmp_path.glob(".*"))
+
+
+def test_an_empty_folder_and_a_broken_video_are_refused(
+    in_trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder,) = (in_trained / "mlruns" / "work").iterdir()
+    film, empty = tmp_path / "film.mp4", tmp_path / "empty"
+    film.write_bytes(b"no film")
+    empty.mkdir()
+    for source, words in ((film, "not a video"), (empty, "no images")):
+        assert main(["predict", f"run_id={folder.name}", f"input={source}", f"output={tmp_path / 'x.csv'}"]) == 2
+        assert words in capsys.readouterr().err
