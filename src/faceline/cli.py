@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from faceline.cli_help import FLAGS, OVERVIEW, RESULTS, VERBS, verb_help
-from faceline.config import conf_dir, hint
+from faceline.config.tree import conf_dir, hint
 from faceline.errors import InputError
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def _run_hydra(workflow: str, overrides: list[str]) -> int:
     from hydra._internal.utils import _run_hydra as run_hydra  # noqa: PLC0415
     from hydra._internal.utils import get_args_parser  # noqa: PLC0415
 
-    from faceline.config_resolvers import register  # noqa: PLC0415
+    from faceline.config.resolvers import register  # noqa: PLC0415
 
     register()
     version.setbase("1.3")
@@ -155,10 +155,10 @@ def _refuse_arguments(message: str) -> Any:
 
 def _run_job(workflow: str, cfg: "DictConfig", refusals: list[str]) -> float | None:
     """Check a config and run the workflow with it; in a sweep the jobs after a refused one still run."""
-    from faceline.config_check import check  # noqa: PLC0415
-    from faceline.config_resolvers import register  # noqa: PLC0415
+    from faceline.config.check import check  # noqa: PLC0415
+    from faceline.config.resolvers import register  # noqa: PLC0415
 
-    register()
+    register()  # again: some launchers run the job in a process of its own
     try:
         check(cfg, workflow)
         result: float | None = importlib.import_module(f"faceline.workflows.{workflow}").main(cfg)
@@ -177,7 +177,7 @@ def _run_job(workflow: str, cfg: "DictConfig", refusals: list[str]) -> float | N
 
 def _explain(error: Exception) -> str | None:
     """The error in one line, or nothing where it is a bug."""
-    from faceline.config_errors import explain  # noqa: PLC0415
+    from faceline.config.messages import explain  # noqa: PLC0415
 
     return explain(error, conf_dir())
 

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from faceline.config import options
+from faceline.config.tree import options
 
 VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
     "train": (

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
+from tests.workflows.conftest import TINY
 
 from faceline.cli import main
-from tests.workflows.conftest import TINY
 
 
 def test_runs_are_ranked_among_their_like(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -38,9 +38,7 @@ def test_data_check_tells_and_draws(workplace: Path, capsys: pytest.CaptureFixtu
     assert (workplace / "out" / "data.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_data_check_names_the_bad_row(
-    workplace: Path, udacity_like: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_data_check_names_the_bad_row(workplace: Path, udacity_like: Path, capsys: pytest.CaptureFixture[str]) -> None:
     overrides = ["data=udacity", f"data.root={udacity_like}", "data.size=32"]
     assert main(["data", "check", *overrides]) == 2
     error = capsys.readouterr().err

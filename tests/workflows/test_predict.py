@@ -80,9 +80,7 @@ def test_a_video_gives_a_row_a_frame_and_overlays(ask, face: Path, tmp_path: Pat
     assert overlay.shape[0] >= image.shape[0] and overlay.shape[2] == 3
 
 
-@pytest.mark.parametrize(
-    ("content", "words"), [(None, "no such file"), (b"", "empty"), (b"just text", "not an image")]
-)
+@pytest.mark.parametrize(("content", "words"), [(None, "no such file"), (b"", "empty"), (b"just text", "not an image")])
 def test_an_input_that_is_no_image_is_refused(
     in_trained: Path, tmp_path: Path, content: bytes | None, words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -12,9 +12,9 @@ import pytest
 import torch
 import yaml
 from mlflow.entities import Run
+from tests.workflows.conftest import TINY
 
 from faceline.cli import main
-from tests.workflows.conftest import TINY
 
 
 def runs_of(store, folder: Path) -> list[Run]:
@@ -34,7 +34,8 @@ def test_a_run_holds_all_that_it_depends_on(in_trained: Path, store) -> None:
     assert (config["seed"], config["threads"], config["data"]["size"]) == (0, 1, 48)
     assert "${" not in artifact(run, "config.yaml").read_text()
     split = json.loads(artifact(run, "split.json").read_text())
-    assert len(sum(split.values(), [])) == len(set(sum(split.values(), []))) == 8 * 2 * 4
+    files = [file for part in split.values() for file in part]
+    assert len(files) == len(set(files)) == 8 * 2 * 4
     contexts = {tag.value for d in run.inputs.dataset_inputs for tag in d.tags if tag.key == "mlflow.data.context"}
     assert contexts == {"training", "validation", "test"}
     assert {d.dataset.digest for d in run.inputs.dataset_inputs} == {run.data.tags["data_fingerprint"]}
@@ -82,7 +83,9 @@ def test_same_seed_same_digits_other_seed_other_digits(workplace: Path, store) -
         assert main(["train", *TINY, f"seed={seed}"]) == 0
     by_seed: dict[str, list[dict[str, float]]] = {}
     for run in runs_of(store, workplace):
-        kept = {name: value for name, value in run.data.metrics.items() if name.startswith(("test/", "val/", "train/loss"))}
+        kept = {
+            name: value for name, value in run.data.metrics.items() if name.startswith(("test/", "val/", "train/loss"))
+        }
         by_seed.setdefault(run.data.params["seed"], []).append(kept)
     first, again = by_seed["1"]
     assert first == again
@@ -140,9 +143,7 @@ def test_a_crash_after_fit_is_a_failed_run(
     assert "cannot be drawn" in run.data.tags["faceline.error"]
 
 
-def test_a_wrong_backbone_is_refused_before_data_is_read(
-    workplace: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_wrong_backbone_is_refused_before_data_is_read(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code = main(["train", "model=timm", "model.backbone=resnet_18", "data=udacity", "data.root=/nowhere"])
     error = capsys.readouterr().err
     assert code == 2

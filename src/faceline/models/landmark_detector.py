@@ -79,7 +79,7 @@ class LandmarkDetector(pl.LightningModule):
         """The loss of one batch."""
         images, landmarks, _ = batch
         loss = self.loss(self(images), landmarks)
-        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(images))
+        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(images), sync_dist=True)
         return cast(Tensor, loss)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
@@ -94,9 +94,7 @@ class LandmarkDetector(pl.LightningModule):
         self._preds.clear()
         scalars = metrics.evaluate(preds, target, sizes.astype(np.int64)).scalars
         loss = self.loss(torch.from_numpy(preds), torch.from_numpy(target))
-        self.log_dict(
-            {"val/loss": loss, **{f"val/{key}": value for key, value in scalars.items()}}, rank_zero_only=False
-        )
+        self.log_dict({"val/loss": loss, **{f"val/{key}": value for key, value in scalars.items()}}, sync_dist=True)
 
     def configure_optimizers(self) -> Any:
         """AdamW with a warm-up and a cosine over all steps of the run."""

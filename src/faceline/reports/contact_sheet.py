@@ -39,7 +39,7 @@ def pick_extremes(nme: PerFrame, k: int) -> Integer[np.ndarray, "3 columns"]:
     return np.stack([order[:k], order[middle : middle + k], order[::-1][:k]])
 
 
-def contact_sheet(  # noqa: PLR0913 - a sheet is these arrays side by side
+def contact_sheet(
     images: Images,
     preds: Landmarks,
     target: Landmarks,

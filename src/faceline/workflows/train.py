@@ -1,13 +1,17 @@
 """``faceline train``: one tracked run, from a config to a measured model."""
 
+import os
 import shlex
+import sys
 from pathlib import Path
-from typing import Any
 
 import pytorch_lightning as pl
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
+from mlflow import MlflowClient
 from omegaconf import DictConfig
+from pytorch_lightning.callbacks import RichProgressBar
+from pytorch_lightning.utilities import rank_zero_only
 from rich.console import Console
 
 from faceline.data.datamodule import LandmarkData
@@ -20,9 +24,19 @@ from faceline.tracking.records import DIGEST_TAG, unfinished
 from faceline.tracking.runs import Context, Run, tracked_run
 from faceline.tracking.store import connect
 from faceline.workflows import measurement
-from faceline.workflows.assembly import Config, build_data, build_model, load_trained, plain, prepare_process
+from faceline.workflows.assembly import (
+    Config,
+    build_data,
+    build_model,
+    load_trained,
+    plain,
+    prepare_process,
+    read_checkpoint,
+)
 
 RESUME = "last"
+RUN_ENV = "FACELINE_RUN_ID"
+"""Tells the other processes of a distributed run which run they belong to."""
 
 
 def main(cfg: DictConfig) -> float | None:
@@ -33,8 +47,13 @@ def main(cfg: DictConfig) -> float | None:
     """
     config = plain(cfg)
     config["threads"] = prepare_process(config["seed"], config["threads"])
+    if config["ckpt_path"] not in (None, RESUME):
+        read_checkpoint(Path(config["ckpt_path"]))
     model = build_model(config)  # before any data is read: a wrong model is the cheapest mistake to find
     data = build_data(config)
+    if getattr(rank_zero_only, "rank", 0):  # a distributed run is tracked and measured by its first process alone
+        _fit(config, model, data, os.environ[RUN_ENV], logger=None)
+        return None
     data.prepare_data()
     tracking = config["tracking"]
     client = connect(tracking["uri"], Path(tracking["root"]))
@@ -42,14 +61,18 @@ def main(cfg: DictConfig) -> float | None:
     run_id = _interrupted(client, tracking["experiment"], digest) if config["ckpt_path"] == RESUME else None
     tags = {DIGEST_TAG: digest, **_headline(config, data), **dict.fromkeys(config["tags"], "true")}
     with tracked_run(client, tracking["experiment"], config["name"], tags=tags, run_id=run_id) as run:
-        folder = Path(tracking["root"]) / "mlruns" / "work" / run.id
         run.log_provenance(provenance())
         if run_id is None:
             _describe(run, config, data, model)
-        return _fit_and_measure(run, config, model, data, folder)
+        os.environ[RUN_ENV] = run.id
+        trainer, clock = _fit(config, model, data, run.id, RunLogger(run, _folder(config, run.id).parent))
+        best = _folder(config, run.id) / "checkpoints" / "best.ckpt"
+        if best.is_file():  # not under debug=fdr
+            _conclude(run, config, data, best, trainer, clock)
+    return _best_validation(trainer)
 
 
-def _interrupted(client: Any, experiment: str, digest: str) -> str:
+def _interrupted(client: MlflowClient, experiment: str, digest: str) -> str:
     record = unfinished(client, experiment, digest)
     if record is None:
         raise InputError(
@@ -60,55 +83,53 @@ def _interrupted(client: Any, experiment: str, digest: str) -> str:
     return record.id
 
 
-def _fit_and_measure(
-    run: Run, config: Config, model: LandmarkDetector, data: LandmarkData, folder: Path
-) -> float | None:
-    clock = TrainingClock()
-    trainer = _trainer(run, config, clock, folder)
-    checkpoint = _start(config, folder, resumed=config["ckpt_path"] == RESUME)
-    trainer.fit(model, data, ckpt_path=checkpoint, weights_only=True)
-    if trainer.interrupted:
-        raise KeyboardInterrupt
-    best = folder / "checkpoints" / "best.ckpt"
-    if trainer.is_global_zero and best.is_file():
-        trained = load_trained(best).model
-        scores = _measure(run, config, trained, data)
-        run.log_metrics(
-            {
-                "train_seconds": clock.seconds,
-                "images_per_second": clock.images / max(clock.seconds, 1e-9),
-                "epochs": trainer.current_epoch,
-            }
-        )
-        run.log_model(config["name"], best, metrics=scores, params={"model": config["name"]})
-        console = Console(highlight=False, soft_wrap=True)
-        console.print(
-            f"{config['name']}: test MSE {scores['test/mse']:.3g}, NME {scores['test/nme']:.2%}, run {run.id}"
-        )
-    return _best_validation(trainer)
+def _folder(config: Config, run_id: str) -> Path:
+    """Where a run works."""
+    return Path(config["tracking"]["root"]) / "mlruns" / "work" / run_id
 
 
-def _trainer(run: Run, config: Config, clock: TrainingClock, folder: Path) -> pl.Trainer:
-    configured = {name: instantiate(node) for name, node in config["callbacks"].items() if node}
-    callbacks = [*configured.values(), EpochSeeds(config["seed"]), clock, RunConfig(config, run.id), EpochLines()]
+def _fit(
+    config: Config, model: LandmarkDetector, data: LandmarkData, run_id: str, logger: RunLogger | None
+) -> tuple[pl.Trainer, TrainingClock]:
+    folder, clock = _folder(config, run_id), TrainingClock()
+    configured = [instantiate(node) for node in config["callbacks"].values() if node]
+    progress = RichProgressBar() if sys.stderr.isatty() else EpochLines()
     trainer = instantiate(
         config["trainer"],
-        callbacks=callbacks,
-        logger=RunLogger(run, folder.parent),
+        callbacks=[*configured, EpochSeeds(config["seed"]), clock, RunConfig(config, run_id), progress],
+        logger=logger or False,
         plugins=[AtomicCheckpointIO()],
         default_root_dir=str(folder),
-        enable_progress_bar=False,
     )
     assert isinstance(trainer, pl.Trainer)
-    return trainer
+    trainer.fit(model, data, ckpt_path=_start(config, folder), weights_only=True)
+    if trainer.interrupted:
+        raise KeyboardInterrupt
+    return trainer, clock
 
 
-def _start(config: Config, folder: Path, resumed: bool) -> str | None:
+def _start(config: Config, folder: Path) -> str | None:
     """The checkpoint that fit starts from."""
-    if not resumed:
+    if config["ckpt_path"] != RESUME:
         return config["ckpt_path"]  # type: ignore[no-any-return]
     last = folder / "checkpoints" / "last.ckpt"
     return str(last) if last.is_file() else None  # killed in its first epoch: begin it again
+
+
+def _conclude(
+    run: Run, config: Config, data: LandmarkData, best: Path, trainer: pl.Trainer, clock: TrainingClock
+) -> None:
+    """Measure the best checkpoint and log it with all that it cost."""
+    scores = _measure(run, config, load_trained(best).model, data)
+    costs = {
+        "train_seconds": clock.seconds,
+        "images_per_second": clock.images / max(clock.seconds, 1e-9),
+        "epochs": trainer.current_epoch,
+    }
+    run.log_metrics(costs)
+    run.log_model(config["name"], best, metrics=scores, params={"model": config["name"]})
+    mse, nme = scores["test/mse"], scores["test/nme"]
+    Console(highlight=False, soft_wrap=True).print(f"{config['name']}: test MSE {mse:.3g}, NME {nme:.2%}; run {run.id}")
 
 
 def _headline(config: Config, data: LandmarkData) -> dict[str, str]:

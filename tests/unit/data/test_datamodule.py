@@ -45,7 +45,7 @@ def epoch_of(data: LandmarkData, epoch: int) -> list[torch.Tensor]:
 def test_batches_have_images_landmarks_and_sizes(cache: Path) -> None:
     images, landmarks, sizes = next(iter(data_at(cache).train_dataloader()))
     assert images.shape == (4, 3, SIZE, SIZE) and images.dtype == torch.float32
-    assert 0 <= images.min() and images.max() <= 1
+    assert images.min() >= 0 and images.max() <= 1
     assert landmarks.shape == (4, 68, 2) and landmarks.dtype == torch.float32
     assert sizes.shape == (4, 2) and sizes.min() > SIZE
 

@@ -50,9 +50,7 @@ def videos(index: FrameIndex, rows: np.ndarray) -> set[str]:
     seed=st.integers(0, 10_000),
 )
 @settings(max_examples=60, deadline=None)
-def test_every_protocol_keeps_its_promise(
-    videos_per_person: list[int], frames: int, protocol: str, seed: int
-) -> None:
+def test_every_protocol_keeps_its_promise(videos_per_person: list[int], frames: int, protocol: str, seed: int) -> None:
     index = index_of(videos_per_person, frames)
     split = make_split(index, protocol, seed=seed)
     together = np.concatenate([split.train, split.val, split.test])

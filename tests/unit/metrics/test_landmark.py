@@ -100,25 +100,19 @@ def test_regions_weighted_by_their_points_are_the_nme(preds: np.ndarray, target:
 @settings(max_examples=30, deadline=None)
 def test_moving_and_scaling_both(preds: np.ndarray, target: np.ndarray, shift: float, scale: float):
     target = with_eyes(target)
-    np.testing.assert_allclose(
-        mse_per_frame(preds + shift, target + shift), mse_per_frame(preds, target), atol=1e-9
-    )
+    np.testing.assert_allclose(mse_per_frame(preds + shift, target + shift), mse_per_frame(preds, target), atol=1e-9)
     moved = nme_per_frame(preds * scale + shift, target * scale + shift)
     np.testing.assert_allclose(moved, nme_per_frame(preds, target), rtol=1e-6, atol=1e-9)
 
 
 @given(coordinates, st.permutations(range(3)))
 @settings(max_examples=20, deadline=None)
-def test_equal_points_have_no_error_and_the_order_of_frames_does_not_matter(
-    target: np.ndarray, order: list[int]
-):
+def test_equal_points_have_no_error_and_the_order_of_frames_does_not_matter(target: np.ndarray, order: list[int]):
     target = with_eyes(target)
     assert mse(target, target) == 0
     assert nme(target, target) == 0
     preds = target + np.arange(3)[:, None, None]
-    np.testing.assert_array_equal(
-        nme_per_frame(preds[order], target[order]), nme_per_frame(preds, target)[order]
-    )
+    np.testing.assert_array_equal(nme_per_frame(preds[order], target[order]), nme_per_frame(preds, target)[order])
 
 
 def test_auc_and_failure_rate_by_hand():

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from huggingface_hub import constants
 from safetensors.torch import save_file
 
 from faceline.errors import InputError
@@ -98,7 +99,10 @@ class Surprise:
     ("make", "words"),
     [
         (lambda folder: folder / "none.pth", "no such file"),
-        (lambda folder: write(folder / "other.pth", {"conv.weight": torch.zeros(1)}), "tensors of .* are not in the file"),
+        (
+            lambda folder: write(folder / "other.pth", {"conv.weight": torch.zeros(1)}),
+            "tensors of .* are not in the file",
+        ),
         (lambda folder: write(folder / "pickle.pth", Surprise()), "refused|more than tensors"),
         (lambda folder: (folder / "x.safetensors").write_bytes(b"no") and folder / "x.safetensors", "not a readable"),
         (lambda folder: (folder / "x.pth").write_bytes(b"") or folder / "x.pth", "not a readable"),
@@ -125,8 +129,6 @@ def test_unknown_backbone_names_the_nearest() -> None:
 
 def test_a_hub_that_cannot_be_reached_fails_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    import huggingface_hub.constants as constants
-
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    with pytest.raises(InputError, match="model.weights=FILE"):
+    with pytest.raises(InputError, match=r"model\.weights=FILE"):
         TimmBackbone("resnet18", pretrained=True)

@@ -41,7 +41,9 @@ def test_values_are_those_of_the_formulas(error: float) -> None:
 def test_mean_over_all_coordinates_and_symmetric(loss: nn.Module) -> None:
     torch.manual_seed(0)
     preds, target = torch.rand(4, 68, 2, dtype=torch.float64), torch.rand(4, 68, 2, dtype=torch.float64)
-    by_hand = sum(float(loss(p.view(1, 1), t.view(1, 1))) for p, t in zip(preds.flatten(), target.flatten(), strict=True))
+    by_hand = sum(
+        float(loss(p.view(1, 1), t.view(1, 1))) for p, t in zip(preds.flatten(), target.flatten(), strict=True)
+    )
     assert float(loss(preds, target)) == pytest.approx(by_hand / preds.numel(), rel=1e-9)
     assert float(loss(preds, target)) == pytest.approx(float(loss(target, preds)), rel=1e-12)
 

@@ -32,11 +32,7 @@ def index(videos_of: dict[str, list[int]], sizes: list[tuple[int, int]] | None =
 
 
 def bars(axes) -> dict[int, int]:
-    return {
-        round(bar.get_x() + bar.get_width() / 2): int(bar.get_height())
-        for bar in axes.patches
-        if bar.get_height()
-    }
+    return {round(bar.get_x() + bar.get_width() / 2): int(bar.get_height()) for bar in axes.patches if bar.get_height()}
 
 
 def test_counts_of_videos_and_frames_are_drawn():

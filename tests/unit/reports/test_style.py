@@ -56,9 +56,7 @@ def test_labels_of_lines_that_meet_do_not_lie_on_one_another():
 
 
 def test_png_is_a_picture_of_the_size_asked_for():
-    figure = new_figure(
-        4.0, 3.0, "A finding that is so long that it needs a second line to fit", "where from"
-    )
+    figure = new_figure(4.0, 3.0, "A finding that is so long that it needs a second line to fit", "where from")
     picture = Image.open(io.BytesIO(png(figure)))
     assert picture.format == "PNG"
     assert picture.size == (600, 450)

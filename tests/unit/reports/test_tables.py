@@ -122,9 +122,7 @@ def test_check_refuses_a_readme_that_differs_and_leaves_it(files: tuple[Path, Pa
 
 def table_of(results: list[dict]) -> list[list[str]]:
     text = markdown_table([LandmarkResult(**result) for result in results])
-    return [
-        [c.strip() for c in line.strip("|").split(" | ")] for line in text.splitlines() if line[:1] == "|"
-    ]
+    return [[c.strip() for c in line.strip("|").split(" | ")] for line in text.splitlines() if line[:1] == "|"]
 
 
 def test_the_table_shows_our_figures_beside_those_of_the_study():

@@ -1,6 +1,6 @@
 """What the plain keys of each verb's config may hold.
 
-A node with ``_target_`` is checked against the signature of what it names (`faceline.config_check`), not here.
+A node with ``_target_`` is checked against the signature of what it names (`faceline.config.check`), not here.
 """
 
 from typing import Annotated, Any, Literal

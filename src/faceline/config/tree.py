@@ -7,7 +7,7 @@ from pathlib import Path
 
 def conf_dir() -> Path:
     """The folder of the configs: inside an installed package, at the root of a checkout."""
-    package = Path(__file__).parent
+    package = Path(__file__).parents[1]
     installed = package / "conf"
     return installed if installed.is_dir() else package.parents[1] / "conf"
 

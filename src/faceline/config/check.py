@@ -1,6 +1,6 @@
 """Refuses a wrong config before anything is built or read.
 
-Plain keys are held against `faceline.config_schema`; every node with ``_target_`` against the signature of the class
+Plain keys are held against `faceline.config.schema`; every node with ``_target_`` against the signature of the class
 or function that it names, so that a class needs no second description of itself.
 """
 
@@ -12,9 +12,9 @@ from typing import Any, get_args
 from omegaconf import DictConfig, OmegaConf
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from faceline.config import hint, nearest
-from faceline.config_schema import SCHEMAS
-from faceline.config_targets import ALLOWED, Parameters, TypeHint, locate, parameters, refuse_prefix
+from faceline.config.schema import SCHEMAS
+from faceline.config.targets import ALLOWED, Parameters, TypeHint, locate, parameters, refuse_prefix
+from faceline.config.tree import hint, nearest
 from faceline.errors import InputError
 
 INSTANTIATE_WORDS: dict[str, Any] = {

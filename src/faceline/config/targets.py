@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import ModuleType, SimpleNamespace
 from typing import Any, get_args, get_type_hints
 
-from faceline.config import hint
+from faceline.config.tree import hint
 from faceline.errors import InputError
 
 ALLOWED = (

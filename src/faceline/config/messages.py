@@ -23,8 +23,8 @@ from omegaconf.errors import (
     OmegaConfBaseException,
 )
 
-from faceline.config import groups, hint, nearest, options
-from faceline.config_targets import ALLOWED, locate, parameters, refuse_prefix
+from faceline.config.targets import ALLOWED, locate, parameters, refuse_prefix
+from faceline.config.tree import groups, hint, nearest, options
 from faceline.errors import InputError, first_line
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}

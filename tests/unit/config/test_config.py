@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 from pydantic import BaseModel, ConfigDict
 
-from faceline.config import conf_dir, groups, hint, nearest, options
-from faceline.config_check import check
-from faceline.config_errors import explain
-from faceline.config_schema import SCHEMAS
+from faceline.config.check import check
+from faceline.config.messages import explain
+from faceline.config.schema import SCHEMAS
+from faceline.config.tree import conf_dir, groups, hint, nearest, options
 from faceline.errors import InputError
 
 TOYS = """

@@ -1,0 +1,80 @@
+"""Every file of conf/ composes, passes the check and builds what it names."""
+
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from faceline.config.check import check
+from faceline.config.resolvers import register
+from faceline.config.tree import conf_dir, groups, options
+
+CONF = conf_dir()
+VERBS = ("train", "evaluate", "predict", "compare", "data_check")
+ANSWERS = {"predict": ["input=photo.jpg"]}
+"""What a user must give."""
+
+LEAVES = [
+    (group, option) for group in groups(CONF) if group not in ("runtime", "hydra") for option in options(CONF, group)
+]
+
+
+def composed(verb: str, *overrides: str) -> DictConfig:
+    register()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose(verb, list(overrides))
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_composes_as_it_is(verb: str) -> None:
+    check(composed(verb, *ANSWERS.get(verb, [])), verb)
+
+
+def test_every_primary_config_is_tested() -> None:
+    assert {path.stem for path in CONF.glob("*.yaml")} == set(VERBS)
+
+
+@pytest.mark.parametrize(("group", "option"), LEAVES, ids=lambda part: str(part))
+def test_every_option_composes_into_a_training_and_passes_the_check(group: str, option: str) -> None:
+    check(composed("train", f"{group}={option}"), "train")
+
+
+@pytest.mark.parametrize("option", options(CONF, "experiment"))
+@pytest.mark.parametrize("debug", options(CONF, "debug"))
+def test_every_experiment_goes_with_every_debug_option(option: str, debug: str) -> None:
+    check(composed("train", f"experiment={option}", f"debug={debug}"), "train")
+
+
+@pytest.mark.parametrize("option", options(CONF, "experiment"))
+def test_every_experiment_builds_its_model_and_callbacks(option: str) -> None:
+    cfg = composed("train", f"experiment={option}")
+    assert sum(p.numel() for p in instantiate(cfg.model).parameters()) > 100_000
+    names = {type(instantiate(node)).__name__ for node in cfg.callbacks.values()}
+    assert {"ModelCheckpoint", "EarlyStopping", "WeightAveraging"} <= names
+
+
+@pytest.mark.parametrize("option", options(CONF, "trainer"))
+def test_every_trainer_is_built_or_says_that_the_machine_lacks_it(option: str, tmp_path: Path) -> None:
+    cfg = composed("train", f"trainer={option}")
+    try:
+        trainer = instantiate(cfg.trainer, default_root_dir=str(tmp_path), logger=False)
+    except Exception as error:
+        assert option in ("gpu", "ddp")
+        assert "gpu backend" in str(error)
+    else:
+        assert trainer.max_epochs == cfg.trainer.max_epochs
+
+
+@pytest.mark.parametrize("option", options(CONF, "data"))
+def test_every_data_set_is_built_or_says_where_it_is_looked_for(option: str, tmp_path: Path) -> None:
+    cfg = composed("train", f"data={option}", f"data.root={tmp_path}")
+    assert instantiate(cfg.data.source).name in option or option == "demo"
+
+
+@pytest.mark.parametrize("option", options(CONF, "transforms"))
+def test_every_pipeline_is_built(option: str) -> None:
+    cfg = composed("train", f"transforms={option}")
+    for part in ("train", "eval"):
+        assert instantiate(cfg.transforms[part]).steps
