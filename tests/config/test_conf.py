@@ -36,7 +36,7 @@ def test_every_primary_config_is_tested() -> None:
     assert {path.stem for path in CONF.glob("*.yaml")} == set(VERBS)
 
 
-@pytest.mark.parametrize(("group", "option"), LEAVES, ids=lambda part: str(part))
+@pytest.mark.parametrize(("group", "option"), LEAVES, ids=str)
 def test_every_option_composes_into_a_training_and_passes_the_check(group: str, option: str) -> None:
     check(composed("train", f"{group}={option}"), "train")
 
