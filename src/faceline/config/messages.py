@@ -80,6 +80,8 @@ def _explain_one(error: BaseException, conf: Path) -> str | None:  # noqa: PLR09
             return f"not permitted to use{_file(error) or ' a file'}; change its permissions or choose another place"
         case MemoryError():
             return _OUT_OF_MEMORY
+        case ValueError() if str(error).startswith("Config group override must be"):
+            return "a group cannot be set to null on the command line; leave it out with ~GROUP, as in ~debug"
     return {
         "OutOfMemoryError": _OUT_OF_MEMORY,  # torch's, on a GPU
         "MisconfigurationException": f"trainer: {first_line(error)}",  # Lightning's

@@ -10,7 +10,7 @@ from rich.console import Console
 from faceline.data.datamodule import LandmarkData
 from faceline.reports.style import png
 from faceline.workflows import measurement
-from faceline.workflows.assembly import build_data, plain, prepare_process
+from faceline.workflows.assembly import Config, build_data, plain, prepare_process
 from faceline.workflows.selection import chosen_model
 
 
@@ -44,20 +44,13 @@ def main(cfg: DictConfig) -> None:
     _tell(facts, result.scalars, folder)
 
 
-def _on(config: dict[str, Any], run: dict[str, Any]) -> dict[str, Any]:
-    """The run's config with the data set and split that were asked for, at the run's own size."""
-    chosen = dict(run)
-    if config["data"]:
-        chosen["data"] = {**config["data"], "size": run["data"]["size"]}
-    chosen["data"] = {
-        **chosen["data"],
-        "limit": run["data"]["limit"] if not config["data"] else config["data"]["limit"],
-    }
-    chosen["split"] = {**run["split"], **(config["split"] or {})}
-    return chosen
+def _on(config: Config, run: Config) -> Config:
+    """The run's config with the data set and the split that were asked for, at the run's own size."""
+    data = {**config["data"], "size": run["data"]["size"]} if config.get("data") else run["data"]
+    return {**run, "data": data, "split": {**run["split"], **(config["split"] or {})}}
 
 
-def _trained_on(run: dict[str, Any], data: LandmarkData, rows: np.ndarray) -> int:
+def _trained_on(run: Config, data: LandmarkData, rows: np.ndarray) -> int:
     """How many of these frames, by their pixels, the model saw in training: anything but 0 flatters it."""
     own = build_data(run)
     if own.source.name != data.source.name:

@@ -100,6 +100,7 @@ def _fit(
         logger=logger or False,
         plugins=[AtomicCheckpointIO()],
         default_root_dir=str(folder),
+        enable_progress_bar=isinstance(progress, RichProgressBar),
     )
     assert isinstance(trainer, pl.Trainer)
     trainer.fit(model, data, ckpt_path=_start(config, folder), weights_only=True)
