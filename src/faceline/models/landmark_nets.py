@@ -2,12 +2,15 @@
 
 import difflib
 import pickle
-from collections.abc import Sequence
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, cast
 
 import timm
 import torch
+from huggingface_hub import constants
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -15,6 +18,9 @@ from torch.nn import functional as F
 
 from faceline.errors import InputError, first_line
 from faceline.geometry.markup import N_LANDMARKS
+
+HUB_SECONDS = 3
+"""How long the hub may take to answer at all."""
 
 FINEST_STRIDE = 8
 """Feature maps finer than this cost more than they add."""
@@ -172,7 +178,8 @@ def _feature_extractor(name: str, pretrained: bool) -> Any:
         probe: Any = timm.create_model(name, features_only=True, pretrained=False)
         strides = probe.feature_info.reduction()
         wanted = [i for i, stride in enumerate(strides) if stride >= FINEST_STRIDE][-3:]
-        return timm.create_model(name, features_only=True, pretrained=pretrained, out_indices=wanted)
+        with _no_waiting_for_the_hub() if pretrained else nullcontext():
+            return timm.create_model(name, features_only=True, pretrained=pretrained, out_indices=wanted)
     except (OSError, ConnectionError) as error:
         raise InputError(
             f"the weights of {name} could not be fetched from the hub ({type(error).__name__}); give a local file with "
@@ -183,6 +190,25 @@ def _feature_extractor(name: str, pretrained: bool) -> Any:
         raise InputError(
             f"{name} cannot be used: {first_line(error)}; try another backbone", column="model.backbone"
         ) from error
+
+
+@contextmanager
+def _no_waiting_for_the_hub() -> Iterator[None]:
+    """Where the hub does not answer, weights that were fetched before still load and others fail at once.
+
+    The hub's client would try for a minute.
+    """
+    before = constants.HF_HUB_OFFLINE
+    try:
+        request = urllib.request.Request(constants.ENDPOINT, method="HEAD")
+        if not before:
+            urllib.request.urlopen(request, timeout=HUB_SECONDS).close()
+    except OSError:
+        constants.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
 
 
 def _load_weights(body: nn.Module, name: str, file: Path) -> None:

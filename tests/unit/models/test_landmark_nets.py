@@ -1,5 +1,6 @@
 """Backbones and heads: shapes, what a head can express, and weights that fit or are refused."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -127,8 +128,12 @@ def test_unknown_backbone_names_the_nearest() -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_a_hub_that_cannot_be_reached_fails_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+def test_a_hub_that_cannot_be_reached_fails_with_the_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")  # nobody listens there
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    began = time.monotonic()
     with pytest.raises(InputError, match=r"model\.weights=FILE"):
         TimmBackbone("resnet18", pretrained=True)
+    assert time.monotonic() - began < 15  # the hub's own client tries for a minute
+    assert constants.HF_HUB_OFFLINE is False

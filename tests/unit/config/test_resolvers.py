@@ -1,0 +1,33 @@
+"""What configs ask for at run time."""
+
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from faceline.config.resolvers import cpu_precision, model_name, register
+
+
+@pytest.mark.parametrize(
+    ("text", "precision"),
+    [
+        ("processor: 0\nflags\t\t: fpu sse avx512_bf16 ht\n", "bf16-mixed"),
+        ("flags : amx_bf16\n", "bf16-mixed"),
+        ("flags : fpu avx2\n", "32-true"),
+        ("Features : fp asimd\n", "32-true"),
+    ],
+)
+def test_precision_is_bfloat16_only_where_the_cpu_has_it(tmp_path: Path, text: str, precision: str) -> None:
+    file = tmp_path / "cpuinfo"
+    file.write_text(text)
+    assert cpu_precision(file) == precision
+
+
+def test_without_the_file_it_is_float32(tmp_path: Path) -> None:
+    assert cpu_precision(tmp_path / "none") == "32-true"
+
+
+def test_names_come_from_the_backbone() -> None:
+    register()
+    cfg = OmegaConf.create({"a": "resnet18", "b": {"_target_": "x.y.SmallCNN"}, "name": "${model_name:${b}}"})
+    assert (model_name("resnet18"), cfg.name) == ("resnet18", "smallcnn")

@@ -1,0 +1,93 @@
+"""The Lightning module: it learns, its schedule, its metrics over a whole part, its input normalisation."""
+
+import copy
+
+import numpy as np
+import pytest
+import pytorch_lightning as pl
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.utils.data import DataLoader
+
+from faceline.errors import InputError
+from faceline.metrics.landmark import evaluate
+from faceline.models.landmark_detector import LandmarkDetector, WarmupCosine
+from faceline.models.landmark_nets import SmallCNN
+
+
+def detector(**settings) -> LandmarkDetector:
+    torch.manual_seed(0)
+    return LandmarkDetector(SmallCNN(width=16), **settings)
+
+
+def frames(count: int) -> list[tuple[torch.Tensor, ...]]:
+    rng = torch.Generator().manual_seed(1)
+    shape = torch.rand(68, 2, generator=rng) * 0.5 + 0.25
+    return [(torch.rand(3, 32, 32, generator=rng), shape, torch.tensor([80.0, 120.0])) for _ in range(count)]
+
+
+def trainer(tmp_path, **settings) -> pl.Trainer:
+    options = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "accelerator": "cpu"}
+    return pl.Trainer(default_root_dir=tmp_path, enable_model_summary=False, **{**options, **settings})
+
+
+def test_it_learns_a_shape_by_heart(tmp_path) -> None:
+    model, data = detector(lr=5e-3), frames(8)
+    loader = DataLoader(data, batch_size=4)
+    target = data[0][1]
+    model.eval()
+    before = float((model(data[0][0][None])[0] - target).abs().mean())
+    trainer(tmp_path, max_epochs=60).fit(model, loader)
+    model.eval()
+    after = float((model(data[0][0][None])[0] - target).abs().mean())
+    assert after < 0.1 * before
+
+
+def test_validation_metrics_are_of_the_whole_part_not_means_over_batches(tmp_path) -> None:
+    model, data = detector().eval(), frames(7)
+    (logged,) = trainer(tmp_path).validate(model, DataLoader(data, batch_size=3), verbose=False)
+    with torch.inference_mode():
+        preds = torch.cat([model(image[None]) for image, _, _ in data]).numpy()
+    target = np.stack([landmarks.numpy() for _, landmarks, _ in data])
+    expected = evaluate(preds, target, np.full((7, 2), (80, 120))).scalars
+    for name, value in expected.items():
+        assert logged[f"val/{name}"] == pytest.approx(value, rel=1e-4), name
+
+
+def test_input_is_normalised_as_asked() -> None:
+    plain, shifted = detector(), detector(mean=[0.2, 0.3, 0.4], std=[0.1, 0.2, 0.5])
+    shifted.load_state_dict(copy.deepcopy(plain.state_dict()))
+    image = torch.rand(1, 3, 32, 32)
+    mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in ([0.2, 0.3, 0.4], [0.1, 0.2, 0.5]))
+    same = image * std + mean  # after shifted's normalisation: image; after plain's: (image - 0.5) / 0.5
+    plain.eval(), shifted.eval()
+    assert torch.allclose(shifted(same), plain(image * 0.5 + 0.5), atol=1e-5)
+
+
+def test_pretrained_weights_are_for_timm_backbones() -> None:
+    with pytest.raises(InputError, match="only timm backbones"):
+        detector(weights="weights.pth")
+
+
+def test_biases_and_norms_do_not_decay(tmp_path) -> None:
+    model = detector(weight_decay=0.3, lr=1e-2, backbone_lr=0.5)
+    fit = trainer(tmp_path, max_epochs=1)
+    fit.fit(model, DataLoader(frames(4), batch_size=4))
+    groups = fit.optimizers[0].param_groups
+    for group in groups:
+        assert all((p.ndim > 1) == (group["weight_decay"] == 0.3) for p in group["params"])
+    rates = {group["initial_lr"] for group in groups}
+    assert rates == {0.005, 0.01}
+    assert sum(p.numel() for g in groups for p in g["params"]) == sum(p.numel() for p in model.parameters())
+
+
+@given(total=st.integers(1, 5000), warmup=st.floats(0, 0.9))
+def test_the_rate_rises_then_falls_to_zero(total: int, warmup: float) -> None:
+    factor = WarmupCosine(total, warmup)
+    values = np.array([factor(step) for step in range(total + 1)])
+    top = int(values.argmax())
+    assert (values >= 0).all() and (values <= 1).all()
+    assert (np.diff(values[: top + 1]) >= 0).all() and (np.diff(values[top:]) <= 1e-12).all()
+    assert factor(total + factor.rise) == pytest.approx(0, abs=1e-12)
+    assert top <= factor.rise
