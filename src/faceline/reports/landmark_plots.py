@@ -54,13 +54,13 @@ def error_curve(nme: Mapping[str, np.ndarray], *, source: str, threshold: float 
     if mark < threshold:
         axes.axvline(mark, color=MUTED, linewidth=1, linestyle=(0, (2, 2)), zorder=1)
         axes.text(
-            mark * 0.99,
-            1.0,
+            mark * 1.01,
+            0.02,
             f"failure\nabove {100 * mark:g} %",
             color=MUTED,
             size=SMALL_SIZE,
-            ha="right",
-            va="top",
+            ha="left",
+            va="bottom",
         )
     axes.set(xlim=(0, threshold), ylim=(0, 1.02))
     ends = {f"{m}  AUC {areas[m]:.2f}": float((errors <= threshold).mean()) for m, errors in nme.items()}

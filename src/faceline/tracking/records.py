@@ -28,6 +28,8 @@ PROCESS_TAG = "faceline.process"
 MODEL_TAG = "faceline.model."
 FILE_TAG = "faceline.file"
 CONFIG_FILE = "config.yaml"
+TAG = "tag."
+"""Before the names of the user's own tags."""
 
 PAGE = 1000
 

@@ -11,7 +11,7 @@ from faceline.errors import InputError
 from faceline.reports import landmark_plots as plots
 from faceline.reports.style import png
 from faceline.reports.tables import Score, print_leaderboard
-from faceline.tracking.records import RunRecord, download, find_runs
+from faceline.tracking.records import TAG, RunRecord, download, find_runs
 from faceline.tracking.store import connect
 from faceline.workflows.assembly import plain
 from faceline.workflows.measurement import by_region
@@ -31,7 +31,7 @@ def main(cfg: DictConfig) -> None:
         for run in find_runs(client, [tracking["experiment"]], "attributes.status = 'FINISHED'")
         if "test/mse" in run.metrics
         and (not wanted or run.id in wanted)
-        and all(run.tags.get(tag) == "true" for tag in config["tags"])
+        and all(run.tags.get(TAG + tag) == "true" for tag in config["tags"])
     ]
     if not runs:
         raise InputError(

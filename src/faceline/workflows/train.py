@@ -9,7 +9,7 @@ import pytorch_lightning as pl
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from mlflow import MlflowClient
-from omegaconf import DictConfig
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from pytorch_lightning.callbacks import RichProgressBar
 from pytorch_lightning.utilities import rank_zero_only
 from rich.console import Console
@@ -20,7 +20,7 @@ from faceline.models.callbacks import AtomicCheckpointIO, EpochLines, EpochSeeds
 from faceline.models.landmark_detector import LandmarkDetector
 from faceline.tracking.lightning import RunLogger
 from faceline.tracking.provenance import config_digest, provenance
-from faceline.tracking.records import DIGEST_TAG, unfinished
+from faceline.tracking.records import DIGEST_TAG, TAG, unfinished
 from faceline.tracking.runs import Context, Run, tracked_run
 from faceline.tracking.store import connect
 from faceline.workflows import measurement
@@ -59,7 +59,7 @@ def main(cfg: DictConfig) -> float | None:
     client = connect(tracking["uri"], Path(tracking["root"]))
     digest = config_digest(config)
     run_id = _interrupted(client, tracking["experiment"], digest) if config["ckpt_path"] == RESUME else None
-    tags = {DIGEST_TAG: digest, **_headline(config, data), **dict.fromkeys(config["tags"], "true")}
+    tags = {DIGEST_TAG: digest, **_headline(config, data), **{TAG + tag: "true" for tag in config["tags"]}}
     with tracked_run(client, tracking["experiment"], config["name"], tags=tags, run_id=run_id) as run:
         run.log_provenance(provenance())
         if run_id is None:
@@ -147,9 +147,9 @@ def _headline(config: Config, data: LandmarkData) -> dict[str, str]:
 
 
 def _command() -> str:
-    """What the user typed."""
-    overrides = HydraConfig.get().overrides.task if HydraConfig.initialized() else []
-    return shlex.join(["faceline", "train", *overrides])
+    """What the user typed; ``${…}`` as it is, not what it stands for on this machine."""
+    task = HydraConfig.get().overrides.task if HydraConfig.initialized() else ListConfig([])
+    return shlex.join(["faceline", "train", *(str(o) for o in OmegaConf.to_container(task, resolve=False))])
 
 
 def _describe(run: Run, config: Config, data: LandmarkData, model: LandmarkDetector) -> None:

@@ -1,0 +1,35 @@
+"""What is published: the README shows exactly what the results file holds, and the file holds every promised row."""
+
+import json
+import re
+from pathlib import Path
+
+from faceline.reports.tables import read_results, render_results
+
+ROOT = Path(__file__).parents[3]
+RESULTS = ROOT / "docs" / "results" / "landmarks.json"
+
+STUDY = {"cnn": 1.0e-3, "efficientnet_b0": 1.9e-3, "resnet18": 4e-4, "mobilenetv2": 4e-4}
+"""Test MSE that the reference study reports."""
+
+
+def test_readme_shows_what_the_results_file_holds() -> None:
+    render_results(RESULTS, ROOT / "README.md", check=True)
+
+
+def test_every_model_of_the_study_keeps_its_row_and_beats_its_figure() -> None:
+    official = {row.model: row.mse for row in read_results(RESULTS) if (row.data, row.split) == ("udacity", "official")}
+    for model, mse in STUDY.items():
+        assert official[model] < mse, model
+
+
+def test_a_row_on_people_never_seen_is_published() -> None:
+    rows = {(row.model, row.split) for row in read_results(RESULTS)}
+    assert ("mobilenetv2", "person_disjoint") in rows
+
+
+def test_commands_can_be_typed_anywhere() -> None:
+    for row in json.loads(RESULTS.read_text()):
+        assert row["command"].startswith("faceline train ")
+        assert not re.search(r"(^|[ =])/\w", row["command"]), "a path of one machine"
+        assert re.fullmatch(r"[0-9a-f]{12}", row["commit"])
