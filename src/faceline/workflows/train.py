@@ -149,7 +149,9 @@ def _headline(config: Config, data: LandmarkData) -> dict[str, str]:
 def _command() -> str:
     """What the user typed; ``${…}`` as it is, not what it stands for on this machine."""
     task = HydraConfig.get().overrides.task if HydraConfig.initialized() else ListConfig([])
-    return shlex.join(["faceline", "train", *(str(o) for o in OmegaConf.to_container(task, resolve=False))])
+    overrides = OmegaConf.to_container(task, resolve=False)
+    assert isinstance(overrides, list)
+    return shlex.join(["faceline", "train", *map(str, overrides)])
 
 
 def _describe(run: Run, config: Config, data: LandmarkData, model: LandmarkDetector) -> None:

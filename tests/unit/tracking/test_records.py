@@ -78,6 +78,7 @@ def test_the_newest_unfinished_run_of_a_config(client: MlflowClient) -> None:
         ("999999999:1.0", False),
         (None, False),
     ],
+    ids=["this process", "its number is used again", "no such process", "not known"],
 )
 def test_a_run_is_open_while_its_process_lives(client: MlflowClient, mark: str | None, open_: bool) -> None:
     experiment = f"open {mark} {open_}".replace(".", "_").replace(":", "_")
