@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 from jaxtyping import Float
 
-from faceline.data.appearance import Looks, Scene, random_looks, random_scene
-from faceline.data.drawing import PosedFace, draw_person
 from faceline.data.index import BadRows, FrameRow, OnError
-from faceline.data.scenery import draw_occluder, random_background, take_picture
+from faceline.drawing.appearance import Looks, Scene, random_looks, random_scene
+from faceline.drawing.person import PosedFace, draw_person
+from faceline.drawing.scenery import draw_occluder, random_background, take_picture
 from faceline.errors import InputError
 from faceline.geometry.face_model import Expression, Shape3D, express, identity, rotation
 from faceline.types import Image

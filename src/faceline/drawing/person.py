@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 from jaxtyping import Float
 
-from faceline.data.appearance import Looks, Scene
-from faceline.data.features import draw_brows, draw_eye, draw_glasses, draw_mouth, draw_nose
-from faceline.data.painting import blend, box, curve, fill, fill_soft, paint_quads, quads_of
+from faceline.drawing.appearance import Looks, Scene
+from faceline.drawing.features import draw_brows, draw_eye, draw_glasses, draw_mouth, draw_nose
+from faceline.drawing.painting import blend, box, curve, fill, fill_soft, paint_quads, quads_of
 from faceline.geometry.face_model import Shape3D, project
 from faceline.geometry.head_mesh import CROWN, Grid, azimuths, head_around, heights, neutral_head, normals
 from faceline.types import Image

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from jaxtyping import Float
 
-from faceline.data.appearance import Looks, Scene
-from faceline.data.painting import blend, box, curve, fill, fill_soft, stroke_soft
+from faceline.drawing.appearance import Looks, Scene
+from faceline.drawing.painting import blend, box, curve, fill, fill_soft, stroke_soft
 from faceline.geometry.face_model import Shape3D
 from faceline.types import Image, Shape
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float
 
-from faceline.data.appearance import Colour
+from faceline.drawing.appearance import Colour
 from faceline.types import Image
 
 Points = Float[np.ndarray, "n 2"]

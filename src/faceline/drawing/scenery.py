@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 
-from faceline.data.appearance import Light, Scene, muted
-from faceline.data.painting import Points, blend, fill, fill_soft
+from faceline.drawing.appearance import Light, Scene, muted
+from faceline.drawing.painting import Points, blend, fill, fill_soft
 from faceline.types import Image
 
 

@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
-from faceline.data.appearance import muted, random_light, random_looks, random_scene
-from faceline.data.drawing import PosedFace, draw_person
-from faceline.data.painting import curve, fill, fill_soft, paint_quads, quads_of, stroke_soft
-from faceline.data.scenery import draw_occluder, random_background, take_picture
+from faceline.drawing.appearance import muted, random_light, random_looks, random_scene
+from faceline.drawing.painting import curve, fill, fill_soft, paint_quads, quads_of, stroke_soft
+from faceline.drawing.person import PosedFace, draw_person
+from faceline.drawing.scenery import draw_occluder, random_background, take_picture
 from faceline.geometry.face_model import Expression, express, identity, neutral_shape, rotation
 
 SIZE = 220
