@@ -1,0 +1,75 @@
+"""`faceline results`: what is published is a finished run of a commit, and the README shows it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from faceline.cli import main
+from faceline.tracking.runs import Run, tracked_run
+from faceline.tracking.store import connect
+
+METRICS = {"test/mse": 0.000123456, "test/nme": 0.0456789, "parameters": 1234.0, "train_seconds": 77.4}
+
+
+def finished(folder: Path, model: str = "cnn", dirty: bool = False, mse: float = METRICS["test/mse"]) -> Run:
+    tags = {"model": model, "data": "udacity", "protocol": "official", "command": f"faceline train name={model}"}
+    with tracked_run(connect(None, folder), "landmarks", model, tags=tags) as run:
+        run.set_tags({"faceline.commit": "0123456789abcdef0123", "faceline.dirty": dirty})
+        run.log_config({"data": {"size": 128}})
+        run.log_metrics({**METRICS, "test/mse": mse})
+    return run
+
+
+@pytest.fixture
+def readme(workplace: Path) -> Path:
+    file = workplace / "README.md"
+    file.write_text("# before\n<!-- results:landmarks -->\n<!-- /results:landmarks -->\nafter\n")
+    return file
+
+
+def rows(folder: Path) -> list[dict]:
+    return json.loads((folder / "docs" / "results" / "landmarks.json").read_text())
+
+
+def test_a_run_becomes_a_row_of_file_and_readme(workplace: Path, readme: Path) -> None:
+    run = finished(workplace)
+    assert main(["results", "--add", run.id]) == 0
+    (row,) = rows(workplace)
+    assert row == {
+        "model": "cnn",
+        "data": "udacity",
+        "split": "official",
+        "input_size": 128,
+        "mse": 0.0001235,
+        "nme": 0.04568,
+        "params": 1234,
+        "train_seconds": 77,
+        "run_id": run.id,
+        "commit": "0123456789ab",
+        "command": "faceline train name=cnn",
+    }
+    assert "4.57 %" in readme.read_text()
+    assert main(["results", "--check"]) == 0
+
+
+def test_a_new_run_takes_the_place_of_its_like_and_leaves_the_others(workplace: Path, readme: Path) -> None:
+    for model, mse in (("cnn", 3e-4), ("resnet18", 2e-4), ("cnn", 1e-4)):
+        assert main(["results", "--add", finished(workplace, model, mse=mse).id]) == 0
+    assert {row["model"]: row["mse"] for row in rows(workplace)} == {"resnet18": 2e-4, "cnn": 1e-4}
+
+
+def test_a_run_of_changed_files_is_not_published(
+    workplace: Path, readme: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["results", "--add", finished(workplace, dirty=True).id]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "only finished runs of a commit are published" in error
+    assert not (workplace / "docs").exists()
+
+
+def test_a_readme_that_differs_is_told(workplace: Path, readme: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["results", "--add", finished(workplace).id]) == 0
+    readme.write_text(readme.read_text().replace("4.57 %", "1.00 %"))
+    assert main(["results", "--check"]) == 2
+    assert "README.md" in capsys.readouterr().err
