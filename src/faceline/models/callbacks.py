@@ -7,7 +7,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.callbacks import Callback, RichProgressBar
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 from rich.console import Console
 from torch import Tensor
@@ -54,7 +54,7 @@ class TrainingClock(Callback):
         self.seconds = self._seconds_before + time.perf_counter() - self._began
         if batch_idx + 1 == trainer.num_training_batches:
             rate = (self.images - self._images_before) / (self.seconds - self._seconds_before)
-            pl_module.log("train/images_per_second", rate, on_step=False, on_epoch=True)
+            pl_module.log("train/images_per_second", rate, on_step=False, on_epoch=True, sync_dist=True)
 
     def state_dict(self) -> dict[str, Any]:
         """For the checkpoint."""
@@ -65,8 +65,19 @@ class TrainingClock(Callback):
         self.seconds, self.images = state_dict["seconds"], state_dict["images"]
 
 
+class StepBar(RichProgressBar):
+    """The steps of the epoch at hand, their rate and the time left, on a terminal."""
+
+    def __init__(self) -> None:
+        super().__init__(console_kwargs={"stderr": True})
+
+    def get_metrics(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[str, Any]:
+        """Nothing: the lines of the epochs tell them."""
+        return {}
+
+
 class EpochLines(Callback):
-    """One line an epoch, for logs and terminals without a progress bar: metrics, rate, time left."""
+    """One line an epoch: metrics, rate, and the time that is left of the whole training."""
 
     def __init__(self) -> None:
         self.console = Console(stderr=True, highlight=False, soft_wrap=True)

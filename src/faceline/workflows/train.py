@@ -10,13 +10,12 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from mlflow import MlflowClient
 from omegaconf import DictConfig, ListConfig, OmegaConf
-from pytorch_lightning.callbacks import RichProgressBar
 from pytorch_lightning.utilities import rank_zero_only
 from rich.console import Console
 
 from faceline.data.datamodule import LandmarkData
 from faceline.errors import InputError
-from faceline.models.callbacks import AtomicCheckpointIO, EpochLines, EpochSeeds, RunConfig, TrainingClock
+from faceline.models.callbacks import AtomicCheckpointIO, EpochLines, EpochSeeds, RunConfig, StepBar, TrainingClock
 from faceline.models.landmark_detector import LandmarkDetector
 from faceline.tracking.lightning import RunLogger
 from faceline.tracking.provenance import config_digest, provenance
@@ -93,14 +92,14 @@ def _fit(
 ) -> tuple[pl.Trainer, TrainingClock]:
     folder, clock = _folder(config, run_id), TrainingClock()
     configured = [instantiate(node) for node in config["callbacks"].values() if node]
-    progress = RichProgressBar() if sys.stderr.isatty() else EpochLines()
+    bars = [StepBar()] if sys.stderr.isatty() else []
     trainer = instantiate(
         config["trainer"],
-        callbacks=[*configured, EpochSeeds(config["seed"]), clock, RunConfig(config, run_id), progress],
+        callbacks=[*configured, EpochSeeds(config["seed"]), clock, RunConfig(config, run_id), EpochLines(), *bars],
         logger=logger or False,
         plugins=[AtomicCheckpointIO()],
         default_root_dir=str(folder),
-        enable_progress_bar=isinstance(progress, RichProgressBar),
+        enable_progress_bar=bool(bars),
     )
     assert isinstance(trainer, pl.Trainer)
     trainer.fit(model, data, ckpt_path=_start(config, folder), weights_only=True)
