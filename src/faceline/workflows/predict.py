@@ -100,12 +100,12 @@ def _write_overlay(file: Path, image: Image, points: Shape) -> None:
     """A copy of the frame with the face outlined, large enough to see the points."""
     zoom = max(1, round(512 / max(image.shape[:2])))
     canvas = cv2.resize(image, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC)
-    pixels = np.round(points * zoom * 16).astype(np.int32)  # 4 bits of sub-pixel
+    pixels = np.round(((points + 0.5) * zoom - 0.5) * 16).astype(np.int32)  # 4 bits of sub-pixel
     thickness = max(1, round(max(canvas.shape[:2]) / 400))
     for outline in OUTLINES:
         cv2.polylines(canvas, [pixels[list(outline)]], False, (255, 255, 255), thickness, cv2.LINE_AA, shift=4)
     for x, y in pixels:
-        cv2.circle(canvas, (int(x), int(y)), 16 * (thickness + 1), (255, 122, 26), -1, cv2.LINE_AA, shift=4)
+        cv2.circle(canvas, (int(x), int(y)), 16 * (thickness + 2), (255, 122, 26), -1, cv2.LINE_AA, shift=4)
     file.parent.mkdir(parents=True, exist_ok=True)
     written, content = cv2.imencode(".png", cv2.cvtColor(canvas, cv2.COLOR_RGB2BGR))
     assert written
