@@ -4,6 +4,7 @@ set -euo pipefail
 faceline=${1:+$1/}faceline
 tag=demo-$(date +%Y%m%d-%H%M%S)
 mkdir -p mlruns/demo
+trap 'kill $(jobs -p) 2>/dev/null || true' EXIT # one model that fails ends the others
 
 train() { # model, epochs; one thread each, so that the result does not depend on the number of cores
     "$faceline" train "experiment=landmarks/$1" "trainer.max_epochs=$2" data.size=96 threads=1 "tags=[$tag]" 2>&1 |

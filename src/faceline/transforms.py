@@ -26,6 +26,7 @@ from torch import Tensor
 from faceline.errors import InputError
 from faceline.geometry.coordinates import denormalise_landmarks, normalise_landmarks
 from faceline.geometry.markup import FLIP_ORDER, N_LANDMARKS
+from faceline.geometry.resize import resize_image
 from faceline.types import Image, Shape
 
 Number: TypeAlias = int | float
@@ -85,6 +86,9 @@ class _Resize(A.Resize):  # type: ignore[misc]
     pixel: a pixel apart when an image grows three times.
     """
 
+    def apply(self, img: np.ndarray, **params: Any) -> np.ndarray:
+        return resize_image(img, self.width, self.height)
+
     def apply_to_keypoints(self, keypoints: np.ndarray, **params: Any) -> np.ndarray:
         height, width = params["shape"][:2]
         moved = keypoints.copy()
@@ -106,7 +110,7 @@ class Rescale(Transform):
             whole = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 4096
             _check(whole, f"Rescale.{key}", "a whole number from 1 to 4096", value)
         self.size = (height, width)
-        super().__init__(_Resize(height=height, width=width, area_for_downscale="image", p=1.0))
+        super().__init__(_Resize(height=height, width=width, p=1.0))
 
     def __call__(self, image: Frame, landmarks: Points) -> tuple[Frame, Points]:  # noqa: D102
         if image.shape[:2] == self.size:

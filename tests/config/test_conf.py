@@ -70,7 +70,7 @@ def test_every_trainer_is_built_or_says_that_the_machine_lacks_it(option: str, t
 @pytest.mark.parametrize("option", options(CONF, "data"))
 def test_every_data_set_is_built_or_says_where_it_is_looked_for(option: str, tmp_path: Path) -> None:
     cfg = composed("train", f"data={option}", f"data.root={tmp_path}")
-    assert instantiate(cfg.data.source).name in option or option == "demo"
+    assert instantiate(cfg.data.source).name in option
 
 
 @pytest.mark.parametrize("option", options(CONF, "transforms"))

@@ -34,6 +34,11 @@ def test_frames_are_listed_with_their_errors(in_trained: Path, run_id: str, tmp_
     assert {"file", "person", "video", "mse", "nme_jaw"} <= set(rows[0])
 
 
+def test_the_beginning_of_an_id_is_enough(in_trained: Path, run_id: str, tmp_path: Path) -> None:
+    assert main(["evaluate", f"run_id={run_id[:8]}", f"output={tmp_path}"]) == 0
+    assert json.loads((tmp_path / "metrics.json").read_text())["run_id"] == run_id
+
+
 def test_a_checkpoint_file_is_enough(in_trained: Path, run_id: str, tmp_path: Path) -> None:
     file = in_trained / "mlruns" / "work" / run_id / "checkpoints" / "best.ckpt"
     assert main(["evaluate", f"ckpt_path={file}", f"output={tmp_path}"]) == 0

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -38,10 +39,12 @@ def test_a_run_holds_all_that_it_depends_on(in_trained: Path, store) -> None:
     assert len(files) == len(set(files)) == 8 * 2 * 4
     contexts = {tag.value for d in run.inputs.dataset_inputs for tag in d.tags if tag.key == "mlflow.data.context"}
     assert contexts == {"training", "validation", "test"}
-    assert {d.dataset.digest for d in run.inputs.dataset_inputs} == {run.data.tags["data_fingerprint"]}
+    counts = {d.dataset.name: json.loads(d.dataset.profile)["frames"] for d in run.inputs.dataset_inputs}
+    assert counts == {f"synthetic-{part}": len(files) for part, files in split.items()}
+    assert len({d.dataset.digest for d in run.inputs.dataset_inputs}) == 3
     assert run.data.tags["command"].startswith("faceline train experiment=landmarks/cnn data.source.people=8")
     (facts,) = (json.loads(p.read_text()) for p in artifact(run, "provenance").glob("*.json"))
-    assert facts["packages"]["torch"] == torch.__version__.split("+")[0] or torch.__version__
+    assert facts["packages"]["torch"] == version("torch")
     metrics = run.data.metrics
     for name in ("parameters", "train_seconds", "images_per_second", "test/mse", "test/nme", "test/nme_eyes"):
         assert metrics[name] > 0, name
@@ -149,6 +152,91 @@ def test_a_wrong_backbone_is_refused_before_data_is_read(workplace: Path, capsys
     assert code == 2
     assert error.count("\n") == 1 and "resnet18" in error
     assert not (workplace / "mlruns").exists()
+
+
+@pytest.mark.slow
+def test_stopped_early_and_resumed_after_a_crash_it_trains_no_further_epoch(
+    workplace: Path, store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    overrides = [*TINY, "model.lr=1e-9", "trainer.max_epochs=20", "callbacks.early_stopping.patience=1"]
+    overrides.append("+callbacks.early_stopping.min_delta=0.5")
+    with monkeypatch.context() as patch:
+        patch.setattr("faceline.workflows.measurement.figures", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            main(["train", *overrides])
+    trained = store(workplace).get_metric_history(runs_of(store, workplace)[0].info.run_id, "val/nme")
+    assert main(["train", *overrides, "ckpt_path=last"]) == 0
+    (run,) = runs_of(store, workplace)
+    assert run.info.status == "FINISHED"
+    assert len(store(workplace).get_metric_history(run.info.run_id, "val/nme")) == len(trained) == 2
+    assert run.data.tags["command"].endswith("min_delta=0.5")  # the one that began it
+
+
+def test_a_run_whose_checkpoints_are_gone_is_not_begun_again_in_silence(
+    workplace: Path, store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("faceline.workflows.measurement.figures", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        main(["train", *TINY])
+    for file in workplace.glob("mlruns/work/*/checkpoints/last.ckpt"):
+        file.unlink()
+    capsys.readouterr()
+    assert main(["train", *TINY, "ckpt_path=last"]) == 2
+    assert "its checkpoint is not here" in capsys.readouterr().err
+
+
+def test_a_training_that_diverges_says_so(workplace: Path, store, capsys: pytest.CaptureFixture[str]) -> None:
+    overrides = ["model.lr=1e30", "trainer.gradient_clip_val=null", "model.warmup=0.01"]
+    assert main(["train", *TINY, *overrides]) == 2
+    assert "model.lr: the model gives numbers that are not finite" in capsys.readouterr().err
+    (run,) = runs_of(store, workplace)
+    assert run.info.status == "FAILED"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["model=timm", "model.backbone=vit_tiny_patch16_224"], "does not take frames of 48 px"),
+        (["ckpt_path=nowhere.ckpt"], "no such checkpoint"),
+        (["--multirun", "trainer=ddp_sim", "seed=0,1"], "a sweep cannot train on several processes"),
+        (["split.val_fraction=0"], "split.val_fraction"),
+    ],
+)
+def test_what_cannot_start_is_refused_before_anything_is_written(
+    workplace: Path, overrides: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = ("experiment", "model.backbone") if "model=timm" in overrides else ()
+    assert main(["train", *(o for o in TINY if not o.startswith(own)), *overrides]) == 2
+    assert words in capsys.readouterr().err
+    assert not (workplace / "mlruns" / "work").exists() and not (workplace / "mlruns" / "cache").exists()
+
+
+def test_a_checkpoint_is_a_start_for_the_same_model_only(
+    in_trained: Path, tmp_path: Path, store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (file,) = in_trained.glob("mlruns/work/*/checkpoints/last.ckpt")
+    elsewhere = [*TINY, f"tracking.root={tmp_path}", f"ckpt_path={file}"]
+    assert main(["train", *elsewhere, "model.backbone.width=24"]) == 2
+    assert "another model" in capsys.readouterr().err
+    assert main(["train", *elsewhere]) == 2  # its two epochs are done
+    assert "nothing to measure" in capsys.readouterr().err
+    assert main(["train", *elsewhere, "trainer.max_epochs=3"]) == 0
+
+
+def test_a_timm_name_with_a_dot_is_trained(workplace: Path, store) -> None:
+    tiny = [o for o in TINY if not o.startswith(("experiment", "model.backbone"))]
+    overrides = ["model=timm", "model.backbone=mobilenetv3_small_050.lamb_in1k", "trainer.max_epochs=1"]
+    assert main(["train", *tiny, *overrides]) == 0
+    (run,) = runs_of(store, workplace)
+    assert run.data.tags["model"] == "mobilenetv3_small_050.lamb_in1k"
+
+
+def test_two_processes_train_as_one_run(workplace: Path, store) -> None:
+    command = [sys.executable, "-m", "faceline", "train", *TINY, "trainer=ddp_sim"]
+    process = subprocess.run(command, cwd=workplace, capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stderr
+    (run,) = runs_of(store, workplace)
+    assert run.info.status == "FINISHED"
 
 
 def test_fast_dev_run_trains_a_batch(workplace: Path) -> None:

@@ -18,7 +18,7 @@ Node = Annotated[dict[str, Any], BeforeValidator(_has_target)]
 """Something that is built by ``_target_``."""
 
 Count = Annotated[int, Field(ge=1)]
-Share = Annotated[float, Field(ge=0, lt=1)]
+Share = Annotated[float, Field(gt=0, lt=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 

@@ -19,7 +19,6 @@ ALLOWED = (
     "pytorch_lightning.plugins.",
     "pytorch_lightning.profilers.",
     "pytorch_lightning.strategies.",
-    "timm.",
     "torch.nn.",
     "torch.optim.",
 )

@@ -15,15 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import cv2
 import numpy as np
 from filelock import FileLock
-from jaxtyping import UInt8
 from rich.console import Console
 from rich.progress import Progress
 
 from faceline.data.index import BadRows, FrameIndex, FrameRow, FrameSource
 from faceline.errors import InputError
+from faceline.geometry.resize import resize_image
 from faceline.types import Image, Images
 
 _FORMAT: Final = 1  # raise when the layout or the way of resizing changes
@@ -110,7 +109,7 @@ def _write_images(source: FrameSource, size: int, path: Path) -> FrameIndex:
     with path.open("wb") as file, _progress() as progress:
         listed = progress.track(source.rows(bad), description=f"Decoding {source.name}")
         for row, image in _decoded(source, listed, bad):
-            file.write(_resize(image, size).tobytes())
+            file.write(resize_image(image, size, size).tobytes())
             rows.append(row)
             sizes.append((image.shape[1], image.shape[0]))
             digests.append(_digest(image))
@@ -133,13 +132,6 @@ def _decoded(source: FrameSource, rows: Iterable[FrameRow], bad: BadRows) -> Ite
             bad.add(error)
         else:
             yield row, image
-
-
-def _resize(image: Image, size: int) -> UInt8[np.ndarray, "{size} {size} 3"]:
-    """The whole image on a square; averaging where it gets smaller, so that nothing aliases."""
-    smaller = image.shape[0] * image.shape[1] > size * size
-    method = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(image, (size, size), interpolation=method), dtype=np.uint8)
 
 
 def _digest(image: Image) -> str:

@@ -41,7 +41,8 @@ class UdacityFaces:
             for the folder ``udacity`` below the environment variable FACELINE_DATA.
         on_error: ``raise`` at the first row that cannot be used, or ``skip`` such rows.
         label_shift: How far the published landmarks lie right of and below what they mark, in pixels; taken off.
-            It does not change any error, but a mirrored frame would have it on the wrong side.
+            Predictions of a model trained so lie on the face and not on the published labels. Without it every
+            mirrored training frame would have the shift on the wrong side.
 
     Raises:
         InputError: There is no such folder, or the shift is not two numbers.

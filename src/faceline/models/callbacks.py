@@ -65,6 +65,15 @@ class TrainingClock(Callback):
         self.seconds, self.images = state_dict["seconds"], state_dict["images"]
 
 
+class StayStopped(Callback):
+    """Lets a training that had stopped early, and is resumed only to be measured, not train another epoch."""
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Stop at once where early stopping remembers that it had stopped."""
+        if any(stopper.stopped_epoch for stopper in trainer.early_stopping_callbacks):
+            trainer.should_stop = True
+
+
 class StepBar(RichProgressBar):
     """The steps of the epoch at hand, their rate and the time left, on a terminal."""
 

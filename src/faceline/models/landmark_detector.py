@@ -92,6 +92,11 @@ class LandmarkDetector(pl.LightningModule):
         """Log every metric of the validation part as ``val/…``."""
         preds, target, sizes = (np.concatenate(column) for column in zip(*self._preds, strict=True))
         self._preds.clear()
+        if not np.isfinite(preds).all():
+            raise InputError(
+                f"the model gives numbers that are not finite in epoch {self.current_epoch + 1}; lower it",
+                column="model.lr",
+            )
         scalars = metrics.evaluate(preds, target, sizes.astype(np.int64)).scalars
         loss = self.loss(torch.from_numpy(preds), torch.from_numpy(target))
         self.log_dict({"val/loss": loss, **{f"val/{key}": value for key, value in scalars.items()}}, sync_dist=True)

@@ -28,6 +28,8 @@ PROCESS_TAG = "faceline.process"
 MODEL_TAG = "faceline.model."
 FILE_TAG = "faceline.file"
 CONFIG_FILE = "config.yaml"
+BEST = "best"
+"""Name of the model of a run that is measured and used."""
 TAG = "tag."
 """Before the names of the user's own tags."""
 
@@ -73,18 +75,20 @@ class RunRecord:
 
 
 def get_run(client: MlflowClient, run_id: str) -> RunRecord:
-    """The run with this id.
+    """The run with this id, or with the one id that begins so.
 
     Raises:
-        InputError: There is none; names the nearest ids.
+        InputError: There is none or more than one; names the nearest ids.
     """
     try:
         with store_errors(client.tracking_uri):
             return _record(client, client.get_run(run_id))
     except MlflowException:
         known = [record.id for record in find_runs(client)]
-    near = [known_id for known_id in known if known_id.startswith(run_id)][:3]
-    near = near or difflib.get_close_matches(run_id, known, n=3, cutoff=0.0)
+    near = [known_id for known_id in known if run_id and known_id.startswith(run_id)]
+    if len(near) == 1:
+        return get_run(client, near[0])
+    near = near[:3] or difflib.get_close_matches(run_id, known, n=3, cutoff=0.0)
     raise InputError(
         f"no run {run_id!r} in this store; " + (f"nearest: {', '.join(near)}" if near else "it has no runs"),
         column="run_id",

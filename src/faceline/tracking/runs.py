@@ -102,12 +102,20 @@ class Run:
         self.log_params(without(config, ignore))
 
     def log_provenance(self, info: Mapping[str, Any]) -> None:
-        """Log what ``provenance.provenance`` found; each start of a resumed run keeps its own files."""
+        """Log what ``provenance.provenance`` found; each start of a resumed run keeps its own files.
+
+        A run that went on under another commit, or once from changed files, is made from changed files.
+        """
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
         self.log_dict({name: value for name, value in info.items() if name != "diff"}, f"provenance/{stamp}.json")
         if info["diff"]:
             self.log_text(info["diff"], f"provenance/{stamp}.diff")
         tags = {f"faceline.{name}": info[name] for name in ("commit", "dirty", "threads")}
+        if self.resumed:
+            with store_errors(self.client.tracking_uri):
+                before = self.client.get_run(self.id).data.tags
+            same = before.get("faceline.commit") == str(info["commit"]) and before.get("faceline.dirty") == "False"
+            tags["faceline.dirty"] = bool(info["dirty"]) or not same
         # Shown by MLflow's page as the version.
         self.set_tags(tags | ({"mlflow.source.git.commit": info["commit"]} if info["commit"] else {}))
 

@@ -53,6 +53,7 @@ def prepare_process(seed: int, threads: int | None) -> int:
         The number of threads.
     """
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # its notes on itself
+    logging.getLogger("pytorch_lightning.profilers").setLevel(logging.INFO)  # what debug=profiler asks for
     warnings.filterwarnings("ignore", module="pytorch_lightning.utilities._pytree")  # about its own use of torch
     threads = threads or len(os.sched_getaffinity(0))
     torch.set_num_threads(threads)
@@ -82,6 +83,24 @@ def build_model(config: Mapping[str, Any]) -> LandmarkDetector:
     model = instantiate(config["model"])
     assert isinstance(model, LandmarkDetector)
     return model
+
+
+def check_size(model: LandmarkDetector, size: int) -> None:
+    """Refuse a backbone that cannot take frames of this size.
+
+    Raises:
+        InputError: A forward pass of an empty frame fails.
+    """
+    try:
+        with torch.inference_mode():
+            model.eval()(torch.zeros(1, 3, size, size))
+    except (RuntimeError, AssertionError, ValueError) as error:
+        raise InputError(
+            f"the backbone does not take frames of {size} px, or gives no maps to find points in "
+            f"({first_line(error)}); set data.size to what it was made for, or take another",
+            column="model.backbone",
+        ) from error
+    model.train()
 
 
 def read_checkpoint(file: Path) -> dict[str, Any]:

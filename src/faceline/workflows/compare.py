@@ -17,7 +17,11 @@ from faceline.workflows.assembly import plain
 from faceline.workflows.measurement import by_region
 
 Group = tuple[str, str, str]
-"""Data set, protocol and fingerprint of the split: only runs that share them are ranked together."""
+"""Data set, protocol, and fingerprints of data and split: only runs that share all are ranked together."""
+
+
+DRAWN = 8
+"""More curves in one figure cannot be told apart."""
 
 
 def main(cfg: DictConfig) -> None:
@@ -40,19 +44,20 @@ def main(cfg: DictConfig) -> None:
         )
     groups: dict[Group, list[RunRecord]] = defaultdict(list)
     for run in sorted(runs, key=lambda run: run.metrics["test/mse"]):
-        groups[run.tags["data"], run.tags["protocol"], run.tags["split_fingerprint"]].append(run)
+        same = f"{run.tags['data_fingerprint'][:6]}-{run.tags['split_fingerprint'][:6]}"
+        groups[run.tags["data"], run.tags["protocol"], same].append(run)
     folder = Path(config["output"] or Path(tracking["root"], "mlruns", "comparison"))
     folder.mkdir(parents=True, exist_ok=True)
     console = Console(soft_wrap=True, highlight=False)
     for group, members in groups.items():
-        print_leaderboard([_score(run) for run in members], console)
+        print_leaderboard([_score(run, members) for run in members], console)
         for file in _draw(group, members, folder):
             console.print(f"drawn: {file}")
 
 
-def _score(run: RunRecord) -> Score:
+def _score(run: RunRecord, runs: list[RunRecord]) -> Score:
     return Score(
-        model=run.tags["model"],
+        model=_label(run, runs),
         data=run.tags["data"],
         split=run.tags["protocol"],
         mse=run.metrics["test/mse"],
@@ -63,9 +68,9 @@ def _score(run: RunRecord) -> Score:
 
 
 def _draw(group: Group, runs: list[RunRecord], folder: Path) -> list[Path]:
-    data, protocol, split = group
-    source = f"{data} · {protocol} · test · {len(runs)} runs"
-    frames = {_label(run, runs): pd.read_csv(download(run, "test/frames.csv")) for run in runs[:8]}
+    data, protocol, same = group
+    frames = {_label(run, runs): pd.read_csv(download(run, "test/frames.csv")) for run in runs[:DRAWN]}
+    source = f"{data} · {protocol} · test · best {len(frames)} of {len(runs)} runs"
     regions = {name: by_region(table) for name, table in frames.items()}
     curves = {name: table["nme"].to_numpy() for name, table in frames.items()}
     figures = {
@@ -74,7 +79,7 @@ def _draw(group: Group, runs: list[RunRecord], folder: Path) -> list[Path]:
     }
     files = []
     for name, figure in figures.items():
-        files.append(folder / f"{data}-{protocol}-{split[:6]}-{name}.png")
+        files.append(folder / f"{data}-{protocol}-{same}-{name}.png")
         files[-1].write_bytes(png(figure))
     return files
 

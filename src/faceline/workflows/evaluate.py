@@ -8,6 +8,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from faceline.data.datamodule import LandmarkData
+from faceline.errors import InputError
 from faceline.reports.style import png
 from faceline.workflows import measurement
 from faceline.workflows.assembly import Config, build_data, plain, prepare_process
@@ -50,12 +51,18 @@ def _on(config: Config, run: Config) -> Config:
     return {**run, "data": data, "split": {**run["split"], **(config["split"] or {})}}
 
 
-def _trained_on(run: Config, data: LandmarkData, rows: np.ndarray) -> int:
-    """How many of these frames, by their pixels, the model saw in training: anything but 0 flatters it."""
-    own = build_data(run)
-    if own.source.name != data.source.name:
+def _trained_on(run: Config, data: LandmarkData, rows: np.ndarray) -> int | None:
+    """How many of these frames, by their pixels, the model saw in training: anything but 0 flatters it.
+
+    None where the frames that it was trained on are not at hand.
+    """
+    if run["data"]["source"]["_target_"] != f"{type(data.source).__module__}.{type(data.source).__qualname__}":
         return 0
-    seen = own.index.digests[own.split.train]
+    try:
+        own = build_data(run)
+        seen = own.index.digests[own.split.train]
+    except InputError:
+        return None
     return int(np.isin(data.index.digests[rows], seen).sum())
 
 
@@ -66,7 +73,9 @@ def _tell(facts: dict[str, Any], scalars: dict[str, float], folder: Path) -> Non
     )
     for name, value in scalars.items():
         console.print(f"  {name:<12} {value:.3g}" if name == "mse" else f"  {name:<12} {value:.2%}")
-    if facts["frames_trained_on"]:
+    if facts["frames_trained_on"] is None:
+        console.print("warning: whether the model was trained on these frames is not known: its own data is not here")
+    elif facts["frames_trained_on"]:
         console.print(
             f"warning: the model was trained on {facts['frames_trained_on']} of these frames; these figures flatter it"
         )

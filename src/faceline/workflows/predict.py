@@ -37,6 +37,8 @@ def main(cfg: DictConfig) -> None:
     overlays = Path(config["overlays"]) if config["overlays"] else None
     if not source.exists():
         raise InputError("no such file or folder", file=source, column="input")
+    if output.is_dir():
+        raise InputError("is a folder; give the name of a CSV file", file=output, column="output")
     trained = chosen_model(config)
     prepare_process(0, config["threads"])
     pipeline = instantiate(trained.config["transforms"]["eval"])
@@ -51,7 +53,7 @@ def main(cfg: DictConfig) -> None:
                 points = _landmarks(trained.model, pipeline, image)
                 table.writerow([name, number, *(f"{value:.3f}" for value in points.ravel())])
                 if overlays is not None:
-                    _write_overlay(overlays / f"{Path(name).stem}_{number:05d}.png", image, points)
+                    _write_overlay(overlays / f"{name.replace('.', '_')}_{number:05d}.png", image, points)
                 count += 1
         part.replace(output)
     finally:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from faceline.errors import InputError
-from faceline.tracking.records import checkpoint, get_run
+from faceline.tracking.records import BEST, checkpoint, get_run
 from faceline.tracking.store import connect
 from faceline.workflows.assembly import Trained, load_trained
 
@@ -23,4 +23,4 @@ def chosen_model(config: dict[str, Any]) -> Trained:
     tracking = config["tracking"]
     client = connect(tracking["uri"], Path(tracking["root"]))
     run = get_run(client, run_id)
-    return load_trained(checkpoint(run, run.tags["model"]))
+    return load_trained(checkpoint(run, BEST))

@@ -3,10 +3,13 @@
 import os
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytorch_lightning as pl
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from hydra.utils import instantiate
 from mlflow import MlflowClient
 from omegaconf import DictConfig, ListConfig, OmegaConf
@@ -15,11 +18,20 @@ from rich.console import Console
 
 from faceline.data.datamodule import LandmarkData
 from faceline.errors import InputError
-from faceline.models.callbacks import AtomicCheckpointIO, EpochLines, EpochSeeds, RunConfig, StepBar, TrainingClock
+from faceline.models.callbacks import (
+    CONFIG_KEY,
+    AtomicCheckpointIO,
+    EpochLines,
+    EpochSeeds,
+    RunConfig,
+    StayStopped,
+    StepBar,
+    TrainingClock,
+)
 from faceline.models.landmark_detector import LandmarkDetector
 from faceline.tracking.lightning import RunLogger
 from faceline.tracking.provenance import config_digest, provenance
-from faceline.tracking.records import DIGEST_TAG, TAG, unfinished
+from faceline.tracking.records import BEST, DIGEST_TAG, TAG, unfinished
 from faceline.tracking.runs import Context, Run, tracked_run
 from faceline.tracking.store import connect
 from faceline.workflows import measurement
@@ -27,6 +39,7 @@ from faceline.workflows.assembly import (
     Config,
     build_data,
     build_model,
+    check_size,
     load_trained,
     plain,
     prepare_process,
@@ -46,32 +59,61 @@ def main(cfg: DictConfig) -> float | None:
     """
     config = plain(cfg)
     config["threads"] = prepare_process(config["seed"], config["threads"])
-    if config["ckpt_path"] not in (None, RESUME):
-        read_checkpoint(Path(config["ckpt_path"]))
+    _refuse_what_cannot_start(config)
     model = build_model(config)  # before any data is read: a wrong model is the cheapest mistake to find
+    check_size(model, config["data"]["size"])
     data = build_data(config)
     if getattr(rank_zero_only, "rank", 0):  # a distributed run is tracked and measured by its first process alone
         _fit(config, model, data, os.environ[RUN_ENV], logger=None)
         return None
     data.prepare_data()
-    tracking = config["tracking"]
-    client = connect(tracking["uri"], Path(tracking["root"]))
-    digest = config_digest(config)
-    run_id = _interrupted(client, tracking["experiment"], digest) if config["ckpt_path"] == RESUME else None
-    tags = {DIGEST_TAG: digest, **_headline(config, data), **{TAG + tag: "true" for tag in config["tags"]}}
-    with tracked_run(client, tracking["experiment"], config["name"], tags=tags, run_id=run_id) as run:
-        run.log_provenance(provenance())
-        if run_id is None:
-            _describe(run, config, data, model)
+    with _open_run(config, model, data) as run:
         os.environ[RUN_ENV] = run.id
         trainer, clock = _fit(config, model, data, run.id, RunLogger(run, _folder(config, run.id).parent))
-        best = _folder(config, run.id) / "checkpoints" / "best.ckpt"
-        if best.is_file():  # not under debug=fdr
-            _conclude(run, config, data, best, trainer, clock)
+        if not config["trainer"].get("fast_dev_run"):
+            _conclude(run, config, data, trainer, clock)
     return _best_validation(trainer)
 
 
-def _interrupted(client: MlflowClient, experiment: str, digest: str) -> str:
+def _refuse_what_cannot_start(config: Config) -> None:
+    """Mistakes that only this verb can see, before anything is built."""
+    strategy = str(config["trainer"].get("strategy", "auto"))
+    if strategy.startswith("ddp") and HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN:
+        raise InputError(
+            "a sweep cannot train on several processes: each of them would run the sweep; start the runs one by one",
+            column="trainer.strategy",
+        )
+    if config["ckpt_path"] not in (None, RESUME):
+        before = read_checkpoint(Path(config["ckpt_path"]))[CONFIG_KEY]["config"]["model"]
+        differs = [key for key in config["model"] if before.get(key) != config["model"][key]]
+        if {"backbone", "head"} & set(differs):
+            raise InputError(
+                f"this checkpoint is of another model: model.{differs[0]} was {before.get(differs[0])!r}",
+                file=config["ckpt_path"],
+                column="ckpt_path",
+            )
+
+
+@contextmanager
+def _open_run(config: Config, model: LandmarkDetector, data: LandmarkData) -> Iterator[Run]:
+    """A new run that holds all it depends on, or the interrupted one of this config."""
+    tracking, digest = config["tracking"], config_digest(config)
+    client = connect(tracking["uri"], Path(tracking["root"]))
+    if config["ckpt_path"] == RESUME:
+        run_id = _interrupted(client, config, digest)
+        with tracked_run(client, tracking["experiment"], config["name"], run_id=run_id) as run:
+            run.log_provenance(provenance())
+            yield run
+        return
+    tags = {DIGEST_TAG: digest, **_headline(config, data), **{TAG + tag: "true" for tag in config["tags"]}}
+    with tracked_run(client, tracking["experiment"], config["name"], tags=tags) as run:
+        run.log_provenance(provenance())
+        _describe(run, config, data, model)
+        yield run
+
+
+def _interrupted(client: MlflowClient, config: Config, digest: str) -> str:
+    experiment = config["tracking"]["experiment"]
     record = unfinished(client, experiment, digest)
     if record is None:
         raise InputError(
@@ -79,7 +121,20 @@ def _interrupted(client: MlflowClient, experiment: str, digest: str) -> str:
             f"the overrides of the run that was interrupted",
             column="ckpt_path",
         )
+    last = _last(config, record.id)
+    if "val/nme" in record.metrics and not last.is_file():
+        raise InputError(
+            f"run {record.id} has finished epochs, but its checkpoint is not here: go on where it was started, or "
+            f"start a new run without ckpt_path=last",
+            file=last,
+            column="ckpt_path",
+        )
     return record.id
+
+
+def _last(config: Config, run_id: str) -> Path:
+    """The checkpoint from which a run goes on; none before its first epoch has ended."""
+    return _folder(config, run_id) / "checkpoints" / "last.ckpt"
 
 
 def _folder(config: Config, run_id: str) -> Path:
@@ -93,33 +148,39 @@ def _fit(
     folder, clock = _folder(config, run_id), TrainingClock()
     configured = [instantiate(node) for node in config["callbacks"].values() if node]
     bars = [StepBar()] if sys.stderr.isatty() else []
+    own = [EpochSeeds(config["seed"]), clock, RunConfig(config, run_id), StayStopped(), EpochLines(), *bars]
     trainer = instantiate(
         config["trainer"],
-        callbacks=[*configured, EpochSeeds(config["seed"]), clock, RunConfig(config, run_id), EpochLines(), *bars],
+        callbacks=[*configured, *own],
         logger=logger or False,
         plugins=[AtomicCheckpointIO()],
         default_root_dir=str(folder),
         enable_progress_bar=bool(bars),
     )
     assert isinstance(trainer, pl.Trainer)
-    trainer.fit(model, data, ckpt_path=_start(config, folder), weights_only=True)
+    trainer.fit(model, data, ckpt_path=_start(config, run_id), weights_only=True)
     if trainer.interrupted:
         raise KeyboardInterrupt
     return trainer, clock
 
 
-def _start(config: Config, folder: Path) -> str | None:
+def _start(config: Config, run_id: str) -> str | None:
     """The checkpoint that fit starts from."""
     if config["ckpt_path"] != RESUME:
         return config["ckpt_path"]  # type: ignore[no-any-return]
-    last = folder / "checkpoints" / "last.ckpt"
+    last = _last(config, run_id)
     return str(last) if last.is_file() else None  # killed in its first epoch: begin it again
 
 
-def _conclude(
-    run: Run, config: Config, data: LandmarkData, best: Path, trainer: pl.Trainer, clock: TrainingClock
-) -> None:
+def _conclude(run: Run, config: Config, data: LandmarkData, trainer: pl.Trainer, clock: TrainingClock) -> None:
     """Measure the best checkpoint and log it with all that it cost."""
+    best = _folder(config, run.id) / "checkpoints" / "best.ckpt"
+    if not best.is_file():
+        raise InputError(
+            "no epoch was trained and validated, so there is nothing to measure; a checkpoint of a finished training "
+            "needs more trainer.max_epochs, and callbacks.best must stay",
+            column="ckpt_path",
+        )
     scores = _measure(run, config, load_trained(best).model, data)
     costs = {
         "train_seconds": clock.seconds,
@@ -127,7 +188,7 @@ def _conclude(
         "epochs": trainer.current_epoch,
     }
     run.log_metrics(costs)
-    run.log_model(config["name"], best, metrics=scores, params={"model": config["name"]})
+    run.log_model(BEST, best, metrics=scores, params={"model": config["name"]})
     mse, nme = scores["test/mse"], scores["test/nme"]
     Console(highlight=False, soft_wrap=True).print(f"{config['name']}: test MSE {mse:.3g}, NME {nme:.2%}; run {run.id}")
 
@@ -164,7 +225,7 @@ def _describe(run: Run, config: Config, data: LandmarkData, model: LandmarkDetec
         profile = {"frames": len(rows), "people": len(set(index.persons[rows])), "skipped": len(index.rejected)}
         run.log_dataset(
             f"{data.source.name}-{part}",
-            index.fingerprint,
+            index.take(rows).fingerprint,
             split=split.protocol,
             context=contexts[part],
             profile=profile,
