@@ -26,9 +26,9 @@ STUDY_MSE: Final = {
 
 NOTE: Final = (
     "MSE is on [0, 1] coordinates; NME is the mean point error over the distance of the outer eye corners. "
-    "The study's MSE was measured on its own frames, under a split much like a frame-random one. It stands "
-    "beside `official`, whose test frames also come from videos seen in training, as a mark to beat and not "
-    "as a like-for-like comparison."
+    "The study's MSE was measured on a test part of its own choice; it stands beside `official`, whose test frames "
+    "come from videos seen in training, as a mark to beat and not as a like-for-like comparison. Training minutes are "
+    "the wall time of one thread on a machine that did other work beside it."
 )
 
 _Error = Annotated[float, Field(ge=0, allow_inf_nan=False)]
