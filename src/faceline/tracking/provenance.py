@@ -7,6 +7,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from difflib import unified_diff
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -85,7 +86,7 @@ def _code(package: Path) -> dict[str, Any]:
     if not _git(package, "ls-files", "--", "__init__.py"):
         return {"commit": None, "branch": None, "dirty": None, "diff": None}
     root = Path((_git(package, "rev-parse", "--show-toplevel") or "").strip())
-    diff = _git(root, "diff", "--no-ext-diff", "--no-color", "HEAD") or ""
+    diff = (_git(root, "diff", "--no-ext-diff", "--no-color", "HEAD") or "") + _new_files(root)
     if len(diff) > DIFF_LIMIT:
         diff = f"{diff[:DIFF_LIMIT]}\n[cut: {len(diff)} characters in all]\n"
     return {
@@ -94,6 +95,16 @@ def _code(package: Path) -> dict[str, Any]:
         "dirty": bool(_git(root, "status", "--porcelain")),
         "diff": diff,
     }
+
+
+def _new_files(root: Path) -> str:
+    """The Python and YAML files that git does not track yet, as a diff has them."""
+    names = (_git(root, "ls-files", "--others", "--exclude-standard", "-z", "--", "*.py", "*.yaml") or "").split("\0")
+    texts = {name: (root / name).read_text(errors="replace").splitlines() for name in names if name}
+    lines = [
+        line for name, text in texts.items() for line in unified_diff([], text, "/dev/null", f"b/{name}", lineterm="")
+    ]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

@@ -56,9 +56,11 @@ def test_a_changed_file_is_dirty_and_in_the_diff(package: Path) -> None:
     assert "-one = 1\n+one = 2\n" in found["diff"]
 
 
-def test_a_new_file_is_dirty(package: Path) -> None:
-    (package.parents[1] / "new.py").touch()
-    assert provenance(package)["dirty"] is True
+def test_a_new_file_is_dirty_and_in_the_diff(package: Path) -> None:
+    (package.parents[1] / "new.py").write_text("two = 2\nthree = 3\n")
+    found = provenance(package)
+    assert found["dirty"] is True
+    assert "+++ b/new.py\n@@ -0,0 +1,2 @@\n+two = 2\n+three = 3\n" in found["diff"]
 
 
 def test_a_diff_is_cut(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
