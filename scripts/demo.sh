@@ -6,16 +6,16 @@ tag=demo-$(date +%Y%m%d-%H%M%S)
 mkdir -p mlruns/demo
 trap 'kill $(jobs -p) 2>/dev/null || true' EXIT # one model that fails ends the others
 
-train() { # model, epochs; one thread each, so that the result does not depend on the number of cores
-    "$faceline" train "experiment=landmarks/$1" "trainer.max_epochs=$2" data.size=96 threads=1 "tags=[$tag]" 2>&1 |
-        sed -u "s/^/$1: /"
+train() { # model, epochs, more overrides; one thread each: the result does not depend on the number of cores
+    "$faceline" train "experiment=landmarks/$1" "trainer.max_epochs=$2" data.size=96 data.batch_size=16 threads=1 \
+        "tags=[$tag]" "${@:3}" 2>&1 | sed -u "s/^/$1: /"
 }
 
 echo "Drawing synthetic faces"
 "$faceline" data check data.size=96 figure=mlruns/demo/data.png
 echo "Training four models, two at a time"
-{ train cnn 26; train resnet18 10; } &
-{ train mobilenetv2 10; train efficientnet_b0 7; } &
+{ train cnn 20; train resnet18 8; } &
+{ train mobilenetv2 9 model.backbone_lr=1; train efficientnet_b0 6; } &
 for job in $(jobs -p); do wait "$job"; done
 "$faceline" compare "tags=[$tag]" output=mlruns/demo
 echo
