@@ -25,8 +25,7 @@ def test_an_unknown_run_is_told_with_the_nearest(client: MlflowClient) -> None:
     wrong = run.id[:-1] + ("0" if run.id[-1] != "0" else "1")
     with pytest.raises(InputError, match=f"no run '{wrong}' in this store; nearest: {run.id}"):
         get_run(client, wrong)
-    with pytest.raises(InputError, match=f"nearest: {run.id}$"):
-        get_run(client, run.id[:12])
+    assert get_run(client, run.id[:12]).id == run.id  # the beginning of one id alone
     with pytest.raises(InputError, match=re.escape('no run "it\'s ../x"')):
         get_run(client, "it's ../x")
 
