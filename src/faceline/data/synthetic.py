@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-import cv2
 import numpy as np
 from jaxtyping import Float
 
@@ -21,7 +20,6 @@ from faceline.types import Image
 DRAWING_VERSION: Final = 1
 """To be raised with every change that changes pixels or landmarks, so that caches are made anew."""
 
-_SUPERSAMPLING: Final = 1
 _LANDMARKS_HEIGHT: Final = 1.95  # from brows to chin of the neutral face, units of the face model
 _PERSON, _VIDEO, _BACKGROUND, _FRAME = range(1, 5)  # what a random stream is for
 
@@ -181,13 +179,11 @@ class SyntheticFaces:
         posed = self.face(person, video, row.frame)
         recording = self._video(person, video)
         canvas = self._background(person, video).copy()
-        large = posed.enlarged(_SUPERSAMPLING)
-        draw_person(canvas, large, self._person(person).looks, recording.scene)
+        draw_person(canvas, posed, self._person(person).looks, recording.scene)
         if recording.scene.occluder is not None:
-            points = large.to_pixels(large.shape)[:, :2]
-            draw_occluder(canvas, points, large.scale, recording.scene, self._rng(_BACKGROUND, person, video, 1))
-        small = cv2.resize(canvas, (recording.width, recording.height), interpolation=cv2.INTER_AREA)
-        return take_picture(np.asarray(small, np.uint8), recording.scene, self._rng(_FRAME, person, video, row.frame))
+            points = posed.to_pixels(posed.shape)[:, :2]
+            draw_occluder(canvas, points, posed.scale, recording.scene, self._rng(_BACKGROUND, person, video, 1))
+        return take_picture(canvas, recording.scene, self._rng(_FRAME, person, video, row.frame))
 
     def face(self, person: int, video: int, frame: int) -> PosedFace:
         """Where the face of a frame is and what it does.
@@ -237,8 +233,8 @@ class SyntheticFaces:
 
     def _make_background(self, person: int, video: int) -> Image:
         recording = self._video(person, video)
-        size = recording.width * _SUPERSAMPLING, recording.height * _SUPERSAMPLING
-        return random_background(self._rng(_BACKGROUND, person, video, 0), *size, recording.scene.light)
+        rng = self._rng(_BACKGROUND, person, video, 0)
+        return random_background(rng, recording.width, recording.height, recording.scene.light)
 
 
 def _check(name: str, value: int, low: int, high: int) -> None:

@@ -42,11 +42,6 @@ class PosedFace:
         """Points of the head in pixels."""
         return project(points, self.turn, self.scale, self.place)
 
-    def enlarged(self, times: int) -> "PosedFace":
-        """The same face on a canvas with more pixels (their centres move by half a pixel's difference)."""
-        x, y = (value * times + (times - 1) / 2 for value in self.place)
-        return PosedFace(self.shape, self.turn, self.scale * times, (x, y), self.gaze)
-
 
 def draw_person(canvas: Image, face: PosedFace, looks: Looks, scene: Scene) -> None:
     """Draw head, hair, neck and shoulders over what is on the canvas.

@@ -133,13 +133,6 @@ def test_a_face_outside_the_frame_is_no_error(place):
     assert background > 0.2
 
 
-def test_enlarged_face_has_its_landmarks_at_the_same_place_of_the_picture():
-    face = posed(20, 5, 10)
-    once, thrice = face.to_pixels(face.shape), face.enlarged(3).to_pixels(face.shape)
-    # a pixel of the small picture covers three of the large one; its centre is at the middle one
-    np.testing.assert_allclose((thrice[:, :2] - 1) / 3, once[:, :2], atol=1e-9)
-
-
 def test_light_falls_on_the_side_of_the_lamp():
     light = random_light(np.random.default_rng(0))
     towards, away = light.shade(np.stack([light.direction, -light.direction]))
