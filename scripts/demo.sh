@@ -15,7 +15,7 @@ echo "Drawing synthetic faces"
 "$faceline" data check data.size=96 figure=mlruns/demo/data.png
 echo "Training four models, two at a time"
 { train cnn 20; train resnet18 8; } &
-{ train mobilenetv2 9 model.backbone_lr=1; train efficientnet_b0 6; } &
+{ train mobilenetv2 8 model.backbone_lr=1; train efficientnet_b0 5; } &
 for job in $(jobs -p); do wait "$job"; done
 "$faceline" compare "tags=[$tag]" output=mlruns/demo
 echo
