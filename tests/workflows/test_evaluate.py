@@ -12,7 +12,7 @@ from faceline.cli import main
 
 @pytest.fixture
 def run_id(in_trained: Path) -> str:
-    (folder,) = (in_trained / "mlruns" / "work").iterdir()
+    (folder,) = (in_trained / "mlruns" / "runs").iterdir()
     return folder.name
 
 
@@ -40,7 +40,7 @@ def test_the_beginning_of_an_id_is_enough(in_trained: Path, run_id: str, tmp_pat
 
 
 def test_a_checkpoint_file_is_enough(in_trained: Path, run_id: str, tmp_path: Path) -> None:
-    file = in_trained / "mlruns" / "work" / run_id / "checkpoints" / "best.ckpt"
+    file = in_trained / "mlruns" / "runs" / run_id / "checkpoints" / "best.ckpt"
     assert main(["evaluate", f"ckpt_path={file}", f"output={tmp_path}"]) == 0
     assert json.loads((tmp_path / "metrics.json").read_text())["run_id"] == run_id
 

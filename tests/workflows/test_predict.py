@@ -16,7 +16,7 @@ from faceline.data.synthetic import SyntheticFaces
 @pytest.fixture
 def ask(in_trained: Path, tmp_path: Path):
     """Predict with the trained run into a folder of the test; gives the rows of the table."""
-    (folder,) = (in_trained / "mlruns" / "work").iterdir()
+    (folder,) = (in_trained / "mlruns" / "runs").iterdir()
 
     def predict(*overrides: str) -> list[dict[str, str]]:
         table = tmp_path / "out" / "landmarks.csv"
@@ -84,7 +84,7 @@ def test_a_video_gives_a_row_a_frame_and_overlays(ask, face: Path, tmp_path: Pat
 def test_an_input_that_is_no_image_is_refused(
     in_trained: Path, tmp_path: Path, content: bytes | None, words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (folder,) = (in_trained / "mlruns" / "work").iterdir()
+    (folder,) = (in_trained / "mlruns" / "runs").iterdir()
     path, table = tmp_path / "photo.jpg", tmp_path / "landmarks.csv"
     if content is not None:
         path.write_bytes(content)
@@ -97,7 +97,7 @@ def test_an_input_that_is_no_image_is_refused(
 def test_an_empty_folder_and_a_broken_video_are_refused(
     in_trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (folder,) = (in_trained / "mlruns" / "work").iterdir()
+    (folder,) = (in_trained / "mlruns" / "runs").iterdir()
     film, empty = tmp_path / "film.mp4", tmp_path / "empty"
     film.write_bytes(b"no film")
     empty.mkdir()

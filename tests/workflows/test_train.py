@@ -72,7 +72,7 @@ def test_the_model_is_ranked_and_loads_as_tensors_only(in_trained: Path, store) 
     assert model.status.name == "READY" or str(model.status) == "READY"
     assert {m.key: m.value for m in model.metrics}["test/nme"] == run.data.metrics["test/nme"]
     for name in ("best", "last"):
-        file = in_trained / "mlruns" / "work" / run.info.run_id / "checkpoints" / f"{name}.ckpt"
+        file = in_trained / "mlruns" / "runs" / run.info.run_id / "checkpoints" / f"{name}.ckpt"
         assert "state_dict" in torch.load(file, weights_only=True)
 
 
@@ -178,7 +178,7 @@ def test_a_run_whose_checkpoints_are_gone_is_not_begun_again_in_silence(
     monkeypatch.setattr("faceline.workflows.measurement.figures", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         main(["train", *TINY])
-    for file in workplace.glob("mlruns/work/*/checkpoints/last.ckpt"):
+    for file in workplace.glob("mlruns/runs/*/checkpoints/last.ckpt"):
         file.unlink()
     capsys.readouterr()
     assert main(["train", *TINY, "ckpt_path=last"]) == 2
@@ -208,13 +208,13 @@ def test_what_cannot_start_is_refused_before_anything_is_written(
     own = ("experiment", "model.backbone") if "model=timm" in overrides else ()
     assert main(["train", *(o for o in TINY if not o.startswith(own)), *overrides]) == 2
     assert words in capsys.readouterr().err
-    assert not (workplace / "mlruns" / "work").exists() and not (workplace / "mlruns" / "cache").exists()
+    assert not (workplace / "mlruns" / "runs").exists() and not (workplace / "mlruns" / "cache").exists()
 
 
 def test_a_checkpoint_is_a_start_for_the_same_model_only(
     in_trained: Path, tmp_path: Path, store, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (file,) = in_trained.glob("mlruns/work/*/checkpoints/last.ckpt")
+    (file,) = in_trained.glob("mlruns/runs/*/checkpoints/last.ckpt")
     elsewhere = [*TINY, f"tracking.root={tmp_path}", f"ckpt_path={file}"]
     assert main(["train", *elsewhere, "model.backbone.width=24"]) == 2
     assert "another model" in capsys.readouterr().err

@@ -139,7 +139,7 @@ def _last(config: Config, run_id: str) -> Path:
 
 def _folder(config: Config, run_id: str) -> Path:
     """Where a run works."""
-    return Path(config["tracking"]["root"]) / "mlruns" / "work" / run_id
+    return Path(config["tracking"]["root"]) / "mlruns" / "runs" / run_id
 
 
 def _fit(
