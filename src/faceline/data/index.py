@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol, runtime_checkable
+from typing import ClassVar, Literal, Protocol, Self, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -89,9 +89,9 @@ class FrameSource(Protocol):
         ...
 
 
-@dataclass(frozen=True, eq=False)
-class FrameIndex:
-    """The usable frames of one data set, column by column.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class LabelIndex:
+    """The labelled frames of one data set, column by column: what is known of them without their pixels.
 
     Attributes:
         dataset: Name of the source.
@@ -101,11 +101,9 @@ class FrameIndex:
         frames: (n,) number within the video.
         parts: (n,) the publisher's division, ``train`` or ``test``.
         landmarks: (n, 68, 2) pixels of the original frame, x first.
-        sizes: (n, 2) width and height of the original frame.
-        digests: (n,) digest of the decoded pixels; equal where two frames have the same content.
+        landmarks3d: (n, 68, 3), where the source knows them.
         unlabelled: Frames of the source that have no row.
         rejected: One line for each row that was skipped.
-        landmarks3d: (n, 68, 3), where the source knows them.
     """
 
     dataset: str
@@ -115,31 +113,47 @@ class FrameIndex:
     frames: np.ndarray
     parts: np.ndarray
     landmarks: Landmarks
-    sizes: Sizes
-    digests: np.ndarray
+    landmarks3d: Float[np.ndarray, "n 68 3"] | None = None
     unlabelled: int = 0
     rejected: tuple[str, ...] = ()
-    landmarks3d: Float[np.ndarray, "n 68 3"] | None = None
+
+    _columns: ClassVar[tuple[str, ...]] = ("files", "persons", "videos", "frames", "parts", "landmarks")
+    _named_by: ClassVar[tuple[str, ...]] = ("files", "parts")
 
     def __len__(self) -> int:
         return len(self.files)
 
     @property
     def fingerprint(self) -> str:
-        """Hex digest of names, pixels and landmarks: equal fingerprints mean equal data."""
+        """Hex digest of names, parts and landmarks, and of pixels where they are known: equal for equal data."""
         digest = hashlib.sha256(self.dataset.encode())
-        for column in (self.files, self.digests, self.parts):
-            digest.update("\n".join(column.tolist()).encode())
+        for column in self._named_by:
+            digest.update("\n".join(getattr(self, column).tolist()).encode())
         digest.update(np.ascontiguousarray(self.landmarks, dtype=np.float64).tobytes())
         return digest.hexdigest()[:16]
+
+    def take(self, rows: Sequence[int] | np.ndarray) -> Self:
+        """The same index with some rows, in the order given."""
+        rows = np.asarray(rows, dtype=np.int64)
+        landmarks3d = None if self.landmarks3d is None else self.landmarks3d[rows]
+        return replace(self, landmarks3d=landmarks3d, **{name: getattr(self, name)[rows] for name in self._columns})
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class FrameIndex(LabelIndex):
+    """Labelled frames whose pixels were read, and so are known to be usable.
+
+    Attributes:
+        sizes: (n, 2) width and height of the original frame.
+        digests: (n,) digest of the decoded pixels; equal where two frames have the same content.
+    """
+
+    sizes: Sizes
+    digests: np.ndarray
+
+    _columns: ClassVar[tuple[str, ...]] = (*LabelIndex._columns, "sizes", "digests")
+    _named_by: ClassVar[tuple[str, ...]] = ("files", "digests", "parts")
 
     def normalised(self) -> Landmarks:
         """(n, 68, 2) landmarks on [0, 1] of their own frame, float32."""
         return normalise_landmarks(self.landmarks, self.sizes[:, None, :]).astype(np.float32)
-
-    def take(self, rows: Sequence[int] | np.ndarray) -> "FrameIndex":
-        """The same index with some rows, in the order given."""
-        rows = np.asarray(rows, dtype=np.int64)
-        columns = ("files", "persons", "videos", "frames", "parts", "landmarks", "sizes", "digests")
-        landmarks3d = None if self.landmarks3d is None else self.landmarks3d[rows]
-        return replace(self, landmarks3d=landmarks3d, **{name: getattr(self, name)[rows] for name in columns})

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from faceline.data.index import FrameIndex
+from faceline.data.index import LabelIndex
 from faceline.errors import InputError
 
 Protocol = Literal["official", "frame_random", "video_disjoint", "person_disjoint"]
@@ -42,7 +42,7 @@ class Split:
         """The three parts by name."""
         return {"train": self.train, "val": self.val, "test": self.test}
 
-    def fingerprint(self, index: FrameIndex) -> str:
+    def fingerprint(self, index: LabelIndex) -> str:
         """Hex digest of which frame is in which part."""
         digest = hashlib.sha256(self.protocol.encode())
         for name, rows in self.parts().items():
@@ -51,7 +51,7 @@ class Split:
 
 
 def make_split(
-    index: FrameIndex,
+    index: LabelIndex,
     protocol: Protocol,
     seed: int = 0,
     val_fraction: float = 0.1,
@@ -94,6 +94,57 @@ def make_split(
     return split
 
 
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """Who is enrolled with which frames, and which frames ask who is seen.
+
+    Attributes:
+        gallery: Rows of the frames that people are enrolled with.
+        probes: Rows of the frames to be identified. Under ``person_disjoint`` some show strangers, who have no
+            frame in the gallery.
+    """
+
+    gallery: np.ndarray
+    probes: np.ndarray
+
+
+def make_trial(index: LabelIndex, split: Split, part: Literal["val", "test"], seed: int = 0) -> Trial:
+    """The identification task of one part of a split.
+
+    Under the protocols whose people are known, everyone is enrolled with all frames that are not in the part and
+    not in a later one: validation against training, test against training and validation. Under
+    ``person_disjoint`` nobody of the part was trained on: half of its people, among those with two videos, are
+    enrolled with all their videos but one and probed with that; the others are strangers, and every frame of theirs
+    is a probe.
+
+    Args:
+        index: The frames.
+        split: Its parts.
+        part: ``val`` or ``test``.
+        seed: Draws who is enrolled, and with which videos.
+
+    Raises:
+        InputError: Nobody could be enrolled, or nobody would be a stranger.
+    """
+    rows = split.parts()[part]
+    if split.protocol != "person_disjoint":
+        return Trial(split.train if part == "val" else np.union1d(split.train, split.val), rows)
+    rng = np.random.default_rng(np.random.SeedSequence([seed, *part.encode()]))
+    people = np.unique(index.persons[rows])
+    videos = {person: np.unique(index.videos[rows][index.persons[rows] == person]) for person in people}
+    able = rng.permutation([person for person in people if len(videos[person]) > 1])
+    enrolled = able[: len(people) // 2]
+    if not len(enrolled) or len(enrolled) == len(people):
+        raise InputError(
+            f"the {part} part has {len(people)} people, {len(able)} of them with two videos: an open-set trial needs "
+            f"someone to enrol and a stranger; use more data or another protocol",
+            column="split.protocol",
+        )
+    asked = [rng.choice(videos[person]) for person in enrolled]
+    of_enrolled, of_probe = np.isin(index.persons[rows], enrolled), np.isin(index.videos[rows], asked)
+    return Trial(rows[of_enrolled & ~of_probe], rows[~of_enrolled | of_probe])
+
+
 def _draw(units: np.ndarray, among: np.ndarray, fraction: float, rng: np.random.Generator) -> np.ndarray:
     """(n,) bool: the frames of a random share, rounded, of the units that occur among some frames."""
     names = np.unique(units[among])
@@ -101,7 +152,7 @@ def _draw(units: np.ndarray, among: np.ndarray, fraction: float, rng: np.random.
     return np.isin(units, chosen)
 
 
-def _draw_videos(index: FrameIndex, among: np.ndarray, fraction: float, rng: np.random.Generator) -> np.ndarray:
+def _draw_videos(index: LabelIndex, among: np.ndarray, fraction: float, rng: np.random.Generator) -> np.ndarray:
     """(n,) bool: a random share of the videos, of people who keep at least one video outside of it."""
     videos, first = np.unique(np.where(among, index.videos, ""), return_index=True)
     owner = dict(zip(videos, index.persons[first], strict=True))
