@@ -118,6 +118,21 @@ class Rescale(Transform):
         return super().__call__(image, landmarks)
 
 
+class Crop(Transform):
+    """Cut out the middle.
+
+    Args:
+        height: Rows.
+        width: Columns.
+    """
+
+    def __init__(self, height: int = 112, width: int = 112) -> None:
+        for key, value in (("height", height), ("width", width)):
+            whole = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 4096
+            _check(whole, f"Crop.{key}", "a whole number from 1 to 4096", value)
+        super().__init__(A.CenterCrop(height=height, width=width, p=1.0))
+
+
 class _FlipWithPairs(A.HorizontalFlip):  # type: ignore[misc]
     """A mirrored left eye is a right eye."""
 

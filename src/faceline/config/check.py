@@ -66,11 +66,23 @@ def check(
     assert isinstance(config, dict)
     config.pop("hydra", None)
     _check_plain(config, schema or SCHEMAS[verb])
-    nodes = list(_nodes(config, ""))
-    for key, node in nodes:
-        refuse_prefix(f"{key}._target_", node["_target_"], allowed)
-    for key, node in nodes:
+    check_targets(config, allowed)
+    for key, node in _nodes(config, ""):
         _check_node(key, node)
+
+
+def check_targets(config: dict[Any, Any], allowed: Sequence[str] = ALLOWED) -> None:
+    """Refuse a config, such as that in a checkpoint, that asks for something to be built that may not be.
+
+    Args:
+        config: Resolved, in plain containers.
+        allowed: What a ``_target_`` may be or, where it ends with a dot, begin with.
+
+    Raises:
+        InputError: A ``_target_`` is not allowed.
+    """
+    for key, node in _nodes(config, ""):
+        refuse_prefix(f"{key}._target_", node["_target_"], allowed)
 
 
 def _check_plain(config: dict[Any, Any], schema: type[BaseModel]) -> None:

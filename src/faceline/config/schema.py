@@ -65,9 +65,21 @@ class Tracking(Section):
     experiment: Annotated[str, Field(min_length=1)]
 
 
+class Embedder(Section):
+    """A ready model of the user's own that embeds faces, in place of one that is trained."""
+
+    onnx: str | None
+    size: Annotated[int, Field(ge=16, le=1024)]
+    channels: Literal["rgb", "bgr"]
+    mean: float
+    std: Annotated[float, Field(gt=0)]
+
+
 class Train(Section):
     """``faceline train``."""
 
+    task: Node
+    embedder: Embedder | None = None
     name: Annotated[str, Field(min_length=1)]
     seed: Seed
     threads: Count | None

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 from filelock import FileLock
@@ -44,13 +44,30 @@ class FrameStore:
     images: Images
 
 
-def cached_frames(source: FrameSource, size: int, cache_dir: Path) -> FrameStore:
+class View(Protocol):
+    """What is kept of a frame, where it is not the whole of it."""
+
+    def key(self) -> str:
+        """Text of everything that the view depends on."""
+        ...
+
+    def __call__(self, row: FrameRow, image: Image, size: int) -> Image:
+        """The square picture that is kept.
+
+        Raises:
+            InputError: This frame has none.
+        """
+        ...
+
+
+def cached_frames(source: FrameSource, size: int, cache_dir: Path, view: View | None = None) -> FrameStore:
     """The frames of a source at one size, from the cache, or decoded into it now.
 
     Args:
         source: Where the frames come from.
         size: Side of the square images, in pixels.
         cache_dir: Folder of all caches; made where it is missing.
+        view: What is kept of each frame; None for the whole frame, stretched to the square.
 
     Raises:
         InputError: A row cannot be used and the source says ``raise``; no row can be used; the cache cannot
@@ -58,7 +75,7 @@ def cached_frames(source: FrameSource, size: int, cache_dir: Path) -> FrameStore
     """
     if size < 1:
         raise InputError(f"expected a size of at least 1 pixel, got {size}", column="size")
-    folder = cache_dir / _folder_name(source, size)
+    folder = cache_dir / _folder_name(source, size, view)
     store = _open(folder, size)
     if store is not None:
         return store
@@ -66,7 +83,7 @@ def cached_frames(source: FrameSource, size: int, cache_dir: Path) -> FrameStore
         cache_dir.mkdir(parents=True, exist_ok=True)
         with FileLock(cache_dir / ".lock"):
             _remove_unfinished(cache_dir)
-            store = _open(folder, size) or _build(source, size, folder)
+            store = _open(folder, size) or _build(source, size, folder, view)
     except OSError as error:
         reason = error.strerror or str(error)
         message = f"the cache cannot be written: {reason}; free some space, or choose another folder"
@@ -74,8 +91,10 @@ def cached_frames(source: FrameSource, size: int, cache_dir: Path) -> FrameStore
     return store
 
 
-def _folder_name(source: FrameSource, size: int) -> str:
+def _folder_name(source: FrameSource, size: int, view: View | None) -> str:
     content = f"{_FORMAT} {source.name} {source.key()} {size} {source.on_error}"
+    if view is not None:
+        content += f" {view.key()}"
     return f"{source.name}-{size}-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
 
 
@@ -85,11 +104,11 @@ def _remove_unfinished(cache_dir: Path) -> None:
         shutil.rmtree(leftover)
 
 
-def _build(source: FrameSource, size: int, folder: Path) -> FrameStore:
+def _build(source: FrameSource, size: int, folder: Path, view: View | None) -> FrameStore:
     unfinished = folder.with_name(folder.name + _UNFINISHED)
     unfinished.mkdir()
     try:
-        index = _write_images(source, size, unfinished / _IMAGES)
+        index = _write_images(source, size, unfinished / _IMAGES, view)
         _write_index(index, unfinished)
         if folder.exists():  # damaged, or it would have been opened
             shutil.rmtree(folder)
@@ -100,7 +119,7 @@ def _build(source: FrameSource, size: int, folder: Path) -> FrameStore:
     return FrameStore(index, _map(folder / _IMAGES, len(index), size))
 
 
-def _write_images(source: FrameSource, size: int, path: Path) -> FrameIndex:
+def _write_images(source: FrameSource, size: int, path: Path, view: View | None) -> FrameIndex:
     bad = BadRows(source.on_error)
     rows: list[FrameRow] = []
     sizes: list[tuple[int, int]] = []
@@ -108,8 +127,8 @@ def _write_images(source: FrameSource, size: int, path: Path) -> FrameIndex:
     # Written as a stream, not through a memory map: there a full disk ends the process with SIGBUS.
     with path.open("wb") as file, _progress() as progress:
         listed = progress.track(source.rows(bad), description=f"Decoding {source.name}")
-        for row, image in _decoded(source, listed, bad):
-            file.write(resize_image(image, size, size).tobytes())
+        for row, image, picture in _decoded(source, listed, bad, size, view):
+            file.write(picture.tobytes())
             rows.append(row)
             sizes.append((image.shape[1], image.shape[0]))
             digests.append(_digest(image))
@@ -124,14 +143,18 @@ def _progress() -> Progress:
     return Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
 
 
-def _decoded(source: FrameSource, rows: Iterable[FrameRow], bad: BadRows) -> Iterator[tuple[FrameRow, Image]]:
+def _decoded(
+    source: FrameSource, rows: Iterable[FrameRow], bad: BadRows, size: int, view: View | None
+) -> Iterator[tuple[FrameRow, Image, Image]]:
+    """Each usable row with its image and the picture that is kept of it."""
     for row in rows:
         try:
             image = source.read(row)
+            picture = resize_image(image, size, size) if view is None else view(row, image, size)
         except InputError as error:
             bad.add(error)
         else:
-            yield row, image
+            yield row, image, picture
 
 
 def _digest(image: Image) -> str:

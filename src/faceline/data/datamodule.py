@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from faceline.data.cache import FrameStore, cached_frames
 from faceline.data.index import FrameIndex, FrameSource
-from faceline.data.splits import Split, make_split
+from faceline.data.splits import limited, make_split
 from faceline.errors import InputError
 from faceline.geometry.coordinates import denormalise_landmarks
 from faceline.types import Image, Shape
@@ -123,7 +123,12 @@ class LandmarkData(pl.LightningDataModule):
         """The cached frames; read once."""
         if self._store is None:
             self._store = cached_frames(self.source, self.size, self.cache_dir)
-            self.split = self._limited(make_split(self._store.index, **self.split_settings))
+            if np.isnan(self._store.index.landmarks).any():
+                raise InputError(
+                    f"{self.source.name} lists frames without landmarks, from which none can be learnt; leave them out",
+                    column="data.source.unlabelled",
+                )
+            self.split = limited(make_split(self._store.index, **self.split_settings), self.limit, self.seed)
         return self._store
 
     @property
@@ -173,10 +178,3 @@ class LandmarkData(pl.LightningDataModule):
             multiprocessing_context="fork" if self.workers else None,
             **options,
         )
-
-    def _limited(self, split: Split) -> Split:
-        if self.limit is None:
-            return split
-        rng = np.random.default_rng(self.seed)
-        parts = {name: np.sort(rng.permutation(rows)[: self.limit]) for name, rows in split.parts().items()}
-        return Split(split.protocol, **parts)

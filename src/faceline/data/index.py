@@ -26,7 +26,7 @@ class FrameRow:
         video: Name of the video, unique among all people.
         frame: Number of the frame in its video.
         part: The publisher's own division, ``train`` where there is none.
-        landmarks: Pixels of that frame, x first; they may lie outside of it.
+        landmarks: Pixels of that frame, x first; they may lie outside of it. NaN where nobody has labelled it.
         landmarks3d: The same in three dimensions, where the source knows them.
         line: Row of the table that names the frame, for messages.
     """

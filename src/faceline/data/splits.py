@@ -145,6 +145,21 @@ def make_trial(index: LabelIndex, split: Split, part: Literal["val", "test"], se
     return Trial(rows[of_enrolled & ~of_probe], rows[~of_enrolled | of_probe])
 
 
+def columns_of(persons: np.ndarray, people: np.ndarray) -> np.ndarray:
+    """(n,) where each person stands in a sorted list of names, -1 for those who are not in it."""
+    place = np.searchsorted(people, persons).clip(max=len(people) - 1)
+    return np.where(people[place] == persons, place, -1)
+
+
+def limited(split: Split, limit: int | None, seed: int) -> Split:
+    """At most so many frames of each part, the first of a seeded shuffle."""
+    if limit is None:
+        return split
+    rng = np.random.default_rng(seed)
+    parts = {name: np.sort(rng.permutation(rows)[:limit]) for name, rows in split.parts().items()}
+    return Split(split.protocol, **parts)
+
+
 def _draw(units: np.ndarray, among: np.ndarray, fraction: float, rng: np.random.Generator) -> np.ndarray:
     """(n,) bool: the frames of a random share, rounded, of the units that occur among some frames."""
     names = np.unique(units[among])

@@ -159,7 +159,7 @@ class SyntheticFaces:
     def rows(self, bad: BadRows) -> list[FrameRow]:
         """Every frame of every video of every person, in that order."""
         return [
-            self._row(person, video, frame)
+            self.row(person, video, frame)
             for person in range(self.people)
             for video in range(self.videos)
             for frame in range(self.frames)
@@ -195,7 +195,13 @@ class SyntheticFaces:
         """
         return self._video(person, video).face(self._person(person), frame)
 
-    def _row(self, person: int, video: int, frame: int) -> FrameRow:
+    def size(self, person: int, video: int) -> tuple[int, int]:
+        """Width and height of the frames of a video, in pixels."""
+        recording = self._video(person, video)
+        return recording.width, recording.height
+
+    def row(self, person: int, video: int, frame: int) -> FrameRow:
+        """One of ``rows``, by its numbers from 0."""
         posed = self.face(person, video, frame)
         landmarks3d: Float[np.ndarray, "68 3"] = posed.to_pixels(posed.shape)
         name = f"person_{person:03d}"

@@ -43,6 +43,7 @@ class UdacityFaces:
         label_shift: How far the published landmarks lie right of and below what they mark, in pixels; taken off.
             Predictions of a model trained so lie on the face and not on the published labels. Without it every
             mirrored training frame would have the shift on the wrong side.
+        unlabelled: List the frames that no row names too, after the others and with NaN for landmarks.
 
     Raises:
         InputError: There is no such folder, or the shift is not two numbers.
@@ -55,12 +56,14 @@ class UdacityFaces:
         root: str | Path | None = None,
         on_error: OnError = "raise",
         label_shift: Sequence[int | float] = (0, 0),
+        unlabelled: bool = False,
     ) -> None:
         if len(label_shift) != 2:
             raise InputError(f"expected two numbers, got {len(label_shift)}", column="data.source.label_shift")
         self.label_shift = np.array(label_shift, dtype=np.float64)
         self.root = _find_root(root)
         self.on_error: OnError = BadRows(on_error).on_error
+        self.lists_unlabelled = unlabelled
 
     def key(self) -> str:
         """Hex digest of the tables, the names of all frames, and the bytes of the frames that rows name.
@@ -73,7 +76,7 @@ class UdacityFaces:
             names = "\n".join(sorted(table.listing)).encode(errors="surrogateescape")
             for content in (table.part.encode(), table.content, names):
                 digest.update(hashlib.sha256(content).digest())
-            for row in table.rows:
+            for row in [*table.rows, *self._unlabelled(table)]:
                 digest.update(_file_digest(self.root / row.file))
         return digest.hexdigest()
 
@@ -86,8 +89,24 @@ class UdacityFaces:
         for table in self._tables:
             for error in table.errors:
                 bad.add(error)
+        labelled = [row for table in self._tables for row in table.rows]
+        others = [row for table in self._tables for row in self._unlabelled(table)]
+        return [replace(row, landmarks=row.landmarks - self.label_shift) for row in [*labelled, *others]]
+
+    def _unlabelled(self, table: "_Table") -> list[FrameRow]:
+        """The frames that no row of a table names, where they were asked for."""
+        found = [_FRAME_NAME.fullmatch(name) for name in sorted(table.listing) if name not in table.lines]
         return [
-            replace(row, landmarks=row.landmarks - self.label_shift) for table in self._tables for row in table.rows
+            FrameRow(
+                file=f"{table.folder.name}/{name[0]}",
+                person=name[1],
+                video=f"{name[1]}_{name[2]}",
+                frame=int(name[3]),
+                part=table.part,
+                landmarks=np.full((N_LANDMARKS, 2), np.nan),
+            )
+            for name in found
+            if name is not None and self.lists_unlabelled
         ]
 
     def unlabelled(self) -> int:

@@ -106,6 +106,8 @@ class EpochLines(Callback):
             "loss": ("train/loss", "{:.4g}"),
             "val mse": ("val/mse", "{:.3g}"),
             "val nme": ("val/nme", "{:.2%}"),
+            "val rank-1": ("val/rank1", "{:.3f}"),
+            "val F1": ("val/f1_weighted", "{:.3f}"),
             "images/s": ("train/images_per_second", "{:.0f}"),
         }
         values = {name: form.format(_number(trainer, key)) for name, (key, form) in shown.items() if _has(trainer, key)}

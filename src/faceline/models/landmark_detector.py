@@ -106,7 +106,7 @@ class LandmarkDetector(pl.LightningModule):
         groups = [
             {"params": params, "lr": self.lr * factor, "weight_decay": decay}
             for module, factor in ((self.backbone, self.backbone_lr), (self.head, 1.0))
-            for params, decay in zip(_by_decay(module), (self.weight_decay, 0.0), strict=True)
+            for params, decay in zip(by_decay(module), (self.weight_decay, 0.0), strict=True)
             if params
         ]
         optimizer = torch.optim.AdamW(groups, lr=self.lr)
@@ -134,7 +134,7 @@ class WarmupCosine:
         return 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
 
 
-def _by_decay(module: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+def by_decay(module: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
     """Parameters that decay (kernels, matrices) and those that do not (biases, norms)."""
     params = list(module.parameters())
     return [p for p in params if p.ndim > 1], [p for p in params if p.ndim <= 1]

@@ -1,26 +1,19 @@
 """Networks from a frame to 68 landmarks: a backbone that gives feature maps, a head that reads points from them."""
 
 import difflib
-import pickle
-import urllib.request
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, cast
 
 import timm
 import torch
-from huggingface_hub import constants
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from faceline.errors import InputError, first_line
 from faceline.geometry.markup import N_LANDMARKS
-
-HUB_SECONDS = 3
-"""How long the hub may take to answer at all."""
+from faceline.models.weights import load_weights, no_waiting_for_the_hub
 
 FINEST_STRIDE = 8
 """Feature maps finer than this cost more than they add."""
@@ -79,7 +72,7 @@ class TimmBackbone(nn.Module):
         self.channels = tuple(self.body.feature_info.channels())
         self.strides = tuple(self.body.feature_info.reduction())
         if weights:
-            _load_weights(self.body, name, Path(weights))
+            load_weights(self.body, name, Path(weights))
         cfg = self.body.pretrained_cfg if pretrained and not weights else {}
         self.mean, self.std = cfg.get("mean"), cfg.get("std")
 
@@ -178,7 +171,7 @@ def _feature_extractor(name: str, pretrained: bool) -> Any:
         probe: Any = timm.create_model(name, features_only=True, pretrained=False)
         strides = probe.feature_info.reduction()
         wanted = [i for i, stride in enumerate(strides) if stride >= FINEST_STRIDE][-3:]
-        with _no_waiting_for_the_hub() if pretrained else nullcontext():
+        with no_waiting_for_the_hub() if pretrained else nullcontext():
             return timm.create_model(name, features_only=True, pretrained=pretrained, out_indices=wanted)
     except (OSError, ConnectionError) as error:
         raise InputError(
@@ -190,63 +183,3 @@ def _feature_extractor(name: str, pretrained: bool) -> Any:
         raise InputError(
             f"{name} cannot be used: {first_line(error)}; try another backbone", column="model.backbone"
         ) from error
-
-
-@contextmanager
-def _no_waiting_for_the_hub() -> Iterator[None]:
-    """Where the hub does not answer, weights that were fetched before still load and others fail at once.
-
-    The hub's client would try for a minute.
-    """
-    before = constants.HF_HUB_OFFLINE
-    try:
-        request = urllib.request.Request(constants.ENDPOINT, method="HEAD")
-        if not before:
-            urllib.request.urlopen(request, timeout=HUB_SECONDS).close()
-    except OSError:
-        constants.HF_HUB_OFFLINE = True
-    try:
-        yield
-    finally:
-        constants.HF_HUB_OFFLINE = before
-
-
-def _load_weights(body: nn.Module, name: str, file: Path) -> None:
-    """Fill a feature extractor from a file of the whole classifier; every one of its tensors must be found."""
-    state = _read_weights(file)
-    own = body.state_dict()
-    prefix = "model." if all(key.startswith("model.") for key in own) else ""  # timm wraps some families
-    state = {prefix + key: value for key, value in state.items() if prefix + key in own}
-    missing = sorted(key for key in own.keys() - state.keys() if not key.endswith("num_batches_tracked"))
-    if missing:
-        raise InputError(
-            f"{len(missing)} of {len(own)} tensors of {name} are not in the file (the first: {missing[0]}); expected "
-            f"weights of this very model",
-            file=file,
-            column="model.weights",
-        )
-    wrong = [key for key, value in state.items() if value.shape != own[key].shape]
-    if wrong:
-        got, expected = tuple(state[wrong[0]].shape), tuple(own[wrong[0]].shape)
-        raise InputError(
-            f"{wrong[0]} has shape {got}, expected {expected} for {name}", file=file, column="model.weights"
-        )
-    body.load_state_dict(state, strict=False)
-
-
-def _read_weights(file: Path) -> dict[str, Tensor]:
-    if not file.is_file():
-        raise InputError("no such file; give a .safetensors or .pth file", file=file, column="model.weights")
-    try:
-        if file.suffix == ".safetensors":
-            return load_file(file)
-        state = torch.load(file, map_location="cpu", weights_only=True)
-    except (SafetensorError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
-        raise InputError(
-            f"not a readable weight file ({first_line(error)})", file=file, column="model.weights"
-        ) from error
-    except pickle.UnpicklingError as error:
-        raise InputError(
-            "refused: the file holds more than tensors; save its state_dict alone", file=file, column="model.weights"
-        ) from error
-    return cast(dict[str, Tensor], state.get("state_dict", state))

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import platform
+import resource
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -79,6 +80,11 @@ def without(config: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
         inner = [key.removeprefix(f"{name}.") for key in keys if key.startswith(f"{name}.")]
         kept[name] = without(value, inner) if inner and isinstance(value, Mapping) else value
     return kept
+
+
+def peak_memory() -> float:
+    """The most memory that this process has held at once, in MB (10^6 bytes)."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
 
 
 def _code(package: Path) -> dict[str, Any]:

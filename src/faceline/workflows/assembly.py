@@ -1,5 +1,6 @@
 """From a checked config to the objects of a run, and from a checkpoint back to them."""
 
+import json
 import logging
 import os
 import pickle
@@ -12,16 +13,17 @@ from typing import Any
 import cv2
 import pytorch_lightning as pl
 import torch
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from faceline.data.datamodule import LandmarkData
+from faceline.config.check import check_targets
 from faceline.errors import InputError, first_line
+from faceline.models.baselines import Baseline
 from faceline.models.callbacks import CONFIG_KEY
-from faceline.models.landmark_detector import LandmarkDetector
+from faceline.reports.style import png
+from faceline.workflows.task import Config, Measurement, Task, task_of
 
-Config = dict[str, Any]
-"""A resolved config in plain containers."""
+CLASSIFIER = ".skops"
+"""How files of models end that are not trained in epochs."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +34,13 @@ class Trained:
         model: On the CPU, in evaluation mode.
         config: The config of its run.
         run_id: Its run.
+        task: What it is for.
     """
 
-    model: LandmarkDetector
+    model: Any
     config: Config
     run_id: str
+    task: Task
 
 
 def plain(cfg: DictConfig) -> Config:
@@ -62,47 +66,6 @@ def prepare_process(seed: int, threads: int | None) -> int:
     return threads
 
 
-def build_data(config: Mapping[str, Any]) -> LandmarkData:
-    """The data module of a config; reads nothing yet."""
-    data = config["data"]
-    return LandmarkData(
-        source=instantiate(data["source"]),
-        split=dict(config["split"]),
-        transforms={name: instantiate(config["transforms"][name]) for name in ("train", "eval")},
-        size=data["size"],
-        batch_size=data["batch_size"],
-        workers=data["workers"],
-        limit=data["limit"],
-        seed=config["seed"],
-        cache_dir=Path(data["cache_dir"]),
-    )
-
-
-def build_model(config: Mapping[str, Any]) -> LandmarkDetector:
-    """The model of a config, untrained or from the weights that it names."""
-    model = instantiate(config["model"])
-    assert isinstance(model, LandmarkDetector)
-    return model
-
-
-def check_size(model: LandmarkDetector, size: int) -> None:
-    """Refuse a backbone that cannot take frames of this size.
-
-    Raises:
-        InputError: A forward pass of an empty frame fails.
-    """
-    try:
-        with torch.inference_mode():
-            model.eval()(torch.zeros(1, 3, size, size))
-    except (RuntimeError, AssertionError, ValueError) as error:
-        raise InputError(
-            f"the backbone does not take frames of {size} px, or gives no maps to find points in "
-            f"({first_line(error)}); set data.size to what it was made for, or take another",
-            column="model.backbone",
-        ) from error
-    model.train()
-
-
 def read_checkpoint(file: Path) -> dict[str, Any]:
     """A checkpoint of a run, tensors and plain containers only.
 
@@ -121,11 +84,32 @@ def read_checkpoint(file: Path) -> dict[str, Any]:
 
 
 def load_trained(file: Path) -> Trained:
-    """The model of a checkpoint under the config of its own run."""
+    """The model of a checkpoint, or of a saved classifier, under the config of its own run.
+
+    Raises:
+        InputError: The file is missing or damaged, or its config names what may not be built.
+    """
+    if file.suffix == CLASSIFIER:
+        if not file.is_file():
+            raise InputError("no such file", file=file)
+        model, record = Baseline.load(file)
+        return Trained(model, record["config"], record["run_id"], task_of(record["config"]))
     checkpoint = read_checkpoint(file)
     record = checkpoint[CONFIG_KEY]
     config = record["config"]
-    start = {"pretrained": False, "weights": None} if "weights" in config["model"] else {}
-    model = build_model({**config, "model": {**config["model"], **start}})  # its weights are in the checkpoint
+    check_targets(config)
+    own = {name: value for name, value in {"pretrained": False, "weights": None}.items() if name in config["model"]}
+    task = task_of(config)
+    model = task.build_model({**config, "model": {**config["model"], **own}})  # its weights are in the checkpoint
+    model.on_load_checkpoint(checkpoint)
     model.load_state_dict(checkpoint["state_dict"])
-    return Trained(model.eval(), config, record["run_id"])
+    return Trained(model.eval(), config, record["run_id"], task)
+
+
+def write(measurement: Measurement, folder: Path, facts: Mapping[str, Any]) -> None:
+    """Write ``metrics.json``, the facts before the figures, ``frames.csv``, one row a frame, and the figures."""
+    folder.mkdir(parents=True, exist_ok=True)
+    measurement.frames.to_csv(folder / "frames.csv", index=False, float_format="%.8g")
+    (folder / "metrics.json").write_text(json.dumps({**facts, **measurement.scalars}, indent=2) + "\n")
+    for file, figure in measurement.figures.items():
+        (folder / file).write_bytes(png(figure))

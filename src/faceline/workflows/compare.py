@@ -14,7 +14,7 @@ from faceline.reports.tables import Score, print_leaderboard
 from faceline.tracking.records import TAG, RunRecord, download, find_runs
 from faceline.tracking.store import connect
 from faceline.workflows.assembly import plain
-from faceline.workflows.measurement import by_region
+from faceline.workflows.landmark_task import by_region
 
 Group = tuple[str, str, str]
 """Data set, protocol, and fingerprints of data and split: only runs that share all are ranked together."""

@@ -7,12 +7,11 @@ import numpy as np
 from omegaconf import DictConfig
 from rich.console import Console
 
-from faceline.data.datamodule import LandmarkData
+from faceline.data.index import FrameIndex, LabelIndex
 from faceline.errors import InputError
-from faceline.reports.style import png
-from faceline.workflows import measurement
-from faceline.workflows.assembly import Config, build_data, plain, prepare_process
+from faceline.workflows.assembly import Trained, plain, prepare_process, write
 from faceline.workflows.selection import chosen_model
+from faceline.workflows.task import Config, Data
 
 
 def main(cfg: DictConfig) -> None:
@@ -20,11 +19,11 @@ def main(cfg: DictConfig) -> None:
     config = plain(cfg)
     trained = chosen_model(config)
     threads = prepare_process(trained.config["seed"], config["threads"] or trained.config["threads"])
-    data = build_data(_on(config, trained.config))
-    part = config["part"]
-    frames = data.frames(part)
-    result = measurement.measure(trained.model, frames)
-    protocol = data.split.protocol
+    data = trained.task.build_data(_on(config, trained.config))
+    data.prepare_data()
+    part, protocol = config["part"], data.split.protocol
+    source = f"{data.source.name} · {protocol} · {part} · run {trained.run_id[:8]}"
+    result = trained.task.measure(trained.model, data, part, trained.config["name"], source)
     name = f"{data.source.name}-{protocol}-{part}"
     folder = Path(config["output"] or Path(config["tracking"]["root"], "mlruns", "evaluations", trained.run_id, name))
     facts = {
@@ -34,15 +33,12 @@ def main(cfg: DictConfig) -> None:
         "protocol": protocol,
         "part": part,
         "data_fingerprint": data.index.fingerprint,
-        "frames": len(frames),
-        "frames_trained_on": _trained_on(trained.config, data, frames.rows),
+        "frames": len(result.frames),
+        "frames_trained_on": _trained_on(trained, data, result.frames["file"].to_numpy()),
         "threads": threads,
     }
-    measurement.write(result, folder, facts)
-    source = f"{data.source.name} · {protocol} · {part} · run {trained.run_id[:8]}"
-    for file, figure in measurement.figures(result, frames, trained.config["name"], source).items():
-        (folder / file).write_bytes(png(figure))
-    _tell(facts, result.scalars, folder)
+    write(result, folder, facts)
+    _tell(facts, trained.task.lines(result.scalars), folder)
 
 
 def _on(config: Config, run: Config) -> Config:
@@ -51,28 +47,36 @@ def _on(config: Config, run: Config) -> Config:
     return {**run, "data": data, "split": {**run["split"], **(config["split"] or {})}}
 
 
-def _trained_on(run: Config, data: LandmarkData, rows: np.ndarray) -> int | None:
-    """How many of these frames, by their pixels, the model saw in training: anything but 0 flatters it.
+def _trained_on(trained: Trained, data: Data, files: np.ndarray) -> int | None:
+    """How many of these frames the model saw in training, by their content: anything but 0 flatters it.
 
     None where the frames that it was trained on are not at hand.
     """
-    if run["data"]["source"]["_target_"] != f"{type(data.source).__module__}.{type(data.source).__qualname__}":
+    node = trained.config["data"]["source"]
+    if node["_target_"] != f"{type(data.source).__module__}.{type(data.source).__qualname__}":
         return 0
     try:
-        own = build_data(run)
-        seen = own.index.digests[own.split.train]
+        own = trained.task.build_data(trained.config)
+        own.prepare_data()
+        seen = _contents(own.index.take(own.split.train))
     except InputError:
         return None
-    return int(np.isin(data.index.digests[rows], seen).sum())
+    index = data.index
+    return int(np.isin(_contents(index.take(np.flatnonzero(np.isin(index.files, files)))), seen).sum())
 
 
-def _tell(facts: dict[str, Any], scalars: dict[str, float], folder: Path) -> None:
+def _contents(index: LabelIndex) -> np.ndarray:
+    """(n,) what each frame is known by: its pixels, or its name where they were not read."""
+    return index.digests if isinstance(index, FrameIndex) else index.files
+
+
+def _tell(facts: dict[str, Any], lines: list[str], folder: Path) -> None:
     console = Console(highlight=False, soft_wrap=True)
     console.print(
         f"{facts['model']} on {facts['data']}, {facts['protocol']}, {facts['part']}: {facts['frames']} frames"
     )
-    for name, value in scalars.items():
-        console.print(f"  {name:<12} {value:.3g}" if name == "mse" else f"  {name:<12} {value:.2%}")
+    for line in lines:
+        console.print(f"  {line}")
     if facts["frames_trained_on"] is None:
         console.print("warning: whether the model was trained on these frames is not known: its own data is not here")
     elif facts["frames_trained_on"]:

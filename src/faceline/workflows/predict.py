@@ -7,19 +7,17 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 from rich.console import Console
 
 from faceline.data.images import read_any
 from faceline.errors import InputError
-from faceline.geometry.coordinates import denormalise_landmarks
 from faceline.geometry.markup import N_LANDMARKS, OUTLINES
 from faceline.models.landmark_detector import LandmarkDetector
-from faceline.transforms import Pipeline
 from faceline.types import Image, Shape
 from faceline.workflows.assembly import plain, prepare_process
+from faceline.workflows.landmark_task import find_landmarks
 from faceline.workflows.selection import chosen_model
 
 IMAGES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"}
@@ -40,6 +38,8 @@ def main(cfg: DictConfig) -> None:
     if output.is_dir():
         raise InputError("is a folder; give the name of a CSV file", file=output, column="output")
     trained = chosen_model(config)
+    if not isinstance(trained.model, LandmarkDetector):
+        raise InputError(f"run {trained.run_id} is of a model that identifies people; give one that finds landmarks")
     prepare_process(0, config["threads"])
     pipeline = instantiate(trained.config["transforms"]["eval"])
     count = 0
@@ -50,7 +50,7 @@ def main(cfg: DictConfig) -> None:
             table = csv.writer(file)
             table.writerow(HEADER)
             for name, number, image in _frames(source):
-                points = _landmarks(trained.model, pipeline, image)
+                points = find_landmarks(trained.model, pipeline, image)
                 table.writerow([name, number, *(f"{value:.3f}" for value in points.ravel())])
                 if overlays is not None:
                     _write_overlay(overlays / f"{name.replace('.', '_')}_{number:05d}.png", image, points)
@@ -87,15 +87,6 @@ def _video(source: Path) -> Iterator[Frame]:
         video.release()
     if number == 0:
         raise InputError("not a video that can be decoded", file=source, column="input")
-
-
-def _landmarks(model: LandmarkDetector, pipeline: Pipeline, image: Image) -> Shape:
-    """Landmarks (68, 2) in pixels of the image."""
-    unknown = np.zeros((N_LANDMARKS, 2), dtype=np.float32)  # a pipeline takes both
-    tensor, _ = pipeline(image, unknown, 0)
-    with torch.inference_mode():
-        preds = model(torch.as_tensor(tensor)[None])[0].numpy()
-    return denormalise_landmarks(preds, (image.shape[1], image.shape[0]))
 
 
 def _write_overlay(file: Path, image: Image, points: Shape) -> None:

@@ -2,51 +2,31 @@
 
 import os
 import shlex
-import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, Literal
 
-import pytorch_lightning as pl
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from hydra.utils import instantiate
 from mlflow import MlflowClient
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from pytorch_lightning.utilities import rank_zero_only
 from rich.console import Console
 
-from faceline.data.datamodule import LandmarkData
 from faceline.errors import InputError
-from faceline.models.callbacks import (
-    CONFIG_KEY,
-    AtomicCheckpointIO,
-    EpochLines,
-    EpochSeeds,
-    RunConfig,
-    StayStopped,
-    StepBar,
-    TrainingClock,
-)
-from faceline.models.landmark_detector import LandmarkDetector
+from faceline.models.callbacks import CONFIG_KEY
 from faceline.tracking.lightning import RunLogger
-from faceline.tracking.provenance import config_digest, provenance
+from faceline.tracking.provenance import config_digest, peak_memory, provenance
 from faceline.tracking.records import BEST, DIGEST_TAG, TAG, unfinished
 from faceline.tracking.runs import Context, Run, tracked_run
 from faceline.tracking.store import connect
-from faceline.workflows import measurement
-from faceline.workflows.assembly import (
-    Config,
-    build_data,
-    build_model,
-    check_size,
-    load_trained,
-    plain,
-    prepare_process,
-    read_checkpoint,
-)
+from faceline.workflows.assembly import load_trained, plain, prepare_process, read_checkpoint
+from faceline.workflows.fitting import RESUME, Fitted, fit, fit_at_once, folder, last_checkpoint
+from faceline.workflows.task import Config, Data, Task, is_trained_in_epochs, task_of
 
-RESUME = "last"
+Scores = dict[str, float]
 RUN_ENV = "FACELINE_RUN_ID"
 """Tells the other processes of a distributed run which run they belong to."""
 
@@ -55,24 +35,28 @@ def main(cfg: DictConfig) -> float | None:
     """Train, measure, track.
 
     Returns:
-        The best validation NME, for sweeps; never a figure of the test part.
+        The best validation score, for sweeps; never a figure of the test part.
     """
     config = plain(cfg)
     config["threads"] = prepare_process(config["seed"], config["threads"])
     _refuse_what_cannot_start(config)
-    model = build_model(config)  # before any data is read: a wrong model is the cheapest mistake to find
-    check_size(model, config["data"]["size"])
-    data = build_data(config)
-    if getattr(rank_zero_only, "rank", 0):  # a distributed run is tracked and measured by its first process alone
-        _fit(config, model, data, os.environ[RUN_ENV], logger=None)
-        return None
+    task = task_of(config)
+    model = task.build_model(config)  # before any data is read: a wrong model is the cheapest mistake to find
+    data = task.build_data(config)
     data.prepare_data()
-    with _open_run(config, model, data) as run:
+    task.join(model, data)
+    if getattr(rank_zero_only, "rank", 0):  # a distributed run is tracked and measured by its first process alone
+        fit(config, model, data, os.environ[RUN_ENV], logger=None)
+        return None
+    with _open_run(config, task, model, data) as run:
         os.environ[RUN_ENV] = run.id
-        trainer, clock = _fit(config, model, data, run.id, RunLogger(run, _folder(config, run.id).parent))
+        if is_trained_in_epochs(model):
+            fitted = fit(config, model, data, run.id, RunLogger(run, folder(config, run.id).parent))
+        else:
+            fitted = fit_at_once(config, task, model, data, run.id)
         if not config["trainer"].get("fast_dev_run"):
-            _conclude(run, config, data, trainer, clock)
-    return _best_validation(trainer)
+            return _conclude(run, config, task, data, fitted)
+    return fitted.best
 
 
 def _refuse_what_cannot_start(config: Config) -> None:
@@ -95,7 +79,7 @@ def _refuse_what_cannot_start(config: Config) -> None:
 
 
 @contextmanager
-def _open_run(config: Config, model: LandmarkDetector, data: LandmarkData) -> Iterator[Run]:
+def _open_run(config: Config, task: Task, model: Any, data: Data) -> Iterator[Run]:
     """A new run that holds all it depends on, or the interrupted one of this config."""
     tracking, digest = config["tracking"], config_digest(config)
     client = connect(tracking["uri"], Path(tracking["root"]))
@@ -105,7 +89,7 @@ def _open_run(config: Config, model: LandmarkDetector, data: LandmarkData) -> It
             run.log_provenance(provenance())
             yield run
         return
-    tags = {DIGEST_TAG: digest, **_headline(config, data), **{TAG + tag: "true" for tag in config["tags"]}}
+    tags = {DIGEST_TAG: digest, **_headline(config, task, data), **{TAG + tag: "true" for tag in config["tags"]}}
     with tracked_run(client, tracking["experiment"], config["name"], tags=tags) as run:
         run.log_provenance(provenance())
         _describe(run, config, data, model)
@@ -121,8 +105,8 @@ def _interrupted(client: MlflowClient, config: Config, digest: str) -> str:
             f"the overrides of the run that was interrupted",
             column="ckpt_path",
         )
-    last = _last(config, record.id)
-    if "val/nme" in record.metrics and not last.is_file():
+    last = last_checkpoint(config, record.id)
+    if "train/loss" in record.metrics and not last.is_file():
         raise InputError(
             f"run {record.id} has finished epochs, but its checkpoint is not here: go on where it was started, or "
             f"start a new run without ckpt_path=last",
@@ -132,71 +116,26 @@ def _interrupted(client: MlflowClient, config: Config, digest: str) -> str:
     return record.id
 
 
-def _last(config: Config, run_id: str) -> Path:
-    """The checkpoint from which a run goes on; none before its first epoch has ended."""
-    return _folder(config, run_id) / "checkpoints" / "last.ckpt"
+def _conclude(run: Run, config: Config, task: Task, data: Data, fitted: Fitted) -> float | None:
+    """Measure the best model and log it with all that it cost."""
+    trained = fitted.model if fitted.file is None else load_trained(fitted.file).model
+    began = time.perf_counter()
+    scores = _measure(run, config, task, trained, data, "test")
+    seconds = fitted.costs["train_seconds"] + time.perf_counter() - began
+    run.log_metrics({**fitted.costs, "seconds": seconds, "peak_mb": peak_memory()})
+    scores |= _measure(run, config, task, trained, data, "val")
+    if fitted.file is not None:
+        run.log_model(BEST, fitted.file, metrics=scores, params={"model": config["name"]})
+    test = {name.removeprefix("test/"): value for name, value in scores.items() if name.startswith("test/")}
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"{config['name']}: test {task.verdict(test)}; run {run.id}")
+    return fitted.best if fitted.best is not None else scores.get(f"best_val/{task.objective}")
 
 
-def _folder(config: Config, run_id: str) -> Path:
-    """Where a run works."""
-    return Path(config["tracking"]["root"]) / "mlruns" / "runs" / run_id
-
-
-def _fit(
-    config: Config, model: LandmarkDetector, data: LandmarkData, run_id: str, logger: RunLogger | None
-) -> tuple[pl.Trainer, TrainingClock]:
-    folder, clock = _folder(config, run_id), TrainingClock()
-    configured = [instantiate(node) for node in config["callbacks"].values() if node]
-    bars = [StepBar()] if sys.stderr.isatty() else []
-    own = [EpochSeeds(config["seed"]), clock, RunConfig(config, run_id), StayStopped(), EpochLines(), *bars]
-    trainer = instantiate(
-        config["trainer"],
-        callbacks=[*configured, *own],
-        logger=logger or False,
-        plugins=[AtomicCheckpointIO()],
-        default_root_dir=str(folder),
-        enable_progress_bar=bool(bars),
-    )
-    assert isinstance(trainer, pl.Trainer)
-    trainer.fit(model, data, ckpt_path=_start(config, run_id), weights_only=True)
-    if trainer.interrupted:
-        raise KeyboardInterrupt
-    return trainer, clock
-
-
-def _start(config: Config, run_id: str) -> str | None:
-    """The checkpoint that fit starts from."""
-    if config["ckpt_path"] != RESUME:
-        return config["ckpt_path"]  # type: ignore[no-any-return]
-    last = _last(config, run_id)
-    return str(last) if last.is_file() else None  # killed in its first epoch: begin it again
-
-
-def _conclude(run: Run, config: Config, data: LandmarkData, trainer: pl.Trainer, clock: TrainingClock) -> None:
-    """Measure the best checkpoint and log it with all that it cost."""
-    best = _folder(config, run.id) / "checkpoints" / "best.ckpt"
-    if not best.is_file():
-        raise InputError(
-            "no epoch was trained and validated, so there is nothing to measure; a checkpoint of a finished training "
-            "needs more trainer.max_epochs, and callbacks.best must stay",
-            column="ckpt_path",
-        )
-    scores = _measure(run, config, load_trained(best).model, data)
-    costs = {
-        "train_seconds": clock.seconds,
-        "images_per_second": clock.images / max(clock.seconds, 1e-9),
-        "epochs": trainer.current_epoch,
-    }
-    run.log_metrics(costs)
-    run.log_model(BEST, best, metrics=scores, params={"model": config["name"]})
-    mse, nme = scores["test/mse"], scores["test/nme"]
-    Console(highlight=False, soft_wrap=True).print(f"{config['name']}: test MSE {mse:.3g}, NME {nme:.2%}; run {run.id}")
-
-
-def _headline(config: Config, data: LandmarkData) -> dict[str, str]:
+def _headline(config: Config, task: Task, data: Data) -> dict[str, str]:
     """The tags by which runs are found and told apart; the columns of a reviewer's table."""
     return {
-        "task": "landmarks",
+        "task": task.name,
         "model": config["name"],
         "data": data.source.name,
         "protocol": config["split"]["protocol"],
@@ -214,7 +153,7 @@ def _command() -> str:
     return shlex.join(["faceline", "train", *map(str, overrides)])
 
 
-def _describe(run: Run, config: Config, data: LandmarkData, model: LandmarkDetector) -> None:
+def _describe(run: Run, config: Config, data: Data, model: Any) -> None:
     """Log all that the run depends on, before it starts."""
     run.log_config(config)
     index, split = data.index, data.split
@@ -230,25 +169,19 @@ def _describe(run: Run, config: Config, data: LandmarkData, model: LandmarkDetec
             context=contexts[part],
             profile=profile,
         )
-    run.log_metrics({"parameters": sum(p.numel() for p in model.parameters())})
+    if is_trained_in_epochs(model):
+        run.log_metrics({"parameters": sum(p.numel() for p in model.parameters())})
 
 
-def _measure(run: Run, config: Config, model: LandmarkDetector, data: LandmarkData) -> dict[str, float]:
-    """Metrics of validation and test, the test part's figures and its errors frame by frame."""
-    scores: dict[str, float] = {}
-    for part in ("val", "test"):
-        frames = data.frames(part)
-        result = measurement.measure(model, frames)
-        scores |= {f"{'best_val' if part == 'val' else part}/{name}": value for name, value in result.scalars.items()}
-        run.log_text(result.frames.to_csv(index=False, float_format="%.8g"), f"{part}/frames.csv")
-    source = f"{data.source.name} · {config['split']['protocol']} · test · run {run.id[:8]}"
-    for name, figure in measurement.figures(result, frames, config["name"], source).items():
-        run.log_figure(figure, f"test/{name}")
+def _measure(run: Run, config: Config, task: Task, model: Any, data: Data, part: Literal["val", "test"]) -> Scores:
+    """Metrics of one part, logged with the errors frame by frame and, of the test part, the figures."""
+    source = f"{data.source.name} · {config['split']['protocol']} · {part} · run {run.id[:8]}"
+    result = task.measure(model, data, part, config["name"], source)
+    run.log_text(result.frames.to_csv(index=False, float_format="%.8g"), f"{part}/frames.csv")
+    if part == "test":
+        for name, figure in result.figures.items():
+            run.log_figure(figure, f"test/{name}")
+    prefix = "best_val" if part == "val" else part
+    scores = {f"{prefix}/{name}": value for name, value in result.scalars.items()}
     run.log_metrics(scores)
     return scores
-
-
-def _best_validation(trainer: pl.Trainer) -> float | None:
-    checkpoint = trainer.checkpoint_callback
-    score = getattr(checkpoint, "best_model_score", None)
-    return None if score is None else float(score)

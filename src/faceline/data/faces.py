@@ -1,0 +1,278 @@
+"""Feeds aligned faces to what tells people apart by their looks."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, Protocol, cast
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from faceline.data.cache import FrameStore, cached_frames
+from faceline.data.datamodule import Draw, Pipeline
+from faceline.data.index import FrameIndex, FrameRow, FrameSource
+from faceline.data.splits import Split, Trial, columns_of, limited, make_split, make_trial
+from faceline.errors import InputError
+from faceline.geometry.crops import align_face
+from faceline.types import Image, Shape
+
+FaceBatch = tuple[Tensor, Tensor, Tensor]
+"""Faces (n, 3, h, w) on [0, 1], the number of the person (n,) int64 (-1 for a stranger), and whether the frame enrols
+that person (n,) bool."""
+
+MARGIN = 1 / 14
+"""Room around the template that is kept for moving the face in training: 128 pixels for a template of 112."""
+
+_OF_VIDEO = 3  # frames of a video that enrol in the validation of an epoch; near copies of them would add little
+_NOWHERE = np.zeros((68, 2), dtype=np.float32)  # a pipeline takes landmarks too; of a crop nobody needs them
+
+
+class Detector(Protocol):
+    """Finds the landmarks of frames that nobody has labelled."""
+
+    def key(self) -> str:
+        """Text that differs for detectors that differ."""
+        ...
+
+    def __call__(self, image: Image) -> Shape:
+        """The landmarks of the one face in a frame, in its pixels."""
+        ...
+
+
+class AlignedFace:
+    """The part of a frame that shows the face.
+
+    Args:
+        detector: For frames without landmarks; None refuses them.
+    """
+
+    def __init__(self, detector: Detector | None = None) -> None:
+        self.detector = detector
+
+    def key(self) -> str:
+        """What the pictures depend on beside frames and labels."""
+        return f"face {MARGIN:.4f} {self.detector.key() if self.detector else ''}"
+
+    def __call__(self, row: FrameRow, image: Image, size: int) -> Image:
+        """The aligned face.
+
+        Raises:
+            InputError: Nobody has labelled the frame and there is no detector, or the landmarks make no face.
+        """
+        landmarks = row.landmarks
+        if np.isnan(landmarks).any():
+            if self.detector is None:
+                raise InputError(
+                    f"{row.file} has no landmarks; name a checkpoint that finds them, or leave such frames out",
+                    column="task.detector",
+                )
+            landmarks = self.detector(image)
+        try:
+            return align_face(image, landmarks, size, MARGIN)
+        except InputError as error:
+            raise InputError(f"{row.file}: {error.message}", row=row.line) from None
+
+
+class Faces(Dataset[FaceBatch]):
+    """Some faces of a store under a pipeline of transforms.
+
+    Args:
+        store: Aligned faces.
+        rows: Rows of the store, in order.
+        labels: (n,) number of the person of each.
+        enrols: Whether each enrols that person.
+        pipeline: Applied to every face; random steps take the seed that comes with the position.
+    """
+
+    def __init__(
+        self, store: FrameStore, rows: np.ndarray, labels: np.ndarray, enrols: np.ndarray, pipeline: Pipeline
+    ) -> None:
+        self.store, self.rows, self.pipeline = store, rows, pipeline
+        self.labels, self.enrols = torch.from_numpy(labels), torch.from_numpy(enrols)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, draw: Draw | int) -> FaceBatch:
+        """One face; without a seed, that of its position."""
+        position, seed = draw if isinstance(draw, tuple) else (draw, draw)
+        picture, _ = self.pipeline(np.array(self.store.images[self.rows[position]]), _NOWHERE, seed)
+        return cast(Tensor, picture), self.labels[position], self.enrols[position]
+
+
+class PeopleSampler(Sampler[Draw]):
+    """Batches of P people with K frames each, of different videos where there are; a function of (seed, epoch) alone.
+
+    Args:
+        labels: (n,) number of the person of each frame.
+        videos: (n,) video of each frame.
+        people: P.
+        frames: K.
+        seed: Seed of the run.
+    """
+
+    def __init__(self, labels: np.ndarray, videos: np.ndarray, people: int, frames: int, seed: int) -> None:
+        self.labels, self.videos, self.people, self.frames = labels, videos, people, frames
+        self.seed, self.epoch = seed, 0
+        self._of_person = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch that the next iteration belongs to; Lightning calls it."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        batch = self.people * self.frames
+        return len(self.labels) // batch * batch
+
+    def __iter__(self) -> Iterator[Draw]:
+        rng = np.random.default_rng([self.seed, self.epoch])
+        for _ in range(len(self) // (self.people * self.frames)):
+            for person in rng.permutation(len(self._of_person))[: self.people]:
+                for position in self._some(self._of_person[person], rng):
+                    yield int(position), int(rng.integers(2**31))
+
+    def _some(self, rows: np.ndarray, rng: np.random.Generator) -> list[int]:
+        """K frames of one person, in turn of each video; frames repeat where there are fewer."""
+        videos = self.videos[rows]
+        by_video = [rng.permutation(rows[videos == video]) for video in rng.permutation(np.unique(videos))]
+        turns = [by_video[k % len(by_video)] for k in range(self.frames)]
+        return [int(frames[k // len(by_video) % len(frames)]) for k, frames in enumerate(turns)]
+
+
+class FaceData(pl.LightningDataModule):
+    """Aligned faces: cached, split, transformed, batched by people.
+
+    Args:
+        source: The data set. Frames without landmarks join the training of their video, and nothing else.
+        split: Settings of `make_split`.
+        transforms: Pipelines ``train`` and ``eval``; they take faces with a margin of `MARGIN` and give ``size``.
+        size: Edge of the template in pixels.
+        people: People in a batch.
+        frames: Frames of each.
+        workers: Processes that prepare batches; 0 prepares them between the steps.
+        seed: Seed of order and augmentation.
+        cache_dir: Folder of the cache.
+        limit: Use at most so many frames of each part, for quick trials.
+        detector: Finds the landmarks of frames that nobody has labelled.
+    """
+
+    def __init__(
+        self,
+        source: FrameSource,
+        split: dict[str, Any],
+        transforms: dict[str, Pipeline],
+        size: int,
+        people: int,
+        frames: int,
+        workers: int,
+        seed: int,
+        cache_dir: Path,
+        limit: int | None = None,
+        detector: Detector | None = None,
+    ) -> None:
+        super().__init__()
+        self.source, self.split_settings, self.pipelines = source, split, transforms
+        self.size, self.people_per_batch, self.frames_per_person = size, people, frames
+        self.workers, self.seed, self.cache_dir, self.limit = workers, seed, cache_dir, limit
+        self.detector = detector
+        self._store: FrameStore | None = None
+
+    @property
+    def store(self) -> FrameStore:
+        """The aligned faces; read once."""
+        if self._store is None:
+            edge = round(self.size * (1 + 2 * MARGIN))
+            self._store = cached_frames(self.source, edge, self.cache_dir, AlignedFace(self.detector))
+            self.split, self.extra = self._divide(self._store.index)
+            self.people = np.unique(self._store.index.persons[self.split.train])
+        return self._store
+
+    @property
+    def index(self) -> FrameIndex:
+        """The usable frames of the source."""
+        return self.store.index
+
+    def trial(self, part: Literal["val", "test"]) -> Trial:
+        """Who is enrolled and who asks, in one part."""
+        return make_trial(self.index, self.split, part, self.split_settings["seed"])
+
+    def prepare_data(self) -> None:
+        """Fill the cache in one process before the others need it."""
+        _ = self.store
+
+    def setup(self, stage: str | None = None) -> None:
+        """Open the cache in every process."""
+        _ = self.store
+
+    def faces(self, rows: np.ndarray) -> Faces:
+        """Some faces in order, under the transforms that do not change them."""
+        return self._faces(rows, np.full(len(rows), -1), enrols=False)
+
+    def train_dataloader(self) -> DataLoader[FaceBatch]:
+        """Augmented batches of P people with K frames each.
+
+        Raises:
+            InputError: There are fewer people or frames.
+        """
+        rows, index = np.union1d(self.split.train, self.extra), self.index
+        if len(self.people) < self.people_per_batch:
+            raise InputError(
+                f"a batch of {self.people_per_batch} people needs more than {len(self.people)} of them; lower it",
+                column="task.people",
+            )
+        labels = columns_of(index.persons[rows], self.people)
+        faces = Faces(self.store, rows, labels, np.zeros(len(rows), dtype=bool), self.pipelines["train"])
+        sampler = PeopleSampler(labels, index.videos[rows], self.people_per_batch, self.frames_per_person, self.seed)
+        batch = self.people_per_batch * self.frames_per_person
+        if len(sampler) < batch:
+            raise InputError(
+                f"a batch of {batch} frames needs more than {len(rows)} of them; lower it", column="task.frames"
+            )
+        return self._loader(faces, batch, sampler=sampler)
+
+    def val_dataloader(self) -> DataLoader[FaceBatch]:
+        """The validation trial: a few frames of each video of the gallery, then the probes, in order."""
+        trial, index = self.trial("val"), self.index
+        gallery = self._few(trial.gallery)
+        people = np.unique(index.persons[gallery])
+        rows = np.concatenate([gallery, trial.probes])
+        labels = columns_of(index.persons[rows], people)
+        enrols = np.arange(len(rows)) < len(gallery)
+        known = enrols | (labels >= 0) | (self.split.protocol == "person_disjoint")
+        faces = Faces(self.store, rows[known], labels[known], enrols[known], self.pipelines["eval"])
+        return self._loader(faces, 64)
+
+    def _divide(self, index: FrameIndex) -> tuple[Split, np.ndarray]:
+        """The split of the labelled frames, the same with and without others; and the others of its training videos."""
+        labelled = np.flatnonzero(~np.isnan(index.landmarks).any(axis=(1, 2)))
+        split = make_split(index.take(labelled), **self.split_settings)
+        split = Split(split.protocol, **{part: labelled[rows] for part, rows in split.parts().items()})
+        others = np.setdiff1d(np.arange(len(index)), labelled)
+        held_out = index.videos[np.concatenate([split.val, split.test])]
+        mine = np.isin(index.videos[others], index.videos[split.train])
+        if split.protocol in ("video_disjoint", "person_disjoint"):
+            mine &= ~np.isin(index.videos[others], held_out)
+        return limited(split, self.limit, self.seed), others[mine] if self.limit is None else others[:0]
+
+    def _few(self, rows: np.ndarray) -> np.ndarray:
+        """At most a few frames of each video."""
+        videos = self.index.videos[rows]
+        order = np.argsort(videos, kind="stable")
+        _, first, counts = np.unique(videos[order], return_index=True, return_counts=True)
+        place = np.arange(len(rows)) - np.repeat(first, counts)
+        return np.sort(rows[order[place < _OF_VIDEO]])
+
+    def _faces(self, rows: np.ndarray, labels: np.ndarray, enrols: bool) -> Faces:
+        return Faces(self.store, rows, labels, np.full(len(rows), enrols), self.pipelines["eval"])
+
+    def _loader(self, faces: Faces, batch_size: int, **options: Any) -> DataLoader[FaceBatch]:
+        return DataLoader(
+            faces,
+            batch_size=batch_size,
+            num_workers=self.workers,
+            persistent_workers=self.workers > 0,
+            multiprocessing_context="fork" if self.workers else None,
+            **options,
+        )

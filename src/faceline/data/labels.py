@@ -1,0 +1,137 @@
+"""The labels of a data set without its pixels, kept in one Parquet file so that a second start reads them at once."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Final, Protocol, runtime_checkable
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from filelock import FileLock
+
+from faceline.data.index import BadRows, FrameRow, FrameSource, LabelIndex
+from faceline.errors import InputError
+
+_FORMAT: Final = 1  # raise when the layout of the file changes
+_FACTS: Final = b"faceline"
+_WORDS: Final = ("files", "persons", "videos", "parts")
+
+
+@runtime_checkable
+class LabelSource(Protocol):
+    """A source that can list its labels column by column, faster than row by row."""
+
+    def labels(self, bad: BadRows) -> LabelIndex:
+        """All usable labels; unusable ones go to ``bad``."""
+        ...
+
+
+def read_labels(source: FrameSource, cache_dir: Path) -> LabelIndex:
+    """The labels of a source, from the file of an earlier start, or from the source and into a file.
+
+    Args:
+        source: Where the labels come from.
+        cache_dir: Folder of all caches; made where it is missing.
+
+    Raises:
+        InputError: A label cannot be used and the source says ``raise``; none can be used; the file cannot be written.
+    """
+    content = f"{_FORMAT} {source.name} {source.key()} {source.on_error}"
+    file = cache_dir / f"{source.name}-labels-{hashlib.sha256(content.encode()).hexdigest()[:16]}.parquet"
+    index = _open(file)
+    if index is not None:
+        return index
+    try:
+        cache_dir.mkdir(parents=True, exist_ok=True)
+        with FileLock(cache_dir / ".lock"):
+            index = _open(file)
+            if index is None:
+                index = list_labels(source)
+                _write(index, file)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        message = f"the cache cannot be written: {reason}; free some space, or choose another folder"
+        raise InputError(message, file=cache_dir) from None
+    return index
+
+
+def list_labels(source: FrameSource) -> LabelIndex:
+    """The labels of a source, from the source itself.
+
+    Raises:
+        InputError: A label cannot be used and the source says ``raise``, or none can be used.
+    """
+    bad = BadRows(source.on_error)
+    index = source.labels(bad) if isinstance(source, LabelSource) else _from_rows(source, source.rows(bad), bad)
+    if not len(index):
+        first = bad.errors[0] if bad.errors else "the source lists none"
+        raise InputError(f"{source.name} has no usable label; {len(bad.errors)} were skipped, first: {first}")
+    return index
+
+
+def _from_rows(source: FrameSource, rows: list[FrameRow], bad: BadRows) -> LabelIndex:
+    solid = [row.landmarks3d for row in rows if row.landmarks3d is not None]
+    return LabelIndex(
+        dataset=source.name,
+        files=np.array([row.file for row in rows], dtype=np.str_),
+        persons=np.array([row.person for row in rows], dtype=np.str_),
+        videos=np.array([row.video for row in rows], dtype=np.str_),
+        frames=np.array([row.frame for row in rows], dtype=np.int64),
+        parts=np.array([row.part for row in rows], dtype=np.str_),
+        landmarks=np.array([row.landmarks for row in rows]).reshape(-1, 68, 2),
+        landmarks3d=np.array(solid) if solid and len(solid) == len(rows) else None,
+        unlabelled=source.unlabelled(),
+        rejected=tuple(str(error) for error in bad.errors),
+    )
+
+
+def _write(index: LabelIndex, file: Path) -> None:
+    columns: dict[str, pa.Array] = {name: pa.array(getattr(index, name)) for name in _WORDS}
+    columns["frames"] = pa.array(index.frames)
+    for name in ("landmarks", "landmarks3d"):
+        points = getattr(index, name)  # (n, 68, d)
+        if points is not None:
+            columns[name] = pa.FixedSizeListArray.from_arrays(pa.array(points.ravel()), points[0].size)
+    facts = {"dataset": index.dataset, "unlabelled": index.unlabelled, "rejected": index.rejected}
+    table = pa.table(columns).replace_schema_metadata({_FACTS: json.dumps(facts)})
+    part = file.with_name(f".{file.name}.{os.getpid()}.part")
+    try:
+        # Landmarks hardly compress and no two are equal; names are the same in every frame of a video.
+        pq.write_table(table, part, compression="none", use_dictionary=list(_WORDS))
+        part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _open(file: Path) -> LabelIndex | None:
+    """The index of that file, or None where there is none or it is damaged."""
+    try:
+        table = pq.read_table(file, memory_map=True)
+        facts = json.loads(table.schema.metadata[_FACTS])
+        words = {name: _words(table[name]) for name in _WORDS}
+        points = {name: _points(table[name]) for name in ("landmarks", "landmarks3d") if name in table.column_names}
+        return LabelIndex(
+            dataset=facts["dataset"],
+            frames=table["frames"].to_numpy(),
+            unlabelled=facts["unlabelled"],
+            rejected=tuple(facts["rejected"]),
+            **words,
+            **points,
+        )
+    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError):
+        return None
+
+
+def _words(column: pa.ChunkedArray) -> np.ndarray:
+    """(n,) text; what repeats is made once."""
+    values = column.combine_chunks().dictionary_encode()
+    names = np.array(values.dictionary.to_pylist(), dtype=np.str_)
+    return np.asarray(names[values.indices.to_numpy()])
+
+
+def _points(column: pa.ChunkedArray) -> np.ndarray:
+    """(n, 68, d) of a column of lists."""
+    values = column.combine_chunks()
+    return np.asarray(values.flatten().to_numpy(zero_copy_only=False).reshape(len(values), 68, -1))

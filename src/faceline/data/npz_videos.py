@@ -1,0 +1,212 @@
+"""Videos as npz files: their landmarks without their images, from a folder or straight out of a zip archive.
+
+An npz file is a zip archive of arrays, so the bytes of one array can be read and those of the others left alone.
+Nothing that needs pickle is ever read.
+"""
+
+import io
+import math
+import os
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final
+
+import numpy as np
+from numpy.lib import format as npy
+
+from faceline.errors import InputError
+from faceline.geometry.markup import N_LANDMARKS
+
+IMAGES: Final = "colorImages"
+_LARGEST: Final = 4_000_000_000  # bytes of one array; more is a damaged or hostile header
+_LOCAL_HEADER: Final = 30  # bytes before the name of a file in a zip archive
+
+
+@dataclass(frozen=True)
+class VideoFile:
+    """Where the npz of a video is.
+
+    Attributes:
+        path: The npz file, or the archive that it is in.
+        member: Its name in the archive, None where it is a file of its own.
+    """
+
+    path: Path
+    member: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.path}" if self.member is None else f"{self.path}:{self.member}"
+
+
+@dataclass(frozen=True, eq=False)
+class VideoLabels:
+    """What is known of a video without its pixels.
+
+    Attributes:
+        landmarks: (frames, 68, 2) pixels, x first.
+        landmarks3d: (frames, 68, 3).
+        width: Of its frames, pixels.
+        height: Of its frames, pixels.
+    """
+
+    landmarks: np.ndarray
+    landmarks3d: np.ndarray
+    width: int
+    height: int
+
+
+def read_video_labels(video: VideoFile) -> VideoLabels:
+    """The landmarks of a video; of its images the header alone is read.
+
+    Raises:
+        InputError: The file is missing, truncated, no npz, or an array in it is missing, pickled, of another shape or
+            type, or not finite; names file and key.
+    """
+    with _Npz(video) as npz:
+        shape, kind = npz.header(IMAGES)
+        if len(shape) != 4 or shape[2] != 3 or 0 in shape or kind != np.uint8:
+            raise npz.refuse(IMAGES, f"expected (height, width, 3, frames) of uint8, got {shape} of {kind}")
+        height, width, _, frames = shape
+        flat = npz.points("landmarks2D", 2, frames)
+        solid = npz.points("landmarks3D", 3, frames)
+    return VideoLabels(flat, solid, width, height)
+
+
+def read_video_images(video: VideoFile) -> np.ndarray:
+    """(frames, h, w, 3) RGB of a whole video.
+
+    Raises:
+        InputError: As ``read_video_labels``.
+    """
+    with _Npz(video) as npz:
+        shape, kind = npz.header(IMAGES)
+        if len(shape) != 4 or shape[2] != 3 or 0 in shape or kind != np.uint8:
+            raise npz.refuse(IMAGES, f"expected (height, width, 3, frames) of uint8, got {shape} of {kind}")
+        return np.moveaxis(npz.array(IMAGES), 3, 0)
+
+
+class _Npz:
+    """One open npz file; every fault of it becomes one line that names it."""
+
+    def __init__(self, video: VideoFile) -> None:
+        self.video = video
+
+    def __enter__(self) -> "_Npz":
+        try:
+            self._outer = self.video.path.open("rb")
+        except OSError as error:
+            reason = "missing" if isinstance(error, FileNotFoundError) else f"cannot be read: {error.strerror}"
+            raise self.refuse(None, reason) from None
+        try:
+            self._zip = zipfile.ZipFile(self._content())
+        except (zipfile.BadZipFile, OSError, KeyError, NotImplementedError, EOFError, ValueError) as error:
+            self._outer.close()
+            raise self.refuse(None, f"is truncated or no npz file ({error})") from None
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._zip.close()
+        self._outer.close()
+
+    def refuse(self, key: str | None, message: str) -> InputError:
+        return InputError(message, file=str(self.video), column=key)
+
+    def header(self, key: str) -> tuple[tuple[int, ...], np.dtype]:
+        """Shape and type of an array; its data are not read."""
+        with self._open(key) as stream:
+            shape, _, kind = self._parse(stream, key)
+        return shape, kind
+
+    def array(self, key: str) -> np.ndarray:
+        """A whole array."""
+        with self._open(key) as stream:
+            shape, fortran, kind = self._parse(stream, key)
+            size = math.prod(shape) * kind.itemsize
+            try:
+                data = stream.read(size)
+            except (zipfile.BadZipFile, OSError, EOFError, RuntimeError, ValueError, zlib.error) as error:
+                raise self.refuse(key, f"is damaged: {error}") from None
+        if len(data) != size:
+            raise self.refuse(key, f"is truncated: expected {size} bytes, got {len(data)}")
+        values = np.frombuffer(data, dtype=kind)
+        return values.reshape(shape[::-1]).transpose() if fortran else values.reshape(shape)
+
+    def points(self, key: str, dims: int, frames: int) -> np.ndarray:
+        """(frames, 68, dims) landmarks, float32: exact to a hundred-thousandth of a pixel."""
+        shape, kind = self.header(key)
+        if shape != (N_LANDMARKS, dims, frames) or kind.kind != "f":
+            expected = f"({N_LANDMARKS}, {dims}, {frames}) of float64, the frames of {IMAGES}"
+            raise self.refuse(key, f"expected {expected}, got {shape} of {kind}")
+        points = np.moveaxis(self.array(key), 2, 0)
+        if not np.isfinite(points).all():
+            frame = int((~np.isfinite(points)).any(axis=(1, 2)).argmax())
+            raise self.refuse(key, f"expected finite numbers, got NaN or infinity in frame {frame}")
+        return np.ascontiguousarray(points, dtype=np.float32)
+
+    def _content(self) -> IO[bytes]:
+        """The npz as a file that can be searched, without reading what is not asked for where it is not compressed."""
+        if self.video.member is None:
+            return self._outer
+        with zipfile.ZipFile(self._outer) as archive:
+            info = archive.getinfo(self.video.member)
+            if info.compress_type != zipfile.ZIP_STORED:
+                return io.BytesIO(archive.read(info))
+        self._outer.seek(info.header_offset)
+        header = self._outer.read(_LOCAL_HEADER)
+        name, extra = (int.from_bytes(header[at : at + 2], "little") for at in (26, 28))
+        return io.BufferedReader(_Slice(self._outer, info.header_offset + _LOCAL_HEADER + name + extra, info.file_size))
+
+    def _open(self, key: str) -> IO[bytes]:
+        try:
+            return self._zip.open(f"{key}.npy")
+        except KeyError:
+            held = ", ".join(name.removesuffix(".npy") for name in self._zip.namelist()) or "nothing"
+            raise self.refuse(key, f"is missing; the file holds {held}") from None
+        except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError) as error:
+            raise self.refuse(key, f"is damaged: {error}") from None
+
+    def _parse(self, stream: IO[bytes], key: str) -> tuple[tuple[int, ...], bool, np.dtype]:
+        try:
+            version = npy.read_magic(stream)
+            read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+            shape, fortran, kind = read(stream)
+        except (ValueError, EOFError, zipfile.BadZipFile, OSError, zlib.error) as error:
+            raise self.refuse(key, f"is no array ({str(error).splitlines()[0] if str(error) else 'empty'})") from None
+        if kind.hasobject:
+            raise self.refuse(key, "is pickled, which could run a program when it is read; save it as plain numbers")
+        if math.prod(shape) * kind.itemsize > _LARGEST:
+            raise self.refuse(key, f"is said to have {shape} numbers of {kind}, more than a video can have")
+        return shape, fortran, kind
+
+
+class _Slice(io.RawIOBase):
+    """Some bytes of a file as a file of their own.
+
+    Args:
+        file: Open for reading; its place is moved.
+        start: Where they begin.
+        length: How many they are.
+    """
+
+    def __init__(self, file: IO[bytes], start: int, length: int) -> None:
+        self._file, self._start, self._length, self._place = file, start, length, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._length}[whence]
+        self._place = max(0, base + offset)
+        return self._place
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        self._file.seek(self._start + self._place)
+        data = self._file.read(min(len(buffer), max(0, self._length - self._place)))
+        buffer[: len(data)] = data
+        self._place += len(data)
+        return len(data)

@@ -1,0 +1,165 @@
+"""Feeds the shapes of faces, landmarks without pixels, to what identifies people by them."""
+
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset
+
+from faceline.data.index import FrameSource, LabelIndex
+from faceline.data.labels import read_labels
+from faceline.data.splits import Split, Trial, columns_of, limited, make_split, make_trial
+from faceline.errors import InputError
+from faceline.geometry.shape import generalised_procrustes, normalise
+
+Features = Float[np.ndarray, "n features"]
+"""Normalised shapes, one row each: x, y (and z) of landmark 0, then of landmark 1, …"""
+
+ShapeBatch = tuple[Tensor, Tensor, Tensor]
+"""Features (n, 68 * d) float32, the number of the person (n,) int64 (-1 for a stranger), and whether the frame enrols
+that person (n,) bool."""
+
+_EVAL_BATCH = 8192
+
+
+class ShapeBatches(IterableDataset[ShapeBatch]):
+    """Whole batches cut out of tensors in memory by index: nothing is done frame by frame.
+
+    Args:
+        columns: Tensors with a row for each frame.
+        batch_size: Frames in each batch; a last incomplete one is given only in order.
+        seed: Shuffles as a function of (seed, epoch) alone; None keeps the order.
+    """
+
+    def __init__(self, columns: ShapeBatch, batch_size: int, seed: int | None = None) -> None:
+        self.columns, self.batch_size, self.seed, self.epoch = columns, batch_size, seed, 0
+        distributed = seed is not None and torch.distributed.is_available() and torch.distributed.is_initialized()
+        self.rank = torch.distributed.get_rank() if distributed else 0
+        self.world = torch.distributed.get_world_size() if distributed else 1
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch that the next iteration belongs to; Lightning calls it."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        n = len(self.columns[0]) // self.world
+        return n // self.batch_size if self.seed is not None else -(-n // self.batch_size)
+
+    def __iter__(self) -> Iterator[ShapeBatch]:
+        n = len(self.columns[0])
+        order = np.arange(n) if self.seed is None else np.random.default_rng([self.seed, self.epoch]).permutation(n)
+        mine = torch.from_numpy(order[self.rank :: self.world])
+        for batch in range(len(self)):
+            rows = mine[batch * self.batch_size : (batch + 1) * self.batch_size]
+            features, labels, enrols = self.columns
+            yield features[rows], labels[rows], enrols[rows]
+
+
+class ShapeData(pl.LightningDataModule):
+    """Normalised shapes in memory: centred, scaled and, if asked, turned to the mean shape of the training part.
+
+    Args:
+        source: The data set; its pixels are not read.
+        split: Settings of `make_split`.
+        dims: Use two or three coordinates of each landmark.
+        rotate: Turn every shape to the mean shape, so that a tilted head is no sign of who it is.
+        batch_size: Shapes a step and process.
+        seed: Seed of the order.
+        cache_dir: Folder of the index of labels.
+        limit: Use at most so many frames of each part, for quick trials.
+
+    Raises:
+        InputError: The data set has no three-dimensional landmarks and ``dims`` is 3.
+    """
+
+    def __init__(
+        self,
+        source: FrameSource,
+        split: dict[str, Any],
+        dims: Literal[2, 3],
+        rotate: bool,
+        batch_size: int,
+        seed: int,
+        cache_dir: Path,
+        limit: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.source, self.split_settings, self.dims, self.rotate = source, split, dims, rotate
+        self.batch_size, self.seed, self.cache_dir, self.limit = batch_size, seed, cache_dir, limit
+
+    @cached_property
+    def index(self) -> LabelIndex:
+        """The usable labels of the source."""
+        index = read_labels(self.source, self.cache_dir)
+        if self.dims == 3 and index.landmarks3d is None:
+            raise InputError(
+                f"{self.source.name} has no landmarks in three dimensions; set it to 2", column="task.dims"
+            )
+        return index
+
+    @cached_property
+    def split(self) -> Split:
+        """Who trains, chooses and judges."""
+        return limited(make_split(self.index, **self.split_settings), self.limit, self.seed)
+
+    @cached_property
+    def features(self) -> Features:
+        """(n, 68 * d) float32 of every frame of the index."""
+        shapes = self.index.landmarks if self.dims == 2 else self.index.landmarks3d
+        assert shapes is not None
+        mean = generalised_procrustes(shapes[self.split.train]) if self.rotate else None
+        return normalise(shapes, mean).reshape(len(shapes), -1).astype(np.float32)
+
+    @cached_property
+    def people(self) -> np.ndarray:
+        """The names of those who are trained on, sorted."""
+        return np.unique(self.index.persons[self.split.train])
+
+    def trial(self, part: Literal["val", "test"]) -> Trial:
+        """Who is enrolled and who asks, in one part."""
+        return make_trial(self.index, self.split, part, self.split_settings["seed"])
+
+    def prepare_data(self) -> None:
+        """Read the labels in one process before the others need them."""
+        _ = self.index
+
+    def setup(self, stage: str | None = None) -> None:
+        """Normalise the shapes in every process."""
+        _ = self.features
+
+    def train_dataloader(self) -> DataLoader[ShapeBatch]:
+        """Shuffled batches; a last incomplete one is dropped."""
+        rows = self.split.train
+        if len(rows) < self.batch_size:
+            raise InputError(
+                f"a batch of {self.batch_size} needs more than {len(rows)} training frames; lower it",
+                column="data.batch_size",
+            )
+        columns = self._columns(rows, self.people, enrols=False)
+        return DataLoader(ShapeBatches(columns, self.batch_size, self.seed), batch_size=None)
+
+    def val_dataloader(self) -> DataLoader[ShapeBatch]:
+        """The validation trial once and in order: of people trained on the probes, else the gallery and the probes."""
+        trial = self.trial("val")
+        persons = self.index.persons
+        if self.split.protocol == "person_disjoint":
+            people = np.unique(persons[trial.gallery])
+            parts = [
+                self._columns(trial.gallery, people, enrols=True),
+                self._columns(trial.probes, people, enrols=False),
+            ]
+            features, labels, enrols = (torch.cat(column) for column in zip(*parts, strict=True))
+        else:
+            known = trial.probes[np.isin(persons[trial.probes], self.people)]
+            features, labels, enrols = self._columns(known, self.people, enrols=False)
+        return DataLoader(ShapeBatches((features, labels, enrols), _EVAL_BATCH), batch_size=None)
+
+    def _columns(self, rows: np.ndarray, people: np.ndarray, enrols: bool) -> ShapeBatch:
+        labels = torch.from_numpy(columns_of(self.index.persons[rows], people))
+        return torch.from_numpy(self.features[rows]), labels, torch.full((len(rows),), enrols)

@@ -1,0 +1,108 @@
+"""Intervals for a figure, by drawing whole videos again and again.
+
+The frames of a video are near copies. Drawing frames would take each for new evidence and give intervals that are far
+too narrow; drawing videos asks what another set of recordings would have given.
+"""
+
+import numpy as np
+from jaxtyping import Float, Integer
+from scipy.sparse import csr_array
+
+Interval = tuple[float, float]
+Weights = Float[np.ndarray, "resamples videos"]
+"""How often each video was drawn, in each resample."""
+
+
+def video_weights(n_videos: int, n_resamples: int = 1000, seed: int = 0) -> Weights:
+    """Draw as many videos as there are, with replacement.
+
+    Raises:
+        ValueError: No videos or no resamples.
+    """
+    if n_videos < 1 or n_resamples < 1:
+        raise ValueError(f"expected videos and resamples, got {n_videos} and {n_resamples}")
+    rng = np.random.default_rng(seed)
+    return rng.multinomial(n_videos, np.full(n_videos, 1 / n_videos), size=n_resamples).astype(np.float64)
+
+
+def interval(values: Float[np.ndarray, " resamples"], level: float = 0.95) -> Interval:
+    """The middle share of the values of a figure over the resamples (percentile bootstrap).
+
+    Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13.
+    """
+    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def mean_interval(
+    values: Float[np.ndarray, " n"], videos: np.ndarray, n_resamples: int = 1000, level: float = 0.95, seed: int = 0
+) -> Interval:
+    """Interval of the mean over frames.
+
+    Args:
+        values: A figure of each frame.
+        videos: Name of the video of each frame.
+        n_resamples: Number of draws.
+        level: Share of the draws inside.
+        seed: Equal seeds give equal draws.
+
+    Raises:
+        ValueError: No frames, or arrays that differ in length.
+    """
+    _check(values, videos)
+    names, video = np.unique(videos, return_inverse=True)
+    weights = video_weights(len(names), n_resamples, seed)
+    totals = np.stack([np.bincount(video, weights=values), np.bincount(video)], axis=1)  # (videos, 2)
+    total, count = (weights @ totals).T
+    return interval(total / count, level)
+
+
+def identification_intervals(
+    preds: Integer[np.ndarray, " n"],
+    target: Integer[np.ndarray, " n"],
+    videos: np.ndarray,
+    n_resamples: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> dict[str, Interval]:
+    """Intervals of ``f1_weighted``, ``f1_macro`` and ``rank1`` of mated probes.
+
+    A person none of whose videos is drawn takes no part in that resample's F1.
+
+    Args:
+        preds: Predicted column of each probe.
+        target: Column of the true person.
+        videos: Name of the video of each probe.
+        n_resamples: Number of draws.
+        level: Share of the draws inside.
+        seed: Equal seeds give equal draws.
+
+    Raises:
+        ValueError: No probes, or arrays that differ in length.
+    """
+    _check(preds, videos)
+    _check(target, videos)
+    names, video = np.unique(videos, return_inverse=True)
+    weights = video_weights(len(names), n_resamples, seed)
+    size = (len(names), int(max(preds.max(), target.max())) + 1)
+    right = preds == target
+
+    def drawn(columns: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """(resamples, people) how often each column is drawn among some probes."""
+        counts = csr_array((np.ones(rows.sum()), (video[rows], columns[rows])), shape=size)
+        return np.asarray(weights @ counts)
+
+    everyone = np.ones(len(target), dtype=bool)
+    hits, support, guesses = drawn(target, right), drawn(target, everyone), drawn(preds, everyone)
+    scores = 2 * hits / np.maximum(support + guesses, 1)
+    present = support > 0
+    return {
+        "f1_weighted": interval((scores * support).sum(axis=1) / support.sum(axis=1), level),
+        "f1_macro": interval((scores * present).sum(axis=1) / present.sum(axis=1), level),
+        "rank1": interval(hits.sum(axis=1) / support.sum(axis=1), level),
+    }
+
+
+def _check(values: np.ndarray, videos: np.ndarray) -> None:
+    if len(values) != len(videos) or not len(values):
+        raise ValueError(f"expected a value and a video for each of n > 0 frames, got {len(values)} and {len(videos)}")

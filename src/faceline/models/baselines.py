@@ -1,0 +1,213 @@
+"""Identification by scikit-learn's classifiers: a classifier is enrolled by being fitted to the gallery."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Self
+from zipfile import BadZipFile
+
+import numpy as np
+import skops.io
+from jaxtyping import Float, Integer
+from scipy.sparse import csr_array
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.neighbors import NearestNeighbors
+from sklearn.tree import ExtraTreeClassifier
+
+from faceline.errors import InputError, first_line
+
+Features = Float[np.ndarray, "n features"]
+Labels = Integer[np.ndarray, " n"]
+Scores = Float[np.ndarray, "n people"]
+
+_CHUNK: Final = 4096  # probes that are scored at once: scikit-learn makes double precision of them
+_TRUSTED: Final = (
+    "faceline.models.baselines.NearestShapes",
+    "faceline.models.baselines.SparseForest",
+    "scipy.sparse._csr.csr_array",
+    "sklearn.tree._tree.Tree",
+)
+"""What a saved classifier may hold beside what skops trusts itself."""
+
+
+class Baseline:
+    """A classifier of scikit-learn as an identifier of people.
+
+    Args:
+        estimator: It has ``predict_proba`` or ``decision_function``.
+    """
+
+    def __init__(self, estimator: BaseEstimator) -> None:
+        self.estimator = estimator
+        self.people = np.empty(0, dtype=np.str_)
+        self._gallery = ""
+
+    def enrol(self, shapes: Features, persons: np.ndarray) -> None:
+        """Fit the classifier to a gallery; nothing is done where it is the one that it knows.
+
+        Args:
+            shapes: (n, features).
+            persons: (n,) names.
+
+        Raises:
+            InputError: The gallery shows one person only, or the classifier refuses it.
+        """
+        people, labels = np.unique(persons, return_inverse=True)
+        if len(people) < 2:
+            raise InputError(f"the gallery shows {len(people)} person; telling people apart needs at least two")
+        digest = hashlib.sha256(np.ascontiguousarray(shapes).tobytes())
+        digest.update("\n".join(persons.tolist()).encode())
+        if digest.hexdigest() == self._gallery:
+            return
+        try:
+            self.estimator.fit(shapes, labels)
+        except ValueError as error:
+            raise InputError(
+                f"the classifier refuses the gallery: {first_line(error)}", column="model.estimator"
+            ) from error
+        self.people, self._gallery = people, digest.hexdigest()
+
+    def scores(self, shapes: Features) -> Scores:
+        """(n, people) float32; the higher, the more alike."""
+        score = getattr(self.estimator, "predict_proba", None) or self.estimator.decision_function
+        scores = np.empty((len(shapes), len(self.people)), dtype=np.float32)
+        for start in range(0, len(shapes), _CHUNK):
+            part = score(shapes[start : start + _CHUNK])
+            # of two people, a decision function is the side of the second alone
+            scores[start : start + _CHUNK] = np.stack([-part, part], axis=1) if part.ndim == 1 else part
+        return scores
+
+    def save(self, file: Path, record: Mapping[str, Any]) -> None:
+        """Write the fitted classifier with a record, in a form that runs no code when it is read."""
+        state = {
+            "record": json.dumps(record),
+            "estimator": self.estimator,
+            "people": self.people,
+            "gallery": self._gallery,
+        }
+        part = file.with_name(f".{file.name}.part")
+        try:
+            skops.io.dump(state, part)
+            part.replace(file)
+        finally:
+            part.unlink(missing_ok=True)
+
+    @classmethod
+    def load(cls, file: Path) -> tuple[Self, dict[str, Any]]:
+        """The classifier of a file, and the record.
+
+        Raises:
+            InputError: The file is damaged, not a saved classifier, or holds what is not known to be harmless.
+        """
+        try:
+            state = skops.io.load(file, trusted=list(_TRUSTED))
+            baseline = cls(state["estimator"])
+            baseline.people, baseline._gallery = state["people"], state["gallery"]
+            return baseline, json.loads(state["record"])
+        except (BadZipFile, KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InputError(f"not a readable classifier ({first_line(error)})", file=file) from error
+
+
+class NearestShapes(ClassifierMixin, BaseEstimator):
+    """The person of the nearest shape in the gallery; the others in the order of their nearest.
+
+    Args:
+        n_neighbors: So many nearest frames are looked at; people without one among them are all last.
+    """
+
+    def __init__(self, n_neighbors: int = 20) -> None:
+        self.n_neighbors = n_neighbors
+
+    def fit(self, shapes: Features, labels: Labels) -> Self:
+        """Remember the gallery."""
+        self.classes_, self.labels_ = np.unique(labels, return_inverse=True)
+        self.search_ = NearestNeighbors(n_neighbors=min(self.n_neighbors, len(shapes)), algorithm="brute").fit(shapes)
+        return self
+
+    def decision_function(self, shapes: Features) -> Scores:
+        """(n, people) the distance to the nearest frame of each person, negative; minus infinity for who is far."""
+        distances, frames = self.search_.kneighbors(shapes)
+        scores = np.full((len(shapes), len(self.classes_)), -np.inf, dtype=np.float32)
+        rows = np.arange(len(shapes))
+        for distance, frame in zip(distances.T[::-1], frames.T[::-1], strict=True):  # the nearest is written last
+            scores[rows, self.labels_[frame]] = -distance
+        return scores
+
+    def predict(self, shapes: Features) -> Labels:
+        """(n,) the label of the nearest frame."""
+        return np.asarray(self.classes_[self.decision_function(shapes).argmax(axis=1)])
+
+
+class SparseForest(ClassifierMixin, BaseEstimator):
+    """Extremely randomised trees whose leaves keep only the people who are in them.
+
+    scikit-learn's forest keeps a number for every class in every node: 828 people and 200,000 frames are gigabytes for
+    each tree. A grown leaf holds few people, so here each tree is grown by scikit-learn, its leaves are made sparse and
+    the rest is let go. The result is that of `sklearn.ensemble.ExtraTreesClassifier`: the mean of the leaves' shares.
+    Source: Geurts et al., "Extremely randomized trees", Machine Learning 63, 2006.
+
+    Args:
+        n_estimators: Number of trees.
+        max_features: Features among which the best split of a node is looked for: a number, a share or ``sqrt``.
+        min_samples_leaf: Fewest frames in a leaf.
+        random_state: Seed; tree i is grown with seed + i.
+    """
+
+    def __init__(
+        self,
+        n_estimators: int = 100,
+        max_features: int | float | str = "sqrt",
+        min_samples_leaf: int = 1,
+        random_state: int = 0,
+    ) -> None:
+        self.n_estimators, self.max_features = n_estimators, max_features
+        self.min_samples_leaf, self.random_state = min_samples_leaf, random_state
+
+    def fit(self, shapes: Features, labels: Labels) -> Self:
+        """Grow the trees, one after the other."""
+        self.classes_ = np.unique(labels)
+        shapes = np.ascontiguousarray(shapes, dtype=np.float32)
+        self.trees_ = [self._grow(shapes, labels, self.random_state + i) for i in range(self.n_estimators)]
+        return self
+
+    def _grow(self, shapes: Features, labels: Labels, seed: int) -> dict[str, np.ndarray | csr_array]:
+        grower = ExtraTreeClassifier(
+            max_features=self.max_features, min_samples_leaf=self.min_samples_leaf, random_state=seed
+        )
+        tree = grower.fit(shapes, labels).tree_
+        leaf, person = tree.apply(shapes), np.searchsorted(self.classes_, labels)
+        shares = csr_array(
+            (np.ones(len(leaf), dtype=np.float32), (leaf, person)), shape=(tree.node_count, len(self.classes_))
+        )
+        shares.sum_duplicates()
+        shares.data /= np.repeat(shares.sum(axis=1), np.diff(shares.indptr))
+        children = np.stack([tree.children_left, tree.children_right], axis=1).astype(np.int32)  # (nodes, 2)
+        leaves = children[:, 0] < 0
+        children[leaves] = np.flatnonzero(leaves)[:, None]  # a leaf leads to itself
+        feature = np.where(leaves, 0, tree.feature).astype(np.int16)
+        return {"children": children, "feature": feature, "threshold": tree.threshold, "shares": shares}
+
+    def predict_proba(self, shapes: Features) -> Scores:
+        """(n, people) the mean share of each person in the leaves that a shape falls into."""
+        shapes = np.ascontiguousarray(shapes, dtype=np.float32)
+        scores = np.zeros((len(shapes), len(self.classes_)), dtype=np.float32)
+        for tree in self.trees_:
+            shares = tree["shares"][_leaf(tree, shapes)]
+            scores[np.repeat(np.arange(len(shapes)), np.diff(shares.indptr)), shares.indices] += shares.data
+        return scores / len(self.trees_)
+
+    def predict(self, shapes: Features) -> Labels:
+        """(n,) the label of the person with the greatest share."""
+        return np.asarray(self.classes_[self.predict_proba(shapes).argmax(axis=1)])
+
+
+def _leaf(tree: Mapping[str, Any], shapes: Features) -> np.ndarray:
+    """(n,) the node in which each shape ends; all go down together, a level at a time."""
+    rows, node = np.arange(len(shapes)), np.zeros(len(shapes), dtype=np.int64)
+    while True:
+        right = shapes[rows, tree["feature"][node]] > tree["threshold"][node]
+        below = tree["children"][node, right.astype(np.int64)]
+        if np.array_equal(below, node):
+            return node
+        node = below

@@ -1,0 +1,141 @@
+"""A feed-forward network that tells people apart by the shape of their faces."""
+
+from typing import Any, cast
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from faceline.data.shapes import ShapeBatch, ShapeData
+from faceline.errors import InputError
+from faceline.metrics.identification import evaluate
+from faceline.models.landmark_detector import WarmupCosine
+from faceline.models.matching import cosine_scores, enrol
+
+_SHAPE = "shape_classifier"
+"""Key of a checkpoint under which the sizes and names lie that a network is built from."""
+
+
+class ShapeClassifier(pl.LightningModule):
+    """Fully connected layers from a normalised shape to the people of the training part.
+
+    It is built by `learn_from` when the data are known, or from a checkpoint.
+
+    Args:
+        width: Units of each hidden layer.
+        depth: Number of hidden layers.
+        dropout: Share of the units left out in training.
+        noise: Standard deviation of what is added to each coordinate in training, as a share of the size of the face
+            (root of the summed squares of its centred landmarks); as wrong as the labels are themselves.
+        smoothing: Share of the certainty that is spread over all people (Szegedy et al., CVPR 2016).
+        lr: Highest learning rate of AdamW.
+        weight_decay: Of AdamW.
+        warmup: Share of the steps in which the rate rises; it falls as a cosine after.
+    """
+
+    mean: Tensor
+    spread: Tensor
+
+    def __init__(
+        self,
+        width: int = 512,
+        depth: int = 2,
+        dropout: float = 0.3,
+        noise: float = 0.001,
+        smoothing: float = 0.1,
+        lr: float = 2e-3,
+        weight_decay: float = 0.02,
+        warmup: float = 0.15,
+    ) -> None:
+        super().__init__()
+        self.width, self.depth, self.dropout = width, depth, dropout
+        self.noise, self.smoothing = noise, smoothing
+        self.lr, self.weight_decay, self.warmup = lr, weight_decay, warmup
+        self.people = np.empty(0, dtype=np.str_)
+        self._seen: list[tuple[Tensor, Tensor, Tensor]] = []
+
+    def learn_from(self, data: ShapeData) -> None:
+        """Build the layers for the people and the shapes of a data set.
+
+        Raises:
+            InputError: There is nobody to tell apart.
+        """
+        if len(data.people) < 2:
+            raise InputError(
+                f"{data.source.name} has {len(data.people)} person in the training part; telling people apart needs at "
+                f"least two",
+                column="data",
+            )
+        features = data.features[data.split.train]
+        self._build(features.shape[1], data.people)
+        self.mean.copy_(torch.from_numpy(features.mean(axis=0)))
+        self.spread.fill_(float(features.std(axis=0).mean()))
+
+    def _build(self, inputs: int, people: np.ndarray) -> None:
+        self.people = people
+        layers: list[nn.Module] = []
+        for size in [inputs, *[self.width] * (self.depth - 1)]:
+            layers += [nn.Linear(size, self.width), nn.BatchNorm1d(self.width), nn.GELU(), nn.Dropout(self.dropout)]
+        self.body = nn.Sequential(*layers)
+        self.head = nn.Linear(self.width, len(people))
+        self.register_buffer("mean", torch.zeros(inputs))
+        self.register_buffer("spread", torch.ones(()))
+
+    def embed(self, features: Tensor) -> Tensor:
+        """(n, width) what the last hidden layer makes of shapes (n, 68 * d); also of people it was not trained on."""
+        return cast(Tensor, self.body((features - self.mean) / self.spread))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Logits (n, people) of shapes (n, 68 * d)."""
+        return cast(Tensor, self.head(self.embed(features)))
+
+    def training_step(self, batch: ShapeBatch, batch_idx: int) -> Tensor:
+        """The loss of one batch."""
+        features, labels, _ = batch
+        logits = self(features + self.noise * torch.randn_like(features))
+        loss = F.cross_entropy(logits, labels, label_smoothing=self.smoothing)
+        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(labels), sync_dist=True)
+        return loss
+
+    def validation_step(self, batch: ShapeBatch, batch_idx: int) -> None:
+        """Keep what the epoch's end compares: logits, or embeddings where people are enrolled anew."""
+        features, labels, enrols = batch
+        self._seen.append((features, labels, enrols))
+
+    def on_validation_epoch_end(self) -> None:
+        """Log every metric of the validation trial as ``val/…``."""
+        features, labels, enrols = (torch.cat(column).cpu() for column in zip(*self._seen, strict=True))
+        self._seen.clear()
+        asks = ~enrols
+        if enrols.any():
+            gallery, probes = (
+                self.embed(features[rows].to(self.device)).float().cpu().numpy() for rows in (enrols, asks)
+            )
+            scores = cosine_scores(probes, enrol(gallery, labels[enrols].numpy(), int(labels.max()) + 1))
+        else:
+            scores = self(features.to(self.device)).float().cpu().numpy()
+        if not np.isfinite(scores).all():
+            raise InputError(
+                f"the model gives numbers that are not finite in epoch {self.current_epoch + 1}; lower it",
+                column="model.lr",
+            )
+        scalars = evaluate(scores, labels[asks].numpy()).scalars
+        self.log_dict({f"val/{name}": value for name, value in scalars.items()}, sync_dist=True)
+
+    def configure_optimizers(self) -> Any:
+        """AdamW with a warm-up and a cosine over all steps of the run."""
+        optimizer = torch.optim.AdamW(self.parameters(), lr=self.lr, weight_decay=self.weight_decay)
+        schedule = WarmupCosine(int(self.trainer.estimated_stepping_batches), self.warmup)
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, schedule)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add what the layers are built from."""
+        checkpoint[_SHAPE] = {"inputs": len(self.mean), "people": self.people.tolist()}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Build the layers, so that the weights of the checkpoint find their places."""
+        if not len(self.people):
+            self._build(checkpoint[_SHAPE]["inputs"], np.array(checkpoint[_SHAPE]["people"]))

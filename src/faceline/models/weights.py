@@ -1,0 +1,88 @@
+"""Weights that others have trained: from a local file, or from a hub that may not be there."""
+
+import pickle
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import cast
+
+import torch
+from huggingface_hub import constants
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from faceline.errors import InputError, first_line
+
+HUB_SECONDS = 3
+"""How long the hub may take to answer at all."""
+
+
+@contextmanager
+def no_waiting_for_the_hub() -> Iterator[None]:
+    """Where the hub does not answer, weights that were fetched before still load and others fail at once.
+
+    The hub's client would try for a minute.
+    """
+    before = constants.HF_HUB_OFFLINE
+    try:
+        request = urllib.request.Request(constants.ENDPOINT, method="HEAD")
+        if not before:
+            urllib.request.urlopen(request, timeout=HUB_SECONDS).close()
+    except OSError:
+        constants.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
+
+
+def load_weights(body: nn.Module, name: str, file: Path) -> None:
+    """Fill a network from a file of the whole classifier; every one of its tensors must be found.
+
+    Args:
+        body: Without the classifier.
+        name: timm's name of the model, for messages.
+        file: A .safetensors or .pth file.
+
+    Raises:
+        InputError: The file is missing, damaged, holds more than tensors, or is of another model.
+    """
+    state = _read_weights(file)
+    own = body.state_dict()
+    prefix = "model." if all(key.startswith("model.") for key in own) else ""  # timm wraps some families
+    state = {prefix + key: value for key, value in state.items() if prefix + key in own}
+    missing = sorted(key for key in own.keys() - state.keys() if not key.endswith("num_batches_tracked"))
+    if missing:
+        raise InputError(
+            f"{len(missing)} of {len(own)} tensors of {name} are not in the file (the first: {missing[0]}); expected "
+            f"weights of this very model",
+            file=file,
+            column="model.weights",
+        )
+    wrong = [key for key, value in state.items() if value.shape != own[key].shape]
+    if wrong:
+        got, expected = tuple(state[wrong[0]].shape), tuple(own[wrong[0]].shape)
+        raise InputError(
+            f"{wrong[0]} has shape {got}, expected {expected} for {name}", file=file, column="model.weights"
+        )
+    body.load_state_dict(state, strict=False)
+
+
+def _read_weights(file: Path) -> dict[str, Tensor]:
+    if not file.is_file():
+        raise InputError("no such file; give a .safetensors or .pth file", file=file, column="model.weights")
+    try:
+        if file.suffix == ".safetensors":
+            return load_file(file)
+        state = torch.load(file, map_location="cpu", weights_only=True)
+    except (SafetensorError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+        raise InputError(
+            f"not a readable weight file ({first_line(error)})", file=file, column="model.weights"
+        ) from error
+    except pickle.UnpicklingError as error:
+        raise InputError(
+            "refused: the file holds more than tensors; save its state_dict alone", file=file, column="model.weights"
+        ) from error
+    return cast(dict[str, Tensor], state.get("state_dict", state))

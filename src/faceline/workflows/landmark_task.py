@@ -1,0 +1,144 @@
+"""The task of finding landmarks: how a detector is built, checked and measured."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from hydra.utils import instantiate
+from matplotlib.figure import Figure
+from torch.utils.data import DataLoader
+
+from faceline.data.datamodule import LandmarkData, LandmarkFrames
+from faceline.errors import InputError, first_line
+from faceline.geometry.coordinates import denormalise_landmarks
+from faceline.geometry.markup import N_LANDMARKS
+from faceline.metrics import landmark as metrics
+from faceline.models.landmark_detector import LandmarkDetector
+from faceline.reports import contact_sheet as sheets
+from faceline.reports import landmark_plots as plots
+from faceline.transforms import Pipeline
+from faceline.types import Image, Landmarks, Shape
+from faceline.workflows.task import Config, Measurement, Part
+
+
+class LandmarkTask:
+    """Find the 68 landmarks of the one face in a frame."""
+
+    name = "landmarks"
+    objective = "nme"
+
+    def build_model(self, config: Config) -> LandmarkDetector:
+        """The detector of a config, untrained or from the weights that it names.
+
+        Raises:
+            InputError: The backbone cannot take frames of this size.
+        """
+        model = instantiate(config["model"])
+        if not isinstance(model, LandmarkDetector):
+            raise InputError("finds no landmarks; choose a model for this task, such as model=cnn", column="model")
+        _check_size(model, config["data"]["size"])
+        return model
+
+    def build_data(self, config: Config) -> LandmarkData:
+        """Frames of the size and the transforms of a config."""
+        data = config["data"]
+        return LandmarkData(
+            source=instantiate(data["source"]),
+            split=dict(config["split"]),
+            transforms={name: instantiate(config["transforms"][name]) for name in ("train", "eval")},
+            size=data["size"],
+            batch_size=data["batch_size"],
+            workers=data["workers"],
+            limit=data["limit"],
+            seed=config["seed"],
+            cache_dir=Path(data["cache_dir"]),
+        )
+
+    def join(self, model: LandmarkDetector, data: LandmarkData) -> None:
+        """Nothing: every data set has 68 landmarks."""
+
+    def fit(self, model: Any, data: Any, file: Path, record: Mapping[str, Any]) -> None:
+        """Detectors are trained in epochs."""
+        raise TypeError(f"expected a LightningModule, got {type(model).__name__}")
+
+    def measure(self, model: LandmarkDetector, data: LandmarkData, part: Part, label: str, source: str) -> Measurement:
+        """All errors of a detector on a part, with its error curves and its best and worst frames."""
+        frames = data.frames(part)
+        index = frames.store.index.take(frames.rows)
+        preds = predict(model, frames)
+        errors = metrics.evaluate(preds, index.normalised(), index.sizes)
+        names = {"file": index.files, "person": index.persons, "video": index.videos}
+        table = pd.DataFrame({**names, **errors.frames})
+        return Measurement(errors.scalars, table, _figures(preds, table, frames, label, source))
+
+    def lines(self, scalars: Mapping[str, float]) -> list[str]:
+        """MSE as a number, everything else in percent of the interocular distance or of the frames."""
+        return [
+            f"{name:<12} {value:.3g}" if name == "mse" else f"{name:<12} {value:.2%}" for name, value in scalars.items()
+        ]
+
+    def verdict(self, scalars: Mapping[str, float]) -> str:
+        """MSE and NME."""
+        return f"MSE {scalars['mse']:.3g}, NME {scalars['nme']:.2%}"
+
+
+def predict(model: LandmarkDetector, frames: LandmarkFrames, batch_size: int = 64) -> Landmarks:
+    """Landmarks (n, 68, 2) on [0, 1] of every frame, in order, in float32."""
+    loader = DataLoader(frames, batch_size=batch_size)
+    model.eval()
+    with torch.inference_mode():
+        preds = [model(images.to(model.device)).cpu().numpy() for images, _, _ in loader]
+    return np.concatenate(preds)
+
+
+def find_landmarks(model: LandmarkDetector, pipeline: Pipeline, image: Image) -> Shape:
+    """The landmarks (68, 2) of the one face in an image of any size, in its pixels."""
+    unknown = np.zeros((N_LANDMARKS, 2), dtype=np.float32)  # a pipeline takes both
+    tensor, _ = pipeline(image, unknown, 0)
+    with torch.inference_mode():
+        preds = model(torch.as_tensor(tensor)[None])[0].numpy()
+    return denormalise_landmarks(preds, (image.shape[1], image.shape[0]))
+
+
+def by_region(frames: pd.DataFrame) -> dict[str, np.ndarray]:
+    """The errors of each facial region, from a table of frames."""
+    names = [str(column) for column in frames.columns]
+    return {name.removeprefix("nme_"): frames[name].to_numpy() for name in names if name.startswith("nme_")}
+
+
+def _figures(
+    preds: Landmarks, table: pd.DataFrame, frames: LandmarkFrames, label: str, source: str
+) -> dict[str, Figure]:
+    nme = table["nme"].to_numpy()
+    index = frames.store.index.take(frames.rows)
+    picks = sheets.pick_extremes(nme, 6).ravel()
+    return {
+        "error_curve.png": plots.error_curve({label: nme}, source=source),
+        "region_errors.png": plots.region_errors({label: by_region(table)}, source=source),
+        "best_median_worst.png": sheets.contact_sheet(
+            frames.store.images[frames.rows[picks]],
+            preds[picks],
+            index.normalised()[picks],
+            nme[picks],
+            labels=index.videos[picks].tolist(),
+            sizes=index.sizes[picks],
+            source=source,
+        ),
+    }
+
+
+def _check_size(model: LandmarkDetector, size: int) -> None:
+    """Refuse a backbone that cannot take frames of this size: a forward pass of an empty frame fails."""
+    try:
+        with torch.inference_mode():
+            model.eval()(torch.zeros(1, 3, size, size))
+    except (RuntimeError, AssertionError, ValueError) as error:
+        raise InputError(
+            f"the backbone does not take frames of {size} px, or gives no maps to find points in "
+            f"({first_line(error)}); set data.size to what it was made for, or take another",
+            column="model.backbone",
+        ) from error
+    model.train()
