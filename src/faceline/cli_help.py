@@ -7,11 +7,12 @@ from faceline.config.tree import options
 
 VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
     "train": (
-        "train a landmark model as one tracked run, or a sweep with -m",
+        "train or fit a model as one tracked run, or a sweep with -m",
         (
             "faceline train experiment=landmarks/cnn data=synthetic",
             "faceline train experiment=landmarks/mobilenetv2 data=udacity data.root=/data/udacity seed=1",
             "faceline train model=timm model.backbone=resnet34 name=resnet34 trainer.max_epochs=30 tags=[trial]",
+            "faceline train experiment=identification/knn data=udacity split.protocol=video_disjoint",
             "faceline train experiment=landmarks/cnn ckpt_path=last   # go on with an interrupted run",
             "faceline train experiment=landmarks/cnn debug=fdr        # one batch: does every step run?",
             "faceline train -m experiment=landmarks/cnn,landmarks/resnet18 seed=0,1,2",
@@ -39,6 +40,13 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
             "faceline compare tags=[trial] output=comparison",
         ),
     ),
+    "cluster": (
+        "find groups of faces of a like shape, and whether they are people",
+        (
+            "faceline cluster data=synthetic",
+            "faceline cluster data=udacity data.root=/data/udacity k=[2,16] chosen=8",
+        ),
+    ),
     "data check": (
         "validate a data set, print a summary and draw its distributions",
         (
@@ -60,7 +68,7 @@ _FIRST_COLUMN = 12
 
 OVERVIEW = "\n".join(
     (
-        "faceline: train, compare and use models that find the 68 landmarks of a face",
+        "faceline: train, compare and use models that find the landmarks of a face and tell whose it is",
         "",
         "usage: faceline VERB [key=value …]",
         "",

@@ -12,7 +12,7 @@ from faceline.config.resolvers import register
 from faceline.config.tree import conf_dir, groups, options
 
 CONF = conf_dir()
-VERBS = ("train", "evaluate", "predict", "compare", "data_check")
+VERBS = ("train", "evaluate", "predict", "compare", "cluster", "data_check")
 ANSWERS = {"predict": ["input=photo.jpg"]}
 """What a user must give."""
 

@@ -144,11 +144,26 @@ class DataCheck(Section):
     figure: str
 
 
+class Cluster(Section):
+    """``faceline cluster``."""
+
+    k: Annotated[list[Count], Field(min_length=2, max_length=2)]
+    chosen: Count | None
+    dims: Literal[2, 3]
+    rotate: bool
+    examples: Count
+    seed: Seed
+    threads: Count | None
+    data: Data
+    tracking: Tracking
+
+
 SCHEMAS: dict[str, type[Section]] = {
     "train": Train,
     "evaluate": Evaluate,
     "predict": Predict,
     "compare": Compare,
+    "cluster": Cluster,
     "data_check": DataCheck,
 }
 """The schema of each workflow."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pytorch_lightning as pl
@@ -16,14 +16,33 @@ from faceline.data.index import FrameSource, LabelIndex
 from faceline.data.labels import read_labels
 from faceline.data.splits import Split, Trial, columns_of, limited, make_split, make_trial
 from faceline.errors import InputError
-from faceline.geometry.shape import generalised_procrustes, normalise
+from faceline.geometry.shape import centroid_size, generalised_procrustes, normalise
 
 Features = Float[np.ndarray, "n features"]
 """Normalised shapes, one row each: x, y (and z) of landmark 0, then of landmark 1, …"""
 
-ShapeBatch = tuple[Tensor, Tensor, Tensor]
-"""Features (n, 68 * d) float32, the number of the person (n,) int64 (-1 for a stranger), and whether the frame enrols
-that person (n,) bool."""
+
+class ShapeBatch(NamedTuple):
+    """Some shapes and what is known of them.
+
+    Attributes:
+        features: (n, 68 * d) float32.
+        people: (n,) int64 number of the person, -1 for a stranger.
+        videos: (n,) int64 number of the video among those of the training part, -1 for others.
+        sizes: (n, 1) float32 centroid size of the face in pixels.
+        enrols: (n,) bool whether the frame makes its person known.
+    """
+
+    features: Tensor
+    people: Tensor
+    videos: Tensor
+    sizes: Tensor
+    enrols: Tensor
+
+    def take(self, rows: Tensor) -> "ShapeBatch":
+        """Some rows."""
+        return ShapeBatch(*(column[rows] for column in self))
+
 
 _EVAL_BATCH = 8192
 
@@ -57,8 +76,7 @@ class ShapeBatches(IterableDataset[ShapeBatch]):
         mine = torch.from_numpy(order[self.rank :: self.world])
         for batch in range(len(self)):
             rows = mine[batch * self.batch_size : (batch + 1) * self.batch_size]
-            features, labels, enrols = self.columns
-            yield features[rows], labels[rows], enrols[rows]
+            yield self.columns.take(rows)
 
 
 class ShapeData(pl.LightningDataModule):
@@ -117,6 +135,16 @@ class ShapeData(pl.LightningDataModule):
         return normalise(shapes, mean).reshape(len(shapes), -1).astype(np.float32)
 
     @cached_property
+    def sizes(self) -> np.ndarray:
+        """(n,) centroid size of every face, pixels."""
+        return centroid_size(self.index.landmarks)
+
+    @cached_property
+    def videos(self) -> np.ndarray:
+        """The names of the videos that are trained on, sorted."""
+        return np.unique(self.index.videos[self.split.train])
+
+    @cached_property
     def people(self) -> np.ndarray:
         """The names of those who are trained on, sorted."""
         return np.unique(self.index.persons[self.split.train])
@@ -154,12 +182,17 @@ class ShapeData(pl.LightningDataModule):
                 self._columns(trial.gallery, people, enrols=True),
                 self._columns(trial.probes, people, enrols=False),
             ]
-            features, labels, enrols = (torch.cat(column) for column in zip(*parts, strict=True))
+            columns = ShapeBatch(*(torch.cat(column) for column in zip(*parts, strict=True)))
         else:
             known = trial.probes[np.isin(persons[trial.probes], self.people)]
-            features, labels, enrols = self._columns(known, self.people, enrols=False)
-        return DataLoader(ShapeBatches((features, labels, enrols), _EVAL_BATCH), batch_size=None)
+            columns = self._columns(known, self.people, enrols=False)
+        return DataLoader(ShapeBatches(columns, _EVAL_BATCH), batch_size=None)
 
     def _columns(self, rows: np.ndarray, people: np.ndarray, enrols: bool) -> ShapeBatch:
-        labels = torch.from_numpy(columns_of(self.index.persons[rows], people))
-        return torch.from_numpy(self.features[rows]), labels, torch.full((len(rows),), enrols)
+        return ShapeBatch(
+            features=torch.from_numpy(self.features[rows]),
+            people=torch.from_numpy(columns_of(self.index.persons[rows], people)),
+            videos=torch.from_numpy(columns_of(self.index.videos[rows], self.videos)),
+            sizes=torch.from_numpy(self.sizes[rows, None].astype(np.float32)),
+            enrols=torch.full((len(rows),), enrols),
+        )

@@ -11,8 +11,11 @@ import numpy as np
 import skops.io
 from jaxtyping import Float, Integer
 from scipy.sparse import csr_array
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.tree import ExtraTreeClassifier
 
 from faceline.errors import InputError, first_line
@@ -36,10 +39,14 @@ class Baseline:
 
     Args:
         estimator: It has ``predict_proba`` or ``decision_function``.
+        components: Give it so many principal components of the shapes (as many as there are, if fewer); None gives it
+            the coordinates.
+        whiten: Bring each component, or coordinate, to a variance of 1.
     """
 
-    def __init__(self, estimator: BaseEstimator) -> None:
-        self.estimator = estimator
+    def __init__(self, estimator: BaseEstimator, components: int | None = None, whiten: bool = False) -> None:
+        self.estimator, self.components, self.whiten = estimator, components, whiten
+        self.fitted: Any = None
         self.people = np.empty(0, dtype=np.str_)
         self._gallery = ""
 
@@ -60,8 +67,13 @@ class Baseline:
         digest.update("\n".join(persons.tolist()).encode())
         if digest.hexdigest() == self._gallery:
             return
+        steps: list[Any] = []
+        if self.components is not None:
+            steps = [PCA(min(self.components, *shapes.shape), whiten=self.whiten, random_state=0)]
+        elif self.whiten:
+            steps = [StandardScaler()]
         try:
-            self.estimator.fit(shapes, labels)
+            self.fitted = make_pipeline(*steps, clone(self.estimator)).fit(shapes, labels)
         except ValueError as error:
             raise InputError(
                 f"the classifier refuses the gallery: {first_line(error)}", column="model.estimator"
@@ -70,7 +82,7 @@ class Baseline:
 
     def scores(self, shapes: Features) -> Scores:
         """(n, people) float32; the higher, the more alike."""
-        score = getattr(self.estimator, "predict_proba", None) or self.estimator.decision_function
+        score = getattr(self.fitted, "predict_proba", None) or self.fitted.decision_function
         scores = np.empty((len(shapes), len(self.people)), dtype=np.float32)
         for start in range(0, len(shapes), _CHUNK):
             part = score(shapes[start : start + _CHUNK])
@@ -82,7 +94,7 @@ class Baseline:
         """Write the fitted classifier with a record, in a form that runs no code when it is read."""
         state = {
             "record": json.dumps(record),
-            "estimator": self.estimator,
+            "fitted": self.fitted,
             "people": self.people,
             "gallery": self._gallery,
         }
@@ -102,9 +114,11 @@ class Baseline:
         """
         try:
             state = skops.io.load(file, trusted=list(_TRUSTED))
-            baseline = cls(state["estimator"])
-            baseline.people, baseline._gallery = state["people"], state["gallery"]
-            return baseline, json.loads(state["record"])
+            record: dict[str, Any] = json.loads(state["record"])
+            model = record["config"]["model"]
+            baseline = cls(state["fitted"][-1], model["components"], model["whiten"])
+            baseline.fitted, baseline.people, baseline._gallery = state["fitted"], state["people"], state["gallery"]
+            return baseline, record
         except (BadZipFile, KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"not a readable classifier ({first_line(error)})", file=file) from error
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from faceline.data.shapes import ShapeBatch, ShapeData
+from faceline.data.splits import columns_of
 from faceline.errors import InputError
 from faceline.metrics.identification import evaluate
 from faceline.models.landmark_detector import WarmupCosine
@@ -21,15 +22,18 @@ _SHAPE = "shape_classifier"
 class ShapeClassifier(pl.LightningModule):
     """Fully connected layers from a normalised shape to the people of the training part.
 
+    It learns to tell videos apart, each with a class of its own, and a person is the sum of their videos: the shapes of
+    one person in two videos are two groups, and to call them one asks for more than frames of one video show.
+
     It is built by `learn_from` when the data are known, or from a checkpoint.
 
     Args:
         width: Units of each hidden layer.
         depth: Number of hidden layers.
         dropout: Share of the units left out in training.
-        noise: Standard deviation of what is added to each coordinate in training, as a share of the size of the face
-            (root of the summed squares of its centred landmarks); as wrong as the labels are themselves.
-        smoothing: Share of the certainty that is spread over all people (Szegedy et al., CVPR 2016).
+        noise: Standard deviation of what is added to each coordinate in training, in pixels of the original frame, in
+            which the labels are wrong themselves.
+        smoothing: Share of the certainty that is spread over all videos (Szegedy et al., CVPR 2016).
         lr: Highest learning rate of AdamW.
         weight_decay: Of AdamW.
         warmup: Share of the steps in which the rate rises; it falls as a cosine after.
@@ -37,13 +41,14 @@ class ShapeClassifier(pl.LightningModule):
 
     mean: Tensor
     spread: Tensor
+    owners: Tensor
 
     def __init__(
         self,
         width: int = 512,
         depth: int = 2,
         dropout: float = 0.3,
-        noise: float = 0.001,
+        noise: float = 0.6,
         smoothing: float = 0.1,
         lr: float = 2e-3,
         weight_decay: float = 0.02,
@@ -69,40 +74,48 @@ class ShapeClassifier(pl.LightningModule):
                 column="data",
             )
         features = data.features[data.split.train]
-        self._build(features.shape[1], data.people)
+        first = np.unique(data.index.videos[data.split.train], return_index=True)[1]
+        owners = columns_of(data.index.persons[data.split.train][first], data.people)
+        self._build(features.shape[1], data.people, owners)
         self.mean.copy_(torch.from_numpy(features.mean(axis=0)))
         self.spread.fill_(float(features.std(axis=0).mean()))
 
-    def _build(self, inputs: int, people: np.ndarray) -> None:
+    def _build(self, inputs: int, people: np.ndarray, owners: np.ndarray) -> None:
         self.people = people
         layers: list[nn.Module] = []
         for size in [inputs, *[self.width] * (self.depth - 1)]:
             layers += [nn.Linear(size, self.width), nn.BatchNorm1d(self.width), nn.GELU(), nn.Dropout(self.dropout)]
         self.body = nn.Sequential(*layers)
-        self.head = nn.Linear(self.width, len(people))
+        self.head = nn.Linear(self.width, len(owners))
         self.register_buffer("mean", torch.zeros(inputs))
         self.register_buffer("spread", torch.ones(()))
+        self.register_buffer("owners", torch.from_numpy(owners))
 
     def embed(self, features: Tensor) -> Tensor:
         """(n, width) what the last hidden layer makes of shapes (n, 68 * d); also of people it was not trained on."""
         return cast(Tensor, self.body((features - self.mean) / self.spread))
 
     def forward(self, features: Tensor) -> Tensor:
-        """Logits (n, people) of shapes (n, 68 * d)."""
-        return cast(Tensor, self.head(self.embed(features)))
+        """Logarithm of the probability (n, people) of shapes (n, 68 * d)."""
+        videos = self.head(self.embed(features)).float().softmax(dim=1)
+        people = videos.new_zeros(len(videos), len(self.people)).index_add(1, self.owners, videos)
+        return cast(Tensor, people.clamp(min=1e-30).log())
+
+    def loss(self, batch: ShapeBatch) -> Tensor:
+        """Cross-entropy of the videos of a batch, under noise."""
+        noisy = batch.features + self.noise / batch.sizes * torch.randn_like(batch.features)
+        logits = self.head(self.embed(noisy)).float()
+        return F.cross_entropy(logits, batch.videos, label_smoothing=self.smoothing)
 
     def training_step(self, batch: ShapeBatch, batch_idx: int) -> Tensor:
         """The loss of one batch."""
-        features, labels, _ = batch
-        logits = self(features + self.noise * torch.randn_like(features))
-        loss = F.cross_entropy(logits, labels, label_smoothing=self.smoothing)
-        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(labels), sync_dist=True)
+        loss = self.loss(batch)
+        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(batch.people), sync_dist=True)
         return loss
 
     def validation_step(self, batch: ShapeBatch, batch_idx: int) -> None:
         """Keep what the epoch's end compares: logits, or embeddings where people are enrolled anew."""
-        features, labels, enrols = batch
-        self._seen.append((features, labels, enrols))
+        self._seen.append((batch.features, batch.people, batch.enrols))
 
     def on_validation_epoch_end(self) -> None:
         """Log every metric of the validation trial as ``val/…``."""
@@ -133,9 +146,14 @@ class ShapeClassifier(pl.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what the layers are built from."""
-        checkpoint[_SHAPE] = {"inputs": len(self.mean), "people": self.people.tolist()}
+        checkpoint[_SHAPE] = {
+            "inputs": len(self.mean),
+            "people": self.people.tolist(),
+            "owners": self.owners.tolist(),
+        }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Build the layers, so that the weights of the checkpoint find their places."""
         if not len(self.people):
-            self._build(checkpoint[_SHAPE]["inputs"], np.array(checkpoint[_SHAPE]["people"]))
+            built_from = checkpoint[_SHAPE]
+            self._build(built_from["inputs"], np.array(built_from["people"]), np.array(built_from["owners"]))

@@ -64,7 +64,7 @@ def rank_curve(ranks: Mapping[str, Integer[np.ndarray, " n"]], *, source: str) -
         axes.plot(k, share, color=colour, linewidth=2, marker="o", markersize=3.5)
     axes.set(xlim=(0.5, _DEEPEST + 0.5), ylim=(0, 1.02))
     in_percent(axes.yaxis)
-    whole_numbers(axes.xaxis)
+    axes.set_xticks([1, 5, 10, 15, 20])
     label_ends(axes, _DEEPEST, {model: float(share[-1]) for model, share in shares.items()}, colours(len(shares)))
     return figure
 
