@@ -25,13 +25,20 @@ def video_weights(n_videos: int, n_resamples: int = 1000, seed: int = 0) -> Weig
     return rng.multinomial(n_videos, np.full(n_videos, 1 / n_videos), size=n_resamples).astype(np.float64)
 
 
-def interval(values: Float[np.ndarray, " resamples"], level: float = 0.95) -> Interval:
-    """The middle share of the values of a figure over the resamples (percentile bootstrap).
+def interval(values: Float[np.ndarray, " resamples"], figure: float, level: float = 0.95) -> Interval:
+    """The middle share of the values of a figure over the resamples, moved by their bias.
 
-    Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13.
+    F1 is greater in a resample than in all: a person drawn twice has twice the hits, but no more strangers taken for
+    them, and counts twice. So the values are moved to where their mean is the figure itself. Source: Efron and
+    Tibshirani, "An Introduction to the Bootstrap", 1993, chapters 10 and 13.
+
+    Args:
+        values: In each resample.
+        figure: Of all videos, each once.
+        level: Share of the values inside.
     """
-    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
+    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2]) - (values.mean() - figure)
+    return max(float(low), 0.0), min(float(high), 1.0)
 
 
 def mean_interval(
@@ -40,7 +47,7 @@ def mean_interval(
     """Interval of the mean over frames.
 
     Args:
-        values: A figure of each frame.
+        values: A rate of each frame, from 0 to 1.
         videos: Name of the video of each frame.
         n_resamples: Number of draws.
         level: Share of the draws inside.
@@ -54,7 +61,7 @@ def mean_interval(
     weights = video_weights(len(names), n_resamples, seed)
     totals = np.stack([np.bincount(video, weights=values), np.bincount(video)], axis=1)  # (videos, 2)
     total, count = (weights @ totals).T
-    return interval(total / count, level)
+    return interval(total / count, float(values.mean()), level)
 
 
 def identification_intervals(
@@ -83,24 +90,26 @@ def identification_intervals(
     _check(preds, videos)
     _check(target, videos)
     names, video = np.unique(videos, return_inverse=True)
-    weights = video_weights(len(names), n_resamples, seed)
+    # the first row is every video once: the figures themselves
+    weights = np.vstack([np.ones(len(names)), video_weights(len(names), n_resamples, seed)])
     size = (len(names), int(max(preds.max(), target.max())) + 1)
     right = preds == target
 
-    def drawn(columns: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """(resamples, people) how often each column is drawn among some probes."""
+    def counted(columns: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """(1 + resamples, people) how often each column is drawn among some probes."""
         counts = csr_array((np.ones(rows.sum()), (video[rows], columns[rows])), shape=size)
         return np.asarray(weights @ counts)
 
     everyone = np.ones(len(target), dtype=bool)
-    hits, support, guesses = drawn(target, right), drawn(target, everyone), drawn(preds, everyone)
+    hits, support, guesses = counted(target, right), counted(target, everyone), counted(preds, everyone)
     scores = 2 * hits / np.maximum(support + guesses, 1)
     present = support > 0
-    return {
-        "f1_weighted": interval((scores * support).sum(axis=1) / support.sum(axis=1), level),
-        "f1_macro": interval((scores * present).sum(axis=1) / present.sum(axis=1), level),
-        "rank1": interval(hits.sum(axis=1) / support.sum(axis=1), level),
+    values = {
+        "f1_weighted": (scores * support).sum(axis=1) / support.sum(axis=1),
+        "f1_macro": (scores * present).sum(axis=1) / present.sum(axis=1),
+        "rank1": hits.sum(axis=1) / support.sum(axis=1),
     }
+    return {name: interval(drawn[1:], float(drawn[0]), level) for name, drawn in values.items()}
 
 
 def _check(values: np.ndarray, videos: np.ndarray) -> None:

@@ -1,20 +1,14 @@
-"""Tables of results: the leaderboard in the terminal, and the README's table, rendered from a JSON file."""
+"""Tables of landmark detectors: the leaderboard in the terminal, and the one of the README."""
 
-import json
-import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Final, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from faceline.errors import InputError
-
-BEGIN: Final = "<!-- results:landmarks -->"
-END: Final = "<!-- /results:landmarks -->"
+from faceline.reports.results import Amount, ResultsTable, Text, commands, line
 
 STUDY_MSE: Final = {
     "cnn": "0.0010",
@@ -30,9 +24,6 @@ NOTE: Final = (
     "come from videos seen in training, as a mark to beat and not as a like-for-like comparison. Training minutes are "
     "the wall time of one thread on a machine that did other work beside it."
 )
-
-_Error = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-_Text = Annotated[str, Field(min_length=1, pattern=r"^[^\r\n]*$")]
 
 
 class Score(BaseModel):
@@ -50,13 +41,13 @@ class Score(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
-    model: _Text
-    data: _Text
-    split: _Text
-    mse: _Error
-    nme: _Error
+    model: Text
+    data: Text
+    split: Text
+    mse: Amount
+    nme: Amount
     params: Annotated[int, Field(gt=0)]
-    train_seconds: _Error
+    train_seconds: Amount
 
 
 class LandmarkResult(Score):
@@ -70,9 +61,9 @@ class LandmarkResult(Score):
     """
 
     input_size: Annotated[int, Field(gt=0)]
-    run_id: _Text
-    commit: _Text
-    command: _Text
+    run_id: Text
+    commit: Text
+    command: Text
 
 
 _AnyScore = TypeVar("_AnyScore", bound=Score)
@@ -107,80 +98,13 @@ def print_leaderboard(scores: Sequence[Score], console: Console | None = None) -
     (console or Console()).print(leaderboard(scores))
 
 
-def read_results(path: Path) -> list[LandmarkResult]:
-    """The checked rows of a results file.
-
-    Raises:
-        InputError: No file, no list of objects, or a row with a field that is missing, unknown or wrong.
-    """
-    try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"expected a readable file, got: {error.strerror}", file=path) from error
-    except ValueError as error:
-        raise InputError(f"expected JSON, got: {error}", file=path) from error
-    if not isinstance(rows, list) or not rows:
-        raise InputError("expected a list with at least one object for each result", file=path)
-    try:
-        return TypeAdapter(list[LandmarkResult]).validate_python(rows)
-    except ValidationError as error:
-        raise _row_error(path, rows, error) from error
-
-
-def render_results(json_path: Path, readme_path: Path, *, check: bool = False) -> str:
-    """Put the results table between its two markers in the README; everything around them stays.
-
-    Args:
-        json_path: The results.
-        readme_path: The Markdown file that has the markers.
-        check: Only compare, write nothing.
-
-    Returns:
-        The text of the README with the table of the results.
-
-    Raises:
-        InputError: A bad results file, markers that are not there exactly once and in order, or, with
-            ``check``, a README that differs from the results.
-    """
-    table = markdown_table(read_results(json_path))
-    try:
-        readme = readme_path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"expected a readable file, got: {error.strerror}", file=readme_path) from error
-    if readme.count(BEGIN) != 1 or readme.count(END) != 1 or readme.index(BEGIN) > readme.index(END):
-        raise InputError(f"expected one {BEGIN} and after it one {END}", file=readme_path)
-    before, after = readme.split(BEGIN)[0], readme.split(END)[1]
-    rendered = f"{before}{BEGIN}\n\n{table}\n{END}{after}"
-    if rendered == readme:
-        return rendered
-    if check:
-        raise InputError(f"the table differs from {json_path}: render it again", file=readme_path)
-    draft = readme_path.with_name(f".{readme_path.name}.{os.getpid()}")
-    try:
-        draft.write_text(rendered, encoding="utf-8")
-        draft.replace(readme_path)
-    finally:
-        draft.unlink(missing_ok=True)
-    return rendered
-
-
 def markdown_table(results: Sequence[LandmarkResult]) -> str:
     """The results as Markdown: a table, a note on the study's figures, and the command of every row."""
     ordered = [result for group in ranked(results) for result in group]
     head = "model|data|split|input px|MSE|NME|study's MSE|parameters|training minutes|run|commit"
     rule = "---|---|---|---:|---:|---:|---:|---:|---:|---|---"
-    lines = [_line(head.split("|")), _line(rule.split("|")), *(_line(_cells(result)) for result in ordered)]
-    commands = [f"# {result.model} · {result.data} · {result.split}\n{result.command}" for result in ordered]
-    details = [
-        "<details>",
-        "<summary>The command of each row</summary>",
-        "",
-        "```sh",
-        *commands,
-        "```",
-        "",
-        "</details>",
-    ]
+    lines = [line(head.split("|")), line(rule.split("|")), *(line(_cells(result)) for result in ordered)]
+    details = commands([(f"{result.model} · {result.data} · {result.split}", result.command) for result in ordered])
     return "\n".join([*lines, "", NOTE, "", *details, ""])
 
 
@@ -201,10 +125,6 @@ def _cells(result: LandmarkResult) -> list[str]:
     ]
 
 
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
-
-
 def _mse(score: Score) -> str:
     return f"{score.mse:.6f}"
 
@@ -213,15 +133,4 @@ def _nme(score: Score) -> str:
     return f"{100 * score.nme:.2f}"
 
 
-def _row_error(path: Path, rows: list[object], error: ValidationError) -> InputError:
-    """The first complaint, with the row it is about."""
-    first = error.errors(include_url=False)[0]
-    row, *field = first["loc"]
-    name = rows[int(row)].get("model") if isinstance(rows[int(row)], dict) else None  # type: ignore[attr-defined]
-    named = f"result {int(row) + 1}" + (f" ({name})" if name else "")
-    came = "" if first["type"] == "missing" else f", got {first['input']!r}"
-    return InputError(
-        f"{named}: {first['msg'][0].lower()}{first['msg'][1:]}{came}",
-        file=path,
-        column=".".join(str(part) for part in field) or None,
-    )
+LANDMARKS: Final = ResultsTable("landmarks", LandmarkResult, markdown_table)

@@ -1,44 +1,52 @@
-"""``faceline results``: the published table, made from tracked runs and rendered into the README."""
+"""``faceline results``: the published tables, made from tracked runs and rendered into the README."""
 
 import json
 from pathlib import Path
 from typing import Any
 
 from faceline.errors import InputError
-from faceline.reports.tables import render_results
-from faceline.tracking.records import get_run
+from faceline.reports.identification_table import IDENTIFICATION
+from faceline.reports.results import ResultsTable, render_results
+from faceline.reports.tables import LANDMARKS
+from faceline.tracking.records import RunRecord, get_run
 from faceline.tracking.store import connect
 
-RESULTS = Path("docs/results/landmarks.json")
+FOLDER = Path("docs/results")
 README = Path("README.md")
+TABLES: dict[str, ResultsTable[Any]] = {table.name: table for table in (LANDMARKS, IDENTIFICATION)}
+PLACE = {"landmarks": ("model", "data", "split"), "identification": ("method", "data", "protocol")}
+"""What a row is known by: a new run takes the place of the row of its like."""
 
 
 def main(check: bool = False, add: str | None = None) -> None:
-    """Render the table, after taking up a run if one is given.
+    """Render the tables, after taking up a run if one is given.
 
     Args:
         check: Only compare README and results.
-        add: Id of a finished run whose figures become a row, in place of the row of its model, data and split.
+        add: Id of a finished run whose figures become a row, in place of the row of its like.
 
     Raises:
-        InputError: README and results differ under ``check``; the run cannot be published.
+        InputError: README and results differ under ``check``; the run cannot be published; there are no results.
     """
     if add:
         _take_up(add)
-    render_results(RESULTS, README, check=check)
+    files = {name: FOLDER / f"{name}.json" for name in TABLES}
+    present = {name: file for name, file in files.items() if file.is_file()}
+    for name, file in (present or files).items():
+        render_results(TABLES[name], file, README, check=check)
 
 
 def _take_up(run_id: str) -> None:
-    row = published_row(run_id)
-    rows = json.loads(RESULTS.read_text()) if RESULTS.is_file() else []
-    place = ("model", "data", "split")
-    kept = [other for other in rows if any(other[key] != row[key] for key in place)]
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    RESULTS.write_text(json.dumps([*kept, row], indent=2) + "\n")
+    task, row = published_row(run_id)
+    file = FOLDER / f"{task}.json"
+    rows = json.loads(file.read_text()) if file.is_file() else []
+    kept = [other for other in rows if any(other[key] != row[key] for key in PLACE[task])]
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps([*kept, row], indent=2) + "\n")
 
 
-def published_row(run_id: str) -> dict[str, Any]:
-    """What is published of a run.
+def published_row(run_id: str) -> tuple[str, dict[str, Any]]:
+    """The task of a run, and what is published of it.
 
     Raises:
         InputError: The run is not finished or was made from changed files, so nobody could make it again.
@@ -49,16 +57,40 @@ def published_row(run_id: str) -> dict[str, Any]:
             f"run {run.id} is {run.status}, made from changed files: {run.tags.get('faceline.dirty')}; "
             f"only finished runs of a commit are published"
         )
+    task = run.tags.get("task", "landmarks")
+    if task not in TABLES:
+        raise InputError(f"run {run.id} is of the task {task!r}; published are {' and '.join(TABLES)}")
+    measured = _identification(run) if task == "identification" else _landmarks(run)
+    made = {"run_id": run.id, "commit": run.tags["faceline.commit"][:12], "command": run.tags["command"]}
+    return task, measured | made
+
+
+def _landmarks(run: RunRecord) -> dict[str, Any]:
     return {
         "model": run.tags["model"],
         "data": run.tags["data"],
         "split": run.tags["protocol"],
         "input_size": run.config["data"]["size"],
-        "mse": float(f"{run.metrics['test/mse']:.4g}"),
-        "nme": float(f"{run.metrics['test/nme']:.4g}"),
+        "mse": _rounded(run.metrics["test/mse"]),
+        "nme": _rounded(run.metrics["test/nme"]),
         "params": int(run.metrics["parameters"]),
         "train_seconds": round(run.metrics["train_seconds"]),
-        "run_id": run.id,
-        "commit": run.tags["faceline.commit"][:12],
-        "command": run.tags["command"],
     }
+
+
+def _identification(run: RunRecord) -> dict[str, Any]:
+    fnir = run.metrics.get("test/fnir_at_fpir_1pct")
+    return {
+        "method": run.tags["model"],
+        "data": run.tags["data"],
+        "protocol": run.tags["protocol"],
+        **{name: _rounded(run.metrics[f"test/{name}"]) for name in ("f1_weighted", "f1_macro", "rank1")},
+        "fnir_at_fpir_1pct": None if fnir is None else _rounded(fnir),
+        "ci95": [_rounded(run.metrics[f"test/f1_weighted_{end}"]) for end in ("low", "high")],
+        "seconds": round(run.metrics["seconds"]),
+        "peak_mb": round(run.metrics["peak_mb"]),
+    }
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.4g}")

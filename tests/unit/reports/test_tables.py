@@ -6,18 +6,27 @@ import pytest
 from rich.console import Console
 
 from faceline.errors import InputError
+from faceline.reports.results import read_results as read_rows
+from faceline.reports.results import render_results as render
 from faceline.reports.tables import (
-    BEGIN,
-    END,
+    LANDMARKS,
     LandmarkResult,
     Score,
     leaderboard,
     markdown_table,
     print_leaderboard,
     ranked,
-    read_results,
-    render_results,
 )
+
+BEGIN, END = LANDMARKS.begin, LANDMARKS.end
+
+
+def read_results(path: Path) -> list[LandmarkResult]:
+    return read_rows(path, LandmarkResult)
+
+
+def render_results(json_path: Path, readme: Path, *, check: bool = False) -> str:
+    return render(LANDMARKS, json_path, readme, check=check)
 
 
 def score(model: str, mse: float, **other) -> Score:

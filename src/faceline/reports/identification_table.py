@@ -1,0 +1,160 @@
+"""Tables of identification: the leaderboard in the terminal, and the one of the README."""
+
+from collections.abc import Sequence
+from typing import Annotated, Final, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from faceline.reports.results import Amount, ResultsTable, Text, commands, line
+
+STUDY_F1: Final = {
+    "gnb": "0.120",
+    "logreg": "0.207",
+    "tree": "0.489",
+    "forest": "0.686",
+    "knn": "0.925",
+    "fnn_2d": "0.928",
+    "fnn_3d": "0.928",
+}
+"""F1 on frames of known videos of all 828 people, as the reference study reports it."""
+
+NOTE: Final = (
+    "F1 is weighted by the probes of each person; in brackets the interval of 95 % by bootstrap over videos. "
+    "`frame_random` asks for other frames of videos that are in the gallery, `video_disjoint` for a video never seen, "
+    "`person_disjoint` for people whom no training has seen, half of them not enrolled: FNIR is the share of the "
+    "enrolled who are not named rightly at the threshold that gave 1 % of false alarms on validation. Results under "
+    "different protocols are not to be ranked together. The study's F1 is `frame_random` on the landmarks of all "
+    "260,399 YouTube Faces frames, which are not the frames of any row here: a mark, not a comparison. "
+    "`youtube_faces_synthetic` are drawn faces with the people, videos and lengths of that set. Seconds are those of "
+    "fitting and of answering the test probes with one thread, on a machine that did other work beside it."
+)
+
+_Share = Annotated[float, Field(ge=0, le=1)]
+_Interval = Annotated[list[_Share], Field(min_length=2, max_length=2)]
+
+
+class IdentificationResult(BaseModel):
+    """One way of identifying people on one data set under one protocol: an object of the results file.
+
+    Attributes:
+        method: Name of the model, as its experiment is called.
+        data: Name of the data set.
+        protocol: What the probes have in common with the training.
+        f1_weighted: Of the probes of enrolled people.
+        f1_macro: Each person the same.
+        rank1: Share of probes whose person comes first.
+        fnir_at_fpir_1pct: None where everybody who asks is enrolled.
+        ci95: Interval of ``f1_weighted``.
+        seconds: Fitting, and answering the test probes.
+        peak_mb: Most memory of the process, MB.
+        run_id: The MLflow run.
+        commit: Git commit of the code that ran.
+        command: The exact command line.
+    """
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    method: Text
+    data: Text
+    protocol: Text
+    f1_weighted: _Share
+    f1_macro: _Share
+    rank1: _Share
+    fnir_at_fpir_1pct: _Share | None
+    ci95: _Interval
+    seconds: Amount
+    peak_mb: Amount
+    run_id: Text
+    commit: Text
+    command: Text
+
+
+class IdentificationScore(BaseModel):
+    """One line of a leaderboard; attributes as in `IdentificationResult`."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    method: Text
+    data: Text
+    protocol: Text
+    f1_weighted: _Share
+    ci95: _Interval
+    f1_macro: _Share
+    rank1: _Share
+    rank5: _Share
+    fnir_at_fpir_1pct: _Share | None
+    seconds: Amount
+
+
+_Any = TypeVar("_Any", IdentificationResult, IdentificationScore)
+
+
+def grouped(scores: Sequence[_Any]) -> list[list[_Any]]:
+    """The scores in groups of one data set and protocol, as they come; within each the highest F1 first."""
+    groups: dict[tuple[str, str], list[_Any]] = {}
+    for score in scores:
+        groups.setdefault((score.data, score.protocol), []).append(score)
+    return [sorted(group, key=lambda score: -score.f1_weighted) for group in groups.values()]
+
+
+def print_leaderboard(scores: Sequence[IdentificationScore], console: Console | None = None) -> None:
+    """Print a table for the terminal; ranks start again with each data set and protocol."""
+    table = Table(title="Leaderboard", title_justify="left")
+    table.add_column("", justify="right", no_wrap=True)
+    table.add_column("method", no_wrap=True)
+    for name in ("F1 weighted", "95 %", "F1 macro", "rank-1", "rank-5", "FNIR @ FPIR 1 %", "seconds"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for group in grouped(scores):
+        table.add_section()
+        table.add_row("", escape(f"{group[0].data} · {group[0].protocol}"), style="bold")
+        for rank, score in enumerate(group, start=1):
+            shares = (score.f1_macro, score.rank1, score.rank5)
+            table.add_row(
+                str(rank), escape(score.method), f"{score.f1_weighted:.3f}", _interval(score.ci95),
+                *(f"{share:.3f}" for share in shares), _fnir(score.fnir_at_fpir_1pct), f"{score.seconds:,.0f}",
+            )  # fmt: skip
+    (console or Console()).print(table)
+
+
+def markdown_table(results: Sequence[IdentificationResult]) -> str:
+    """The results as Markdown: a table for each data set and protocol, a note, and the command of every row."""
+    head = "method|F1 weighted|95 %|F1 macro|rank-1|FNIR @ FPIR 1 %|study's F1|seconds|peak MB|run|commit"
+    rule = "---|---:|---:|---:|---:|---:|---:|---:|---:|---|---"
+    text = []
+    for group in grouped(results):
+        text += [f"**{group[0].data} · {group[0].protocol}**", ""]
+        text += [line(head.split("|")), line(rule.split("|")), *(line(_cells(result)) for result in group), ""]
+    ordered = [result for group in grouped(results) for result in group]
+    named = [(f"{result.method} · {result.data} · {result.protocol}", result.command) for result in ordered]
+    return "\n".join([*text, NOTE, "", *commands(named), ""])
+
+
+def _cells(result: IdentificationResult) -> list[str]:
+    study = STUDY_F1.get(result.method, "") if result.protocol == "frame_random" else ""
+    return [
+        result.method,
+        f"{result.f1_weighted:.3f}",
+        _interval(result.ci95),
+        f"{result.f1_macro:.3f}",
+        f"{result.rank1:.3f}",
+        _fnir(result.fnir_at_fpir_1pct),
+        study or "–",
+        f"{result.seconds:,.0f}",
+        f"{result.peak_mb:,.0f}",
+        f"`{result.run_id[:8]}`",
+        f"`{result.commit[:10]}`",
+    ]
+
+
+def _interval(ends: Sequence[float]) -> str:
+    return f"[{ends[0]:.3f}, {ends[1]:.3f}]"
+
+
+def _fnir(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+IDENTIFICATION: Final = ResultsTable("identification", IdentificationResult, markdown_table)

@@ -1,0 +1,129 @@
+"""Published results: checked rows of a JSON file, rendered as a table into the README."""
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Generic, TypeVar
+
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+
+from faceline.errors import InputError
+
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Text = Annotated[str, Field(min_length=1, pattern=r"^[^\r\n]*$")]
+
+Row = TypeVar("Row", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class ResultsTable(Generic[Row]):
+    """One kind of published results.
+
+    Attributes:
+        name: The table stands between ``<!-- results:NAME -->`` and ``<!-- /results:NAME -->``.
+        row: What each object of the file holds.
+        markdown: The table of some rows.
+    """
+
+    name: str
+    row: type[Row]
+    markdown: Callable[[Sequence[Row]], str]
+
+    @property
+    def begin(self) -> str:
+        """The marker before the table."""
+        return f"<!-- results:{self.name} -->"
+
+    @property
+    def end(self) -> str:
+        """The marker after the table."""
+        return f"<!-- /results:{self.name} -->"
+
+
+def line(cells: Sequence[str]) -> str:
+    """A row of a Markdown table."""
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def commands(named: Sequence[tuple[str, str]]) -> list[str]:
+    """The command of each row, folded away, as lines of Markdown."""
+    text = [f"# {name}\n{command}" for name, command in named]
+    return ["<details>", "<summary>The command of each row</summary>", "", "```sh", *text, "```", "", "</details>"]
+
+
+def read_results(path: Path, row: type[Row]) -> list[Row]:
+    """The checked rows of a results file.
+
+    Raises:
+        InputError: No file, no list of objects, or a row with a field that is missing, unknown or wrong.
+    """
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"expected a readable file, got: {error.strerror}", file=path) from error
+    except ValueError as error:
+        raise InputError(f"expected JSON, got: {error}", file=path) from error
+    if not isinstance(rows, list) or not rows:
+        raise InputError("expected a list with at least one object for each result", file=path)
+    try:
+        return TypeAdapter(list[row]).validate_python(rows)
+    except ValidationError as error:
+        raise _row_error(path, rows, error) from error
+
+
+def render_results(table: ResultsTable[Any], json_path: Path, readme_path: Path, *, check: bool = False) -> str:
+    """Put the results table between its two markers in the README; everything around them stays.
+
+    Args:
+        table: Which one.
+        json_path: The results.
+        readme_path: The Markdown file that has the markers.
+        check: Only compare, write nothing.
+
+    Returns:
+        The text of the README with the table of the results.
+
+    Raises:
+        InputError: A bad results file, markers that are not there exactly once and in order, or, with
+            ``check``, a README that differs from the results.
+    """
+    content = table.markdown(read_results(json_path, table.row))
+    try:
+        readme = readme_path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"expected a readable file, got: {error.strerror}", file=readme_path) from error
+    if (
+        readme.count(table.begin) != 1
+        or readme.count(table.end) != 1
+        or readme.index(table.begin) > readme.index(table.end)
+    ):
+        raise InputError(f"expected one {table.begin} and after it one {table.end}", file=readme_path)
+    before, after = readme.split(table.begin)[0], readme.split(table.end)[1]
+    rendered = f"{before}{table.begin}\n\n{content}\n{table.end}{after}"
+    if rendered == readme:
+        return rendered
+    if check:
+        raise InputError(f"the table differs from {json_path}: render it again", file=readme_path)
+    draft = readme_path.with_name(f".{readme_path.name}.{os.getpid()}")
+    try:
+        draft.write_text(rendered, encoding="utf-8")
+        draft.replace(readme_path)
+    finally:
+        draft.unlink(missing_ok=True)
+    return rendered
+
+
+def _row_error(path: Path, rows: list[object], error: ValidationError) -> InputError:
+    """The first complaint, with the row it is about."""
+    first = error.errors(include_url=False)[0]
+    row, *field = first["loc"]
+    name = (rows[int(row)].get("model") or rows[int(row)].get("method")) if isinstance(rows[int(row)], dict) else None  # type: ignore[attr-defined]
+    named = f"result {int(row) + 1}" + (f" ({name})" if name else "")
+    came = "" if first["type"] == "missing" else f", got {first['input']!r}"
+    return InputError(
+        f"{named}: {first['msg'][0].lower()}{first['msg'][1:]}{came}",
+        file=path,
+        column=".".join(str(part) for part in field) or None,
+    )
