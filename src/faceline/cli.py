@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 OK, BUG, USER_ERROR, INTERRUPTED = 0, 1, 2, 130
 
+PAIRS = dict(verb.split() for verb in VERBS if " " in verb)
+"""Verbs of two words: the second by the first."""
+
 _ENVIRONMENT = {
     "NO_ALBUMENTATIONS_UPDATE": "1",
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -67,8 +70,8 @@ def _dispatch(arguments: list[str]) -> int:
         print(f"faceline {importlib.import_module('importlib.metadata').version('faceline')}")
     elif verb == "results":
         _results(arguments[1:])
-    elif verb == "data":
-        return _data(arguments[1:])
+    elif verb in PAIRS:
+        return _pair(verb, arguments[1:])
     elif verb in VERBS:
         return _workflow(verb, arguments[1:])
     else:
@@ -79,14 +82,17 @@ def _dispatch(arguments: list[str]) -> int:
     return OK
 
 
-def _data(arguments: list[str]) -> int:
-    subverb = arguments[0] if arguments else ""
-    if subverb == "check":
-        return _workflow("data check", arguments[1:])
-    if subverb in ("-h", "--help"):
-        print(verb_help("data check", conf_dir()))
+def _pair(verb: str, arguments: list[str]) -> int:
+    """A verb of two words."""
+    whole = f"{verb} {PAIRS[verb]}"
+    if arguments and arguments[0] == PAIRS[verb]:
+        return _workflow(whole, arguments[1:])
+    if arguments and arguments[0] in ("-h", "--help"):
+        print(verb_help(whole, conf_dir()))
         return OK
-    raise InputError(f"data {subverb}: expected faceline data check; see faceline data check --help")
+    raise InputError(
+        f"{verb} {arguments[0] if arguments else ''}: expected faceline {whole}; see faceline {whole} --help"
+    )
 
 
 def _results(arguments: list[str]) -> None:

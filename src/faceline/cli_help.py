@@ -54,6 +54,13 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
             "faceline data check data=udacity data.root=/data/udacity data.on_error=skip",
         ),
     ),
+    "benchmark identification": (
+        "time and memory of identification by shapes, at any scale",
+        (
+            "faceline benchmark identification data.root=/data/youtube_faces",
+            "faceline benchmark identification data=synthetic methods=[gnb,knn] data.batch_size=256",
+        ),
+    ),
 }
 """What each verb that takes overrides is for, and examples of its use."""
 
@@ -64,7 +71,7 @@ faceline results [--check | --add RUN_ID]
   --check       only compare the two; exit with 2 where they differ
   --add RUN_ID  take up the figures of a finished run first"""
 
-_FIRST_COLUMN = 12
+_FIRST_COLUMN = 26
 
 OVERVIEW = "\n".join(
     (

@@ -250,6 +250,51 @@ class Brightness(Transform):
         )
 
 
+class _Recolour(A.ImageOnlyTransform):  # type: ignore[misc]
+    """Bring every channel to a mean and a spread that are drawn anew; see `Recolour`."""
+
+    def __init__(self, mean: tuple[float, float], spread: tuple[float, float], cast: float, p: float) -> None:
+        super().__init__(p=p)
+        self.mean, self.spread, self.cast = mean, spread, cast
+
+    def get_params(self) -> dict[str, Any]:
+        draw = self.random_generator
+        mean = draw.uniform(*self.mean) + draw.normal(0, self.cast, 3)
+        return {"mean": mean, "spread": draw.uniform(*self.spread) * draw.uniform(0.85, 1.15, 3)}
+
+    def apply(self, img: np.ndarray, mean: np.ndarray, spread: np.ndarray, **params: Any) -> np.ndarray:
+        now, std = img.mean(axis=(0, 1)), img.std(axis=(0, 1)) + 1
+        levels = np.arange(256)[:, None]
+        table = np.clip((levels - now) / std * spread + mean, 0, 255).astype(np.uint8)  # (256, 3)
+        return np.asarray(cv2.LUT(img, table[None]))
+
+
+class Recolour(Transform):
+    """Give the image the light and the colours of some other recording: every channel another mean and spread.
+
+    Source: Reinhard et al., "Color Transfer between Images", IEEE CG&A 21, 2001, with drawn statistics in place of
+    those of a second image.
+
+    Args:
+        mean: Lowest and highest mean of the image, as a share of the full scale.
+        spread: Lowest and highest standard deviation.
+        cast: Standard deviation by which the mean of a channel differs.
+        probability: Share of the samples that are changed.
+    """
+
+    def __init__(
+        self,
+        mean: Range = (0.2, 0.6),
+        spread: Range = (0.1, 0.26),
+        cast: Number = 0.06,
+        probability: Number = 0.5,
+    ) -> None:
+        (low, high), (least, most) = _range("Recolour.mean", mean, 0, 1), _range("Recolour.spread", spread, 0, 1)
+        tint = 255 * _number("Recolour.cast", cast, 0, 1)
+        p = _number("Recolour.probability", probability, 0, 1)
+        super().__init__(_Recolour((255 * low, 255 * high), (255 * least, 255 * most), tint, p))
+
+
 class AddNoise(Transform):
     """Add normal noise, drawn for each pixel and channel.
 

@@ -6,13 +6,14 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import DictConfig
+from pytorch_lightning import LightningModule
 
 from faceline.config.check import check
 from faceline.config.resolvers import register
 from faceline.config.tree import conf_dir, groups, options
 
 CONF = conf_dir()
-VERBS = ("train", "evaluate", "predict", "compare", "cluster", "data_check")
+VERBS = ("train", "evaluate", "predict", "compare", "cluster", "data_check", "benchmark_identification")
 ANSWERS = {"predict": ["input=photo.jpg"]}
 """What a user must give."""
 
@@ -48,11 +49,13 @@ def test_every_experiment_goes_with_every_debug_option(option: str, debug: str) 
 
 
 @pytest.mark.parametrize("option", options(CONF, "experiment"))
-def test_every_experiment_builds_its_model_and_callbacks(option: str) -> None:
+def test_every_experiment_builds_its_task_its_model_and_callbacks(option: str) -> None:
     cfg = composed("train", f"experiment={option}")
-    assert sum(p.numel() for p in instantiate(cfg.model).parameters()) > 100_000
-    names = {type(instantiate(node)).__name__ for node in cfg.callbacks.values()}
-    assert {"ModelCheckpoint", "EarlyStopping", "WeightAveraging"} <= names
+    task, model = instantiate(cfg.task), instantiate(cfg.model)
+    assert task.name == option.partition("/")[0]
+    assert callable(getattr(model, "enrol", None)) or isinstance(model, LightningModule)
+    names = {type(instantiate(node)).__name__ for node in cfg.callbacks.values() if node}
+    assert {"ModelCheckpoint", "EarlyStopping"} <= names
 
 
 @pytest.mark.parametrize("option", options(CONF, "trainer"))

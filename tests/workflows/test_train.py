@@ -138,7 +138,7 @@ def test_a_crash_after_fit_is_a_failed_run(
     def broken(*args: object, **kwargs: object) -> None:
         raise RuntimeError("the figure cannot be drawn")
 
-    monkeypatch.setattr("faceline.workflows.measurement.figures", broken)
+    monkeypatch.setattr("faceline.workflows.landmark_task._figures", broken)
     with pytest.raises(RuntimeError, match="cannot be drawn"):
         main(["train", *TINY])
     (run,) = runs_of(store, workplace)
@@ -161,7 +161,7 @@ def test_stopped_early_and_resumed_after_a_crash_it_trains_no_further_epoch(
     overrides = [*TINY, "model.lr=1e-9", "trainer.max_epochs=20", "callbacks.early_stopping.patience=1"]
     overrides.append("+callbacks.early_stopping.min_delta=0.5")
     with monkeypatch.context() as patch:
-        patch.setattr("faceline.workflows.measurement.figures", lambda *_: 1 / 0)
+        patch.setattr("faceline.workflows.landmark_task._figures", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             main(["train", *overrides])
     trained = store(workplace).get_metric_history(runs_of(store, workplace)[0].info.run_id, "val/nme")
@@ -175,7 +175,7 @@ def test_stopped_early_and_resumed_after_a_crash_it_trains_no_further_epoch(
 def test_a_run_whose_checkpoints_are_gone_is_not_begun_again_in_silence(
     workplace: Path, store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("faceline.workflows.measurement.figures", lambda *_: 1 / 0)
+    monkeypatch.setattr("faceline.workflows.landmark_task._figures", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         main(["train", *TINY])
     for file in workplace.glob("mlruns/runs/*/checkpoints/last.ckpt"):

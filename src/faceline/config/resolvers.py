@@ -19,9 +19,10 @@ def cpu_precision(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
     return "bf16-mixed" if BFLOAT16_FLAGS & set(flags.split()) else "32-true"
 
 
-def model_name(backbone: str | Mapping[str, Any]) -> str:
-    """A name for the runs of a backbone: timm's, or the last part of its class."""
-    return backbone if isinstance(backbone, str) else str(backbone["_target_"]).rpartition(".")[2].lower()
+def model_name(model: Mapping[str, Any]) -> str:
+    """A name for the runs of a model: timm's name of its backbone, or the last part of the class that does the work."""
+    core = model.get("backbone") or model.get("estimator") or model
+    return core if isinstance(core, str) else str(core["_target_"]).rpartition(".")[2].lower()
 
 
 def register() -> None:

@@ -158,11 +158,25 @@ class Cluster(Section):
     tracking: Tracking
 
 
+class BenchmarkIdentification(Section):
+    """``faceline benchmark identification``."""
+
+    methods: Annotated[list[str], Field(min_length=1)]
+    models: dict[str, Node]
+    epochs: Count
+    output: str
+    seed: Seed
+    threads: Count | None
+    split: Split
+    data: Data
+
+
 SCHEMAS: dict[str, type[Section]] = {
     "train": Train,
     "evaluate": Evaluate,
     "predict": Predict,
     "compare": Compare,
+    "benchmark_identification": BenchmarkIdentification,
     "cluster": Cluster,
     "data_check": DataCheck,
 }

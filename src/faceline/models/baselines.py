@@ -200,7 +200,8 @@ class SparseForest(ClassifierMixin, BaseEstimator):
         leaves = children[:, 0] < 0
         children[leaves] = np.flatnonzero(leaves)[:, None]  # a leaf leads to itself
         feature = np.where(leaves, 0, tree.feature).astype(np.int16)
-        return {"children": children, "feature": feature, "threshold": tree.threshold, "shares": shares}
+        threshold = tree.threshold.copy()  # a view would keep the whole tree in memory
+        return {"children": children, "feature": feature, "threshold": threshold, "shares": shares}
 
     def predict_proba(self, shapes: Features) -> Scores:
         """(n, people) the mean share of each person in the leaves that a shape falls into."""

@@ -1,8 +1,9 @@
 """The face embedder that Lightning trains: pictures of one person close together, of different people far apart."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import numpy as np
 import pytorch_lightning as pl
@@ -30,6 +31,8 @@ class FaceEmbedder(pl.LightningModule):
     Args:
         backbone: timm's name of the model.
         weights: A local .safetensors or .pth file to start from; None starts from nothing.
+        frozen: Names of parts of the backbone that keep the weights and the statistics of that file; nothing is frozen
+            without one.
         embedding: Numbers in an embedding.
         dropout: Share of the features left out in training.
         margin: Angle in radians by which a face must be nearer to its person than to others.
@@ -46,6 +49,7 @@ class FaceEmbedder(pl.LightningModule):
         self,
         backbone: str = "mobilenetv2_100",
         weights: str | None = None,
+        frozen: Sequence[str] = (),
         embedding: int = 256,
         dropout: float = 0.4,
         margin: float = 0.3,
@@ -66,6 +70,8 @@ class FaceEmbedder(pl.LightningModule):
             load_weights(body, backbone, Path(weights))
         channels: int = getattr(body, "head_hidden_size", None) or body.num_features
         self.backbone = body
+        parts = [self._part(name) for name in frozen]
+        self.frozen = [part.requires_grad_(False) for part in parts] if weights else []
         self.neck = nn.Sequential(
             nn.BatchNorm1d(channels),
             nn.Dropout(dropout),
@@ -77,6 +83,20 @@ class FaceEmbedder(pl.LightningModule):
         self.people = np.empty(0, dtype=np.str_)
         self.to(memory_format=torch.channels_last)
         self._seen: list[tuple[np.ndarray, ...]] = []
+
+    def _part(self, name: str) -> nn.Module:
+        try:
+            return cast(nn.Module, self.backbone.get_submodule(name))
+        except AttributeError:
+            known = ", ".join(child for child, _ in self.backbone.named_children())
+            raise InputError(f"the backbone has no {name}; its parts are {known}", column="model.frozen") from None
+
+    def train(self, mode: bool = True) -> Self:
+        """Training mode; what is frozen stays as it is."""
+        super().train(mode)
+        for part in self.frozen:
+            part.eval()
+        return self
 
     def learn_from(self, data: FaceData) -> None:
         """Make room for the people of the training part.

@@ -136,5 +136,5 @@ class WarmupCosine:
 
 def by_decay(module: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
     """Parameters that decay (kernels, matrices) and those that do not (biases, norms)."""
-    params = list(module.parameters())
+    params = [p for p in module.parameters() if p.requires_grad]
     return [p for p in params if p.ndim > 1], [p for p in params if p.ndim <= 1]

@@ -280,6 +280,7 @@ def test_no_value_crashes_the_check(value: Any) -> None:
 TARGET = {"_target_": "torch.nn.Identity"}
 TRAIN: dict[str, Any] = {
     "name": "toy",
+    "task": {"_target_": "faceline.workflows.landmark_task.LandmarkTask"},
     "seed": 0,
     "threads": None,
     "tags": [],
@@ -322,7 +323,7 @@ def test_a_valid_training_config_passes(key: str, value: Any) -> None:
     ("key", "value", "expected"),
     [
         ("sede", 1, "sede: no such key; did you mean seed?"),
-        ("qqq", 1, "qqq: no such key; expected one of callbacks, ckpt_path, data, model"),
+        ("qqq", 1, "qqq: no such key; expected one of callbacks, ckpt_path, data, embedder"),
         ("split.protocl", 1, "split.protocl: no such key; did you mean split.protocol?"),
         ("seed", "abc", 'seed: expected a whole number, got "abc"'),
         ("seed", True, "seed: expected a whole number, got true"),

@@ -27,7 +27,10 @@ def test_without_the_file_it_is_float32(tmp_path: Path) -> None:
     assert cpu_precision(tmp_path / "none") == "32-true"
 
 
-def test_names_come_from_the_backbone() -> None:
+def test_names_come_from_what_does_the_work() -> None:
     register()
-    cfg = OmegaConf.create({"a": "resnet18", "b": {"_target_": "x.y.SmallCNN"}, "name": "${model_name:${b}}"})
-    assert (model_name("resnet18"), cfg.name) == ("resnet18", "smallcnn")
+    own = {"_target_": "x.Detector", "backbone": {"_target_": "x.y.SmallCNN"}}
+    assert OmegaConf.create({"model": own, "name": "${model_name:${model}}"}).name == "smallcnn"
+    assert model_name({"_target_": "x.Detector", "backbone": "resnet18"}) == "resnet18"
+    assert model_name({"_target_": "x.Baseline", "estimator": {"_target_": "sklearn.GaussianNB"}}) == "gaussiannb"
+    assert model_name({"_target_": "x.ShapeClassifier", "width": 3}) == "shapeclassifier"

@@ -4,7 +4,8 @@ import json
 import re
 from pathlib import Path
 
-from faceline.reports.tables import read_results, render_results
+from faceline.reports.results import read_results, render_results
+from faceline.reports.tables import LANDMARKS, LandmarkResult
 
 ROOT = Path(__file__).parents[3]
 RESULTS = ROOT / "docs" / "results" / "landmarks.json"
@@ -14,23 +15,31 @@ STUDY = {"cnn": 1.0e-3, "efficientnet_b0": 1.9e-3, "resnet18": 4e-4, "mobilenetv
 
 
 def test_readme_shows_what_the_results_file_holds() -> None:
-    render_results(RESULTS, ROOT / "README.md", check=True)
+    render_results(LANDMARKS, RESULTS, ROOT / "README.md", check=True)
 
 
 def test_every_model_of_the_study_keeps_its_row_and_beats_its_figure() -> None:
-    official = {row.model: row.mse for row in read_results(RESULTS) if (row.data, row.split) == ("udacity", "official")}
+    official = {
+        row.model: row.mse
+        for row in read_results(RESULTS, LandmarkResult)
+        if (row.data, row.split) == ("udacity", "official")
+    }
     for model, mse in STUDY.items():
         assert official[model] < mse, model
 
 
 def test_the_projects_own_targets_are_reached() -> None:
     targets = {"mobilenetv2": 1.5e-4, "resnet18": 1.5e-4, "efficientnet_b0": 2e-4, "cnn": 5e-4}
-    official = {row.model: row.mse for row in read_results(RESULTS) if (row.data, row.split) == ("udacity", "official")}
+    official = {
+        row.model: row.mse
+        for row in read_results(RESULTS, LandmarkResult)
+        if (row.data, row.split) == ("udacity", "official")
+    }
     assert all(official[model] <= mse for model, mse in targets.items())
 
 
 def test_a_row_on_people_never_seen_is_published() -> None:
-    rows = {(row.model, row.split) for row in read_results(RESULTS)}
+    rows = {(row.model, row.split) for row in read_results(RESULTS, LandmarkResult)}
     assert ("mobilenetv2", "person_disjoint") in rows
 
 
