@@ -12,6 +12,9 @@ Image = UInt8[np.ndarray, "h w 3"]
 Images = UInt8[np.ndarray, "n h w 3"]
 """RGB images of one size."""
 
+Square = UInt8[np.ndarray, "edge edge 3"]
+"""One RGB picture as wide as high."""
+
 Shape = Float[np.ndarray, "68 2"]
 """The landmarks of one face, x first."""
 

@@ -173,7 +173,9 @@ def test_a_dot_ends_where_its_landmark_ends_after_a_whole_config(name, seed):
     column, row = expected.round().astype(int)
     # Near the landmark only: the black corners of a rotation are no background.
     near = image.permute(1, 2, 0).numpy()[row - 7 : row + 8, column - 7 : column + 8] * 255
-    assume(np.ptp(near.mean(axis=2)) > (25 if name == "faces" else 70))  # dark, blurred and noisy at once leave nothing to measure
+    assume(
+        np.ptp(near.mean(axis=2)) > (25 if name == "faces" else 70)
+    )  # dark, blurred and noisy at once leave nothing to measure
     found = centroid(near) + np.array([column - 7, row - 7])
     assert np.linalg.norm(found - expected) < 1
 

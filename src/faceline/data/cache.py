@@ -23,7 +23,7 @@ from rich.progress import Progress
 from faceline.data.index import BadRows, FrameIndex, FrameRow, FrameSource
 from faceline.errors import InputError
 from faceline.geometry.resize import resize_image
-from faceline.types import Image, Images
+from faceline.types import Image, Images, Square
 
 _FORMAT: Final = 1  # raise when the layout or the way of resizing changes
 _IMAGES, _INDEX, _CHECKSUM = "images.u8", "index.npz", "index.sha256"
@@ -51,7 +51,7 @@ class View(Protocol):
         """Text of everything that the view depends on."""
         ...
 
-    def __call__(self, row: FrameRow, image: Image, size: int) -> Image:
+    def __call__(self, row: FrameRow, image: Image, size: int) -> Square:
         """The square picture that is kept.
 
         Raises:
@@ -145,7 +145,7 @@ def _progress() -> Progress:
 
 def _decoded(
     source: FrameSource, rows: Iterable[FrameRow], bad: BadRows, size: int, view: View | None
-) -> Iterator[tuple[FrameRow, Image, Image]]:
+) -> Iterator[tuple[FrameRow, Image, Square]]:
     """Each usable row with its image and the picture that is kept of it."""
     for row in rows:
         try:

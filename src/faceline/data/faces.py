@@ -16,7 +16,7 @@ from faceline.data.index import FrameIndex, FrameRow, FrameSource
 from faceline.data.splits import Split, Trial, columns_of, limited, make_split, make_trial
 from faceline.errors import InputError
 from faceline.geometry.crops import align_face
-from faceline.types import Image, Shape
+from faceline.types import Image, Shape, Square
 
 FaceBatch = tuple[Tensor, Tensor, Tensor]
 """Faces (n, 3, h, w) on [0, 1], the number of the person (n,) int64 (-1 for a stranger), and whether the frame enrols
@@ -55,7 +55,7 @@ class AlignedFace:
         """What the pictures depend on beside frames and labels."""
         return f"face {MARGIN:.4f} {self.detector.key() if self.detector else ''}"
 
-    def __call__(self, row: FrameRow, image: Image, size: int) -> Image:
+    def __call__(self, row: FrameRow, image: Image, size: int) -> Square:
         """The aligned face.
 
         Raises:

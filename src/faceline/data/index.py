@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal, Protocol, Self, runtime_checkable
+from typing import ClassVar, Literal, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -14,6 +14,8 @@ from faceline.types import Image, Landmarks, Shape, Sizes
 
 OnError = Literal["raise", "skip"]
 Part = Literal["train", "test"]
+
+_Index = TypeVar("_Index", bound="LabelIndex")
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +134,7 @@ class LabelIndex:
         digest.update(np.ascontiguousarray(self.landmarks, dtype=np.float64).tobytes())
         return digest.hexdigest()[:16]
 
-    def take(self, rows: Sequence[int] | np.ndarray) -> Self:
+    def take(self: _Index, rows: Sequence[int] | np.ndarray) -> _Index:
         """The same index with some rows, in the order given."""
         rows = np.asarray(rows, dtype=np.int64)
         landmarks3d = None if self.landmarks3d is None else self.landmarks3d[rows]

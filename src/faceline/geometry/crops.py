@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from faceline.errors import InputError
-from faceline.types import Image, Shape
+from faceline.types import Image, Shape, Square
 
 TEMPLATE_SIZE: Final = 112
 TEMPLATE: Final = np.array(
@@ -51,7 +51,7 @@ def similarity(points: Float[np.ndarray, "k d"], target: Float[np.ndarray, "k d"
     return np.hstack([turn, (goal - turn @ middle)[:, None]])
 
 
-def align_face(image: Image, landmarks: Shape, size: int, margin: float = 0.0) -> Image:
+def align_face(image: Image, landmarks: Shape, size: int, margin: float = 0.0) -> Square:
     """The face of an image, upright, at the size of the template and with some room around it.
 
     Args:

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final
 from zipfile import BadZipFile
 
 import numpy as np
@@ -106,7 +106,7 @@ class Baseline:
             part.unlink(missing_ok=True)
 
     @classmethod
-    def load(cls, file: Path) -> tuple[Self, dict[str, Any]]:
+    def load(cls, file: Path) -> tuple["Baseline", dict[str, Any]]:
         """The classifier of a file, and the record.
 
         Raises:
@@ -133,7 +133,7 @@ class NearestShapes(ClassifierMixin, BaseEstimator):
     def __init__(self, n_neighbors: int = 20) -> None:
         self.n_neighbors = n_neighbors
 
-    def fit(self, shapes: Features, labels: Labels) -> Self:
+    def fit(self, shapes: Features, labels: Labels) -> "NearestShapes":
         """Remember the gallery."""
         self.classes_, self.labels_ = np.unique(labels, return_inverse=True)
         self.search_ = NearestNeighbors(n_neighbors=min(self.n_neighbors, len(shapes)), algorithm="brute").fit(shapes)
@@ -178,7 +178,7 @@ class SparseForest(ClassifierMixin, BaseEstimator):
         self.n_estimators, self.max_features = n_estimators, max_features
         self.min_samples_leaf, self.random_state = min_samples_leaf, random_state
 
-    def fit(self, shapes: Features, labels: Labels) -> Self:
+    def fit(self, shapes: Features, labels: Labels) -> "SparseForest":
         """Grow the trees, one after the other."""
         self.classes_ = np.unique(labels)
         shapes = np.ascontiguousarray(shapes, dtype=np.float32)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, cast
 
 import numpy as np
 import pytorch_lightning as pl
@@ -91,7 +91,7 @@ class FaceEmbedder(pl.LightningModule):
             known = ", ".join(child for child, _ in self.backbone.named_children())
             raise InputError(f"the backbone has no {name}; its parts are {known}", column="model.frozen") from None
 
-    def train(self, mode: bool = True) -> Self:
+    def train(self, mode: bool = True) -> "FaceEmbedder":
         """Training mode; what is frozen stays as it is."""
         super().train(mode)
         for part in self.frozen:

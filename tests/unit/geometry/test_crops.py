@@ -1,0 +1,78 @@
+"""Aligned faces: an eye is where an eye is expected, whatever the frame."""
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from faceline.data.index import BadRows
+from faceline.data.synthetic import SyntheticFaces
+from faceline.errors import InputError
+from faceline.geometry.crops import TEMPLATE, align_face, five_points, similarity
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(-3, 3), st.floats(0.05, 20))
+@settings(deadline=None)
+def test_a_similarity_is_found_again(seed: int, angle: float, zoom: float) -> None:
+    rng = np.random.default_rng(seed)
+    points, shift = rng.normal(size=(5, 2)), rng.normal(size=2) * 10
+    turn = zoom * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    matrix = similarity(points, points @ turn.T + shift)
+    np.testing.assert_allclose(matrix, np.hstack([turn, shift[:, None]]), atol=1e-6 * max(1, zoom))
+
+
+def test_it_never_mirrors() -> None:
+    matrix = similarity(TEMPLATE * [-1, 1], TEMPLATE)
+    assert np.linalg.det(matrix[:, :2]) > 0
+
+
+def test_points_that_are_one_point_have_no_similarity() -> None:
+    with pytest.raises(ValueError, match="lie apart"):
+        similarity(np.ones((5, 2)), TEMPLATE)
+
+
+def dotted(landmarks: np.ndarray, size: tuple[int, int], radius: float) -> np.ndarray:
+    """White dots at the five points on black."""
+    picture = np.zeros((size[1], size[0], 3), np.uint8)
+    for x, y in five_points(landmarks):
+        centre = (round(x * 16), round(y * 16))
+        cv2.circle(picture, centre, round(radius * 16), (255, 255, 255), -1, cv2.LINE_AA, 4)
+    return picture
+
+
+@pytest.mark.parametrize(("zoom", "roll", "margin"), [(1.0, 0, 0.0), (0.4, 25, 0.0), (6.0, -40, 0.0), (2.0, 10, 0.2)])
+def test_the_five_points_come_to_the_template(zoom: float, roll: float, margin: float) -> None:
+    angle = np.deg2rad(roll)
+    turn = zoom * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    points = (TEMPLATE - 56) @ turn.T + 400
+    landmarks = np.zeros((68, 2))
+    landmarks[36:42], landmarks[42:48] = points[0], points[1]
+    landmarks[[30, 48, 54]] = points[2:]
+    crop = align_face(dotted(landmarks, (800, 800), 4 * zoom), landmarks, 112, margin).astype(float)[..., 0]
+    expected = (TEMPLATE + 0.5 + margin * 112) / (1 + 2 * margin) - 0.5
+    rows, columns = np.mgrid[:112, :112]
+    for x, y in expected:
+        near = crop * (np.hypot(columns - x, rows - y) < 8)
+        assert (near * columns).sum() / near.sum() == pytest.approx(x, abs=0.35)
+        assert (near * rows).sum() / near.sum() == pytest.approx(y, abs=0.35)
+
+
+def test_a_frame_that_is_turned_and_zoomed_gives_the_same_face() -> None:
+    source = SyntheticFaces(people=1, videos=1, frames=1, min_width=200, max_width=200, test_frames=0)
+    row = source.rows(BadRows("raise"))[0]
+    image = source.read(row)
+    matrix = cv2.getRotationMatrix2D((100, 100), 20, 1.3)
+    matrix[:, 2] += 80  # all of it stays in the frame
+    moved = cv2.warpAffine(image, matrix, (420, 420), borderMode=cv2.BORDER_REPLICATE)
+    landmarks = row.landmarks @ matrix[:, :2].T + matrix[:, 2]
+    one, other = (
+        align_face(*pair, 96)[20:80, 20:80].astype(float) for pair in ((image, row.landmarks), (moved, landmarks))
+    )
+    assert np.abs(one - other).mean() < 6
+
+
+@pytest.mark.parametrize("landmarks", [np.full((68, 2), np.nan), np.ones((68, 2))])
+def test_landmarks_that_make_no_face_are_refused(landmarks: np.ndarray) -> None:
+    with pytest.raises(InputError, match="could be aligned"):
+        align_face(np.zeros((50, 50, 3), np.uint8), landmarks, 32)
