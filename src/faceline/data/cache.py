@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 import numpy as np
 from filelock import FileLock
@@ -44,6 +44,7 @@ class FrameStore:
     images: Images
 
 
+@runtime_checkable
 class View(Protocol):
     """What is kept of a frame, where it is not the whole of it."""
 

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from faceline.data.cache import FrameStore, cached_frames
 from faceline.data.index import FrameIndex, FrameSource
-from faceline.data.splits import limited, make_split
+from faceline.data.splits import Split, limited, make_split
 from faceline.errors import InputError
 from faceline.geometry.coordinates import denormalise_landmarks
 from faceline.types import Image, Shape
@@ -128,13 +128,19 @@ class LandmarkData(pl.LightningDataModule):
                     f"{self.source.name} lists frames without landmarks, from which none can be learnt; leave them out",
                     column="data.source.unlabelled",
                 )
-            self.split = limited(make_split(self._store.index, **self.split_settings), self.limit, self.seed)
+            self._split = limited(make_split(self._store.index, **self.split_settings), self.limit, self.seed)
         return self._store
 
     @property
     def index(self) -> FrameIndex:
         """The usable frames of the source."""
         return self.store.index
+
+    @property
+    def split(self) -> Split:
+        """Who trains, chooses and judges."""
+        _ = self.store
+        return self._split
 
     def prepare_data(self) -> None:
         """Fill the cache in one process before the others need it."""

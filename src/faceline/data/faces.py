@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, Protocol, cast
+from typing import Any, Literal, Protocol, cast, runtime_checkable
 
 import numpy as np
 import pytorch_lightning as pl
@@ -29,6 +29,7 @@ _OF_VIDEO = 3  # frames of a video that enrol in the validation of an epoch; nea
 _NOWHERE = np.zeros((68, 2), dtype=np.float32)  # a pipeline takes landmarks too; of a crop nobody needs them
 
 
+@runtime_checkable
 class Detector(Protocol):
     """Finds the landmarks of frames that nobody has labelled."""
 
@@ -185,14 +186,30 @@ class FaceData(pl.LightningDataModule):
         if self._store is None:
             edge = round(self.size * (1 + 2 * MARGIN))
             self._store = cached_frames(self.source, edge, self.cache_dir, AlignedFace(self.detector))
-            self.split, self.extra = self._divide(self._store.index)
-            self.people = np.unique(self._store.index.persons[self.split.train])
+            self._split, self._extra = self._divide(self._store.index)
         return self._store
 
     @property
     def index(self) -> FrameIndex:
         """The usable frames of the source."""
         return self.store.index
+
+    @property
+    def split(self) -> Split:
+        """Who trains, chooses and judges, of the labelled frames."""
+        _ = self.store
+        return self._split
+
+    @property
+    def extra(self) -> np.ndarray:
+        """Rows of the frames without landmarks that train too."""
+        _ = self.store
+        return self._extra
+
+    @property
+    def people(self) -> np.ndarray:
+        """The names of those who are trained on, sorted."""
+        return np.unique(self.index.persons[self.split.train])
 
     def trial(self, part: Literal["val", "test"]) -> Trial:
         """Who is enrolled and who asks, in one part."""

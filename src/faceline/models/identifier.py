@@ -1,7 +1,7 @@
 """Who is it? What every way of telling people apart has in common: enrol a gallery, score probes against it."""
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from faceline.models.shape_classifier import ShapeClassifier
 Scores = Float[np.ndarray, "n people"]
 
 
+@runtime_checkable
 class Identifier(Protocol):
     """Tells who is seen among the people that it knows.
 

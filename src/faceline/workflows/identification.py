@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,7 @@ OPEN_SET = "person_disjoint"
 """The protocol whose probes may show strangers."""
 
 
+@runtime_checkable
 class TrialData(Protocol):
     """A data module that knows who is enrolled and who asks."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import pandas as pd
 import pytorch_lightning as pl
@@ -37,6 +37,7 @@ class Measurement:
     figures: dict[str, Figure]
 
 
+@runtime_checkable
 class Data(Protocol):
     """A data module of any task."""
 
@@ -57,6 +58,7 @@ class Data(Protocol):
         ...
 
 
+@runtime_checkable
 class Task(Protocol):
     """What a model is for.
 
