@@ -11,7 +11,7 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final
+from typing import Final, cast
 
 import numpy as np
 from numpy.lib import format as npy
@@ -145,7 +145,7 @@ class _Npz:
             raise self.refuse(key, f"expected finite numbers, got NaN or infinity in frame {frame}")
         return np.ascontiguousarray(points, dtype=np.float32)
 
-    def _content(self) -> IO[bytes]:
+    def _content(self) -> io.BufferedIOBase:
         """The npz as a file that can be searched, without reading what is not asked for where it is not compressed."""
         if self.video.member is None:
             return self._outer
@@ -158,16 +158,16 @@ class _Npz:
         name, extra = (int.from_bytes(header[at : at + 2], "little") for at in (26, 28))
         return io.BufferedReader(_Slice(self._outer, info.header_offset + _LOCAL_HEADER + name + extra, info.file_size))
 
-    def _open(self, key: str) -> IO[bytes]:
+    def _open(self, key: str) -> io.BufferedIOBase:
         try:
-            return self._zip.open(f"{key}.npy")
+            return cast(io.BufferedIOBase, self._zip.open(f"{key}.npy"))
         except KeyError:
             held = ", ".join(name.removesuffix(".npy") for name in self._zip.namelist()) or "nothing"
             raise self.refuse(key, f"is missing; the file holds {held}") from None
         except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError) as error:
             raise self.refuse(key, f"is damaged: {error}") from None
 
-    def _parse(self, stream: IO[bytes], key: str) -> tuple[tuple[int, ...], bool, np.dtype]:
+    def _parse(self, stream: io.BufferedIOBase, key: str) -> tuple[tuple[int, ...], bool, np.dtype]:
         try:
             version = npy.read_magic(stream)
             read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
@@ -190,7 +190,7 @@ class _Slice(io.RawIOBase):
         length: How many they are.
     """
 
-    def __init__(self, file: IO[bytes], start: int, length: int) -> None:
+    def __init__(self, file: io.BufferedIOBase, start: int, length: int) -> None:
         self._file, self._start, self._length, self._place = file, start, length, 0
 
     def readable(self) -> bool:
@@ -204,7 +204,7 @@ class _Slice(io.RawIOBase):
         self._place = max(0, base + offset)
         return self._place
 
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+    def readinto(self, buffer: memoryview | bytearray) -> int:  # type: ignore[override]
         self._file.seek(self._start + self._place)
         data = self._file.read(min(len(buffer), max(0, self._length - self._place)))
         buffer[: len(data)] = data

@@ -91,7 +91,10 @@ class YouTubeFaces:
         videos = spread([video.id for video, _ in found])
         return LabelIndex(
             dataset=self.name,
-            files=np.array([_file(video, frame) for video, frame in zip(videos, frames, strict=True)], dtype=np.str_),
+            files=np.array(
+                [_file(video, frame) for video, frame in zip(videos.tolist(), frames.tolist(), strict=True)],
+                dtype=np.str_,
+            ),
             persons=spread([video.person for video, _ in found]),
             videos=videos,
             frames=frames,

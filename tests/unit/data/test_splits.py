@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from faceline.data.index import FrameIndex
-from faceline.data.splits import Split, make_split
+from faceline.data.splits import Split, columns_of, limited, make_split, make_trial
 from faceline.errors import InputError
 
 PROTOCOLS = ("official", "frame_random", "video_disjoint", "person_disjoint")
@@ -137,3 +137,53 @@ def test_parts_are_ascending() -> None:
     split: Split = make_split(index_of([3] * 12, 4), "frame_random", seed=3)
     for rows in split.parts().values():
         assert (np.diff(rows) > 0).all()
+
+
+@given(
+    videos_per_person=st.lists(st.integers(1, 4), min_size=12, max_size=30),
+    protocol=st.sampled_from(PROTOCOLS),
+    seed=st.integers(0, 1000),
+)
+@settings(max_examples=60, deadline=None)
+def test_a_trial_enrols_before_it_asks(videos_per_person: list[int], protocol: str, seed: int) -> None:
+    index = index_of([*videos_per_person, 2, 2, 2, 2], 3)
+    try:
+        split = make_split(index, protocol, seed=seed, val_fraction=0.3, test_fraction=0.4)
+        trials = {part: make_trial(index, split, part, seed) for part in ("val", "test")}
+    except InputError:
+        assume(False)
+    for part, trial in trials.items():
+        assert not set(trial.gallery) & set(trial.probes)
+        assert trial.gallery.tolist() == make_trial(index, split, part, seed).gallery.tolist()
+        if protocol == "person_disjoint":
+            assert set(trial.gallery) | set(trial.probes) <= set(split.parts()[part])
+            assert not videos(index, trial.gallery) & videos(index, trial.probes)
+            enrolled, asking = people(index, trial.gallery), people(index, trial.probes)
+            assert enrolled < asking  # everybody enrolled asks, and so do strangers
+            strangers = [row for row in split.parts()[part] if index.persons[row] not in enrolled]
+            assert set(strangers) <= set(trial.probes)
+        else:
+            assert trial.probes.tolist() == split.parts()[part].tolist()
+            known = split.train if part == "val" else np.concatenate([split.train, split.val])
+            assert set(trial.gallery) == set(known)
+
+
+def test_without_a_second_video_nobody_can_be_enrolled_in_an_open_set() -> None:
+    index = index_of([1] * 30, 3)
+    split = make_split(index, "person_disjoint")
+    with pytest.raises(InputError, match="someone to enrol and a stranger"):
+        make_trial(index, split, "test")
+
+
+def test_columns_are_places_in_a_sorted_list_of_names() -> None:
+    found = columns_of(np.array(["b", "a", "zz", "c", "aa"]), np.array(["a", "b", "c"]))
+    assert found.tolist() == [1, 0, -1, 2, -1]
+
+
+def test_a_limit_takes_the_same_rows_for_the_same_seed() -> None:
+    split = make_split(index_of([3] * 12, 4), "frame_random")
+    few = limited(split, 5, seed=1)
+    assert [len(rows) for rows in few.parts().values()] == [5, 5, 5]
+    assert few.train.tolist() == limited(split, 5, seed=1).train.tolist() != limited(split, 5, seed=2).train.tolist()
+    assert set(few.test) <= set(split.test)
+    assert limited(split, None, seed=1) is split
