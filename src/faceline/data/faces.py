@@ -1,6 +1,6 @@
 """Feeds aligned faces to what tells people apart by their looks."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol, cast, runtime_checkable
 
@@ -18,7 +18,7 @@ from faceline.errors import InputError
 from faceline.geometry.crops import align_face
 from faceline.types import Image, Shape, Square
 
-FaceBatch = tuple[Tensor, Tensor, Tensor]
+FaceBatch = Sequence[Tensor]
 """Faces (n, 3, h, w) on [0, 1], the number of the person (n,) int64 (-1 for a stranger), and whether the frame enrols
 that person (n,) bool."""
 

@@ -65,7 +65,9 @@ def rank_curve(ranks: Mapping[str, Integer[np.ndarray, " n"]], *, source: str) -
     axes.set(xlim=(0.5, _DEEPEST + 0.5), ylim=(0, 1.02))
     in_percent(axes.yaxis)
     axes.set_xticks([1, 5, 10, 15, 20])
-    label_ends(axes, _DEEPEST, {model: float(share[-1]) for model, share in shares.items()}, colours(len(shares)))
+    label_ends(
+        axes, float(_DEEPEST), {model: float(share[-1]) for model, share in shares.items()}, colours(len(shares))
+    )
     return figure
 
 
@@ -274,7 +276,12 @@ def _examples(
 
 
 def _annotate(
-    axes: Axes, text: str, place: tuple[float, float], offset: tuple[int, int], colour: str, ha: str = "left"
+    axes: Axes,
+    text: str,
+    place: tuple[int | float, int | float],
+    offset: tuple[int, int],
+    colour: str,
+    ha: str = "left",
 ) -> None:
     axes.annotate(
         text, place, xytext=offset, textcoords="offset points", size=SMALL_SIZE, color=colour, va="center", ha=ha

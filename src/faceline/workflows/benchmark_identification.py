@@ -79,7 +79,7 @@ def main(cfg: DictConfig) -> None:
     console.print(f"written to {output}")
 
 
-def _reading(source: Any, cache_dir: Path) -> dict[str, float]:
+def _reading(source: Any, cache_dir: Path) -> dict[str, int | float]:
     """Seconds of the first and of later starts, and how much was read of what is there."""
     before, began = _bytes_read(), time.perf_counter()
     index = list_labels(source)
@@ -104,7 +104,7 @@ def _bytes_read() -> int:
     return int(counters[counters.index("rchar:") + 1])
 
 
-def _classifier(model: Baseline, data: ShapeData) -> dict[str, float]:
+def _classifier(model: Baseline, data: ShapeData) -> dict[str, int | float]:
     trial, persons = data.trial("test"), data.index.persons
     began = time.perf_counter()
     model.enrol(data.features[trial.gallery], persons[trial.gallery])
@@ -113,7 +113,7 @@ def _classifier(model: Baseline, data: ShapeData) -> dict[str, float]:
     return _result(began, fitted, model.people[scores.argmax(axis=1)], persons[trial.probes])
 
 
-def _network(model: ShapeClassifier, data: ShapeData, epochs: int) -> dict[str, float]:
+def _network(model: ShapeClassifier, data: ShapeData, epochs: int) -> dict[str, int | float]:
     model.learn_from(data)
     trial, persons = data.trial("test"), data.index.persons
     began = time.perf_counter()
@@ -132,7 +132,7 @@ def _network(model: ShapeClassifier, data: ShapeData, epochs: int) -> dict[str, 
     return _result(began, fitted, model.people[preds], persons[trial.probes])
 
 
-def _result(began: float, fitted: float, preds: np.ndarray, persons: np.ndarray) -> dict[str, float]:
+def _result(began: float, fitted: float, preds: np.ndarray, persons: np.ndarray) -> dict[str, int | float]:
     scored = time.perf_counter()
     people, target = np.unique(persons, return_inverse=True)
     columns = np.where(np.isin(preds, people), np.searchsorted(people, preds), -1)
