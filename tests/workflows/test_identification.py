@@ -45,7 +45,7 @@ CLOSED = {"f1_weighted", "f1_macro", "accuracy", "rank1", "rank5", "people", "pr
 
 @pytest.mark.parametrize("protocol", ["frame_random", "video_disjoint", "person_disjoint"])
 def test_a_baseline_run_holds_its_figures(protocol: str, workplace: Path, store, capsys) -> None:
-    wider = ["split.val_fraction=0.5", "split.test_fraction=0.4"]
+    wider = ["split.val_fraction=0.5", "split.test_fraction=0.4", "data.source.people=20"]
     assert main(["train", "experiment=identification/gnb", *CROWD, f"split.protocol={protocol}", *wider]) == 0
     (run,) = runs_of(store, workplace)
     metrics = run.data.metrics
