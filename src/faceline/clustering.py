@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from jaxtyping import Integer
+from jaxtyping import Float, Integer
 from sklearn.cluster import KMeans, MiniBatchKMeans
 from sklearn.metrics import silhouette_score
 
@@ -29,7 +29,7 @@ class Clusters:
     """
 
     labels: Labels
-    means: Shapes
+    means: Float[np.ndarray, "k 68 d"]
     inertia: float
 
     @property

@@ -210,6 +210,7 @@ def test_the_benchmark_measures_reading_methods_and_feeding(workplace: Path, cap
     report = json.loads((workplace / "b" / "out.json").read_text())
     assert report["scale"]["gallery"] + report["scale"]["probes"] == report["reading"]["frames"] == 96
     assert set(report["methods"]) == {"gnb", "fnn"}
+    assert report["scale"]["protocol"] == "frame_random"
     assert report["feeding"]["ratio"] == pytest.approx(
         report["feeding"]["frame_by_frame_seconds"] / report["feeding"]["memory_seconds"]
     )

@@ -163,9 +163,11 @@ def by_frames(table: pd.DataFrame, gallery: np.ndarray, *, source: str) -> Figur
     edges = np.append(edges[:-1], edges[-1] + 1) if len(edges) > 1 else np.array([edges[0], edges[0] + 1])
     names, scores, counts = [], [], []
     for low, high in pairwise(edges):
-        inside = np.isin(target, np.flatnonzero((frames >= low) & (frames < high)))
+        members = np.flatnonzero((frames >= low) & (frames < high))
+        inside = np.isin(target, members)
         if inside.any():
-            names.append(str(low) if high == low + 1 else f"{low}–{high - 1}")
+            least, most = frames[members].min(), frames[members].max()
+            names.append(str(least) if least == most else f"{least}–{most}")
             scores.append(f1(preds[inside], target[inside], "weighted"))
             counts.append(len(np.unique(target[inside])))
     title = f"F1 {scores[0]:.2f} for people with {names[0]} frames in the gallery, {scores[-1]:.2f} with {names[-1]}"
