@@ -1,11 +1,16 @@
 """What all tests share."""
 
 import os
+import re
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: several test processes share the cores
 
 import pytest
+from PIL import Image
+
+from faceline.data.index import BadRows
+from faceline.data.synthetic import SyntheticFaces
 
 
 @pytest.fixture(scope="session")
@@ -14,4 +19,23 @@ def data_root() -> Path:
     root = Path(os.environ.get("FACELINE_DATA", Path(__file__).parents[2] / "shared" / "data"))
     if not (root / "udacity").is_dir():
         pytest.skip(f"no real data at {root}: set FACELINE_DATA")
+    return root
+
+
+@pytest.fixture
+def udacity_like(tmp_path: Path) -> Path:
+    """Synthetic faces laid out as the Udacity set is published; the frame of row 3 is missing."""
+    root, source = tmp_path / "published", SyntheticFaces(people=8, videos=2, frames=4, seed=5)
+    for part in ("training", "test"):
+        (root / part).mkdir(parents=True)
+    tables: dict[str, list[str]] = {part: [",".join(["", *map(str, range(136))])] for part in ("training", "test")}
+    for row in source.rows(BadRows("raise")):
+        person, video, frame = re.findall(r"\d+", row.file)
+        part = "test" if row.part == "test" else "training"
+        name = f"Person_{int(person)}_{int(video)}{int(frame)}.jpg"
+        Image.fromarray(source.read(row)).save(root / part / name, "JPEG", quality=90)
+        tables[part].append(",".join([name, *(f"{value:.1f}" for value in row.landmarks.ravel())]))
+    for part, lines in tables.items():
+        (root / f"{part}_frames_keypoints.csv").write_text("\n".join(lines) + "\n")
+    (root / "training" / tables["training"][2].split(",")[0]).unlink()
     return root

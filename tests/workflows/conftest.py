@@ -1,16 +1,12 @@
 """A workplace of its own for each test, and one small trained run that several share."""
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
-from PIL import Image
 
 from faceline.cli import main
-from faceline.data.index import BadRows
-from faceline.data.synthetic import SyntheticFaces
 
 TINY = (
     "experiment=landmarks/cnn",
@@ -64,22 +60,3 @@ def in_trained(trained: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def store() -> Callable[[Path], MlflowClient]:
     """A client, MLflow's own, of the store below a folder."""
     return lambda folder: MlflowClient(f"sqlite:///{folder}/mlruns/mlflow.db")
-
-
-@pytest.fixture
-def udacity_like(tmp_path: Path) -> Path:
-    """Synthetic faces laid out as the Udacity set is published; the frame of row 3 is missing."""
-    root, source = tmp_path / "published", SyntheticFaces(people=8, videos=2, frames=4, seed=5)
-    for part in ("training", "test"):
-        (root / part).mkdir(parents=True)
-    tables: dict[str, list[str]] = {part: [",".join(["", *map(str, range(136))])] for part in ("training", "test")}
-    for row in source.rows(BadRows("raise")):
-        person, video, frame = re.findall(r"\d+", row.file)
-        part = "test" if row.part == "test" else "training"
-        name = f"Person_{int(person)}_{int(video)}{int(frame)}.jpg"
-        Image.fromarray(source.read(row)).save(root / part / name, "JPEG", quality=90)
-        tables[part].append(",".join([name, *(f"{value:.1f}" for value in row.landmarks.ravel())]))
-    for part, lines in tables.items():
-        (root / f"{part}_frames_keypoints.csv").write_text("\n".join(lines) + "\n")
-    (root / "training" / tables["training"][2].split(",")[0]).unlink()
-    return root
