@@ -103,7 +103,7 @@ def det_curve(curves: Mapping[str, Curve], strangers: int, *, source: str) -> Fi
     axes.text(
         1 / strangers,
         0.02,
-        f"under one of {strangers:,} probes ",
+        f"under one of \n{strangers:,} probes ",
         color=MUTED,
         size=SMALL_SIZE,
         ha="right",

@@ -4,6 +4,9 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
+from faceline.reports.identification_table import IDENTIFICATION, IdentificationResult
 from faceline.reports.results import read_results, render_results
 from faceline.reports.tables import LANDMARKS, LandmarkResult
 
@@ -48,3 +51,46 @@ def test_commands_can_be_typed_anywhere() -> None:
         assert row["command"].startswith("faceline train ")
         assert not re.search(r"(^|[ =])/\w", row["command"]), "a path of one machine"
         assert re.fullmatch(r"[0-9a-f]{12}", row["commit"])
+
+
+IDENTIFIED = ROOT / "docs" / "results" / "identification.json"
+SHAPE_METHODS = {"gnb", "logreg", "tree", "forest", "knn", "fnn_2d", "fnn_3d"}
+
+
+def f1_of(data: str, protocol: str) -> dict[str, float]:
+    rows = read_results(IDENTIFIED, IdentificationResult)
+    return {row.method: row.f1_weighted for row in rows if (row.data, row.protocol) == (data, protocol)}
+
+
+def test_readme_shows_the_results_of_identification() -> None:
+    render_results(IDENTIFICATION, IDENTIFIED, ROOT / "README.md", check=True)
+
+
+@pytest.mark.parametrize("protocol", ["frame_random", "video_disjoint"])
+def test_every_method_of_the_study_has_its_rows(protocol: str) -> None:
+    assert set(f1_of("youtube_faces_synthetic", protocol)) >= SHAPE_METHODS
+    assert set(f1_of("udacity", protocol)) >= SHAPE_METHODS - {"fnn_3d"}  # that set has no depth
+
+
+def test_shapes_reach_their_target_and_what_a_new_visit_costs_is_published() -> None:
+    known, new = f1_of("udacity", "frame_random"), f1_of("udacity", "video_disjoint")
+    assert max(known.values()) >= 0.40
+    assert all(new[method] < known[method] / 2 for method in known)
+    assert new["embedder"] > 2 * max(score for method, score in new.items() if method != "embedder")
+
+
+def test_the_embedder_is_published_for_strangers_too() -> None:
+    (row,) = (
+        row
+        for row in read_results(IDENTIFIED, IdentificationResult)
+        if (row.method, row.protocol) == ("embedder", "person_disjoint")
+    )
+    assert row.fnir_at_fpir_1pct is not None
+
+
+def test_commands_of_identification_can_be_typed_anywhere() -> None:
+    for row in json.loads(IDENTIFIED.read_text()):
+        assert row["command"].startswith("faceline train experiment=identification/")
+        assert not re.search(r"(^|[ =])/\w", row["command"]), "a path of one machine"
+        assert re.fullmatch(r"[0-9a-f]{12}", row["commit"])
+        assert row["ci95"][0] <= row["f1_weighted"] <= row["ci95"][1]
