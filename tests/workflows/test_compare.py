@@ -47,3 +47,18 @@ def test_data_check_names_the_bad_row(workplace: Path, udacity_like: Path, capsy
     assert not list((workplace / "mlruns" / "cache").glob("udacity*"))
     assert main(["data", "check", *overrides, "data.on_error=skip"]) == 0
     assert "skipped rows  1" in capsys.readouterr().out
+
+
+def test_identification_is_ranked_by_f1_within_its_protocol(workplace: Path, capsys) -> None:
+    crowd = ["data.source.people=10", "data.source.videos=2", "data.source.frames=4", "threads=1"]
+    for method in ("gnb", "tree"):
+        assert main(["train", f"experiment=identification/{method}", *crowd]) == 0
+    assert main(["train", "experiment=identification/gnb", *crowd, "split.protocol=video_disjoint"]) == 0
+    capsys.readouterr()
+    assert main(["compare", "tracking.experiment=identification", "output=out"]) == 0
+    out = capsys.readouterr().out
+    assert out.count("synthetic · frame_random") == out.count("synthetic · video_disjoint") == 1
+    rows = [line.split("│") for line in out.splitlines() if line.startswith("│")]
+    ranked = [cells[2].strip() for cells in rows if cells[1].strip().isdigit()]
+    assert sorted(ranked) == ["gnb", "gnb", "tree"]
+    assert len(list((workplace / "out").glob("*-ranks.png"))) == 2

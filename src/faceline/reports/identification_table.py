@@ -82,7 +82,6 @@ class IdentificationScore(BaseModel):
     protocol: Text
     f1_weighted: _Share
     ci95: _Interval
-    f1_macro: _Share
     rank1: _Share
     rank5: _Share
     fnir_at_fpir_1pct: _Share | None
@@ -101,22 +100,24 @@ def grouped(scores: Sequence[_Any]) -> list[list[_Any]]:
 
 
 def print_leaderboard(scores: Sequence[IdentificationScore], console: Console | None = None) -> None:
-    """Print a table for the terminal; ranks start again with each data set and protocol."""
-    table = Table(title="Leaderboard", title_justify="left")
-    table.add_column("", justify="right", no_wrap=True)
-    table.add_column("method", no_wrap=True)
-    for name in ("F1 weighted", "95 %", "F1 macro", "rank-1", "rank-5", "FNIR @ FPIR 1 %", "seconds"):
-        table.add_column(name, justify="right", no_wrap=True)
+    """Print a table for each data set and protocol; ranks start again with each."""
     for group in grouped(scores):
-        table.add_section()
-        table.add_row("", escape(f"{group[0].data} · {group[0].protocol}"), style="bold")
+        table = Table(title=escape(f"{group[0].data} · {group[0].protocol}"), title_justify="left")
+        table.add_column("", justify="right", no_wrap=True)
+        table.add_column("method", no_wrap=True)
+        for name in ("F1 weighted [95 %]", "rank-1", "rank-5", "FNIR 1 %", "s"):
+            table.add_column(name, justify="right", no_wrap=True)
         for rank, score in enumerate(group, start=1):
-            shares = (score.f1_macro, score.rank1, score.rank5)
             table.add_row(
-                str(rank), escape(score.method), f"{score.f1_weighted:.3f}", _interval(score.ci95),
-                *(f"{share:.3f}" for share in shares), _fnir(score.fnir_at_fpir_1pct), f"{score.seconds:,.0f}",
-            )  # fmt: skip
-    (console or Console()).print(table)
+                str(rank),
+                escape(score.method),
+                f"{score.f1_weighted:.3f} {_interval(score.ci95)}",
+                f"{score.rank1:.3f}",
+                f"{score.rank5:.3f}",
+                _fnir(score.fnir_at_fpir_1pct),
+                f"{score.seconds:,.0f}",
+            )
+        (console or Console()).print(table)
 
 
 def markdown_table(results: Sequence[IdentificationResult]) -> str:

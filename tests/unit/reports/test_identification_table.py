@@ -91,7 +91,7 @@ def test_it_stands_between_its_markers(tmp_path: Path) -> None:
 def test_ranks_start_again_with_each_protocol() -> None:
     def score(method: str, protocol: str, f1: float, fnir: float | None = None) -> IdentificationScore:
         return IdentificationScore(
-            method=method, data="udacity", protocol=protocol, f1_weighted=f1, ci95=[0.1, 0.9], f1_macro=0.2, rank1=0.3,
+            method=method, data="udacity", protocol=protocol, f1_weighted=f1, ci95=[0.1, 0.9], rank1=0.3,
             rank5=0.6, fnir_at_fpir_1pct=fnir, seconds=7.0,
         )  # fmt: skip
 
