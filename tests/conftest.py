@@ -7,10 +7,14 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: several test processes share the cores
 
 import pytest
+from hypothesis import settings
 from PIL import Image
 
 from faceline.data.index import BadRows
 from faceline.data.synthetic import SyntheticFaces
+
+settings.register_profile("untimed", deadline=None)  # a busy machine is no fault of the code
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
