@@ -26,7 +26,6 @@ from faceline.reports.style import (
     subtitle,
     whole_numbers,
 )
-from faceline.types import Images
 
 _FAINT = 25  # members of a group that are drawn behind its mean
 _COLUMNS = 4
@@ -119,11 +118,11 @@ def mean_shapes(shapes: Shapes, clusters: Clusters, words: Sequence[str], *, sou
     return figure
 
 
-def examples(pictures: Sequence[Images], words: Sequence[str], *, source: str) -> Figure:
+def examples(pictures: Sequence[np.ndarray], words: Sequence[str], *, source: str) -> Figure:
     """Frames nearest to the mean of each group, one row a group.
 
     Args:
-        pictures: Of each group.
+        pictures: (n, h, w, 3) of each group; n may differ.
         words: One line for each group.
         source: Provenance, written below the figure.
     """

@@ -22,7 +22,6 @@ from faceline.reports import cluster_plots as plots
 from faceline.tracking.provenance import provenance
 from faceline.tracking.runs import Run, tracked_run
 from faceline.tracking.store import connect
-from faceline.types import Images
 from faceline.workflows.assembly import plain, prepare_process
 from faceline.workflows.task import Config
 
@@ -123,7 +122,7 @@ def _compare_with_people(run: Run, config: Config, index: LabelIndex, shapes: Sh
     )
 
 
-def _pictures(source: FrameSource, index: LabelIndex, rows: Sequence[np.ndarray]) -> list[Images]:
+def _pictures(source: FrameSource, index: LabelIndex, rows: Sequence[np.ndarray]) -> list[np.ndarray]:
     """The faces of some rows, aligned."""
     wanted = set(index.files[np.concatenate(rows)].tolist())
     known = {row.file: row for row in source.rows(BadRows("skip")) if row.file in wanted}
