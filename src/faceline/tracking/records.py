@@ -19,6 +19,7 @@ from faceline.tracking.store import store_errors
 # After the store module, which switches telemetry off.
 from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
+from mlflow.entities import DatasetInput
 from mlflow.entities import Run as MlflowRun
 from mlflow.exceptions import MlflowException
 
@@ -27,6 +28,7 @@ ERROR_TAG = "faceline.error"
 PROCESS_TAG = "faceline.process"
 MODEL_TAG = "faceline.model."
 FILE_TAG = "faceline.file"
+CONTEXT_TAG = "mlflow.data.context"
 CONFIG_FILE = "config.yaml"
 BEST = "best"
 """Name of the model of a run that is measured and used."""
@@ -50,6 +52,7 @@ class RunRecord:
         params: As logged, cut at MLflow's limits.
         tags: All of them.
         artifact_uri: Where its artifacts are.
+        data: Digest of the frames that it used, by what for: training, validation, test.
     """
 
     client: MlflowClient = field(repr=False, compare=False)
@@ -61,6 +64,7 @@ class RunRecord:
     params: dict[str, str]
     tags: dict[str, str]
     artifact_uri: str
+    data: dict[str, str] = field(default_factory=dict)
 
     @cached_property
     def config(self) -> dict[str, Any]:
@@ -210,4 +214,9 @@ def _record(client: MlflowClient, run: MlflowRun) -> RunRecord:
         params=dict(run.data.params),
         tags=dict(run.data.tags),
         artifact_uri=str(info.artifact_uri),
+        data={tag.value: used.dataset.digest for used in _datasets(run) for tag in used.tags if tag.key == CONTEXT_TAG},
     )
+
+
+def _datasets(run: MlflowRun) -> list[DatasetInput]:
+    return list(run.inputs.dataset_inputs) if run.inputs else []

@@ -18,6 +18,7 @@ from faceline.tracking.limits import checked_metrics, flat_params, tag_value
 from faceline.tracking.provenance import IGNORED, without
 from faceline.tracking.records import (
     CONFIG_FILE,
+    CONTEXT_TAG,
     DIGEST_TAG,
     ERROR_TAG,
     FILE_TAG,
@@ -170,7 +171,7 @@ class Run:
         """
         source = json.dumps({"name": name, "split": split})
         dataset = Dataset(name, fingerprint, "faceline", source, profile=json.dumps(dict(profile)))
-        tags = [InputTag("mlflow.data.context", context), InputTag("split", split)]
+        tags = [InputTag(CONTEXT_TAG, context), InputTag("split", split)]
         with store_errors(self.client.tracking_uri):
             self.client.log_inputs(self.id, datasets=[DatasetInput(dataset, tags)])
 
