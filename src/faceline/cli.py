@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from faceline.cli_help import FLAGS, OVERVIEW, RESULTS, VERBS, verb_help
 from faceline.config.tree import conf_dir, hint
-from faceline.errors import InputError
+from faceline.errors import InputError, NegativeAnswer
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-OK, BUG, USER_ERROR, INTERRUPTED = 0, 1, 2, 130
+OK, BUG, USER_ERROR, NO, INTERRUPTED = 0, 1, 2, 3, 130
 
 PAIRS = dict(verb.split() for verb in VERBS if " " in verb)
 """Verbs of two words: the second by the first."""
@@ -36,7 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: What follows the name of the command; by default that of this process.
 
     Returns:
-        The exit code: 0, 2 for a user's mistake, 130 when interrupted. A bug keeps its traceback (and exits with 1).
+        The exit code: 0, 2 for a user's mistake, 3 where the answer is no (not reproduced, not promoted), 130 when
+        interrupted. A bug keeps its traceback (and exits with 1).
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     for name, value in _ENVIRONMENT.items():
@@ -140,10 +141,10 @@ def _run_hydra(workflow: str, overrides: list[str]) -> int:
     version.setbase("1.3")
     parser = get_args_parser()
     parser.error = _refuse_arguments  # type: ignore[method-assign]
-    refusals: list[str] = []
+    codes: list[int] = []
 
     def job(cfg: "DictConfig") -> float | None:
-        return _run_job(workflow, cfg, refusals)
+        return _run_job(workflow, cfg, codes)
 
     run_hydra(
         args=parser.parse_intermixed_args([f"hydra.job.name={workflow}", *overrides]),
@@ -152,14 +153,14 @@ def _run_hydra(workflow: str, overrides: list[str]) -> int:
         config_path=str(conf_dir()),
         config_name=workflow,
     )
-    return USER_ERROR if refusals else OK
+    return min(codes, default=OK)  # of a sweep, a mistake before a no
 
 
 def _refuse_arguments(message: str) -> Any:
     raise InputError(f"{message}; see --help")
 
 
-def _run_job(workflow: str, cfg: "DictConfig", refusals: list[str]) -> float | None:
+def _run_job(workflow: str, cfg: "DictConfig", codes: list[int]) -> float | None:
     """Check a config and run the workflow with it; in a sweep the jobs after a refused one still run."""
     from faceline.config.check import check  # noqa: PLC0415
     from faceline.config.resolvers import register  # noqa: PLC0415
@@ -171,12 +172,15 @@ def _run_job(workflow: str, cfg: "DictConfig", refusals: list[str]) -> float | N
     except BrokenPipeError:
         _silence_stdout()
         raise SystemExit(BUG) from None  # anything else Hydra would comment on
+    except NegativeAnswer as answer:
+        print(f"faceline: {answer}", file=sys.stderr)
+        codes.append(NO)
+        return None
     except Exception as error:
         line = _explain(error)
         if line is None:
             raise
-        refusals.append(line)
-        _refuse(line)
+        codes.append(_refuse(line))
         return None
     return result
 

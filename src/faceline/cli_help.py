@@ -40,6 +40,13 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
             "faceline compare tags=[trial] output=comparison",
         ),
     ),
+    "reproduce": (
+        "train a run again, and see whether every figure comes out the same",
+        (
+            "faceline reproduce run_id=0123abcd",
+            "faceline reproduce run_id=0123abcd data.root=/data/udacity task.detector=landmarks.ckpt",
+        ),
+    ),
     "cluster": (
         "find groups of faces of a like shape, and whether they are people",
         (

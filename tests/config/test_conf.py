@@ -13,8 +13,8 @@ from faceline.config.resolvers import register
 from faceline.config.tree import conf_dir, groups, options
 
 CONF = conf_dir()
-VERBS = ("train", "evaluate", "predict", "compare", "cluster", "data_check", "benchmark_identification")
-ANSWERS = {"predict": ["input=photo.jpg"]}
+VERBS = ("train", "evaluate", "predict", "compare", "cluster", "data_check", "benchmark_identification", "reproduce")
+ANSWERS = {"predict": ["input=photo.jpg"], "reproduce": ["run_id=0123abcd"]}
 """What a user must give."""
 
 LEAVES = [

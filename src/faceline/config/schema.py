@@ -137,6 +137,44 @@ class Compare(Section):
     tracking: Tracking
 
 
+class DataPlace(Section):
+    """Where a data set and its cache are."""
+
+    root: str | None
+    cache_dir: str | None
+
+
+class WeightsPlace(Section):
+    """Where weights are."""
+
+    weights: str | None
+
+
+class DetectorPlace(Section):
+    """Where a landmark model is."""
+
+    detector: str | None
+
+
+class EmbedderPlace(Section):
+    """Where a ready embedder is."""
+
+    onnx: str | None
+
+
+class Reproduce(Section):
+    """``faceline reproduce``."""
+
+    run_id: str
+    accept_changes: bool
+    ckpt_path: str | None
+    data: DataPlace
+    model: WeightsPlace
+    task: DetectorPlace
+    embedder: EmbedderPlace
+    tracking: Tracking
+
+
 class DataCheck(Section):
     """``faceline data check``."""
 
@@ -179,5 +217,6 @@ SCHEMAS: dict[str, type[Section]] = {
     "benchmark_identification": BenchmarkIdentification,
     "cluster": Cluster,
     "data_check": DataCheck,
+    "reproduce": Reproduce,
 }
 """The schema of each workflow."""

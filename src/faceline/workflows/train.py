@@ -3,7 +3,7 @@
 import os
 import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -24,6 +24,7 @@ from faceline.tracking.runs import Context, Run, tracked_run
 from faceline.tracking.store import connect
 from faceline.workflows.assembly import load_trained, plain, prepare_process, read_checkpoint
 from faceline.workflows.fitting import RESUME, Fitted, fit, fit_at_once, folder, last_checkpoint
+from faceline.workflows.named_files import DIGESTS_FILE, digests
 from faceline.workflows.task import Config, Data, Task, is_trained_in_epochs, task_of
 
 Scores = dict[str, float]
@@ -37,7 +38,19 @@ def main(cfg: DictConfig) -> float | None:
     Returns:
         The best validation score, for sweeps; never a figure of the test part.
     """
-    config = plain(cfg)
+    return train(plain(cfg))[1]
+
+
+def train(config: Config, tags: Mapping[str, str] | None = None) -> tuple[str, float | None]:
+    """Train, measure, track.
+
+    Args:
+        config: Checked and resolved.
+        tags: More tags of the run, such as what it is made for.
+
+    Returns:
+        Id of the run, and the best validation score.
+    """
     config["threads"] = prepare_process(config["seed"], config["threads"])
     _refuse_what_cannot_start(config)
     task = task_of(config)
@@ -47,16 +60,16 @@ def main(cfg: DictConfig) -> float | None:
     task.join(model, data)
     if getattr(rank_zero_only, "rank", 0):  # a distributed run is tracked and measured by its first process alone
         fit(config, model, data, os.environ[RUN_ENV], logger=None)
-        return None
-    with _open_run(config, task, model, data) as run:
+        return os.environ[RUN_ENV], None
+    with _open_run(config, task, model, data, tags or {}) as run:
         os.environ[RUN_ENV] = run.id
         if is_trained_in_epochs(model):
             fitted = fit(config, model, data, run.id, RunLogger(run, folder(config, run.id).parent))
         else:
             fitted = fit_at_once(config, task, model, data, run.id)
         if not config["trainer"].get("fast_dev_run"):
-            return _conclude(run, config, task, data, fitted)
-    return fitted.best
+            return run.id, _conclude(run, config, task, data, fitted)
+    return run.id, fitted.best
 
 
 def _refuse_what_cannot_start(config: Config) -> None:
@@ -79,7 +92,7 @@ def _refuse_what_cannot_start(config: Config) -> None:
 
 
 @contextmanager
-def _open_run(config: Config, task: Task, model: Any, data: Data) -> Iterator[Run]:
+def _open_run(config: Config, task: Task, model: Any, data: Data, more: Mapping[str, str]) -> Iterator[Run]:
     """A new run that holds all it depends on, or the interrupted one of this config."""
     tracking, digest = config["tracking"], config_digest(config)
     client = connect(tracking["uri"], Path(tracking["root"]))
@@ -89,7 +102,8 @@ def _open_run(config: Config, task: Task, model: Any, data: Data) -> Iterator[Ru
             run.log_provenance(provenance())
             yield run
         return
-    tags = {DIGEST_TAG: digest, **_headline(config, task, data), **{TAG + tag: "true" for tag in config["tags"]}}
+    own = {TAG + tag: "true" for tag in config["tags"]}
+    tags = {DIGEST_TAG: digest, **_headline(config, task, data), **own, **more}
     with tracked_run(client, tracking["experiment"], config["name"], tags=tags) as run:
         run.log_provenance(provenance())
         _describe(run, config, data, model)
@@ -147,10 +161,10 @@ def _headline(config: Config, task: Task, data: Data) -> dict[str, str]:
 
 def _command() -> str:
     """What the user typed; ``${…}`` as it is, not what it stands for on this machine."""
-    task = HydraConfig.get().overrides.task if HydraConfig.initialized() else ListConfig([])
-    overrides = OmegaConf.to_container(task, resolve=False)
+    hydra = HydraConfig.get() if HydraConfig.initialized() else None
+    overrides = OmegaConf.to_container(hydra.overrides.task if hydra else ListConfig([]), resolve=False)
     assert isinstance(overrides, list)
-    return shlex.join(["faceline", "train", *map(str, overrides)])
+    return shlex.join(["faceline", hydra.job.name if hydra else "train", *map(str, overrides)])
 
 
 def _describe(run: Run, config: Config, data: Data, model: Any) -> None:
@@ -159,6 +173,7 @@ def _describe(run: Run, config: Config, data: Data, model: Any) -> None:
     index, split = data.index, data.split
     run.log_dict({part: index.files[rows].tolist() for part, rows in split.parts().items()}, "split.json")
     run.log_dict({"skipped": list(index.rejected)}, "skipped_rows.json")
+    run.log_dict(digests(config), DIGESTS_FILE)
     contexts: dict[str, Context] = {"train": "training", "val": "validation", "test": "test"}
     for part, rows in split.parts().items():
         profile = {"frames": len(rows), "people": len(set(index.persons[rows])), "skipped": len(index.rejected)}
