@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 OK, BUG, USER_ERROR, NO, INTERRUPTED = 0, 1, 2, 3, 130
 
-PAIRS = dict(verb.split() for verb in VERBS if " " in verb)
-"""Verbs of two words: the second by the first."""
+PAIRS = {verb.split()[0]: [pair for pair in VERBS if pair.startswith(f"{verb.split()[0]} ")] for verb in VERBS}
+"""Verbs of two words by the first of them."""
 
 _ENVIRONMENT = {
     "NO_ALBUMENTATIONS_UPDATE": "1",
@@ -71,10 +71,10 @@ def _dispatch(arguments: list[str]) -> int:
         print(f"faceline {importlib.import_module('importlib.metadata').version('faceline')}")
     elif verb == "results":
         _results(arguments[1:])
+    elif " ".join(arguments[:2]) in VERBS:
+        return _workflow(" ".join(arguments[:2]), arguments[2:])
     elif verb in PAIRS:
-        return _pair(verb, arguments[1:])
-    elif verb in VERBS:
-        return _workflow(verb, arguments[1:])
+        return _one_word(verb, arguments[1:])
     else:
         wrong = f"{verb}: no such verb" if verb else "no verb given"
         raise InputError(
@@ -83,17 +83,17 @@ def _dispatch(arguments: list[str]) -> int:
     return OK
 
 
-def _pair(verb: str, arguments: list[str]) -> int:
-    """A verb of two words."""
-    whole = f"{verb} {PAIRS[verb]}"
-    if arguments and arguments[0] == PAIRS[verb]:
-        return _workflow(whole, arguments[1:])
-    if arguments and arguments[0] in ("-h", "--help"):
-        print(verb_help(whole, conf_dir()))
+def _one_word(verb: str, arguments: list[str]) -> int:
+    """A verb that is whole, or that begins verbs of two words, or both."""
+    second = arguments[0] if arguments else ""
+    is_word = second.isalpha() and PAIRS[verb]
+    if verb in VERBS and not is_word:
+        return _workflow(verb, arguments)
+    if second in ("-h", "--help"):
+        print("\n\n".join(verb_help(pair, conf_dir()) for pair in PAIRS[verb]))
         return OK
-    raise InputError(
-        f"{verb} {arguments[0] if arguments else ''}: expected faceline {whole}; see faceline {whole} --help"
-    )
+    expected = " or ".join(f"faceline {pair}" for pair in PAIRS[verb])
+    raise InputError(f"{verb} {second}: expected {expected}; see {expected} --help")
 
 
 def _results(arguments: list[str]) -> None:

@@ -30,6 +30,7 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
         "landmarks for an image, a folder of images or a video",
         (
             "faceline predict run_id=0123abcd input=face.jpg",
+            "faceline predict run_id=champion input=face.jpg",
             "faceline predict ckpt_path=best.ckpt input=faces/ output=landmarks.csv overlays=drawn/",
         ),
     ),
@@ -45,6 +46,20 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
         (
             "faceline reproduce run_id=0123abcd",
             "faceline reproduce run_id=0123abcd data.root=/data/udacity task.detector=landmarks.ckpt",
+        ),
+    ),
+    "promote": (
+        "register the model of a run, and make it champion if it beats the one before",
+        (
+            "faceline promote run_id=0123abcd",
+            "faceline promote run_id=0123abcd force=true 'reason=the champion was trained on faulty labels'",
+        ),
+    ),
+    "rollback": (
+        "make the champion before the present one champion again",
+        (
+            "faceline rollback",
+            "faceline rollback name=landmarks-udacity-official 'reason=jitters on dark frames'",
         ),
     ),
     "cluster": (

@@ -13,8 +13,9 @@ from faceline.config.resolvers import register
 from faceline.config.tree import conf_dir, groups, options
 
 CONF = conf_dir()
-VERBS = ("train", "evaluate", "predict", "compare", "cluster", "data_check", "benchmark_identification", "reproduce")
-ANSWERS = {"predict": ["input=photo.jpg"], "reproduce": ["run_id=0123abcd"]}
+VERBS = ("train", "evaluate", "predict", "compare", "cluster", "data_check", "benchmark_identification")
+VERBS += ("reproduce", "promote", "rollback")
+ANSWERS = {"predict": ["input=photo.jpg"], "reproduce": ["run_id=0123abcd"], "promote": ["run_id=0123abcd"]}
 """What a user must give."""
 
 LEAVES = [

@@ -175,6 +175,23 @@ class Reproduce(Section):
     tracking: Tracking
 
 
+class Promote(Section):
+    """``faceline promote``."""
+
+    run_id: str
+    force: bool
+    reason: str | None
+    tracking: Tracking
+
+
+class Rollback(Section):
+    """``faceline rollback``."""
+
+    name: str | None
+    reason: str | None
+    tracking: Tracking
+
+
 class DataCheck(Section):
     """``faceline data check``."""
 
@@ -217,6 +234,8 @@ SCHEMAS: dict[str, type[Section]] = {
     "benchmark_identification": BenchmarkIdentification,
     "cluster": Cluster,
     "data_check": DataCheck,
+    "promote": Promote,
     "reproduce": Reproduce,
+    "rollback": Rollback,
 }
 """The schema of each workflow."""

@@ -90,14 +90,18 @@ def why_apart(a: Terms, b: Terms) -> str | None:
     return None
 
 
-def test_frames(run: RunRecord) -> pd.DataFrame:
+def test_frames(run: RunRecord, table: str = FRAMES) -> pd.DataFrame:
     """What a run made of every test frame: file, person, video and the figures of its task.
+
+    Args:
+        run: A run with figures.
+        table: The table of another part.
 
     Raises:
         InputError: The run has no such file.
     """
     texts = dict.fromkeys(("file", "person", "video", "predicted"), str)
-    return pd.read_csv(download(run, FRAMES), dtype=texts, keep_default_na=False)
+    return pd.read_csv(download(run, table), dtype=texts, keep_default_na=False)
 
 
 def compare_runs(a: RunRecord, b: RunRecord) -> Paired:
@@ -120,7 +124,7 @@ def paired_frames(task: str, a: pd.DataFrame, b: pd.DataFrame) -> Paired:
         InputError: They are not of the same frames.
     """
     if not np.array_equal(a["file"], b["file"]):
-        raise InputError(f"the runs' {FRAMES} do not list the same frames", column="run_id")
+        raise InputError("their frames are not the same", column="run_id")
     name, videos = RANKED_BY[task].name, a["video"].to_numpy(dtype=np.str_)
     if task == "landmarks":
         return paired_error(a[name].to_numpy(), b[name].to_numpy(), videos)

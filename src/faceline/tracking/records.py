@@ -162,9 +162,21 @@ def checkpoint(record: RunRecord, name: str) -> Path:
     model_id = record.tags.get(MODEL_TAG + name)
     if model_id is None:
         raise InputError(f"run {record.id} ({record.status}) has no model {name!r}", column="run_id")
-    with store_errors(record.client.tracking_uri):
-        model = record.client.get_logged_model(model_id)
-    return _fetch(record.client, str(model.artifact_location), model.tags[FILE_TAG], f"model {model_id}")
+    return model_file(record.client, model_id)
+
+
+def model_file(client: MlflowClient, model_id: str) -> Path:
+    """The checkpoint file of a LoggedModel.
+
+    Raises:
+        InputError: The store no longer has it.
+    """
+    try:
+        with store_errors(client.tracking_uri):
+            model = client.get_logged_model(model_id)
+    except MlflowException as error:
+        raise InputError(f"the store has no model {model_id}", column="run_id") from error
+    return _fetch(client, str(model.artifact_location), model.tags[FILE_TAG], f"model {model_id}")
 
 
 def _fetch(client: MlflowClient, base: str, path: str, owner: str) -> Path:

@@ -19,6 +19,7 @@ from faceline.tracking.runs import Run
 from faceline.tracking.store import connect
 from faceline.workflows.assembly import plain, prepare_process
 from faceline.workflows.named_files import DIGESTS_FILE, digests, with_places
+from faceline.workflows.selection import chosen_run
 from faceline.workflows.task import Config, task_of
 from faceline.workflows.train import train
 
@@ -32,7 +33,7 @@ def main(cfg: DictConfig) -> None:
     config = plain(cfg)
     tracking = config["tracking"]
     client = connect(tracking["uri"], Path(tracking["root"]))
-    then = get_run(client, config["run_id"])
+    then = chosen_run(client, config["run_id"])
     rebuilt = _rebuilt(then, config)
     unknown, changed = _inputs(then, rebuilt)
     if changed and not config["accept_changes"]:
