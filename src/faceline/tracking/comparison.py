@@ -1,12 +1,13 @@
 """Which runs may be ranked together, and which of two is the better."""
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from faceline.errors import InputError
-from faceline.metrics.paired import Paired, paired_error, paired_identification
+from faceline.metrics.paired import Paired, Resampled, resampled_error, resampled_identification
 from faceline.tracking.records import RunRecord, download
 
 FRAMES = "test/frames.csv"
@@ -110,24 +111,28 @@ def compare_runs(a: RunRecord, b: RunRecord) -> Paired:
     reason = why_apart(terms, terms_of(b))
     if reason:
         raise InputError(f"run {a.id[:8]} cannot be compared with {b.id[:8]}: {reason}", column="run_id")
-    return paired_frames(terms.task, test_frames(a), test_frames(b))
+    tables = [test_frames(run) for run in (a, b)]
+    if not same_frames(tables):
+        raise InputError(f"{FRAMES} of {a.id[:8]} and {b.id[:8]} do not list the same frames", column="run_id")
+    of_a, of_b = (resampled(terms.task, table) for table in tables)
+    return of_a.against(of_b)
 
 
-def paired_frames(task: str, a: pd.DataFrame, b: pd.DataFrame) -> Paired:
-    """As ``compare_runs``, of frames that were read.
-
-    Raises:
-        InputError: They are not of the same frames.
-    """
-    if not np.array_equal(a["file"], b["file"]):
-        raise InputError(f"the runs' {FRAMES} do not list the same frames", column="run_id")
-    name, videos = RANKED_BY[task].name, a["video"].to_numpy(dtype=np.str_)
+def resampled(task: str, frames: pd.DataFrame) -> Resampled:
+    """The figure by which the runs of a task are ranked, from a run's test frames."""
+    videos = frames["video"].to_numpy(dtype=np.str_)
+    name = RANKED_BY[task].name
     if task == "landmarks":
-        return paired_error(a[name].to_numpy(), b[name].to_numpy(), videos)
-    mated = (a["rank"] > 0).to_numpy()
-    named = [table.to_numpy(dtype=np.str_)[mated] for table in (a["predicted"], b["predicted"], a["person"])]
-    of_a, of_b, target = np.split(np.unique(np.concatenate(named), return_inverse=True)[1], 3)
-    return paired_identification(of_a, of_b, target, videos[mated])[name]
+        return resampled_error(frames[name].to_numpy(), videos)
+    mated = (frames["rank"] > 0).to_numpy()
+    named = [frames[column].to_numpy(dtype=np.str_)[mated] for column in ("predicted", "person")]
+    preds, target = np.split(np.unique(np.concatenate(named), return_inverse=True)[1], 2)
+    return resampled_identification(preds, target, videos[mated])[name]
+
+
+def same_frames(tables: Sequence[pd.DataFrame]) -> bool:
+    """Whether all list the same frames in the same order."""
+    return all(np.array_equal(tables[0]["file"], table["file"]) for table in tables[1:])
 
 
 def _wanted(task: str) -> str:
