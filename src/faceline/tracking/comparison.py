@@ -9,9 +9,12 @@ import pandas as pd
 from faceline.errors import InputError
 from faceline.metrics.paired import Paired, Resampled, resampled_error, resampled_identification
 from faceline.tracking.records import RunRecord, download
+from faceline.types import Landmarks
 
 FRAMES = "test/frames.csv"
 """What a run made of every test frame."""
+LANDMARKS = "test/landmarks.npy"
+"""(n, 68, 2) the landmarks that it found, on [0, 1] of each frame."""
 
 
 class RankedBy(NamedTuple):
@@ -99,6 +102,16 @@ def test_frames(run: RunRecord) -> pd.DataFrame:
     """
     texts = dict.fromkeys(("file", "person", "video", "predicted"), str)
     return pd.read_csv(download(run, FRAMES), dtype=texts, keep_default_na=False)
+
+
+def test_landmarks(run: RunRecord) -> Landmarks:
+    """The landmarks that a run found in its test frames, for drawing.
+
+    Raises:
+        InputError: The run has no such file.
+    """
+    found: Landmarks = np.load(download(run, LANDMARKS), allow_pickle=False).astype(np.float32)
+    return found
 
 
 def compare_runs(a: RunRecord, b: RunRecord) -> Paired:
