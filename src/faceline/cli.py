@@ -4,9 +4,12 @@ Nothing heavy is imported before a verb runs, so that ``--help`` answers at once
 """
 
 import importlib
+import json
 import os
+import re
 import sys
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from faceline.cli_help import FLAGS, OVERVIEW, RESULTS, VERBS, verb_help
@@ -117,7 +120,15 @@ def _workflow(verb: str, overrides: list[str]) -> int:
         print(verb_help(verb, conf_dir()))
         return OK
     _refuse_flags(verb, overrides)
+    if verb == "compare":
+        overrides = _runs_by_place(overrides)
     return _run_hydra(verb.replace(" ", "_"), overrides)
+
+
+def _runs_by_place(overrides: list[str]) -> list[str]:
+    """``compare A B`` is ``compare run_ids=[A,B]``."""
+    runs = list(takewhile(lambda word: re.fullmatch(r"\w+", word), overrides))
+    return [f"run_ids=[{','.join(map(json.dumps, runs))}]", *overrides[len(runs) :]] if runs else overrides
 
 
 def _refuse_flags(verb: str, overrides: Sequence[str]) -> None:

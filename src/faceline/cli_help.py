@@ -35,10 +35,12 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     "compare": (
-        "rank finished runs and draw their errors",
+        "rank finished runs on one page, or review two: which is better, is it luck, what does it cost",
         (
             "faceline compare",
             "faceline compare tags=[trial] output=comparison",
+            "faceline compare sweep=0123abcd                          # the trials of a sweep",
+            "faceline compare 0123abcd 4567cdef                       # a review of two runs",
         ),
     ),
     "reproduce": (

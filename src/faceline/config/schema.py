@@ -65,6 +65,12 @@ class Tracking(Section):
     experiment: Annotated[str, Field(min_length=1)]
 
 
+class AnyTracking(Tracking):
+    """Where runs are kept that are only read."""
+
+    experiment: Annotated[str, Field(min_length=1)] | None  # type: ignore[assignment]
+
+
 class Embedder(Section):
     """A ready model of the user's own that embeds faces, in place of one that is trained."""
 
@@ -132,9 +138,10 @@ class Compare(Section):
     """``faceline compare``."""
 
     tags: list[str]
+    sweep: str | None
     run_ids: list[str]
     output: str | None
-    tracking: Tracking
+    tracking: AnyTracking
 
 
 class DataPlace(Section):

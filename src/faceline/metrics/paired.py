@@ -1,16 +1,15 @@
 """Is one model better than another, or is it luck? Both answer the same frames, so the frames' own difficulty cancels.
 
-The draws are whole videos (`faceline.metrics.bootstrap`), the same for both models.
+The draws are whole videos (`faceline.metrics.bootstrap`), the same for every model.
 """
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Integer
 
-from faceline.metrics.bootstrap import identification_draws, mean_draws, middle
-
-RESAMPLES = 2000
+from faceline.metrics.bootstrap import Interval, identification_draws, mean_draws, middle
 
 
 class Paired(NamedTuple):
@@ -31,75 +30,89 @@ class Paired(NamedTuple):
     videos: int
 
 
-def paired_error(
-    a: Float[np.ndarray, " n"],
-    b: Float[np.ndarray, " n"],
-    videos: np.ndarray,
-    n_resamples: int = RESAMPLES,
-    level: float = 0.95,
-    seed: int = 0,
-) -> Paired:
-    """The difference of two mean errors; the lower is the better.
+@dataclass(frozen=True, eq=False)
+class Resampled:
+    """The figure of one model, and what it is in each resample of the videos.
+
+    Attributes:
+        figure: Of all videos, each once.
+        draws: In each resample.
+        lowest: Whether the lowest figure is the best.
+        videos: How many were drawn from.
+    """
+
+    figure: float
+    draws: Float[np.ndarray, " resamples"]
+    lowest: bool
+    videos: int
+
+    def interval(self, level: float = 0.95) -> Interval:
+        """Of the figure, which is never below 0."""
+        low, high = middle(self.draws, self.figure, level)
+        return max(low, 0.0), high if self.lowest else min(high, 1.0)
+
+    def against(self, other: "Resampled", level: float = 0.95) -> Paired:
+        """This model less another one, whose draws are of the same videos.
+
+        Draws that are equal count half. A few videos that all agree prove little: if both models were as good, n
+        videos would agree by chance once in 2^n, so no probability goes beyond 1 - 2^-n; nor beyond what the draws
+        can resolve.
+
+        Raises:
+            ValueError: The other has other draws.
+        """
+        if len(self.draws) != len(other.draws) or self.videos != other.videos:
+            raise ValueError(f"expected draws of the same videos, got {self.videos} and {other.videos} videos")
+        difference, draws = self.figure - other.figure, self.draws - other.draws
+        unbiased = draws - (draws.mean() - difference)
+        signs = (-1 if self.lowest else 1) * np.sign(np.where(np.abs(unbiased) < 1e-12, 0, unbiased))
+        finest = max(0.5**self.videos, 1 / (len(draws) + 1))
+        probability = float(np.clip((signs > 0).mean() + (signs == 0).mean() / 2, finest, 1 - finest))
+        return Paired(difference, *middle(draws, difference, level), probability, self.videos)
+
+
+def resampled_error(
+    errors: Float[np.ndarray, " n"], videos: np.ndarray, n_resamples: int = 1000, seed: int = 0
+) -> Resampled:
+    """The mean error of a model; the lowest is the best.
 
     Args:
-        a: Error of A on each frame.
-        b: Error of B on the same frames.
+        errors: Of each frame.
         videos: Name of the video of each frame.
         n_resamples: Number of draws.
-        level: Share of the draws inside the interval.
         seed: Equal seeds give equal draws.
 
     Raises:
         ValueError: No frames, arrays that differ in length, or an error that is not finite.
     """
-    if a.shape != b.shape or not np.isfinite([a, b]).all():
-        raise ValueError(f"expected finite errors of the same frames, got {a.shape} and {b.shape}")
-    difference = np.asarray(a - b, dtype=np.float64)
-    draws = mean_draws(difference, videos, n_resamples, seed)
-    return _paired(draws, float(difference.mean()), -1, videos, level)
+    if not np.isfinite(errors).all():
+        raise ValueError("expected finite errors")
+    values = errors.astype(np.float64)
+    draws = mean_draws(values, videos, n_resamples, seed)
+    return Resampled(float(values.mean()), draws, lowest=True, videos=len(np.unique(videos)))
 
 
-def paired_identification(
-    a: Integer[np.ndarray, " n"],
-    b: Integer[np.ndarray, " n"],
+def resampled_identification(
+    preds: Integer[np.ndarray, " n"],
     target: Integer[np.ndarray, " n"],
     videos: np.ndarray,
-    n_resamples: int = RESAMPLES,
-    level: float = 0.95,
+    n_resamples: int = 1000,
     seed: int = 0,
-) -> dict[str, Paired]:
-    """The differences of ``f1_weighted``, ``f1_macro`` and ``rank1`` of mated probes; the higher is the better.
+) -> dict[str, Resampled]:
+    """``f1_weighted``, ``f1_macro`` and ``rank1`` of mated probes; the highest is the best.
 
     Args:
-        a: Column that A predicts for each probe.
-        b: Column that B predicts for the same probes.
+        preds: Predicted column of each probe.
         target: Column of the true person.
         videos: Name of the video of each probe.
         n_resamples: Number of draws.
-        level: Share of the draws inside the interval.
         seed: Equal seeds give equal draws.
 
     Raises:
         ValueError: No probes, or arrays that differ in length.
     """
-    of_a, of_b = (identification_draws(preds, target, videos, n_resamples, seed) for preds in (a, b))
-    return {
-        name: _paired((of_a[name] - of_b[name])[1:], float(of_a[name][0] - of_b[name][0]), 1, videos, level)
-        for name in of_a
-    }
-
-
-def _paired(
-    draws: Float[np.ndarray, " resamples"], difference: float, better: int, videos: np.ndarray, level: float
-) -> Paired:
-    """Count in how many draws A is the better; ``better`` is the sign of such a difference.
-
-    Draws that are equal count half. A few videos that all agree prove little: if both models were as good, n videos
-    would agree by chance once in 2^n, so no probability goes beyond 1 - 2^-n; nor beyond what the draws can resolve.
-    """
-    unbiased = draws - (draws.mean() - difference)
-    signs = np.sign(better * np.where(np.isclose(unbiased, 0, atol=1e-12), 0, unbiased))
     n_videos = len(np.unique(videos))
-    finest = max(0.5**n_videos, 1 / (len(draws) + 1))
-    probability = float(np.clip((signs > 0).mean() + (signs == 0).mean() / 2, finest, 1 - finest))
-    return Paired(difference, *middle(draws, difference, level), probability, n_videos)
+    return {
+        name: Resampled(float(draws[0]), draws[1:], lowest=False, videos=n_videos)
+        for name, draws in identification_draws(preds, target, videos, n_resamples, seed).items()
+    }

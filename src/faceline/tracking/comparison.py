@@ -1,16 +1,20 @@
 """Which runs may be ranked together, and which of two is the better."""
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from faceline.errors import InputError
-from faceline.metrics.paired import Paired, paired_error, paired_identification
+from faceline.metrics.paired import Paired, Resampled, resampled_error, resampled_identification
 from faceline.tracking.records import RunRecord, download
+from faceline.types import Landmarks
 
 FRAMES = "test/frames.csv"
 """What a run made of every test frame."""
+LANDMARKS = "test/landmarks.npy"
+"""(n, 68, 2) the landmarks that it found, on [0, 1] of each frame."""
 
 
 class RankedBy(NamedTuple):
@@ -95,7 +99,7 @@ def test_frames(run: RunRecord, table: str = FRAMES) -> pd.DataFrame:
 
     Args:
         run: A run with figures.
-        table: The table of another part.
+        table: Its file; of another part, too.
 
     Raises:
         InputError: The run has no such file.
@@ -104,8 +108,23 @@ def test_frames(run: RunRecord, table: str = FRAMES) -> pd.DataFrame:
     return pd.read_csv(download(run, table), dtype=texts, keep_default_na=False)
 
 
-def compare_runs(a: RunRecord, b: RunRecord) -> Paired:
+def test_landmarks(run: RunRecord) -> Landmarks:
+    """The landmarks that a run found in its test frames, for drawing.
+
+    Raises:
+        InputError: The run has no such file.
+    """
+    found: Landmarks = np.load(download(run, LANDMARKS), allow_pickle=False).astype(np.float32)
+    return found
+
+
+def compare_runs(a: RunRecord, b: RunRecord, table: str = FRAMES) -> Paired:
     """How much better A is than B by the figure of their task, on the same test frames.
+
+    Args:
+        a: A run with figures.
+        b: Another one.
+        table: The file with the frames; of another part, too.
 
     Raises:
         InputError: They cannot be compared; tells why.
@@ -114,24 +133,28 @@ def compare_runs(a: RunRecord, b: RunRecord) -> Paired:
     reason = why_apart(terms, terms_of(b))
     if reason:
         raise InputError(f"run {a.id[:8]} cannot be compared with {b.id[:8]}: {reason}", column="run_id")
-    return paired_frames(terms.task, test_frames(a), test_frames(b))
+    tables = [test_frames(run, table) for run in (a, b)]
+    if not same_frames(tables):
+        raise InputError(f"{table} of {a.id[:8]} and {b.id[:8]} do not list the same frames", column="run_id")
+    of_a, of_b = (resampled(terms.task, table) for table in tables)
+    return of_a.against(of_b)
 
 
-def paired_frames(task: str, a: pd.DataFrame, b: pd.DataFrame) -> Paired:
-    """As ``compare_runs``, of frames that were read.
-
-    Raises:
-        InputError: They are not of the same frames.
-    """
-    if not np.array_equal(a["file"], b["file"]):
-        raise InputError("their frames are not the same", column="run_id")
-    name, videos = RANKED_BY[task].name, a["video"].to_numpy(dtype=np.str_)
+def resampled(task: str, frames: pd.DataFrame) -> Resampled:
+    """The figure by which the runs of a task are ranked, from a run's test frames."""
+    videos = frames["video"].to_numpy(dtype=np.str_)
+    name = RANKED_BY[task].name
     if task == "landmarks":
-        return paired_error(a[name].to_numpy(), b[name].to_numpy(), videos)
-    mated = (a["rank"] > 0).to_numpy()
-    named = [table.to_numpy(dtype=np.str_)[mated] for table in (a["predicted"], b["predicted"], a["person"])]
-    of_a, of_b, target = np.split(np.unique(np.concatenate(named), return_inverse=True)[1], 3)
-    return paired_identification(of_a, of_b, target, videos[mated])[name]
+        return resampled_error(frames[name].to_numpy(), videos)
+    mated = (frames["rank"] > 0).to_numpy()
+    named = [frames[column].to_numpy(dtype=np.str_)[mated] for column in ("predicted", "person")]
+    preds, target = np.split(np.unique(np.concatenate(named), return_inverse=True)[1], 2)
+    return resampled_identification(preds, target, videos[mated])[name]
+
+
+def same_frames(tables: Sequence[pd.DataFrame]) -> bool:
+    """Whether all list the same frames in the same order."""
+    return all(np.array_equal(tables[0]["file"], table["file"]) for table in tables[1:])
 
 
 def _wanted(task: str) -> str:

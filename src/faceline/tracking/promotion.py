@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from faceline.errors import InputError
-from faceline.tracking.comparison import RANKED_BY, paired_frames, task_of, terms_of, test_frames, why_apart
+from faceline.tracking.comparison import RANKED_BY, compare_runs, task_of, terms_of, why_apart
 from faceline.tracking.records import RunRecord, get_run
 from faceline.tracking.registry import Version
 
@@ -40,8 +40,7 @@ def decide(run: RunRecord, champion: Version | None) -> Decision:
         apart = why_apart(terms_of(run), terms_of(before)) or _other_split(run, before)
         if apart:
             return Decision(None, f"the champion stands on {apart}")
-        task = task_of(run)
-        paired = paired_frames(task, test_frames(run, VALIDATION), test_frames(before, VALIDATION))
+        paired = compare_runs(run, before, VALIDATION)
     except InputError as error:
         return Decision(None, f"the frames of the champion's run cannot be compared: {error.message}")
     wins = paired.probability >= PROBABILITY

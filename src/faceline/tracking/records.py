@@ -28,6 +28,8 @@ ERROR_TAG = "faceline.error"
 PROCESS_TAG = "faceline.process"
 MODEL_TAG = "faceline.model."
 FILE_TAG = "faceline.file"
+PARENT_TAG = "mlflow.parentRunId"
+"""Of the trial of a sweep: the run that holds the sweep."""
 CONTEXT_TAG = "mlflow.data.context"
 CONFIG_FILE = "config.yaml"
 BEST = "best"
@@ -142,6 +144,13 @@ def unfinished(client: MlflowClient, experiment: str, config_digest: str) -> Run
     where = f"tags.`{DIGEST_TAG}` = '{config_digest}' AND attributes.status != 'FINISHED'"
     found = find_runs(client, [experiment], where, ["attributes.start_time DESC"])
     return next((record for record in found if not is_open(record)), None)
+
+
+def history(record: RunRecord, metric: str) -> dict[int, float]:
+    """The value of a metric by its epoch; the last where an epoch has several."""
+    with store_errors(record.client.tracking_uri):
+        points = record.client.get_metric_history(record.id, metric)
+    return {point.step: point.value for point in sorted(points, key=lambda point: (point.step, point.timestamp))}
 
 
 def download(record: RunRecord, path: str) -> Path:

@@ -3,6 +3,7 @@
 import json
 import logging
 import signal
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, SupportsFloat
 
+import numpy as np
 from omegaconf import OmegaConf
 
 from faceline.errors import InputError
@@ -151,6 +153,13 @@ class Run:
         """Keep a matplotlib figure as an artifact, in the format of the path's ending."""
         with store_errors(self.client.tracking_uri):
             self.client.log_figure(self.id, figure, path)
+
+    def log_array(self, values: np.ndarray, path: str) -> None:
+        """Keep an array as an artifact, in NumPy's format."""
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, Path(path).name)
+            np.save(file, values, allow_pickle=False)
+            self.log_file(file, str(Path(path).parent))
 
     def log_file(self, file: Path, folder: str | None = None) -> None:
         """Keep a copy of a file as an artifact."""

@@ -72,7 +72,7 @@ class LandmarkTask:
         errors = metrics.evaluate(preds, index.normalised(), index.sizes)
         names = {"file": index.files, "person": index.persons, "video": index.videos}
         table = pd.DataFrame({**names, **errors.frames})
-        return Measurement(errors.scalars, table, _figures(preds, table, frames, label, source))
+        return Measurement(errors.scalars, table, _figures(preds, table, frames, label, source), preds)
 
     def lines(self, scalars: Mapping[str, float]) -> list[str]:
         """MSE as a number, everything else in percent of the interocular distance or of the frames."""

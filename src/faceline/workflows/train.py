@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from mlflow import MlflowClient
@@ -17,6 +18,7 @@ from rich.console import Console
 
 from faceline.errors import InputError
 from faceline.models.callbacks import CONFIG_KEY
+from faceline.tracking.comparison import LANDMARKS
 from faceline.tracking.lightning import RunLogger
 from faceline.tracking.provenance import config_digest, peak_memory, provenance
 from faceline.tracking.records import BEST, DIGEST_TAG, TAG, unfinished
@@ -196,6 +198,8 @@ def _measure(run: Run, config: Config, task: Task, model: Any, data: Data, part:
     if part == "test":
         for name, figure in result.figures.items():
             run.log_figure(figure, f"test/{name}")
+        if result.landmarks is not None:  # with less precision than was measured: they are for drawing
+            run.log_array(result.landmarks.astype(np.float16), LANDMARKS)
     prefix = "best_val" if part == "val" else part
     scores = {f"{prefix}/{name}": value for name, value in result.scalars.items()}
     run.log_metrics(scores)

@@ -7,8 +7,12 @@ from hypothesis import strategies as st
 from scipy.stats import bootstrap, norm
 from sklearn.metrics import f1_score
 
-from faceline.metrics.bootstrap import video_weights
-from faceline.metrics.paired import paired_error, paired_identification
+from faceline.metrics.bootstrap import identification_intervals, mean_interval, video_weights
+from faceline.metrics.paired import Paired, resampled_error, resampled_identification
+
+
+def paired_error(a: np.ndarray, b: np.ndarray, videos: np.ndarray, n_resamples: int = 1000) -> Paired:
+    return resampled_error(a, videos, n_resamples).against(resampled_error(b, videos, n_resamples))
 
 
 def errors(seed: int = 0, videos: int = 60, frames: int = 5, gain: float = 0.05) -> tuple[np.ndarray, ...]:
@@ -78,7 +82,8 @@ def answers(seed: int, skill: float) -> np.ndarray:
 def test_the_difference_of_identification_is_that_of_a_plain_loop() -> None:
     target, videos = np.arange(12).repeat(12), np.array([f"v{v:02d}" for v in range(48)]).repeat(3)
     a, b = answers(0, 0.7), answers(1, 0.4)
-    found = paired_identification(a, b, target, videos, n_resamples=40, seed=3)
+    of_a, of_b = (resampled_identification(preds, target, videos, n_resamples=40, seed=3) for preds in (a, b))
+    found = {name: of_a[name].against(of_b[name]) for name in of_a}
     rows = [
         np.repeat(np.arange(144).reshape(48, 3), row, axis=0).ravel() for row in video_weights(48, 40, 3).astype(int)
     ]
@@ -105,3 +110,16 @@ def test_input_that_does_not_fit_is_refused() -> None:
     for wrong in ((a, b, videos[:-1]), (a * np.nan, b, videos)):
         with pytest.raises(ValueError, match="expected"):
             paired_error(*wrong)
+    with pytest.raises(ValueError, match="expected draws of the same videos, got 60 and 59"):
+        resampled_error(a, videos).against(resampled_error(b[5:], videos[5:]))
+
+
+def test_the_interval_of_one_model_is_that_of_its_run() -> None:
+    target, videos = np.arange(12).repeat(12), np.array([f"v{v:02d}" for v in range(48)]).repeat(3)
+    a = answers(0, 0.7)
+    logged = identification_intervals(a, target, videos)
+    assert {name: drawn.interval() for name, drawn in resampled_identification(a, target, videos).items()} == logged
+    errors_of_a = errors()[0].clip(0.01)
+    assert resampled_error(errors_of_a, errors()[2]).interval() == pytest.approx(
+        mean_interval(errors_of_a, errors()[2])
+    )
