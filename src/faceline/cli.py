@@ -96,7 +96,7 @@ def _one_word(verb: str, arguments: list[str]) -> int:
         print("\n\n".join(verb_help(pair, conf_dir()) for pair in PAIRS[verb]))
         return OK
     expected = " or ".join(f"faceline {pair}" for pair in PAIRS[verb])
-    raise InputError(f"{verb} {second}: expected {expected}; see {expected} --help")
+    raise InputError(f"{verb} {second}: expected {expected}; see faceline --help")
 
 
 def _results(arguments: list[str]) -> None:

@@ -50,6 +50,29 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
             "faceline reproduce run_id=0123abcd data.root=/data/udacity task.detector=landmarks.ckpt",
         ),
     ),
+    "runs": (
+        "list the runs of the store",
+        (
+            "faceline runs",
+            "faceline runs status=failed newer_than=7d",
+            "faceline runs match=[identification,video_disjoint] tags=[trial]",
+        ),
+    ),
+    "runs delete": (
+        "delete runs that failed or were killed",
+        (
+            "faceline runs delete older_than=2d",
+            "faceline runs delete run_ids=[0123abcd] yes=true",
+        ),
+    ),
+    "runs clean": (
+        "remove the files of deleted runs",
+        ("faceline runs clean",),
+    ),
+    "runs models": (
+        "list the registered models, their champions and why they are",
+        ("faceline runs models",),
+    ),
     "promote": (
         "register the model of a run, and make it champion if it beats the one before",
         (
@@ -148,7 +171,7 @@ def verb_help(verb: str, conf: Path) -> str:
     about, examples = VERBS[verb]
     text = (conf / f"{verb.replace(' ', '_')}.yaml").read_text(encoding="utf-8")
     choices = re.findall(r"^ +- (?:optional )?/?([\w/]+): *(\S+)", text, re.MULTILINE)
-    keys = re.findall(r"^(\w+): *([^#\n]*?) *(?:# *(.*))?$", text, re.MULTILINE)
+    keys = re.findall(r"^\"?(\w+)\"?: *([^#\n]*?) *(?:# *(.*))?$", text, re.MULTILINE)
     parts = [
         f"faceline {verb} [key=value …]",
         f"  {about}",

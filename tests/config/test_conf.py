@@ -14,7 +14,7 @@ from faceline.config.tree import conf_dir, groups, options
 
 CONF = conf_dir()
 VERBS = ("train", "evaluate", "predict", "compare", "cluster", "data_check", "benchmark_identification")
-VERBS += ("reproduce", "promote", "rollback")
+VERBS += ("reproduce", "promote", "rollback", "runs", "runs_clean", "runs_delete", "runs_models")
 ANSWERS = {"predict": ["input=photo.jpg"], "reproduce": ["run_id=0123abcd"], "promote": ["run_id=0123abcd"]}
 """What a user must give."""
 

@@ -3,6 +3,7 @@
 A node with ``_target_`` is checked against the signature of what it names (`faceline.config.check`), not here.
 """
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -19,6 +20,17 @@ Node = Annotated[dict[str, Any], BeforeValidator(_has_target)]
 
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+def _is_duration(text: Any) -> Any:
+    if text is not None and not re.fullmatch(r"\d+[mhdw]", str(text)):
+        raise ValueError("a time such as 90m, 12h, 7d or 4w")
+    return text
+
+
+Duration = Annotated[str | None, BeforeValidator(_is_duration)]
+"""Minutes, hours, days or weeks."""
+
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
@@ -199,6 +211,45 @@ class Rollback(Section):
     tracking: Tracking
 
 
+class Filter(Section):
+    """Which runs."""
+
+    match: str | list[str]
+    tags: list[str]
+    newer_than: Duration
+    older_than: Duration
+    tracking: AnyTracking
+
+
+class Runs(Filter):
+    """``faceline runs``."""
+
+    status: Literal["finished", "failed", "killed", "running"] | None
+    limit: Count
+
+
+class RunsDelete(Filter):
+    """``faceline runs delete``."""
+
+    yes: bool
+    run_ids: list[str]
+    status: Literal["failed", "killed"] | None
+
+
+class RunsClean(Section):
+    """``faceline runs clean``."""
+
+    yes: bool
+    tracking: Tracking
+
+
+class RunsModels(Section):
+    """``faceline runs models``."""
+
+    name: str | None
+    tracking: Tracking
+
+
 class DataCheck(Section):
     """``faceline data check``."""
 
@@ -244,5 +295,9 @@ SCHEMAS: dict[str, type[Section]] = {
     "promote": Promote,
     "reproduce": Reproduce,
     "rollback": Rollback,
+    "runs": Runs,
+    "runs_clean": RunsClean,
+    "runs_delete": RunsDelete,
+    "runs_models": RunsModels,
 }
 """The schema of each workflow."""

@@ -78,4 +78,4 @@ def _tell(version: Version, champion: Version | None, run: RunRecord, decision: 
 
 
 def _print(line: str) -> None:
-    Console(highlight=False, soft_wrap=True).print(line)
+    Console(highlight=False, soft_wrap=True, markup=False).print(line)

@@ -148,4 +148,4 @@ def _difference(figure: Agreement) -> str:
 
 
 def _print(content: Any) -> None:
-    Console(highlight=False, soft_wrap=True).print(content)
+    Console(highlight=False, soft_wrap=True, markup=False).print(content)

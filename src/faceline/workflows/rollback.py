@@ -39,6 +39,6 @@ def main(cfg: DictConfig) -> None:
         reason = f": {config['reason']}" if config["reason"] else ""
         note(client, champion, ROLLBACK, f"back to version {previous.number}{reason}")
         set_champion(client, previous, champion)
-    Console(highlight=False, soft_wrap=True).print(
+    Console(highlight=False, soft_wrap=True, markup=False).print(
         f"{previous} is the champion again (run {previous.run_id}), {champion} is previous{reason}"
     )
