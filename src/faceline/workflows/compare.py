@@ -110,7 +110,7 @@ def _table(board: Board) -> Table:
     """The leaderboard as it stands in a terminal."""
     table = Table(title=escape(board.title), title_justify="left", title_style="bold")
     table.add_column("", justify="right")
-    table.add_column("model", no_wrap=True)
+    table.add_column("model", overflow="fold")
     for name in (TITLES[board.metric], "95 %", "beats the next"):
         table.add_column(name, justify="right", no_wrap=True)
     for place, entry in enumerate(board.entries[:LISTED], start=1):
