@@ -93,6 +93,31 @@ class Embedder(Section):
     std: Annotated[float, Field(gt=0)]
 
 
+class Trial(Section):
+    """Which trial of its sweep a job is."""
+
+    number: Annotated[int, Field(ge=0)]
+    parent: str
+
+
+class Sweep(Section):
+    """How a sweep searches; a single run has no use for it."""
+
+    name: Annotated[str, Field(pattern=r"^[\w-][\w.-]*$")] | None
+    params: dict[str, Any]
+    start: list[dict[str, Any]]
+    minimize: list[str]
+    maximize: list[str]
+    sampler: Node | None
+    pruner: Node | None
+    trials: Count | None
+    max_failed: Annotated[int, Field(ge=0)]
+    jobs: Count | None
+    memory_gb: Annotated[float, Field(gt=0)] | None
+    seed: Seed
+    trial: Trial | None = None
+
+
 class Train(Section):
     """``faceline train``."""
 
@@ -110,6 +135,7 @@ class Train(Section):
     trainer: Node
     callbacks: dict[str, Node | None]
     tracking: Tracking
+    sweep: Sweep | None = None
 
 
 class SplitChange(Section):

@@ -197,6 +197,16 @@ def evaluate(scores: Scores, target: Target, thresholds: dict[str, float] | None
     return IdentificationScores(scalars, {"predicted": preds, "score": best, "rank": rank})
 
 
+def scalar_names(open_set: bool) -> frozenset[str]:
+    """The names of all that `evaluate` says of a whole part.
+
+    Args:
+        open_set: Whether with those for strangers.
+    """
+    scores, target = np.eye(2), np.array([0, STRANGER])
+    return frozenset(evaluate(scores, target, thresholds_for(scores, target) if open_set else None).scalars)
+
+
 def _chunks(n: int) -> list[slice]:
     return [slice(start, start + _CHUNK) for start in range(0, n, _CHUNK)]
 

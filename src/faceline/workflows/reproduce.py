@@ -1,6 +1,7 @@
 """``faceline reproduce``: train a run again, and see whether its figures come out the same to the last digit."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from faceline.workflows.assembly import plain, prepare_process
 from faceline.workflows.named_files import DIGESTS_FILE, digests, with_places
 from faceline.workflows.selection import chosen_run
 from faceline.workflows.task import Config, task_of
-from faceline.workflows.train import train
+from faceline.workflows.train import RUN_ENV, Member, train
 
 
 def main(cfg: DictConfig) -> None:
@@ -44,9 +45,9 @@ def main(cfg: DictConfig) -> None:
         )
     for line in (*_circumstances(then), *unknown, *changed):
         _print(f"warning: {line}")
-    run_id, _ = train(rebuilt, {REPRODUCES: then.id})
+    train(rebuilt, Member(rebuilt["name"], {REPRODUCES: then.id}))
     if not getattr(rank_zero_only, "rank", 0):
-        _tell(then, get_run(client, run_id))
+        _tell(then, get_run(client, os.environ[RUN_ENV]))
 
 
 def _rebuilt(then: RunRecord, config: Config) -> Config:

@@ -1,6 +1,6 @@
 """What a training is for: each task builds its data and model, measures them, and says how well it went."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -77,6 +77,10 @@ class Task(Protocol):
         """The untrained model of a config; refuses what is wrong before any data are read."""
         ...
 
+    def scalars(self, config: Config) -> frozenset[str]:
+        """The names of the metrics of validation."""
+        ...
+
     def build_data(self, config: Config) -> Any:
         """The data module of a config; reads nothing yet."""
         ...
@@ -106,6 +110,10 @@ class Task(Protocol):
             label: How the model is called in the figures.
             source: Line that tells where the numbers come from.
         """
+        ...
+
+    def one_frame(self, model: Any, data: Any) -> Callable[[], object] | None:
+        """What a trained model on the CPU does for one frame; None where nobody asks how long that takes."""
         ...
 
     def lines(self, scalars: Mapping[str, float]) -> list[str]:
