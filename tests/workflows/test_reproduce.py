@@ -157,6 +157,12 @@ def test_a_checkpoint_that_moved_or_changed_is_noticed(workplace: Path, store, c
     assert "ckpt_path is another file" in capsys.readouterr().err
 
 
+def test_params_of_a_run_are_those_that_mean_something_to_it(forest: Run) -> None:
+    names = {name.split(".")[0] for name in forest.data.params}
+    assert {"model", "data", "split", "task"} <= names
+    assert not {"callbacks", "trainer", "transforms", "tracking"} & names
+
+
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [

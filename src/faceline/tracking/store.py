@@ -23,6 +23,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from faceline.errors import InputError
+from faceline.tracking.page import arrange
 
 DATABASE_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 SCHEMES = ("sqlite", "http", "https", *DATABASE_PORTS)
@@ -75,7 +76,9 @@ def experiment(client: MlflowClient, name: str) -> str:
         found = client.get_experiment_by_name(name)
         if found is None:
             try:
-                return str(client.create_experiment(name, artifact_location=_artifacts(client.tracking_uri)))
+                created = str(client.create_experiment(name, artifact_location=_artifacts(client.tracking_uri)))
+                arrange(client, created)
+                return created
             except MlflowException as error:
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise

@@ -3,7 +3,6 @@
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities import rank_zero_only
@@ -148,5 +147,6 @@ def _difference(figure: Agreement) -> str:
     return " ".join(parts) or "only in one"
 
 
-def _print(content: Any) -> None:
+@rank_zero_only  # the other processes of a distributed run know the same
+def _print(content: str) -> None:
     Console(highlight=False, soft_wrap=True, markup=False).print(content)

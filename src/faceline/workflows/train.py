@@ -21,7 +21,7 @@ from faceline.errors import InputError
 from faceline.models.callbacks import CONFIG_KEY, Pruning
 from faceline.tracking.comparison import LANDMARKS
 from faceline.tracking.lightning import RunLogger
-from faceline.tracking.provenance import config_digest, peak_memory, provenance
+from faceline.tracking.provenance import IGNORED, config_digest, peak_memory, provenance
 from faceline.tracking.records import BEST, DIGEST_TAG, TAG, unfinished
 from faceline.tracking.runs import Context, Run, tracked_run
 from faceline.tracking.store import connect
@@ -197,9 +197,13 @@ _SWEEP = re.compile(r"\+?(sweep|launcher)\b")
 """Overrides without which the same run is had outside its sweep."""
 
 
+_OF_EPOCHS = ("callbacks", "trainer", "transforms")
+"""Parts of a config that mean nothing to a model that is fitted at once: no params of its run."""
+
+
 def _describe(run: Run, config: Config, data: Data, model: Any) -> None:
     """Log all that the run depends on, before it starts."""
-    run.log_config(config)
+    run.log_config(config, IGNORED if is_trained_in_epochs(model) else (*IGNORED, *_OF_EPOCHS))
     index, split = data.index, data.split
     run.log_dict({part: index.files[rows].tolist() for part, rows in split.parts().items()}, "split.json")
     run.log_dict({"skipped": list(index.rejected)}, "skipped_rows.json")
