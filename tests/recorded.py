@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from mlflow import MlflowClient
+from mlflow.entities import Metric
 
 from faceline.geometry.markup import REGIONS
 from faceline.tracking.records import RunRecord, get_run
@@ -69,16 +70,17 @@ def record_run(
     with tracked_run(client, experiment, name, tags=headline) as run:
         run.log_config(config or {"name": name, "data": {"size": 64}})
         run.log_text(frames.to_csv(index=False, float_format="%.8g"), "test/frames.csv")
-        for metric, values in (history or {}).items():
-            for epoch, value in enumerate(values):
-                run.log_metrics({metric: value}, epoch)
+        epochs = [
+            Metric(name, value, 0, i) for name, values in (history or {}).items() for i, value in enumerate(values)
+        ]
+        client.log_batch(run.id, metrics=epochs)
         run.log_metrics({**COSTS, **{f"test/{metric}": value for metric, value in scalars.items()}})
     return get_run(client, run.id)
 
 
 def landmark_run(client: MlflowClient, experiment: str, name: str, nme: float = 0.05, **settings: Any) -> RunRecord:
-    """A landmark detector with about this error; ``seed`` and ``parameters`` may be given."""
-    table = landmark_frames(nme, settings.pop("seed", 0))
+    """A landmark detector with about this error; ``seed``, ``videos`` and ``parameters`` may be given."""
+    table = landmark_frames(nme, settings.pop("seed", 0), settings.pop("videos", 24))
     scalars = {column: float(table[column].mean()) for column in table.columns[3:]}
     parameters = settings.pop("parameters", 1000.0)
     run = record_run(client, experiment, name, table, scalars, **settings)

@@ -120,16 +120,18 @@ def test_identification_and_landmarks_have_boards_of_their_own(workplace: Path) 
         (["tracking.experiment=nowhere"], "no experiment 'nowhere'"),
         (["abcdef"], "no run 'abcdef' in this store; nearest"),
         (["sweep=abcdef"], "no run 'abcdef' in this store"),
-        (["output=config"], "config, column 'output': cannot be written"),
+        (["output=FILE"], "in_the_way, column 'output': cannot be written"),
         (["run_ids=[RUN,RUN]"], "the same run is given twice"),
     ],
 )
 def test_what_cannot_be_compared_is_said_in_a_line(
-    in_trained: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str], store
+    in_trained: Path, tmp_path: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str], store
 ) -> None:
-    (in_trained / "config").write_text("in the way")
+    file = tmp_path / "in_the_way"
+    file.touch()
     run_id = store(in_trained).search_runs(["1"])[0].info.run_id
-    assert main(["compare", *(argument.replace("RUN", run_id) for argument in arguments)]) == 2
+    arguments = [argument.replace("RUN", run_id).replace("FILE", str(file)) for argument in arguments]
+    assert main(["compare", *arguments]) == 2
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1
 

@@ -178,7 +178,7 @@ def beats(probability: float, other: str) -> str:
         return f"is better than {other} (probability {percent(probability)})"
     if probability >= LIKELY:
         return f"is probably better than {other} ({percent(probability)}), but luck is not ruled out"
-    return f"cannot be told from {other} ({percent(probability)})"
+    return f"cannot be told apart from {other} ({percent(probability)})"
 
 
 def review_verdict(board: Board, a: Entry, b: Entry) -> str:
@@ -190,6 +190,7 @@ def review_verdict(board: Board, a: Entry, b: Entry) -> str:
     low, high = sorted((loser.behind.low, loser.behind.high))
     gap = f"{100 * by:.2f} points of NME lower" if board.lowest else f"{by:.3f} of F1 higher"
     ends = f"{100 * low:.2f} to {100 * high:.2f}" if board.lowest else f"{-high:.3f} to {-low:.3f}"
+    ends = ends.replace("-", "−")
     if winner.beats_next < LIKELY:
         return (
             f"{a.label} and {b.label} cannot be told apart: {winner.label} is {gap} (95 %: {ends}), which may be luck"

@@ -1,13 +1,14 @@
 """The page of a comparison: one file that needs nothing else, for a browser of any width."""
 
 import base64
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from faceline.geometry.markup import OUTLINES
 from faceline.reports.comparison import COSTS, TITLES, Board, Comparison, board_verdict, cost
@@ -113,7 +114,7 @@ def page(comparison: Comparison, closer: Sequence[Closer], *, made: str, version
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"percent": percent, "outline": _outline}
+    environment.filters |= {"percent": percent, "outline": _outline, "breakable": _breakable}
     template = environment.get_template("comparison.html.j2")
     return template.render(
         comparison=comparison,
@@ -127,6 +128,11 @@ def page(comparison: Comparison, closer: Sequence[Closer], *, made: str, version
         made=made,
         version=version,
     )
+
+
+def _breakable(name: str) -> Markup:
+    """A name that may go on in the next line after a dot or an underscore."""
+    return Markup(re.sub(r"([._/])", r"\1<wbr>", str(escape(name))))
 
 
 def _outline(shape: np.ndarray) -> str:

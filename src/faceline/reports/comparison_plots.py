@@ -14,7 +14,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 
 from faceline.geometry.markup import REGIONS
 from faceline.metrics.identification import rank_k
-from faceline.reports.style import GRID, MUTED, PALETTE, SMALL_SIZE, in_percent, style_axes, whole_numbers
+from faceline.reports.style import GRID, MUTED, PALETTE, in_percent, style_axes, whole_numbers
 
 DRAWN: Final = len(PALETTE)
 """More series in one figure cannot be told apart."""
@@ -154,7 +154,6 @@ def det_curves(rates: Sequence[Points], strangers: int) -> Figure:
     for i, (alarms, misses) in enumerate(rates):
         _line(axes, i, np.maximum(alarms, lowest), misses, drawstyle="steps-post")
     axes.axvspan(lowest, 1 / strangers, color=GRID, linewidth=0)
-    axes.text(1 / strangers, 0.03, " fewer than one", size=SMALL_SIZE, color=MUTED)
     axes.set(xlim=(lowest, 1), ylim=(0, 1.02))
     axes.xaxis.set_minor_locator(NullLocator())
     in_percent(axes.xaxis)

@@ -70,7 +70,7 @@ def _learning(found: Ranked, key: str) -> Plot | None:
 def _history(run: RunRecord, metric: str) -> plots.Points | None:
     """Epochs and values; None where there are fewer than two."""
     points = history(run, metric)
-    return (np.array(list(points)), np.array(list(points.values()))) if len(points) > 1 else None
+    return (np.array(list(points)) + 1, np.array(list(points.values()))) if len(points) > 1 else None
 
 
 def _errors(tables: Tables, key: str) -> list[Plot | None]:

@@ -57,7 +57,7 @@ def board(probability: float = 0.97, *, lowest: bool = True, names: tuple[str, s
         (0.999, "is better than b (probability 99.9 %)"),
         (0.95, "is better than b (probability 95 %)"),
         (0.94, "is probably better than b (94 %), but luck is not ruled out"),
-        (0.79, "cannot be told from b (79 %)"),
+        (0.79, "cannot be told apart from b (79 %)"),
     ],
 )
 def test_a_probability_is_put_into_words(probability: float, words: str) -> None:
