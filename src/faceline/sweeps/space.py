@@ -12,6 +12,8 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from faceline.config.tree import hint
 from faceline.errors import InputError
 
+Number = float | int
+
 Params = dict[str, Any]
 """The value of each swept key."""
 
@@ -136,7 +138,7 @@ def _distribution(key: str, override: Override) -> BaseDistribution:
     )
 
 
-def _included(key: str, sweep: RangeSweep) -> tuple[float, float]:
+def _included(key: str, sweep: RangeSweep) -> tuple[Number, Number]:
     """The first and the last number of a range, which leaves out its end."""
     assert sweep.start is not None and sweep.stop is not None
     numbers = sorted(round(float(number), 12) for number in sweep.range())  # 0.1 + 2 * 0.1 is 0.3 here
@@ -148,7 +150,7 @@ def _included(key: str, sweep: RangeSweep) -> tuple[float, float]:
     return (int(numbers[0]), int(numbers[-1])) if whole else (numbers[0], numbers[-1])
 
 
-def _numbers(key: str, ends: tuple[float, float], log: bool, step: float | None) -> BaseDistribution:
+def _numbers(key: str, ends: tuple[Number, Number], log: bool, step: Number | None) -> BaseDistribution:
     low, high = ends
     if high < low:
         raise _upside_down(key, "interval", low, high)
@@ -159,7 +161,7 @@ def _numbers(key: str, ends: tuple[float, float], log: bool, step: float | None)
     return FloatDistribution(float(low), float(high), log=log, step=None if log else step)
 
 
-def _upside_down(key: str, kind: str, low: float, high: float) -> InputError:
+def _upside_down(key: str, kind: str, low: Number, high: Number) -> InputError:
     return InputError(f"{kind}({low},{high}) is upside down; write {kind}({high},{low})", column=key)
 
 

@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 import optuna
+from matplotlib.figure import Figure
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console
@@ -12,16 +13,24 @@ from rich.markup import escape
 from rich.table import Table
 
 from faceline.errors import InputError
+from faceline.reports.sweep_plots import State, TrialPoint, history, pareto
 from faceline.sweeps.objective import logged_as
 from faceline.sweeps.plan import Plan
 from faceline.sweeps.queue import Queue
 from faceline.sweeps.study import REASON
 from faceline.tracking.runs import Run
 
+TELLING = 4
+"""Finished trials from which on the importance of parameters is told."""
+
 SHOWN = 10
 """Trials in the table at the end."""
 
-_STATES = {TrialState.COMPLETE: "finished", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}
+_STATES: dict[TrialState, State] = {
+    TrialState.COMPLETE: "finished",
+    TrialState.PRUNED: "pruned",
+    TrialState.FAIL: "failed",
+}
 
 
 class Progress:
@@ -89,10 +98,52 @@ def conclude(run: Run, study: optuna.Study, plan: Plan) -> None:
     if not front:
         return
     run.log_dict({"best": [_row(trial, plan) for trial in front]}, "best.json")
-    run.set_tags({"faceline.best_trial": front[0].number, **{f"best.{k}": v for k, v in front[0].params.items()}})
+    params = {f"best.{key.partition('@')[0].lstrip('+')}": value for key, value in front[0].params.items()}
+    run.set_tags({"faceline.best_trial": front[0].number, **params})
     run.log_metrics(
         {logged_as(name): value for name, value in zip(plan.objective.metrics, front[0].values, strict=True)}
     )
+    name = "pareto.png" if len(plan.objective.metrics) == 2 else "history.png"
+    run.log_figure(_figure(run, study, plan, front), name)
+
+
+def _figure(run: Run, study: optuna.Study, plan: Plan, front: list[FrozenTrial]) -> Figure:
+    """The Pareto front of two objectives, else the history of the first."""
+    metrics = list(plan.objective.metrics)
+    points = [
+        TrialPoint(trial.number, _STATES[trial.state], _reached(trial))
+        for trial in study.get_trials(deepcopy=False)
+        if trial.state in _STATES
+    ]
+    data = plan.first["data"]["source"]["_target_"].rpartition(".")[2]
+    source = f"sweep {plan.name} · {data} · {plan.first['split']['protocol']} · run {run.id[:8]}"
+    if len(metrics) == 2:
+        labels = {trial.number: _label(trial) for trial in front}
+        return pareto(points, list(labels), (metrics[0], metrics[1]), labels, source)
+    low = plan.objective.metrics[metrics[0]]
+    return history(points, _importance(study), metrics[0], low_is_good=low, source=source)
+
+
+def _importance(study: optuna.Study) -> dict[str, float]:
+    """Share of the variation that each parameter explains; nothing where too few trials tell."""
+    if len(study.directions) > 1 or len(_finished(study)) < TELLING:
+        return {}
+    try:
+        return dict(optuna.importance.get_param_importances(study))
+    except (RuntimeError, ValueError):  # all values are the same
+        return {}
+
+
+def _reached(trial: FrozenTrial) -> tuple[float, ...]:
+    """The values of a trial; of a pruned one, the last that it told."""
+    if trial.state == TrialState.PRUNED and trial.last_step is not None:
+        return (trial.intermediate_values[trial.last_step],)
+    return tuple(trial.values or ())
+
+
+def _label(trial: FrozenTrial) -> str:
+    """A trial of the front by its model, where models are swept."""
+    return f"{str(trial.params.get('experiment', 'trial')).rpartition('/')[2]} {trial.number}"
 
 
 def table(study: optuna.Study, plan: Plan) -> Table:

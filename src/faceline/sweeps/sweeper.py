@@ -142,10 +142,9 @@ def _tell(study: optuna.Study, plan: Plan, number: int, record: RunRecord | None
 
 
 def _reason(record: RunRecord | None, result: JobReturn) -> str:
-    try:
-        _ = result.return_value
-    except TrialError as error:
+    error = result._return_value  # not return_value, which prints what it raises
+    if isinstance(error, TrialError):
         return str(error)
-    except Exception as error:  # the launcher's: the run may know more
+    if isinstance(error, Exception):  # the launcher's: the run may know more
         return record.tags.get(ERROR_TAG, str(error)) if record else str(error)
     return "its run has none of the metrics that the sweep goes by"
