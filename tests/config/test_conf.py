@@ -14,7 +14,8 @@ from faceline.config.tree import conf_dir, groups, options
 
 CONF = conf_dir()
 VERBS = ("train", "evaluate", "predict", "compare", "cluster", "data_check", "benchmark_identification")
-ANSWERS = {"predict": ["input=photo.jpg"]}
+VERBS += ("reproduce", "promote", "rollback", "runs", "runs_clean", "runs_delete", "runs_models")
+ANSWERS = {"predict": ["input=photo.jpg"], "reproduce": ["run_id=0123abcd"], "promote": ["run_id=0123abcd"]}
 """What a user must give."""
 
 LEAVES = [
@@ -39,7 +40,10 @@ def test_every_primary_config_is_tested() -> None:
 
 @pytest.mark.parametrize(("group", "option"), LEAVES, ids=str)
 def test_every_option_composes_into_a_training_and_passes_the_check(group: str, option: str) -> None:
-    check(composed("train", f"{group}={option}"), "train")
+    if option.startswith("submitit"):
+        pytest.importorskip("hydra_plugins.hydra_submitit_launcher", reason="an extra: faceline[slurm]")
+    place = {"loss": "loss@model.loss"}.get(group, group)
+    check(composed("train", f"{place}={option}"), "train")
 
 
 @pytest.mark.parametrize("option", options(CONF, "experiment"))

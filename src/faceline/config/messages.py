@@ -55,7 +55,7 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
     return iter([*(e for e in links if not isinstance(e, wrappers)), *(e for e in links if isinstance(e, wrappers))])
 
 
-def _explain_one(error: BaseException, conf: Path) -> str | None:  # noqa: PLR0911  # a table of kinds
+def _explain_one(error: BaseException, conf: Path) -> str | None:  # noqa: PLR0911, PLR0912  # a table of kinds
     match error:
         case InputError():
             return _own_message(error)
@@ -79,6 +79,8 @@ def _explain_one(error: BaseException, conf: Path) -> str | None:  # noqa: PLR09
         case PermissionError():
             return f"not permitted to use{_file(error) or ' a file'}; change its permissions or choose another place"
         case MemoryError():
+            return _OUT_OF_MEMORY
+        case RuntimeError() if "can't allocate memory" in str(error):  # torch's, on a CPU
             return _OUT_OF_MEMORY
         case ValueError() if str(error).startswith("Config group override must be"):
             return "a group cannot be set to null on the command line; leave it out with ~GROUP, as in ~debug"
