@@ -6,7 +6,7 @@ from typing import Final
 from mlflow import MlflowClient
 
 VIEW: Final = "faceline"
-"""Name of the view in an address: ``…/experiments/1/runs?viewStateShareKey=faceline``."""
+"""Name of the view in an address: ``…/experiments/1/runs?viewStateShareKey=faceline``, as MLflow calls shared views."""
 
 COLUMNS: Final = (
     "attributes.`Created`",
@@ -27,8 +27,9 @@ COLUMNS: Final = (
 )
 """A column that no run of an experiment has a value for is not shown."""
 
-NOTE: Final = """\
-[The columns that matter](#/experiments/{id}/runs?viewStateShareKey={view}) · made by `faceline train`
+_LINK = f"#/experiments/{{id}}/runs?viewStateShareKey={VIEW}&workflowType=machine_learning"
+NOTE: Final = f"""\
+[The columns that matter]({_LINK}) · made by faceline
 
 - Rank runs only within one **data**, **protocol** and `data_fingerprint`: `faceline compare` does.
 - **test/…** was measured once, after training; choose by **best_val/…**.
@@ -42,7 +43,7 @@ def arrange(client: MlflowClient, experiment_id: str) -> None:
     view = {"selectedColumns": COLUMNS, "columnOrder": COLUMNS, "orderByKey": "attributes.start_time"}
     tags = {
         "mlflow.experimentKind": "custom_model_development",
-        "mlflow.note.content": NOTE.format(id=experiment_id, view=VIEW),
+        "mlflow.note.content": NOTE.format(id=experiment_id),
         f"mlflow.sharedViewState.{VIEW}": json.dumps(view),
     }
     for name, value in tags.items():

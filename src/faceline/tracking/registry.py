@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from filelock import FileLock
 
-from faceline.errors import InputError
+from faceline.errors import InputError, first_line
 from faceline.tracking.comparison import Terms
 from faceline.tracking.limits import tag_value
 from faceline.tracking.records import BEST, DIGEST_TAG, MODEL_TAG, RunRecord, checkpoint
@@ -72,14 +72,24 @@ def register(run: RunRecord, terms: Terms) -> Version:
     name, client = model_name(terms), run.client
     with store_errors(client.tracking_uri):
         _own_model(client, name, terms)
-        known = [version for version in versions(client, name) if version.run_id == run.id]
-        if known:
-            return known[0]
+    if _made_by(run, name) is None:
         model_id = run.tags[MODEL_TAG + BEST]
-        location = str(client.get_logged_model(model_id).artifact_location)
         facts = {tag: run.tags[tag] for tag in (*_LINEAGE, *_FACTS) if tag in run.tags}
-        client.create_model_version(name, location, run.id, {**facts, MODEL_ID: model_id})
-    return next(version for version in versions(client, name) if version.run_id == run.id)
+        try:
+            with store_errors(client.tracking_uri):
+                location = str(client.get_logged_model(model_id).artifact_location)
+                client.create_model_version(
+                    name, location, run.id, {**facts, MODEL_ID: model_id}, model_id=model_id, await_creation_for=0
+                )
+        except MlflowException as error:
+            raise InputError(f"the registry refuses the model of run {run.id}: {first_line(error)}") from error
+    made = _made_by(run, name)
+    assert made is not None
+    return made
+
+
+def _made_by(run: RunRecord, name: str) -> Version | None:
+    return next((version for version in versions(run.client, name) if version.run_id == run.id), None)
 
 
 def versions(client: MlflowClient, name: str | None = None) -> list[Version]:

@@ -26,12 +26,9 @@ def main(cfg: DictConfig) -> None:
         console.print("no deleted run has left anything")
         return
     for leftover in found:
-        run = leftover.run
-        console.print(
-            f"run {run.id} ({run.name}): {len(leftover.models)} models, {leftover.size / 1e6:.1f} MB in "
-            f"{', '.join(map(str, [*leftover.folders, *leftover.addresses]))}"
-        )
-    size = f"{sum(leftover.size for leftover in found) / 1e6:.1f} MB"
+        places = ", ".join(map(str, [*leftover.folders, *leftover.addresses]))
+        console.print(f"run {leftover.run.id} ({leftover.run.name}), models: {len(leftover.models)}, in {places}")
+    size = f"{sum(leftover.size for leftover in found) / 1e6:.1f} MB on this machine"
     if agreed(f"remove what {len(found)} deleted runs have left, {size}, for good", config["yes"]):
         for leftover in found:
             remove(leftover)

@@ -18,7 +18,7 @@ def test_a_new_experiment_shows_the_columns_that_matter(client: MlflowClient) ->
     tags = tags_of(client, made)
     view = json.loads(tags["mlflow.sharedViewState.faceline"])
     assert tuple(view["selectedColumns"]) == tuple(view["columnOrder"]) == COLUMNS
-    assert f"(#/experiments/{made}/runs?viewStateShareKey=faceline)" in tags["mlflow.note.content"]
+    assert f"(#/experiments/{made}/runs?viewStateShareKey=faceline&" in tags["mlflow.note.content"]
     assert tags["mlflow.experimentKind"] == "custom_model_development"
 
 
