@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 
 OK, BUG, USER_ERROR, INTERRUPTED = 0, 1, 2, 130
 
-PAIRS = dict(verb.split() for verb in VERBS if " " in verb)
-"""Verbs of two words: the second by the first."""
+PAIRS: dict[str, list[str]] = {}
+"""Verbs of two words: the second words by the first."""
+for _first, *_second in map(str.split, VERBS):
+    if _second:
+        PAIRS.setdefault(_first, []).extend(_second)
 
 _ENVIRONMENT = {
     "NO_ALBUMENTATIONS_UPDATE": "1",
@@ -84,15 +87,14 @@ def _dispatch(arguments: list[str]) -> int:
 
 def _pair(verb: str, arguments: list[str]) -> int:
     """A verb of two words."""
-    whole = f"{verb} {PAIRS[verb]}"
-    if arguments and arguments[0] == PAIRS[verb]:
-        return _workflow(whole, arguments[1:])
+    wholes = [f"{verb} {second}" for second in PAIRS[verb]]
+    if arguments and arguments[0] in PAIRS[verb]:
+        return _workflow(f"{verb} {arguments[0]}", arguments[1:])
     if arguments and arguments[0] in ("-h", "--help"):
-        print(verb_help(whole, conf_dir()))
+        print("\n\n".join(verb_help(whole, conf_dir()) for whole in wholes))
         return OK
-    raise InputError(
-        f"{verb} {arguments[0] if arguments else ''}: expected faceline {whole}; see faceline {whole} --help"
-    )
+    expected = " or ".join(f"faceline {whole}" for whole in wholes)
+    raise InputError(f"{verb} {arguments[0] if arguments else ''}: expected {expected}; see its --help")
 
 
 def _results(arguments: list[str]) -> None:

@@ -13,7 +13,16 @@ from faceline.config.resolvers import register
 from faceline.config.tree import conf_dir, groups, options
 
 CONF = conf_dir()
-VERBS = ("train", "evaluate", "predict", "compare", "cluster", "data_check", "benchmark_identification")
+VERBS = (
+    "train",
+    "evaluate",
+    "predict",
+    "compare",
+    "cluster",
+    "data_check",
+    "benchmark_identification",
+    "benchmark_sweep",
+)
 ANSWERS = {"predict": ["input=photo.jpg"]}
 """What a user must give."""
 
@@ -39,8 +48,6 @@ def test_every_primary_config_is_tested() -> None:
 
 @pytest.mark.parametrize(("group", "option"), LEAVES, ids=str)
 def test_every_option_composes_into_a_training_and_passes_the_check(group: str, option: str) -> None:
-    if option.startswith("submitit"):
-        pytest.importorskip("hydra_plugins.hydra_submitit_launcher", reason="an extra: faceline[slurm]")
     place = {"loss": "loss@model.loss"}.get(group, group)
     check(composed("train", f"{place}={option}"), "train")
 
