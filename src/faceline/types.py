@@ -12,6 +12,9 @@ Image = UInt8[np.ndarray, "h w 3"]
 Images = UInt8[np.ndarray, "n h w 3"]
 """RGB images of one size."""
 
+AnyImage = UInt8[np.ndarray, "_ _ 3"]
+"""One RGB image among others of other sizes."""
+
 Square = UInt8[np.ndarray, "edge edge 3"]
 """One RGB picture as wide as high."""
 
