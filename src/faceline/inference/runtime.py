@@ -11,10 +11,11 @@ from onnxruntime.capi import onnxruntime_pybind11_state as states
 
 from faceline.errors import InputError, first_line
 from faceline.geometry.coordinates import denormalise_landmarks
+from faceline.geometry.crops import cut_window, face_window
 from faceline.geometry.markup import N_LANDMARKS
 from faceline.geometry.resize import resize_image
 from faceline.inference.bundle import DEFAULT, Bundle, read_bundle
-from faceline.types import AnyImage, Image, Images, Landmarks, PerFrame, Shape
+from faceline.types import AnyImage, Boxes, Image, Images, Landmarks, PerFrame, Shape
 
 BATCH: Final = 16
 """Frames that are computed at once; more of them cost memory and save no time."""
@@ -61,6 +62,17 @@ class LandmarkRuntime:
         preds, confidence = self.predict(np.stack(squares)) if squares else (np.empty((0, N_LANDMARKS, 2)), None)
         sizes = np.array([image.shape[1::-1] for image in images], dtype=np.float32).reshape(-1, 1, 2)
         return Detections(denormalise_landmarks(preds, sizes), confidence)
+
+    def detect_faces(self, image: Image, boxes: Boxes) -> Detections:
+        """Landmarks of each of the faces that a face detector has found in one image, in pixels of the image.
+
+        Raises:
+            InputError: A box has no area, or lies outside of the image.
+        """
+        windows = [face_window(box) for box in boxes]
+        found = self.detect_batch([cut_window(image, window) for window in windows])
+        corners = np.array([window[:2] for window in windows], dtype=np.float32).reshape(-1, 1, 2)
+        return Detections(found.landmarks + corners, found.confidence)
 
     def predict(self, squares: Images) -> tuple[Float[np.ndarray, "n 68 2"], PerFrame | None]:
         """Landmarks on [0, 1] of frames that have the size of the network, and its confidence in each.

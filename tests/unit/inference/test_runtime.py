@@ -35,6 +35,14 @@ def test_a_batch_of_several_sizes_gives_what_each_frame_gives(spot: Bundle) -> N
     assert batch.landmarks == pytest.approx(np.stack([runtime.detect(image) for image in images]), abs=1e-4)
 
 
+def test_each_face_of_an_image_has_its_own_landmarks(spot: Bundle) -> None:
+    image = frame(400, 300, 100, 100) | frame(400, 300, 300, 200) | frame(400, 300, 2, 280)
+    boxes = np.array([[x - 6, y - 6, 20, 20] for x, y in ((100, 100), (300, 200), (2, 280))])
+    found = LandmarkRuntime(spot).detect_faces(image, boxes).landmarks
+    assert found[:, 0] == pytest.approx(np.array([[103.5, 103.5], [303.5, 203.5], [5.5, 283.5]]), abs=1)
+    assert LandmarkRuntime(spot).detect_faces(image, boxes[:0]).landmarks.shape == (0, 68, 2)
+
+
 def test_no_frames_give_no_landmarks(spot: Bundle) -> None:
     assert LandmarkRuntime(spot).detect_batch([]).landmarks.shape == (0, 68, 2)
 
