@@ -13,8 +13,9 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from faceline.campaign.yaml_file import Place, YamlFile
+from faceline.config.check import Place
 from faceline.config.tree import hint
+from faceline.config.yaml_file import YamlFile
 from faceline.errors import InputError
 
 ANYONE: Final = "anyone"

@@ -7,11 +7,9 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from faceline.config.check import Place
 from faceline.config.tree import hint
 from faceline.errors import InputError
-
-Place = tuple[str | int, ...]
-"""Keys and positions from the root of the file to a value."""
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -45,6 +43,10 @@ class YamlFile:
                 if key is not None and place in self._lines:
                     raise self.error(f"the key {place[-1]} is there twice", place, key.start_mark.line + 1)
                 self._lines[place] = (key or node).start_mark.line + 1
+
+    def __contains__(self, place: Place) -> bool:
+        """Whether the file says something at a place."""
+        return place in self._lines
 
     def error(self, message: str, place: Place, row: int | None = None) -> InputError:
         """An error at a place of the file, with its line (or that of the nearest place above it)."""
