@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from faceline.cli_help import FLAGS, OVERVIEW, RESULTS, VERBS, verb_help
+from faceline.cli_help import FLAGS, OVERVIEW, PLAIN, RESULTS, VERBS, verb_help
 from faceline.config.tree import conf_dir, hint
 from faceline.errors import InputError
 
@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 
 OK, BUG, USER_ERROR, INTERRUPTED = 0, 1, 2, 130
 
-PAIRS = dict(verb.split() for verb in VERBS if " " in verb)
-"""Verbs of two words: the second by the first."""
+PAIRS = {
+    first: tuple(verb.partition(" ")[2] for verb in VERBS if verb.startswith(f"{first} "))
+    for first in (verb.partition(" ")[0] for verb in VERBS if " " in verb)
+}
+"""Verbs of two words: all the second ones by the first."""
 
 _ENVIRONMENT = {
     "NO_ALBUMENTATIONS_UPDATE": "1",
@@ -77,21 +80,22 @@ def _dispatch(arguments: list[str]) -> int:
     else:
         wrong = f"{verb}: no such verb" if verb else "no verb given"
         raise InputError(
-            wrong + hint(verb, (*(name.split()[0] for name in VERBS), "results")) + "; see faceline --help"
+            wrong + hint(verb, {*(name.split()[0] for name in VERBS), "results"}) + "; see faceline --help"
         )
     return OK
 
 
 def _pair(verb: str, arguments: list[str]) -> int:
     """A verb of two words."""
-    whole = f"{verb} {PAIRS[verb]}"
-    if arguments and arguments[0] == PAIRS[verb]:
-        return _workflow(whole, arguments[1:])
+    if arguments and arguments[0] in PAIRS[verb]:
+        return _workflow(f"{verb} {arguments[0]}", arguments[1:])
+    wholes = [f"{verb} {second}" for second in PAIRS[verb]]
     if arguments and arguments[0] in ("-h", "--help"):
-        print(verb_help(whole, conf_dir()))
+        print("\n\n".join(verb_help(whole, conf_dir()) for whole in wholes))
         return OK
     raise InputError(
-        f"{verb} {arguments[0] if arguments else ''}: expected faceline {whole}; see faceline {whole} --help"
+        f"{verb} {arguments[0] if arguments else ''}: expected faceline {' or faceline '.join(wholes)}; "
+        f"see faceline {wholes[0]} --help"
     )
 
 
@@ -115,16 +119,27 @@ def _workflow(verb: str, overrides: list[str]) -> int:
     if {"-h", "--help"} & set(overrides):
         print(verb_help(verb, conf_dir()))
         return OK
-    _refuse_flags(verb, overrides)
-    return _run_hydra(verb.replace(" ", "_"), overrides)
+    plain = verb in PLAIN
+    _refuse_flags(verb, overrides, ("--help",) if plain else tuple(FLAGS))
+    return (_run_plain if plain else _run_hydra)(verb.replace(" ", "_"), overrides)
 
 
-def _refuse_flags(verb: str, overrides: Sequence[str]) -> None:
+def _refuse_flags(verb: str, overrides: Sequence[str], flags: Sequence[str]) -> None:
     """Refuse a misspelt flag, for which Hydra's parser would print its whole usage."""
     for word in overrides:
         name = word.split("=")[0]
-        if name.startswith("-") and name not in FLAGS:
-            raise InputError(f"{name}: no such flag{hint(name, FLAGS)}; see faceline {verb} --help")
+        if name.startswith("-") and name not in flags:
+            raise InputError(f"{name}: no such flag{hint(name, flags)}; see faceline {verb} --help")
+
+
+def _run_plain(verb: str, overrides: list[str]) -> int:
+    """A verb of the stand, which needs neither Hydra nor anything that trains."""
+    from faceline.campaign.settings import SETTINGS  # noqa: PLC0415
+    from faceline.config.plain import read_settings  # noqa: PLC0415
+
+    settings = read_settings(verb, overrides, SETTINGS[verb])
+    importlib.import_module(f"faceline.campaign.{verb}").main(settings)
+    return OK
 
 
 def _run_hydra(workflow: str, overrides: list[str]) -> int:

@@ -68,8 +68,38 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
             "faceline benchmark identification data=synthetic methods=[gnb,knn] data.batch_size=256",
         ),
     ),
+    "report": (
+        "what a campaign did: figures, uplift over the standard loop, page and tables",
+        (
+            "faceline report",
+            "faceline report stores=[sqlite:///north.db,postgresql://user@host/chain,shipped/] campaign=spring",
+        ),
+    ),
+    "simulate": (
+        "policy and report with visitors whose true preferences are known",
+        (
+            "faceline simulate",
+            "faceline simulate repeats=200 days=3     # how often the interval holds the truth",
+        ),
+    ),
+    "consent": (
+        "who is enrolled at a stand; withdraw, expire, export, new key",
+        (
+            "faceline consent",
+            "faceline consent action=withdraw person=ID",
+            "faceline consent action=export person=ID output=person.json",
+            "faceline consent action=rotate-key",
+        ),
+    ),
+    "benchmark report": (
+        "time and memory of a report over a chain of stands",
+        ("faceline benchmark report", "faceline benchmark report events=100000000 folder=/data/events"),
+    ),
 }
 """What each verb that takes overrides is for, and examples of its use."""
+
+PLAIN = ("report", "simulate", "consent", "benchmark report")
+"""Verbs of `faceline.campaign`, whose settings are read without Hydra."""
 
 RESULTS = """\
 faceline results [--check | --add RUN_ID]
@@ -138,10 +168,10 @@ def verb_help(verb: str, conf: Path) -> str:
         *_section("examples", examples),
         *_section("choices (default first)", [_choice(conf, group, default) for group, default in choices]),
         *_section("keys", [_key(*key) for key in keys if key[0] != "defaults"]),
-        *_section("flags", [f"{flag:<20} {told}" for flag, told in FLAGS.items() if told]),
-        "",
-        f"Every key of the composed config can be set: faceline {verb} --cfg job prints it.",
     ]
+    if verb not in PLAIN:
+        parts += _section("flags", [f"{flag:<20} {told}" for flag, told in FLAGS.items() if told])
+        parts += ["", f"Every key of the composed config can be set: faceline {verb} --cfg job prints it."]
     return "\n".join(parts)
 
 

@@ -8,7 +8,10 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 from pytorch_lightning import LightningModule
 
+from faceline.campaign.settings import SETTINGS
+from faceline.cli_help import PLAIN
 from faceline.config.check import check
+from faceline.config.plain import read_settings
 from faceline.config.resolvers import register
 from faceline.config.tree import conf_dir, groups, options
 
@@ -34,7 +37,13 @@ def test_every_verb_composes_as_it_is(verb: str) -> None:
 
 
 def test_every_primary_config_is_tested() -> None:
-    assert {path.stem for path in CONF.glob("*.yaml")} == set(VERBS)
+    assert {path.stem for path in CONF.glob("*.yaml")} == {*VERBS, *SETTINGS}
+    assert {verb.replace(" ", "_") for verb in PLAIN} == set(SETTINGS)
+
+
+@pytest.mark.parametrize("verb", SETTINGS)
+def test_every_verb_without_hydra_is_complete_as_it_is(verb: str) -> None:
+    assert read_settings(verb, [], SETTINGS[verb]).config is None
 
 
 @pytest.mark.parametrize(("group", "option"), LEAVES, ids=str)

@@ -1,16 +1,78 @@
-"""A composed config as what it is in the end: plain containers."""
+"""The settings of verbs that run without Hydra: ``conf/VERB.yaml``, a file of the user's own, then ``key=value``."""
 
-from typing import Any
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from faceline.config.check import refusal_of
+from faceline.config.schema import Section
+from faceline.config.tree import conf_dir
+from faceline.config.yaml_file import YamlFile
+from faceline.errors import InputError, first_line
 
 
-def plain(cfg: DictConfig) -> dict[str, Any]:
-    """The config with every interpolation resolved, in plain containers.
+class Settings(Section):
+    """Keys that every such verb has.
+
+    Attributes:
+        config: A YAML file whose keys win over the verb's own defaults, and lose to the command line.
+    """
+
+    config: str | None
+
+
+_Section = TypeVar("_Section", bound=Section)
+
+
+def read_settings(name: str, overrides: Sequence[str], schema: type[_Section]) -> _Section:
+    """The settings of a verb.
+
+    Args:
+        name: Of the file in the folder of the configs.
+        overrides: ``key=value``, as typed; values are YAML.
+        schema: What the keys may hold.
 
     Raises:
-        OmegaConfBaseException: A value is missing (``???``) or an interpolation does not resolve.
+        InputError: The first thing that is wrong, by its key and, in the user's own file, by its line.
     """
-    config = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    given = OmegaConf.unsafe_merge(*map(_override, overrides)) if overrides else OmegaConf.create()
+    defaults = OmegaConf.load(conf_dir() / f"{name}.yaml")
+    defaults.pop("defaults", None)  # for Hydra, with which the verb may be run too
+    layers = [defaults]
+    own = None
+    if (file := OmegaConf.select(given, "config")) is not None:
+        own = YamlFile(Path(str(file)))
+        if not isinstance(own.data, dict):
+            raise own.error("expected keys and values", ())
+        layers.append(OmegaConf.create(own.data))
+    try:
+        config = OmegaConf.to_container(OmegaConf.merge(*layers, given), resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        key = f"{error.full_key}: " if error.full_key else ""
+        missing = "Missing" in type(error).__name__
+        told = f"missing; give it a value with {error.full_key}=…" if missing else first_line(error)
+        raise InputError(f"{key}{told}") from None
     assert isinstance(config, dict)
-    return {str(key): value for key, value in config.items()}
+    refusal = refusal_of(config, schema)
+    if refusal is None:
+        return schema.model_validate(config)
+    place, message = refusal
+    key = ".".join(map(str, place))
+    if own is not None and place in own and OmegaConf.select(given, key) is None:
+        raise own.error(message, place)
+    raise InputError(f"{key}: {message}")
+
+
+def _override(word: str) -> Any:
+    """One ``key=value`` as a config."""
+    key, equals, _ = word.partition("=")
+    if not equals or not re.fullmatch(r"\w+(\.\w+)*", key):
+        raise InputError(f"{word}: not an override; write key=value, and quote odd characters")
+    try:
+        return OmegaConf.from_dotlist([word])
+    except Exception as error:  # YAML and OmegaConf have many
+        raise InputError(f"{word}: not an override ({first_line(error)}); write key=value") from None

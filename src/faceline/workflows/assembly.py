@@ -14,8 +14,7 @@ import cv2
 import pytorch_lightning as pl
 import torch
 
-from faceline.config.check import check_targets
-from faceline.config.plain import plain
+from faceline.config.check import check_targets, plain
 from faceline.errors import InputError, first_line
 from faceline.models.baselines import Baseline
 from faceline.models.callbacks import CONFIG_KEY

@@ -11,7 +11,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 from rich.console import Console
 
-from faceline.config.plain import plain
+from faceline.config.check import plain
 from faceline.data.datamodule import LandmarkData
 from faceline.data.index import BadRows
 from faceline.errors import InputError
