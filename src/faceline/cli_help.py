@@ -68,6 +68,7 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
         "images a second of a training, beside the loop that a newcomer writes",
         (
             "faceline benchmark train data.root=/data/udacity",
+            "faceline benchmark train trainer=gpu compile=true warmup=20 steps=200 data.batch_size=256",
             "faceline benchmark train accuracy=2e-4 data.size=160 weights=mobilenetv2.safetensors",
         ),
     ),

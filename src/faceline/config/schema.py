@@ -210,6 +210,7 @@ class BenchmarkTrain(_Benchmark):
     backbones: Annotated[list[Literal["mobilenetv2_100", "resnet18"]], Field(min_length=1)]
     steps: Count
     warmup: Count
+    compile: bool
     accuracy: Annotated[float, Field(gt=0)] | None
     accuracy_epochs: Count
     weights: str | None

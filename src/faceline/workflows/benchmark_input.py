@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from omegaconf import DictConfig
 
 from faceline.config.check import plain
@@ -79,11 +80,11 @@ class Repeated:
         return hashlib.sha256(f"{self.source.key()} {self.frames}".encode()).hexdigest()
 
     def rows(self, bad: BadRows) -> list[FrameRow]:
-        """The rows, each file below the number of its repetition."""
+        """The rows in a random order, each file below the number of its repetition."""
         own = self.source.rows(bad)
-        return [
-            replace(own[i % len(own)], file=f"{i // len(own)}/{own[i % len(own)].file}") for i in range(self.frames)
-        ]
+        order = np.random.default_rng(0).permutation(len(own))
+        chosen = [own[order[i % len(own)]] for i in range(self.frames)]
+        return [replace(row, file=f"{i // len(own)}/{row.file}") for i, row in enumerate(chosen)]
 
     def unlabelled(self) -> int:
         """None."""

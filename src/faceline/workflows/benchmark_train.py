@@ -3,11 +3,13 @@
 import gc
 import math
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pytorch_lightning as pl
 import timm
 import torch
@@ -19,6 +21,7 @@ from torch.utils.data import DataLoader
 from faceline.config.check import plain
 from faceline.data.datamodule import Batch, LandmarkData
 from faceline.data.index import BadRows
+from faceline.device_transforms import DeviceAugmentation, ResidentBatches
 from faceline.errors import InputError
 from faceline.geometry.markup import N_LANDMARKS
 from faceline.metrics import landmark as metrics
@@ -33,6 +36,7 @@ from faceline.workflows.task import Config
 WAYS = {
     "plain loop": "what a newcomer writes",
     "faceline": "what faceline train does",
+    "faceline, resident": "frames stay in the GPU's memory as bytes and are augmented there; only with trainer=gpu",
     "faceline, one batch": "the same steps on one batch that is in memory: what no input pipeline can beat",
 }
 
@@ -80,22 +84,39 @@ def _rates(config: Config, backbone: str, data: LandmarkData, frames: PlainFrame
     """Images a second of each way, and how many times that of the plain loop."""
     steps = config["warmup"] + config["steps"]
     device = "cuda" if config["trainer"]["accelerator"] in ("gpu", "cuda") else "cpu"
+    feeds = {"faceline": data.train_dataloader(), "faceline, one batch": [_one_batch(data, device)] * steps}
+    if device == "cuda":
+        feeds["faceline, resident"] = resident(data, device)
     loop = PlainLoop(plain_net(backbone).to(device))
     batches = endless(DataLoader(frames, batch_size=data.batch_size, shuffle=True, drop_last=True))
     first = None
     for way in WAYS:
         if way == "plain loop":
             seconds = _time_plain(loop, islice(batches, steps), config["warmup"], device)
+        elif way in feeds:
+            seconds = _time_ours(config, backbone, feeds[way])
         else:
-            loader = data.train_dataloader()
-            feed = loader if way == "faceline" else [next(iter(loader))] * steps
-            seconds = _time_ours(config, backbone, feed)
+            continue
         gc.collect()
         rate = data.batch_size * config["steps"] / seconds
         first = first or rate
         row = {"backbone": backbone, "way": way, "images_per_second": rate, "times_the_plain_loop": rate / first}
         row["step_ms"] = 1000 * seconds / config["steps"]
         yield row
+
+
+def _one_batch(data: LandmarkData, device: str) -> list[torch.Tensor]:
+    return [part.to(device) for part in next(iter(data.train_dataloader()))]
+
+
+def resident(data: LandmarkData, device: str) -> ResidentBatches:
+    """The training part as bytes in the memory of a device."""
+    rows = data.split.train
+    index = data.index.take(rows)
+    images = torch.from_numpy(np.asarray(data.store.images[rows])).to(device)
+    landmarks = torch.from_numpy(index.normalised()).to(device)
+    sizes = torch.from_numpy(index.sizes.astype(np.float32)).to(device)
+    return ResidentBatches(images, landmarks, sizes, DeviceAugmentation(), data.batch_size, data.seed)
 
 
 def _time_plain(loop: PlainLoop, batches: Iterator[Sequence[torch.Tensor]], warmup: int, device: str) -> float:
@@ -136,6 +157,8 @@ def _time_ours(config: Config, backbone: str, feed: Any) -> float:
     clock = _StepClock(config["warmup"])
     steps = config["warmup"] + config["steps"]
     model = instantiate({**config["model"], "backbone": backbone})
+    if config["compile"]:
+        model.compile()
     trainer = instantiate(
         {**config["trainer"], "max_epochs": -1},
         max_steps=steps,
@@ -145,7 +168,9 @@ def _time_ours(config: Config, backbone: str, feed: Any) -> float:
         enable_checkpointing=False,
         enable_progress_bar=False,
     )
-    trainer.fit(model, train_dataloaders=feed)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="You defined a `validation_step`")
+        trainer.fit(model, train_dataloaders=feed)
     return clock.seconds
 
 
