@@ -5,7 +5,7 @@ import math
 import time
 import warnings
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import islice, repeat
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -84,7 +84,7 @@ def _rates(config: Config, backbone: str, data: LandmarkData, frames: PlainFrame
     """Images a second of each way, and how many times that of the plain loop."""
     steps = config["warmup"] + config["steps"]
     device = "cuda" if config["trainer"]["accelerator"] in ("gpu", "cuda") else "cpu"
-    feeds = {"faceline": data.train_dataloader(), "faceline, one batch": [_one_batch(data, device)] * steps}
+    feeds: dict[str, Any] = {"faceline": data.train_dataloader(), "faceline, one batch": _OneBatch(data, device, steps)}
     if device == "cuda":
         feeds["faceline, resident"] = resident(data, device)
     loop = PlainLoop(plain_net(backbone).to(device))
@@ -105,8 +105,18 @@ def _rates(config: Config, backbone: str, data: LandmarkData, frames: PlainFrame
         yield row
 
 
-def _one_batch(data: LandmarkData, device: str) -> list[torch.Tensor]:
-    return [part.to(device) for part in next(iter(data.train_dataloader()))]
+class _OneBatch:
+    """The same batch, already on the device, again and again."""
+
+    def __init__(self, data: LandmarkData, device: str, count: int) -> None:
+        self.batch = [part.to(device) for part in next(iter(data.train_dataloader()))]
+        self.count = count
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[list[torch.Tensor]]:
+        return repeat(self.batch, self.count)
 
 
 def resident(data: LandmarkData, device: str) -> ResidentBatches:
