@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
-from faceline.cli_help import FLAGS, OVERVIEW, RESULTS, VERBS, verb_help
+from faceline.cli_help import FLAGS, OVERVIEW, PLAIN, RESULTS, VERBS, verb_help
 from faceline.config.tree import conf_dir, hint
 from faceline.errors import InputError, NegativeAnswer
 
@@ -74,6 +74,8 @@ def _dispatch(arguments: list[str]) -> int:
         print(f"faceline {importlib.import_module('importlib.metadata').version('faceline')}")
     elif verb == "results":
         _results(arguments[1:])
+    elif verb == "predict" and not {"-h", "--help"} & set(arguments):
+        return _predict(arguments[1:])
     elif " ".join(arguments[:2]) in VERBS:
         return _workflow(" ".join(arguments[:2]), arguments[2:])
     elif verb in PAIRS:
@@ -81,7 +83,7 @@ def _dispatch(arguments: list[str]) -> int:
     else:
         wrong = f"{verb}: no such verb" if verb else "no verb given"
         raise InputError(
-            wrong + hint(verb, (*(name.split()[0] for name in VERBS), "results")) + "; see faceline --help"
+            wrong + hint(verb, {*(name.split()[0] for name in VERBS), "results"}) + "; see faceline --help"
         )
     return OK
 
@@ -119,10 +121,11 @@ def _workflow(verb: str, overrides: list[str]) -> int:
     if {"-h", "--help"} & set(overrides):
         print(verb_help(verb, conf_dir()))
         return OK
-    _refuse_flags(verb, overrides)
+    plain = verb in PLAIN
+    _refuse_flags(verb, overrides, ("--help",) if plain else tuple(FLAGS))
     if verb == "compare":
         overrides = _runs_by_place(overrides)
-    return _run_hydra(verb.replace(" ", "_"), overrides)
+    return (_run_plain if plain else _run_hydra)(verb.replace(" ", "_"), overrides)
 
 
 def _runs_by_place(overrides: list[str]) -> list[str]:
@@ -131,12 +134,36 @@ def _runs_by_place(overrides: list[str]) -> list[str]:
     return [f"run_ids=[{','.join(map(json.dumps, runs))}]", *overrides[len(runs) :]] if runs else overrides
 
 
-def _refuse_flags(verb: str, overrides: Sequence[str]) -> None:
+def _predict(words: list[str]) -> int:
+    """The one verb that runs with Hydra where it needs a trained run, and without it where a bundle is enough."""
+    from faceline.config.plain import read_settings, with_positional  # noqa: PLC0415
+    from faceline.config.schema import Predict  # noqa: PLC0415
+
+    _refuse_flags("predict", words, tuple(FLAGS))
+    overrides = with_positional(words, "input")
+    if any(word.startswith(("-", "run_id=", "ckpt_path=")) for word in overrides):
+        return _run_hydra("predict", overrides)
+    settings = read_settings("predict", overrides, Predict)
+    importlib.import_module("faceline.workflows.predict").predict(settings.model_dump())
+    return OK
+
+
+def _refuse_flags(verb: str, overrides: Sequence[str], flags: Sequence[str]) -> None:
     """Refuse a misspelt flag, for which Hydra's parser would print its whole usage."""
     for word in overrides:
         name = word.split("=")[0]
-        if name.startswith("-") and name not in FLAGS:
-            raise InputError(f"{name}: no such flag{hint(name, FLAGS)}; see faceline {verb} --help")
+        if name.startswith("-") and name not in flags:
+            raise InputError(f"{name}: no such flag{hint(name, flags)}; see faceline {verb} --help")
+
+
+def _run_plain(verb: str, overrides: list[str]) -> int:
+    """A verb of the stand, which needs neither Hydra nor anything that trains."""
+    from faceline.campaign.settings import SETTINGS  # noqa: PLC0415
+    from faceline.config.plain import read_settings  # noqa: PLC0415
+
+    settings = read_settings(verb, overrides, SETTINGS[verb])
+    importlib.import_module(f"faceline.campaign.{verb}").main(settings)
+    return OK
 
 
 def _run_hydra(workflow: str, overrides: list[str]) -> int:

@@ -25,15 +25,24 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
         (
             "faceline evaluate run_id=0123abcd",
             "faceline evaluate ckpt_path=best.ckpt data=udacity data.root=/data/udacity part=val",
+            "faceline evaluate bundle=default data=udacity data.root=/data/udacity  # the model that ships",
             "faceline evaluate run_id=0123abcd 'split={protocol: person_disjoint}' output=results",
+        ),
+    ),
+    "export": (
+        "a trained landmark model as one file that runs without torch",
+        (
+            "faceline export run_id=0123abcd",
+            "faceline export run_id=0123abcd data=udacity data.root=/data/udacity output=small.faceline",
         ),
     ),
     "predict": (
         "landmarks for an image, a folder of images or a video",
         (
-            "faceline predict run_id=0123abcd input=face.jpg",
-            "faceline predict run_id=champion input=face.jpg",
-            "faceline predict ckpt_path=best.ckpt input=faces/ output=landmarks.csv overlays=drawn/",
+            "faceline predict photo.jpg overlays=drawn",
+            "faceline predict faces/ find_face=false output=landmarks.csv  # each frame is one face already",
+            "faceline predict film.mp4 bundle=small.faceline",
+            "faceline predict photo.jpg run_id=champion",
         ),
     ),
     "compare": (
@@ -103,6 +112,26 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
             "faceline data check data=udacity data.root=/data/udacity data.on_error=skip",
         ),
     ),
+    "benchmark train": (
+        "images a second of a training, beside the loop that a newcomer writes",
+        (
+            "faceline benchmark train data.root=/data/udacity",
+            "faceline benchmark train trainer=gpu compile=true warmup=20 steps=200 data.batch_size=256",
+            "faceline benchmark train accuracy=2e-4 data.size=160 weights=mobilenetv2.safetensors",
+        ),
+    ),
+    "benchmark input": (
+        "what it costs to prepare a frame, and how that grows with the data",
+        ("faceline benchmark input data.root=/data/udacity",),
+    ),
+    "benchmark infer": (
+        "milliseconds from a frame to its landmarks, and a folder of frames",
+        (
+            "faceline benchmark infer data.root=/data/udacity",
+            "faceline benchmark infer bundles=[default,mine.faceline] run_ids=[0123abcd] backbones=[]",
+        ),
+    ),
+    "benchmark startup": ("seconds until the command does something", ("faceline benchmark startup",)),
     "benchmark identification": (
         "time and memory of identification by shapes, at any scale",
         (
@@ -117,8 +146,38 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
             "faceline benchmark sweep trials=4 training=[experiment=landmarks/cnn,debug=limit]",
         ),
     ),
+    "report": (
+        "what a campaign did: figures, uplift over the standard loop, page and tables",
+        (
+            "faceline report",
+            "faceline report stores=[sqlite:///north.db,postgresql://user@host/chain,shipped/] campaign=spring",
+        ),
+    ),
+    "simulate": (
+        "policy and report with visitors whose true preferences are known",
+        (
+            "faceline simulate",
+            "faceline simulate repeats=200 days=3     # how often the interval holds the truth",
+        ),
+    ),
+    "consent": (
+        "who is enrolled at a stand; withdraw, expire, export, new key",
+        (
+            "faceline consent",
+            "faceline consent action=withdraw person=ID",
+            "faceline consent action=export person=ID output=person.json",
+            "faceline consent action=rotate-key",
+        ),
+    ),
+    "benchmark report": (
+        "time and memory of a report over a chain of stands",
+        ("faceline benchmark report", "faceline benchmark report events=100000000 folder=/data/events"),
+    ),
 }
 """What each verb that takes overrides is for, and examples of its use."""
+
+PLAIN = ("report", "simulate", "consent", "benchmark report")
+"""Verbs of `faceline.campaign`, whose settings are read without Hydra."""
 
 RESULTS = """\
 faceline results [--check | --add RUN_ID]
@@ -187,10 +246,10 @@ def verb_help(verb: str, conf: Path) -> str:
         *_section("examples", examples),
         *_section("choices (default first)", [_choice(conf, group, default) for group, default in choices]),
         *_section("keys", [_key(*key) for key in keys if key[0] != "defaults"]),
-        *_section("flags", [f"{flag:<20} {told}" for flag, told in FLAGS.items() if told]),
-        "",
-        f"Every key of the composed config can be set: faceline {verb} --cfg job prints it.",
     ]
+    if verb not in PLAIN:
+        parts += _section("flags", [f"{flag:<20} {told}" for flag, told in FLAGS.items() if told])
+        parts += ["", f"Every key of the composed config can be set: faceline {verb} --cfg job prints it."]
     return "\n".join(parts)
 
 

@@ -8,22 +8,20 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 from pytorch_lightning import LightningModule
 
+from faceline.campaign.settings import SETTINGS
+from faceline.cli_help import PLAIN
 from faceline.config.check import check
+from faceline.config.plain import read_settings
 from faceline.config.resolvers import register
 from faceline.config.tree import conf_dir, groups, options
 
 CONF = conf_dir()
+BENCHMARKS = ("identification", "infer", "input", "startup", "sweep", "train")
 VERBS = (
-    "train",
-    "evaluate",
-    "predict",
-    "compare",
-    "cluster",
-    "data_check",
-    "benchmark_identification",
-    "benchmark_sweep",
+    *("train", "evaluate", "export", "predict", "compare", "cluster", "data_check"),
+    *("reproduce", "promote", "rollback", "runs", "runs_clean", "runs_delete", "runs_models"),
+    *(f"benchmark_{name}" for name in BENCHMARKS),
 )
-VERBS += ("reproduce", "promote", "rollback", "runs", "runs_clean", "runs_delete", "runs_models")
 ANSWERS = {"predict": ["input=photo.jpg"], "reproduce": ["run_id=0123abcd"], "promote": ["run_id=0123abcd"]}
 """What a user must give."""
 
@@ -44,7 +42,13 @@ def test_every_verb_composes_as_it_is(verb: str) -> None:
 
 
 def test_every_primary_config_is_tested() -> None:
-    assert {path.stem for path in CONF.glob("*.yaml")} == set(VERBS)
+    assert {path.stem for path in CONF.glob("*.yaml")} == {*VERBS, *SETTINGS}
+    assert {verb.replace(" ", "_") for verb in PLAIN} == set(SETTINGS)
+
+
+@pytest.mark.parametrize("verb", SETTINGS)
+def test_every_verb_without_hydra_is_complete_as_it_is(verb: str) -> None:
+    assert read_settings(verb, [], SETTINGS[verb]).config is None
 
 
 @pytest.mark.parametrize(("group", "option"), LEAVES, ids=str)

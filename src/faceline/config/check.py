@@ -17,6 +17,9 @@ from faceline.config.targets import ALLOWED, Parameters, TypeHint, locate, param
 from faceline.config.tree import hint, nearest
 from faceline.errors import InputError
 
+Place = tuple[str | int, ...]
+"""Keys and positions from the root of a config to a value."""
+
 INSTANTIATE_WORDS: dict[str, Any] = {
     "_target_": str,
     "_partial_": bool,
@@ -42,6 +45,17 @@ _WORDING = {
 }
 
 
+def plain(cfg: DictConfig) -> dict[str, Any]:
+    """A config with every interpolation resolved, in plain containers.
+
+    Raises:
+        OmegaConfBaseException: A value is missing (``???``) or an interpolation does not resolve.
+    """
+    config = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    assert isinstance(config, dict)
+    return {str(key): value for key, value in config.items()}
+
+
 def check(
     cfg: DictConfig,
     verb: str = "train",
@@ -62,8 +76,7 @@ def check(
             type, a ``_target_`` that is not allowed or does not exist.
         OmegaConfBaseException: A value is missing (``???``) or an interpolation does not resolve.
     """
-    config = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
-    assert isinstance(config, dict)
+    config = plain(cfg)
     config.pop("hydra", None)
     _check_plain(config, schema or SCHEMAS[verb])
     check_targets(config, allowed)
@@ -85,18 +98,28 @@ def check_targets(config: dict[Any, Any], allowed: Sequence[str] = ALLOWED) -> N
         refuse_prefix(f"{key}._target_", node["_target_"], allowed)
 
 
-def _check_plain(config: dict[Any, Any], schema: type[BaseModel]) -> None:
+def refusal_of(config: dict[Any, Any], schema: type[BaseModel]) -> tuple[Place, str] | None:
+    """The first thing in which a config in plain containers differs from a schema: where, and a line that tells it."""
     try:
         schema.model_validate_json(json.dumps(config), strict=True)  # JSON: a list may stand for a tuple
     except ValidationError as refusal:
         error = refusal.errors()[0]
-        key = ".".join(map(str, error["loc"]))
-        *parents, word = map(str, error["loc"])
-        if error["type"] == "extra_forbidden":
-            raise InputError(f"{key}: no such key{_key_hint(parents, word, _fields(schema, parents))}") from None
-        if error["type"] == "missing":
-            raise InputError(f"{key}: missing; give it a value with +{key}=…") from None
-        raise InputError(f"{key}: {_complaint([{**error, 'loc': ()}], '', error['input'])}") from None
+    else:
+        return None
+    place: Place = tuple(error["loc"])
+    *parents, word = map(str, place)
+    if error["type"] == "extra_forbidden":
+        return place, f"no such key{_key_hint(parents, word, _fields(schema, parents))}"
+    if error["type"] == "missing":
+        return place, f"missing; give it a value with +{'.'.join((*parents, word))}=…"
+    return place, _complaint([{**error, "loc": ()}], "", error["input"])
+
+
+def _check_plain(config: dict[Any, Any], schema: type[BaseModel]) -> None:
+    refusal = refusal_of(config, schema)
+    if refusal is not None:
+        place, message = refusal
+        raise InputError(f"{'.'.join(map(str, place))}: {message}")
 
 
 def _fields(schema: type[BaseModel], parents: list[str]) -> list[str]:

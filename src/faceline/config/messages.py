@@ -5,26 +5,12 @@ one line that begins with the key and ends with the nearest valid one.
 """
 
 import errno
-import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from hydra.errors import (
-    ConfigCompositionException,
-    HydraException,
-    InstantiationException,
-    MissingConfigException,
-    OverrideParseException,
-)
-from omegaconf import DictConfig, ListConfig, OmegaConf
-from omegaconf.errors import (
-    MissingMandatoryValue,
-    OmegaConfBaseException,
-)
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from faceline.config.targets import ALLOWED, locate, parameters, refuse_prefix
-from faceline.config.tree import groups, hint, nearest, options
 from faceline.errors import InputError, first_line
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -51,29 +37,21 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None and error not in links:
         links.append(error)
         error = error.__cause__
-    wrappers = (HydraException, OmegaConfBaseException)
-    return iter([*(e for e in links if not isinstance(e, wrappers)), *(e for e in links if isinstance(e, wrappers))])
+    return iter(sorted(links, key=_is_wrapper))
 
 
-def _explain_one(error: BaseException, conf: Path) -> str | None:  # noqa: PLR0911, PLR0912  # a table of kinds
+def _is_wrapper(error: BaseException) -> bool:
+    return isinstance(error, OmegaConfBaseException) or type(error).__module__.startswith("hydra.")
+
+
+def _explain_one(error: BaseException, conf: Path) -> str | None:  # noqa: PLR0911  # a table of kinds
     match error:
         case InputError():
             return _own_message(error)
-        case MissingConfigException():
-            return _missing_option(error, conf)
-        case OverrideParseException():
-            reason = first_line(Exception(error.message.replace(f"Error parsing override '{error.override}'", "")))
-            return f"{error.override}: not an override ({reason}); write key=value, and quote odd characters"
-        case InstantiationException():
-            return _instantiation(error)
-        case ConfigCompositionException():
-            return _composition(error, conf)
         case MissingMandatoryValue():
             return f"{error.full_key}: missing; give it a value with {error.full_key}=…"
         case OmegaConfBaseException():
             return f"{error.full_key}: {first_line(error)}" if error.full_key else first_line(error)
-        case HydraException():
-            return first_line(error)
         case OSError() if error.errno in _FULL:
             return f"disk full{_file(error)}; free some space and start again"
         case PermissionError():
@@ -82,8 +60,12 @@ def _explain_one(error: BaseException, conf: Path) -> str | None:  # noqa: PLR09
             return _OUT_OF_MEMORY
         case RuntimeError() if "can't allocate memory" in str(error):  # torch's, on a CPU
             return _OUT_OF_MEMORY
-        case ValueError() if str(error).startswith("Config group override must be"):
-            return "a group cannot be set to null on the command line; leave it out with ~GROUP, as in ~debug"
+    if "hydra" in sys.modules:  # else it has raised nothing
+        from faceline.config.composition import explain_composition  # noqa: PLC0415
+
+        line = explain_composition(error, conf)
+        if line is not None:
+            return line
     return {
         "OutOfMemoryError": _OUT_OF_MEMORY,  # torch's, on a GPU
         "MisconfigurationException": f"trainer: {first_line(error)}",  # Lightning's
@@ -100,91 +82,3 @@ def _own_message(error: InputError) -> str:
 
 def _file(error: OSError) -> str:
     return f" {error.filename}" if error.filename is not None else ""
-
-
-def _missing_option(error: MissingConfigException, conf: Path) -> str:
-    """``model=cn``: the options of the group."""
-    group, _, option = str(error.missing_cfg_file).partition("/")
-    if not option:
-        verbs = [path.stem for path in conf.glob("*.yaml")]
-        return f"--config-name {group}: no such config{hint(group, verbs)}"
-    if (conf / group).is_dir():
-        known = options(conf, group)
-    else:  # one of Hydra's own groups, such as hydra/launcher
-        group, _, option = str(error.missing_cfg_file).rpartition("/")
-        known = list(error.options or ())
-    near = nearest(option, known)
-    meant = f"did you mean {group}={near}? " if near else ""
-    return f"{group}={option}: no such option; {meant}options: {', '.join(known) or 'none'}"
-
-
-def _instantiation(error: InstantiationException) -> str | None:
-    """A class that refuses its arguments; anything but a refusal is a bug."""
-    if not isinstance(error.__cause__, ValueError):
-        return None
-    target = re.search(r"target '([^']+)'", str(error))
-    key = re.search(r"full_key: (\S+)", str(error))
-    place = key[1] if key else target[1] if target else "config"
-    return f"{place}: {first_line(error.__cause__)}"
-
-
-def _composition(error: ConfigCompositionException, conf: Path) -> str:
-    """The messages of Hydra's composition, known by their wording: it has one kind of error for all of them."""
-    message, cause = str(error), error.__cause__
-    if key := re.search(r"Could not delete (?:from config. )?'([^']+)'(?:. No match| does not exist)", message):
-        return f"~{key[1]}: no such key to delete{hint(key[1], groups(conf))}"
-    if key := re.search(r"Could not override '([^']+)'", message):
-        node = cause.parent_node if isinstance(cause, OmegaConfBaseException) else None
-        return _unknown_key(key[1], node, conf)
-    if isinstance(cause, OmegaConfBaseException):
-        key = re.search(r"Error merging override (\S+?)=", message)
-        return f"{key[1] if key else cause.full_key or 'config'}: {first_line(cause)}"
-    if several := re.search(r"(?:Ambiguous value for argument|Sweep parameters) '([^'\n]+)'", message):
-        return f"{several[1]}: several values; add -m to run each, or write [ ] around them for a list"
-    return message
-
-
-def _unknown_key(key: str, node: Any, conf: Path) -> str:
-    """``model.bakcbone=…``: the nearest key of the whole config, its groups and what the node's target takes."""
-    config: Any = node._get_root() if isinstance(node, DictConfig | ListConfig) else OmegaConf.create()
-    parent, _, word = key.rpartition(".")
-    beside = _optional(OmegaConf.select(config, parent) if parent else None)
-    if word in beside:
-        return f"{key}: not in this config; add it with +{key}=…"
-    hydra = key.startswith("hydra")
-    known = [name for name in _keys(config, "") if name.startswith("hydra") == hydra] + groups(conf)
-    siblings = {name for name in known if name.rpartition(".")[0] == parent} | {f"{parent}.{name}" for name in beside}
-    near = _nearest_leaf(word, siblings) or nearest(key, known) or _nearest_leaf(word, known)
-    if near is not None:
-        plus = "" if near in known else "+"
-        return f"{key}: no such key; did you mean {plus}{near}?"
-    return f"{key}: no such key{hint('', siblings)}"
-
-
-def _nearest_leaf(word: str, keys: Any) -> str | None:
-    """The key whose last part is the most similar to a word."""
-    leaves = {key.rpartition(".")[2]: key for key in sorted(keys, key=len, reverse=True)}
-    near = nearest(word, leaves)
-    return None if near is None else leaves[near]
-
-
-def _optional(node: Any) -> list[str]:
-    """The parameters of a node's target that its config leaves at their defaults."""
-    if not isinstance(node, DictConfig) or "_target_" not in node:
-        return []
-    target = str(node["_target_"])
-    try:
-        refuse_prefix("_target_", target, ALLOWED)
-        return [name for name in parameters(locate("_target_", target)).hints if name not in node]
-    except InputError:
-        return []
-
-
-def _keys(config: Any, prefix: str) -> Iterator[str]:
-    """Every key of a config, in full."""
-    if not isinstance(config, DictConfig) or config._is_none() or config._is_missing() or config._is_interpolation():
-        return
-    for name in map(str, config):
-        key = f"{prefix}.{name}" if prefix else name
-        yield key
-        yield from _keys(config._get_node(name), key)

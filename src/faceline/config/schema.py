@@ -152,6 +152,7 @@ class Evaluate(Section):
 
     run_id: str | None
     ckpt_path: str | None
+    bundle: str | None = None
     part: Literal["train", "val", "test"]
     data: Data | None = None  # the run's own
     split: SplitChange | None
@@ -160,16 +161,29 @@ class Evaluate(Section):
     tracking: Tracking
 
 
+class Export(Section):
+    """``faceline export``."""
+
+    run_id: str | None
+    ckpt_path: str | None
+    data: Data | None = None  # the run's own
+    output: str | None
+    frames: Count
+    tracking: Tracking
+
+
 class Predict(Section):
     """``faceline predict``."""
 
     run_id: str | None
     ckpt_path: str | None
+    bundle: str | None
     input: str
+    find_face: bool
     output: str
     overlays: str | None
     threads: Count | None
-    tracking: Tracking
+    tracking: Tracking | None = None  # of no use where a bundle is asked
 
 
 class Compare(Section):
@@ -316,16 +330,74 @@ class BenchmarkSweep(Section):
     trials: Annotated[int, Field(ge=2)]
     jobs: Count
     training: list[str]
+
+
+class _Benchmark(Section):
+    """What the benchmarks on landmarks have in common."""
+
+    output: str
+    seed: Seed
+    threads: Count | None
+    split: Split
+    data: Data
+    transforms: Transforms
+
+
+class BenchmarkInput(_Benchmark):
+    """``faceline benchmark input``."""
+
+    frames: Count
+    scales: list[Count]
+    scale_size: Annotated[int, Field(ge=32, le=512)]
+
+
+class BenchmarkTrain(_Benchmark):
+    """``faceline benchmark train``."""
+
+    backbones: Annotated[list[Literal["mobilenetv2_100", "resnet18"]], Field(min_length=1)]
+    steps: Count
+    warmup: Count
+    compile: bool
+    accuracy: Annotated[float, Field(gt=0)] | None
+    accuracy_epochs: Count
+    weights: str | None
+    model: Node
+    trainer: Node
+
+
+class BenchmarkInfer(_Benchmark):
+    """``faceline benchmark infer``."""
+
+    bundles: Annotated[list[str], Field(min_length=1)]
+    run_ids: list[str]
+    backbones: list[str]
+    size: Annotated[int, Field(ge=32, le=512)]
+    repeats: Count
+    int8: bool
+    folder: Annotated[int, Field(ge=0)]
+    model: Node
+    tracking: Tracking
+
+
+class BenchmarkStartup(Section):
+    """``faceline benchmark startup``."""
+
+    repeats: Count
     output: str
 
 
 SCHEMAS: dict[str, type[Section]] = {
     "train": Train,
     "evaluate": Evaluate,
+    "export": Export,
     "predict": Predict,
     "compare": Compare,
     "benchmark_identification": BenchmarkIdentification,
     "benchmark_sweep": BenchmarkSweep,
+    "benchmark_infer": BenchmarkInfer,
+    "benchmark_input": BenchmarkInput,
+    "benchmark_startup": BenchmarkStartup,
+    "benchmark_train": BenchmarkTrain,
     "cluster": Cluster,
     "data_check": DataCheck,
     "promote": Promote,

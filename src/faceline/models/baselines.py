@@ -1,6 +1,7 @@
 """Identification by scikit-learn's classifiers: a classifier is enrolled by being fitted to the gallery."""
 
 import hashlib
+import importlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,7 +9,6 @@ from typing import Any, Final
 from zipfile import BadZipFile
 
 import numpy as np
-import skops.io
 from jaxtyping import Float, Integer
 from scipy.sparse import csr_array
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
@@ -100,7 +100,7 @@ class Baseline:
         }
         part = file.with_name(f".{file.name}.part")
         try:
-            skops.io.dump(state, part)
+            _skops().dump(state, part)
             part.replace(file)
         finally:
             part.unlink(missing_ok=True)
@@ -113,7 +113,7 @@ class Baseline:
             InputError: The file is damaged, not a saved classifier, or holds what is not known to be harmless.
         """
         try:
-            state = skops.io.load(file, trusted=list(_TRUSTED))
+            state = _skops().load(file, trusted=list(_TRUSTED))
             record: dict[str, Any] = json.loads(state["record"])
             model = record["config"]["model"]
             baseline = cls(state["fitted"][-1], model["components"], model["whiten"])
@@ -121,6 +121,11 @@ class Baseline:
             return baseline, record
         except (BadZipFile, KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"not a readable classifier ({first_line(error)})", file=file) from error
+
+
+def _skops() -> Any:
+    """Imported where a file is written or read: it looks over all of SciPy, for which no start should wait."""
+    return importlib.import_module("skops.io")
 
 
 class NearestShapes(ClassifierMixin, BaseEstimator):

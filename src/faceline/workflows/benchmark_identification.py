@@ -1,7 +1,6 @@
 """``faceline benchmark identification``: time and memory of identification by shapes, at full scale."""
 
 import gc
-import json
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -12,7 +11,6 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 from rich.console import Console
-from rich.table import Table
 from torch.utils.data import DataLoader, Dataset
 
 from faceline.data.labels import list_labels, read_labels
@@ -22,8 +20,9 @@ from faceline.geometry.shape import normalise
 from faceline.metrics.identification import f1
 from faceline.models.baselines import Baseline
 from faceline.models.shape_classifier import ShapeClassifier
-from faceline.tracking.provenance import peak_memory, provenance
+from faceline.tracking.provenance import peak_memory
 from faceline.workflows.assembly import plain, prepare_process
+from faceline.workflows.benchmarking import print_table, publish
 from faceline.workflows.task import Config
 
 NETWORK = "fnn"
@@ -70,13 +69,8 @@ def main(cfg: DictConfig) -> None:
         console.print(f"{name}: fitted in {row['fit_seconds']} s, scored in {row['score_seconds']} s")
     if NETWORK in config["methods"]:
         report["feeding"] = _feeding(data, config)
-    report["peak_mb"] = peak_memory()
-    report["made_with"] = {name: value for name, value in provenance().items() if name != "diff"}
-    output = Path(config["output"])
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps(report, indent=2, default=str) + "\n")
     _print(report, console)
-    console.print(f"written to {output}")
+    publish(report, Path(config["output"]))
 
 
 def _reading(source: Any, cache_dir: Path) -> dict[str, int | float]:
@@ -203,17 +197,10 @@ def _train(
 
 def _print(report: dict[str, Any], console: Console) -> None:
     reading, scale = report["reading"], report["scale"]
-    table = Table(
-        title=f"{scale['data']}: {scale['gallery']:,} frames enrolled, {scale['probes']:,} probes", title_justify="left"
+    rows = [{"method": name, **row} for name, row in report["methods"].items()]
+    print_table(
+        f"{scale['data']}: {scale['gallery']:,} frames enrolled, {scale['probes']:,} probes", rows, console=console
     )
-    for name in ("method", "fit s", "score s", "F1 weighted", "peak MB so far"):
-        table.add_column(name, justify="left" if name == "method" else "right")
-    for name, row in report["methods"].items():
-        table.add_row(
-            name, f"{row['fit_seconds']:.1f}", f"{row['score_seconds']:.1f}", f"{row['f1_weighted']:.3f}",
-            f"{row['peak_mb_so_far']:,}",
-        )  # fmt: skip
-    console.print(table)
     console.print(
         f"labels of {reading['frames']:,} frames: {reading['first_seconds']:.1f} s from the set "
         f"({reading['read_mb']:,.0f} MB read), {reading['again_seconds']:.1f} s from the index"
@@ -224,4 +211,4 @@ def _print(report: dict[str, Any], console: Console) -> None:
             f"an epoch of the network: {feeding['memory_seconds']:.1f} s from memory, "
             f"{feeding['frame_by_frame_seconds']:.1f} s frame by frame: {feeding['ratio']:.1f} times"
         )
-    console.print(f"peak memory {report['peak_mb']:,.0f} MB")
+    console.print(f"peak memory {peak_memory():,.0f} MB")

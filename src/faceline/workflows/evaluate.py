@@ -9,9 +9,10 @@ from rich.console import Console
 
 from faceline.data.index import FrameIndex, LabelIndex
 from faceline.errors import InputError
+from faceline.inference.runtime import LandmarkRuntime
 from faceline.workflows.assembly import Trained, plain, prepare_process, write
-from faceline.workflows.selection import chosen_model
-from faceline.workflows.task import Config, Data
+from faceline.workflows.selection import chosen_model, on_data
+from faceline.workflows.task import Data
 
 
 def main(cfg: DictConfig) -> None:
@@ -19,16 +20,19 @@ def main(cfg: DictConfig) -> None:
     config = plain(cfg)
     trained = chosen_model(config)
     threads = prepare_process(trained.config["seed"], config["threads"] or trained.config["threads"])
-    data = trained.task.build_data(_on(config, trained.config))
+    data = trained.task.build_data(on_data(config, trained.config))
     data.prepare_data()
     part, protocol = config["part"], data.split.protocol
     source = f"{data.source.name} · {protocol} · {part} · run {trained.run_id[:8]}"
     result = trained.task.measure(trained.model, data, part, trained.config["name"], source)
     name = f"{data.source.name}-{protocol}-{part}"
-    folder = Path(config["output"] or Path(config["tracking"]["root"], "mlruns", "evaluations", trained.run_id, name))
+    bundle = trained.model.bundle.digest if isinstance(trained.model, LandmarkRuntime) else None
+    owner = trained.run_id if bundle is None else f"bundle-{bundle[:8]}"
+    folder = Path(config["output"] or Path(config["tracking"]["root"], "mlruns", "evaluations", owner, name))
     facts = {
         "model": trained.config["name"],
         "run_id": trained.run_id,
+        "bundle": bundle,
         "data": data.source.name,
         "protocol": protocol,
         "part": part,
@@ -41,17 +45,15 @@ def main(cfg: DictConfig) -> None:
     _tell(facts, trained.task.lines(result.scalars), folder)
 
 
-def _on(config: Config, run: Config) -> Config:
-    """The run's config with the data set and the split that were asked for, at the run's own size."""
-    data = {**config["data"], "size": run["data"]["size"]} if config.get("data") else run["data"]
-    return {**run, "data": data, "split": {**run["split"], **(config["split"] or {})}}
-
-
 def _trained_on(trained: Trained, data: Data, files: np.ndarray) -> int | None:
     """How many of these frames the model saw in training, by their content: anything but 0 flatters it.
 
     None where the frames that it was trained on are not at hand.
     """
+    if isinstance(trained.model, LandmarkRuntime):
+        origin = trained.model.manifest.data
+        if (origin.name, origin.fingerprint) != (data.source.name, data.index.fingerprint):
+            return 0 if origin.name != data.source.name else None
     node = trained.config["data"]["source"]
     if node["_target_"] != f"{type(data.source).__module__}.{type(data.source).__qualname__}":
         return 0

@@ -1,0 +1,97 @@
+"""The settings of verbs that run without Hydra: ``conf/VERB.yaml``, a file of the user's own, then ``key=value``."""
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from faceline.config.check import refusal_of
+from faceline.config.schema import Section
+from faceline.config.tree import conf_dir
+from faceline.config.yaml_file import YamlFile
+from faceline.errors import InputError, first_line
+
+
+class Settings(Section):
+    """Keys that every such verb has.
+
+    Attributes:
+        config: A YAML file whose keys win over the verb's own defaults, and lose to the command line.
+    """
+
+    config: str | None
+
+
+_Section = TypeVar("_Section", bound=Section)
+
+
+def read_settings(name: str, overrides: Sequence[str], schema: type[_Section]) -> _Section:
+    """The settings of a verb.
+
+    Args:
+        name: Of the file in the folder of the configs.
+        overrides: ``key=value``, as typed; values are YAML.
+        schema: What the keys may hold.
+
+    Raises:
+        InputError: The first thing that is wrong, by its key and, in the user's own file, by its line.
+    """
+    given = OmegaConf.unsafe_merge(*map(_override, overrides)) if overrides else OmegaConf.create()
+    defaults = OmegaConf.load(conf_dir() / f"{name}.yaml")
+    assert isinstance(defaults, DictConfig)
+    defaults.pop("defaults", None)  # for Hydra, with which the verb may be run too
+    layers = [defaults]
+    own = None
+    if (file := OmegaConf.select(given, "config")) is not None:
+        own = YamlFile(Path(str(file)))
+        if not isinstance(own.data, dict):
+            raise own.error("expected keys and values", ())
+        layers.append(OmegaConf.create(own.data))
+    try:
+        config = OmegaConf.to_container(OmegaConf.merge(*layers, given), resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        key = f"{error.full_key}: " if error.full_key else ""
+        missing = "Missing" in type(error).__name__
+        told = f"missing; give it a value with {error.full_key}=…" if missing else first_line(error)
+        raise InputError(f"{key}{told}") from None
+    assert isinstance(config, dict)
+    refusal = refusal_of(config, schema)
+    if refusal is None:
+        return schema.model_validate(config)
+    place, message = refusal
+    key = ".".join(map(str, place))
+    if own is not None and place in own and OmegaConf.select(given, key) is None:
+        raise own.error(message, place)
+    raise InputError(f"{key}: {message}")
+
+
+def with_positional(words: Sequence[str], key: str) -> list[str]:
+    """The overrides of a command line in which one word, such as the name of a file, may stand without its key.
+
+    Raises:
+        InputError: More than one such word.
+    """
+    bare = [word for word in words if not word.startswith("-") and not _sets_a_key(word)]
+    if len(bare) > 1:
+        raise InputError(f"expected one, got {len(bare)}: {', '.join(bare)}", column=key)
+    return [word if word not in bare else f"{key}={json.dumps(word, ensure_ascii=False)}" for word in words]
+
+
+def _sets_a_key(word: str) -> bool:
+    """Whether a word is no name of a file but ``key=value``."""
+    return bool(re.match(r"[+~]{0,2}\w[\w.@/]*=", word)) and not Path(word).exists()
+
+
+def _override(word: str) -> Any:
+    """One ``key=value`` as a config."""
+    key, equals, _ = word.partition("=")
+    if not equals or not re.fullmatch(r"\w+(\.\w+)*", key):
+        raise InputError(f"{word}: not an override; write key=value, and quote odd characters")
+    try:
+        return OmegaConf.from_dotlist([word])
+    except Exception as error:  # YAML and OmegaConf have many
+        raise InputError(f"{word}: not an override ({first_line(error)}); write key=value") from None
