@@ -87,4 +87,5 @@ def template_of(embeddings: Embeddings, quality: Sequence[FrameQuality], limits:
     if least < limits.similarity:
         raise InputError(f"the frames differ too much for one person (cosine {least:.2f}); let one stand there alone")
     mean = units.mean(axis=0)
-    return (mean / np.linalg.norm(mean)).astype(np.float32)
+    template: Template = (mean / np.linalg.norm(mean)).astype(np.float32)
+    return template
