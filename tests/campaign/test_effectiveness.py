@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sqlalchemy import create_engine
 
 from faceline.campaign.catalogue import DEMO, read_catalogue
 from faceline.campaign.effectiveness import Effectiveness, Scope, measure
@@ -23,6 +24,7 @@ from faceline.campaign.events import (
 )
 from faceline.campaign.policy import Policy
 from faceline.campaign.report import write_report
+from faceline.campaign.ship import ship_to_folder
 from faceline.campaign.simulation import World, audiences, play
 from faceline.campaign.sources import collect
 from faceline.campaign.store import EventStore
@@ -150,14 +152,35 @@ def test_every_kind_of_store_gives_the_same_report_and_no_event_counts_twice(
     events: dict[str, list[Event]], stores: list[str], tmp_path: Path, cluster: Any
 ) -> None:
     chain = stored(cluster.new_database(), [*events["north"], *events["south"]])
-    shipped = tmp_path / "shipped" / "stand=north"
-    shipped.mkdir(parents=True)
-    collect(stores, shipped)
+    shipped = tmp_path / "shipped"
+    for store in stores:
+        assert main(["ship", f"store={store}", f"to={shipped}"]) == 0
     expected = told(stores, tmp_path / "t")
-    for others in ([chain], [str(tmp_path / "shipped")], [*stores, chain], [stores[0], stores[0], stores[1]]):
+    for others in ([chain], [str(shipped)], [*stores, chain], [stores[0], stores[0], stores[1]]):
         found = told(others, tmp_path / "t")
         for name, table in expected.tables.items():
             pd.testing.assert_frame_equal(found.tables[name], table, check_exact=False, rtol=1e-9)
+
+
+def test_what_is_shipped_arrives_once(
+    events: dict[str, list[Event]], stores: list[str], tmp_path: Path, cluster: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, late = create_engine(stores[0]), START + timedelta(days=2, hours=3)
+    first = [event for event in events["north"] if event.at < START + timedelta(days=2)]
+    assert ship_to_folder(source, tmp_path / "chain", late) == len(first)  # today is not over
+    assert ship_to_folder(source, tmp_path / "chain", late) == 0
+    assert ship_to_folder(source, tmp_path / "chain", late + timedelta(days=9)) == len(events["north"]) - len(first)
+    assert sorted(path.name for path in (tmp_path / "chain").iterdir()) == [
+        f"day=2026-03-{day}" for day in range(27, 31)
+    ]
+    chain = cluster.new_database()
+    half = stored(f"sqlite:///{tmp_path / 'half.db'}", first)
+    for store, count in ((half, len(first)), (half, 0), (stores[0], len(events["north"]) - len(first)), (stores[0], 0)):
+        assert main(["ship", f"store={store}", f"to={chain}"]) == 0
+        assert capsys.readouterr().out == f"{count:,} new events shipped\n"
+    assert main(["ship", "store=sqlite:///none.db", "to=chain"]) == 2
+    assert main(["ship"]) == 2
+    assert "to: missing; give it a value with to=" in capsys.readouterr().err
 
 
 def test_no_figure_is_about_few_people(stores: list[str], tmp_path: Path) -> None:
