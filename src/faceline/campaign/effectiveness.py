@@ -1,7 +1,7 @@
 """What a campaign did: figures by stand, hour, day, campaign and content, and the uplift over the standard loop.
 
-DuckDB does the counting, over Parquet files of any size. Three tables are made in one pass each: what was *seen* (one
-row for a visit and a content), the *visits*, and the *sessions*; all figures are sums over them.
+DuckDB does the counting, over Parquet files of any size. Three tables are made: what was *seen* (a row for a visit
+and a content), the *visits*, and the *sessions*; all figures are sums over them.
 """
 
 from collections.abc import Sequence
@@ -37,7 +37,12 @@ _COUNTS: Final = {
     "greeted": [],
     "offers_taken": [],
 }
-_CHOSEN: Final = "(getvariable('campaign') IS NULL OR campaign = getvariable('campaign'))"
+_DID: Final = """sum(attention) AS attention, bool_or(reacted) AS reacted, bool_or(interested) AS interested,
+    bool_or(followed_up) AS followed_up, bool_or(greeted) AS greeted"""
+"""What somebody did, over several contents."""
+
+_QUARTER: Final = 900_000_000
+"""Microseconds of a quarter of an hour."""
 
 
 @dataclass(frozen=True)
@@ -155,11 +160,17 @@ def _open(engine: duckdb.DuckDBPyConnection, files: Sequence[Path], scope: Scope
     names = [str(file) for file in files]
     source = engine.read_parquet(names, union_by_name=len(names) > 1, filename=True)
     source.create_view("raw")
-    once = "SELECT DISTINCT ON (stand, id) * FROM raw" if _overlap(engine) else "SELECT * FROM raw"
+    overlap, first, last = _spans(engine)
+    once = "SELECT DISTINCT ON (stand, id) * FROM raw" if overlap else "SELECT * FROM raw"
+    # a time zone is asked for each quarter of an hour, not for each event; offsets are multiples of one
     engine.execute(
-        f"""CREATE VIEW events AS
-        SELECT *, make_timestamptz("at") AS moment, moment::DATE AS day, extract(hour FROM moment)::TINYINT AS hour
-        FROM ({once}) WHERE {_within(scope)}"""
+        f"""CREATE TEMP TABLE quarters AS
+        SELECT quarter, make_timestamptz(quarter * {_QUARTER}) AS moment,
+            moment::DATE AS day, extract(hour FROM moment)::TINYINT AS hour
+        FROM range({first // _QUARTER}, {last // _QUARTER + 1}) AS quarters(quarter)"""
+    )
+    engine.execute(
+        f"""CREATE VIEW events AS SELECT *, "at" // {_QUARTER} AS quarter FROM ({once}) WHERE {_within(scope)}"""
     )
 
 
@@ -173,53 +184,55 @@ def _within(scope: Scope) -> str:
     return " AND ".join(ends) or "true"
 
 
-def _overlap(engine: duckdb.DuckDBPyConnection) -> bool:
-    """Whether two files may hold the same event: they have times of one stand in common."""
-    return bool(
-        _one(
-            engine,
-            """WITH spans AS (
-                SELECT stand, filename, min("at") AS first, max("at") AS last FROM raw GROUP BY stand, filename)
-            SELECT count(*) FROM (
-                SELECT first <= lag(last) OVER (PARTITION BY stand ORDER BY first, last) AS again FROM spans)
-            WHERE again""",
-        )[0]
+def _spans(engine: duckdb.DuckDBPyConnection) -> tuple[bool, int, int]:
+    """Whether two files may hold the same event (they have times of one stand in common); first and last time."""
+    overlap, first, last = _one(
+        engine,
+        """WITH spans AS (
+            SELECT stand, min("at") AS first, max("at") AS last FROM raw GROUP BY stand, filename),
+        pairs AS (SELECT *, first <= lag(last) OVER (PARTITION BY stand ORDER BY first, last) AS again FROM spans)
+        SELECT coalesce(bool_or(again), false), coalesce(min(first), 0), coalesce(max(last), 0) FROM pairs""",
     )
+    return bool(overlap), int(first), int(last)
 
 
 def _build(engine: duckdb.DuckDBPyConnection) -> None:
     """Make the tables that all figures come from."""
-    engine.execute("""CREATE TEMP TABLE seen AS
-        SELECT visit, content, any_value(campaign) AS campaign,
+    engine.execute("""CREATE TEMP TABLE seen_content AS
+        SELECT visit, content AS name, any_value(session) AS session, any_value(campaign) AS campaign,
             coalesce(sum(seconds) FILTER (kind = 'attention_held'), 0) AS attention,
             bool_or(kind = 'reacted') AS reacted, bool_or(kind = 'interest_seen') AS interested,
             bool_or(kind = 'follow_up_shown') AS followed_up, bool_or(kind = 'loyal_greeted') AS greeted
-        FROM events WHERE visit IS NOT NULL AND impression IS NOT NULL GROUP BY visit, content""")
+        FROM events WHERE visit IS NOT NULL AND impression IS NOT NULL
+            AND (getvariable('campaign') IS NULL OR campaign = getvariable('campaign'))
+        GROUP BY visit, content""")
+    engine.execute(f"""CREATE TEMP TABLE seen_campaign AS
+        SELECT visit, campaign AS name, any_value(session) AS session, {_DID} FROM seen_content GROUP BY ALL""")
     engine.execute(f"""CREATE TEMP TABLE visits AS
         WITH came AS (
             SELECT visit, any_value(stand) AS stand, any_value(session) AS session, any_value(arm) AS arm,
-                coalesce(bool_or(continued), false) AS continued, min(day) AS day, arg_min(hour, "at") AS hour,
+                coalesce(bool_or(continued), false) AS continued, min(quarter) AS quarter,
                 sum(seconds) FILTER (kind = 'visitor_left') AS dwell
             FROM events WHERE kind IN ('visitor_appeared', 'visitor_left') GROUP BY visit
             HAVING bool_or(kind = 'visitor_appeared')),
-        did AS (
-            SELECT visit, sum(attention) AS attention, bool_or(reacted) AS reacted, bool_or(interested) AS interested,
-                bool_or(followed_up) AS followed_up, bool_or(greeted) AS greeted
-            FROM seen WHERE {_CHOSEN} GROUP BY visit)
-        SELECT came.*, coalesce(attention, 0) AS attention, coalesce(reacted, false) AS reacted,
-            coalesce(interested, false) AS interested, coalesce(followed_up, false) AS followed_up,
-            coalesce(greeted, false) AS greeted
-        FROM came LEFT JOIN did USING (visit)""")
+        did AS (SELECT visit, {_DID} FROM seen_campaign GROUP BY visit)
+        SELECT came.* EXCLUDE (quarter), day, hour, coalesce(attention, 0) AS attention,
+            coalesce(reacted, false) AS reacted, coalesce(interested, false) AS interested,
+            coalesce(followed_up, false) AS followed_up, coalesce(greeted, false) AS greeted
+        FROM came JOIN quarters USING (quarter) LEFT JOIN did USING (visit)""")
     engine.execute("""CREATE TEMP TABLE sessions AS
         SELECT session, any_value(arm) AS arm, any_value(stand) AS stand, min(hour) AS hour,
             count(*)::DOUBLE AS v, sum(attention) AS attention, sum((attention > 0)::INT)::DOUBLE AS who,
             sum(interested::INT)::DOUBLE AS interest, sum(reacted::INT)::DOUBLE AS reaction
         FROM visits GROUP BY session""")
     engine.execute("""CREATE TEMP TABLE shown AS
-        SELECT stand, day, hour, campaign, content, count(*) FILTER (kind = 'impression_started') AS impressions,
-            count(*) FILTER (kind = 'offer_taken') AS offers_taken
-        FROM events WHERE kind IN ('impression_started', 'offer_taken') AND session IS NOT NULL
-        GROUP BY ALL""")
+        WITH counts AS (
+            SELECT stand, quarter, campaign, content, count(*) FILTER (kind = 'impression_started') AS impressions,
+                count(*) FILTER (kind = 'offer_taken') AS offers_taken
+            FROM events WHERE kind IN ('impression_started', 'offer_taken') AND session IS NOT NULL
+                AND (getvariable('campaign') IS NULL OR campaign = getvariable('campaign'))
+            GROUP BY GROUPING SETS ((stand), (quarter), (campaign, content)))
+        SELECT counts.*, day, hour FROM counts LEFT JOIN quarters USING (quarter)""")
     engine.execute("CREATE TEMP TABLE gaps AS SELECT lost, seconds FROM events WHERE kind = 'logging_paused'")
 
 
@@ -234,7 +247,7 @@ def _places(engine: duckdb.DuckDBPyConnection, column: str, scope: Scope) -> pd.
             count(*) FILTER (followed_up) AS followed_up, count(*) FILTER (greeted) AS greeted
             FROM visits GROUP BY ALL),
         had AS (SELECT {column} AS name, sum(impressions)::BIGINT AS impressions, sum(offers_taken)::BIGINT AS taken
-            FROM shown WHERE {_CHOSEN} GROUP BY ALL)
+            FROM shown WHERE {"day" if column in ("day", "hour") else "stand"} IS NOT NULL GROUP BY ALL)
         SELECT name, passers_by, coalesce(impressions, 0) AS impressions, came.* EXCLUDE (name, passers_by),
             coalesce(taken, 0) AS offers_taken
         FROM came LEFT JOIN had USING (name) WHERE passers_by > 0 ORDER BY name""").df()
@@ -244,9 +257,6 @@ def _places(engine: duckdb.DuckDBPyConnection, column: str, scope: Scope) -> pd.
 def _contents(engine: duckdb.DuckDBPyConnection, column: str, scope: Scope) -> pd.DataFrame:
     """Figures by what was shown; a viewer is a visitor who attended to it."""
     table = engine.execute(f"""WITH
-        once AS (SELECT visit, {column} AS name, sum(attention) AS attention, bool_or(reacted) AS reacted,
-            bool_or(interested) AS interested, bool_or(followed_up) AS followed_up, bool_or(greeted) AS greeted
-            FROM seen WHERE {_CHOSEN} GROUP BY ALL),
         did AS (SELECT name, count(*) FILTER (attention > 0) AS viewers,
             coalesce(sum(attention), 0) AS attention_seconds,
             attention_seconds / nullif(viewers, 0) AS attention_per_viewer,
@@ -254,9 +264,9 @@ def _contents(engine: duckdb.DuckDBPyConnection, column: str, scope: Scope) -> p
             count(*) FILTER (interested) AS interested,
             count(*) FILTER (interested) / nullif(viewers, 0) AS interest_rate,
             count(*) FILTER (followed_up) AS followed_up, count(*) FILTER (greeted) AS greeted
-            FROM once GROUP BY name),
+            FROM seen_{column} GROUP BY name),
         had AS (SELECT {column} AS name, sum(impressions)::BIGINT AS impressions, sum(offers_taken)::BIGINT AS taken
-            FROM shown WHERE {_CHOSEN} GROUP BY ALL)
+            FROM shown WHERE content IS NOT NULL GROUP BY ALL)
         SELECT name, coalesce(viewers, 0) AS viewers, coalesce(impressions, 0) AS impressions,
             did.* EXCLUDE (name, viewers), coalesce(taken, 0) AS offers_taken
         FROM did FULL JOIN had USING (name) ORDER BY attention_seconds DESC NULLS LAST, name""").df()
@@ -304,11 +314,10 @@ def _shown_moments(engine: duckdb.DuckDBPyConnection, group: str) -> pd.DataFram
     """Attention to each campaign or content, a visitor of any session: sessions that did not see it count as 0."""
     return engine.execute(f"""WITH
         every AS (SELECT arm, count(*) AS n, sum(v) AS v, sum(v * v) AS vv FROM sessions GROUP BY arm),
-        held AS (SELECT session, any_value(sessions.arm) AS arm, any_value(sessions.v) AS v, seen.{group} AS name,
-            sum(seen.attention) AS y, count(DISTINCT visit) FILTER (seen.attention > 0) AS who
-            FROM seen JOIN visits USING (visit) JOIN sessions USING (session) WHERE {_CHOSEN} GROUP BY session, name),
-        sums AS (SELECT arm, name, sum(y) AS y, sum(y * y) AS yy, sum(v * y) AS vy, sum(who) AS who
-            FROM held GROUP BY ALL),
+        held AS (SELECT session, name, sum(attention) AS y, count(*) FILTER (attention > 0) AS who
+            FROM seen_{group} GROUP BY session, name),
+        sums AS (SELECT arm, name, sum(y) AS y, sum(y * y) AS yy, sum(v * y) AS vy, sum(held.who) AS who
+            FROM held JOIN sessions USING (session) GROUP BY ALL),
         names AS (SELECT DISTINCT name FROM sums)
         SELECT '{group}' AS "group", name, 'attention' AS outcome, arm, n, v, coalesce(y, 0) AS y, vv,
             coalesce(yy, 0) AS yy, coalesce(vy, 0) AS vy, coalesce(who, 0) AS who
