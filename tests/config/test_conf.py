@@ -22,7 +22,12 @@ VERBS = (
     *("reproduce", "promote", "rollback", "runs", "runs_clean", "runs_delete", "runs_models"),
     *(f"benchmark_{name}" for name in BENCHMARKS),
 )
-ANSWERS = {"predict": ["input=photo.jpg"], "reproduce": ["run_id=0123abcd"], "promote": ["run_id=0123abcd"]}
+ANSWERS = {
+    "predict": ["input=photo.jpg"],
+    "reproduce": ["run_id=0123abcd"],
+    "promote": ["run_id=0123abcd"],
+    "ship": ["to=chain"],
+}
 """What a user must give."""
 
 LEAVES = [
@@ -48,7 +53,7 @@ def test_every_primary_config_is_tested() -> None:
 
 @pytest.mark.parametrize("verb", SETTINGS)
 def test_every_verb_without_hydra_is_complete_as_it_is(verb: str) -> None:
-    assert read_settings(verb, [], SETTINGS[verb]).config is None
+    assert read_settings(verb, ANSWERS.get(verb, []), SETTINGS[verb]).config is None
 
 
 @pytest.mark.parametrize(("group", "option"), LEAVES, ids=str)

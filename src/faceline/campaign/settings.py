@@ -26,6 +26,13 @@ class Report(Settings):
     threads: Count | None
 
 
+class Ship(Settings):
+    """``faceline ship``."""
+
+    store: Text
+    to: Text
+
+
 class Simulate(Settings):
     """``faceline simulate``."""
 
@@ -64,6 +71,7 @@ class BenchmarkReport(Settings):
 
 SETTINGS: dict[str, type[Settings]] = {
     "report": Report,
+    "ship": Ship,
     "simulate": Simulate,
     "consent": Consent,
     "benchmark_report": BenchmarkReport,
