@@ -4,7 +4,7 @@ n samples, 68 landmarks, d = 2 or 3 coordinates (x first), h rows, w columns.
 """
 
 import numpy as np
-from jaxtyping import Float, Integer, UInt8
+from jaxtyping import Float, Integer, Shaped, UInt8
 
 Image = UInt8[np.ndarray, "h w 3"]
 """One RGB image."""
@@ -12,8 +12,17 @@ Image = UInt8[np.ndarray, "h w 3"]
 Images = UInt8[np.ndarray, "n h w 3"]
 """RGB images of one size."""
 
+AnyImage = UInt8[np.ndarray, "_ _ 3"]
+"""One RGB image among others of other sizes."""
+
 Square = UInt8[np.ndarray, "edge edge 3"]
 """One RGB picture as wide as high."""
+
+Box = Shaped[np.ndarray, "4"]
+"""Where a face is: x and y of its first pixel, width and height, in pixels."""
+
+Boxes = Shaped[np.ndarray, "k 4"]
+"""Where k faces are."""
 
 Shape = Float[np.ndarray, "68 2"]
 """The landmarks of one face, x first."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from faceline.data.index import BadRows
 from faceline.data.synthetic import SyntheticFaces
 from faceline.errors import InputError
-from faceline.geometry.crops import TEMPLATE, align_face, five_points, similarity
+from faceline.geometry.crops import TEMPLATE, Window, align_face, cut_window, face_window, five_points, similarity
 
 
 @given(st.integers(0, 2**32 - 1), st.floats(-3, 3), st.floats(0.05, 20))
@@ -76,3 +76,30 @@ def test_a_frame_that_is_turned_and_zoomed_gives_the_same_face() -> None:
 def test_landmarks_that_make_no_face_are_refused(landmarks: np.ndarray) -> None:
     with pytest.raises(InputError, match="could be aligned"):
         align_face(np.zeros((50, 50, 3), np.uint8), landmarks, 32)
+
+
+def test_a_window_has_the_room_that_training_frames_have_around_a_face() -> None:
+    window = face_window(np.array([100.0, 200.0, 50.0, 50.0]))
+    assert 50 / window.width == pytest.approx(0.477, abs=0.01) and 50 / window.height == pytest.approx(0.425, abs=0.01)
+    assert window.left + window.width / 2 == pytest.approx(125, abs=1)
+    assert 0.46 < (225 - window.top) / window.height < 0.5  # the face is a little above the middle
+
+
+@given(st.integers(-30, 70), st.integers(-30, 70), st.integers(1, 90), st.integers(1, 90))
+def test_a_window_shows_its_pixels_and_draws_the_edges_out(left: int, top: int, width: int, height: int) -> None:
+    rows, columns = np.mgrid[:60, :64]
+    image = np.stack([columns, rows, rows], axis=-1).astype(np.uint8)
+    window = Window(left, top, width, height)
+    if left >= 64 or top >= 60 or left + width <= 0 or top + height <= 0:
+        with pytest.raises(InputError, match="outside of the image"):
+            cut_window(image, window)
+        return
+    cut = cut_window(image, window)
+    expected = np.stack(np.meshgrid(np.arange(left, left + width), np.arange(top, top + height)), axis=-1)
+    np.testing.assert_array_equal(cut[..., :2], expected.clip([0, 0], [63, 59]))
+
+
+@pytest.mark.parametrize("box", [[0, 0, 0, 5], [0, 0, 5, -1], [np.nan, 0, 5, 5], [0, np.inf, 5, 5]])
+def test_a_box_without_an_area_is_refused(box: list[float]) -> None:
+    with pytest.raises(InputError, match="with an area"):
+        face_window(np.array(box))

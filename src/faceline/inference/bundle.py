@@ -1,0 +1,234 @@
+"""One file that holds all that finding landmarks needs: an ONNX graph and what is known of it.
+
+A bundle is a zip archive of three members: ``manifest.json``, ``model.onnx``, and ``manifest.sha256``, the digest of
+the manifest, which in turn holds that of the graph. So one number tells bundles apart, and no byte can change unseen.
+"""
+
+import hashlib
+import io
+import json
+import os
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from faceline.errors import InputError, first_line
+
+FORMAT: Final = 1
+"""Raised with every change that an older reader would misunderstand."""
+
+DEFAULT: Final = "default"
+"""Names the bundle that ships with the package."""
+
+MAX_BYTES: Final = 1_000_000_000
+"""No member may be larger, whatever the archive says of itself."""
+
+_MANIFEST, _MODEL, _SEAL = "manifest.json", "model.onnx", "manifest.sha256"
+_DATE: Final = (1980, 1, 1, 0, 0, 0)  # the same content gives the same file
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Channels = Annotated[tuple[float, ...], Field(min_length=3, max_length=3)]
+Text = Annotated[str, Field(min_length=1)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Input(_Part):
+    """What the graph takes: ``images`` (n, size, size, 3), uint8.
+
+    Attributes:
+        size: Edge of the square that the whole frame is resized to, in pixels.
+        channels: Their order.
+        mean: Taken off pixels on [0, 1] inside the graph.
+        std: What they are divided by then.
+    """
+
+    size: Annotated[int, Field(ge=1, le=4096)]
+    channels: Literal["rgb"]
+    mean: Channels
+    std: Channels
+
+
+class Data(_Part):
+    """What the model was trained on.
+
+    Attributes:
+        name: Of the data set.
+        licence: Under which it is published.
+        fingerprint: Digest of its frames and landmarks.
+        protocol: What the test part had in common with the training part.
+    """
+
+    name: Text
+    licence: Text
+    fingerprint: Text
+    protocol: Text
+
+
+class Check(_Part):
+    """What was measured when the bundle was written.
+
+    Attributes:
+        frames: Frames of the data on which graph and trained model were compared.
+        difference: Greatest distance between their landmarks, as a share of the width of the frame.
+        latency_ms: Median time from a frame to its landmarks, resizing included, one thread.
+        cpu: Where.
+    """
+
+    frames: Annotated[int, Field(ge=1)]
+    difference: Amount
+    latency_ms: Amount
+    cpu: str
+
+
+class Manifest(_Part):
+    """What is known of a model.
+
+    Attributes:
+        format: Of the bundle.
+        task: What the model is for.
+        model: Name of the model.
+        markup: Which points the landmarks are.
+        input: What the graph takes.
+        outputs: What it gives: ``landmarks`` (n, 68, 2) on [0, 1] of the frame, and, where the model knows it,
+            ``confidence`` (n,) on [0, 1].
+        parameters: Number of weights.
+        metrics: Of its run, measured on the test part.
+        data: What it was trained on.
+        check: What was measured when the bundle was written.
+        run_id: The run that made it.
+        commit: The code that the run ran; None where it was not known.
+        command: What was typed to make the run.
+        sha256: Digest of the graph.
+    """
+
+    format: Literal[1]
+    task: Literal["landmarks"]
+    model: Text
+    markup: Literal["ibug-68"]
+    input: Input
+    outputs: tuple[Literal["landmarks"]] | tuple[Literal["landmarks"], Literal["confidence"]]
+    parameters: Annotated[int, Field(ge=1)]
+    metrics: dict[str, Annotated[float, Field(allow_inf_nan=False)]]
+    data: Data
+    check: Check
+    run_id: Text
+    commit: str | None
+    command: str
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle whose bytes are those that were written.
+
+    Attributes:
+        file: Where it was read.
+        manifest: What is known of the model.
+        onnx: The graph.
+        digest: Tells it from every other bundle.
+    """
+
+    file: Path
+    manifest: Manifest
+    onnx: bytes
+    digest: str
+
+
+def digest(content: bytes) -> str:
+    """Hex SHA-256."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def locate_bundle(name: str | Path) -> Path:
+    """The file that a name means: that of the package for ``default``, else itself."""
+    return Path(__file__).with_name("default.faceline") if str(name) == DEFAULT else Path(name)
+
+
+def read_bundle(name: str | Path = DEFAULT) -> Bundle:
+    """Open a bundle and check every byte of it.
+
+    Args:
+        name: A file, or ``default`` for the one that ships with the package.
+
+    Raises:
+        InputError: No such file, no bundle, a damaged or changed one, or one of a newer version.
+    """
+    file = locate_bundle(name)
+    members = _members(file)
+    seal = members[_SEAL].decode(errors="replace").strip()
+    if digest(members[_MANIFEST]) != seal:
+        raise _refuse(file, "its manifest is not the one that was written: the digest beside it is another")
+    manifest = _manifest(file, members[_MANIFEST])
+    if digest(members[_MODEL]) != manifest.sha256:
+        raise _refuse(file, "its model is not the one that its manifest speaks of: the digest is another")
+    return Bundle(file, manifest, members[_MODEL], seal)
+
+
+def write_bundle(file: Path, manifest: Manifest, onnx: bytes) -> None:
+    """Write a bundle whole, or not at all; the same content gives the same bytes.
+
+    Raises:
+        ValueError: The manifest is of another graph.
+    """
+    if digest(onnx) != manifest.sha256:
+        raise ValueError("expected the manifest of this graph, got that of another one")
+    text = manifest.model_dump_json(indent=2).encode() + b"\n"
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
+        for name, member in ((_MANIFEST, text), (_SEAL, f"{digest(text)}\n".encode()), (_MODEL, onnx)):
+            archive.writestr(zipfile.ZipInfo(name, _DATE), member)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_name(f".{file.name}.{os.getpid()}.part")
+    try:
+        part.write_bytes(content.getvalue())
+        part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _members(file: Path) -> dict[str, bytes]:
+    """The three members, and only they: their checksums hold."""
+    if not file.is_file():
+        raise _refuse(file, "no such bundle; faceline export run_id=RUN writes one")
+    expected = {_MANIFEST, _MODEL, _SEAL}
+    try:
+        with zipfile.ZipFile(file) as archive:
+            infos = archive.infolist()
+            if sorted(info.filename for info in infos) != sorted(expected):
+                raise _refuse(file, f"is no faceline bundle: expected {', '.join(sorted(expected))} and nothing else")
+            if any(info.file_size > MAX_BYTES for info in infos):
+                raise _refuse(file, f"is no faceline bundle: a member claims over {MAX_BYTES:,} bytes")
+            return {info.filename: archive.read(info) for info in infos}
+    except zipfile.BadZipFile as error:
+        raise _refuse(file, f"is no faceline bundle, or a damaged or cut one ({first_line(error)})") from error
+    except (OSError, EOFError, ValueError, NotImplementedError, RuntimeError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise _refuse(file, f"is damaged and cannot be read ({first_line(error)})") from error
+
+
+def _manifest(file: Path, content: bytes) -> Manifest:
+    try:
+        claims: Any = json.loads(content)
+    except ValueError as error:
+        raise _refuse(file, f"its manifest is no JSON ({first_line(error)})") from error
+    version = claims.get("format") if isinstance(claims, dict) else None
+    if isinstance(version, int) and version > FORMAT:
+        raise _refuse(file, f"was made by a newer faceline: format {version}, this one reads {FORMAT}; update faceline")
+    try:
+        return Manifest.model_validate_json(content)
+    except ValidationError as refusal:
+        first = refusal.errors(include_url=False)[0]
+        key = ".".join(map(str, first["loc"]))
+        raise _refuse(file, f"its manifest is not one of format {FORMAT}: {key}: {first['msg']}") from None
+
+
+def _refuse(file: Path, message: str) -> InputError:
+    return InputError(message, file=file)

@@ -1,0 +1,38 @@
+"""Where the faces are in a photo of any size: OpenCV's cascade, which comes with the package."""
+
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+
+from faceline.types import Boxes, Image
+
+LONGEST: Final = 640
+"""Images are looked at with at most this edge, in pixels: what is smaller then is too small for landmarks."""
+
+
+class FaceFinder:
+    """Finds upright faces that look into the camera.
+
+    Source: Viola and Jones, "Rapid Object Detection using a Boosted Cascade of Simple Features", CVPR 2001.
+
+    Args:
+        smallest: Least width of a face, as a share of the longer edge of the image.
+    """
+
+    def __init__(self, smallest: float = 0.05) -> None:
+        self.smallest = smallest
+        cascades = Path(cv2.__file__).with_name("data")
+        self._cascade = cv2.CascadeClassifier(str(cascades / "haarcascade_frontalface_alt2.xml"))
+
+    def find(self, image: Image) -> Boxes:
+        """Boxes of the faces, the largest first."""
+        shrink = max(1.0, max(image.shape[:2]) / LONGEST)
+        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+        if shrink > 1:
+            grey = cv2.resize(grey, None, fx=1 / shrink, fy=1 / shrink, interpolation=cv2.INTER_AREA)
+        least = max(20, round(self.smallest * max(grey.shape)))
+        found = self._cascade.detectMultiScale(grey, 1.1, 4, minSize=(least, least))
+        boxes = np.asarray(found, dtype=np.float64).reshape(-1, 4) * shrink
+        return np.asarray(boxes[np.argsort(-boxes[:, 2], kind="stable")])

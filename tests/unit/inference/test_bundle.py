@@ -1,0 +1,145 @@
+"""One file with a model and all that is known of it: read back as it was written, or refused with the reason."""
+
+import io
+import json
+import re
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from faceline.errors import InputError
+from faceline.inference.bundle import FORMAT, Bundle, digest, read_bundle, write_bundle
+
+MEMBERS = ("manifest.json", "manifest.sha256", "model.onnx")
+
+
+def test_what_was_written_is_read(spot: Bundle) -> None:
+    assert spot.manifest.model == "spot" and spot.manifest.input.size == 32
+    assert digest(spot.onnx) == spot.manifest.sha256
+
+
+def test_the_same_content_gives_the_same_bytes_and_other_content_another_digest(write_spot) -> None:
+    first = write_spot().read_bytes()
+    assert write_spot().read_bytes() == first
+    one = read_bundle(write_spot()).digest
+    assert read_bundle(write_spot(model="other")).digest != one
+
+
+def test_a_manifest_of_another_graph_is_never_written(spot: Bundle, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="manifest of this graph"):
+        write_bundle(tmp_path / "new.faceline", spot.manifest, b"another graph")
+    assert not (tmp_path / "new.faceline").exists()
+
+
+def rewrite(file: Path, change: Callable[[dict[str, bytes]], None], *, method: int = zipfile.ZIP_STORED) -> None:
+    """A well-formed archive whose members are others."""
+    with zipfile.ZipFile(file) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    change(members)
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", method) as archive:
+        for name, member in members.items():
+            archive.writestr(name, member)
+    file.write_bytes(content.getvalue())
+
+
+def with_manifest(**changes: object) -> Callable[[dict[str, bytes]], None]:
+    """As somebody would change the manifest who knows to renew the digest beside it."""
+
+    def change(members: dict[str, bytes]) -> None:
+        manifest = json.loads(members["manifest.json"])
+        manifest.update(changes)
+        members["manifest.json"] = json.dumps(manifest).encode()
+        members["manifest.sha256"] = digest(members["manifest.json"]).encode()
+
+    return change
+
+
+def only_manifest(members: dict[str, bytes]) -> None:
+    members["manifest.json"] = members["manifest.json"].replace(b"0.1", b"0.0")
+
+
+def other_model(members: dict[str, bytes]) -> None:
+    members["model.onnx"] = members["model.onnx"][:-1] + b"x"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (only_manifest, "its manifest is not the one that was written"),
+        (other_model, "its model is not the one that its manifest speaks of"),
+        (with_manifest(sha256="0" * 64), "its model is not the one"),
+        (with_manifest(format=FORMAT + 1, novelty=True), "made by a newer faceline: format 2, this one reads 1"),
+        (with_manifest(format="x"), "not one of format 1: format"),
+        (with_manifest(task="identification"), "not one of format 1: task"),
+        (with_manifest(markup="ibug-5"), "markup: .*ibug-68"),
+        (with_manifest(outputs=["confidence"]), "outputs"),
+        (with_manifest(metrics={"nme": "good"}), "metrics.nme"),
+        (with_manifest(surprise=1), "surprise: Extra inputs"),
+        (lambda members: members.pop("model.onnx"), "is no faceline bundle: expected manifest.json"),
+        (lambda members: members.update({"../escape": b""}), "is no faceline bundle: expected .* nothing else"),
+    ],
+)
+def test_a_changed_bundle_is_refused_with_the_reason(write_spot, change, words: str) -> None:
+    file = write_spot()
+    rewrite(file, change)
+    with pytest.raises(InputError, match=words) as refusal:
+        read_bundle(file)
+    assert str(refusal.value).startswith(str(file)) and "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("text", [b"[]", b"\xff", b"{", b'{"format": null}'])
+def test_a_manifest_that_is_none_is_refused(write_spot, text: bytes) -> None:
+    def change(members: dict[str, bytes]) -> None:
+        members["manifest.json"], members["manifest.sha256"] = text, digest(text).encode()
+
+    file = write_spot()
+    rewrite(file, change)
+    with pytest.raises(InputError, match="its manifest is no"):
+        read_bundle(file)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"just text", b"\x89PNG\r\n\x1a\n" + bytes(100)])
+def test_a_foreign_file_is_refused(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "x.faceline"
+    file.write_bytes(content)
+    with pytest.raises(InputError, match="is no faceline bundle, or a damaged or cut one"):
+        read_bundle(file)
+
+
+def test_a_missing_bundle_says_how_to_write_one(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such bundle; faceline export"):
+        read_bundle(tmp_path / "x.faceline")
+
+
+def test_an_archive_that_claims_to_be_huge_is_refused_unread(write_spot) -> None:
+    file = write_spot()
+    content = bytearray(file.read_bytes())
+    for match in re.finditer(b"PK\x01\x02", bytes(content)):  # the sizes in the directory of the archive
+        content[match.start() + 24 : match.start() + 28] = (2**31).to_bytes(4, "little")
+    file.write_bytes(bytes(content))
+    with pytest.raises(InputError, match="claims over"):
+        read_bundle(file)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_no_cut_and_no_changed_byte_goes_unseen(spot: Bundle, data: st.DataObject) -> None:
+    whole = spot.file.read_bytes()
+    damaged = spot.file.with_name("damaged.faceline")
+    at = data.draw(st.integers(0, len(whole) - 1), label="at")
+    if data.draw(st.booleans(), label="cut"):
+        damaged.write_bytes(whole[:at])
+    else:
+        flip = data.draw(st.integers(1, 255), label="flip")
+        damaged.write_bytes(whole[:at] + bytes([whole[at] ^ flip]) + whole[at + 1 :])
+    try:
+        read = read_bundle(damaged)
+    except InputError:
+        return
+    # Bytes of the archive's own book-keeping, such as the dates of its members, mean nothing to us.
+    assert (read.manifest, read.onnx, read.digest) == (spot.manifest, spot.onnx, spot.digest)
