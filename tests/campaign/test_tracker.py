@@ -30,7 +30,7 @@ def run(paths: list[np.ndarray], seed: int, dropout: float = 0.0, colours: bool 
         boxes = np.array([square(*(paths[p][step] + rng.normal(0, 1.5, 2))) for p in seen]).reshape(-1, 4)
         tints = np.array([palette(p, rng) for p in seen]).reshape(-1, 12) if colours else None
         for person, track in zip(seen, tracker.update(boxes, step / RATE, tints), strict=True):
-            numbers[person].append(track.visit)
+            numbers[person].append(track.number)
         tracker.end(step / RATE)
     return numbers
 
@@ -96,7 +96,7 @@ def test_fifty_faces_are_fifty_visits() -> None:
     grid = np.stack([square(60 + 60 * (i % 10), 60 + 80 * (i // 10), 50) for i in range(50)])
     tracker = Tracker()
     for step in range(10):
-        visits = [track.visit for track in tracker.update(grid + 0.5 * step * np.array([1, 1, 0, 0]), step / RATE)]
+        visits = [track.number for track in tracker.update(grid + 0.5 * step * np.array([1, 1, 0, 0]), step / RATE)]
     assert len(set(visits)) == len(tracker.tracks) == 50
 
 

@@ -152,7 +152,7 @@ class ReactionMeter:
         settings: When something counts.
     """
 
-    LONGEST_STEP: Final = 1.0
+    LONGEST_STEP: Final = 0.5
     """A longer silence between two frames counts as this much: nobody was seen to attend in it."""
 
     TURNED: Final = 38.0

@@ -1,4 +1,4 @@
-"""Follows faces over frames, so that one visit keeps one number.
+"""Follows faces over frames, so that one person keeps one number while they are there.
 
 Each track foresees where its face will be; detections are given to tracks so that all together lie nearest to that
 (Kuhn, "The Hungarian method for the assignment problem", 1955), by place, size and colours. Nothing of a face outlives
@@ -45,7 +45,8 @@ class Track:
         box: Where it was last.
         seen: When it was last seen, seconds of a steady clock.
         first: When it was first seen.
-        visit: Random number of the visit.
+        detected: When a detector last found it; between two detections it may be seen by its landmarks alone.
+        number: A random one, never used again.
         speed: Of the middle of the box, pixels a second, x first.
         hits: In how many frames it was detected.
         colours: Around the face; None where none were given.
@@ -54,7 +55,8 @@ class Track:
     box: Box
     seen: float
     first: float
-    visit: int = field(default_factory=new_id)
+    detected: float
+    number: int = field(default_factory=new_id)
     speed: Float[np.ndarray, "2"] = field(default_factory=lambda: np.zeros(2))
     hits: int = 1
     colours: Float[np.ndarray, " tints"] | None = None
@@ -125,10 +127,11 @@ class Tracker:
 
     def _take(self, track: Track | None, box: Box, time: float, colours: np.ndarray | None) -> Track:
         if track is None:
-            track = Track(box, time, time, colours=colours)
+            track = Track(box, time, time, time, colours=colours)
             self.tracks.append(track)
             return track
         track.move(box, time)
+        track.detected = time
         track.hits += 1
         if colours is not None:
             track.colours = colours if track.colours is None else 0.9 * track.colours + 0.1 * colours
