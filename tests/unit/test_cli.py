@@ -117,7 +117,7 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     [
         (
             [],
-            "no verb given; expected one of benchmark, cluster, compare, consent, data, evaluate, predict, report, results, ",
+            "no verb given; expected one of benchmark, cluster, compare, consent, data, evaluate, predict, report, ",
         ),
         (["evalute"], "evalute: no such verb; did you mean evaluate?"),
         (["data"], "data : expected faceline data check"),

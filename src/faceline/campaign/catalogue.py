@@ -5,7 +5,7 @@ and which group they chose to be in. Nothing else is known of anybody.
 """
 
 import re
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Final, Literal
@@ -22,6 +22,8 @@ ANYONE: Final = "anyone"
 LOYAL: Final = "loyal"
 MEDIA: Final = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".svg", ".mp4", ".webm")
 LARGEST_MB: Final = 64
+DEMO: Final = Path(__file__).with_name("demo") / "catalogue.yaml"
+"""A catalogue to begin with."""
 
 _NO_LOOKS: Final = dict.fromkeys(
     (
@@ -172,6 +174,11 @@ class Catalogue(_Part):
         """Contents that only ever answer interest in another."""
         return frozenset(content.follow_up for content in self.contents if content.follow_up) - set(self.loop)
 
+    def always(self, content: Content) -> bool:
+        """Whether a content may be shown at any time and as often as one likes."""
+        campaign = self.campaign_by_id[content.campaign]
+        return campaign.starts is None and campaign.ends is None and not content.quiet_hours and content.caps == Caps()
+
     def allowed(self, content: Content, local: datetime) -> bool:
         """Whether dates and quiet hours allow a content at a time in the stand's time zone."""
         return self.campaign_by_id[content.campaign].runs(local.date()) and not content.quiet_at(local.time())
@@ -189,13 +196,13 @@ def read_catalogue(file: Path) -> Catalogue:
     """
     source = YamlFile(file)
     catalogue = source.parse(Catalogue, _NO_LOOKS)
+    for index, campaign in enumerate(catalogue.campaigns):
+        if campaign.starts and campaign.ends and campaign.ends < campaign.starts:
+            raise source.error("before the campaign starts", ("campaigns", index, "ends"))
     _check_ids(source, catalogue)
     for index, content in enumerate(catalogue.contents):
         if content.media is not None:
             _check_media(source, content.media, ("contents", index, "media"))
-    for index, campaign in enumerate(catalogue.campaigns):
-        if campaign.starts and campaign.ends and campaign.ends < campaign.starts:
-            raise source.error("before the campaign starts", ("campaigns", index, "ends"))
     return catalogue
 
 
@@ -216,6 +223,10 @@ def _check_ids(source: YamlFile, catalogue: Catalogue) -> None:
         _known(source, name, set(catalogue.by_id), ("loop", index))
         if catalogue.by_id[name].audience != ANYONE:
             raise source.error(f"the loop is for anyone, and {name} is not", ("loop", index))
+    if not any(catalogue.always(catalogue.by_id[name]) for name in catalogue.loop):
+        raise source.error(
+            "one content of the loop must have no dates, quiet hours or caps: it is always there", ("loop",)
+        )
 
 
 def _known(source: YamlFile, name: str, names: set[str], place: Place) -> None:
@@ -245,10 +256,3 @@ def time_zone(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
         raise InputError(f"{name}: no such time zone; expected one such as Europe/Paris", column="time_zone") from None
-
-
-def local_day_ends(moment: datetime, zone: ZoneInfo) -> datetime:
-    """The next midnight of a time zone, in UTC."""
-    local = moment.astimezone(zone)
-    midnight = datetime.combine(local.date() + timedelta(days=1), time(), tzinfo=zone)
-    return midnight.astimezone(UTC)

@@ -1,18 +1,33 @@
-"""Who may be recognised: people with a recorded consent, and nobody else."""
+"""Who may be recognised: people with a recorded consent, and nobody else.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+What is stored of a person is in one row: the consent, how they wish to be greeted, and one template. Names and template
+are encrypted. A withdrawal or the end of a consent deletes the row and wipes its bytes from the database's files; the
+audit keeps that somebody was there, under a random id. No image is ever stored.
+"""
+
+import json
+import re
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Self
 
 import numpy as np
-from jaxtyping import Float
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
 
 from faceline.campaign.clock import Moment
+from faceline.campaign.database import AUDIT, PEOPLE, database_errors, microseconds, open_database, reason, utc
+from faceline.campaign.keys import TemplateKeys
+from faceline.campaign.quality import LIMITS, Embeddings, FrameQuality, QualityLimits, template_of
+from faceline.errors import InputError
 
-Embeddings = Float[np.ndarray, "n d"]
-"""One embedding a frame or person, each of length 1."""
+_CLOCKS_DIFFER: Final = timedelta(minutes=5)
+"""A consent may be dated this much later than this machine's clock."""
+
+_SCRUB_TRIES: Final = 3
 
 
 @dataclass(frozen=True)
@@ -48,47 +63,13 @@ class Person:
 
 
 @dataclass(frozen=True)
-class FrameQuality:
-    """What is known of the frame that an embedding is from.
-
-    Attributes:
-        width_px: Of the face.
-        sharpness: Variance of the Laplacian over the aligned crop in grey levels from 0 to 255.
-        yaw: Degrees that the head is turned to the side.
-        pitch: Degrees that it is raised or lowered.
-    """
-
-    width_px: float
-    sharpness: float
-    yaw: float
-    pitch: float
-
-
-@dataclass(frozen=True)
-class QualityLimits:
-    """What frames must be like to enrol from them; fields as in `FrameQuality`.
-
-    Attributes:
-        frames: Fewest good frames.
-        similarity: Least cosine between the embedding of a good frame and the mean of the others: one person only.
-    """
-
-    frames: int = 3
-    width_px: float = 64.0
-    sharpness: float = 20.0
-    yaw: float = 25.0
-    pitch: float = 20.0
-    similarity: float = 0.5
-
-
-@dataclass(frozen=True)
 class Gallery:
     """Those who may be recognised now.
 
     Attributes:
         persons: Their ids.
         people: How each wishes to be met.
-        templates: The embedding of each, of length 1.
+        templates: The embedding of each, of length 1; (0, 0) where there is nobody.
     """
 
     persons: tuple[str, ...]
@@ -96,16 +77,22 @@ class Gallery:
     templates: Embeddings
 
 
+NOBODY: Final = Gallery((), (), np.empty((0, 0), dtype=np.float32))
+
+
 class Enrolment:
-    """The people of one database, their consents and their templates, encrypted.
+    """The people of one database, their consents and their templates.
 
     Args:
-        url: Database, as of `EventStore`.
-        key_file: File of the keys, readable by its owner only, created where there is none; None reads them from
-            the environment variable ``FACELINE_TEMPLATE_KEYS``.
+        url: Database, as of `faceline.campaign.store.EventStore`.
+        key_file: File of the keys, created where there is none; None reads them from the environment
+            (`faceline.campaign.keys`).
         model: Name and version of the embedder; templates of another one are not compared with.
         limits: What frames must be like.
         operator: Who works here; goes into the audit.
+
+    Attributes:
+        problem: Why nobody is recognised at the moment; None where all is well.
 
     Raises:
         InputError: The database or the keys cannot be used.
@@ -117,26 +104,74 @@ class Enrolment:
         *,
         key_file: Path | None,
         model: str,
-        limits: QualityLimits = QualityLimits(),
+        limits: QualityLimits = LIMITS,
         operator: str = "stand",
     ) -> None:
-        raise NotImplementedError
+        self.engine = open_database(url, "people")
+        self.keys = TemplateKeys(key_file)
+        self.model, self.limits, self.operator = model, limits, operator
+        self.problem: str | None = None
+        self._known: tuple[int, Gallery, int] | None = None  # number of the audit, gallery, first end of a consent
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self.engine.dispose()
 
     def enrol(self, person: Person, consent: Consent, embeddings: Embeddings, quality: Sequence[FrameQuality]) -> str:
-        """Enrol somebody from a few frames of theirs; the id of the person.
+        """Enrol somebody from a few frames of theirs.
+
+        Returns:
+            The random id of the person.
 
         Raises:
             InputError: The consent is not complete or not valid now, the frames are too few, bad or of several
                 people, or the database cannot be written.
         """
-        raise NotImplementedError
+        _check(person, consent)
+        template = template_of(embeddings, quality, self.limits)
+        name = secrets.token_hex(8)
+        names = {"given_by": consent.given_by, "greeting": person.greeting}
+        row = {
+            "id": name,
+            "customer_group": person.group,
+            "purpose": consent.purpose,
+            "text_version": consent.text_version,
+            "given_at": microseconds(consent.given_at),
+            "expires_at": microseconds(consent.expires_at),
+            "enrolled_at": microseconds(datetime.now(UTC)),
+            "model": self.model,
+            "names": self._seal(name, json.dumps(names).encode()),
+            "template": self._seal(name, template.astype("<f4").tobytes()),
+        }
+        with database_errors(self.engine.url, "people"), self.engine.begin() as connection:
+            connection.execute(PEOPLE.insert(), row)
+            self._audit(connection, "enrolled", name, f"consent to text {consent.text_version}")
+        return name
 
     def gallery(self, moment: Moment | None = None) -> Gallery:
         """Those whose consent is valid; cheap enough to ask every second.
 
-        What has expired is deleted first; a withdrawal by another process is seen at once.
+        What has expired is deleted first, and what another process enrols or withdraws is seen at once. Where the
+        database cannot be asked, nobody is recognised: a consent that cannot be seen is none.
         """
-        raise NotImplementedError
+        at = microseconds(datetime.now(UTC) if moment is None else moment.utc)
+        try:
+            with self.engine.connect() as connection:
+                newest = connection.scalar(sa.select(sa.func.max(AUDIT.c.id))) or 0
+            if self._known is None or self._known[0] != newest or self._known[2] <= at:
+                self.expire(utc(at))
+                self._known = self._read(at)
+        except (SQLAlchemyError, InputError) as error:
+            self.problem, self._known = reason(error), None
+            return NOBODY
+        self.problem = None
+        return self._known[1]
 
     def withdraw(self, person: str) -> None:
         """Delete all that is stored of a person, now; only the audit remembers that there was one.
@@ -144,11 +179,33 @@ class Enrolment:
         Raises:
             InputError: There is no such person.
         """
-        raise NotImplementedError
+        with database_errors(self.engine.url, "people"):
+            with self.engine.begin() as connection:
+                if not connection.execute(PEOPLE.delete().where(PEOPLE.c.id == person)).rowcount:
+                    raise _nobody(person)
+                self._audit(connection, "withdrawn", person)
+            self.scrub()
 
     def expire(self, at: datetime | None = None) -> list[str]:
-        """Delete everybody whose consent has ended; their ids."""
-        raise NotImplementedError
+        """Delete everybody whose consent has ended.
+
+        Args:
+            at: When; now by default.
+
+        Returns:
+            Their ids.
+        """
+        ended = PEOPLE.c.expires_at <= microseconds(at or datetime.now(UTC))
+        with database_errors(self.engine.url, "people"):
+            with self.engine.connect() as connection:
+                gone = list(connection.scalars(sa.select(PEOPLE.c.id).where(ended)))
+            if gone:
+                with self.engine.begin() as connection:
+                    connection.execute(PEOPLE.delete().where(PEOPLE.c.id.in_(gone)))
+                    for person in gone:
+                        self._audit(connection, "expired", person)
+                self.scrub()
+        return gone
 
     def export(self, person: str) -> dict[str, Any]:
         """All that is stored about a person, for them to read.
@@ -156,16 +213,143 @@ class Enrolment:
         Raises:
             InputError: There is no such person.
         """
-        raise NotImplementedError
+        with database_errors(self.engine.url, "people"), self.engine.begin() as connection:
+            row = connection.execute(sa.select(PEOPLE).where(PEOPLE.c.id == person)).one_or_none()
+            if row is None:
+                raise _nobody(person)
+            self._audit(connection, "exported", person)
+            audit = connection.execute(sa.select(AUDIT).where(AUDIT.c.person == person).order_by(AUDIT.c.id))
+            history = [_told_audit(entry) for entry in audit]
+        return {**self._told(row), "template": self._template(row).tolist(), "audit": history}
 
-    def list(self) -> list[dict[str, Any]]:
+    def people(self) -> list[dict[str, Any]]:
         """Id, group, greeting and consent of everybody, without templates."""
-        raise NotImplementedError
+        with database_errors(self.engine.url, "people"), self.engine.connect() as connection:
+            return [self._told(row) for row in connection.execute(sa.select(PEOPLE).order_by(PEOPLE.c.enrolled_at))]
+
+    def audit(self) -> list[dict[str, Any]]:
+        """What was done to people's data, oldest first."""
+        with database_errors(self.engine.url, "people"), self.engine.connect() as connection:
+            return [_told_audit(row) for row in connection.execute(sa.select(AUDIT).order_by(AUDIT.c.id))]
 
     def rotate_key(self) -> int:
-        """Encrypt everything with a new key and forget the old; how many people that were."""
-        raise NotImplementedError
+        """Encrypt everything with a new key and forget the old one; killed at any point, all can still be read.
 
-    def close(self) -> None:
-        """Let go of the database."""
-        raise NotImplementedError
+        Returns:
+            How many people that were.
+
+        Raises:
+            InputError: A row cannot be decrypted, or a new key is missing in the environment.
+        """
+        self.keys.add()
+        with database_errors(self.engine.url, "people"):
+            with self.engine.begin() as connection:
+                rows = connection.execute(sa.select(PEOPLE)).all()
+                for row in rows:
+                    again: dict[str, Any] = {
+                        column: self.keys.encrypt(self.keys.decrypt(row._mapping[column]))
+                        for column in ("names", "template")
+                    }
+                    connection.execute(PEOPLE.update().where(PEOPLE.c.id == row.id).values(again))
+                self._audit(connection, "key rotated", None, f"{len(rows)} people")
+            self.scrub()
+        self.keys.forget_old()
+        return len(rows)
+
+    def _read(self, at: int) -> tuple[int, Gallery, int]:
+        with self.engine.connect() as connection:
+            newest = connection.scalar(sa.select(sa.func.max(AUDIT.c.id))) or 0
+            valid = (PEOPLE.c.expires_at > at) & (PEOPLE.c.model == self.model)
+            rows = connection.execute(sa.select(PEOPLE).where(valid).order_by(PEOPLE.c.id)).all()
+        self.keys.reload()
+        if not rows:
+            return newest, NOBODY, 2**63
+        gallery = Gallery(
+            tuple(row.id for row in rows),
+            tuple(Person(self._names(row)["greeting"], row.customer_group) for row in rows),
+            np.stack([self._template(row) for row in rows]),
+        )
+        return newest, gallery, min(row.expires_at for row in rows)
+
+    def _seal(self, person: str, plain: bytes) -> bytes:
+        return self.keys.encrypt(person.encode() + plain)
+
+    def _open(self, row: Any, column: str) -> bytes:
+        """Decrypt, and see that the row was not given another's data."""
+        plain = self.keys.decrypt(row._mapping[column])
+        owner = row.id.encode()
+        if not plain.startswith(owner):
+            raise InputError(f"the row of person {row.id} holds another person's data; withdraw it")
+        return plain.removeprefix(owner)
+
+    def _names(self, row: Any) -> dict[str, str | None]:
+        names: dict[str, str | None] = json.loads(self._open(row, "names"))
+        return names
+
+    def _template(self, row: Any) -> np.ndarray:
+        return np.frombuffer(self._open(row, "template"), dtype="<f4").astype(np.float32)
+
+    def _told(self, row: Any) -> dict[str, Any]:
+        names = self._names(row)
+        consent = Consent(str(names["given_by"]), row.purpose, row.text_version, utc(row.given_at), utc(row.expires_at))
+        return {
+            "person": row.id,
+            **asdict(Person(names["greeting"], row.customer_group)),
+            "consent": {key: _iso(value) for key, value in asdict(consent).items()},
+            "enrolled_at": _iso(utc(row.enrolled_at)),
+            "model": row.model,
+        }
+
+    def _audit(self, connection: sa.Connection, action: str, person: str | None, detail: str = "") -> None:
+        entry = {"at": microseconds(datetime.now(UTC)), "action": action, "person": person, "operator": self.operator}
+        connection.execute(AUDIT.insert(), {**entry, "detail": detail})
+
+    def scrub(self) -> None:
+        """Wipe the bytes of deleted rows from the database's files.
+
+        SQLite overwrites them with zeros (secure_delete); they are left in its write-ahead log, which is emptied here.
+        PostgreSQL leaves them in the table's file until it is written anew.
+        """
+        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            if self.engine.dialect.name == "postgresql":
+                connection.execute(sa.text("VACUUM FULL people"))
+                return
+            for _ in range(_SCRUB_TRIES):
+                busy = connection.execute(sa.text("PRAGMA wal_checkpoint(TRUNCATE)")).one()[0]
+                if not busy:
+                    return
+        raise InputError(
+            "deleted, but another process keeps the old bytes in the database's log: end it and run "
+            "faceline consent action=expire",
+            column="people",
+        )
+
+
+def _check(person: Person, consent: Consent) -> None:
+    now = datetime.now(UTC)
+    for name in ("given_by", "purpose", "text_version"):
+        if not getattr(consent, name).strip():
+            raise InputError("a consent says who, for what and to which text", column=name)
+    _check_time(consent.given_at, "given_at", lambda at: at <= now + _CLOCKS_DIFFER, "in the past")
+    _check_time(consent.expires_at, "expires_at", lambda at: at > now, "in the future")
+    if person.group is not None and not re.fullmatch(r"[\w-]{1,40}", person.group):
+        raise InputError(f"expected a name of letters, digits, - and _, got {person.group!r}", column="group")
+
+
+def _check_time(at: datetime, name: str, holds: Callable[[datetime], bool], expected: str) -> None:
+    if at.utcoffset() is None:
+        raise InputError("expected a time with its zone", column=name)
+    if not holds(at):
+        raise InputError(f"expected a time {expected}, got {at.isoformat()}", column=name)
+
+
+def _nobody(person: str) -> InputError:
+    return InputError(f"{person}: nobody is enrolled under this id; faceline consent lists all", column="person")
+
+
+def _iso(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _told_audit(row: Any) -> dict[str, Any]:
+    return {**row._mapping, "at": _iso(utc(row.at))}

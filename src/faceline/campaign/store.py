@@ -1,8 +1,25 @@
 """Where events are kept: SQLite or PostgreSQL, written in batches by a thread of its own."""
 
-from dataclasses import dataclass, field
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from itertools import islice
+from typing import Any, Final, Self
 
-from faceline.campaign.events import Event
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError, SQLAlchemyError
+
+from faceline.campaign.clock import now
+from faceline.campaign.database import EVENTS, microseconds, open_database, reason, sqlite_file
+from faceline.campaign.events import Event, LoggingPaused
+from faceline.errors import InputError
+
+_BATCH: Final = 2000
+_LONGEST_WAIT: Final = 5.0
+"""Seconds between two tries of a database that is away."""
 
 
 @dataclass(frozen=True)
@@ -25,31 +42,165 @@ class StoreHealth:
 class EventStore:
     """Takes events without ever making the caller wait, and writes them within a second.
 
+    While the database is away (disk full, file or server gone) events stay in memory, up to a capacity; what comes
+    after is counted and dropped. When it is back, the gap itself is written down.
+
     Args:
         url: ``sqlite:///FILE`` or ``postgresql://…``; created and migrated where needed.
         interval: Seconds between two writes.
-        capacity: Most events in memory; more are dropped and counted.
+        capacity: Most events in memory.
 
     Raises:
         InputError: The address is not one of a store, or the store cannot be opened now, at the start.
     """
 
     def __init__(self, url: str, *, interval: float = 0.5, capacity: int = 50_000) -> None:
-        raise NotImplementedError
+        self.url, self.interval, self.capacity = url, interval, capacity
+        self.engine = open_database(url)
+        self._inode = self._identity()
+        self._changed = threading.Condition()  # guards what follows
+        self._queue: deque[Event] = deque()
+        self._lost: Counter[str] = Counter()
+        self._written = 0
+        self._paused: str | None = None
+        self._hurry = self._closing = False
+        self._gap: tuple[float, int] | None = None  # since when nothing is written, and how many were lost before
+        self._thread = threading.Thread(target=self._run, name="event-store", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def append(self, *events: Event) -> None:
         """Take events; returns at once, whatever the database does."""
-        raise NotImplementedError
+        with self._changed:
+            for event in events:
+                if len(self._queue) < self.capacity:
+                    self._queue.append(event)
+                else:
+                    self._lost[event.kind] += 1
 
     @property
     def health(self) -> StoreHealth:
         """How the writing goes, for the operator's page."""
-        raise NotImplementedError
+        with self._changed:
+            return StoreHealth(self._paused, len(self._queue), dict(self._lost), self._written)
 
     def flush(self, timeout: float = 5.0) -> bool:
         """Wait until all that was appended is written; False where that did not happen in time."""
-        raise NotImplementedError
+        with self._changed:
+            self._hurry = True
+            self._changed.notify_all()
+            return self._changed.wait_for(lambda: not self._queue, timeout)
 
     def close(self) -> None:
         """Write what is left, if the database takes it within a few seconds, and end the thread."""
-        raise NotImplementedError
+        self.flush(_LONGEST_WAIT)
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        self._thread.join(_LONGEST_WAIT)
+        self.engine.dispose()
+
+    def _run(self) -> None:
+        wait = self.interval
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._hurry or self._closing, wait)
+                if self._closing:
+                    return
+                batch = list(islice(self._queue, _BATCH))
+                more = len(self._queue) > _BATCH
+                self._hurry = False
+            if not batch:
+                wait = self.interval
+                continue
+            refused = self._try(batch)
+            wait = min(2 * wait, _LONGEST_WAIT) if refused else 0.0 if more else self.interval
+            self._note(batch, refused)
+
+    def _try(self, batch: Sequence[Event]) -> str | None:
+        """Write a batch; the reason where the database is away."""
+        try:
+            self._reopen_if_gone()
+            with self.engine.begin() as connection:
+                connection.execute(_insert(self.engine), [_row(event) for event in batch])
+        except (OperationalError, InterfaceError, InternalError, OSError, InputError) as error:
+            return reason(error)
+        except (SQLAlchemyError, OverflowError, ValueError):  # one of them is not as it should be
+            return self._try_each(batch)
+        return None
+
+    def _try_each(self, batch: Sequence[Event]) -> str | None:
+        """Write event by event, and drop those that no database would take."""
+        for event in batch:
+            try:
+                with self.engine.begin() as connection:
+                    connection.execute(_insert(self.engine), [_row(event)])
+            except (OperationalError, InterfaceError, InternalError) as error:
+                return reason(error)
+            except (SQLAlchemyError, OverflowError, ValueError):
+                with self._changed:
+                    self._lost[event.kind] += 1
+        return None
+
+    def _note(self, batch: Sequence[Event], refused: str | None) -> None:
+        with self._changed:
+            self._paused = refused
+            if refused is not None:
+                self._gap = self._gap or (time.monotonic(), self._lost.total())
+                return
+            for _ in batch:
+                self._queue.popleft()
+            self._written += len(batch)
+            if self._gap is not None:
+                began, lost = self._gap
+                self._gap = None
+                self._queue.append(
+                    LoggingPaused(
+                        stand=batch[-1].stand,
+                        at=now().utc,
+                        seconds=time.monotonic() - began,
+                        lost=self._lost.total() - lost,
+                    )
+                )
+                self._hurry = True
+            self._changed.notify_all()
+
+    def _identity(self) -> tuple[int, int] | None:
+        file = sqlite_file(self.engine)
+        if file is None:
+            return None
+        status = file.stat()
+        return status.st_dev, status.st_ino
+
+    def _reopen_if_gone(self) -> None:
+        """SQLite would go on writing into a file that was deleted."""
+        try:
+            same = self._identity() == self._inode
+        except OSError:
+            same = False
+        if not same:
+            self.engine.dispose()
+            self.engine = open_database(self.url)
+            self._inode = self._identity()
+
+
+def _insert(engine: sa.Engine) -> Any:
+    """Insert that takes an event once, however often it is sent."""
+    insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
+    return insert(EVENTS).on_conflict_do_nothing()
+
+
+_NAMES: Final = [column.name for column in EVENTS.columns]
+
+
+def _row(event: Event) -> dict[str, Any]:
+    row: dict[str, Any] = dict.fromkeys(_NAMES)
+    row.update((item.name, getattr(event, item.name)) for item in fields(event))
+    row["kind"] = event.kind
+    row["at"] = microseconds(event.at)
+    return row

@@ -70,7 +70,8 @@ class YamlFile:
         try:
             return model.model_validate(self.data if self.data is not None else {})
         except ValidationError as refusal:
-            error = refusal.errors()[0]
+            # a misspelt key also misses the right one: tell the first
+            error = min(refusal.errors(), key=lambda error: error["type"] != "extra_forbidden")
         place: Place = tuple(error["loc"])
         if error["type"] == "extra_forbidden":
             word = str(place[-1])

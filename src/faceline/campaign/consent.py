@@ -1,0 +1,66 @@
+"""``faceline consent``: who is enrolled, and their rights."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from faceline.campaign.enrolment import Enrolment
+from faceline.campaign.settings import Consent
+from faceline.errors import InputError
+
+
+def main(settings: Consent) -> None:
+    """Do what ``action`` says, and tell it."""
+    console = Console(highlight=False, soft_wrap=True)
+    key_file = None if settings.key_file is None else Path(settings.key_file)
+    with Enrolment(settings.database, key_file=key_file, model="", operator=settings.operator) as enrolment:
+        match settings.action:
+            case "list":
+                _print(console, enrolment.people())
+            case "audit":
+                _print(console, enrolment.audit())
+            case "withdraw":
+                enrolment.withdraw(_person(settings))
+                console.print(f"{settings.person}: withdrawn; template, names and consent are deleted")
+            case "export":
+                _write(enrolment.export(_person(settings)), settings.output, console)
+            case "expire":
+                console.print(f"{len(enrolment.expire())} consents had ended; all that belonged to them is deleted")
+                enrolment.scrub()
+            case "rotate-key":
+                console.print(f"{enrolment.rotate_key()} people are encrypted with the new key")
+
+
+def _person(settings: Consent) -> str:
+    if settings.person is None:
+        raise InputError(f"missing; faceline consent action={settings.action} person=ID", column="person")
+    return settings.person
+
+
+def _write(told: dict[str, Any], output: str | None, console: Console) -> None:
+    text = json.dumps(told, indent=2, ensure_ascii=False)
+    if output is None:
+        console.print(text, markup=False)
+        return
+    file = Path(output)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as stream:
+        stream.write(text + "\n")
+    console.print(f"written to {output}")
+
+
+def _print(console: Console, rows: list[dict[str, Any]]) -> None:
+    if not rows:
+        console.print("nobody is enrolled, and nothing was done")
+        return
+    table = Table(title_justify="left")
+    flat = [{**row, **row.get("consent", {})} for row in rows]
+    for name in (name for name in flat[0] if name != "consent"):
+        table.add_column(name.replace("_", " "), overflow="fold")
+    for row in flat:
+        table.add_row(*("" if value is None else str(value) for name, value in row.items() if name != "consent"))
+    console.print(table)

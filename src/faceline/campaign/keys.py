@@ -1,0 +1,99 @@
+"""The keys that templates are encrypted with: in a file that only its owner may read, or in the environment."""
+
+import os
+from pathlib import Path
+from typing import Final
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+from faceline.errors import InputError
+
+VARIABLE: Final = "FACELINE_TEMPLATE_KEYS"
+"""Keys in the environment, with commas between them, the newest first."""
+
+
+class TemplateKeys:
+    """Encrypts with the newest key, decrypts with any; Fernet: AES in CBC mode, authenticated by HMAC with SHA-256.
+
+    Args:
+        file: A key a line, the newest first; created with a new key where there is none. None reads the environment.
+
+    Raises:
+        InputError: No key, one that is none, or a file that others can read.
+    """
+
+    def __init__(self, file: Path | None) -> None:
+        self.file = file
+        if file is not None and not file.exists():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            self._write([Fernet.generate_key().decode()])
+        self.reload()
+
+    def reload(self) -> None:
+        """Read the keys again; another process may have changed them."""
+        self._keys = self._read()
+        try:
+            self._cipher = MultiFernet([Fernet(key) for key in self._keys])
+        except ValueError:
+            raise InputError(
+                f"{self._place}: expected Fernet keys (32 bytes in URL-safe base64), newest first"
+            ) from None
+
+    def encrypt(self, plain: bytes) -> bytes:
+        """Encrypt with the newest key."""
+        return self._cipher.encrypt(plain)
+
+    def decrypt(self, sealed: bytes) -> bytes:
+        """Decrypt with whichever key fits.
+
+        Raises:
+            InputError: None does, or the data were changed.
+        """
+        try:
+            return self._cipher.decrypt(sealed)
+        except InvalidToken:
+            raise InputError(
+                f"no key of {self._place} opens what is stored; give the keys it was written with"
+            ) from None
+
+    def add(self) -> None:
+        """Begin a rotation: a new key, with the old ones still there. Keys in the environment are added by hand."""
+        if self.file is None:
+            if len(self._keys) < 2:
+                raise InputError("put a new key before the old one first, with a comma between them", column=VARIABLE)
+            return
+        self._write([Fernet.generate_key().decode(), *self._keys])
+        self.reload()
+
+    def forget_old(self) -> None:
+        """End a rotation: only the newest key stays; in the environment the old ones are to be removed by hand."""
+        if self.file is not None:
+            self._write(self._keys[:1])
+            self.reload()
+
+    @property
+    def _place(self) -> str:
+        return VARIABLE if self.file is None else str(self.file)
+
+    def _read(self) -> list[str]:
+        if self.file is None:
+            words = os.environ.get(VARIABLE, "").split(",")
+        else:
+            if self.file.stat().st_mode & 0o077:
+                raise InputError("others can read it: chmod 600, and rotate the key", file=self.file)
+            words = self.file.read_text(encoding="ascii", errors="replace").splitlines()
+        keys = [word.strip() for word in words if word.strip()]
+        if not keys:
+            raise InputError(f"{self._place}: no key; faceline consent action=rotate-key makes one in a key_file")
+        return keys
+
+    def _write(self, keys: list[str]) -> None:
+        """All or nothing: a process killed here leaves the old file or the new one."""
+        assert self.file is not None
+        partial = self.file.with_name(f".{self.file.name}.partial")
+        partial.unlink(missing_ok=True)
+        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
+            stream.write("\n".join(keys) + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+        partial.replace(self.file)
