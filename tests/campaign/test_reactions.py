@@ -57,7 +57,10 @@ def test_an_expression_is_told_from_the_persons_own_neutral(
 
 
 def test_eyes_that_are_shut_are_closed_and_a_nod_is_no_expression() -> None:
-    shut = watch(settled(), 0.5, 3.0, expression=Expression(eye_close=1.0))
+    blink = watch(settled(), 0.2, 3.0, expression=Expression(eye_close=1.0))
+    assert blink.group == "neutral"
+    shut = watch(settled(), 0.8, 3.0, expression=Expression(eye_close=1.0))
+    assert shut.eyes_closed == pytest.approx(0.7, abs=0.1)
     assert shut.group == "eyes closed"
     assert shut.eye_opening < 0.1
     nod = watch(settled(), 1.0, 3.0, pitch=-14.0)

@@ -12,7 +12,7 @@ from faceline.campaign.clock import Moment
 from faceline.campaign.detector import FaceDetector, box_of
 from faceline.campaign.reactions import Reaction, ReactionMeter, ReactionSettings
 from faceline.campaign.sources import Frame
-from faceline.campaign.tracker import Track, Tracker, overlap
+from faceline.campaign.tracker import UNLIKE, Track, Tracker, overlap
 from faceline.geometry.measures import measure
 from faceline.inference.runtime import LandmarkRuntime
 from faceline.types import Boxes, Image, Shape
@@ -55,11 +55,11 @@ class Departure:
 
     Attributes:
         number: Of its track.
-        seconds: From when it was first seen to when it was last seen.
+        last: Seconds of the steady clock when it was last seen.
     """
 
     number: int
-    seconds: float
+    last: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,17 +118,24 @@ class Perception:
         time, image = frame.moment.steady, frame.image
         tracks = self._detect(image, time) if self._frames % self._every == 0 else []
         self._frames += 1
-        tracks = self._drop_doubles([*tracks, *(track for track in self._held(time) if track not in tracks)])
+        tracks = self._drop_doubles([*tracks, *(track for track in self._held(image, time) if track not in tracks)])
         landmarks = self._read(image, tracks, time)
         faces = self._faces(tracks, landmarks, time, content)
-        gone = [track for track in self._tracker.end(time) if self._meters.pop(track.number, None)]
+        return self._sight(frame.moment, frame.number, (image.shape[1], image.shape[0]), faces)
+
+    def wait(self, moment: Moment) -> Sight:
+        """Who is still waited for when there is no frame."""
+        return self._sight(moment, 0, (0, 0), ())
+
+    def _sight(self, moment: Moment, number: int, size: tuple[int, int], faces: Sequence[Face]) -> Sight:
+        gone = [track for track in self._tracker.end(moment.steady) if self._meters.pop(track.number, None)]
         return Sight(
-            moment=frame.moment,
-            frame=frame.number,
-            size=(image.shape[1], image.shape[0]),
+            moment,
+            number,
+            size,
             faces=tuple(faces),
             present=frozenset(self._meters),
-            gone=tuple(Departure(track.number, track.seen - track.first) for track in gone),
+            gone=tuple(Departure(track.number, track.seen) for track in gone),
         )
 
     def _detect(self, image: Image, time: float) -> list[Track]:
@@ -143,10 +150,15 @@ class Perception:
                 track.box = own  # the box of the landmarks is calmer than that of the detector
         return tracks
 
-    def _held(self, time: float) -> list[Track]:
-        """Tracks that go on without a detection in this frame."""
+    def _held(self, image: Image, time: float) -> list[Track]:
+        """Tracks that go on without a detection in this frame, unless somebody else has come before them."""
         held = [track for track in self._tracker.tracks if time - track.detected <= _FOLLOW and track.seen < time]
-        return sorted(held, key=lambda track: -track.detected)[:MOST_FACES]
+        held = sorted(held, key=lambda track: -track.detected)[:MOST_FACES]
+        boxes = np.array([track.foresee(time) for track in held]).reshape(-1, 4)
+        inside = _visible(boxes, image)
+        held = [track for track, there in zip(held, inside, strict=True) if there]
+        tints = tints_around(image, boxes[inside])
+        return [track for track, row in zip(held, tints, strict=True) if track.unlike(row) < UNLIKE]
 
     def _drop_doubles(self, tracks: Sequence[Track]) -> list[Track]:
         """Of tracks that lie on one face, the one that was detected last: the other face is hidden behind it."""

@@ -21,6 +21,7 @@ UNITS: Final = {
     "mouth_open": "half face widths",
     "brow_raise": "half face widths",
     "eye_opening": "share of the usual",
+    "eyes_closed": "seconds",
 }
 """Every measure of a reaction and its unit; half a face's width at the ears is about 70 mm."""
 
@@ -72,6 +73,7 @@ class Reaction:
         mouth_open: How much further than usual the mouth is open.
         brow_raise: How far the brows are above the usual.
         eye_opening: 1 is as open as usual, 0 is shut.
+        eyes_closed: For how long they have been closed now.
         group: The most marked of these.
         interested: Whether attention to the content was held and a smile or raised brows came while it was shown.
     """
@@ -85,6 +87,7 @@ class Reaction:
     mouth_open: float
     brow_raise: float
     eye_opening: float
+    eyes_closed: float
     group: Group
     interested: bool
 
@@ -155,6 +158,9 @@ class ReactionMeter:
     LONGEST_STEP: Final = 0.5
     """A longer silence between two frames counts as this much: nobody was seen to attend in it."""
 
+    BLINK: Final = 0.4
+    """Seconds for which eyes that close only blink."""
+
     TURNED: Final = 38.0
     """Degrees beyond which a face is seen too much from aside for its expression to be measured."""
 
@@ -166,7 +172,7 @@ class ReactionMeter:
         self._neutral = Neutral(settings.neutral_seconds)
         self._time: float | None = None
         self._attending = self._interested = False
-        self._dwell = self._attention = self._content_attention = 0.0
+        self._dwell = self._attention = self._content_attention = self._closed = 0.0
         self._content: str | None = None
         self._before = (0.0, 0.0)  # smile and raise of the brows when the content came
 
@@ -182,6 +188,7 @@ class ReactionMeter:
         self._time = time
         angle = self._angle(measures, elapsed)
         smile, mouth, brows, eyes = self._changes(measures, angle, time, elapsed)
+        self._closed = self._closed + elapsed if eyes < self.settings.eyes_closed else 0.0
         self._attend(angle, elapsed)
         self._react(content, smile, brows)
         return Reaction(
@@ -194,6 +201,7 @@ class ReactionMeter:
             mouth_open=mouth,
             brow_raise=brows,
             eye_opening=eyes,
+            eyes_closed=self._closed,
             group=self._group(smile, mouth, brows, eyes),
             interested=self._interested,
         )
@@ -241,7 +249,7 @@ class ReactionMeter:
         if not self._attending:
             return "turned away"
         marks: dict[Group, float] = {
-            "eyes closed": (1 - eyes) / (1 - self.settings.eyes_closed),
+            "eyes closed": (1 - eyes) / (1 - self.settings.eyes_closed) if self._closed >= self.BLINK else 0.0,
             "smile": smile / self.settings.smile,
             "mouth open": mouth / self.settings.mouth_open,
             "brows raised": brows / self.settings.brow_raise,

@@ -152,7 +152,7 @@ def source_opener(name: str) -> Callable[[], Source]:
         InputError: It is none of these.
     """
     if name == DEMO:
-        from faceline.campaign.demo import DemoSource  # noqa: PLC0415 (drawing is loaded for the demo only)
+        from faceline.campaign.demo_visitors import DemoSource  # noqa: PLC0415 (drawing is loaded for the demo only)
 
         return DemoSource
     if name.isdecimal():

@@ -22,6 +22,9 @@ Colours = Float[np.ndarray, "k tints"]
 _FORGET: Final = 0.4
 """Seconds after which a face that is not seen has lost most of its foreseen speed."""
 
+UNLIKE: Final = 0.45
+"""Colours that differ by more are another person's."""
+
 
 def box_size(box: Box) -> float:
     """Root of the area, in pixels."""
@@ -65,6 +68,10 @@ class Track:
         """Where the face will be: it goes on as it went, slower the longer it is not seen."""
         ahead = _FORGET * -np.expm1(-max(time - self.seen, 0.0) / _FORGET)
         return np.concatenate([self.box[:2] + self.speed * ahead, self.box[2:]])
+
+    def unlike(self, colours: Float[np.ndarray, " tints"]) -> float:
+        """How much other colours differ from those around the face: from 0 to 1 (total variation)."""
+        return 0.0 if self.colours is None else float(np.abs(self.colours - colours).sum()) / 2
 
     def move(self, box: Box, time: float) -> None:
         """Take up where it is now."""
@@ -157,12 +164,7 @@ class Tracker:
         reach = np.minimum(0.35 + self.QUICKEST * unseen, self.FARTHEST)
         possible = (distance < reach) & (ratio < np.log(1.8))
         if colours is not None:
-            unlike = np.array([[_unlike(track.colours, row) for row in colours] for track in self.tracks])
+            unlike = np.array([[track.unlike(row) for row in colours] for track in self.tracks])
             cost = cost + 2 * unlike
-            possible &= unlike < 0.6
+            possible &= unlike < UNLIKE
         return np.where(possible, cost, np.inf)
-
-
-def _unlike(one: np.ndarray | None, other: np.ndarray) -> float:
-    """0 for the same colours, 1 for others only (total variation)."""
-    return 0.0 if one is None else float(np.abs(one - other).sum()) / 2

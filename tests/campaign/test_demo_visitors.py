@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from faceline.campaign.demo import CROWD, HEIGHT, WIDTH, DemoScene, DemoVisitors
+from faceline.campaign.demo_visitors import CROWD, HEIGHT, WIDTH, DemoScene, DemoVisitors
 from faceline.campaign.detector import CascadeDetector, FaceDetector, YuNetDetector, box_of, make_detector
 from faceline.campaign.tracker import overlap
 from faceline.data.synthetic import SyntheticFaces
