@@ -26,6 +26,13 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
             "faceline evaluate run_id=0123abcd 'split={protocol: person_disjoint}' output=results",
         ),
     ),
+    "export": (
+        "a trained landmark model as one file that runs without torch",
+        (
+            "faceline export run_id=0123abcd",
+            "faceline export run_id=0123abcd data=udacity data.root=/data/udacity output=small.faceline",
+        ),
+    ),
     "predict": (
         "landmarks for an image, a folder of images or a video",
         (

@@ -16,7 +16,7 @@ from faceline.config.resolvers import register
 from faceline.config.tree import conf_dir, groups, options
 
 CONF = conf_dir()
-VERBS = ("train", "evaluate", "predict", "compare", "cluster", "data_check", "benchmark_identification")
+VERBS = ("train", "evaluate", "export", "predict", "compare", "cluster", "data_check", "benchmark_identification")
 ANSWERS = {"predict": ["input=photo.jpg"]}
 """What a user must give."""
 

@@ -49,6 +49,18 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def exported(trained: Path) -> Path:
+    """The bundle of that model."""
+    (folder,) = (trained / "mlruns" / "runs").iterdir()
+    file = trained / "bundles" / "tiny.faceline"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        patch.chdir(trained)
+        assert main(["export", f"run_id={folder.name}", f"output={file}"]) == 0
+    return file
+
+
 @pytest.fixture
 def in_trained(trained: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of the trained run as the current one."""

@@ -45,6 +45,17 @@ _WORDING = {
 }
 
 
+def plain(cfg: DictConfig) -> dict[str, Any]:
+    """A config with every interpolation resolved, in plain containers.
+
+    Raises:
+        OmegaConfBaseException: A value is missing (``???``) or an interpolation does not resolve.
+    """
+    config = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    assert isinstance(config, dict)
+    return {str(key): value for key, value in config.items()}
+
+
 def check(
     cfg: DictConfig,
     verb: str = "train",
@@ -65,8 +76,7 @@ def check(
             type, a ``_target_`` that is not allowed or does not exist.
         OmegaConfBaseException: A value is missing (``???``) or an interpolation does not resolve.
     """
-    config = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
-    assert isinstance(config, dict)
+    config = plain(cfg)
     config.pop("hydra", None)
     _check_plain(config, schema or SCHEMAS[verb])
     check_targets(config, allowed)

@@ -25,10 +25,10 @@ class Settings(Section):
     config: str | None
 
 
-_Settings = TypeVar("_Settings", bound=Settings)
+_Section = TypeVar("_Section", bound=Section)
 
 
-def read_settings(name: str, overrides: Sequence[str], schema: type[_Settings]) -> _Settings:
+def read_settings(name: str, overrides: Sequence[str], schema: type[_Section]) -> _Section:
     """The settings of a verb.
 
     Args:
@@ -40,7 +40,9 @@ def read_settings(name: str, overrides: Sequence[str], schema: type[_Settings]) 
         InputError: The first thing that is wrong, by its key and, in the user's own file, by its line.
     """
     given = OmegaConf.unsafe_merge(*map(_override, overrides)) if overrides else OmegaConf.create()
-    layers = [OmegaConf.load(conf_dir() / f"{name}.yaml")]
+    defaults = OmegaConf.load(conf_dir() / f"{name}.yaml")
+    defaults.pop("defaults", None)  # for Hydra, with which the verb may be run too
+    layers = [defaults]
     own = None
     if (file := OmegaConf.select(given, "config")) is not None:
         own = YamlFile(Path(str(file)))

@@ -116,6 +116,17 @@ class Evaluate(Section):
     tracking: Tracking
 
 
+class Export(Section):
+    """``faceline export``."""
+
+    run_id: str | None
+    ckpt_path: str | None
+    data: Data | None = None  # the run's own
+    output: str | None
+    frames: Count
+    tracking: Tracking
+
+
 class Predict(Section):
     """``faceline predict``."""
 
@@ -174,6 +185,7 @@ class BenchmarkIdentification(Section):
 SCHEMAS: dict[str, type[Section]] = {
     "train": Train,
     "evaluate": Evaluate,
+    "export": Export,
     "predict": Predict,
     "compare": Compare,
     "benchmark_identification": BenchmarkIdentification,

@@ -119,6 +119,7 @@ class SyntheticFaces:
     """
 
     name = "synthetic"
+    licence = "MIT"
 
     def __init__(
         self,

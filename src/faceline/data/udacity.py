@@ -50,6 +50,7 @@ class UdacityFaces:
     """
 
     name = "udacity"
+    licence = "MIT"
 
     def __init__(
         self,

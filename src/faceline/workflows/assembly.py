@@ -13,14 +13,23 @@ from typing import Any
 import cv2
 import pytorch_lightning as pl
 import torch
-from omegaconf import DictConfig, OmegaConf
 
-from faceline.config.check import check_targets
+from faceline.config.check import check_targets, plain
 from faceline.errors import InputError, first_line
 from faceline.models.baselines import Baseline
 from faceline.models.callbacks import CONFIG_KEY
 from faceline.reports.style import png
 from faceline.workflows.task import Config, Measurement, Task, task_of
+
+__all__ = [
+    "CLASSIFIER",
+    "Trained",
+    "load_trained",
+    "plain",
+    "prepare_process",
+    "read_checkpoint",
+    "write",
+]
 
 CLASSIFIER = ".skops"
 """How files of models end that are not trained in epochs."""
@@ -41,13 +50,6 @@ class Trained:
     config: Config
     run_id: str
     task: Task
-
-
-def plain(cfg: DictConfig) -> Config:
-    """The config with every interpolation resolved, in plain containers."""
-    config = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
-    assert isinstance(config, dict)
-    return {str(key): value for key, value in config.items()}
 
 
 def prepare_process(seed: int, threads: int | None) -> int:

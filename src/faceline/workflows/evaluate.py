@@ -10,8 +10,8 @@ from rich.console import Console
 from faceline.data.index import FrameIndex, LabelIndex
 from faceline.errors import InputError
 from faceline.workflows.assembly import Trained, plain, prepare_process, write
-from faceline.workflows.selection import chosen_model
-from faceline.workflows.task import Config, Data
+from faceline.workflows.selection import chosen_model, on_data
+from faceline.workflows.task import Data
 
 
 def main(cfg: DictConfig) -> None:
@@ -19,7 +19,7 @@ def main(cfg: DictConfig) -> None:
     config = plain(cfg)
     trained = chosen_model(config)
     threads = prepare_process(trained.config["seed"], config["threads"] or trained.config["threads"])
-    data = trained.task.build_data(_on(config, trained.config))
+    data = trained.task.build_data(on_data(config, trained.config))
     data.prepare_data()
     part, protocol = config["part"], data.split.protocol
     source = f"{data.source.name} · {protocol} · {part} · run {trained.run_id[:8]}"
@@ -39,12 +39,6 @@ def main(cfg: DictConfig) -> None:
     }
     write(result, folder, facts)
     _tell(facts, trained.task.lines(result.scalars), folder)
-
-
-def _on(config: Config, run: Config) -> Config:
-    """The run's config with the data set and the split that were asked for, at the run's own size."""
-    data = {**config["data"], "size": run["data"]["size"]} if config.get("data") else run["data"]
-    return {**run, "data": data, "split": {**run["split"], **(config["split"] or {})}}
 
 
 def _trained_on(trained: Trained, data: Data, files: np.ndarray) -> int | None:

@@ -1,15 +1,15 @@
-"""Which trained model a verb is about: a run of the store, or a checkpoint file."""
+"""Which trained model a verb is about, a run of the store or a checkpoint file, and on which data."""
 
 from pathlib import Path
-from typing import Any
 
 from faceline.errors import InputError
-from faceline.tracking.records import BEST, checkpoint, get_run
+from faceline.tracking.records import BEST, RunRecord, checkpoint, get_run
 from faceline.tracking.store import connect
 from faceline.workflows.assembly import Trained, load_trained
+from faceline.workflows.task import Config
 
 
-def chosen_model(config: dict[str, Any]) -> Trained:
+def chosen_model(config: Config) -> Trained:
     """The model that ``run_id`` or ``ckpt_path`` names.
 
     Raises:
@@ -20,7 +20,20 @@ def chosen_model(config: dict[str, Any]) -> Trained:
         raise InputError("give either run_id=RUN or ckpt_path=FILE", column="run_id")
     if file is not None:
         return load_trained(Path(file))
+    return load_trained(checkpoint(_run(config), BEST))
+
+
+def run_tags(config: Config) -> dict[str, str]:
+    """The tags of the run of a model, such as its commit; none where only its checkpoint is at hand."""
+    return _run(config).tags if config["run_id"] else {}
+
+
+def on_data(config: Config, run: Config) -> Config:
+    """A run's config with the data set and the split that were asked for, at the run's own size."""
+    data = {**config["data"], "size": run["data"]["size"]} if config.get("data") else run["data"]
+    return {**run, "data": data, "split": {**run["split"], **(config.get("split") or {})}}
+
+
+def _run(config: Config) -> RunRecord:
     tracking = config["tracking"]
-    client = connect(tracking["uri"], Path(tracking["root"]))
-    run = get_run(client, run_id)
-    return load_trained(checkpoint(run, BEST))
+    return get_run(connect(tracking["uri"], Path(tracking["root"])), config["run_id"])
