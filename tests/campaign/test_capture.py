@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from faceline.campaign.sources import Capture, FolderSource, Pace, SourceLostError, VideoSource, as_image, source_opener
+from faceline.campaign.capture import Capture, FolderSource, Pace, SourceLostError, VideoSource, as_image, source_opener
 from faceline.errors import InputError
 
 
