@@ -147,10 +147,10 @@ def _address(url: str, column: str) -> sa.URL:
     except ArgumentError:
         address = None
     name = address.drivername.partition("+")[0] if address is not None else ""
-    if address is None or name not in ("sqlite", "postgresql") or not address.database:
+    if address is None or name not in ("sqlite", "postgresql") or address.database in (None, "", ":memory:"):
         raise InputError(f"expected sqlite:///FILE or postgresql://USER@HOST/NAME, got {url!r}", column=column)
     if name == "sqlite":
-        return address.set(drivername="sqlite+pysqlite", database=str(Path(address.database).absolute()))
+        return address.set(drivername="sqlite+pysqlite", database=str(Path(str(address.database)).absolute()))
     return address.set(drivername="postgresql+psycopg")
 
 

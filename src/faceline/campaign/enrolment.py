@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import numpy as np
 import sqlalchemy as sa
@@ -113,7 +113,7 @@ class Enrolment:
         self.problem: str | None = None
         self._known: tuple[int, Gallery, int] | None = None  # number of the audit, gallery, first end of a consent
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Enrolment":
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -39,7 +39,7 @@ class QualityLimits:
 
     Attributes:
         frames: Fewest good frames.
-        similarity: Least cosine between the embedding of a good frame and the mean of all: one person only.
+        similarity: Least cosine between the embeddings of any two good frames: one person only.
     """
 
     frames: int = 3
@@ -47,7 +47,7 @@ class QualityLimits:
     sharpness: float = 20.0
     yaw: float = 25.0
     pitch: float = 20.0
-    similarity: float = 0.5
+    similarity: float = 0.3
 
     def faults(self, quality: FrameQuality) -> list[str]:
         """What is wrong with a frame."""
@@ -83,12 +83,9 @@ def template_of(embeddings: Embeddings, quality: Sequence[FrameQuality], limits:
             f"{good.sum()} good frames of {len(quality)}, expected {limits.frames}" + (f" ({told})" if told else "")
         )
     units = embeddings[good] / lengths[good, None]
-    mean = _unit(units.mean(axis=0))
-    least = float((units @ mean).min())
+    least = float((units @ units.T).min())
     if least < limits.similarity:
         raise InputError(f"the frames differ too much for one person (cosine {least:.2f}); let one stand there alone")
-    return mean.astype(np.float32)
-
-
-def _unit(vector: np.ndarray) -> np.ndarray:
-    return vector / max(float(np.linalg.norm(vector)), 1e-12)
+    mean = units.mean(axis=0)
+    template: Template = (mean / np.linalg.norm(mean)).astype(np.float32)
+    return template

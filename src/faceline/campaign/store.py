@@ -6,7 +6,7 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from itertools import islice
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -68,7 +68,7 @@ class EventStore:
         self._thread = threading.Thread(target=self._run, name="event-store", daemon=True)
         self._thread.start()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "EventStore":
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,0 +1,382 @@
+"""Enrolment and consent: only with consent, encrypted, gone when withdrawn, on both databases."""
+
+import base64
+import json
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+from cryptography.fernet import Fernet
+
+from faceline.campaign.clock import Moment, now
+from faceline.campaign.database import AUDIT, PEOPLE
+from faceline.campaign.enrolment import Consent, Enrolment, Person
+from faceline.campaign.keys import VARIABLE
+from faceline.campaign.quality import FrameQuality, QualityLimits, template_of
+from faceline.cli import main
+from faceline.errors import InputError
+
+GOOD = FrameQuality(width_px=120.0, sharpness=90.0, yaw=3.0, pitch=-2.0)
+
+
+def consent(days: float = 365, **changes: Any) -> Consent:
+    at = datetime.now(UTC)
+    values = {"given_by": "Anna Example", "purpose": "greeting with offers", "text_version": "2026-01"}
+    return Consent(**{**values, "given_at": at, "expires_at": at + timedelta(days=days), **changes})
+
+
+def frames(seed: int, n: int = 5, noise: float = 0.1) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    person = rng.normal(size=64)
+    return (person + noise * rng.normal(size=(n, 64))).astype(np.float32)
+
+
+def enrol(enrolment: Enrolment, seed: int = 1, days: float = 365, **person: Any) -> str:
+    return enrolment.enrol(Person(**person), consent(days), frames(seed), [GOOD] * 5)
+
+
+@pytest.fixture
+def opened(database: str, tmp_path: Path) -> Iterator[Callable[..., Enrolment]]:
+    """Opens the people of one database, as several processes do."""
+    made: list[Enrolment] = []
+
+    def open_it(**settings: Any) -> Enrolment:
+        settings = {"key_file": tmp_path / "keys" / "template.keys", "model": "embedder-1", **settings}
+        made.append(Enrolment(database, **settings))
+        return made[-1]
+
+    yield open_it
+    for enrolment in made:
+        enrolment.close()
+
+
+def test_somebody_enrolled_is_in_the_gallery_and_comes_back_whole(opened: Callable[..., Enrolment]) -> None:
+    enrolment = opened()
+    assert enrolment.gallery().persons == ()
+    anna = enrol(enrolment, 1, greeting="Anna", group="gold")
+    ben = enrol(enrolment, 2)
+    gallery = opened().gallery()  # another process
+    assert set(gallery.persons) == {anna, ben}
+    row = gallery.persons.index(anna)
+    assert gallery.people[row] == Person("Anna", "gold")
+    assert gallery.people[1 - row] == Person()
+    expected = template_of(frames(1), [GOOD] * 5, QualityLimits())
+    np.testing.assert_allclose(gallery.templates[row], expected, rtol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(gallery.templates, axis=1), 1, rtol=1e-6)
+
+
+def test_templates_of_another_embedder_are_not_compared_with(opened: Callable[..., Enrolment]) -> None:
+    enrol(opened(), 1)
+    assert opened(model="embedder-2").gallery().persons == ()
+
+
+def test_a_withdrawal_is_seen_by_others_at_once(opened: Callable[..., Enrolment]) -> None:
+    stand, office = opened(), opened(operator="office")
+    anna, ben = enrol(stand, 1), enrol(stand, 2)
+    assert set(stand.gallery().persons) == {anna, ben}
+    office.withdraw(anna)
+    assert stand.gallery().persons == (ben,)
+    with pytest.raises(InputError, match="nobody is enrolled under this id"):
+        office.withdraw(anna)
+    told = [(entry["action"], entry["person"], entry["operator"]) for entry in stand.audit()]
+    assert told == [("enrolled", anna, "stand"), ("enrolled", ben, "stand"), ("withdrawn", anna, "office")]
+
+
+def test_a_consent_ends_by_itself_and_its_data_with_it(opened: Callable[..., Enrolment]) -> None:
+    enrolment = opened()
+    short, long = enrol(enrolment, 1, days=1), enrol(enrolment, 2, days=100)
+    assert set(enrolment.gallery().persons) == {short, long}
+    later = Moment(now().utc + timedelta(days=2), 0.0)
+    assert enrolment.gallery(later).persons == (long,)
+    assert [entry["action"] for entry in enrolment.audit()] == ["enrolled", "enrolled", "expired"]
+    with pytest.raises(InputError, match="nobody"):
+        enrolment.export(short)
+    assert enrolment.expire(later.utc + timedelta(days=200)) == [long]
+
+
+def test_all_that_is_stored_of_a_person_can_be_read_by_them(opened: Callable[..., Enrolment]) -> None:
+    enrolment = opened()
+    anna = enrol(enrolment, 1, greeting="Anna", group="gold")
+    told = json.loads(json.dumps(enrolment.export(anna)))
+    assert (told["person"], told["greeting"], told["group"]) == (anna, "Anna", "gold")
+    assert told["consent"]["given_by"] == "Anna Example"
+    assert told["consent"]["text_version"] == "2026-01"
+    np.testing.assert_allclose(told["template"], enrolment.gallery().templates[0], rtol=1e-6)
+    assert [entry["action"] for entry in told["audit"]] == ["enrolled", "exported"]
+    columns = {column.name for column in PEOPLE.columns} - {"names", "template", "id", "customer_group"}
+    assert columns <= {*told, *told["consent"]}  # a new column must be told too
+
+
+@pytest.mark.parametrize("change", ["UPDATE audit SET operator = 'x'", "DELETE FROM audit"])
+def test_the_audit_can_only_grow(opened: Callable[..., Enrolment], change: str) -> None:
+    enrolment = opened()
+    enrol(enrolment)
+    with pytest.raises(sa.exc.DBAPIError, match="can only grow"), enrolment.engine.begin() as connection:
+        connection.execute(sa.text(change))
+
+
+def secrets_of(enrolment: Enrolment, person: str) -> list[bytes]:
+    """Everything that could be found of a person: plain, encrypted, and as text."""
+    with enrolment.engine.connect() as connection:
+        row = connection.execute(sa.select(PEOPLE).where(PEOPLE.c.id == person)).one()
+    plain = enrolment._template(row).tobytes()
+    sealed = [row.template, row.names]
+    raw = [base64.urlsafe_b64decode(token)[25:-32] for token in sealed]
+    found = [plain, *sealed, *raw, b"Anna Example"]
+    # a page may cut a value in two: pieces of it count too
+    return [piece for secret in found for piece in (secret[:24], secret[len(secret) // 2 :][:24], secret[-24:])]
+
+
+def database_bytes(enrolment: Enrolment, cluster: Any | None) -> dict[str, bytes]:
+    if enrolment.engine.dialect.name == "sqlite":
+        folder = Path(str(enrolment.engine.url.database)).parent
+        files = [path for path in folder.iterdir() if path.is_file()]
+    else:
+        assert cluster is not None
+        with enrolment.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(sa.text("CHECKPOINT"))
+        files = [path for path in (cluster.folder / "data" / "base").rglob("*") if path.is_file()]
+    return {path.name: path.read_bytes() for path in files}
+
+
+def found_in(files: dict[str, bytes], pieces: list[bytes]) -> set[tuple[str, bytes]]:
+    return {(name, piece) for name, content in files.items() for piece in pieces if piece in content}
+
+
+def test_nothing_of_the_withdrawn_is_left_in_the_files(
+    opened: Callable[..., Enrolment], database: str, request: pytest.FixtureRequest
+) -> None:
+    cluster = request.getfixturevalue("cluster") if database.startswith("postgresql") else None
+    enrolment = opened()
+    people = [enrol(enrolment, seed, greeting=f"Anna {seed}") for seed in range(8)]
+    gone = {person: secrets_of(enrolment, person) for person in people[:5]}
+    kept = secrets_of(enrolment, people[7])
+    everything = [piece for pieces in gone.values() for piece in pieces]
+    before = {piece for _, piece in found_in(database_bytes(enrolment, cluster), everything)}
+    for pieces in gone.values():
+        assert set(pieces[3:9]) <= before  # the test can see what is stored …
+        assert not set(pieces[:3]) & before  # … and even now nothing lies there in plain
+    for person in people[:4]:
+        enrolment.withdraw(person)
+    enrolment.expire(datetime.now(UTC) - timedelta(days=1))
+    enrolment.withdraw(people[4])
+    files = database_bytes(enrolment, cluster)
+    assert found_in(files, everything) == set()
+    assert found_in(files, kept[3:9]) != set()
+
+
+def test_nothing_under_the_old_key_is_left_after_a_rotation(opened: Callable[..., Enrolment], tmp_path: Path) -> None:
+    enrolment, other = opened(), opened()
+    anna = enrol(enrolment, 1, greeting="Anna")
+    before = enrolment.gallery()
+    key_file = tmp_path / "keys" / "template.keys"
+    (old,) = key_file.read_text().split()
+    with enrolment.engine.connect() as connection:
+        sealed = connection.execute(sa.select(PEOPLE.c.template)).scalar_one()
+    assert enrolment.rotate_key() == 1
+    (new,) = key_file.read_text().split()
+    assert new != old
+    assert key_file.stat().st_mode & 0o777 == 0o600
+    with enrolment.engine.connect() as connection:
+        again = connection.execute(sa.select(PEOPLE.c.template)).scalar_one()
+    assert Fernet(old).decrypt(sealed) == Fernet(new).decrypt(again)
+    for reader in (enrolment, other, opened()):  # one that was open all the time too
+        np.testing.assert_array_equal(reader.gallery().templates, before.templates)
+        assert reader.gallery().persons == (anna,)
+    if enrolment.engine.dialect.name == "sqlite":
+        assert found_in(database_bytes(enrolment, None), [sealed[:40]]) == set()
+
+
+def test_a_rotation_that_is_cut_short_loses_nothing(
+    opened: Callable[..., Enrolment], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enrolment = opened()
+    anna = enrol(enrolment)
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    for step in ("_audit", "scrub"):
+        with monkeypatch.context() as patch:
+            patch.setattr(enrolment, step, die)
+            with pytest.raises(KeyboardInterrupt):
+                enrolment.rotate_key()
+        assert opened().gallery().persons == (anna,)
+    assert enrolment.rotate_key() == 1
+    assert opened().gallery().persons == (anna,)
+
+
+def test_keys_of_the_environment_rotate_in_two_steps(
+    opened: Callable[..., Enrolment], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = (Fernet.generate_key().decode() for _ in range(2))
+    monkeypatch.setenv(VARIABLE, old)
+    enrolment = opened(key_file=None)
+    anna = enrol(enrolment)
+    with pytest.raises(InputError, match="put a new key before the old one"):
+        enrolment.rotate_key()
+    monkeypatch.setenv(VARIABLE, f"{new},{old}")
+    assert opened(key_file=None).rotate_key() == 1
+    monkeypatch.setenv(VARIABLE, new)
+    assert opened(key_file=None).gallery().persons == (anna,)
+    monkeypatch.setenv(VARIABLE, old)
+    lost = opened(key_file=None)
+    assert lost.gallery().persons == ()
+    assert "no key" in str(lost.problem)
+
+
+@pytest.mark.parametrize(("value", "told"), [("", "no key"), ("abc", "expected Fernet keys")])
+def test_keys_that_are_none_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str, told: str) -> None:
+    monkeypatch.setenv(VARIABLE, value)
+    with pytest.raises(InputError, match=told):
+        Enrolment(f"sqlite:///{tmp_path / 'people.db'}", key_file=None, model="m")
+
+
+def test_a_key_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    file.write_text(Fernet.generate_key().decode())
+    file.chmod(0o644)
+    with pytest.raises(InputError, match="others can read it"):
+        Enrolment(f"sqlite:///{tmp_path / 'people.db'}", key_file=file, model="m")
+
+
+def test_a_row_with_another_persons_template_is_not_believed(opened: Callable[..., Enrolment]) -> None:
+    enrolment = opened()
+    anna, ben = enrol(enrolment, 1), enrol(enrolment, 2)
+    with enrolment.engine.begin() as connection:
+        stolen = connection.execute(sa.select(PEOPLE.c.template).where(PEOPLE.c.id == anna)).scalar_one()
+        connection.execute(PEOPLE.update().where(PEOPLE.c.id == ben).values(template=stolen))
+    other = opened()
+    assert other.gallery().persons == ()
+    assert "another person's data" in str(other.problem)
+
+
+def test_without_its_database_a_stand_recognises_nobody(tmp_path: Path) -> None:
+    folder = tmp_path / "people"
+    enrolment = Enrolment(f"sqlite:///{folder / 'people.db'}", key_file=tmp_path / "keys", model="m")
+    enrol(enrolment)
+    assert len(enrolment.gallery().persons) == 1
+    enrolment.engine.dispose()
+    folder.rename(tmp_path / "gone")
+    assert enrolment.gallery().persons == ()
+    assert enrolment.problem is not None
+    (tmp_path / "gone").rename(folder)
+    assert len(enrolment.gallery().persons) == 1
+    assert enrolment.problem is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"given_by": " "}, "given_by"),
+        ({"purpose": ""}, "purpose"),
+        ({"text_version": ""}, "text_version"),
+        ({"given_at": datetime.now(UTC) + timedelta(days=1)}, "expected a time in the past"),
+        ({"expires_at": datetime.now(UTC) - timedelta(seconds=1)}, "expected a time in the future"),
+        ({"expires_at": datetime(2100, 1, 1)}, "expected a time with its zone"),
+    ],
+)
+def test_nobody_is_enrolled_without_a_consent_that_holds(tmp_path: Path, changes: dict[str, Any], told: str) -> None:
+    with Enrolment(f"sqlite:///{tmp_path / 'people.db'}", key_file=tmp_path / "keys", model="m") as enrolment:
+        with pytest.raises(InputError, match=told):
+            enrolment.enrol(Person(), consent(**changes), frames(1), [GOOD] * 5)
+        with pytest.raises(InputError, match="group"):
+            enrolment.enrol(Person(group="a b"), consent(), frames(1), [GOOD] * 5)
+        assert enrolment.people() == []
+        assert enrolment.audit() == []
+
+
+BAD = {
+    "smaller than 64 px": FrameQuality(40.0, 90.0, 0.0, 0.0),
+    "blurred": FrameQuality(120.0, 5.0, 0.0, 0.0),
+    "turned more than 25": FrameQuality(120.0, 90.0, -40.0, 0.0),
+    "raised or lowered more than 20": FrameQuality(120.0, 90.0, 0.0, 30.0),
+}
+
+
+@pytest.mark.parametrize("told", BAD)
+def test_bad_frames_are_left_out_and_too_few_good_ones_refused(told: str) -> None:
+    embeddings = frames(1)
+    embeddings[:2] = frames(9)[:2]  # somebody else's, in the bad frames
+    quality = [BAD[told]] * 2 + [GOOD] * 3
+    np.testing.assert_array_equal(
+        template_of(embeddings, quality, QualityLimits()), template_of(embeddings[2:], quality[2:], QualityLimits())
+    )
+    with pytest.raises(InputError, match=re.escape("2 good frames of 5, expected 3 (")) as refusal:
+        template_of(embeddings, [BAD[told]] * 3 + [GOOD] * 2, QualityLimits())
+    assert told in str(refusal.value)
+
+
+def test_frames_of_two_people_are_refused() -> None:
+    embeddings = np.concatenate([frames(1, 3), frames(2, 3)])
+    with pytest.raises(InputError, match="differ too much for one person"):
+        template_of(embeddings, [GOOD] * 6, QualityLimits())
+    with pytest.raises(InputError, match="no direction"):
+        template_of(np.zeros((3, 4), dtype=np.float32), [GOOD] * 3, QualityLimits())
+
+
+def test_the_command_lists_exports_withdraws_and_rotates(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    where = {"database": "sqlite:///stand/people.db", "key_file": "stand/template.keys"}  # as in conf/consent.yaml
+    with Enrolment(where["database"], key_file=Path(where["key_file"]), model="m") as enrolment:
+        anna = enrol(enrolment, 1, greeting="Anna", group="gold")
+
+    def run(*arguments: str) -> tuple[int, str]:
+        code = main(["consent", *arguments])
+        answer = capsys.readouterr()
+        return code, answer.out + answer.err
+
+    code, told = run()
+    assert code == 0
+    assert all(word in told.replace("\n", "") for word in ("Anna", "gold"))
+    assert run("action=export", f"person={anna}", "output=out/anna.json")[0] == 0
+    assert (tmp_path / "out" / "anna.json").stat().st_mode & 0o777 == 0o600
+    assert json.loads((tmp_path / "out" / "anna.json").read_text())["person"] == anna
+    assert '"greeting": "Anna"' in run("action=export", f"person={anna}")[1]
+    assert run("action=rotate-key") == (0, "1 people are encrypted with the new key\n")
+    assert run("action=withdraw", f"person={anna}", "operator=desk")[0] == 0
+    assert run("action=expire")[0] == 0
+    assert run() == (0, "nobody is enrolled, and nothing was done\n")
+    assert "desk" in run("action=audit")[1]
+    assert run("action=withdraw", f"person={anna}")[0] == 2
+    assert run("action=withdraw") == (
+        2, "faceline: error: person: missing; faceline consent action=withdraw person=ID\n"
+    )  # fmt: skip
+    assert "expected list, withdraw" in run("action=forget")[1]
+
+
+def test_a_campaign_reaches_nothing_that_trains() -> None:
+    code = """
+import importlib, pkgutil, sys
+import faceline.campaign
+for module in pkgutil.iter_modules(faceline.campaign.__path__, "faceline.campaign."):
+    if not module.ispkg:
+        importlib.import_module(module.name)
+import faceline.config.plain, faceline.config.messages
+loaded = {"torch", "pytorch_lightning", "lightning", "mlflow", "hydra", "timm", "torchvision"} & set(sys.modules)
+assert not loaded, loaded
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=dict(os.environ)
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_secure_deletion_is_on(tmp_path: Path) -> None:
+    with Enrolment(f"sqlite:///{tmp_path / 'people.db'}", key_file=tmp_path / "keys", model="m") as enrolment:
+        enrol(enrolment)
+        with enrolment.engine.connect() as connection:
+            assert connection.scalar(sa.text("PRAGMA secure_delete")) == 1
+            assert connection.scalar(sa.select(sa.func.count()).select_from(AUDIT)) == 1
+    assert sqlite3.connect(tmp_path / "people.db").execute("SELECT count(*) FROM people").fetchone() == (1,)
