@@ -68,6 +68,14 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
             "faceline benchmark identification data=synthetic methods=[gnb,knn] data.batch_size=256",
         ),
     ),
+    "stand": (
+        "the interactive screen: sees who is there, chooses what they see, serves its pages",
+        (
+            "faceline stand                                    # drawn visitors",
+            "faceline stand source=0 name=north catalogue=mall.yaml detector=yunet.onnx",
+            "faceline stand source=rtsp://camera/stream embedder=arcface.onnx zone=Europe/Paris",
+        ),
+    ),
     "report": (
         "what a campaign did: figures, uplift over the standard loop, page and tables",
         (
@@ -98,7 +106,7 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 """What each verb that takes overrides is for, and examples of its use."""
 
-PLAIN = ("report", "simulate", "consent", "benchmark report")
+PLAIN = ("stand", "report", "simulate", "consent", "benchmark report")
 """Verbs of `faceline.campaign`, whose settings are read without Hydra."""
 
 RESULTS = """\

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from faceline.campaign.catalogue import Content
 from faceline.campaign.director import Showing
 from faceline.campaign.perception import Face
 
@@ -95,9 +96,17 @@ def screen_of(showing: Showing | None) -> dict[str, Any] | None:
     """What a display is told; numbers of events go as text, since JavaScript's end at 53 bits."""
     if showing is None:
         return None
-    content = showing.decision.content
     return {
+        **content_of(showing.decision.content),
         "impression": str(showing.impression),
+        "greeting": showing.greeting,
+        "welcome": showing.decision.greeted is not None,
+    }
+
+
+def content_of(content: Content) -> dict[str, Any]:
+    """A content as a display shows it."""
+    return {
         "content": content.id,
         "campaign": content.campaign,
         "title": content.title,
@@ -106,6 +115,4 @@ def screen_of(showing: Showing | None) -> dict[str, Any] | None:
         "media": content.media and f"/media/{content.id}",
         "film": bool(content.media) and str(content.media).endswith((".mp4", ".webm")),
         "seconds": content.seconds,
-        "greeting": showing.greeting,
-        "welcome": showing.decision.greeted is not None,
     }

@@ -81,6 +81,7 @@ class Loop:
         self.speed = Speed()
         self._stop = threading.Event()
         self._fault: str | None = None
+        self._logged: str | None = None
         self._unsaved: str | None = None
         self._saved = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="stand", daemon=True)
@@ -157,7 +158,6 @@ class Loop:
         while not self._stop.is_set():
             try:
                 self.step()
-                self._fault = None
             except Exception as error:  # the screen must live on, whatever it was
                 self._tell(error)
                 self._stop.wait(_NO_FRAME)
@@ -168,16 +168,18 @@ class Loop:
         if frame is None:
             return self.perception.wait(now())
         try:
-            return self.perception.look(frame, str(showing.impression) if showing else None)
+            sight = self.perception.look(frame, str(showing.impression) if showing else None)
+            self._fault = None
+            return sight
         except Exception as error:  # a frame that breaks the detector is no reason to stop
             self._tell(error)
             return self.perception.wait(frame.moment)
 
     def _tell(self, error: Exception) -> None:
         told = f"A fault: {first_line(error)}"
-        if told != self._fault:
+        if told != self._logged:  # one that comes with every frame fills no disk
             log.exception("the loop goes on after a fault")
-        self._fault = told
+        self._fault = self._logged = told
 
     def _save(self) -> None:
         self._saved = time.monotonic()

@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 from jaxtyping import Float
 
+from faceline.campaign.capture import Frame
 from faceline.campaign.clock import Moment
 from faceline.campaign.detector import FaceDetector, box_of
 from faceline.campaign.reactions import Reaction, ReactionMeter, ReactionSettings
-from faceline.campaign.capture import Frame
 from faceline.campaign.tracker import UNLIKE, Track, Tracker, overlap
 from faceline.geometry.measures import measure
 from faceline.inference.runtime import LandmarkRuntime

@@ -62,7 +62,39 @@ class BenchmarkReport(Settings):
     seed: Seed
 
 
+class Stand(Settings):
+    """``faceline stand``."""
+
+    source: Text
+    name: Annotated[str, Field(pattern=r"^[\w. -]{1,60}$")]
+    catalogue: str | None
+    folder: Text
+    store: str | None
+    people: str | None
+    bundle: str | None
+    detector: Text
+    embedder: str | None
+    embedder_size: Annotated[int, Field(ge=16, le=1024)]
+    embedder_channels: Literal["rgb", "bgr"]
+    threshold: Annotated[float, Field(ge=-1, le=1)]
+    control_share: Annotated[float, Field(ge=0, le=1)]
+    zone: Text
+    attention_angle: Annotated[float, Field(gt=0, le=60)]
+    screen_yaw: Annotated[float, Field(ge=-60, le=60)]
+    screen_pitch: Annotated[float, Field(ge=-60, le=60)]
+    detect_every: Annotated[int, Field(ge=1, le=30)]
+    smallest_group: Annotated[int, Field(ge=2)]
+    host: Text
+    port: Annotated[int, Field(ge=1, le=65535)]
+    certificate: str | None
+    certificate_key: str | None
+    live_picture: bool
+    threads: Count
+    seconds: Annotated[float, Field(gt=0)] | None
+
+
 SETTINGS: dict[str, type[Settings]] = {
+    "stand": Stand,
     "report": Report,
     "simulate": Simulate,
     "consent": Consent,

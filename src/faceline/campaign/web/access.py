@@ -100,11 +100,13 @@ class Session:
         role: What they may open.
         csrf: What their forms must send, so that no other site can send them.
         used: When they last did something.
+        told: What their next page says of what they did.
     """
 
     role: Role
     csrf: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     used: float = 0.0
+    told: str = ""
 
 
 class Sessions:
