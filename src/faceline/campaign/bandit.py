@@ -7,6 +7,7 @@ exceeds another", 1933; Agrawal and Goyal, "Thompson sampling for contextual ban
 the prior and posterior: Gelman et al., "Bayesian Data Analysis", 2013, chapter 14.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -39,6 +40,7 @@ class Posterior:
     moment: Features
     squares: float
     count: int
+    _solved: tuple[Features, Float[np.ndarray, "d d"]] | None = None  # mean, and scale of a Student t
 
     @classmethod
     def prior(cls, d: int) -> "Posterior":
@@ -53,13 +55,17 @@ class Posterior:
         self.moment += reward * features
         self.squares += reward**2
         self.count += 1
+        self._solved = None
 
     def predict(self, features: Features) -> tuple[float, float, float]:
         """Location, scale and degrees of freedom of what the content would get: a Student t."""
-        solved = np.linalg.solve(self.precision, np.stack([self.moment, features], axis=1))  # (d, 2)
-        shape = _SHAPE + self.count / 2
-        rate = _RATE + max(self.squares - float(self.moment @ solved[:, 0]), 0.0) / 2
-        return float(features @ solved[:, 0]), float(np.sqrt(rate / shape * (features @ solved[:, 1]))), 2 * shape
+        if self._solved is None:
+            covariance = np.linalg.inv(self.precision)
+            mean = covariance @ self.moment
+            rate = _RATE + max(self.squares - float(self.moment @ mean), 0.0) / 2
+            self._solved = mean, covariance * rate / (_SHAPE + self.count / 2)
+        mean, spread = self._solved
+        return float(features @ mean), math.sqrt(features @ spread @ features), 2 * _SHAPE + self.count
 
 
 class ThompsonSampling:

@@ -88,17 +88,20 @@ def utc(stored: int) -> datetime:
     return _EPOCH + timedelta(microseconds=stored)
 
 
-def open_database(url: str, column: str = "store") -> sa.Engine:
+def open_database(url: str, column: str = "store", *, create: bool = True) -> sa.Engine:
     """An engine whose database exists, answers and has the tables.
 
     Args:
         url: ``sqlite:///FILE`` or ``postgresql://USER:PASSWORD@HOST/NAME``.
         column: The key that the address came from, for messages.
+        create: Make a SQLite file where there is none.
 
     Raises:
         InputError: It is not such an address, or the database cannot be used.
     """
     address = _address(url, column)
+    if not create and address.drivername.startswith("sqlite") and not Path(str(address.database)).is_file():
+        raise InputError(f"no such file: {address.database}", column=column)
     with database_errors(address, column):
         engine = _engine(address)
         with _alone(address), engine.begin() as connection:

@@ -1,0 +1,310 @@
+"""What a campaign did: figures by stand, hour, day, campaign and content, and the uplift over the standard loop.
+
+DuckDB does the counting, over Parquet files of any size. Three tables are made in one pass each: what was *seen* (one
+row for a visit and a content), the *visits*, and the *sessions*; all figures are sums over them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+import numpy as np
+import pandas as pd
+
+from faceline.campaign.catalogue import time_zone
+from faceline.campaign.disclosure import protect
+from faceline.campaign.uplift import MOMENTS, compare
+from faceline.errors import InputError, first_line
+
+PLACES: Final = {"stand": "stand", "hour": "hour", "day": "day"}
+"""Groups of visits, and their column."""
+
+OUTCOMES: Final = {
+    "attention": "seconds of attention a visitor",
+    "interest": "share of visitors who showed interest",
+    "reaction": "share of visitors who reacted",
+}
+"""What the arms are compared by."""
+
+_COUNTS: Final = {
+    "attended": [],
+    "reacted": ["reaction_rate"],
+    "interested": ["interest_rate"],
+    "followed_up": [],
+    "greeted": [],
+    "offers_taken": [],
+}
+_CHOSEN: Final = "(getvariable('campaign') IS NULL OR campaign = getvariable('campaign'))"
+_ARMS: Final = ("adaptive", "control")
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Which events are looked at, and how they are told.
+
+    Attributes:
+        campaign: Only what belongs to it; None for all.
+        since: First day; None for all.
+        until: Last day; None for all.
+        zone: In which days and hours are told.
+        smallest_group: Figures about fewer visitors are not told.
+        level: Of the intervals.
+        threads: None for all cores.
+        memory_gb: Above, the engine goes to the disk; None for most of the machine's.
+    """
+
+    campaign: str | None = None
+    since: date | None = None
+    until: date | None = None
+    zone: str = "UTC"
+    smallest_group: int = 10
+    level: float = 0.95
+    threads: int | None = None
+    memory_gb: float | None = None
+
+
+@dataclass(frozen=True)
+class Effectiveness:
+    """The figures of a report; what would be about few people is missing.
+
+    Attributes:
+        total: One row.
+        stand: A row for each stand.
+        hour: A row for each hour of the day.
+        day: A row for each day.
+        campaign: A row for each campaign.
+        content: A row for each content.
+        uplift: A row for each group and outcome.
+        period: First and last day.
+        stands: How many stands there are.
+        lost: Events that stands could not keep, and seconds in which they could not.
+    """
+
+    total: pd.DataFrame
+    stand: pd.DataFrame
+    hour: pd.DataFrame
+    day: pd.DataFrame
+    campaign: pd.DataFrame
+    content: pd.DataFrame
+    uplift: pd.DataFrame
+    period: tuple[date, date]
+    stands: int
+    lost: tuple[int, float]
+
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """The tables by their names."""
+        names = ("total", "campaign", "content", "stand", "hour", "day", "uplift")
+        return {name: getattr(self, name) for name in names}
+
+
+def measure(files: Sequence[Path], scope: Scope, temporary: Path) -> Effectiveness:
+    """The figures of all events in some files.
+
+    Args:
+        files: Parquet, each with the columns of `faceline.campaign.sources.SCHEMA`.
+        scope: Which of them count.
+        temporary: Folder for what does not fit into memory.
+
+    Raises:
+        InputError: The files cannot be read, hold no visitor in the scope, or fewer than the smallest group.
+    """
+    time_zone(scope.zone)
+    with duckdb.connect() as engine:
+        try:
+            _open(engine, files, scope, temporary)
+        except duckdb.Error as error:
+            raise InputError(f"the events cannot be read: {first_line(error)}", column="stores") from None
+        _build(engine)
+        visitors = _one(engine, "SELECT count(*) FILTER (NOT continued) FROM visits")[0]
+        if visitors < scope.smallest_group:
+            raise InputError(
+                f"{visitors} visitors in all, and figures about fewer than {scope.smallest_group} are not told; "
+                "choose other days or stores",
+                column="stores",
+            )
+        first, last, stands = _one(engine, "SELECT min(day), max(day), count(DISTINCT stand) FROM visits")
+        lost = _one(engine, "SELECT coalesce(sum(lost), 0), coalesce(sum(seconds), 0) FROM gaps")
+        return Effectiveness(
+            total=_places(engine, "'all'", scope),
+            **{name: _places(engine, column, scope) for name, column in PLACES.items()},
+            campaign=_contents(engine, "campaign", scope),
+            content=_contents(engine, "content", scope),
+            uplift=_uplift(engine, scope),
+            period=(first, last),
+            stands=stands,
+            lost=(int(lost[0]), float(lost[1])),
+        )
+
+
+def _open(engine: duckdb.DuckDBPyConnection, files: Sequence[Path], scope: Scope, temporary: Path) -> None:
+    """Make a view ``events`` of what is in the scope, with day and hour of the time zone."""
+    settings = {"TimeZone": scope.zone, "temp_directory": str(temporary), "preserve_insertion_order": False}
+    settings |= {} if scope.threads is None else {"threads": scope.threads}
+    settings |= {} if scope.memory_gb is None else {"memory_limit": f"{scope.memory_gb}GB"}
+    for name, value in settings.items():
+        engine.execute(f"SET {name} = {value!r}" if isinstance(value, str) else f"SET {name} = {value}")
+    engine.execute("SET VARIABLE campaign = $campaign", {"campaign": scope.campaign})
+    names = [str(file) for file in files]
+    source = engine.read_parquet(names, union_by_name=len(names) > 1, filename=True)
+    source.create_view("raw")
+    once = "SELECT DISTINCT ON (stand, id) * FROM raw" if _overlap(engine) else "SELECT * FROM raw"
+    engine.execute(
+        f"""CREATE VIEW events AS
+        SELECT *, make_timestamptz("at") AS moment, moment::DATE AS day, extract(hour FROM moment)::TINYINT AS hour
+        FROM ({once}) WHERE {_within(scope)}"""
+    )
+
+
+def _within(scope: Scope) -> str:
+    """A condition on ``at``; days begin at midnight of the time zone."""
+    ends = []
+    if scope.since is not None:
+        ends.append(f"\"at\" >= epoch_us('{scope.since} 00:00:00'::TIMESTAMPTZ)")
+    if scope.until is not None:
+        ends.append(f"\"at\" < epoch_us('{scope.until} 00:00:00'::TIMESTAMPTZ + INTERVAL 1 DAY)")
+    return " AND ".join(ends) or "true"
+
+
+def _overlap(engine: duckdb.DuckDBPyConnection) -> bool:
+    """Whether two files may hold the same event: they have times of one stand in common."""
+    return bool(
+        _one(
+            engine,
+            """WITH spans AS (
+                SELECT stand, filename, min("at") AS first, max("at") AS last FROM raw GROUP BY stand, filename)
+            SELECT count(*) FROM (
+                SELECT first <= lag(last) OVER (PARTITION BY stand ORDER BY first, last) AS again FROM spans)
+            WHERE again""",
+        )[0]
+    )
+
+
+def _build(engine: duckdb.DuckDBPyConnection) -> None:
+    """Make the tables that all figures come from."""
+    engine.execute("""CREATE TEMP TABLE seen AS
+        SELECT visit, content, any_value(campaign) AS campaign,
+            coalesce(sum(seconds) FILTER (kind = 'attention_held'), 0) AS attention,
+            bool_or(kind = 'reacted') AS reacted, bool_or(kind = 'interest_seen') AS interested,
+            bool_or(kind = 'follow_up_shown') AS followed_up, bool_or(kind = 'loyal_greeted') AS greeted
+        FROM events WHERE visit IS NOT NULL AND impression IS NOT NULL GROUP BY visit, content""")
+    engine.execute(f"""CREATE TEMP TABLE visits AS
+        WITH came AS (
+            SELECT visit, any_value(stand) AS stand, any_value(session) AS session, any_value(arm) AS arm,
+                coalesce(bool_or(continued), false) AS continued, min(day) AS day, arg_min(hour, "at") AS hour,
+                sum(seconds) FILTER (kind = 'visitor_left') AS dwell
+            FROM events WHERE kind IN ('visitor_appeared', 'visitor_left') GROUP BY visit
+            HAVING bool_or(kind = 'visitor_appeared')),
+        did AS (
+            SELECT visit, sum(attention) AS attention, bool_or(reacted) AS reacted, bool_or(interested) AS interested,
+                bool_or(followed_up) AS followed_up, bool_or(greeted) AS greeted
+            FROM seen WHERE {_CHOSEN} GROUP BY visit)
+        SELECT came.*, coalesce(attention, 0) AS attention, coalesce(reacted, false) AS reacted,
+            coalesce(interested, false) AS interested, coalesce(followed_up, false) AS followed_up,
+            coalesce(greeted, false) AS greeted
+        FROM came LEFT JOIN did USING (visit)""")
+    engine.execute("""CREATE TEMP TABLE sessions AS
+        SELECT session, any_value(arm) AS arm, any_value(stand) AS stand, min(hour) AS hour,
+            count(*)::DOUBLE AS v, sum(attention) AS attention,
+            sum(interested::INT)::DOUBLE AS interest, sum(reacted::INT)::DOUBLE AS reaction
+        FROM visits GROUP BY session""")
+    engine.execute("""CREATE TEMP TABLE shown AS
+        SELECT stand, day, hour, campaign, content, count(*) FILTER (kind = 'impression_started') AS impressions,
+            count(*) FILTER (kind = 'offer_taken') AS offers_taken
+        FROM events WHERE kind IN ('impression_started', 'offer_taken') AND session IS NOT NULL
+        GROUP BY ALL""")
+    engine.execute("CREATE TEMP TABLE gaps AS SELECT lost, seconds FROM events WHERE kind = 'logging_paused'")
+
+
+def _places(engine: duckdb.DuckDBPyConnection, column: str, scope: Scope) -> pd.DataFrame:
+    """Figures by where or when somebody came."""
+    table = engine.execute(f"""WITH
+        came AS (SELECT {column} AS name, count(*) FILTER (NOT continued) AS passers_by,
+            sum(dwell) / passers_by AS dwell_seconds, sum(attention) AS attention_seconds,
+            sum(attention) / passers_by AS attention_per_visitor, count(*) FILTER (attention > 0) AS attended,
+            count(*) FILTER (reacted) AS reacted, count(*) FILTER (reacted) / count(*) AS reaction_rate,
+            count(*) FILTER (interested) AS interested, count(*) FILTER (interested) / count(*) AS interest_rate,
+            count(*) FILTER (followed_up) AS followed_up, count(*) FILTER (greeted) AS greeted
+            FROM visits GROUP BY ALL),
+        had AS (SELECT {column} AS name, sum(impressions)::BIGINT AS impressions, sum(offers_taken)::BIGINT AS taken
+            FROM shown WHERE {_CHOSEN} GROUP BY ALL)
+        SELECT name, passers_by, coalesce(impressions, 0) AS impressions, came.* EXCLUDE (name, passers_by),
+            coalesce(taken, 0) AS offers_taken
+        FROM came LEFT JOIN had USING (name) WHERE passers_by > 0 ORDER BY name""").df()
+    return protect(table, "passers_by", _COUNTS, scope.smallest_group, whole=len(table) == 1)
+
+
+def _contents(engine: duckdb.DuckDBPyConnection, column: str, scope: Scope) -> pd.DataFrame:
+    """Figures by what was shown; a viewer is a visitor who attended to it."""
+    table = engine.execute(f"""WITH
+        once AS (SELECT visit, {column} AS name, sum(attention) AS attention, bool_or(reacted) AS reacted,
+            bool_or(interested) AS interested, bool_or(followed_up) AS followed_up, bool_or(greeted) AS greeted
+            FROM seen WHERE {_CHOSEN} GROUP BY ALL),
+        did AS (SELECT name, count(*) FILTER (attention > 0) AS viewers,
+            coalesce(sum(attention), 0) AS attention_seconds,
+            attention_seconds / nullif(viewers, 0) AS attention_per_viewer,
+            count(*) FILTER (reacted) AS reacted, count(*) FILTER (reacted) / nullif(viewers, 0) AS reaction_rate,
+            count(*) FILTER (interested) AS interested,
+            count(*) FILTER (interested) / nullif(viewers, 0) AS interest_rate,
+            count(*) FILTER (followed_up) AS followed_up, count(*) FILTER (greeted) AS greeted
+            FROM once GROUP BY name),
+        had AS (SELECT {column} AS name, sum(impressions)::BIGINT AS impressions, sum(offers_taken)::BIGINT AS taken
+            FROM shown WHERE {_CHOSEN} GROUP BY ALL)
+        SELECT name, coalesce(viewers, 0) AS viewers, coalesce(impressions, 0) AS impressions,
+            did.* EXCLUDE (name, viewers), coalesce(taken, 0) AS offers_taken
+        FROM did FULL JOIN had USING (name) ORDER BY attention_seconds DESC NULLS LAST, name""").df()
+    return protect(table, "viewers", _COUNTS, scope.smallest_group)
+
+
+def _uplift(engine: duckdb.DuckDBPyConnection, scope: Scope) -> pd.DataFrame:
+    """Adaptive against control: in all, by stand and by hour for each outcome, by what was shown for attention."""
+    parts = [
+        _moments(engine, f"SELECT '{group}' AS \"group\", {column}::VARCHAR AS name, '{outcome}' AS outcome, arm, v, "
+                         f"{outcome} AS y FROM sessions")
+        for outcome in OUTCOMES
+        for group, column in {"all": "'all'", "stand": "stand", "hour": "hour"}.items()
+        if group == "all" or outcome == "attention"
+    ]  # fmt: skip
+    parts += [_shown_moments(engine, group) for group in ("campaign", "content")]
+    sums = pd.concat(parts, ignore_index=True)
+    keys = ["group", "name", "outcome"]
+    arms = {arm: sums[sums["arm"] == arm].set_index(keys)[list(MOMENTS)].astype(float) for arm in _ARMS}
+    index = sums.drop_duplicates(keys).set_index(keys).index
+    values = {arm: table.reindex(index).fillna(0.0) for arm, table in arms.items()}
+    found = compare(values["adaptive"].to_numpy(), values["control"].to_numpy(), scope.level)
+    table = pd.DataFrame(vars(found), index=index)
+    table.insert(0, "visitors_adaptive", values["adaptive"]["v"].astype(int))
+    table.insert(1, "visitors_control", values["control"]["v"].astype(int))
+    few = table[["visitors_adaptive", "visitors_control"]].min(axis=1) < scope.smallest_group
+    table.loc[few, :] = np.nan
+    return table.assign(suppressed=few).reset_index()
+
+
+def _moments(engine: duckdb.DuckDBPyConnection, query: str) -> pd.DataFrame:
+    """The sums of `faceline.campaign.uplift.Sums`, for each group and arm of a query with ``v`` and ``y``."""
+    return engine.execute(f"""SELECT "group", name, outcome, arm, count(*) AS n, sum(v) AS v, sum(y) AS y,
+        sum(v * v) AS vv, sum(y * y) AS yy, sum(v * y) AS vy FROM ({query}) GROUP BY ALL ORDER BY ALL""").df()
+
+
+def _shown_moments(engine: duckdb.DuckDBPyConnection, group: str) -> pd.DataFrame:
+    """Attention to each campaign or content, a visitor of any session: sessions that did not see it count as 0."""
+    return engine.execute(f"""WITH
+        every AS (SELECT arm, count(*) AS n, sum(v) AS v, sum(v * v) AS vv FROM sessions GROUP BY arm),
+        held AS (SELECT session, any_value(sessions.arm) AS arm, any_value(sessions.v) AS v, seen.{group} AS name,
+            sum(seen.attention) AS y
+            FROM seen JOIN visits USING (visit) JOIN sessions USING (session)
+            WHERE {_CHOSEN} GROUP BY session, name),
+        sums AS (SELECT arm, name, sum(y) AS y, sum(y * y) AS yy, sum(v * y) AS vy FROM held GROUP BY ALL),
+        names AS (SELECT DISTINCT name FROM sums)
+        SELECT '{group}' AS "group", name, 'attention' AS outcome, arm, n, v, coalesce(y, 0) AS y, vv,
+            coalesce(yy, 0) AS yy, coalesce(vy, 0) AS vy
+        FROM every CROSS JOIN names LEFT JOIN sums USING (arm, name) ORDER BY name, arm""").df()
+
+
+def _one(engine: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:
+    row = engine.execute(query).fetchone()
+    assert row is not None
+    return row

@@ -1,0 +1,88 @@
+"""``faceline report``: what a campaign did, as a page, CSV and Parquet."""
+
+import tempfile
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from faceline.campaign.effectiveness import Effectiveness, Scope, measure
+from faceline.campaign.report_figures import headline
+from faceline.campaign.report_page import page
+from faceline.campaign.settings import Report
+from faceline.campaign.sources import collect
+from faceline.errors import InputError
+
+
+def main(settings: Report) -> None:
+    """Write the report of some stores and print its findings."""
+    folder = Path(settings.output)
+    told = write_report(
+        settings.stores,
+        folder,
+        settings.title,
+        campaign=settings.campaign,
+        since=_day(settings.since, "since"),
+        until=_day(settings.until, "until"),
+        zone=settings.zone,
+        smallest_group=settings.smallest_group,
+        level=settings.level,
+        threads=settings.threads,
+    )
+    console = Console(highlight=False, soft_wrap=True)
+    _print(told, console)
+    console.print(headline(told, settings.level))
+    console.print(f"written to {folder / 'report.html'}, tables as CSV and Parquet beside it")
+
+
+def write_report(stores: Sequence[str], folder: Path, title: str, **scope: Any) -> Effectiveness:
+    """Measure what is in some stores and write page and tables into a folder.
+
+    Args:
+        stores: Addresses of databases, or folders of Parquet files.
+        folder: Created where there is none.
+        title: Of the page.
+        **scope: Fields of `Scope`.
+
+    Raises:
+        InputError: A store cannot be read, or holds too few visitors.
+    """
+    chosen = Scope(**scope)
+    with tempfile.TemporaryDirectory(prefix="faceline-report-") as temporary:
+        told = measure(collect(stores, Path(temporary)), chosen, Path(temporary))
+    text = page(told, chosen, title)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, table in told.tables.items():
+        table.to_csv(folder / f"{name}.csv", index=False)
+        table.to_parquet(folder / f"{name}.parquet", index=False)
+    (folder / "report.html").write_text(text, encoding="utf-8")
+    return told
+
+
+def _day(text: str | None, key: str) -> date | None:
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError:
+        raise InputError(f"expected a day such as 2026-03-01, got {text}", column=key) from None
+
+
+def _print(told: Effectiveness, console: Console) -> None:
+    for name in ("campaign", "stand"):
+        table = Table(title=f"By {name}", title_justify="left")
+        rows = told.tables[name].drop(columns="suppressed")
+        for column in rows.columns:
+            heading = column.replace("_", " ") if column != "name" else name
+            table.add_column(heading, justify="left" if column == "name" else "right")
+        for _, row in rows.head(20).iterrows():
+            table.add_row(*(_cell(value) for value in row))
+        console.print(table)
+
+
+def _cell(value: Any) -> str:
+    if value is None or pd.isna(value):
+        return "too few"
+    return value if isinstance(value, str) else f"{value:,.4g}" if isinstance(value, float) else f"{value:,}"
