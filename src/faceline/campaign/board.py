@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from faceline.campaign.catalogue import Content
+from faceline.campaign.catalogue import Catalogue, Content
 from faceline.campaign.director import Showing
 from faceline.campaign.perception import Face
 
@@ -92,23 +92,24 @@ class Board:
                 self._waiting.discard(entry)
 
 
-def screen_of(showing: Showing | None) -> dict[str, Any] | None:
+def screen_of(showing: Showing | None, catalogue: Catalogue) -> dict[str, Any] | None:
     """What a display is told; numbers of events go as text, since JavaScript's end at 53 bits."""
     if showing is None:
         return None
     return {
-        **content_of(showing.decision.content),
+        **content_of(showing.decision.content, catalogue),
         "impression": str(showing.impression),
         "greeting": showing.greeting,
         "welcome": showing.decision.greeted is not None,
     }
 
 
-def content_of(content: Content) -> dict[str, Any]:
+def content_of(content: Content, catalogue: Catalogue) -> dict[str, Any]:
     """A content as a display shows it."""
     return {
         "content": content.id,
         "campaign": content.campaign,
+        "by": catalogue.campaign_by_id[content.campaign].name,
         "title": content.title,
         "text": content.text,
         "offer": content.offer,

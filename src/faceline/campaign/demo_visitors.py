@@ -3,6 +3,7 @@
 Only pictures go to the stand, as from a camera; where the faces are it has to find out.
 """
 
+import time
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -217,14 +218,12 @@ class DemoSource:
 
     def __init__(self, seed: int = 0, rate: float = 15.0, places: int = 3) -> None:
         self._scene = DemoScene(DemoVisitors(seed, places))
-        self._pace = Pace(rate)
-        self._rate, self._number = rate, 0
+        self._pace, self._start = Pace(rate), time.monotonic()
 
     def read(self) -> Image:
         """The next frame."""
         self._pace.wait()
-        self._number += 1
-        return self._scene.draw(self._number / self._rate)
+        return self._scene.draw(time.monotonic() - self._start)
 
     def close(self) -> None:
         """Nothing is held."""

@@ -204,7 +204,8 @@ class Director:
             visitor, reaction = self.visitors.get(face.number), face.reaction
             if visitor is None:
                 continue
-            showing.attention[visitor.visit] = reaction.content_attention
+            attended = showing.attention.get(visitor.visit, 0.0)
+            showing.attention[visitor.visit] = max(attended, reaction.content_attention)
             for kind, strength in self._strengths(reaction).items():
                 key = visitor.visit, kind
                 showing.strongest[key] = max(strength, showing.strongest.get(key, 0.0))

@@ -37,8 +37,8 @@ def advertiser_page(request: Request, session: Reader, campaign: str = "") -> Re
     return TEMPLATES.TemplateResponse(request, "advertiser.html", context)
 
 
-@router.get("/figures")
-def figures(request: Request, session: Reader, campaign: str = "") -> Response:
+@router.get("/figures", dependencies=[needs("operator", "advertiser")])
+def figures(request: Request, campaign: str = "") -> Response:
     """The part of the page that changes."""
     return TEMPLATES.TemplateResponse(request, "figures.html", _figures(request, campaign))
 
@@ -86,7 +86,7 @@ class Figures:
                 write_events(self.store, file)
                 found = measure([file], scope, Path(folder))
         except InputError as error:
-            return {**shared, "none": str(error)}
+            return {**shared, "empty": str(error)}
         tables = {name: table.astype(object).where(table.notna(), None) for name, table in found.tables.items()}
         rows = {name: table.to_dict("records") for name, table in tables.items()}
-        return {**shared, "none": None, "period": found.period, "total": rows["total"][0], "tables": rows}
+        return {**shared, "empty": None, "period": found.period, "total": rows["total"][0], "tables": rows}

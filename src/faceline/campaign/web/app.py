@@ -30,7 +30,7 @@ _HEADERS: Final = {
     ),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -71,8 +71,8 @@ class Services:
     def __post_init__(self) -> None:
         self.displays = 0  # connected now
         self.sessions = Sessions()
-        self.logins = Limit(tries=5, seconds=60, of_all=30)
-        self.devices = Limit(tries=10, seconds=60, of_all=60)
+        self.logins = Limit(tries=5, seconds=60.0, of_all=30)
+        self.devices = Limit(tries=10, seconds=60.0, of_all=60)
 
 
 def create_app(services: Services) -> FastAPI:

@@ -56,7 +56,9 @@ def display_page(request: Request, token: str | None = None) -> Response:
         return response
     _check(request)
     page = TEMPLATES.TemplateResponse(
-        request, "display.html", {"stand": services.stand, "screen": screen_of(services.board.state.showing)}
+        request,
+        "display.html",
+        {"stand": services.stand, "screen": screen_of(services.board.state.showing, services.catalogue)},
     )
     page.headers["Cache-Control"] = "no-cache"  # the service worker keeps it for when the stand is away
     return page
@@ -67,7 +69,7 @@ def standard_loop(request: Request) -> Response:
     """The contents of the standard loop, for the display to show on its own."""
     _check(request)
     catalogue = services_of(request).catalogue
-    contents = [content_of(catalogue.by_id[name]) for name in catalogue.loop]
+    contents = [content_of(catalogue.by_id[name], catalogue) for name in catalogue.loop]
     return JSONResponse({"contents": contents}, headers={"Cache-Control": "no-cache"})
 
 
@@ -110,7 +112,7 @@ async def live(socket: WebSocket) -> None:
         async with board.changes() as changed:
             while not reader.done():
                 changed.clear()
-                await socket.send_json({"screen": screen_of(board.state.showing)})
+                await socket.send_json({"screen": screen_of(board.state.showing, services.catalogue)})
                 waiting = asyncio.create_task(changed.wait())
                 await asyncio.wait({waiting, reader}, timeout=_PING, return_when=asyncio.FIRST_COMPLETED)
                 waiting.cancel()
@@ -119,7 +121,7 @@ async def live(socket: WebSocket) -> None:
     finally:
         services.displays -= 1
         reader.cancel()
-        with contextlib.suppress(RuntimeError):
+        with contextlib.suppress(RuntimeError, WebSocketDisconnect):
             await socket.close()
 
 

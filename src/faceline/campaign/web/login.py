@@ -2,7 +2,7 @@
 
 import hmac
 import math
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, Form, Request, Response
@@ -36,7 +36,7 @@ def session_of(connection: HTTPConnection) -> Session | None:
     return services_of(connection).sessions.find(connection.cookies.get(COOKIE))
 
 
-def needs(*roles: Role) -> object:
+def needs(*roles: Role) -> Any:
     """The session of somebody in one of these roles, or the way to the login."""
 
     def check(request: Request) -> Session:

@@ -54,13 +54,13 @@ async def live(socket: WebSocket) -> None:
     services = services_of(socket)
     with contextlib.suppress(WebSocketDisconnect, RuntimeError):
         while session_of(socket) is session:  # until they log out
-            await socket.send_json(live_state(services.board.state, services.displays))
+            await socket.send_json(live_state(services.board.state, services))
             await asyncio.sleep(_STEP)
         await socket.close(code=1008)
 
 
-@router.get("/picture")
-def picture(request: Request, session: Operator) -> Response:
+@router.get("/picture", dependencies=[needs("operator")])
+def picture(request: Request) -> Response:
     """The newest frame, where that was allowed when the stand was started."""
     services = services_of(request)
     if not services.live_picture or services.board.state.picture is None:
@@ -170,7 +170,7 @@ def export(request: Request, session: Operator, person: str, csrf: Annotated[str
     )
 
 
-def live_state(state: State, displays: int) -> dict[str, Any]:
+def live_state(state: State, services: Services) -> dict[str, Any]:
     """What the live view is told: points and boxes on [0, 1] of the frame, measures, decisions, health."""
     width, height = state.size if min(state.size) > 0 else (640, 480)
     showing = state.showing
@@ -179,7 +179,7 @@ def live_state(state: State, displays: int) -> dict[str, Any]:
     return {
         "ratio": round(width / height, 4),
         "faces": [_told(face, state, width, height) for face in state.faces],
-        "screen": screen_of(showing),
+        "screen": screen_of(showing, services.catalogue),
         "decision": decision
         and {
             "reason": decision.reason,
@@ -194,7 +194,7 @@ def live_state(state: State, displays: int) -> dict[str, Any]:
             "camera": health.camera,
             "logging": health.logging,
             "enrolled": health.enrolled,
-            "displays": displays,
+            "displays": services.displays,
             **health.counts,
         },
     }

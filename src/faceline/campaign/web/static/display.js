@@ -42,6 +42,7 @@ function put(screen) {
   part("title").className = screen.title.length > 22 ? "long" : "";
   fill("text", screen.text);
   fill("offer", screen.offer);
+  part("by").textContent = screen.by;
   medium(screen);
   const bar = part("progress");
   bar.className = "";
