@@ -10,6 +10,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Bool, Float
+
+Flags = Bool[np.ndarray, " groups"]
+PerGroup = Float[np.ndarray, " groups"]
 
 
 def protect(
@@ -30,7 +34,8 @@ def protect(
     told = table.copy()
     sizes = table[size].to_numpy(dtype=float)
     hidden = sizes < smallest
-    hidden |= _second(hidden, sizes, whole)
+    if not whole:
+        hidden |= complement(hidden, sizes)
     columns = list(table.columns[1:])
     told[columns] = told[columns].astype(object)
     suppressed = hidden.copy()
@@ -40,7 +45,8 @@ def protect(
             continue
         values = table[name].to_numpy(dtype=float)
         few = (values > 0) & (values < smallest) & ~hidden
-        few |= _second(few | hidden, np.where(values > 0, values, np.inf), whole) & ~hidden
+        if not whole:
+            few |= complement(few | hidden, np.where(values > 0, values, np.inf))
         told.loc[few, [name, *made]] = None
         suppressed |= few
     told[columns] = told[columns].apply(lambda column: column.convert_dtypes() if column.notna().any() else column)
@@ -48,10 +54,10 @@ def protect(
     return told
 
 
-def _second(hidden: np.ndarray, values: np.ndarray, whole: bool) -> np.ndarray:
-    """One more, the smallest of the rest, where only one is hidden."""
-    more = np.zeros(len(hidden), dtype=bool)
-    rest = np.where(hidden, np.inf, values)
-    if hidden.sum() == 1 and not whole and np.isfinite(rest).any():
+def complement(hidden: Flags, sizes: PerGroup) -> Flags:
+    """One more group, the smallest of the rest, where only one is hidden: else it is the total less the others."""
+    more = np.zeros_like(hidden)
+    rest = np.where(hidden, np.inf, sizes)
+    if hidden.sum() == 1 and np.isfinite(rest).any():
         more[int(rest.argmin())] = True
     return more

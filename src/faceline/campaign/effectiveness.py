@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from faceline.campaign.catalogue import time_zone
-from faceline.campaign.disclosure import protect
+from faceline.campaign.disclosure import complement, protect
 from faceline.campaign.uplift import MOMENTS, compare
 from faceline.errors import InputError, first_line
 
@@ -38,7 +38,6 @@ _COUNTS: Final = {
     "offers_taken": [],
 }
 _CHOSEN: Final = "(getvariable('campaign') IS NULL OR campaign = getvariable('campaign'))"
-_ARMS: Final = ("adaptive", "control")
 
 
 @dataclass(frozen=True)
@@ -208,7 +207,7 @@ def _build(engine: duckdb.DuckDBPyConnection) -> None:
         FROM came LEFT JOIN did USING (visit)""")
     engine.execute("""CREATE TEMP TABLE sessions AS
         SELECT session, any_value(arm) AS arm, any_value(stand) AS stand, min(hour) AS hour,
-            count(*)::DOUBLE AS v, sum(attention) AS attention,
+            count(*)::DOUBLE AS v, sum(attention) AS attention, sum((attention > 0)::INT)::DOUBLE AS who,
             sum(interested::INT)::DOUBLE AS interest, sum(reacted::INT)::DOUBLE AS reaction
         FROM visits GROUP BY session""")
     engine.execute("""CREATE TEMP TABLE shown AS
@@ -260,33 +259,40 @@ def _contents(engine: duckdb.DuckDBPyConnection, column: str, scope: Scope) -> p
 
 
 def _uplift(engine: duckdb.DuckDBPyConnection, scope: Scope) -> pd.DataFrame:
-    """Adaptive against control: in all, by stand and by hour for each outcome, by what was shown for attention."""
-    parts = [
-        _moments(engine, f"SELECT '{group}' AS \"group\", {column}::VARCHAR AS name, '{outcome}' AS outcome, arm, v, "
-                         f"{outcome} AS y FROM sessions")
-        for outcome in OUTCOMES
-        for group, column in {"all": "'all'", "stand": "stand", "hour": "hour"}.items()
-        if group == "all" or outcome == "attention"
-    ]  # fmt: skip
+    """Adaptive against control: in all, by what was shown, by stand and by hour."""
+    every = {"all": "'all'", "stand": "stand", "hour": "hour"}
+    parts = [_moments(engine, "all", every["all"], outcome) for outcome in OUTCOMES]
     parts += [_shown_moments(engine, group) for group in ("campaign", "content")]
+    parts += [_moments(engine, group, every[group], "attention") for group in ("stand", "hour")]
     sums = pd.concat(parts, ignore_index=True)
     keys = ["group", "name", "outcome"]
-    arms = {arm: sums[sums["arm"] == arm].set_index(keys)[list(MOMENTS)].astype(float) for arm in _ARMS}
-    index = sums.drop_duplicates(keys).set_index(keys).index
-    values = {arm: table.reindex(index).fillna(0.0) for arm, table in arms.items()}
-    found = compare(values["adaptive"].to_numpy(), values["control"].to_numpy(), scope.level)
-    table = pd.DataFrame(vars(found), index=index)
-    table.insert(0, "visitors_adaptive", values["adaptive"]["v"].astype(int))
-    table.insert(1, "visitors_control", values["control"]["v"].astype(int))
-    few = table[["visitors_adaptive", "visitors_control"]].min(axis=1) < scope.smallest_group
-    table.loc[few, :] = np.nan
-    return table.assign(suppressed=few).reset_index()
+    index = pd.MultiIndex.from_frame(sums.drop_duplicates(keys)[keys])
+    adaptive, control = (
+        sums[sums["arm"] == arm].set_index(keys)[[*MOMENTS, "who"]].astype(float).reindex(index).fillna(0.0)
+        for arm in ("adaptive", "control")
+    )
+    found = compare(adaptive[list(MOMENTS)].to_numpy(), control[list(MOMENTS)].to_numpy(), scope.level)
+    table = pd.DataFrame(vars(found), index=index).reset_index()
+    counts = {"visitors_adaptive": adaptive["v"], "visitors_control": control["v"]}
+    for place, (name, values) in enumerate(counts.items(), start=len(keys)):
+        table.insert(place, name, values.to_numpy())
+    # hidden where either arm is small, or those are few whose doing makes the figure
+    sizes = np.minimum(adaptive["v"].to_numpy(), control["v"].to_numpy())
+    who = np.stack([adaptive["who"].to_numpy(), control["who"].to_numpy()])
+    few = (sizes < scope.smallest_group) | ((who > 0) & (who < scope.smallest_group)).any(axis=0)
+    for rows in table.groupby(["group", "outcome"]).indices.values():
+        few[rows] |= complement(few[rows], sizes[rows] + who.sum(axis=0)[rows])
+    table.loc[few, table.columns[len(keys) :]] = np.nan
+    return table.astype(dict.fromkeys(counts, "Int64")).assign(suppressed=few)
 
 
-def _moments(engine: duckdb.DuckDBPyConnection, query: str) -> pd.DataFrame:
-    """The sums of `faceline.campaign.uplift.Sums`, for each group and arm of a query with ``v`` and ``y``."""
-    return engine.execute(f"""SELECT "group", name, outcome, arm, count(*) AS n, sum(v) AS v, sum(y) AS y,
-        sum(v * v) AS vv, sum(y * y) AS yy, sum(v * y) AS vy FROM ({query}) GROUP BY ALL ORDER BY ALL""").df()
+def _moments(engine: duckdb.DuckDBPyConnection, group: str, column: str, outcome: str) -> pd.DataFrame:
+    """The sums of `faceline.campaign.uplift.Sums` of each group and arm, and how many visitors have an outcome."""
+    who = "who" if outcome == "attention" else outcome
+    return engine.execute(f"""SELECT '{group}' AS "group", {column}::VARCHAR AS name, '{outcome}' AS outcome, arm,
+            count(*) AS n, sum(v) AS v, sum({outcome}) AS y, sum(v * v) AS vv, sum({outcome} * {outcome}) AS yy,
+            sum(v * {outcome}) AS vy, sum({who}) AS who
+        FROM sessions GROUP BY ALL ORDER BY ALL""").df()
 
 
 def _shown_moments(engine: duckdb.DuckDBPyConnection, group: str) -> pd.DataFrame:
@@ -294,13 +300,13 @@ def _shown_moments(engine: duckdb.DuckDBPyConnection, group: str) -> pd.DataFram
     return engine.execute(f"""WITH
         every AS (SELECT arm, count(*) AS n, sum(v) AS v, sum(v * v) AS vv FROM sessions GROUP BY arm),
         held AS (SELECT session, any_value(sessions.arm) AS arm, any_value(sessions.v) AS v, seen.{group} AS name,
-            sum(seen.attention) AS y
-            FROM seen JOIN visits USING (visit) JOIN sessions USING (session)
-            WHERE {_CHOSEN} GROUP BY session, name),
-        sums AS (SELECT arm, name, sum(y) AS y, sum(y * y) AS yy, sum(v * y) AS vy FROM held GROUP BY ALL),
+            sum(seen.attention) AS y, count(DISTINCT visit) FILTER (seen.attention > 0) AS who
+            FROM seen JOIN visits USING (visit) JOIN sessions USING (session) WHERE {_CHOSEN} GROUP BY session, name),
+        sums AS (SELECT arm, name, sum(y) AS y, sum(y * y) AS yy, sum(v * y) AS vy, sum(who) AS who
+            FROM held GROUP BY ALL),
         names AS (SELECT DISTINCT name FROM sums)
         SELECT '{group}' AS "group", name, 'attention' AS outcome, arm, n, v, coalesce(y, 0) AS y, vv,
-            coalesce(yy, 0) AS yy, coalesce(vy, 0) AS vy
+            coalesce(yy, 0) AS yy, coalesce(vy, 0) AS vy, coalesce(who, 0) AS who
         FROM every CROSS JOIN names LEFT JOIN sums USING (arm, name) ORDER BY name, arm""").df()
 
 

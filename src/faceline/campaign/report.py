@@ -4,18 +4,20 @@ import tempfile
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
 from faceline.campaign.effectiveness import Effectiveness, Scope, measure
 from faceline.campaign.report_figures import headline
-from faceline.campaign.report_page import page
+from faceline.campaign.report_page import cell, page
 from faceline.campaign.settings import Report
 from faceline.campaign.sources import collect
 from faceline.errors import InputError
+
+_MOST_ROWS: Final = 20
+"""Of a table in the terminal; the files have all."""
 
 
 def main(settings: Report) -> None:
@@ -71,18 +73,22 @@ def _day(text: str | None, key: str) -> date | None:
 
 
 def _print(told: Effectiveness, console: Console) -> None:
-    for name in ("campaign", "stand"):
+    for name, visitors, attention in (
+        ("campaign", "viewers", "attention_per_viewer"),
+        ("stand", "passers_by", "attention_per_visitor"),
+    ):
         table = Table(title=f"By {name}", title_justify="left")
-        rows = told.tables[name].drop(columns="suppressed")
-        for column in rows.columns:
-            heading = column.replace("_", " ") if column != "name" else name
+        headings = {
+            "name": name,
+            visitors: visitors.replace("_", "-"),
+            attention: "attention s",
+            "reaction_rate": "reaction",
+            "interest_rate": "interest",
+            "greeted": "greeted",
+            "offers_taken": "offers",
+        }
+        for column, heading in headings.items():
             table.add_column(heading, justify="left" if column == "name" else "right")
-        for _, row in rows.head(20).iterrows():
-            table.add_row(*(_cell(value) for value in row))
+        for _, row in told.tables[name].head(_MOST_ROWS).iterrows():
+            table.add_row(*(cell(column, row[column]) for column in headings))
         console.print(table)
-
-
-def _cell(value: Any) -> str:
-    if value is None or pd.isna(value):
-        return "too few"
-    return value if isinstance(value, str) else f"{value:,.4g}" if isinstance(value, float) else f"{value:,}"

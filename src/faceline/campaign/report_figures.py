@@ -130,11 +130,15 @@ def headline(told: Effectiveness, level: float) -> str:
     if row.empty or row["difference"].isna().iloc[0]:
         return "There are too few sessions in both arms to say whether adapting helped."
     first = row.iloc[0]
-    chance = first["chance"]
-    sure = "over 99.9 %" if chance > 0.999 else "under 0.1 %" if chance < 0.001 else percent(float(chance))
     relative = f" ({first['relative']:+.0%})" if not np.isnan(first["relative"]) else ""
     return (
         f"Visitors of adaptive sessions attended {first['adaptive']:.1f} s, those of the standard loop "
         f"{first['control']:.1f} s: {first['difference']:+.1f} s{relative}, {level:.0%} interval "
-        f"{first['low']:+.1f} to {first['high']:+.1f} s. The chance that adapting helps at all is {sure}."
+        f"{first['low']:+.1f} to {first['high']:+.1f} s. "
+        f"The chance that adapting helps at all is {chance(first['chance'])}."
     )
+
+
+def chance(value: float) -> str:
+    """A chance in words; none is certain."""
+    return "over 99.9 %" if value > 0.999 else "under 0.1 %" if value < 0.001 else percent(float(value))

@@ -20,7 +20,7 @@ _WORDS: Final = {
     "dwell_seconds": "dwell, s",
     "reaction_rate": "reaction rate",
     "interest_rate": "interest rate",
-    "followed_up": "followed up",
+    "followed_up": "follow-ups",
     "offers_taken": "offers taken",
 }
 _CAPTIONS: Final = {
@@ -49,7 +49,7 @@ def page(told: Effectiveness, scope: Scope, title: str) -> str:
         headline=report_figures.headline(told, scope.level),
         lost=_lost(told),
         tiles=_tiles(told),
-        figures=[(report_figures.svg(figure, words), words) for figure, words in figures],
+        figures=[report_figures.svg(figure, words) for figure, words in figures],
         tables=[_uplift_table(told, scope), *(_table(told, name) for name in _CAPTIONS)],
         notes=_notes(scope),
     )
@@ -73,22 +73,23 @@ def _tiles(told: Effectiveness) -> list[tuple[str, str]]:
     row = told.total.iloc[0]
     names = ("passers_by", "attention_per_visitor", "dwell_seconds", "interest_rate", "reaction_rate", "greeted",
              "followed_up", "offers_taken")  # fmt: skip
-    return [(_WORDS.get(name, "loyal customers greeted"), _cell(name, row[name])) for name in names]
+    return [(_WORDS.get(name, "loyal customers greeted"), cell(name, row[name])) for name in names]
 
 
 def _table(told: Effectiveness, name: str) -> tuple[str, str, list[str], list[list[str]]]:
     table = told.tables[name].drop(columns="suppressed")
     columns = [name, *(_WORDS.get(column, column) for column in table.columns[1:])]
-    rows = [[_cell(column, row[column]) for column in table.columns] for _, row in table.iterrows()]
+    rows = [[cell(column, row[column]) for column in table.columns] for _, row in table.iterrows()]
     return f"By {name}", _CAPTIONS[name], columns, rows
 
 
 def _uplift_table(told: Effectiveness, scope: Scope) -> tuple[str, str, list[str], list[list[str]]]:
     rows = []
-    for _, row in told.uplift.iterrows():
+    shown = told.uplift[(told.uplift["group"] != "stand") | (told.stands > 1)]
+    for _, row in shown.iterrows():
         what = "all visitors" if row["group"] == "all" else f"{row['group']} {row['name']}"
         share = row["outcome"] != "attention"
-        values = [_signed(row[name], share) for name in ("difference", "low", "high")]
+        values = [_signed(row[name], " points" if share else " s") for name in ("difference", "low", "high")]
         rows.append(
             [
                 f"{what} · {row['outcome']}",
@@ -96,8 +97,8 @@ def _uplift_table(told: Effectiveness, scope: Scope) -> tuple[str, str, list[str
                 _plain(row["control"], share),
                 values[0],
                 f"{values[1]} to {values[2]}" if values[0] != "–" else "–",
-                _signed(row["relative"], share=True),
-                "–" if pd.isna(row["chance"]) else f"{row['chance']:.1%}",
+                _signed(row["relative"], " %"),
+                "–" if pd.isna(row["chance"]) else report_figures.chance(row["chance"]),
             ]
         )
     columns = ["", "adaptive", "control", "difference", f"{scope.level:.0%} interval", "relative", "chance above 0"]
@@ -109,11 +110,15 @@ def _plain(value: Any, share: bool) -> str:
     return "–" if pd.isna(value) else f"{value:.1%}" if share else f"{value:.2f} s"
 
 
-def _signed(value: Any, share: bool) -> str:
-    return "–" if pd.isna(value) else f"{value:+.1%}" if share else f"{value:+.2f} s"
+def _signed(value: Any, unit: str) -> str:
+    """A difference: of seconds, of shares in percentage points, or relative in per cent."""
+    if pd.isna(value):
+        return "–"
+    return f"{value:+.2f}{unit}" if unit == " s" else f"{100 * value:+.1f}{unit}"
 
 
-def _cell(column: str, value: Any) -> str:
+def cell(column: str, value: Any) -> str:
+    """A figure as a person reads it."""
     if value is None or pd.isna(value):
         return "too few"
     if column in _SHARES:

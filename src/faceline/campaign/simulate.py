@@ -40,12 +40,12 @@ class Run:
     truth: float
 
     def uplift(self, level: float) -> Uplift:
-        """The uplift as the report has it."""
+        """The uplift as the report has it, in one group."""
         sums = {}
         for arm in ("adaptive", "control"):
             chosen = [outcome for outcome in self.outcomes if outcome.arm == arm]
-            visitors = np.array([outcome.visitors for outcome in chosen], dtype=np.float64)
-            sums[arm] = session_sums(visitors, np.array([outcome.attention for outcome in chosen], dtype=np.float64))
+            visitors = np.array([[outcome.visitors for outcome in chosen]], dtype=np.float64)
+            sums[arm] = session_sums(visitors, np.array([[outcome.attention for outcome in chosen]]))
         return compare(sums["adaptive"], sums["control"], level)
 
     def regret(self) -> np.ndarray:
@@ -133,9 +133,9 @@ def _many(catalogue: Catalogue, settings: Simulate, console: Console) -> None:
     for repeat in range(settings.repeats):
         run = simulate(catalogue, settings, settings.seed + repeat)
         uplift = run.uplift(settings.level)
-        hits += bool(uplift.low <= run.truth <= uplift.high)
+        hits += bool(uplift.low[0] <= run.truth <= uplift.high[0])
         truths.append(run.truth)
-        found.append(float(uplift.difference))
+        found.append(uplift.difference[0])
     interval = stats.binomtest(hits, settings.repeats).proportion_ci(0.95, "wilson")
     console.print(
         f"{settings.repeats} campaigns of {settings.days} days: intervals of {settings.level:.0%} held the truth in "

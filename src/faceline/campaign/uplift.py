@@ -13,11 +13,11 @@ import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
-Sums = Float[np.ndarray, "*groups 6"]
+Sums = Float[np.ndarray, "groups 6"]
 """For each group: sessions, visitors, outcome, visitors squared, outcome squared, visitors times outcome; each summed
 over sessions."""
 
-Values = Float[np.ndarray, "*groups"]
+Values = Float[np.ndarray, " groups"]
 """One number a group."""
 
 MOMENTS = ("n", "v", "y", "vv", "yy", "vy")
@@ -51,7 +51,7 @@ class Uplift:
     chance: Values
 
 
-def session_sums(visitors: Float[np.ndarray, "*groups n"], outcome: Float[np.ndarray, "*groups n"]) -> Sums:
+def session_sums(visitors: Float[np.ndarray, "groups n"], outcome: Float[np.ndarray, "groups n"]) -> Sums:
     """The sums over sessions.
 
     Args:
