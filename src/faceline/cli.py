@@ -73,6 +73,8 @@ def _dispatch(arguments: list[str]) -> int:
         print(f"faceline {importlib.import_module('importlib.metadata').version('faceline')}")
     elif verb == "results":
         _results(arguments[1:])
+    elif verb == "predict" and not {"-h", "--help"} & set(arguments):
+        return _predict(arguments[1:])
     elif verb in PAIRS:
         return _pair(verb, arguments[1:])
     elif verb in VERBS:
@@ -122,6 +124,20 @@ def _workflow(verb: str, overrides: list[str]) -> int:
     plain = verb in PLAIN
     _refuse_flags(verb, overrides, ("--help",) if plain else tuple(FLAGS))
     return (_run_plain if plain else _run_hydra)(verb.replace(" ", "_"), overrides)
+
+
+def _predict(words: list[str]) -> int:
+    """The one verb that runs with Hydra where it needs a trained run, and without it where a bundle is enough."""
+    from faceline.config.plain import read_settings, with_positional  # noqa: PLC0415
+    from faceline.config.schema import Predict  # noqa: PLC0415
+
+    _refuse_flags("predict", words, tuple(FLAGS))
+    overrides = with_positional(words, "input")
+    if any(word.startswith(("-", "run_id=", "ckpt_path=")) for word in overrides):
+        return _run_hydra("predict", overrides)
+    settings = read_settings("predict", overrides, Predict)
+    importlib.import_module("faceline.workflows.predict").predict(settings.model_dump())
+    return OK
 
 
 def _refuse_flags(verb: str, overrides: Sequence[str], flags: Sequence[str]) -> None:

@@ -23,6 +23,7 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
         (
             "faceline evaluate run_id=0123abcd",
             "faceline evaluate ckpt_path=best.ckpt data=udacity data.root=/data/udacity part=val",
+            "faceline evaluate bundle=default data=udacity data.root=/data/udacity  # the model that ships",
             "faceline evaluate run_id=0123abcd 'split={protocol: person_disjoint}' output=results",
         ),
     ),
@@ -36,8 +37,10 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
     "predict": (
         "landmarks for an image, a folder of images or a video",
         (
-            "faceline predict run_id=0123abcd input=face.jpg",
-            "faceline predict ckpt_path=best.ckpt input=faces/ output=landmarks.csv overlays=drawn/",
+            "faceline predict photo.jpg overlays=drawn",
+            "faceline predict faces/ find_face=false output=landmarks.csv  # each frame is one face already",
+            "faceline predict film.mp4 bundle=small.faceline",
+            "faceline predict photo.jpg run_id=0123abcd",
         ),
     ),
     "compare": (

@@ -8,6 +8,14 @@ from pathlib import Path
 import pytest
 
 from faceline.cli import main
+from faceline.inference.bundle import read_bundle
+
+TINY = (
+    "data.source.people=8",
+    "data.source.videos=2",
+    "data.source.frames=4",
+)
+"""The data of the small run that the tests share."""
 
 
 @pytest.fixture
@@ -64,12 +72,49 @@ def test_another_data_set_is_read_at_the_runs_own_size(
     assert (written["data"], written["frames_trained_on"]) == ("udacity", 0)
 
 
+def test_a_bundle_has_the_figures_of_its_run(in_trained: Path, run_id: str, exported: Path, tmp_path: Path) -> None:
+    data = ["data=synthetic", *TINY]
+    results = {}
+    for name, model in (("bundle", [f"bundle={exported}", *data]), ("run", [f"run_id={run_id}"])):
+        assert main(["evaluate", *model, "threads=1", "part=val", f"output={tmp_path / name}"]) == 0
+        results[name] = json.loads((tmp_path / name / "metrics.json").read_text())
+    assert results["bundle"]["nme"] == pytest.approx(results["run"]["nme"], rel=1e-4)
+    assert results["bundle"]["mse"] == pytest.approx(results["run"]["mse"], rel=1e-4)
+    assert results["bundle"]["frames_trained_on"] == 0
+    assert results["bundle"]["data_fingerprint"] == results["run"]["data_fingerprint"]
+
+
+def test_frames_that_a_bundle_was_trained_on_are_counted(in_trained: Path, exported: Path, tmp_path: Path) -> None:
+    data = ["data=synthetic", *TINY]
+    assert main(["evaluate", f"bundle={exported}", *data, "part=train", f"output={tmp_path}"]) == 0
+    written = json.loads((tmp_path / "metrics.json").read_text())
+    assert written["frames_trained_on"] == written["frames"] > 0
+    assert main(["evaluate", f"bundle={exported}", *data, "data.source.seed=7", f"output={tmp_path}"]) == 0
+    assert json.loads((tmp_path / "metrics.json").read_text())["frames_trained_on"] is None
+
+
+@pytest.mark.data
+def test_the_default_bundle_has_the_figure_that_it_claims(
+    data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["evaluate", "bundle=default", "data=udacity", f"data.root={data_root / 'udacity'}", "output=out"]) == 0
+    written, claimed = json.loads(Path("out/metrics.json").read_text()), read_bundle().manifest
+    assert claimed.data.name == "udacity" and written["data_fingerprint"] == claimed.data.fingerprint
+    assert written["nme"] == pytest.approx(claimed.metrics["nme"], rel=1e-3) and written["nme"] < 0.06
+    assert written["frames"] == 770
+    assert written["frames_trained_on"] == 2  # two frames of the publisher are in both of his parts
+
+
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [
         ([], "give either run_id=RUN or ckpt_path=FILE"),
         (["run_id=abc", "ckpt_path=x.ckpt"], "give either"),
         (["run_id=0123456789"], "no run '0123456789'"),
+        (["bundle=default"], "data: a bundle holds no data: say on which to measure it, as in data=udacity"),
+        (["bundle=default", "run_id=abc"], "give either run_id=RUN or ckpt_path=FILE or bundle=FILE"),
+        (["bundle=none.faceline", "data=synthetic"], "none.faceline: no such bundle"),
         (["ckpt_path=missing.ckpt"], "no such checkpoint"),
         (["ckpt_path=mlruns/mlflow.db"], "not a readable checkpoint"),
         (["run_id=x", "part=tset"], "part: .*test"),

@@ -42,7 +42,7 @@ def test_the_manifest_tells_what_is_known(trained: Path, bundle: Bundle, store) 
     run = store(trained).get_run(manifest.run_id)
     assert manifest.metrics["nme"] == pytest.approx(run.data.metrics["test/nme"], rel=1e-4)
     assert manifest.metrics["mse"] == pytest.approx(run.data.metrics["test/mse"], rel=1e-4)
-    assert (manifest.data.name, manifest.data.licence, manifest.data.protocol) == ("synthetic", "MIT", "official")
+    assert (manifest.data.name, manifest.data.licence, manifest.data.split.protocol) == ("synthetic", "MIT", "official")
     assert manifest.data.fingerprint == run.data.tags["data_fingerprint"]
     assert str(manifest.commit) == run.data.tags["faceline.commit"]
     assert manifest.parameters == run.data.metrics["parameters"]

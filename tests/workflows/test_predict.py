@@ -1,6 +1,8 @@
 """`faceline predict`: a user's own images, folders and videos."""
 
 import csv
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -20,7 +22,7 @@ def ask(in_trained: Path, tmp_path: Path):
 
     def predict(*overrides: str) -> list[dict[str, str]]:
         table = tmp_path / "out" / "landmarks.csv"
-        assert main(["predict", f"run_id={folder.name}", f"output={table}", *overrides]) == 0
+        assert main(["predict", f"run_id={folder.name}", f"output={table}", "find_face=false", *overrides]) == 0
         return list(csv.DictReader(table.open()))
 
     return predict
@@ -104,3 +106,67 @@ def test_an_empty_folder_and_a_broken_video_are_refused(
     for source, words in ((film, "not a video"), (empty, "no images")):
         assert main(["predict", f"run_id={folder.name}", f"input={source}", f"output={tmp_path / 'x.csv'}"]) == 2
         assert words in capsys.readouterr().err
+
+
+def test_a_bundle_gives_what_its_run_gives(ask, exported: Path, face: Path, tmp_path: Path) -> None:
+    (expected,) = ask(f"input={face}")
+    table = tmp_path / "bundle.csv"
+    assert main(["predict", str(face), f"bundle={exported}", "find_face=false", f"output={table}", "threads=1"]) == 0
+    (row,) = csv.DictReader(table.open())
+    np.testing.assert_allclose(points(row), points(expected), atol=0.02)
+
+
+def test_a_photo_is_enough_and_nothing_of_training_is_imported(face: Path, workplace: Path) -> None:
+    photo = workplace / "a photo = (1), of mine.png"
+    photo.write_bytes(face.read_bytes())
+    code = f"""
+import sys
+from faceline.cli import main
+assert main(["predict", {str(photo)!r}, "overlays=drawn"]) == 0
+loaded = {{"torch", "hydra", "mlflow", "pytorch_lightning", "albumentations", "pandas"}} & set(sys.modules)
+assert not loaded, loaded
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (row,) = csv.DictReader((workplace / "landmarks.csv").open())
+    assert row["file"] == photo.name and len(list((workplace / "drawn").iterdir())) == 1
+
+
+def test_a_small_face_in_a_large_photo_is_found_first(workplace: Path) -> None:
+    source = SyntheticFaces(people=6, videos=1, frames=1, test_frames=0, min_width=180, seed=3)
+    errors = {"true": [], "false": []}
+    for row in source.rows(BadRows("raise")):
+        image, photo = source.read(row), np.full((900, 1200, 3), 120, dtype=np.uint8)
+        photo[500 : 500 + image.shape[0], 200 : 200 + image.shape[1]] = image
+        Image.fromarray(photo).save("photo.png")
+        eyes = np.linalg.norm(row.landmarks[36] - row.landmarks[45])
+        for find_face, nme in errors.items():
+            assert main(["predict", "photo.png", f"find_face={find_face}"]) == 0
+            with Path("landmarks.csv").open() as table:
+                (found,) = csv.DictReader(table)
+            nme.append(np.linalg.norm(points(found) - row.landmarks - [200, 500], axis=1).mean() / eyes)
+    assert np.median(errors["true"]) < 0.15
+    assert np.median(errors["false"]) > 0.5
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["a.png", "b.png"], "input: expected one, got 2: a.png, b.png"),
+        (["a.png", "inptu=b"], "inptu: no such key; did you mean input?"),
+        (["a.png", "find_face=maybe"], "find_face: expected true or false"),
+        (["a.png"], "a.png, column 'input': no such file or folder"),
+        (["face.png", "bundle=none.faceline"], "none.faceline: no such bundle; faceline export"),
+        (["face.png", "bundle=face.png"], "face.png: is no faceline bundle"),
+        (["face.png", "bundle=x", "run_id=abc"], "bundle: give bundle=FILE, or run_id=RUN"),
+        ([], "input: missing; give it a value with input="),
+    ],
+)
+def test_a_mistake_without_a_run_is_told_in_one_line(
+    face: Path, workplace: Path, words: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (workplace / "face.png").write_bytes(face.read_bytes())
+    assert main(["predict", *words]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"faceline: error: {told}") and error.count("\n") == 1
+    assert not (workplace / "landmarks.csv").exists()

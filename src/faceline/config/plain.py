@@ -1,11 +1,12 @@
 """The settings of verbs that run without Hydra: ``conf/VERB.yaml``, a file of the user's own, then ``key=value``."""
 
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from faceline.config.check import refusal_of
@@ -41,6 +42,7 @@ def read_settings(name: str, overrides: Sequence[str], schema: type[_Section]) -
     """
     given = OmegaConf.unsafe_merge(*map(_override, overrides)) if overrides else OmegaConf.create()
     defaults = OmegaConf.load(conf_dir() / f"{name}.yaml")
+    assert isinstance(defaults, DictConfig)
     defaults.pop("defaults", None)  # for Hydra, with which the verb may be run too
     layers = [defaults]
     own = None
@@ -65,6 +67,23 @@ def read_settings(name: str, overrides: Sequence[str], schema: type[_Section]) -
     if own is not None and place in own and OmegaConf.select(given, key) is None:
         raise own.error(message, place)
     raise InputError(f"{key}: {message}")
+
+
+def with_positional(words: Sequence[str], key: str) -> list[str]:
+    """The overrides of a command line in which one word, such as the name of a file, may stand without its key.
+
+    Raises:
+        InputError: More than one such word.
+    """
+    bare = [word for word in words if not word.startswith("-") and not _sets_a_key(word)]
+    if len(bare) > 1:
+        raise InputError(f"expected one, got {len(bare)}: {', '.join(bare)}", column=key)
+    return [word if word not in bare else f"{key}={json.dumps(word, ensure_ascii=False)}" for word in words]
+
+
+def _sets_a_key(word: str) -> bool:
+    """Whether a word is no name of a file but ``key=value``."""
+    return bool(re.match(r"[+~]{0,2}\w[\w.@/]*=", word)) and not Path(word).exists()
 
 
 def _override(word: str) -> Any:

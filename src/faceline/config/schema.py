@@ -108,6 +108,7 @@ class Evaluate(Section):
 
     run_id: str | None
     ckpt_path: str | None
+    bundle: str | None
     part: Literal["train", "val", "test"]
     data: Data | None = None  # the run's own
     split: SplitChange | None
@@ -132,11 +133,13 @@ class Predict(Section):
 
     run_id: str | None
     ckpt_path: str | None
+    bundle: str | None
     input: str
+    find_face: bool
     output: str
     overlays: str | None
     threads: Count | None
-    tracking: Tracking
+    tracking: Tracking | None = None  # of no use where a bundle is asked
 
 
 class Compare(Section):

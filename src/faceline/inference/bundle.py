@@ -55,6 +55,15 @@ class Input(_Part):
     std: Channels
 
 
+class Split(_Part):
+    """How the frames were divided: the arguments of `faceline.data.splits.make_split`."""
+
+    protocol: Literal["official", "frame_random", "video_disjoint", "person_disjoint"]
+    seed: Annotated[int, Field(ge=0)]
+    val_fraction: Share
+    test_fraction: Share
+
+
 class Data(_Part):
     """What the model was trained on.
 
@@ -62,13 +71,13 @@ class Data(_Part):
         name: Of the data set.
         licence: Under which it is published.
         fingerprint: Digest of its frames and landmarks.
-        protocol: What the test part had in common with the training part.
+        split: Which of the frames.
     """
 
     name: Text
     licence: Text
     fingerprint: Text
-    protocol: Text
+    split: Split
 
 
 class Check(_Part):

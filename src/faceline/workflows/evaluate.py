@@ -9,6 +9,7 @@ from rich.console import Console
 
 from faceline.data.index import FrameIndex, LabelIndex
 from faceline.errors import InputError
+from faceline.inference.runtime import LandmarkRuntime
 from faceline.workflows.assembly import Trained, plain, prepare_process, write
 from faceline.workflows.selection import chosen_model, on_data
 from faceline.workflows.task import Data
@@ -25,10 +26,13 @@ def main(cfg: DictConfig) -> None:
     source = f"{data.source.name} · {protocol} · {part} · run {trained.run_id[:8]}"
     result = trained.task.measure(trained.model, data, part, trained.config["name"], source)
     name = f"{data.source.name}-{protocol}-{part}"
-    folder = Path(config["output"] or Path(config["tracking"]["root"], "mlruns", "evaluations", trained.run_id, name))
+    bundle = trained.model.bundle.digest if isinstance(trained.model, LandmarkRuntime) else None
+    owner = trained.run_id if bundle is None else f"bundle-{bundle[:8]}"
+    folder = Path(config["output"] or Path(config["tracking"]["root"], "mlruns", "evaluations", owner, name))
     facts = {
         "model": trained.config["name"],
         "run_id": trained.run_id,
+        "bundle": bundle,
         "data": data.source.name,
         "protocol": protocol,
         "part": part,
@@ -46,6 +50,10 @@ def _trained_on(trained: Trained, data: Data, files: np.ndarray) -> int | None:
 
     None where the frames that it was trained on are not at hand.
     """
+    if isinstance(trained.model, LandmarkRuntime):
+        origin = trained.model.manifest.data
+        if (origin.name, origin.fingerprint) != (data.source.name, data.index.fingerprint):
+            return 0 if origin.name != data.source.name else None
     node = trained.config["data"]["source"]
     if node["_target_"] != f"{type(data.source).__module__}.{type(data.source).__qualname__}":
         return 0

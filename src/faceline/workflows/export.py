@@ -15,7 +15,7 @@ from faceline.config.check import plain
 from faceline.data.datamodule import LandmarkData
 from faceline.data.index import BadRows
 from faceline.errors import InputError
-from faceline.inference.bundle import Bundle, Check, Data, Input, Manifest, digest, write_bundle
+from faceline.inference.bundle import Bundle, Check, Data, Input, Manifest, Split, digest, write_bundle
 from faceline.inference.runtime import LandmarkRuntime
 from faceline.metrics import landmark as metrics
 from faceline.models.landmark_detector import LandmarkDetector
@@ -107,7 +107,7 @@ def _manifest(trained: Trained, data: LandmarkData, onnx: bytes, size: int, tags
             name=source.name,
             licence=getattr(source, "licence", "not stated"),
             fingerprint=data.index.fingerprint,
-            protocol=data.split.protocol,
+            split=Split(**data.split_settings),
         ),
         check=Check(frames=1, difference=0, latency_ms=0, cpu=""),
         run_id=trained.run_id,

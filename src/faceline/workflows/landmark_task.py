@@ -15,6 +15,7 @@ from faceline.data.datamodule import LandmarkData, LandmarkFrames
 from faceline.errors import InputError, first_line
 from faceline.geometry.coordinates import denormalise_landmarks
 from faceline.geometry.markup import N_LANDMARKS
+from faceline.inference.runtime import LandmarkRuntime
 from faceline.metrics import landmark as metrics
 from faceline.models.landmark_detector import LandmarkDetector
 from faceline.reports import contact_sheet as sheets
@@ -64,7 +65,9 @@ class LandmarkTask:
         """Detectors are trained in epochs."""
         raise TypeError(f"expected a LightningModule, got {type(model).__name__}")
 
-    def measure(self, model: LandmarkDetector, data: LandmarkData, part: Part, label: str, source: str) -> Measurement:
+    def measure(
+        self, model: LandmarkDetector | LandmarkRuntime, data: LandmarkData, part: Part, label: str, source: str
+    ) -> Measurement:
         """All errors of a detector on a part, with its error curves and its best and worst frames."""
         frames = data.frames(part)
         index = frames.store.index.take(frames.rows)
@@ -85,8 +88,10 @@ class LandmarkTask:
         return f"MSE {scalars['mse']:.3g}, NME {scalars['nme']:.2%}"
 
 
-def predict(model: LandmarkDetector, frames: LandmarkFrames, batch_size: int = 64) -> Landmarks:
+def predict(model: LandmarkDetector | LandmarkRuntime, frames: LandmarkFrames, batch_size: int = 64) -> Landmarks:
     """Landmarks (n, 68, 2) on [0, 1] of every frame, in order, in float32."""
+    if isinstance(model, LandmarkRuntime):
+        return model.predict(frames.store.images[frames.rows])[0]
     loader = DataLoader(frames, batch_size=batch_size)
     model.eval()
     with torch.inference_mode():

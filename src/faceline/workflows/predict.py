@@ -2,23 +2,24 @@
 
 import csv
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
-from hydra.utils import instantiate
 from omegaconf import DictConfig
 from rich.console import Console
 
+from faceline.config.check import plain
 from faceline.data.images import read_any
 from faceline.errors import InputError
 from faceline.geometry.markup import N_LANDMARKS, OUTLINES
-from faceline.models.landmark_detector import LandmarkDetector
-from faceline.types import Image, Shape
-from faceline.workflows.assembly import plain, prepare_process
-from faceline.workflows.landmark_task import find_landmarks
-from faceline.workflows.selection import chosen_model
+from faceline.inference.bundle import DEFAULT
+from faceline.inference.faces import FaceFirst
+from faceline.inference.runtime import LandmarkRuntime
+from faceline.inference.stream import ahead
+from faceline.types import AnyImage, Image, Shape
 
 IMAGES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"}
 VIDEOS = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v"}
@@ -28,20 +29,26 @@ Frame = tuple[str, int, Image]
 """Name of the file, number of the frame in it, pixels."""
 
 
+FindLandmarks = Callable[[AnyImage], Shape]
+"""Landmarks of the one face in a frame, in its pixels."""
+
+
 def main(cfg: DictConfig) -> None:
+    """As `predict`, with a config of Hydra's."""
+    predict(plain(cfg))
+
+
+def predict(config: dict[str, Any]) -> None:
     """Predict every frame of the input; write the table and, if asked, the overlays."""
-    config = plain(cfg)
     source, output = Path(config["input"]), Path(config["output"])
     overlays = Path(config["overlays"]) if config["overlays"] else None
     if not source.exists():
         raise InputError("no such file or folder", file=source, column="input")
     if output.is_dir():
         raise InputError("is a folder; give the name of a CSV file", file=output, column="output")
-    trained = chosen_model(config)
-    if not isinstance(trained.model, LandmarkDetector):
-        raise InputError(f"run {trained.run_id} is of a model that identifies people; give one that finds landmarks")
-    prepare_process(0, config["threads"])
-    pipeline = instantiate(trained.config["transforms"]["eval"])
+    detect = _detector(config)
+    if config["find_face"]:
+        detect = FaceFirst(detect)
     count = 0
     part = output.with_name(f".{output.name}.{os.getpid()}.part")  # the table appears whole or not at all
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -49,8 +56,8 @@ def main(cfg: DictConfig) -> None:
         with part.open("w", newline="", encoding="utf-8") as file:
             table = csv.writer(file)
             table.writerow(HEADER)
-            for name, number, image in _frames(source):
-                points = find_landmarks(trained.model, pipeline, image)
+            for name, number, image in ahead(_frames(source)):
+                points = detect(image)
                 table.writerow([name, number, *(f"{value:.3f}" for value in points.ravel())])
                 if overlays is not None:
                     _write_overlay(overlays / f"{name.replace('.', '_')}_{number:05d}.png", image, points)
@@ -59,6 +66,19 @@ def main(cfg: DictConfig) -> None:
     finally:
         part.unlink(missing_ok=True)
     Console(highlight=False, soft_wrap=True).print(f"landmarks of {count} frames written to {output}")
+
+
+def _detector(config: dict[str, Any]) -> FindLandmarks:
+    """What finds the landmarks: the model of a run, which needs torch, or a bundle."""
+    if config["run_id"] is None and config["ckpt_path"] is None:
+        cv2.setNumThreads(0)  # one frame is too little work to share
+        threads = config["threads"] or len(os.sched_getaffinity(0))
+        return LandmarkRuntime(config["bundle"] or DEFAULT, threads).detect
+    if config["bundle"] is not None:
+        raise InputError("give bundle=FILE, or run_id=RUN or ckpt_path=FILE, and not both", column="bundle")
+    from faceline.workflows.selection import chosen_detector  # noqa: PLC0415  # it imports torch
+
+    return chosen_detector(config)
 
 
 def _frames(source: Path) -> Iterator[Frame]:

@@ -66,7 +66,12 @@ def manifest_of(onnx_bytes: bytes, **changes: Any) -> Manifest:
         "outputs": ["landmarks"],
         "parameters": 1,
         "metrics": {"nme": 0.1},
-        "data": {"name": "spots", "licence": "MIT", "fingerprint": "0" * 16, "protocol": "official"},
+        "data": {
+            "name": "spots",
+            "licence": "MIT",
+            "fingerprint": "0" * 16,
+            "split": {"protocol": "official", "seed": 0, "val_fraction": 0.1, "test_fraction": 0.2},
+        },
         "check": {"frames": 1, "difference": 0.0, "latency_ms": 1.0, "cpu": "some"},
         "run_id": "0" * 32,
         "commit": None,
