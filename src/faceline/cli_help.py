@@ -102,6 +102,10 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
             "faceline consent action=rotate-key",
         ),
     ),
+    "benchmark stand": (
+        "frames a second, time to a decision, memory over a simulated hour",
+        ("faceline benchmark stand", "faceline benchmark stand faces=50 soak_seconds=0 detector=yunet.onnx"),
+    ),
     "benchmark report": (
         "time and memory of a report over a chain of stands",
         ("faceline benchmark report", "faceline benchmark report events=100000000 folder=/data/events"),
@@ -109,7 +113,7 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 """What each verb that takes overrides is for, and examples of its use."""
 
-PLAIN = ("stand", "report", "simulate", "consent", "benchmark report")
+PLAIN = ("stand", "report", "simulate", "consent", "benchmark stand", "benchmark report")
 """Verbs of `faceline.campaign`, whose settings are read without Hydra."""
 
 RESULTS = """\

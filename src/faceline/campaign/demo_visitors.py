@@ -71,7 +71,7 @@ class Visit:
         standing = time - self.comes - _WALK
         blink = (standing + self.phase) % 3.7 < 0.16
         return Expression(
-            smile=0.9 * _swell(standing, self.smiles, 2.6),
+            smile=_swell(standing, self.smiles, 2.6),
             mouth_open=0.25 * _swell(standing, self.smiles + 0.4, 1.5),
             brow_raise=0.9 * _swell(standing, self.raises, 1.8),
             eye_close=1.0 if blink else 0.0,

@@ -2,17 +2,17 @@
 
 import logging
 import threading
-import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol, runtime_checkable
 
 import cv2
 import numpy as np
 
 from faceline.campaign.board import Board, Health, State
-from faceline.campaign.capture import Capture, Frame
-from faceline.campaign.clock import now
+from faceline.campaign.capture import CaptureHealth, Frame
+from faceline.campaign.clock import Moment, now
 from faceline.campaign.director import Director
 from faceline.campaign.identity import Recogniser
 from faceline.campaign.perception import Perception, Sight
@@ -25,6 +25,21 @@ _SAVE_EVERY: Final = 60.0
 _RECENT: Final = 250  # frames of which speed is told
 
 log = logging.getLogger("faceline.stand")
+
+
+@runtime_checkable
+class Frames(Protocol):
+    """Gives the newest frame, as `faceline.campaign.capture.Capture` does."""
+
+    @property
+    def health(self) -> CaptureHealth:
+        """How the reading goes."""
+
+    def newest(self, timeout: float) -> Frame | None:
+        """The newest frame that was not given before; None where none comes in time."""
+
+    def close(self) -> None:
+        """Stop reading."""
 
 
 @dataclass(eq=False)
@@ -64,26 +79,28 @@ class Loop:
         recogniser: Names enrolled people; None where there is no embedder.
         board: Is told everything.
         pictures: Whether the board gets the frames too, for the operator's eyes.
+        clock: Tells the moment.
     """
 
     def __init__(
         self,
-        capture: Capture,
+        capture: Frames,
         perception: Perception,
         director: Director,
         store: EventStore,
         recogniser: Recogniser | None,
         board: Board,
         pictures: bool = False,
+        clock: Callable[[], Moment] = now,
     ) -> None:
         self.capture, self.perception, self.director = capture, perception, director
         self.store, self.recogniser, self.board, self.pictures = store, recogniser, board, pictures
-        self.speed = Speed()
+        self.speed, self._clock = Speed(), clock
         self._stop = threading.Event()
         self._fault: str | None = None
         self._logged: str | None = None
         self._unsaved: str | None = None
-        self._saved = time.monotonic()
+        self._saved = clock().steady
         self._thread = threading.Thread(target=self._run, name="stand", daemon=True)
 
     def start(self) -> None:
@@ -96,7 +113,7 @@ class Loop:
         if self._thread.is_alive():
             self._thread.join(timeout=5.0)
         self.capture.close()
-        self.director.close(now())
+        self.director.close(self._clock())
         if self.recogniser is not None:
             self.recogniser.close()
         self.store.close()
@@ -108,7 +125,7 @@ class Loop:
         sight = self._look(frame)
         known = {} if self.recogniser is None else self.recogniser.known(sight)
         showing = self.director.update(sight, known)
-        done = time.monotonic()
+        done = self._clock().steady
         if frame is not None:
             self.speed.add(done, done - frame.moment.steady)
             if self.recogniser is not None:
@@ -166,7 +183,7 @@ class Loop:
         """Who is there; nobody new where the frame cannot be looked at."""
         showing = self.director.showing
         if frame is None:
-            return self.perception.wait(now())
+            return self.perception.wait(self._clock())
         try:
             sight = self.perception.look(frame, str(showing.impression) if showing else None)
             self._fault = None
@@ -182,7 +199,7 @@ class Loop:
         self._fault = self._logged = told
 
     def _save(self) -> None:
-        self._saved = time.monotonic()
+        self._saved = self._clock().steady
         try:
             self.director.policy.save()
             self._unsaved = None

@@ -50,9 +50,9 @@ class ReactionSettings:
     screen_yaw: float = 0.0
     screen_pitch: float = 0.0
     interest_seconds: float = 1.5
-    smile: float = 0.045
+    smile: float = 0.035
     mouth_open: float = 0.08
-    brow_raise: float = 0.05
+    brow_raise: float = 0.045
     eyes_closed: float = 0.4
     smoothing: float = 0.2
     neutral_seconds: float = 30.0

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -14,12 +14,13 @@ import uvicorn
 
 from faceline.campaign.board import Board
 from faceline.campaign.capture import DEMO, Capture, source_opener
-from faceline.campaign.catalogue import Catalogue, read_catalogue
+from faceline.campaign.catalogue import read_catalogue
+from faceline.campaign.clock import Moment, now
 from faceline.campaign.detector import make_detector
 from faceline.campaign.director import Director
 from faceline.campaign.enrolment import Enrolment
 from faceline.campaign.identity import Recogniser, embedder_name
-from faceline.campaign.loop import Loop
+from faceline.campaign.loop import Frames, Loop
 from faceline.campaign.perception import Perception
 from faceline.campaign.policy import Policy
 from faceline.campaign.reactions import ReactionSettings
@@ -34,10 +35,13 @@ from faceline.inference.runtime import LandmarkRuntime
 from faceline.models.onnx_embedder import OnnxEmbedder
 
 if TYPE_CHECKING:
-    from faceline.campaign.settings import Stand
+    from faceline.campaign.settings import Stand, Watching
 
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 _PACKAGE: Final = Path(str(files("faceline.campaign")))
+
+DRAWN: Final = _PACKAGE / "demo" / "drawn.faceline"
+"""Landmarks of drawn faces, for the demo."""
 
 
 def main(settings: "Stand") -> None:
@@ -68,55 +72,74 @@ def main(settings: "Stand") -> None:
 def build(settings: "Stand") -> Iterator[tuple[Loop, Services]]:
     """All parts of a stand, refused before anything starts where a setting is wrong; closed at the end."""
     folder = Path(settings.folder)
-    file = Path(settings.catalogue) if settings.catalogue else _PACKAGE / "demo" / "catalogue.yaml"
-    catalogue = read_catalogue(file)
     opener = source_opener(settings.source)
-    landmarks = LandmarkRuntime(_bundle(settings), settings.threads)
-    detector = make_detector(settings.detector)
-    reactions = ReactionSettings(
-        attention_angle=settings.attention_angle, screen_yaw=settings.screen_yaw, screen_pitch=settings.screen_pitch
-    )
-    policy = _policy(settings, catalogue, folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    store = settings.store or f"sqlite:///{folder / 'events.db'}"
     with ExitStack() as stack:
+        watch = Watch(settings, folder)
+        folder.mkdir(parents=True, exist_ok=True)
         secrets = Secrets(folder / "access.json")
         enrolment, recogniser = _people(settings, folder, stack)
-        events = EventStore(store)
-        director = Director(policy, Sessions(), reactions, events.append)
+        store = settings.store or f"sqlite:///{folder / 'events.db'}"
         board = Board()
-        loop = Loop(
-            Capture(opener),
-            Perception(landmarks, detector, reactions, settings.detect_every),
-            director,
-            events,
-            recogniser,
-            board,
-            pictures=settings.live_picture,
-        )
+        loop = watch.loop(Capture(opener), EventStore(store), board, recogniser, settings.live_picture)
         stack.callback(loop.close)
         figures = Figures(store, settings.smallest_group, settings.zone)
         yield loop, Services(
-            settings.name, board, catalogue, file.parent, director, secrets, figures, enrolment, recogniser,
-            settings.live_picture, secure=settings.certificate is not None,
+            settings.name, board, watch.policy.catalogue, watch.media, loop.director, secrets, figures, enrolment,
+            recogniser, settings.live_picture, secure=settings.certificate is not None,
         )  # fmt: skip
 
 
-def _bundle(settings: "Stand") -> str | Path:
+class Watch:
+    """What sees and decides, made of settings; everything that can be refused is refused here.
+
+    Args:
+        settings: Of the stand.
+        folder: Where the policy keeps what it learns.
+
+    Attributes:
+        media: Folder of the media of the catalogue.
+
+    Raises:
+        InputError: A setting, or a file that it names, is wrong.
+    """
+
+    def __init__(self, settings: "Watching", folder: Path) -> None:
+        file = Path(settings.catalogue) if settings.catalogue else _PACKAGE / "demo" / "catalogue.yaml"
+        catalogue = read_catalogue(file)
+        self.media = file.parent
+        self.reactions = ReactionSettings(
+            attention_angle=settings.attention_angle, screen_yaw=settings.screen_yaw, screen_pitch=settings.screen_pitch
+        )
+        landmarks = LandmarkRuntime(_bundle(settings), settings.threads)
+        detector = make_detector(settings.detector)
+        self.perception = Perception(landmarks, detector, self.reactions, settings.detect_every)
+        self.policy = Policy(
+            catalogue,
+            stand=settings.name,
+            control_share=settings.control_share,
+            zone=settings.zone,
+            state=folder / "policy.json",
+        )
+
+    def loop(
+        self,
+        frames: Frames,
+        store: EventStore,
+        board: Board,
+        recogniser: Recogniser | None = None,
+        pictures: bool = False,
+        clock: Callable[[], Moment] = now,
+    ) -> Loop:
+        """The loop, not started yet."""
+        director = Director(self.policy, Sessions(), self.reactions, store.append)
+        return Loop(frames, self.perception, director, store, recogniser, board, pictures, clock)
+
+
+def _bundle(settings: "Watching") -> str | Path:
     """What finds landmarks: a model of drawn faces for drawn faces, unless told otherwise."""
     if settings.bundle is not None:
         return settings.bundle
-    return _PACKAGE / "demo" / "drawn.faceline" if settings.source == DEMO else DEFAULT
-
-
-def _policy(settings: "Stand", catalogue: Catalogue, folder: Path) -> Policy:
-    return Policy(
-        catalogue,
-        stand=settings.name,
-        control_share=settings.control_share,
-        zone=settings.zone,
-        state=folder / "policy.json",
-    )
+    return DRAWN if settings.source == DEMO else DEFAULT
 
 
 def _people(settings: "Stand", folder: Path, stack: ExitStack) -> tuple[Enrolment | None, Recogniser | None]:
