@@ -86,6 +86,10 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
             "faceline report stores=[sqlite:///north.db,postgresql://user@host/chain,shipped/] campaign=spring",
         ),
     ),
+    "ship": (
+        "send the events of a stand to a folder of Parquet files or a database of the chain",
+        ("faceline ship to=/mnt/chain", "faceline ship to=postgresql://stand@host/chain"),
+    ),
     "simulate": (
         "policy and report with visitors whose true preferences are known",
         (
@@ -113,7 +117,7 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 """What each verb that takes overrides is for, and examples of its use."""
 
-PLAIN = ("stand", "report", "simulate", "consent", "benchmark stand", "benchmark report")
+PLAIN = ("stand", "report", "ship", "simulate", "consent", "benchmark stand", "benchmark report")
 """Verbs of `faceline.campaign`, whose settings are read without Hydra."""
 
 RESULTS = """\

@@ -17,7 +17,7 @@ from faceline.config.tree import conf_dir, groups, options
 
 CONF = conf_dir()
 VERBS = ("train", "evaluate", "export", "predict", "compare", "cluster", "data_check", "benchmark_identification")
-ANSWERS = {"predict": ["input=photo.jpg"]}
+ANSWERS = {"predict": ["input=photo.jpg"], "ship": ["to=chain"]}
 """What a user must give."""
 
 LEAVES = [
@@ -43,7 +43,7 @@ def test_every_primary_config_is_tested() -> None:
 
 @pytest.mark.parametrize("verb", SETTINGS)
 def test_every_verb_without_hydra_is_complete_as_it_is(verb: str) -> None:
-    assert read_settings(verb, [], SETTINGS[verb]).config is None
+    assert read_settings(verb, ANSWERS.get(verb, []), SETTINGS[verb]).config is None
 
 
 @pytest.mark.parametrize(("group", "option"), LEAVES, ids=str)

@@ -120,10 +120,6 @@ def database_errors(address: sa.URL, column: str) -> Iterator[None]:
     """
     try:
         yield
-    except ImportError:
-        raise InputError(
-            "PostgreSQL needs the package psycopg: pip install 'faceline[postgresql]'", column=column
-        ) from None
     except Timeout:
         raise InputError(f"{address.database} is being set up by another process", column=column) from None
     except (SQLAlchemyError, OSError) as error:

@@ -141,7 +141,12 @@ def measure(files: Sequence[Path], scope: Scope, temporary: Path) -> Effectivene
 
 def _open(engine: duckdb.DuckDBPyConnection, files: Sequence[Path], scope: Scope, temporary: Path) -> None:
     """Make a view ``events`` of what is in the scope, with day and hour of the time zone."""
-    settings = {"TimeZone": scope.zone, "temp_directory": str(temporary), "preserve_insertion_order": False}
+    settings = {
+        "TimeZone": scope.zone,
+        "temp_directory": str(temporary),
+        "preserve_insertion_order": False,
+        "enable_progress_bar": False,
+    }
     settings |= {} if scope.threads is None else {"threads": scope.threads}
     settings |= {} if scope.memory_gb is None else {"memory_limit": f"{scope.memory_gb}GB"}
     for name, value in settings.items():

@@ -2,6 +2,7 @@
 
 import io
 import re
+from html import escape
 from typing import Final
 
 import matplotlib as mpl
@@ -38,19 +39,22 @@ STEPS: Final = {
 """How far visitors went; columns of the table of the total."""
 
 
-def svg(figure: Figure, label: str) -> str:
-    """The figure as SVG to put into a page, with a text for those who cannot see it."""
+def svg(figure: Figure, name: str, label: str) -> str:
+    """The figure as SVG to put into a page, with a text for those who cannot see it.
+
+    Args:
+        figure: To draw.
+        name: Begins every id inside, since those of several figures in one page must differ.
+        label: The text.
+    """
     stream = io.StringIO()
-    # a salt of its own: the names inside several figures of one page must differ
-    with mpl.rc_context({"svg.hashsalt": label, "svg.id": None}):
+    with mpl.rc_context({"svg.hashsalt": name}):
         figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
-    text = stream.getvalue()
-    text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    safe = label.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
-    return re.sub(
-        r'<svg width="[^"]*" height="[^"]*"', f'<svg role="img" aria-label="{safe}"', text.replace("\n", " "), count=1
-    )
+    found = re.search(r'<svg[^>]*viewBox="([^"]*)"[^>]*>(.*)</svg>', stream.getvalue(), re.DOTALL)
+    assert found is not None
+    drawing = re.sub(r"<metadata>.*?</metadata>", "", found[2], flags=re.DOTALL).replace("\n", " ")
+    drawing = re.sub(r'( id="|href="#|url\(#)', rf"\g<1>{name}-", drawing)
+    return f'<svg viewBox="{found[1]}" role="img" aria-label="{escape(label)}">{drawing}</svg>'
 
 
 def uplift(told: Effectiveness, level: float, source: str) -> tuple[Figure, str]:

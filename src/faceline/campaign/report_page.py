@@ -38,18 +38,18 @@ def page(told: Effectiveness, scope: Scope, title: str) -> str:
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     line = _scope_line(told, scope)
-    figures = [
-        report_figures.uplift(told, scope.level, line),
-        report_figures.funnel(told, line),
-        report_figures.hours(told, line),
-    ]
+    figures = {
+        "uplift": report_figures.uplift(told, scope.level, line),
+        "funnel": report_figures.funnel(told, line),
+        "hours": report_figures.hours(told, line),
+    }
     return environment.get_template("report.html.j2").render(
         title=title,
         scope=f"{line} · days and hours of {scope.zone}",
         headline=report_figures.headline(told, scope.level),
         lost=_lost(told),
         tiles=_tiles(told),
-        figures=[report_figures.svg(figure, words) for figure, words in figures],
+        figures=[report_figures.svg(figure, name, words) for name, (figure, words) in figures.items()],
         tables=[_uplift_table(told, scope), *(_table(told, name) for name in _CAPTIONS)],
         notes=_notes(scope),
     )

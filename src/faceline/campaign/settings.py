@@ -26,6 +26,13 @@ class Report(Settings):
     threads: Count | None
 
 
+class Ship(Settings):
+    """``faceline ship``."""
+
+    store: Text
+    to: Text
+
+
 class Simulate(Settings):
     """``faceline simulate``."""
 
@@ -113,6 +120,7 @@ SETTINGS: dict[str, type[Settings]] = {
     "stand": Stand,
     "benchmark_stand": BenchmarkStand,
     "report": Report,
+    "ship": Ship,
     "simulate": Simulate,
     "consent": Consent,
     "benchmark_report": BenchmarkReport,

@@ -113,8 +113,8 @@ def audiences(days: int, per_day: int, start: datetime, rng: np.random.Generator
         lengths = rng.geometric(1 - _STAYS, per_day).clip(max=12)
         groups = rng.choice(["", "silver", "gold"], per_day, p=[0.9, 0.06, 0.04])
         for second, size, length, group in zip(times, sizes, lengths, groups, strict=True):
-            visits = tuple(new_id() for _ in range(size))
-            yield Audience(new_id(), begin.later(float(second)), visits, int(length), str(group) or None)
+            session, *visits = map(int, rng.integers(2**63, size=1 + size))
+            yield Audience(session, begin.later(float(second)), tuple(visits), int(length), str(group) or None)
 
 
 def play(

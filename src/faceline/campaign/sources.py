@@ -39,7 +39,10 @@ def collect(stores: Sequence[str], folder: Path) -> list[Path]:
     for index, store in enumerate(stores):
         if "://" in store:
             file = folder / f"store{index}.parquet"
-            write_events(store, file)
+            engine = open_database(store, "stores", create=False)
+            with database_errors(engine.url, "stores"):
+                write_events(engine, file)
+            engine.dispose()
             files.append(file)
         else:
             found = sorted(Path(store).rglob("*.parquet"))
@@ -49,37 +52,29 @@ def collect(stores: Sequence[str], folder: Path) -> list[Path]:
     return files
 
 
-def write_events(url: str, file: Path, where: "sa.ColumnElement[bool] | None" = None) -> int:
+def write_events(engine: sa.Engine, file: Path, where: "sa.ColumnElement[bool] | None" = None) -> int:
     """Copy events of a database into a file, all or nothing.
 
     Args:
-        url: Of a database that exists.
+        engine: Of the database.
         file: To write.
         where: Which events; all by default.
 
     Returns:
         How many there were.
-
-    Raises:
-        InputError: There is no such database, or it cannot be read.
     """
-    engine = open_database(url, "stores", create=False)
     partial = file.with_name(f".{file.name}.partial")
+    query = sa.select(EVENTS).order_by(EVENTS.c.at)
     count = 0
     try:
-        with (
-            database_errors(engine.url, "stores"),
-            engine.connect().execution_options(stream_results=True, yield_per=_ROWS) as connection,
-            pq.ParquetWriter(partial, SCHEMA, compression="zstd") as writer,
-        ):
-            query = sa.select(EVENTS).order_by(EVENTS.c.at)
-            for table in _tables(connection.execute(query if where is None else query.where(where))):
+        with engine.connect() as connection, pq.ParquetWriter(partial, SCHEMA, compression="zstd") as writer:
+            streaming = connection.execution_options(stream_results=True, yield_per=_ROWS)
+            for table in _tables(streaming.execute(query if where is None else query.where(where))):
                 writer.write_table(table)
                 count += len(table)
         partial.replace(file)
     finally:
         partial.unlink(missing_ok=True)
-        engine.dispose()
     return count
 
 

@@ -127,7 +127,7 @@ class EventStore:
         try:
             self._reopen_if_gone()
             with self.engine.begin() as connection:
-                connection.execute(_insert(self.engine), [_row(event) for event in batch])
+                connection.execute(insert_once(self.engine), [_row(event) for event in batch])
         except (OperationalError, InterfaceError, InternalError, OSError, InputError) as error:
             return reason(error)
         except (SQLAlchemyError, OverflowError, ValueError):  # one of them is not as it should be
@@ -139,7 +139,7 @@ class EventStore:
         for event in batch:
             try:
                 with self.engine.begin() as connection:
-                    connection.execute(_insert(self.engine), [_row(event)])
+                    connection.execute(insert_once(self.engine), [_row(event)])
             except (OperationalError, InterfaceError, InternalError) as error:
                 return reason(error)
             except (SQLAlchemyError, OverflowError, ValueError):
@@ -189,8 +189,8 @@ class EventStore:
             self._inode = self._identity()
 
 
-def _insert(engine: sa.Engine) -> Any:
-    """Insert that takes an event once, however often it is sent."""
+def insert_once(engine: sa.Engine) -> Any:
+    """A statement that takes rows of events, each once, however often it is sent."""
     insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
     return insert(EVENTS).on_conflict_do_nothing()
 

@@ -13,6 +13,9 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from faceline.errors import InputError, first_line
 
+EXTRAS = {"duckdb": "report", "psycopg": "postgresql"}
+"""Packages that not everybody needs, and the extra that each comes with."""
+
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _OUT_OF_MEMORY = "out of memory; lower data.batch_size, data.size or data.workers"
 
@@ -58,6 +61,8 @@ def _explain_one(error: BaseException, conf: Path) -> str | None:  # noqa: PLR09
             return f"not permitted to use{_file(error) or ' a file'}; change its permissions or choose another place"
         case MemoryError():
             return _OUT_OF_MEMORY
+        case ModuleNotFoundError() if error.name in EXTRAS:
+            return f"the package {error.name} is not installed; pip install 'faceline[{EXTRAS[error.name]}]'"
     if "hydra" in sys.modules:  # else it has raised nothing
         from faceline.config.composition import explain_composition  # noqa: PLC0415
 
