@@ -64,6 +64,25 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
             "faceline data check data=udacity data.root=/data/udacity data.on_error=skip",
         ),
     ),
+    "benchmark train": (
+        "images a second of a training, beside the loop that a newcomer writes",
+        (
+            "faceline benchmark train data.root=/data/udacity",
+            "faceline benchmark train accuracy=2e-4 data.size=160 weights=mobilenetv2.safetensors",
+        ),
+    ),
+    "benchmark input": (
+        "what it costs to prepare a frame, and how that grows with the data",
+        ("faceline benchmark input data.root=/data/udacity",),
+    ),
+    "benchmark infer": (
+        "milliseconds from a frame to its landmarks, and a folder of frames",
+        (
+            "faceline benchmark infer data.root=/data/udacity",
+            "faceline benchmark infer bundles=[default,mine.faceline] run_ids=[0123abcd] backbones=[]",
+        ),
+    ),
+    "benchmark startup": ("seconds until the command does something", ("faceline benchmark startup",)),
     "benchmark identification": (
         "time and memory of identification by shapes, at any scale",
         (

@@ -16,7 +16,11 @@ from faceline.config.resolvers import register
 from faceline.config.tree import conf_dir, groups, options
 
 CONF = conf_dir()
-VERBS = ("train", "evaluate", "export", "predict", "compare", "cluster", "data_check", "benchmark_identification")
+BENCHMARKS = ("identification", "infer", "input", "startup", "train")
+VERBS = (
+    *("train", "evaluate", "export", "predict", "compare", "cluster", "data_check"),
+    *(f"benchmark_{name}" for name in BENCHMARKS),
+)
 ANSWERS = {"predict": ["input=photo.jpg"], "ship": ["to=chain"]}
 """What a user must give."""
 

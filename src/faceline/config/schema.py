@@ -108,7 +108,7 @@ class Evaluate(Section):
 
     run_id: str | None
     ckpt_path: str | None
-    bundle: str | None
+    bundle: str | None = None
     part: Literal["train", "val", "test"]
     data: Data | None = None  # the run's own
     split: SplitChange | None
@@ -185,6 +185,59 @@ class BenchmarkIdentification(Section):
     data: Data
 
 
+class _Benchmark(Section):
+    """What the benchmarks on landmarks have in common."""
+
+    output: str
+    seed: Seed
+    threads: Count | None
+    split: Split
+    data: Data
+    transforms: Transforms
+
+
+class BenchmarkInput(_Benchmark):
+    """``faceline benchmark input``."""
+
+    frames: Count
+    scales: list[Count]
+    scale_size: Annotated[int, Field(ge=32, le=512)]
+
+
+class BenchmarkTrain(_Benchmark):
+    """``faceline benchmark train``."""
+
+    backbones: Annotated[list[Literal["mobilenetv2_100", "resnet18"]], Field(min_length=1)]
+    steps: Count
+    warmup: Count
+    accuracy: Annotated[float, Field(gt=0)] | None
+    accuracy_epochs: Count
+    weights: str | None
+    model: Node
+    trainer: Node
+
+
+class BenchmarkInfer(_Benchmark):
+    """``faceline benchmark infer``."""
+
+    bundles: Annotated[list[str], Field(min_length=1)]
+    run_ids: list[str]
+    backbones: list[str]
+    size: Annotated[int, Field(ge=32, le=512)]
+    repeats: Count
+    int8: bool
+    folder: Annotated[int, Field(ge=0)]
+    model: Node
+    tracking: Tracking
+
+
+class BenchmarkStartup(Section):
+    """``faceline benchmark startup``."""
+
+    repeats: Count
+    output: str
+
+
 SCHEMAS: dict[str, type[Section]] = {
     "train": Train,
     "evaluate": Evaluate,
@@ -192,6 +245,10 @@ SCHEMAS: dict[str, type[Section]] = {
     "predict": Predict,
     "compare": Compare,
     "benchmark_identification": BenchmarkIdentification,
+    "benchmark_infer": BenchmarkInfer,
+    "benchmark_input": BenchmarkInput,
+    "benchmark_startup": BenchmarkStartup,
+    "benchmark_train": BenchmarkTrain,
     "cluster": Cluster,
     "data_check": DataCheck,
 }

@@ -11,7 +11,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from faceline.data.cache import FrameStore, cached_frames
+from faceline.data.chosen import ChosenFrames
 from faceline.data.index import FrameIndex, FrameSource
+from faceline.data.labels import list_labels
 from faceline.data.splits import Split, limited, make_split
 from faceline.errors import InputError
 from faceline.geometry.coordinates import denormalise_landmarks
@@ -122,14 +124,28 @@ class LandmarkData(pl.LightningDataModule):
     def store(self) -> FrameStore:
         """The cached frames; read once."""
         if self._store is None:
-            self._store = cached_frames(self.source, self.size, self.cache_dir)
+            self._store, self._split = self._open() if self.limit is None else self._open_few(self.limit)
             if np.isnan(self._store.index.landmarks).any():
                 raise InputError(
                     f"{self.source.name} lists frames without landmarks, from which none can be learnt; leave them out",
                     column="data.source.unlabelled",
                 )
-            self._split = limited(make_split(self._store.index, **self.split_settings), self.limit, self.seed)
         return self._store
+
+    def _open(self) -> tuple[FrameStore, Split]:
+        """Every frame."""
+        store = cached_frames(self.source, self.size, self.cache_dir)
+        return store, make_split(store.index, **self.split_settings)
+
+    def _open_few(self, limit: int) -> tuple[FrameStore, Split]:
+        """The frames of a limited split: no others are read."""
+        labels = list_labels(self.source)
+        split = limited(make_split(labels, **self.split_settings), limit, self.seed)
+        files = {part: labels.files[rows] for part, rows in split.parts().items()}
+        source = ChosenFrames(self.source, np.concatenate(list(files.values())).tolist())
+        store = cached_frames(source, self.size, self.cache_dir)
+        parts = {part: np.flatnonzero(np.isin(store.index.files, names)) for part, names in files.items()}
+        return store, Split(split.protocol, **parts)
 
     @property
     def index(self) -> FrameIndex:

@@ -7,9 +7,11 @@ import pytest
 import torch
 
 from faceline.data.datamodule import EpochSampler, LandmarkData
+from faceline.data.index import FrameRow
 from faceline.data.synthetic import SyntheticFaces
 from faceline.errors import InputError
 from faceline.transforms import AddNoise, HorizontalFlip, Normalize, Pipeline, Rescale, ToTensor
+from faceline.types import Image
 
 SIZE = 48
 
@@ -95,7 +97,24 @@ def test_limit_keeps_a_part_of_each_part(cache: Path) -> None:
     whole.setup()
     for name, rows in data.split.parts().items():
         assert len(rows) == min(5, len(whole.split.parts()[name]))
-        assert set(rows) <= set(whole.split.parts()[name])
+        assert set(data.index.files[rows]) <= set(whole.index.files[whole.split.parts()[name]])
+
+
+def test_under_a_limit_no_other_frame_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    draw = SyntheticFaces.read
+
+    def watched(self: SyntheticFaces, row: FrameRow) -> Image:
+        read.append(row.file)
+        return draw(self, row)
+
+    monkeypatch.setattr(SyntheticFaces, "read", watched)
+    data = data_at(tmp_path, limit=2)
+    data.setup()
+    assert len(read) == len(data.index) == 6
+    again = data_at(tmp_path, limit=2)
+    again.setup()
+    assert len(read) == 6 and again.index.fingerprint == data.index.fingerprint
 
 
 def test_a_batch_larger_than_the_training_part_is_refused(cache: Path) -> None:

@@ -22,6 +22,15 @@ def test_what_was_written_is_read(spot: Bundle) -> None:
     assert digest(spot.onnx) == spot.manifest.sha256
 
 
+def test_the_bundle_that_ships_is_whole_small_and_tells_whose_data_it_knows() -> None:
+    bundle = read_bundle()
+    assert bundle.file.stat().st_size < 10_000_000
+    assert bundle.manifest.data.licence == "MIT" and bundle.manifest.commit
+    assert 0 < bundle.manifest.metrics["nme"] < 0.06
+    content = bundle.file.read_bytes()
+    assert not any(folder in content for folder in (b"/home/", b"/tmp/", b"/root/", b"/Users/"))
+
+
 def test_the_same_content_gives_the_same_bytes_and_other_content_another_digest(write_spot) -> None:
     first = write_spot().read_bytes()
     assert write_spot().read_bytes() == first

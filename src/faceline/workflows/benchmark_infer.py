@@ -1,0 +1,206 @@
+"""``faceline benchmark infer``: milliseconds from a frame to its landmarks, one by one and over a folder."""
+
+import itertools
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+from PIL import Image as PillowImage
+
+from faceline.config.check import plain
+from faceline.data.datamodule import LandmarkData
+from faceline.data.images import read_any
+from faceline.data.index import BadRows
+from faceline.inference.bundle import Bundle, Manifest, digest, read_bundle
+from faceline.inference.runtime import LandmarkRuntime
+from faceline.inference.stream import ahead
+from faceline.metrics import landmark as metrics
+from faceline.models.landmark_detector import LandmarkDetector
+from faceline.models.onnx_export import to_onnx
+from faceline.models.onnx_int8 import to_int8
+from faceline.types import AnyImage, Shape
+from faceline.workflows.assembly import prepare_process
+from faceline.workflows.benchmarking import milliseconds, own_memory, print_table, publish, seconds_of
+from faceline.workflows.landmark_task import LandmarkTask, find_landmarks
+from faceline.workflows.selection import chosen_model
+from faceline.workflows.task import Config
+
+FRAMES = 64
+"""Real frames that take turns, so that no cache of the processor knows the frame."""
+INT8_LOSS = 0.001
+"""NME that 8-bit weights may cost: 0.1 points."""
+CALIBRATION = 128
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Contestant:
+    """A model in every form that it has here."""
+
+    name: str
+    bundle: Bundle
+    trained: bool
+    eager: Callable[[AnyImage], Shape] | None = None
+
+
+def main(cfg: DictConfig) -> None:
+    """Time every model in every form; print tables and write a JSON file."""
+    config = plain(cfg)
+    threads = prepare_process(config["seed"], config["threads"])
+    cv2.setNumThreads(1)
+    data = LandmarkTask().build_data(config)
+    data.prepare_data()
+    images = _images(data)
+    rows = [row for each in _contestants(config) for row in _forms(each, images, data, config)]
+    print_table(f"one frame, {threads} thread, from its pixels to its landmarks", rows)
+    report: dict[str, Any] = {"scale": {"data": data.source.name, "threads": threads}, "one_frame": rows}
+    if config["folder"]:
+        runtime = LandmarkRuntime(config["bundles"][0], threads)
+        report["folder"] = _folder(runtime, images, config["folder"])
+        print_table("a folder of frames, decoded by one thread and computed by another", [report["folder"]])
+    publish(report, Path(config["output"]))
+
+
+def _images(data: LandmarkData) -> list[AnyImage]:
+    """Frames of validation in their own size."""
+    rows = {row.file: row for row in data.source.rows(BadRows("skip"))}
+    files = data.index.files[data.split.val]
+    chosen = files[np.linspace(0, len(files) - 1, min(FRAMES, len(files))).astype(int)]
+    return [data.source.read(rows[file]) for file in chosen.tolist()]
+
+
+def _contestants(config: Config) -> Iterator[_Contestant]:
+    for name in config["bundles"]:
+        bundle = read_bundle(name)
+        yield _Contestant(f"{bundle.manifest.model} ({name})", bundle, trained=True)
+    template = read_bundle().manifest
+    for run_id in config["run_ids"]:
+        trained = chosen_model({**config, "run_id": run_id, "ckpt_path": None})
+        yield _of_model(trained.config["name"], trained.model, trained.config["data"]["size"], template, trained=True)
+    for backbone in config["backbones"]:
+        model = instantiate({**config["model"], "backbone": backbone}).eval()
+        yield _of_model(backbone, model, config["size"], template, trained=False)
+
+
+def _of_model(name: str, model: LandmarkDetector, size: int, template: Manifest, *, trained: bool) -> _Contestant:
+    """A model of torch beside its graph."""
+    steps = [{"_target_": f"faceline.transforms.{step}"} for step in ("Rescale", "Normalize", "ToTensor")]
+    steps[0] |= {"height": size, "width": size}  # type: ignore[dict-item]
+    pipeline = instantiate({"_target_": "faceline.transforms.Pipeline", "steps": steps})
+    bundle = _with_graph(template, to_onnx(model, size), size)
+    return _Contestant(name, bundle, trained, lambda image: find_landmarks(model, pipeline, image))
+
+
+def _with_graph(template: Manifest, onnx: bytes, size: int) -> Bundle:
+    """A bundle in memory that has only what the runtime asks for."""
+    wanted = {"input": template.input.model_copy(update={"size": size}), "outputs": ("landmarks",)}
+    return Bundle(Path("memory"), template.model_copy(update={**wanted, "sha256": digest(onnx)}), onnx, "")
+
+
+def _forms(each: _Contestant, images: list[AnyImage], data: LandmarkData, config: Config) -> list[Row]:
+    """Eager, ONNX Runtime, and with 8-bit weights."""
+    runtime = LandmarkRuntime(each.bundle, config["threads"])
+    rows = [] if each.eager is None else [_row(each.name, runtime.size, "torch", each.eager, images, config)]
+    rows.append(_row(each.name, runtime.size, "onnxruntime", runtime.detect, images, config))
+    if each.trained:
+        rows[-1]["nme"] = _nme(runtime, data)
+        if config["int8"]:
+            small = _eight_bits(each.bundle, runtime, data, config)
+            row = _row(each.name, runtime.size, "onnxruntime int8", small.detect, images, config)
+            row["nme"] = _nme(small, data)
+            row["kept"] = _verdict(row, rows[-1])
+            rows.append(row)
+    return [{**row, "times_as_fast": rows[0]["median_ms"] / row["median_ms"]} for row in rows]
+
+
+def _row(
+    name: str, size: int, form: str, detect: Callable[[AnyImage], Shape], images: list[AnyImage], config: Config
+) -> Row:
+    turns = itertools.cycle(images)
+    taken = milliseconds(seconds_of(lambda: detect(next(turns)), config["repeats"], warmup=5))
+    return {"model": name, "size": size, "form": form, **taken, "nme": None, "kept": None}
+
+
+def _verdict(small: Row, whole: Row) -> str:
+    """Whether 8-bit weights are worth it: faster, and nearly as right."""
+    if small["nme"] - whole["nme"] >= INT8_LOSS:
+        return "no: NME"
+    return "yes" if small["median_ms"] < whole["median_ms"] else "no: slower"
+
+
+def _eight_bits(bundle: Bundle, runtime: LandmarkRuntime, data: LandmarkData, config: Config) -> LandmarkRuntime:
+    """The same model with weights and activations of 8 bits, calibrated on training frames."""
+    rows = data.split.train[:: max(1, len(data.split.train) // CALIBRATION)]
+    frames = _sized(data, runtime.size).store.images[rows]
+    graph = to_int8(bundle.onnx, np.asarray(frames))
+    return LandmarkRuntime(_with_graph(bundle.manifest, graph, runtime.size), config["threads"])
+
+
+def _nme(runtime: LandmarkRuntime, data: LandmarkData) -> float:
+    """NME of validation, on which 8-bit weights are chosen or not."""
+    sized = _sized(data, runtime.size)
+    index = sized.index.take(sized.split.val)
+    preds, _ = runtime.predict(sized.store.images[sized.split.val])
+    return metrics.evaluate(preds, index.normalised(), index.sizes).scalars["nme"]
+
+
+def _sized(data: LandmarkData, size: int) -> LandmarkData:
+    """The same frames at the size of another model."""
+    if size == data.size:
+        return data
+    return LandmarkData(
+        data.source,
+        data.split_settings,
+        data.pipelines,
+        size,
+        data.batch_size,
+        0,
+        data.seed,
+        data.cache_dir,
+        data.limit,
+    )
+
+
+def _folder(runtime: LandmarkRuntime, images: list[AnyImage], count: int) -> Row:
+    """Seconds of a folder of files: decoding alone, and decoding with landmarks; memory on the way."""
+    with tempfile.TemporaryDirectory() as name:
+        files = _write(Path(name), images, count)
+        began = time.perf_counter()
+        for file in files:
+            read_any(file)
+        decoding = time.perf_counter() - began
+        memory = []
+        began = time.perf_counter()
+        for i, image in enumerate(ahead(map(read_any, files))):
+            runtime.detect(image)
+            if i in (count // 10, count - 1):
+                memory.append(own_memory())
+        seconds = time.perf_counter() - began
+    return {
+        "frames": count,
+        "decoding_seconds": decoding,
+        "seconds": seconds,
+        "times_decoding": seconds / decoding,
+        "frames_per_second": count / seconds,
+        "memory_mb_at_a_tenth": memory[0],
+        "memory_mb_at_the_end": memory[-1],
+    }
+
+
+def _write(folder: Path, images: list[AnyImage], count: int) -> list[Path]:
+    """JPEG files, few of them real and the rest links to these."""
+    real = [folder / f"real_{i}.jpg" for i in range(len(images))]
+    for file, image in zip(real, images, strict=True):
+        PillowImage.fromarray(image).save(file, quality=90)
+    links = [folder / f"frame_{i:06d}.jpg" for i in range(count)]
+    for i, link in enumerate(links):
+        link.symlink_to(real[i % len(real)])
+    return links

@@ -1,0 +1,238 @@
+"""``faceline benchmark train``: images a second, and time to an accuracy, beside the loop that a newcomer writes."""
+
+import gc
+import math
+import time
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytorch_lightning as pl
+import timm
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+from pytorch_lightning.callbacks import Callback
+from torch.utils.data import DataLoader
+
+from faceline.config.check import plain
+from faceline.data.datamodule import Batch, LandmarkData
+from faceline.data.index import BadRows
+from faceline.errors import InputError
+from faceline.geometry.markup import N_LANDMARKS
+from faceline.metrics import landmark as metrics
+from faceline.models.averaging import ExponentialAverage
+from faceline.models.weights import load_weights
+from faceline.workflows.assembly import prepare_process
+from faceline.workflows.benchmarking import print_table, publish
+from faceline.workflows.landmark_task import LandmarkTask
+from faceline.workflows.plain_loop import PlainFrames, PlainLoop, endless, plain_net
+from faceline.workflows.task import Config
+
+WAYS = {
+    "plain loop": "what a newcomer writes",
+    "faceline": "what faceline train does",
+    "faceline, one batch": "the same steps on one batch that is in memory: what no input pipeline can beat",
+}
+
+
+def main(cfg: DictConfig) -> None:
+    """Time every way for every backbone; print a table and write a JSON file."""
+    config = plain(cfg)
+    threads = prepare_process(config["seed"], config["threads"])
+    data = LandmarkTask().build_data(config)
+    data.prepare_data()
+    frames = plain_frames(data, "train")
+    scale = {
+        "data": data.source.name,
+        "size": data.size,
+        "batch_size": data.batch_size,
+        "threads": threads,
+        "precision": config["trainer"]["precision"],
+        "steps": config["steps"],
+    }
+    rows = [row for backbone in config["backbones"] for row in _rates(config, backbone, data, frames)]
+    print_table(f"training at {data.size} px, batches of {data.batch_size}, {threads} threads", rows)
+    report: dict[str, Any] = {"scale": scale, "ways": WAYS, "training": rows}
+    if config["accuracy"] is not None:
+        report["time_to_accuracy"] = _race(config, data, frames)
+        print_table(f"until MSE {config['accuracy']:g} on the test part", report["time_to_accuracy"])
+    publish(report, Path(config["output"]))
+
+
+def plain_frames(data: LandmarkData, part: str) -> PlainFrames:
+    """The frames of a part as files, as a newcomer reads them.
+
+    Raises:
+        InputError: The data set is not made of files.
+    """
+    root = getattr(data.source, "root", None)
+    if root is None:
+        raise InputError("the plain loop reads files: choose data=udacity", column="data")
+    rows = {row.file: row for row in data.source.rows(BadRows("skip"))}
+    chosen = [rows[file] for file in data.index.files[data.split.parts()[part]].tolist()]
+    augment = part == "train"
+    return PlainFrames([root / row.file for row in chosen], [row.landmarks for row in chosen], data.size, augment)
+
+
+def _rates(config: Config, backbone: str, data: LandmarkData, frames: PlainFrames) -> Iterator[dict[str, Any]]:
+    """Images a second of each way, and how many times that of the plain loop."""
+    steps = config["warmup"] + config["steps"]
+    device = "cuda" if config["trainer"]["accelerator"] in ("gpu", "cuda") else "cpu"
+    loop = PlainLoop(plain_net(backbone).to(device))
+    batches = endless(DataLoader(frames, batch_size=data.batch_size, shuffle=True, drop_last=True))
+    first = None
+    for way in WAYS:
+        if way == "plain loop":
+            seconds = _time_plain(loop, islice(batches, steps), config["warmup"], device)
+        else:
+            loader = data.train_dataloader()
+            feed = loader if way == "faceline" else [next(iter(loader))] * steps
+            seconds = _time_ours(config, backbone, feed)
+        gc.collect()
+        rate = data.batch_size * config["steps"] / seconds
+        first = first or rate
+        row = {"backbone": backbone, "way": way, "images_per_second": rate, "times_the_plain_loop": rate / first}
+        row["step_ms"] = 1000 * seconds / config["steps"]
+        yield row
+
+
+def _time_plain(loop: PlainLoop, batches: Iterator[Sequence[torch.Tensor]], warmup: int, device: str) -> float:
+    began = time.perf_counter()
+    for i, batch in enumerate(batches):
+        loop.step([part.to(device) for part in batch])
+        if i + 1 == warmup:
+            _finish()
+            began = time.perf_counter()
+    _finish()
+    return time.perf_counter() - began
+
+
+def _finish() -> None:
+    """Wait for the GPU, which computes behind the program's back."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+class _StepClock(Callback):
+    """Seconds of all steps after some that are not counted."""
+
+    def __init__(self, warmup: int) -> None:
+        self.warmup, self.began, self.seconds = warmup, time.perf_counter(), math.nan
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *rest: Any) -> None:
+        if trainer.global_step == self.warmup:
+            _finish()
+            self.began = time.perf_counter()
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        _finish()
+        self.seconds = time.perf_counter() - self.began
+
+
+def _time_ours(config: Config, backbone: str, feed: Any) -> float:
+    """Seconds of the steps under Lightning, as `faceline train` takes them."""
+    clock = _StepClock(config["warmup"])
+    steps = config["warmup"] + config["steps"]
+    model = instantiate({**config["model"], "backbone": backbone})
+    trainer = instantiate(
+        {**config["trainer"], "max_epochs": -1},
+        max_steps=steps,
+        limit_val_batches=0,
+        logger=False,
+        callbacks=[clock],
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+    )
+    trainer.fit(model, train_dataloaders=feed)
+    return clock.seconds
+
+
+def _race(config: Config, data: LandmarkData, frames: PlainFrames) -> list[dict[str, Any]]:
+    """Wall time of both until the test part is found with this error, measuring left out."""
+    finishes = {"plain loop": _race_plain(config, data, frames), "faceline": _race_ours(config, data)}
+    seconds = {
+        way: epochs[-1].seconds if epochs[-1].mse <= config["accuracy"] else None for way, epochs in finishes.items()
+    }
+    plain, ours = seconds.values()
+    share = None if plain is None or ours is None else ours / plain
+    return [
+        {
+            "way": way,
+            "seconds": seconds[way],
+            "epochs": len(epochs),
+            "mse": epochs[-1].mse,
+            "share_of_the_plain_loop": share if way == "faceline" else None,
+        }
+        for way, epochs in finishes.items()
+    ]
+
+
+class _Epoch(NamedTuple):
+    """Seconds of training up to the end of an epoch, and the error then."""
+
+    seconds: float
+    mse: float
+
+
+def _race_plain(config: Config, data: LandmarkData, frames: PlainFrames) -> list[_Epoch]:
+    loop, test = PlainLoop(_plain_start(config)), plain_frames(data, "test")
+    target = data.index.take(data.split.test).normalised()
+    loader = DataLoader(frames, batch_size=data.batch_size, shuffle=True, drop_last=True)
+    epochs: list[_Epoch] = []
+    seconds = 0.0
+    while len(epochs) < config["accuracy_epochs"] and (not epochs or epochs[-1].mse > config["accuracy"]):
+        began = time.perf_counter()
+        for batch in loader:
+            loop.step(batch)
+        seconds += time.perf_counter() - began
+        epochs.append(_Epoch(seconds, metrics.mse(loop.predict(test, data.batch_size), target)))
+    return epochs
+
+
+def _plain_start(config: Config) -> torch.nn.Module:
+    """The network of the plain loop, from the same weights as ours where there are any."""
+    backbone = config["backbones"][0]
+    if config["weights"] is None:
+        return plain_net(backbone)
+    net: Any = timm.create_model(backbone, num_classes=2 * N_LANDMARKS)
+    body = {name: child for name, child in net.named_children() if child is not net.get_classifier()}
+    load_weights(torch.nn.ModuleDict(body), backbone, Path(config["weights"]))
+    return net  # type: ignore[no-any-return]
+
+
+class _EpochClock(Callback):
+    """Seconds of training and error after each epoch; stops at the error that is wanted."""
+
+    def __init__(self, accuracy: float) -> None:
+        self.accuracy, self.seconds, self._began = accuracy, 0.0, 0.0
+        self.epochs: list[_Epoch] = []
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._began = time.perf_counter()
+
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        _finish()
+        self.seconds += time.perf_counter() - self._began
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.epochs.append(_Epoch(self.seconds, float(trainer.callback_metrics["val/mse"])))
+        trainer.should_stop = self.epochs[-1].mse <= self.accuracy
+
+
+def _race_ours(config: Config, data: LandmarkData) -> list[_Epoch]:
+    """Ours, its average of weights included; the test part stands where validation does, and chooses nothing."""
+    clock = _EpochClock(config["accuracy"])
+    average = pl.callbacks.WeightAveraging(avg_fn=ExponentialAverage())
+    model = instantiate({**config["model"], "backbone": config["backbones"][0], "weights": config["weights"]})
+    trainer = instantiate(
+        {**config["trainer"], "max_epochs": config["accuracy_epochs"]},
+        logger=False,
+        callbacks=[average, clock],
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+    )
+    test: DataLoader[Batch] = DataLoader(data.frames("test"), batch_size=data.batch_size)
+    trainer.fit(model, train_dataloaders=data.train_dataloader(), val_dataloaders=test)
+    return clock.epochs

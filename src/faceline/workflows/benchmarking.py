@@ -1,0 +1,71 @@
+"""What all benchmarks share: how long something takes, tables with ratios, one JSON file."""
+
+import gc
+import json
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from faceline.tracking.provenance import peak_memory, provenance
+
+Row = Mapping[str, Any]
+
+
+def seconds_of(step: Callable[[], object], repeats: int, warmup: int = 1) -> list[float]:
+    """Wall time of each of some repetitions, after some that are not counted."""
+    for _ in range(warmup):
+        step()
+    gc.collect()
+    taken = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        step()
+        taken.append(time.perf_counter() - began)
+    return taken
+
+
+def milliseconds(seconds: Sequence[float]) -> dict[str, float]:
+    """Median and 95th percentile."""
+    ordered = sorted(seconds)
+    late = ordered[min(len(ordered) - 1, round(0.95 * (len(ordered) - 1)))]
+    return {"median_ms": round(1000 * statistics.median(ordered), 3), "p95_ms": round(1000 * late, 3)}
+
+
+def own_memory() -> float:
+    """Memory of this process in MB (10^6 bytes), without what it shares with others or has only mapped from files."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("RssAnon:"):
+            return int(line.split()[1]) * 1024 / 1e6
+    return peak_memory()
+
+
+def print_table(title: str, rows: Sequence[Row], console: Console | None = None) -> None:
+    """Rows with the same keys; the first column to the left, numbers with the digits that mean something."""
+    table = Table(title=title, title_justify="left")
+    for i, name in enumerate(rows[0]):
+        table.add_column(name.replace("_", " "), justify="right" if i else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*map(_cell, row.values()))
+    (console or Console(highlight=False)).print(table)
+
+
+def publish(report: Mapping[str, Any], output: Path) -> None:
+    """Write the report with all that it was made with."""
+    made_with = {name: value for name, value in provenance().items() if name != "diff"}
+    output.parent.mkdir(parents=True, exist_ok=True)
+    content = {**report, "peak_mb": round(peak_memory(), 1), "made_with": made_with}
+    output.write_text(json.dumps(content, indent=2, default=str) + "\n")
+    Console(highlight=False, soft_wrap=True).print(f"written to {output}")
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
