@@ -76,15 +76,13 @@ class Figures:
 
     def _read(self, campaign: str | None) -> dict[str, Any]:
         from faceline.campaign.effectiveness import Scope, measure  # noqa: PLC0415 (a data engine; only this page)
-        from faceline.campaign.sources import write_events  # noqa: PLC0415
+        from faceline.campaign.sources import collect  # noqa: PLC0415
 
         shared = {"at": datetime.now(UTC), "smallest_group": self.smallest_group}
         scope = Scope(campaign=campaign, zone=self.zone, smallest_group=self.smallest_group, threads=1, memory_gb=1.0)
         try:
             with tempfile.TemporaryDirectory() as folder:
-                file = Path(folder) / "events.parquet"
-                write_events(self.store, file)
-                found = measure([file], scope, Path(folder))
+                found = measure(collect([self.store], Path(folder)), scope, Path(folder))
         except InputError as error:
             return {**shared, "empty": str(error)}
         tables = {name: table.astype(object).where(table.notna(), None) for name, table in found.tables.items()}
