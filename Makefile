@@ -1,4 +1,4 @@
-# make demo: the main job on synthetic faces. make test: everything that is checked. Both set up what they need.
+# make demo: the main job on synthetic faces. make stand: the interactive stand. make test: everything that is checked. Both set up what they need.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -6,7 +6,7 @@ READY := $(VENV)/.ready-$(shell cat requirements.lock pyproject.toml | sha256sum
 DEMO := demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format lock ui clean
+.PHONY: help setup demo stand test check format lock ui clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## */\t/' | expand -t 12
@@ -22,6 +22,9 @@ setup: $(READY) ## an environment in .venv with the locked versions
 
 demo: setup ## four landmark models trained on synthetic faces, tracked and ranked (about 5 minutes)
 	bash scripts/demo.sh $(BIN)
+
+stand: setup ## the demo stand: drawn visitors, display, operator's and advertiser's pages
+	$(BIN)/faceline stand
 
 check: setup ## the quick half: format, lint, types, layers
 	$(BIN)/ruff format --check

@@ -146,6 +146,14 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
             "faceline benchmark sweep trials=4 training=[experiment=landmarks/cnn,debug=limit]",
         ),
     ),
+    "stand": (
+        "the interactive screen: sees who is there, chooses what they see, serves its pages",
+        (
+            "faceline stand                                    # drawn visitors",
+            "faceline stand source=0 name=north catalogue=mall.yaml detector=yunet.onnx",
+            "faceline stand source=rtsp://camera/stream embedder=arcface.onnx zone=Europe/Paris",
+        ),
+    ),
     "report": (
         "what a campaign did: figures, uplift over the standard loop, page and tables",
         (
@@ -173,6 +181,10 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
             "faceline consent action=rotate-key",
         ),
     ),
+    "benchmark stand": (
+        "frames a second, time to a decision, memory over a simulated hour",
+        ("faceline benchmark stand", "faceline benchmark stand faces=50 soak_seconds=0 detector=yunet.onnx"),
+    ),
     "benchmark report": (
         "time and memory of a report over a chain of stands",
         ("faceline benchmark report", "faceline benchmark report events=100000000 folder=/data/events"),
@@ -180,7 +192,7 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 """What each verb that takes overrides is for, and examples of its use."""
 
-PLAIN = ("report", "ship", "simulate", "consent", "benchmark report")
+PLAIN = ("stand", "report", "ship", "simulate", "consent", "benchmark stand", "benchmark report")
 """Verbs of `faceline.campaign`, whose settings are read without Hydra."""
 
 RESULTS = """\

@@ -69,7 +69,56 @@ class BenchmarkReport(Settings):
     seed: Seed
 
 
+class Watching(Settings):
+    """What a stand sees with, and what it decides by."""
+
+    source: Text
+    name: Annotated[str, Field(pattern=r"^[\w. -]{1,60}$")]
+    catalogue: str | None
+    bundle: str | None
+    detector: Text
+    control_share: Annotated[float, Field(ge=0, le=1)]
+    zone: Text
+    attention_angle: Annotated[float, Field(gt=0, le=60)]
+    screen_yaw: Annotated[float, Field(ge=-60, le=60)]
+    screen_pitch: Annotated[float, Field(ge=-60, le=60)]
+    detect_every: Annotated[int, Field(ge=1, le=30)]
+    threads: Count
+
+
+class Stand(Watching):
+    """``faceline stand``."""
+
+    folder: Text
+    store: str | None
+    people: str | None
+    embedder: str | None
+    embedder_size: Annotated[int, Field(ge=16, le=1024)]
+    embedder_channels: Literal["rgb", "bgr"]
+    threshold: Annotated[float, Field(ge=-1, le=1)]
+    smallest_group: Annotated[int, Field(ge=2)]
+    host: Text
+    port: Annotated[int, Field(ge=1, le=65535)]
+    certificate: str | None
+    certificate_key: str | None
+    live_picture: bool
+    seconds: Annotated[float, Field(gt=0)] | None
+
+
+class BenchmarkStand(Watching):
+    """``faceline benchmark stand``."""
+
+    faces: Annotated[int, Field(ge=1, le=50)]
+    rate: Annotated[float, Field(gt=0, le=240)]
+    seconds: Annotated[float, Field(gt=0)]
+    soak_seconds: Annotated[float, Field(ge=0)]
+    soak_rate: Annotated[float, Field(gt=0, le=60)]
+    output: Text
+
+
 SETTINGS: dict[str, type[Settings]] = {
+    "stand": Stand,
+    "benchmark_stand": BenchmarkStand,
     "report": Report,
     "ship": Ship,
     "simulate": Simulate,

@@ -63,8 +63,8 @@ def head_pose(landmarks: Shapes) -> tuple[Float[np.ndarray, "n 3"], Values]:
 def measure(landmarks: Shapes) -> dict[str, Values]:
     """Every measure of `UNITS` of each face.
 
-    Lengths are taken along the upright face, so that tilt and size make no difference, and up and down they are
-    corrected for the nod that shortens them.
+    Lengths are taken along the upright face, so that tilt and size make no difference. A nod shortens them, and moves
+    the tip of the nose or the lips against what lies deeper; both are undone with the depths of the mean face.
 
     Args:
         landmarks: Of any size and place; in three dimensions the third is not used.
@@ -74,7 +74,9 @@ def measure(landmarks: Shapes) -> dict[str, Values]:
     angle = np.deg2rad(roll)
     x, y = np.moveaxis(landmarks[..., :2].astype(np.float64), 2, 0)  # (n, 68) each
     height = (y * np.cos(angle)[:, None] - x * np.sin(angle)[:, None]) / size[:, None]  # down the upright face
-    upright = np.maximum(np.cos(np.deg2rad(pitch)), 0.5)
+    nod = np.deg2rad(pitch)
+    height = height + np.sin(nod)[:, None] * neutral_shape()[:, 2]
+    upright = np.maximum(np.cos(nod), 0.5)
     lips, corners = height[:, [51, 57]].mean(axis=1), height[:, [48, 54]].mean(axis=1)
     return {
         "yaw": yaw,

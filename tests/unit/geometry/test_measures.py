@@ -88,3 +88,12 @@ def test_place_size_and_tilt_change_nothing_but_the_roll(seed: int, roll: float,
 def test_words(change: dict[str, float], words: str) -> None:
     usual = dict.fromkeys(UNITS, 0.0)
     assert describe(usual | change, usual) == words
+
+
+@given(st.integers(0, 1000), st.floats(-20, 20), st.floats(-20, 20))
+@settings(deadline=None, max_examples=30)
+def test_a_nod_changes_no_measure_but_the_pitch(seed: int, pitch: float, yaw: float) -> None:
+    shape = express(identity(np.random.default_rng(seed), 0.5), Expression(smile=0.4, mouth_open=0.2))
+    level, nodding = measure(seen(shape, yaw)), measure(seen(shape, yaw, pitch))
+    for name in ("smile", "mouth_opening", "eye_opening", "brow_raise"):
+        assert nodding[name][0] == pytest.approx(level[name][0], abs=0.02), name

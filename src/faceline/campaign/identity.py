@@ -1,0 +1,241 @@
+"""Who of those present is enrolled. Whoever is not stays unknown, and nothing of them is kept.
+
+Embedding a face may take longer than a frame lasts, so it is done by a thread of its own, for one face at a time.
+"""
+
+import hashlib
+import threading
+import time
+from collections import deque
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+import cv2
+import numpy as np
+from jaxtyping import Float
+
+from faceline.campaign.enrolment import Enrolment, Gallery, Person
+from faceline.campaign.perception import Face, Sight
+from faceline.campaign.quality import FrameQuality, Template
+from faceline.errors import InputError
+from faceline.geometry.crops import align_face
+from faceline.models.onnx_embedder import OnnxEmbedder
+from faceline.types import Image, Square
+
+_ASK_EVERY: Final = 0.5  # seconds between two looks at one person
+_VOTES: Final = 3  # the last looks, of which two must name the same person
+_GALLERY_EVERY: Final = 1.0  # seconds between two looks at who is enrolled
+_ENROL_FRAMES: Final = 6
+_ENROL_SECONDS: Final = 10.0
+_ENROL_STEP: Final = 0.25  # seconds between two frames, so that they differ
+
+
+class Sample(NamedTuple):
+    """An embedded frame of somebody who is being enrolled."""
+
+    embedding: Template
+    quality: FrameQuality
+
+
+class Match(NamedTuple):
+    """The nearest of those who are enrolled."""
+
+    person: str | None
+    similarity: float
+
+
+def match(embedding: Template, gallery: Gallery, threshold: float, margin: float) -> Match:
+    """Who of a gallery a face is, with rejection.
+
+    Args:
+        embedding: Of the face.
+        gallery: Who is enrolled.
+        threshold: Least cosine similarity.
+        margin: By which the nearest must be more similar than the next person.
+    """
+    if not len(gallery.persons):
+        return Match(None, -1.0)
+    similarity = gallery.templates @ (embedding / max(float(np.linalg.norm(embedding)), 1e-12))
+    order = np.argsort(-similarity)
+    best = float(similarity[order[0]])
+    lead = best - float(similarity[order[1]]) if len(order) > 1 else np.inf
+    accepted = best >= threshold and lead >= margin
+    return Match(gallery.persons[order[0]] if accepted else None, best)
+
+
+def quality_of(face: Face, crop: Square) -> FrameQuality:
+    """What is known of the frame that a face is cut from."""
+    grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
+    return FrameQuality(face.width, float(cv2.Laplacian(grey, cv2.CV_64F).var()), face.yaw, face.pitch)
+
+
+@dataclass(eq=False)
+class _Collection:
+    """Frames that are gathered of somebody who wants to be enrolled."""
+
+    number: int
+    done: "Future[list[Sample]]" = field(default_factory=Future)
+    samples: list[Sample] = field(default_factory=list)
+    next: float = 0.0
+    until: float | None = None
+
+
+class Recogniser:
+    """Names enrolled people who are present.
+
+    Args:
+        embedder: Embeds aligned faces.
+        enrolment: Who may be recognised.
+        threshold: Least cosine similarity of a match.
+        margin: By which the nearest must lead.
+    """
+
+    def __init__(self, embedder: OnnxEmbedder, enrolment: Enrolment, threshold: float, margin: float = 0.05) -> None:
+        self._embedder, self._enrolment = embedder, enrolment
+        self._threshold, self._margin = threshold, margin
+        self._lock = threading.Condition()
+        self._job: tuple[Face, Square, _Collection | None] | None = None
+        self._votes: dict[int, deque[str | None]] = {}
+        self._asked: dict[int, float] = {}
+        self._collection: _Collection | None = None
+        self._gallery = enrolment.gallery()
+        self._gallery_at = time.monotonic()
+        self._stop = False
+        self._fault: str | None = None
+        self._thread = threading.Thread(target=self._run, name="recogniser", daemon=True)
+        self._thread.start()
+
+    @property
+    def enrolled(self) -> int:
+        """How many people may be recognised."""
+        return len(self._gallery.persons)
+
+    @property
+    def problem(self) -> str | None:
+        """Why nobody is recognised at the moment."""
+        return self._fault or self._enrolment.problem
+
+    def known(self, sight: Sight) -> dict[int, tuple[str, Person]]:
+        """Id and wishes of the recognised, by the numbers of their tracks."""
+        with self._lock:
+            wishes = dict(zip(self._gallery.persons, self._gallery.people, strict=True))
+            found = {number: _elected(votes) for number, votes in self._votes.items() if number in sight.present}
+            return {number: (name, wishes[name]) for number, name in found.items() if name in wishes}
+
+    def look(self, sight: Sight, image: Image) -> None:
+        """Offer a frame; a face of it is looked at where there is time and need."""
+        now = sight.moment.steady
+        with self._lock:
+            for gone in sight.gone:
+                self._votes.pop(gone.number, None)
+                self._asked.pop(gone.number, None)
+            if self._job is not None:
+                return
+            choice = self._to_enrol(sight, now) or self._to_recognise(sight, now)
+            if choice is None:
+                return
+            face, collection = choice
+            try:
+                crop = align_face(image, face.landmarks, self._embedder.size)
+            except InputError:
+                return
+            self._job = face, crop, collection
+            self._lock.notify()
+
+    def collect(self, number: int) -> "Future[list[Sample]]":
+        """Gather a few frames of somebody who stands there, to enrol them.
+
+        Raises:
+            InputError: Somebody else is being enrolled.
+        """
+        with self._lock:
+            if self._collection is not None and not self._collection.done.done():
+                raise InputError("somebody else is being enrolled just now")
+            self._collection = _Collection(number)
+            return self._collection.done
+
+    def refresh(self) -> None:
+        """Look at once who is enrolled, as after an enrolment or a withdrawal."""
+        gallery = self._enrolment.gallery()
+        with self._lock:
+            self._gallery, self._gallery_at = gallery, time.monotonic()
+
+    def close(self) -> None:
+        """End the thread."""
+        with self._lock:
+            self._stop = True
+            self._lock.notify()
+        self._thread.join(timeout=3.0)
+
+    def _to_enrol(self, sight: Sight, now: float) -> tuple[Face, _Collection] | None:
+        wanted = self._collection
+        if wanted is None or wanted.done.done():
+            return None
+        wanted.until = wanted.until or now + _ENROL_SECONDS
+        if now >= wanted.until or len(wanted.samples) >= _ENROL_FRAMES or wanted.number not in sight.present:
+            wanted.done.set_result(wanted.samples)
+            self._collection = None
+            return None
+        face = next((face for face in sight.faces if face.number == wanted.number), None)
+        if face is None or now < wanted.next:
+            return None
+        wanted.next = now + _ENROL_STEP
+        return face, wanted
+
+    def _to_recognise(self, sight: Sight, now: float) -> tuple[Face, None] | None:
+        """The face that was looked at the longest ago, of those that look to the screen."""
+        if not self._gallery.persons:
+            return None
+        due = [
+            face
+            for face in sight.faces
+            if face.reaction.attending and now - self._asked.get(face.number, -np.inf) >= _ASK_EVERY
+        ]
+        if not due:
+            return None
+        face = min(due, key=lambda face: self._asked.get(face.number, -np.inf))
+        self._asked[face.number] = now
+        return face, None
+
+    def _run(self) -> None:
+        while True:
+            with self._lock:
+                self._lock.wait_for(lambda: self._job is not None or self._stop, _GALLERY_EVERY)
+                if self._stop:
+                    return
+                job = self._job
+            if time.monotonic() - self._gallery_at >= _GALLERY_EVERY:
+                self.refresh()
+            if job is not None:
+                self._do(*job)
+
+    def _do(self, face: Face, crop: Square, collection: _Collection | None) -> None:
+        try:
+            embedding = self._embed(crop)
+            self._fault = None
+        except InputError as error:
+            self._fault, embedding = str(error), None
+        with self._lock:
+            self._job = None
+            if embedding is None:
+                return
+            if collection is not None:
+                collection.samples.append(Sample(embedding, quality_of(face, crop)))
+                return
+            name = match(embedding, self._gallery, self._threshold, self._margin).person
+            self._votes.setdefault(face.number, deque(maxlen=_VOTES)).append(name)
+
+    def _embed(self, crop: Square) -> Float[np.ndarray, " e"]:
+        pixels = crop.astype(np.float32).transpose(2, 0, 1)[None] / 255
+        return np.asarray(self._embedder.embed(pixels)[0])
+
+
+def embedder_name(embedder: OnnxEmbedder) -> str:
+    """Name and version of an embedder: templates of one mean nothing to another."""
+    return f"{embedder.file.stem}-{hashlib.sha256(embedder.file.read_bytes()).hexdigest()[:12]}"
+
+
+def _elected(votes: deque[str | None]) -> str | None:
+    """The name that two of the last looks agree on."""
+    return next((name for name in votes if name is not None and votes.count(name) >= 2), None)

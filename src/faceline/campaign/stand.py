@@ -1,0 +1,189 @@
+"""``faceline stand``: one process that sees who is before the screen, chooses what they see, and serves its pages."""
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import cv2
+import uvicorn
+
+from faceline.campaign.board import Board
+from faceline.campaign.capture import DEMO, Capture, source_opener
+from faceline.campaign.catalogue import read_catalogue
+from faceline.campaign.clock import Moment, now
+from faceline.campaign.detector import make_detector
+from faceline.campaign.director import Director
+from faceline.campaign.enrolment import Enrolment
+from faceline.campaign.identity import Recogniser, embedder_name
+from faceline.campaign.loop import Frames, Loop
+from faceline.campaign.perception import Perception
+from faceline.campaign.policy import Policy
+from faceline.campaign.reactions import ReactionSettings
+from faceline.campaign.sessions import Sessions
+from faceline.campaign.store import EventStore
+from faceline.campaign.web.access import Secrets
+from faceline.campaign.web.advertiser import Figures
+from faceline.campaign.web.app import Services, create_app
+from faceline.errors import InputError
+from faceline.inference.bundle import DEFAULT
+from faceline.inference.runtime import LandmarkRuntime
+from faceline.models.onnx_embedder import OnnxEmbedder
+
+if TYPE_CHECKING:
+    from faceline.campaign.settings import Stand, Watching
+
+_LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
+_PACKAGE: Final = Path(str(files("faceline.campaign")))
+
+DRAWN: Final = _PACKAGE / "demo" / "drawn.faceline"
+"""Landmarks of drawn faces, for the demo."""
+
+
+def main(settings: "Stand") -> None:
+    """Run until interrupted."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
+    cv2.setNumThreads(settings.threads)
+    with build(settings) as (loop, services):
+        server = uvicorn.Server(
+            uvicorn.Config(
+                create_app(services),
+                host=settings.host,
+                port=settings.port,
+                log_level="warning",
+                access_log=False,  # addresses of visitors are nobody's business, and the first one holds the token
+                ws_max_size=65_536,
+                ssl_certfile=settings.certificate,
+                ssl_keyfile=settings.certificate_key,
+                timeout_graceful_shutdown=3,
+            )
+        )
+        print(_welcome(settings, services.secrets))
+        loop.start()
+        asyncio.run(_serve(server, settings.seconds))
+        print("the stand has ended; what was pending is written")
+
+
+@contextmanager
+def build(settings: "Stand") -> Iterator[tuple[Loop, Services]]:
+    """All parts of a stand, refused before anything starts where a setting is wrong; closed at the end."""
+    folder = Path(settings.folder)
+    opener = source_opener(settings.source)
+    with ExitStack() as stack:
+        watch = Watch(settings, folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        secrets = Secrets(folder / "access.json")
+        enrolment, recogniser = _people(settings, folder, stack)
+        store = settings.store or f"sqlite:///{folder / 'events.db'}"
+        board = Board()
+        loop = watch.loop(Capture(opener), EventStore(store), board, recogniser, settings.live_picture)
+        stack.callback(loop.close)
+        figures = Figures(store, settings.smallest_group, settings.zone)
+        yield loop, Services(
+            settings.name, board, watch.policy.catalogue, watch.media, loop.director, secrets, figures, enrolment,
+            recogniser, settings.live_picture, secure=settings.certificate is not None,
+        )  # fmt: skip
+
+
+class Watch:
+    """What sees and decides, made of settings; everything that can be refused is refused here.
+
+    Args:
+        settings: Of the stand.
+        folder: Where the policy keeps what it learns.
+
+    Attributes:
+        media: Folder of the media of the catalogue.
+
+    Raises:
+        InputError: A setting, or a file that it names, is wrong.
+    """
+
+    def __init__(self, settings: "Watching", folder: Path) -> None:
+        file = Path(settings.catalogue) if settings.catalogue else _PACKAGE / "demo" / "catalogue.yaml"
+        catalogue = read_catalogue(file)
+        self.media = file.parent
+        self.reactions = ReactionSettings(
+            attention_angle=settings.attention_angle, screen_yaw=settings.screen_yaw, screen_pitch=settings.screen_pitch
+        )
+        landmarks = LandmarkRuntime(_bundle(settings), settings.threads)
+        detector = make_detector(settings.detector)
+        self.perception = Perception(landmarks, detector, self.reactions, settings.detect_every)
+        self.policy = Policy(
+            catalogue,
+            stand=settings.name,
+            control_share=settings.control_share,
+            zone=settings.zone,
+            state=folder / "policy.json",
+        )
+
+    def loop(
+        self,
+        frames: Frames,
+        store: EventStore,
+        board: Board,
+        recogniser: Recogniser | None = None,
+        pictures: bool = False,
+        clock: Callable[[], Moment] = now,
+    ) -> Loop:
+        """The loop, not started yet."""
+        director = Director(self.policy, Sessions(), self.reactions, store.append)
+        return Loop(frames, self.perception, director, store, recogniser, board, pictures, clock)
+
+
+def _bundle(settings: "Watching") -> str | Path:
+    """What finds landmarks: a model of drawn faces for drawn faces, unless told otherwise."""
+    if settings.bundle is not None:
+        return settings.bundle
+    return DRAWN if settings.source == DEMO else DEFAULT
+
+
+def _people(settings: "Stand", folder: Path, stack: ExitStack) -> tuple[Enrolment | None, Recogniser | None]:
+    """Those who may be recognised; nobody where there is no embedder."""
+    if settings.embedder is None:
+        return None, None
+    embedder = OnnxEmbedder(settings.embedder, settings.embedder_size, settings.embedder_channels)
+    url = settings.people or f"sqlite:///{folder / 'people.db'}"
+    key_file = None if "FACELINE_TEMPLATE_KEYS" in os.environ else folder / "template.keys"
+    enrolment = stack.enter_context(Enrolment(url, key_file=key_file, model=embedder_name(embedder)))
+    return enrolment, Recogniser(embedder, enrolment, settings.threshold)
+
+
+async def _serve(server: uvicorn.Server, seconds: float | None) -> None:
+    """Serve, for good or for some seconds."""
+    serving = asyncio.create_task(server.serve())
+    if seconds is not None:
+        await asyncio.wait({serving}, timeout=seconds)
+        server.should_exit = True
+    await serving
+    if not server.started:
+        raise InputError("the address cannot be used; is another stand running? Choose another port=", column="port")
+
+
+def _welcome(settings: "Stand", secrets: Secrets) -> str:
+    """Where the pages are; passwords and token only in the run that made them."""
+    scheme = "https" if settings.certificate else "http"
+    at = f"{scheme}://{settings.host}:{settings.port}"
+    lines = [f"stand {settings.name} at {at}"]
+    if secrets.new is None:
+        lines += [
+            f"  display    {at}/display (the browser that opened it with its token)",
+            f"  operator   {at}/operator",
+            f"  advertiser {at}/advertiser",
+            f"  passwords and token were told when {secrets.file} was made; delete it for new ones",
+        ]
+    else:
+        lines += [
+            f"  display    {at}/display?token={secrets.new.device_token}",
+            f"  operator   {at}/operator    name operator, password {secrets.new.passwords['operator']}",
+            f"  advertiser {at}/advertiser  name advertiser, password {secrets.new.passwords['advertiser']}",
+            f"  this is told once: {secrets.file} keeps only hashes",
+        ]
+    if settings.host not in _LOOPBACK:
+        lines.append("  the pages can be reached from other machines; give certificate= and certificate_key= for TLS")
+    lines.append("  stop with Ctrl-C")
+    return "\n".join(lines)

@@ -1,0 +1,114 @@
+// The operator's live view: points and boxes of faces, decisions, health.
+"use strict";
+
+const part = (id) => document.getElementById(id);
+const canvas = part("view");
+const pen = canvas.getContext("2d");
+const LINES = [[0, 16], [17, 21], [22, 26], [27, 30], [31, 35], [36, 41, true], [42, 47, true], [48, 59, true], [60, 67, true]];
+const picture = canvas.dataset.picture === "yes" ? new Image() : null;
+
+function fact(id, text, bad = false) {
+  part(id).textContent = text;
+  part(id).classList.toggle("bad", bad);
+}
+
+function face(each, w, h) {
+  const points = each.points.map(([x, y]) => [x * w, y * h]);
+  const xs = points.map((p) => p[0]), ys = points.map((p) => p[1]);
+  const left = Math.min(...xs), top = Math.min(...ys), right = Math.max(...xs), bottom = Math.max(...ys);
+  const colour = each.attending ? "#8fe0c0" : "#a9b7c2";
+  pen.strokeStyle = pen.fillStyle = colour;
+  pen.lineWidth = 2;
+  for (const [from, to, closed] of LINES) {
+    pen.beginPath();
+    for (let i = from; i <= to; i++) pen.lineTo(...points[i]);
+    if (closed) pen.closePath();
+    pen.stroke();
+  }
+  const pad = 0.12 * (right - left);
+  pen.globalAlpha = 0.8;
+  pen.lineWidth = 1.5;
+  pen.strokeRect(left - pad, top - 2 * pad, right - left + 2 * pad, bottom - top + 3 * pad);
+  pen.globalAlpha = 1;
+  pen.font = "600 22px system-ui, sans-serif";
+  pen.fillText(each.name ? `${each.label} · ${each.name}` : each.label, left - pad, top - 2 * pad - 10);
+  pen.font = "18px system-ui, sans-serif";
+  pen.fillText(each.interested ? `${each.group} · interest` : each.group, left - pad, bottom + pad + 24);
+}
+
+function draw(told) {
+  canvas.height = Math.round(canvas.width / told.ratio);
+  pen.fillStyle = "#14232b";
+  pen.fillRect(0, 0, canvas.width, canvas.height);
+  if (picture?.complete && picture.naturalWidth) pen.drawImage(picture, 0, 0, canvas.width, canvas.height);
+  if (!told.faces.length) {
+    pen.fillStyle = "#a9b7c2";
+    pen.font = "24px system-ui, sans-serif";
+    pen.textAlign = "center";
+    pen.fillText(told.health.camera ? "Nobody is there" : "No frames from the camera", canvas.width / 2, canvas.height / 2);
+    pen.textAlign = "left";
+  }
+  for (const each of told.faces) face(each, canvas.width, canvas.height);
+}
+
+function row(each) {
+  const line = document.createElement("tr");
+  const signed = (value) => (value >= 0 ? "+" : "−") + Math.abs(value).toFixed(2);
+  const cells = [each.name ? `${each.label} ${each.name}` : each.label, each.attending ? "to the screen" : "away", each.group,
+    each.dwell.toFixed(1), each.attention.toFixed(1), signed(each.smile), signed(each.brow_raise), signed(each.mouth_open),
+    `${Math.round(100 * each.eye_opening)} %`, each.interested ? "yes" : ""];
+  cells.forEach((text, i) => {
+    const cell = document.createElement("td");
+    cell.textContent = text;
+    if (i >= 3 && i <= 8) cell.className = "number";
+    line.append(cell);
+  });
+  return line;
+}
+
+function warn(texts) {
+  const box = part("warnings");
+  if (box.dataset.told === texts.join("|")) return; // told once, not ten times a second
+  box.dataset.told = texts.join("|");
+  box.replaceChildren(...texts.map((text) => Object.assign(document.createElement("p"), { textContent: text })));
+}
+
+function tell(told) {
+  draw(told);
+  const { health, decision, screen } = told;
+  fact("now", screen ? screen.title : "–");
+  fact("reason", decision ? decision.reason : "–");
+  fact("probability", decision ? `${Math.round(100 * decision.probability)} %` : "–");
+  fact("arm", decision?.arm || "–");
+  fact("people", String(told.faces.length));
+  fact("fps", health.fps.toFixed(1));
+  fact("latency", health.latency === null ? "–" : `${health.latency} ms`, health.latency > 100);
+  fact("camera", health.camera ? "gives frames" : "lost", !health.camera);
+  fact("written", health.logging ? health.written.toLocaleString("en") : `paused, ${health.pending} wait`, !health.logging);
+  fact("displays", String(health.displays));
+  fact("enrolled", health.enrolled === null ? "off: no embedder" : `${health.enrolled} enrolled`);
+  fact("dropped", health.dropped.toLocaleString("en"));
+  fact("damaged", health.damaged.toLocaleString("en"));
+  const rows = told.faces.map(row);
+  if (rows.length) part("faces").replaceChildren(...rows);
+  else {
+    const cell = Object.assign(document.createElement("td"), { textContent: "Nobody is there.", colSpan: 10 });
+    const line = document.createElement("tr");
+    line.append(cell);
+    part("faces").replaceChildren(line);
+  }
+  warn(health.warnings);
+}
+
+function connect() {
+  const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/operator/live`);
+  socket.onmessage = (event) => tell(JSON.parse(event.data));
+  socket.onclose = (event) => {
+    if (event.code === 1008) { location.href = "/login"; return; }
+    warn(["The stand does not answer. Trying again."]);
+    setTimeout(connect, 1500);
+  };
+}
+
+connect();
+if (picture) setInterval(() => { picture.src = `/operator/picture?${Date.now()}`; }, 500);

@@ -1,0 +1,30 @@
+// Keeps the display's page, its loop and its media, so that it also starts while the stand is away.
+"use strict";
+
+const STORE = "display-1";
+const KEPT = (path) => path === "/display" || path === "/display/loop" || path.startsWith("/static/") || path.startsWith("/media/");
+
+self.addEventListener("install", (event) => {
+  const first = ["/display", "/display/loop", "/static/display.css", "/static/display.js", "/static/icon.svg"];
+  event.waitUntil(caches.open(STORE).then((store) => store.addAll(first)).catch(() => {}).then(() => self.skipWaiting()));
+});
+self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
+
+self.addEventListener("fetch", (event) => {
+  const address = new URL(event.request.url);
+  if (event.request.method !== "GET" || address.origin !== location.origin || address.search || !KEPT(address.pathname)) return;
+  event.respondWith(newest(event.request));
+});
+
+async function newest(request) {
+  const store = await caches.open(STORE);
+  try {
+    const answer = await fetch(request);
+    if (answer.ok && answer.status === 200) store.put(request, answer.clone());
+    return answer;
+  } catch (error) {
+    const kept = await store.match(request);
+    if (kept) return kept;
+    throw error;
+  }
+}
