@@ -135,12 +135,13 @@ def headline(told: Effectiveness, level: float) -> str:
         return "There are too few sessions in both arms to say whether adapting helped."
     first = row.iloc[0]
     relative = f" ({first['relative']:+.0%})" if not np.isnan(first["relative"]) else ""
-    return (
+    text = (
         f"Visitors of adaptive sessions attended {first['adaptive']:.1f} s, those of the standard loop "
         f"{first['control']:.1f} s: {first['difference']:+.1f} s{relative}, {level:.0%} interval "
         f"{first['low']:+.1f} to {first['high']:+.1f} s. "
         f"The chance that adapting helps at all is {chance(first['chance'])}."
     )
+    return re.sub(r"(?<=\d) (?=s\b|%)", "\u00a0", text)  # a number stays with its unit
 
 
 def chance(value: float) -> str:

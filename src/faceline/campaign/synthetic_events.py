@@ -72,16 +72,16 @@ def _parts(
     rng: np.random.Generator, one: dict[str, np.ndarray], visitors: np.ndarray, shown: np.ndarray
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """The events of each kind, as columns."""
-    visits = _repeat(one, visitors) | {"visit": _numbers(rng, visitors.sum())}
+    visits = _repeat(one, visitors) | {"visit": _numbers(rng, int(visitors.sum()))}
     yield "visitor_appeared", visits | {"continued": np.zeros(visitors.sum(), dtype=bool)}
     dwell = 10.0 * np.repeat(shown, visitors)
     yield "visitor_left", _later(visits, dwell) | {"seconds": dwell}
     order = np.arange(shown.sum()) - np.repeat(np.cumsum(shown) - shown, shown)
     screens = _later(_repeat(one, shown), 10.0 * order) | {
-        "impression": _numbers(rng, shown.sum()),
+        "impression": _numbers(rng, int(shown.sum())),
         "content": rng.integers(0, CONTENTS, shown.sum()),
     }
-    decision = _numbers(rng, shown.sum())
+    decision = _numbers(rng, int(shown.sum()))
     people = np.repeat(visitors, shown)
     why = {
         "decision": decision,
