@@ -113,7 +113,7 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
 
 RESULTS = """\
 faceline results [--check | --add RUN_ID]
-  render the published results into the README
+  render the published results into the README and draw them with their intervals
 
   --check       only compare the two; exit with 2 where they differ
   --add RUN_ID  take up the figures of a finished run first"""

@@ -251,7 +251,7 @@ def cost(name: str, value: float | None) -> str:
     """A cost as it is read."""
     if value is None:
         return "–"
-    return f"{value:,.1f}" if name == "ms_per_frame" else f"{value:,.0f}"
+    return f"{value:,.0f}" if value >= 10 or name == "parameters" else f"{value:.2g}"
 
 
 def _differences(title: str, labels: Sequence[str], differs: Mapping[str, Sequence[str | None]]) -> list[str]:

@@ -4,7 +4,7 @@ Titles, names and findings stand around them in the page; a series is the same c
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -33,17 +33,20 @@ Points = tuple[np.ndarray, np.ndarray]
 """Values along x and along y."""
 
 
-def learning_curves(history: Sequence[Points | None], ylabel: str, *, percent: bool, lowest: bool) -> Figure:
+Kind = TypeVar("Kind")
+Series = Sequence[Kind | None]
+"""What is drawn of each place of a board; None where nothing is known of it."""
+
+
+def learning_curves(history: Series[Points], ylabel: str, *, percent: bool, lowest: bool) -> Figure:
     """A metric over the epochs, one line a series with its best epoch marked; None where a series has no epochs."""
     figure, axes = _figure(3.0)
     style_axes(axes, grid="y", xlabel="epoch", ylabel=ylabel)
-    for i, points in enumerate(history):
-        if points is not None:
-            epochs, values = points
-            best = int(values.argmin() if lowest else values.argmax())
-            _line(axes, i, epochs, values)
-            axes.plot(epochs[best], values[best], MARKERS[i], color=PALETTE[i], markersize=6)
-    everything = np.concatenate([points[1] for points in history if points is not None])
+    for i, (epochs, values) in _known(history):
+        best = int(values.argmin() if lowest else values.argmax())
+        _line(axes, i, epochs, values)
+        axes.plot(epochs[best], values[best], MARKERS[i], color=PALETTE[i], markersize=6)
+    everything = np.concatenate([values for _, (_, values) in _known(history)])
     if everything.min() > 0 and everything.max() > 10 * everything.min():
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -55,12 +58,12 @@ def learning_curves(history: Sequence[Points | None], ylabel: str, *, percent: b
     return figure
 
 
-def error_curves(errors: Sequence[np.ndarray]) -> Figure:
+def error_curves(errors: Series[np.ndarray]) -> Figure:
     """The share of frames (y) whose error is at most x."""
-    threshold = next((t for t in (0.1, 0.2, 0.5, 1) if np.median(errors[0]) < t / 2), 2.0)
+    threshold = next((t for t in (0.1, 0.2, 0.5, 1) if np.median(_known(errors)[0][1]) < t / 2), 2.0)
     figure, axes = _figure(3.0)
     style_axes(axes, grid="both", xlabel="NME at most", ylabel="share of frames")
-    for i, values in enumerate(errors):
+    for i, values in _known(errors):
         inside = np.sort(values[values <= threshold])
         shares = np.arange(1, len(inside) + 1) / len(values)
         x, y = np.append(inside, threshold), np.append(shares, len(inside) / len(values))
@@ -72,14 +75,15 @@ def error_curves(errors: Sequence[np.ndarray]) -> Figure:
     return figure
 
 
-def regions(errors: Sequence[Mapping[str, np.ndarray]]) -> Figure:
+def regions(errors: Series[Mapping[str, np.ndarray]]) -> Figure:
     """Mean error of each region of the face, a mark a series; the hardest region on top."""
-    overall = {region: float(np.mean([one[region].mean() for one in errors])) for region in REGIONS}
+    known = _known(errors)
+    overall = {region: float(np.mean([one[region].mean() for _, one in known])) for region in REGIONS}
     order = sorted(REGIONS, key=overall.__getitem__)
     figure, axes = _figure(1.0 + 0.5 * len(order))
     style_axes(axes, grid="x", xlabel="NME")
-    offsets = np.linspace(0.22, -0.22, len(errors)) if len(errors) > 1 else np.zeros(1)
-    for i, (one, offset) in enumerate(zip(errors, offsets, strict=True)):
+    offsets = np.linspace(0.22, -0.22, len(known)) if len(known) > 1 else np.zeros(1)
+    for (i, one), offset in zip(known, offsets, strict=True):
         means = [one[region].mean() for region in order]
         axes.plot(means, np.arange(len(order)) + offset, MARKERS[i], color=PALETTE[i], markersize=6.5)
     axes.set_yticks(np.arange(len(order)), order)
@@ -127,12 +131,12 @@ def pareto_front(costs: np.ndarray, errors: np.ndarray) -> list[int]:
     return front
 
 
-def rank_curves(ranks: Sequence[np.ndarray], deepest: int = 10) -> Figure:
+def rank_curves(ranks: Series[np.ndarray], deepest: int = 10) -> Figure:
     """The share of probes whose true person is among the first k."""
     k = np.arange(1, deepest + 1)
     figure, axes = _figure(3.0)
     style_axes(axes, grid="both", xlabel="people looked at, the most alike first", ylabel="true person among them")
-    for i, rank in enumerate(ranks):
+    for i, rank in _known(ranks):
         shares = np.array([rank_k(rank, int(place)) for place in k])
         _line(axes, i, k, shares, marker=MARKERS[i], markersize=4)
     axes.set(ylim=(0, 1.02), xticks=k[::3])
@@ -140,7 +144,7 @@ def rank_curves(ranks: Sequence[np.ndarray], deepest: int = 10) -> Figure:
     return figure
 
 
-def det_curves(rates: Sequence[Points], strangers: int) -> Figure:
+def det_curves(rates: Series[Points], strangers: int) -> Figure:
     """People who are missed against strangers who are taken for somebody, of every threshold.
 
     Args:
@@ -151,7 +155,7 @@ def det_curves(rates: Sequence[Points], strangers: int) -> Figure:
     style_axes(axes, grid="both", xlabel="FPIR: strangers taken for somebody", ylabel="FNIR: enrolled not named")
     lowest = min(0.5 / strangers, 0.005)
     axes.set_xscale("log")
-    for i, (alarms, misses) in enumerate(rates):
+    for i, (alarms, misses) in _known(rates):
         _line(axes, i, np.maximum(alarms, lowest), misses, drawstyle="steps-post")
     axes.axvspan(lowest, 1 / strangers, color=GRID, linewidth=0)
     axes.set(xlim=(lowest, 1), ylim=(0, 1.02))
@@ -159,6 +163,11 @@ def det_curves(rates: Sequence[Points], strangers: int) -> Figure:
     in_percent(axes.xaxis)
     in_percent(axes.yaxis)
     return figure
+
+
+def _known(series: Series[Kind]) -> list[tuple[int, Kind]]:
+    """The place and the content of those that are known."""
+    return [(i, one) for i, one in enumerate(series) if one is not None]
 
 
 def _figure(height: float) -> tuple[Figure, Axes]:

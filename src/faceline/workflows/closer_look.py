@@ -1,10 +1,11 @@
 """The figures of a leaderboard: what the numbers of its first runs look like."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from faceline.errors import InputError
 from faceline.geometry.markup import REGIONS
@@ -24,8 +25,9 @@ PAIRS = 10
 MODELS = 4
 """Columns of what is shown side by side."""
 
-Tables = list[tuple[int, str, pd.DataFrame]]
-"""Place, label and test frames of the runs that are drawn."""
+Tables = list[tuple[str, pd.DataFrame | None]]
+"""Label and test frames of the first runs of a board, in its order; None where the frames are not at hand."""
+Labels = list[tuple[int, str]]
 
 
 def closer_look(found: Ranked, key: str) -> Closer:
@@ -36,17 +38,14 @@ def closer_look(found: Ranked, key: str) -> Closer:
         key: Letters and digits that no other board of the page has.
     """
     board = found.board
-    tables: Tables = [
-        (place, entry.label, found.frames[entry.run_id])
-        for place, entry in enumerate(board.entries[: plots.DRAWN])
-        if entry.run_id in found.frames
-    ]
-    drawn = [_learning(found, key), *_costs(board, key)]
+    tables: Tables = [(entry.label, found.frames.get(entry.run_id)) for entry in board.entries[: plots.DRAWN]]
+    labels = [(i, label) for i, (label, table) in enumerate(tables) if table is not None]
+    own = _errors if board.task == "landmarks" else _identified
+    drawn = [_learning(found, key), *(own(tables, labels, key) if labels else ()), *_costs(board, key)]
+    known = [plot for plot in drawn if plot is not None]
     if board.task == "landmarks":
-        drawn[1:1] = _errors(tables, key)
-        return _with_hardest(found, [plot for plot in drawn if plot])
-    drawn[1:1] = _identified(tables, key)
-    return Closer([plot for plot in drawn if plot], mixed_up=_mixed_up([table for _, _, table in tables[:MODELS]]))
+        return _with_hardest(found, known)
+    return Closer(known, mixed_up=_mixed_up([table for _, table in tables[:MODELS]]))
 
 
 def _learning(found: Ranked, key: str) -> Plot | None:
@@ -63,8 +62,7 @@ def _learning(found: Ranked, key: str) -> Plot | None:
     ]
     late = sum(at == last for at, last in best)
     finding = f"The mark is each model's best epoch; {late} of {len(best)} were still at their best in the last."
-    title = "Learning curves"
-    return Plot(title, finding, inline_svg(figure, f"{key}-learning", title, finding), labels)
+    return _plot("Learning curves", finding, figure, f"{key}-learning", labels)
 
 
 def _history(run: RunRecord, metric: str) -> plots.Points | None:
@@ -73,39 +71,37 @@ def _history(run: RunRecord, metric: str) -> plots.Points | None:
     return (np.array(list(points)) + 1, np.array(list(points.values()))) if len(points) > 1 else None
 
 
-def _errors(tables: Tables, key: str) -> list[Plot | None]:
+def _errors(tables: Tables, labels: Labels, key: str) -> list[Plot]:
     """The errors of landmark detectors: how large, and where on the face."""
-    if not tables:
-        return []
-    labels = [(i, label) for i, (_, label, _) in enumerate(tables)]
-    nme = [table["nme"].to_numpy() for _, _, table in tables]
-    shares = ", ".join(
-        f"{label} {percent(float((one <= 0.08).mean()))}" for (_, label), one in zip(labels, nme, strict=True)
-    )
+    nme = [None if table is None else table["nme"].to_numpy() for _, table in tables]
+    shares = _each(tables, lambda table: float((table["nme"] <= 0.08).mean()))
     curve = f"Share of test frames with an NME of at most 8 %: {shares}."
-    by_region = [{region: table[f"nme_{region}"].to_numpy() for region in REGIONS} for _, _, table in tables]
-    means = {region: float(np.mean([one[region].mean() for one in by_region])) for region in REGIONS}
+    by_region = [
+        None if table is None else {region: table[f"nme_{region}"].to_numpy() for region in REGIONS}
+        for _, table in tables
+    ]
+    known = [one for one in by_region if one is not None]
+    means = {region: float(np.mean([one[region].mean() for one in known])) for region in REGIONS}
     hard, easy = max(means, key=means.__getitem__), min(means, key=means.__getitem__)
     where = f"Hardest: {hard} ({percent(means[hard])} on average); easiest: {easy} ({percent(means[easy])})."
     return [
-        Plot(
-            "How large the errors are",
-            curve,
-            inline_svg(plots.error_curves(nme), f"{key}-errors", "Cumulative errors", curve),
-            labels,
-        ),
-        Plot(
-            "Error by region of the face",
-            where,
-            inline_svg(plots.regions(by_region), f"{key}-regions", "Error by region", where),
-            labels,
-        ),
+        _plot("How large the errors are", curve, plots.error_curves(nme), f"{key}-errors", labels),
+        _plot("Error by region of the face", where, plots.regions(by_region), f"{key}-regions", labels),
     ]
 
 
-def _costs(board: Board, key: str) -> list[Plot | None]:
+def _plot(title: str, finding: str, figure: Figure, key: str, labels: Labels) -> Plot:
+    return Plot(title, finding, inline_svg(figure, key, title, finding), labels)
+
+
+def _each(tables: Tables, share: Callable[[pd.DataFrame], float]) -> str:
+    """A share of each run's frames, in words."""
+    return ", ".join(f"{label} {percent(share(table))}" for label, table in tables if table is not None)
+
+
+def _costs(board: Board, key: str) -> list[Plot]:
     """The figure against each cost that at least two runs have logged."""
-    drawn: list[Plot | None] = []
+    drawn: list[Plot] = []
     for name, text in COSTS.items():
         entries = [entry for entry in board.entries if name in entry.costs]
         if len(entries) < 2 or entries[: plots.DRAWN] != list(board.entries[: len(entries[: plots.DRAWN])]):
@@ -116,7 +112,7 @@ def _costs(board: Board, key: str) -> list[Plot | None]:
         figure = plots.against_cost(costs, values, text, TITLES[board.metric], lowest=board.lowest)
         labels = [(i, entry.label) for i, entry in enumerate(entries[: plots.DRAWN])]
         title = f"{TITLES[board.metric]} against {text}"
-        drawn.append(Plot(title, finding, inline_svg(figure, f"{key}-{name.replace('_', '')}", title, finding), labels))
+        drawn.append(_plot(title, finding, figure, f"{key}-{name.replace('_', '')}", labels))
     return drawn
 
 
@@ -125,39 +121,32 @@ def _listed(names: Sequence[str], most: int = 5) -> str:
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
-def _identified(tables: Tables, key: str) -> list[Plot | None]:
+def _identified(tables: Tables, labels: Labels, key: str) -> list[Plot]:
     """How often the true person is found, and what strangers cost where there are any."""
-    if not tables:
-        return []
-    labels = [(i, label) for i, (_, label, _) in enumerate(tables)]
-    ranks = [table["rank"].to_numpy() for _, _, table in tables]
-    firsts = ", ".join(
-        f"{label} {percent(float((rank[rank > 0] == 1).mean()))}"
-        for (_, label), rank in zip(labels, ranks, strict=True)
-    )
-    named = f"Named rightly at once: {firsts}."
-    title = "Is the true person among the first?"
-    drawn: list[Plot | None] = [
-        Plot(title, named, inline_svg(plots.rank_curves(ranks), f"{key}-ranks", title, named), labels)
-    ]
-    strangers = int((ranks[0] == 0).sum())
+    ranks = [None if table is None else table["rank"].to_numpy() for _, table in tables]
+    named = _each(tables, lambda table: float((table["rank"][table["rank"] > 0] == 1).mean()))
+    finding, title = f"Named rightly at once: {named}.", "Is the true person among the first?"
+    drawn = [_plot(title, finding, plots.rank_curves(ranks), f"{key}-ranks", labels)]
+    strangers = int(max((rank == 0).sum() for rank in ranks if rank is not None))
     if strangers:
-        rates = [det_of(table["score"].to_numpy(), table["rank"].to_numpy())[1:] for _, _, table in tables]
-        told = f"Every threshold's errors among {strangers:,} probes of strangers; in grey, less than one of them."
+        rates = [None if t is None else det_of(t["score"].to_numpy(), t["rank"].to_numpy())[1:] for _, t in tables]
+        finding = f"Every threshold's errors among {strangers:,} probes of strangers; in grey, less than one of them."
         title = "Missed people against false alarms (DET)"
-        drawn.append(
-            Plot(title, told, inline_svg(plots.det_curves(rates, strangers), f"{key}-det", title, told), labels)
-        )
+        drawn.append(_plot(title, finding, plots.det_curves(rates, strangers), f"{key}-det", labels))
     return drawn
 
 
-def _mixed_up(tables: Sequence[pd.DataFrame]) -> Mapping[tuple[str, str], Sequence[int]]:
+def _mixed_up(tables: Sequence[pd.DataFrame | None]) -> Mapping[tuple[str, str], Sequence[int]]:
     """The pairs of people most often taken for each other, and how often by each model."""
-    wrong = [table[(table["rank"] > 0) & (table["person"] != table["predicted"])] for table in tables]
-    counts = [Counter(zip(table["person"], table["predicted"], strict=True)) for table in wrong]
-    total = sum(counts, Counter())
+    counts = [Counter() if table is None else _wrong_pairs(table) for table in tables]
+    total: Counter[tuple[str, str]] = sum(counts, Counter())
     pairs = sorted(total, key=lambda pair: (-total[pair], pair))[:PAIRS]
     return {pair: [count[pair] for count in counts] for pair in pairs}
+
+
+def _wrong_pairs(table: pd.DataFrame) -> Counter[tuple[str, str]]:
+    wrong = table[(table["rank"] > 0) & (table["person"] != table["predicted"])]
+    return Counter(zip(wrong["person"], wrong["predicted"], strict=True))
 
 
 def _with_hardest(found: Ranked, drawn: Sequence[Plot]) -> Closer:
@@ -168,5 +157,5 @@ def _with_hardest(found: Ranked, drawn: Sequence[Plot]) -> Closer:
     try:
         worst = hardest_frames(runs, found.frames)
     except InputError as error:
-        return Closer(drawn, no_worst=str(error))
+        return Closer(drawn, no_worst=error.message)
     return Closer(drawn, worst=worst, worst_models=[labels[run.id] for run in runs])

@@ -15,6 +15,7 @@ from faceline.reports.comparison import (
     as_json,
     beats,
     board_verdict,
+    cost,
     markdown,
     review_verdict,
 )
@@ -62,6 +63,16 @@ def board(probability: float = 0.97, *, lowest: bool = True, names: tuple[str, s
 )
 def test_a_probability_is_put_into_words(probability: float, words: str) -> None:
     assert beats(probability, "b") == words
+
+
+def test_costs_are_read_at_any_size() -> None:
+    told = [
+        cost("parameters", 3.0),
+        cost("train_seconds", 0.0531),
+        cost("train_seconds", 1234.5),
+        cost("ms_per_frame", None),
+    ]
+    assert told == ["3", "0.053", "1,234", "–"]
 
 
 def test_a_board_is_told_in_a_sentence() -> None:

@@ -13,7 +13,7 @@ from faceline.reports.comparison_page import Closer, Plot, WorstFrame, page
 from faceline.reports.style import PALETTE
 from faceline.reports.svg import inline_svg
 
-VOID = {"meta", "br", "hr", "img", "input", "link"}
+VOID = {"meta", "br", "hr", "img", "input", "link", "wbr"}
 
 
 class Outline(HTMLParser):
