@@ -32,14 +32,61 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
         "landmarks for an image, a folder of images or a video",
         (
             "faceline predict run_id=0123abcd input=face.jpg",
+            "faceline predict run_id=champion input=face.jpg",
             "faceline predict ckpt_path=best.ckpt input=faces/ output=landmarks.csv overlays=drawn/",
         ),
     ),
     "compare": (
-        "rank finished runs and draw their errors",
+        "rank finished runs on one page, or review two: which is better, is it luck, what does it cost",
         (
             "faceline compare",
             "faceline compare tags=[trial] output=comparison",
+            "faceline compare sweep=0123abcd                          # the trials of a sweep",
+            "faceline compare 0123abcd 4567cdef                       # a review of two runs",
+        ),
+    ),
+    "reproduce": (
+        "train a run again, and see whether every figure comes out the same",
+        (
+            "faceline reproduce run_id=0123abcd",
+            "faceline reproduce run_id=0123abcd data.root=/data/udacity task.detector=landmarks.ckpt",
+        ),
+    ),
+    "runs": (
+        "list the runs of the store",
+        (
+            "faceline runs",
+            "faceline runs status=failed newer_than=7d",
+            "faceline runs match=[identification,video_disjoint] tags=[trial]",
+        ),
+    ),
+    "runs delete": (
+        "delete runs that failed or were killed",
+        (
+            "faceline runs delete older_than=2d",
+            "faceline runs delete run_ids=[0123abcd] yes=true",
+        ),
+    ),
+    "runs clean": (
+        "remove the files of deleted runs",
+        ("faceline runs clean",),
+    ),
+    "runs models": (
+        "list the registered models, their champions and why they are",
+        ("faceline runs models",),
+    ),
+    "promote": (
+        "register the model of a run, and make it champion if it beats the one before",
+        (
+            "faceline promote run_id=0123abcd",
+            "faceline promote run_id=0123abcd force=true 'reason=the champion was trained on faulty labels'",
+        ),
+    ),
+    "rollback": (
+        "make the champion before the present one champion again",
+        (
+            "faceline rollback",
+            "faceline rollback name=landmarks-udacity-official 'reason=jitters on dark frames'",
         ),
     ),
     "cluster": (
@@ -133,7 +180,7 @@ def verb_help(verb: str, conf: Path) -> str:
     about, examples = VERBS[verb]
     text = (conf / f"{verb.replace(' ', '_')}.yaml").read_text(encoding="utf-8")
     choices = re.findall(r"^ +- (?:optional )?/?([\w/]+): *(\S+)", text, re.MULTILINE)
-    keys = re.findall(r"^(\w+): *([^#\n]*?) *(?:# *(.*))?$", text, re.MULTILINE)
+    keys = re.findall(r"^\"?(\w+)\"?: *([^#\n]*?) *(?:# *(.*))?$", text, re.MULTILINE)
     parts = [
         f"faceline {verb} [key=value …]",
         f"  {about}",

@@ -23,7 +23,8 @@ VERBS = (
     "benchmark_identification",
     "benchmark_sweep",
 )
-ANSWERS = {"predict": ["input=photo.jpg"]}
+VERBS += ("reproduce", "promote", "rollback", "runs", "runs_clean", "runs_delete", "runs_models")
+ANSWERS = {"predict": ["input=photo.jpg"], "reproduce": ["run_id=0123abcd"], "promote": ["run_id=0123abcd"]}
 """What a user must give."""
 
 LEAVES = [

@@ -3,6 +3,7 @@
 A node with ``_target_`` is checked against the signature of what it names (`faceline.config.check`), not here.
 """
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -19,6 +20,17 @@ Node = Annotated[dict[str, Any], BeforeValidator(_has_target)]
 
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+def _is_duration(text: Any) -> Any:
+    if text is not None and not re.fullmatch(r"\d+[mhdw]", str(text)):
+        raise ValueError("a time such as 90m, 12h, 7d or 4w")
+    return text
+
+
+Duration = Annotated[str | None, BeforeValidator(_is_duration)]
+"""Minutes, hours, days or weeks."""
+
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
@@ -63,6 +75,12 @@ class Tracking(Section):
     uri: str | None
     root: str
     experiment: Annotated[str, Field(min_length=1)]
+
+
+class AnyTracking(Tracking):
+    """Where runs are kept that are only read."""
+
+    experiment: Annotated[str, Field(min_length=1)] | None  # type: ignore[assignment]
 
 
 class Embedder(Section):
@@ -158,8 +176,103 @@ class Compare(Section):
     """``faceline compare``."""
 
     tags: list[str]
+    sweep: str | None
     run_ids: list[str]
     output: str | None
+    tracking: AnyTracking
+
+
+class DataPlace(Section):
+    """Where a data set and its cache are."""
+
+    root: str | None
+    cache_dir: str | None
+
+
+class WeightsPlace(Section):
+    """Where weights are."""
+
+    weights: str | None
+
+
+class DetectorPlace(Section):
+    """Where a landmark model is."""
+
+    detector: str | None
+
+
+class EmbedderPlace(Section):
+    """Where a ready embedder is."""
+
+    onnx: str | None
+
+
+class Reproduce(Section):
+    """``faceline reproduce``."""
+
+    run_id: str
+    accept_changes: bool
+    ckpt_path: str | None
+    data: DataPlace
+    model: WeightsPlace
+    task: DetectorPlace
+    embedder: EmbedderPlace
+    tracking: Tracking
+
+
+class Promote(Section):
+    """``faceline promote``."""
+
+    run_id: str
+    force: bool
+    reason: str | None
+    tracking: Tracking
+
+
+class Rollback(Section):
+    """``faceline rollback``."""
+
+    name: str | None
+    reason: str | None
+    tracking: Tracking
+
+
+class Filter(Section):
+    """Which runs."""
+
+    match: str | list[str]
+    tags: list[str]
+    newer_than: Duration
+    older_than: Duration
+    tracking: AnyTracking
+
+
+class Runs(Filter):
+    """``faceline runs``."""
+
+    status: Literal["finished", "failed", "killed", "running"] | None
+    limit: Count
+
+
+class RunsDelete(Filter):
+    """``faceline runs delete``."""
+
+    yes: bool
+    run_ids: list[str]
+    status: Literal["failed", "killed"] | None
+
+
+class RunsClean(Section):
+    """``faceline runs clean``."""
+
+    yes: bool
+    tracking: Tracking
+
+
+class RunsModels(Section):
+    """``faceline runs models``."""
+
+    name: str | None
     tracking: Tracking
 
 
@@ -215,5 +328,12 @@ SCHEMAS: dict[str, type[Section]] = {
     "benchmark_sweep": BenchmarkSweep,
     "cluster": Cluster,
     "data_check": DataCheck,
+    "promote": Promote,
+    "reproduce": Reproduce,
+    "rollback": Rollback,
+    "runs": Runs,
+    "runs_clean": RunsClean,
+    "runs_delete": RunsDelete,
+    "runs_models": RunsModels,
 }
 """The schema of each workflow."""

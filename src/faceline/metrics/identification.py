@@ -147,11 +147,16 @@ def det_curve(scores: Scores, target: Target) -> tuple[np.ndarray, np.ndarray, n
     Raises:
         ValueError: No strangers or no mated probes.
     """
-    rank, best = ranks(scores, target), scores.max(axis=1).astype(np.float64)
-    strangers, mated = np.sort(best[target == STRANGER]), best[target != STRANGER]
+    return det_of(scores.max(axis=1), ranks(scores, target))
+
+
+def det_of(best: Float[np.ndarray, " n"], rank: Target) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """As ``det_curve``, of each probe's best score and the rank of its person, 0 for a stranger."""
+    best = best.astype(np.float64)
+    strangers, mated = np.sort(best[rank == 0]), best[rank > 0]
     if not len(strangers) or not len(mated):
         raise ValueError(f"expected strangers and mated probes, got {len(strangers)} and {len(mated)}")
-    found = np.sort(mated[rank[target != STRANGER] == 1])
+    found = np.sort(best[rank == 1])
     thresholds = np.append(np.unique(best), np.inf)
     alarms = 1 - np.searchsorted(strangers, thresholds) / len(strangers)
     misses = 1 - (len(found) - np.searchsorted(found, thresholds)) / len(mated)

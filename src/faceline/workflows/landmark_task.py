@@ -76,7 +76,7 @@ class LandmarkTask:
         errors = metrics.evaluate(preds, index.normalised(), index.sizes)
         names = {"file": index.files, "person": index.persons, "video": index.videos}
         table = pd.DataFrame({**names, **errors.frames})
-        return Measurement(errors.scalars, table, _figures(preds, table, frames, label, source))
+        return Measurement(errors.scalars, table, _figures(preds, table, frames, label, source), preds)
 
     def one_frame(self, model: LandmarkDetector, data: LandmarkData) -> Callable[[], object]:
         """From a prepared frame to its landmarks, in inference mode."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
+import numpy as np
 import pandas as pd
 import pytorch_lightning as pl
 from hydra.utils import instantiate
@@ -30,11 +31,13 @@ class Measurement:
         scalars: Every metric of the part.
         frames: One row a frame: file, person, video and what the model made of it.
         figures: By file name.
+        landmarks: (n, 68, 2) predicted on [0, 1] of each frame, where the task is to find them.
     """
 
     scalars: dict[str, float]
     frames: pd.DataFrame
     figures: dict[str, Figure]
+    landmarks: np.ndarray | None = None
 
 
 @runtime_checkable

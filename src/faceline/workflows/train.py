@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from hydra.core.hydra_config import HydraConfig
 from mlflow import MlflowClient
 from omegaconf import DictConfig, ListConfig, OmegaConf
@@ -17,13 +18,15 @@ from rich.console import Console
 
 from faceline.errors import InputError
 from faceline.models.callbacks import CONFIG_KEY, Pruning
+from faceline.tracking.comparison import LANDMARKS
 from faceline.tracking.lightning import RunLogger
-from faceline.tracking.provenance import config_digest, peak_memory, provenance
+from faceline.tracking.provenance import IGNORED, config_digest, peak_memory, provenance
 from faceline.tracking.records import BEST, DIGEST_TAG, TAG, unfinished
 from faceline.tracking.runs import Context, Run, tracked_run
 from faceline.tracking.store import connect
 from faceline.workflows.assembly import load_trained, plain, prepare_process, read_checkpoint
 from faceline.workflows.fitting import RESUME, Fitted, fit, fit_at_once, folder, last_checkpoint
+from faceline.workflows.named_files import DIGESTS_FILE, digests
 from faceline.workflows.speed import milliseconds
 from faceline.workflows.task import Config, Data, Task, is_trained_in_epochs, task_of
 
@@ -36,7 +39,7 @@ RUN_ENV = "FACELINE_RUN_ID"
 
 @dataclass(frozen=True)
 class Member:
-    """What a training that belongs to a sweep knows of it.
+    """What a training that is one of several, such as a trial of a sweep, knows of that.
 
     Attributes:
         name: Of the run, in place of the config's.
@@ -47,8 +50,8 @@ class Member:
 
     name: str
     tags: dict[str, Any]
-    watched: str
-    stops: Callable[[int, float], bool] | None
+    watched: str = ""
+    stops: Callable[[int, float], bool] | None = None
 
 
 def main(cfg: DictConfig) -> float | None:
@@ -67,7 +70,7 @@ def train(config: Config, member: Member | None = None) -> float | None:
 
     Args:
         config: Resolved, without what is only for a sweep.
-        member: What it knows of its sweep.
+        member: What it is one of.
 
     Returns:
         The best validation score; never a figure of the test part.
@@ -198,22 +201,28 @@ def _headline(config: Config, task: Task, data: Data) -> dict[str, str]:
 
 def _command() -> str:
     """What the user typed; ``${…}`` as it is, not what it stands for on this machine."""
-    task = HydraConfig.get().overrides.task if HydraConfig.initialized() else ListConfig([])
-    overrides = OmegaConf.to_container(task, resolve=False)
+    hydra = HydraConfig.get() if HydraConfig.initialized() else None
+    overrides = OmegaConf.to_container(hydra.overrides.task if hydra else ListConfig([]), resolve=False)
     assert isinstance(overrides, list)
-    return shlex.join(["faceline", "train", *(word for word in map(str, overrides) if not _SWEEP.match(word))])
+    verb = hydra.job.name if hydra else "train"
+    return shlex.join(["faceline", verb, *(word for word in map(str, overrides) if not _SWEEP.match(word))])
 
 
 _SWEEP = re.compile(r"\+?(sweep|launcher)\b")
 """Overrides without which the same run is had outside its sweep."""
 
 
+_OF_EPOCHS = ("callbacks", "trainer", "transforms")
+"""Parts of a config that mean nothing to a model that is fitted at once: no params of its run."""
+
+
 def _describe(run: Run, config: Config, data: Data, model: Any) -> None:
     """Log all that the run depends on, before it starts."""
-    run.log_config(config)
+    run.log_config(config, IGNORED if is_trained_in_epochs(model) else (*IGNORED, *_OF_EPOCHS))
     index, split = data.index, data.split
     run.log_dict({part: index.files[rows].tolist() for part, rows in split.parts().items()}, "split.json")
     run.log_dict({"skipped": list(index.rejected)}, "skipped_rows.json")
+    run.log_dict(digests(config), DIGESTS_FILE)
     contexts: dict[str, Context] = {"train": "training", "val": "validation", "test": "test"}
     for part, rows in split.parts().items():
         profile = {"frames": len(rows), "people": len(set(index.persons[rows])), "skipped": len(index.rejected)}
@@ -236,6 +245,8 @@ def _measure(run: Run, config: Config, task: Task, model: Any, data: Data, part:
     if part == "test":
         for name, figure in result.figures.items():
             run.log_figure(figure, f"test/{name}")
+        if result.landmarks is not None:  # with less precision than was measured: they are for drawing
+            run.log_array(result.landmarks.astype(np.float16), LANDMARKS)
     prefix = "best_val" if part == "val" else part
     scores = {f"{prefix}/{name}": value for name, value in result.scalars.items()}
     run.log_metrics(scores)
