@@ -16,6 +16,8 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
             "faceline train experiment=landmarks/cnn ckpt_path=last   # go on with an interrupted run",
             "faceline train experiment=landmarks/cnn debug=fdr        # one batch: does every step run?",
             "faceline train -m experiment=landmarks/cnn,landmarks/resnet18 seed=0,1,2",
+            "faceline train sweep=landmarks sweep.trials=20   # a search; typed again it goes on",
+            "faceline train sweep=optuna experiment=landmarks/cnn 'model.lr=tag(log,interval(1e-4,1e-2))'",
         ),
     ),
     "evaluate": (
@@ -106,6 +108,13 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
         (
             "faceline benchmark identification data.root=/data/youtube_faces",
             "faceline benchmark identification data=synthetic methods=[gnb,knn] data.batch_size=256",
+        ),
+    ),
+    "benchmark sweep": (
+        "how much of the machine a sweep uses, and what a trial costs",
+        (
+            "faceline benchmark sweep",
+            "faceline benchmark sweep trials=4 training=[experiment=landmarks/cnn,debug=limit]",
         ),
     ),
 }

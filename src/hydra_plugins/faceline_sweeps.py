@@ -106,6 +106,31 @@ class RayLauncher(_OneByOne):
         return stream(self.work, next_job, self.address, self.jobs, self.cpus, self.gpus)
 
 
+class SubmititLauncher(_OneByOne):
+    """Jobs of SLURM, or as SLURM would run them on this machine.
+
+    Args:
+        cluster: ``slurm`` or ``local``.
+        jobs: At once, queued ones too; None: 8.
+        parameters: What each is given, by submitit's names, such as ``slurm_partition``.
+    """
+
+    def __init__(self, cluster: str, jobs: int | None = None, **parameters: Any) -> None:
+        self.cluster, self.jobs, self.parameters = cluster, jobs, parameters
+
+    @property
+    def threads(self) -> int:
+        """What a job may compute with: the cores that it is given."""
+        return int(self.parameters.get("cpus_per_task") or 1)
+
+    def stream(self, next_job: "Callable[[], Job | None]") -> "Iterator[tuple[Job, JobReturn]]":
+        """Run jobs as long as there are some."""
+        from faceline.sweeps.slurm import stream  # noqa: PLC0415
+
+        given = {name: value for name, value in self.parameters.items() if value is not None}
+        return stream(self.work, next_job, self.cluster, self.jobs or 8, given)
+
+
 @dataclass
 class _SweeperConf:
     _target_: str = "hydra_plugins.faceline_sweeps.FacelineSweeper"
@@ -127,7 +152,32 @@ class _RayConf:
     gpus: float = 0
 
 
+@dataclass
+class _SubmititConf:
+    _target_: str = "hydra_plugins.faceline_sweeps.SubmititLauncher"
+    cluster: str = "slurm"
+    jobs: Any = "${oc.select:sweep.jobs,null}"
+    name: str = "faceline"
+    timeout_min: int = 720
+    cpus_per_task: int = 1
+    mem_gb: float | None = None
+    gpus_per_node: int | None = None
+    slurm_partition: str | None = None
+    slurm_account: str | None = None
+    slurm_qos: str | None = None
+    slurm_constraint: str | None = None
+    slurm_setup: list[str] | None = None
+    slurm_additional_parameters: dict[str, Any] | None = None
+
+
+@dataclass
+class _SubmititLocalConf(_SubmititConf):
+    cluster: str = "local"
+
+
 _store = ConfigStore.instance()
 _store.store(group="hydra/sweeper", name="faceline", node=_SweeperConf, provider="faceline")
 _store.store(group="hydra/launcher", name="local", node=_LocalConf, provider="faceline")
 _store.store(group="hydra/launcher", name="ray", node=_RayConf, provider="faceline")
+_store.store(group="hydra/launcher", name="submitit_slurm", node=_SubmititConf, provider="faceline")
+_store.store(group="hydra/launcher", name="submitit_local", node=_SubmititLocalConf, provider="faceline")

@@ -13,7 +13,16 @@ from faceline.config.resolvers import register
 from faceline.config.tree import conf_dir, groups, options
 
 CONF = conf_dir()
-VERBS = ("train", "evaluate", "predict", "compare", "cluster", "data_check", "benchmark_identification")
+VERBS = (
+    "train",
+    "evaluate",
+    "predict",
+    "compare",
+    "cluster",
+    "data_check",
+    "benchmark_identification",
+    "benchmark_sweep",
+)
 VERBS += ("reproduce", "promote", "rollback", "runs", "runs_clean", "runs_delete", "runs_models")
 ANSWERS = {"predict": ["input=photo.jpg"], "reproduce": ["run_id=0123abcd"], "promote": ["run_id=0123abcd"]}
 """What a user must give."""
@@ -40,8 +49,6 @@ def test_every_primary_config_is_tested() -> None:
 
 @pytest.mark.parametrize(("group", "option"), LEAVES, ids=str)
 def test_every_option_composes_into_a_training_and_passes_the_check(group: str, option: str) -> None:
-    if option.startswith("submitit"):
-        pytest.importorskip("hydra_plugins.hydra_submitit_launcher", reason="an extra: faceline[slurm]")
     place = {"loss": "loss@model.loss"}.get(group, group)
     check(composed("train", f"{place}={option}"), "train")
 

@@ -16,6 +16,21 @@ TINY = (
 )
 """Overrides of a search whose trials take about a second."""
 
+TRAINING = (
+    "experiment=landmarks/cnn",
+    "data.source.people=6",
+    "data.source.videos=2",
+    "data.source.frames=4",
+    "data.size=32",
+    "data.batch_size=8",
+    "model.backbone.width=16",
+    "model.head.width=16",
+    "trainer.max_epochs=1",
+    "trainer.precision=32-true",
+    "threads=1",
+)
+"""Overrides of a single training of about a second."""
+
 PARENT = "mlflow.parentRunId"
 
 

@@ -39,11 +39,14 @@ def wait_for(process: subprocess.Popen[str], log: Path, ended: int) -> None:
         time.sleep(0.05)
 
 
+def server_of(process: subprocess.Popen[str]) -> psutil.Process:
+    """The process that jobs are forked from."""
+    return next(one for one in psutil.Process(process.pid).children() if "forkserver" in " ".join(one.cmdline()))
+
+
 def kill_a_trial(process: subprocess.Popen[str]) -> None:
     """What the kernel does to a process when memory has run out."""
-    server = next(
-        child for child in psutil.Process(process.pid).children() if "forkserver" in " ".join(child.cmdline())
-    )
+    server = server_of(process)
     until = time.monotonic() + 300
     while not server.children():
         assert time.monotonic() < until
@@ -62,8 +65,10 @@ def test_killed_twice_with_trials_that_fail_it_ends_with_all_trials_and_repeats_
             kill_a_trial(process)
         wait_for(process, log, 2)
         time.sleep(0.5)  # into the next trials
+        jobs = server_of(process).children()
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
+        assert jobs and not psutil.wait_procs(jobs, timeout=60)[1]  # none outlives its sweep
     process, log = start(workplace)
     assert process.wait() == 0, log.read_text()
 

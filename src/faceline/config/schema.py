@@ -310,12 +310,22 @@ class BenchmarkIdentification(Section):
     data: Data
 
 
+class BenchmarkSweep(Section):
+    """``faceline benchmark sweep``."""
+
+    trials: Annotated[int, Field(ge=2)]
+    jobs: Count
+    training: list[str]
+    output: str
+
+
 SCHEMAS: dict[str, type[Section]] = {
     "train": Train,
     "evaluate": Evaluate,
     "predict": Predict,
     "compare": Compare,
     "benchmark_identification": BenchmarkIdentification,
+    "benchmark_sweep": BenchmarkSweep,
     "cluster": Cluster,
     "data_check": DataCheck,
     "promote": Promote,

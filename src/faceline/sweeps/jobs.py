@@ -24,6 +24,10 @@ PRELOADED = (
 """What every job needs and is slow to import."""
 
 
+_TOLD = ("FACELINE_", "MLFLOW_", "HYDRA_", "DO_NOT_TRACK", "NO_ALBUMENTATIONS")
+"""Variables of the environment that a job on another machine needs; the rest is that machine's own."""
+
+
 @dataclass(frozen=True)
 class Job:
     """A job.
@@ -63,7 +67,8 @@ class Work:
     def pack(self, job: Job) -> bytes:
         """The job with all that another process needs to run it."""
         state: dict[type, Any] = Singleton.get_state()
-        return bytes(cloudpickle.dumps((self, job, state, str(Path.cwd()), dict(os.environ))))
+        told = {name: value for name, value in os.environ.items() if name.startswith(_TOLD)}
+        return bytes(cloudpickle.dumps((self, job, state, str(Path.cwd()), told)))
 
 
 def run_packed(packed: bytes) -> bytes:
@@ -73,7 +78,6 @@ def run_packed(packed: bytes) -> bytes:
         The packed JobReturn; an error of the job is part of it.
     """
     work, job, state, folder, environment = cloudpickle.loads(packed)
-    os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
     Singleton.set_state(state)

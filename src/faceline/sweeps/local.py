@@ -4,12 +4,13 @@ A job that the kernel kills, for its memory or by hand, takes nothing with it bu
 SIGKILL, ends its jobs.
 """
 
-import ctypes
+import contextlib
 import multiprocessing
 import os
 import resource
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -25,8 +26,6 @@ MOST_JOBS = 8
 
 PATIENCE = 20
 """Seconds that a job is given to close its run when the sweep ends before it."""
-
-_PR_SET_PDEATHSIG = 1
 
 
 @dataclass
@@ -82,8 +81,9 @@ def _start(work: Work, job: Job, memory_gb: float | None) -> _Running:
     folder = Path(work.folder) / str(job.number)
     folder.mkdir(parents=True, exist_ok=True)
     context = multiprocessing.get_context("forkserver")
-    ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_run, args=(work.pack(job), theirs, str(folder / "output.log"), memory_gb))
+    ours, theirs = context.Pipe()
+    arguments = (work.pack(job), theirs, str(folder / "output.log"), memory_gb, dict(os.environ))
+    process = context.Process(target=_run, args=arguments)
     process.start()
     theirs.close()
     return _Running(job, process, ours)
@@ -123,9 +123,11 @@ def _stop(running: list[_Running]) -> None:
         one.process.kill()
 
 
-def _run(packed: bytes, answer: Connection, log: str, memory_gb: float | None) -> None:
+def _run(packed: bytes, answer: Connection, log: str, memory_gb: float | None, environment: dict[str, str]) -> None:
     """In the process of a job."""
-    _end_with_parent()
+    os.environ.clear()  # of the process that it was forked from, which may be older than a change
+    os.environ.update(environment)
+    threading.Thread(target=_end_with_sweep, args=(answer,), daemon=True).start()
     _be_the_first_to_go()
     if memory_gb is not None:
         limit = round(memory_gb * 1e9)
@@ -136,8 +138,11 @@ def _run(packed: bytes, answer: Connection, log: str, memory_gb: float | None) -
     answer.send_bytes(run_packed(packed))
 
 
-def _end_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+def _end_with_sweep(sweep: Connection) -> None:
+    """Wait for the end of the sweep's process, which says nothing before."""
+    with contextlib.suppress(EOFError, OSError):
+        sweep.recv_bytes()
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _be_the_first_to_go() -> None:

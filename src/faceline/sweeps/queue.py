@@ -51,7 +51,7 @@ class Queue:
             self.study.sampler.params = self._left.pop(0)
         trial = self.study.ask(self.plan.space.distributions)
         self._running.add(trial.number)
-        link = f"+sweep.trial={{number:{trial.number},parent:{self.parent}}}"
+        link = f"+sweep.trial={{number:{trial.number},parent:'{self.parent}'}}"
         threads = [] if self.threads is None else [f"threads={self.threads}"]
         return Job(
             trial.number,

@@ -48,8 +48,8 @@ class Progress:
 
     def begin(self, queue: Queue) -> None:
         """Say what is to be done."""
-        before = len(self.study.get_trials(deepcopy=False))
-        state = f"{queue.ended} of {queue.wanted} trials are there already" if before else f"{queue.wanted} trials"
+        there = f"{queue.ended} of {queue.wanted} trials are there already"
+        state = there if queue.ended else f"{queue.wanted} trials"
         self.console.print(f"sweep {self.plan.name}: {state}; jobs print to {self.plan.folder}/TRIAL/output.log")
 
     def tell(self, number: int) -> None:

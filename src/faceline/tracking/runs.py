@@ -263,9 +263,11 @@ def tracked_run(
         InputError: There is no such run, or another process still writes it.
     """
     with _raise_on_sigterm():
-        run = _resume(client, run_id) if run_id else _start(client, experiment, name)
+        tags = {PROCESS_TAG: process_mark(), **(tags or {})}
+        run = _resume(client, run_id) if run_id else _start(client, experiment, name, tags)
         try:
-            run.set_tags({PROCESS_TAG: process_mark(), **(tags or {})})
+            if run.resumed:
+                run.set_tags(tags)
             yield run
         except (KeyboardInterrupt, SystemExit) as error:
             _end(run, "KILLED", error)
@@ -277,9 +279,10 @@ def tracked_run(
             client.set_terminated(run.id, "FINISHED")
 
 
-def _start(client: MlflowClient, experiment: str, name: str) -> Run:
+def _start(client: MlflowClient, experiment: str, name: str, tags: Mapping[str, Any]) -> Run:
+    texts = {key: tag_value(value) for key, value in tags.items()}  # at once: a kill leaves no run that nobody owns
     with store_errors(client.tracking_uri):
-        created = client.create_run(experiment_id(client, experiment), run_name=name)
+        created = client.create_run(experiment_id(client, experiment), run_name=name, tags=texts)
     return Run(client, str(created.info.run_id))
 
 

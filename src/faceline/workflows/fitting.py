@@ -65,7 +65,7 @@ def fit(
     logger: RunLogger | None,
     pruning: Pruning | None = None,
 ) -> Fitted:
-    """Train in epochs.
+    """Train in epochs; in none, where a model is wanted as it starts.
 
     Raises:
         InputError: No epoch was both trained and validated.
@@ -90,6 +90,8 @@ def fit(
     if trainer.interrupted:
         raise KeyboardInterrupt
     best = place / "checkpoints" / "best.ckpt"
+    if config["trainer"]["max_epochs"] == 0:
+        trainer.save_checkpoint(best)  # what the model starts as is what it is
     if logger is not None and not config["trainer"].get("fast_dev_run") and not best.is_file():
         raise InputError(
             "no epoch was trained and validated, so there is nothing to measure; a checkpoint of a finished training "

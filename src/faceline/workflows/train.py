@@ -14,7 +14,6 @@ import numpy as np
 from hydra.core.hydra_config import HydraConfig
 from mlflow import MlflowClient
 from omegaconf import DictConfig, ListConfig, OmegaConf
-from pytorch_lightning.utilities import rank_zero_only
 from rich.console import Console
 
 from faceline.errors import InputError
@@ -83,8 +82,8 @@ def train(config: Config, member: Member | None = None) -> float | None:
     data = task.build_data(config)
     data.prepare_data()
     task.join(model, data)
-    if getattr(rank_zero_only, "rank", 0):  # a distributed run is tracked and measured by its first process alone
-        fit(config, model, data, os.environ[RUN_ENV], logger=None)
+    if not _leads():  # a distributed run is tracked and measured by its first process alone
+        fit(config, model, data, _followed(config), logger=None)
         return None
     pruning = Pruning(member.watched, member.stops) if member and member.stops else None
     with _open_run(config, task, model, data, member) as run:
@@ -99,6 +98,22 @@ def train(config: Config, member: Member | None = None) -> float | None:
         elif not config["trainer"].get("fast_dev_run"):
             return _conclude(run, config, task, data, fitted)
     return fitted.best
+
+
+def _leads() -> bool:
+    """Whether this is the first process of a distributed run, or the only one of another."""
+    return all(os.environ.get(rank, "0") == "0" for rank in _RANKS)
+
+
+_RANKS = ("RANK", "NODE_RANK", "GROUP_RANK", "LOCAL_RANK", "SLURM_PROCID")
+
+
+def _followed(config: Config) -> str:
+    """The run that this process of a distributed run works for; on other machines it need not be known."""
+    run_id = os.environ.get(RUN_ENV, "")
+    if config["ckpt_path"] == RESUME and not run_id:
+        raise InputError(f"on every machine but the first, set {RUN_ENV} to the run to go on with", column="ckpt_path")
+    return run_id
 
 
 def _refuse_what_cannot_start(config: Config) -> None:
