@@ -73,9 +73,16 @@ def forest(place: Path, store, monkeypatch: pytest.MonkeyPatch, capsys) -> Run:
     return runs_of(store, place)[0]
 
 
-def test_a_figure_that_differs_is_found_and_has_an_exit_code_of_its_own(workplace: Path, store, capsys) -> None:
-    assert main(["train", *FOREST]) == 0
+def test_a_figure_that_differs_is_found_and_has_an_exit_code_of_its_own(
+    workplace: Path, store, capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed = {**module.provenance(), "dirty": True, "diff": "--- a\n+++ b\n-old\n+new\n+newer\n"}
+    with monkeypatch.context() as patch:
+        patch.setattr("faceline.workflows.train.provenance", lambda: changed)
+        assert main(["train", *FOREST]) == 0
     (forest,) = runs_of(store, workplace)
+    assert forest.data.tags["faceline.dirty"] == "True"
+    assert next(artifact(forest, "provenance").glob("*.diff")).read_text() == changed["diff"]
     store(workplace).log_metric(forest.info.run_id, "test/rank5", 0.123456789)
     table = artifact(forest, "test/frames.csv")
     lines = table.read_text().splitlines()
@@ -87,6 +94,7 @@ def test_a_figure_that_differs_is_found_and_has_an_exit_code_of_its_own(workplac
     assert "the first is test/rank5 (+" in answer.err
     assert answer.err.count("\n") == 1
     assert "from row 4" in answer.out
+    assert "warning: uncommitted changes: 3 lines then, " in answer.out
     assert runs_of(store, workplace)[1].data.tags["faceline.identical"] == "False"
 
 
@@ -137,6 +145,7 @@ def test_data_named_by_the_environment_is_looked_for_there(
     assert main(["reproduce", f"run_id={run.info.run_id}"]) == 0
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_moved_or_changed_is_noticed(workplace: Path, store, capsys) -> None:
     assert main(["train", *TINY, "trainer.max_epochs=1"]) == 0
     (first,) = runs_of(store, workplace)

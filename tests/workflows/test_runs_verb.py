@@ -64,7 +64,7 @@ def files_of(run: RunRecord) -> list[Path]:
 def test_the_list_has_what_matters(client: MlflowClient, capsys) -> None:
     made(client, name="resnet18")
     made(client, "FAILED", name="cnn", **{"faceline.error": "InputError: the disk is full"})
-    original = made(client, name="cnn")
+    original = made(client, name="cnn", **{"mlflow.parentRunId": "5weeb" * 6})
     made(
         client, name="again", **{"faceline.reproduces": original.id, "faceline.identical": "True", "tag.trial": "true"}
     )
@@ -75,7 +75,7 @@ def test_the_list_has_what_matters(client: MlflowClient, capsys) -> None:
     assert order == ["again", "cnn", "cnn", "resnet18"]  # newest first
     assert f"reproduces {original.id[:8]}, trial" in out
     assert "failed" in out and "InputError: the disk is full" in out
-    assert "NME 5.12%" in out
+    assert "NME 5.12%" in out and "of 5weeb5we" in out
     assert "4 of 4 runs" in lines[-1]
 
 

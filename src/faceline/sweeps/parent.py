@@ -12,9 +12,9 @@ import yaml
 from mlflow import MlflowClient
 
 from faceline.errors import InputError
-from faceline.sweeps.trial import PARENT_TAG, TRIAL_TAG
+from faceline.sweeps.trial import TRIAL_TAG
 from faceline.tracking.provenance import provenance
-from faceline.tracking.records import ERROR_TAG, RunRecord, find_runs, is_open
+from faceline.tracking.records import ERROR_TAG, PARENT_TAG, RunRecord, find_runs, is_open
 from faceline.tracking.runs import Run, tracked_run
 from faceline.tracking.store import experiment as experiment_id
 from faceline.tracking.store import store_errors

@@ -14,11 +14,10 @@ from faceline.config.tree import conf_dir
 from faceline.errors import first_line
 from faceline.sweeps.objective import read_objective
 from faceline.sweeps.study import join
+from faceline.tracking.records import PARENT_TAG
 from faceline.workflows.assembly import plain
 from faceline.workflows.train import Member, train
 
-PARENT_TAG = "mlflow.parentRunId"
-"""MLflow's own: its page shows a run below the one that this names."""
 TRIAL_TAG = "faceline.trial"
 """Number of the trial in its sweep."""
 

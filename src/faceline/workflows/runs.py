@@ -13,7 +13,7 @@ from rich.table import Table
 
 from faceline.tracking.comparison import RANKED_BY
 from faceline.tracking.housekeeping import is_own, state
-from faceline.tracking.records import ERROR_TAG, TAG, RunRecord, find_runs
+from faceline.tracking.records import ERROR_TAG, PARENT_TAG, TAG, RunRecord, find_runs
 from faceline.tracking.registry import versions
 from faceline.tracking.reproduction import IDENTICAL, REPRODUCES
 from faceline.tracking.store import connect
@@ -105,6 +105,8 @@ def _figure(run: RunRecord, part: str) -> str:
 def _remarks(run: RunRecord) -> list[str]:
     """What is to be known of a run in a few words."""
     remarks = []
+    if PARENT_TAG in run.tags:
+        remarks.append(f"of {run.tags[PARENT_TAG][:8]}")
     if run.tags.get("faceline.pruned"):
         remarks.append("pruned")
     if REPRODUCES in run.tags:
