@@ -4,25 +4,25 @@ Nothing heavy is imported before a verb runs, so that ``--help`` answers at once
 """
 
 import importlib
+import json
 import os
+import re
 import sys
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from faceline.cli_help import FLAGS, OVERVIEW, PLAIN, RESULTS, VERBS, verb_help
 from faceline.config.tree import conf_dir, hint
-from faceline.errors import InputError
+from faceline.errors import InputError, NegativeAnswer
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-OK, BUG, USER_ERROR, INTERRUPTED = 0, 1, 2, 130
+OK, BUG, USER_ERROR, NO, INTERRUPTED = 0, 1, 2, 3, 130
 
-PAIRS = {
-    first: tuple(verb.partition(" ")[2] for verb in VERBS if verb.startswith(f"{first} "))
-    for first in (verb.partition(" ")[0] for verb in VERBS if " " in verb)
-}
-"""Verbs of two words: all the second ones by the first."""
+PAIRS = {verb.split()[0]: [pair for pair in VERBS if pair.startswith(f"{verb.split()[0]} ")] for verb in VERBS}
+"""Verbs of two words by the first of them."""
 
 _ENVIRONMENT = {
     "NO_ALBUMENTATIONS_UPDATE": "1",
@@ -39,7 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: What follows the name of the command; by default that of this process.
 
     Returns:
-        The exit code: 0, 2 for a user's mistake, 130 when interrupted. A bug keeps its traceback (and exits with 1).
+        The exit code: 0, 2 for a user's mistake, 3 where the answer is no (not reproduced, not promoted), 130 when
+        interrupted. A bug keeps its traceback (and exits with 1).
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     for name, value in _ENVIRONMENT.items():
@@ -73,12 +74,10 @@ def _dispatch(arguments: list[str]) -> int:
         print(f"faceline {importlib.import_module('importlib.metadata').version('faceline')}")
     elif verb == "results":
         _results(arguments[1:])
-    elif verb == "predict" and not {"-h", "--help"} & set(arguments):
-        return _predict(arguments[1:])
+    elif " ".join(arguments[:2]) in VERBS:
+        return _workflow(" ".join(arguments[:2]), arguments[2:])
     elif verb in PAIRS:
-        return _pair(verb, arguments[1:])
-    elif verb in VERBS:
-        return _workflow(verb, arguments[1:])
+        return _one_word(verb, arguments[1:])
     else:
         wrong = f"{verb}: no such verb" if verb else "no verb given"
         raise InputError(
@@ -87,18 +86,17 @@ def _dispatch(arguments: list[str]) -> int:
     return OK
 
 
-def _pair(verb: str, arguments: list[str]) -> int:
-    """A verb of two words."""
-    if arguments and arguments[0] in PAIRS[verb]:
-        return _workflow(f"{verb} {arguments[0]}", arguments[1:])
-    wholes = [f"{verb} {second}" for second in PAIRS[verb]]
-    if arguments and arguments[0] in ("-h", "--help"):
-        print("\n\n".join(verb_help(whole, conf_dir()) for whole in wholes))
+def _one_word(verb: str, arguments: list[str]) -> int:
+    """A verb that is whole, or that begins verbs of two words, or both."""
+    second = arguments[0] if arguments else ""
+    is_word = second.isalpha() and PAIRS[verb]
+    if verb in VERBS and not is_word:
+        return _workflow(verb, arguments)
+    if second in ("-h", "--help"):
+        print("\n\n".join(verb_help(pair, conf_dir()) for pair in PAIRS[verb]))
         return OK
-    raise InputError(
-        f"{verb} {arguments[0] if arguments else ''}: expected faceline {' or faceline '.join(wholes)}; "
-        f"see faceline {wholes[0]} --help"
-    )
+    expected = " or ".join(f"faceline {pair}" for pair in PAIRS[verb])
+    raise InputError(f"{verb} {second}: expected {expected}; see faceline --help")
 
 
 def _results(arguments: list[str]) -> None:
@@ -123,7 +121,17 @@ def _workflow(verb: str, overrides: list[str]) -> int:
         return OK
     plain = verb in PLAIN
     _refuse_flags(verb, overrides, ("--help",) if plain else tuple(FLAGS))
+    if verb == "predict":
+        return _predict(overrides)
+    if verb == "compare":
+        overrides = _runs_by_place(overrides)
     return (_run_plain if plain else _run_hydra)(verb.replace(" ", "_"), overrides)
+
+
+def _runs_by_place(overrides: list[str]) -> list[str]:
+    """``compare A B`` is ``compare run_ids=[A,B]``."""
+    runs = list(takewhile(lambda word: re.fullmatch(r"\w+", word), overrides))
+    return [f"run_ids=[{','.join(map(json.dumps, runs))}]", *overrides[len(runs) :]] if runs else overrides
 
 
 def _predict(words: list[str]) -> int:
@@ -131,7 +139,6 @@ def _predict(words: list[str]) -> int:
     from faceline.config.plain import read_settings, with_positional  # noqa: PLC0415
     from faceline.config.schema import Predict  # noqa: PLC0415
 
-    _refuse_flags("predict", words, tuple(FLAGS))
     overrides = with_positional(words, "input")
     if any(word.startswith(("-", "run_id=", "ckpt_path=")) for word in overrides):
         return _run_hydra("predict", overrides)
@@ -171,10 +178,10 @@ def _run_hydra(workflow: str, overrides: list[str]) -> int:
     version.setbase("1.3")
     parser = get_args_parser()
     parser.error = _refuse_arguments  # type: ignore[method-assign]
-    refusals: list[str] = []
+    codes: list[int] = []
 
     def job(cfg: "DictConfig") -> float | None:
-        return _run_job(workflow, cfg, refusals)
+        return _run_job(workflow, cfg, codes)
 
     run_hydra(
         args=parser.parse_intermixed_args([f"hydra.job.name={workflow}", *overrides]),
@@ -183,14 +190,14 @@ def _run_hydra(workflow: str, overrides: list[str]) -> int:
         config_path=str(conf_dir()),
         config_name=workflow,
     )
-    return USER_ERROR if refusals else OK
+    return min(codes, default=OK)  # of a sweep, a mistake before a no
 
 
 def _refuse_arguments(message: str) -> Any:
     raise InputError(f"{message}; see --help")
 
 
-def _run_job(workflow: str, cfg: "DictConfig", refusals: list[str]) -> float | None:
+def _run_job(workflow: str, cfg: "DictConfig", codes: list[int]) -> float | None:
     """Check a config and run the workflow with it; in a sweep the jobs after a refused one still run."""
     from faceline.config.check import check  # noqa: PLC0415
     from faceline.config.resolvers import register  # noqa: PLC0415
@@ -202,12 +209,15 @@ def _run_job(workflow: str, cfg: "DictConfig", refusals: list[str]) -> float | N
     except BrokenPipeError:
         _silence_stdout()
         raise SystemExit(BUG) from None  # anything else Hydra would comment on
+    except NegativeAnswer as answer:
+        print(f"faceline: {answer}", file=sys.stderr)
+        codes.append(NO)
+        return None
     except Exception as error:
         line = _explain(error)
         if line is None:
             raise
-        refusals.append(line)
-        _refuse(line)
+        codes.append(_refuse(line))
         return None
     return result
 

@@ -16,6 +16,8 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
             "faceline train experiment=landmarks/cnn ckpt_path=last   # go on with an interrupted run",
             "faceline train experiment=landmarks/cnn debug=fdr        # one batch: does every step run?",
             "faceline train -m experiment=landmarks/cnn,landmarks/resnet18 seed=0,1,2",
+            "faceline train sweep=landmarks sweep.trials=20   # a search; typed again it goes on",
+            "faceline train sweep=optuna experiment=landmarks/cnn 'model.lr=tag(log,interval(1e-4,1e-2))'",
         ),
     ),
     "evaluate": (
@@ -41,13 +43,60 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
             "faceline predict faces/ find_face=false output=landmarks.csv  # each frame is one face already",
             "faceline predict film.mp4 bundle=small.faceline",
             "faceline predict photo.jpg run_id=0123abcd",
+            "faceline predict photo.jpg run_id=champion",
         ),
     ),
     "compare": (
-        "rank finished runs and draw their errors",
+        "rank finished runs on one page, or review two: which is better, is it luck, what does it cost",
         (
             "faceline compare",
             "faceline compare tags=[trial] output=comparison",
+            "faceline compare sweep=0123abcd                          # the trials of a sweep",
+            "faceline compare 0123abcd 4567cdef                       # a review of two runs",
+        ),
+    ),
+    "reproduce": (
+        "train a run again, and see whether every figure comes out the same",
+        (
+            "faceline reproduce run_id=0123abcd",
+            "faceline reproduce run_id=0123abcd data.root=/data/udacity task.detector=landmarks.ckpt",
+        ),
+    ),
+    "runs": (
+        "list the runs of the store",
+        (
+            "faceline runs",
+            "faceline runs status=failed newer_than=7d",
+            "faceline runs match=[identification,video_disjoint] tags=[trial]",
+        ),
+    ),
+    "runs delete": (
+        "delete runs that failed or were killed",
+        (
+            "faceline runs delete older_than=2d",
+            "faceline runs delete run_ids=[0123abcd] yes=true",
+        ),
+    ),
+    "runs clean": (
+        "remove the files of deleted runs",
+        ("faceline runs clean",),
+    ),
+    "runs models": (
+        "list the registered models, their champions and why they are",
+        ("faceline runs models",),
+    ),
+    "promote": (
+        "register the model of a run, and make it champion if it beats the one before",
+        (
+            "faceline promote run_id=0123abcd",
+            "faceline promote run_id=0123abcd force=true 'reason=the champion was trained on faulty labels'",
+        ),
+    ),
+    "rollback": (
+        "make the champion before the present one champion again",
+        (
+            "faceline rollback",
+            "faceline rollback name=landmarks-udacity-official 'reason=jitters on dark frames'",
         ),
     ),
     "cluster": (
@@ -118,6 +167,13 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
         "time and memory of a report over a chain of stands",
         ("faceline benchmark report", "faceline benchmark report events=100000000 folder=/data/events"),
     ),
+    "benchmark sweep": (
+        "how much of the machine a sweep uses, and what a trial costs",
+        (
+            "faceline benchmark sweep",
+            "faceline benchmark sweep trials=4 training=[experiment=landmarks/cnn,debug=limit]",
+        ),
+    ),
 }
 """What each verb that takes overrides is for, and examples of its use."""
 
@@ -126,7 +182,7 @@ PLAIN = ("report", "simulate", "consent", "benchmark report")
 
 RESULTS = """\
 faceline results [--check | --add RUN_ID]
-  render the published results into the README
+  render the published results into the README and draw them with their intervals
 
   --check       only compare the two; exit with 2 where they differ
   --add RUN_ID  take up the figures of a finished run first"""
@@ -184,7 +240,7 @@ def verb_help(verb: str, conf: Path) -> str:
     about, examples = VERBS[verb]
     text = (conf / f"{verb.replace(' ', '_')}.yaml").read_text(encoding="utf-8")
     choices = re.findall(r"^ +- (?:optional )?/?([\w/]+): *(\S+)", text, re.MULTILINE)
-    keys = re.findall(r"^(\w+): *([^#\n]*?) *(?:# *(.*))?$", text, re.MULTILINE)
+    keys = re.findall(r"^\"?(\w+)\"?: *([^#\n]*?) *(?:# *(.*))?$", text, re.MULTILINE)
     parts = [
         f"faceline {verb} [key=value …]",
         f"  {about}",

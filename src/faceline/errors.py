@@ -1,4 +1,4 @@
-"""The one kind of error that a user can mend, told in one line."""
+"""What the command line tells in one line: an error that the user can mend, and an answer that is no."""
 
 from pathlib import Path
 
@@ -36,6 +36,10 @@ class InputError(ValueError):
     def __reduce__(self) -> tuple[object, ...]:
         """Survive pickling between processes (data loader workers, pools)."""
         return _rebuild, (self.message, self.file, self.row, self.column)
+
+
+class NegativeAnswer(Exception):  # noqa: N818  # nothing went wrong
+    """A verb that asks whether something holds has found that it does not; scripts know it by its exit code."""
 
 
 def first_line(error: BaseException) -> str:

@@ -16,12 +16,13 @@ from faceline.config.resolvers import register
 from faceline.config.tree import conf_dir, groups, options
 
 CONF = conf_dir()
-BENCHMARKS = ("identification", "infer", "input", "startup", "train")
+BENCHMARKS = ("identification", "infer", "input", "startup", "sweep", "train")
 VERBS = (
     *("train", "evaluate", "export", "predict", "compare", "cluster", "data_check"),
     *(f"benchmark_{name}" for name in BENCHMARKS),
 )
-ANSWERS = {"predict": ["input=photo.jpg"]}
+VERBS += ("reproduce", "promote", "rollback", "runs", "runs_clean", "runs_delete", "runs_models")
+ANSWERS = {"predict": ["input=photo.jpg"], "reproduce": ["run_id=0123abcd"], "promote": ["run_id=0123abcd"]}
 """What a user must give."""
 
 LEAVES = [
@@ -52,7 +53,8 @@ def test_every_verb_without_hydra_is_complete_as_it_is(verb: str) -> None:
 
 @pytest.mark.parametrize(("group", "option"), LEAVES, ids=str)
 def test_every_option_composes_into_a_training_and_passes_the_check(group: str, option: str) -> None:
-    check(composed("train", f"{group}={option}"), "train")
+    place = {"loss": "loss@model.loss"}.get(group, group)
+    check(composed("train", f"{place}={option}"), "train")
 
 
 @pytest.mark.parametrize("option", options(CONF, "experiment"))

@@ -21,6 +21,7 @@ defaults:
   - override hydra/hydra_logging: none
   - _self_
 tags: []
+sweep: null
 run_ids: []
 output: null
 tracking:
@@ -133,6 +134,7 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         (["train", "seed"], "seed: not an override"),
         (["compare", "+tasg=[a]"], "tasg: no such key; did you mean tags?"),
         (["compare", "tags=a"], "tags: expected a list"),
+        (["compare", "abc", "def", "tags=a"], "tags: expected a list"),  # the runs themselves were understood
         (["predict", "--config-dir", "nowhere"], "Additional config directory"),
         (["predict"], "input: missing; give it a value with input="),
     ],

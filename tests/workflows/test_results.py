@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.recorded import landmark_frames, landmark_run
 
 from faceline.cli import main
+from faceline.metrics.bootstrap import mean_interval
 from faceline.tracking.runs import Run, tracked_run
 from faceline.tracking.store import connect
 
@@ -43,6 +45,7 @@ def test_a_run_becomes_a_row_of_file_and_readme(workplace: Path, readme: Path) -
         "input_size": 128,
         "mse": 0.0001235,
         "nme": 0.04568,
+        "ci95": None,
         "params": 1234,
         "train_seconds": 77,
         "run_id": run.id,
@@ -51,6 +54,17 @@ def test_a_run_becomes_a_row_of_file_and_readme(workplace: Path, readme: Path) -
     }
     assert "4.57 %" in readme.read_text()
     assert main(["results", "--check"]) == 0
+
+
+def test_the_interval_comes_from_the_frames_of_the_run(workplace: Path, readme: Path) -> None:
+    client, made = connect(None, workplace), {"faceline.commit": "0123456789abcdef", "faceline.dirty": "False"}
+    run = landmark_run(client, "landmarks", "cnn", 0.05, tags=made)
+    frames = landmark_frames(0.05)
+    low, high = mean_interval(frames["nme"].to_numpy(), frames["video"].to_numpy(dtype=str))
+    assert main(["results", "--add", run.id]) == 0
+    assert rows(workplace)[0]["ci95"] == pytest.approx([low, high], rel=1e-3)
+    assert f"| [{100 * low:.2f}, {100 * high:.2f}] |" in readme.read_text()
+    assert (workplace / "docs" / "results" / "landmarks.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_new_run_takes_the_place_of_its_like_and_leaves_the_others(workplace: Path, readme: Path) -> None:

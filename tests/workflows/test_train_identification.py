@@ -102,6 +102,16 @@ def test_the_embedder_trains_enrols_strangers_out_and_is_measured_again_alike(wo
     assert (workplace / "again" / "det.png").is_file()
 
 
+def test_without_epochs_the_embedder_is_what_it_starts_as(workplace: Path, store) -> None:
+    assert main(["train", *TINY_EMBEDDER, *CROWD, "trainer.max_epochs=0"]) == 0
+    (run,) = runs_of(store, workplace)
+    assert run.info.status == "FINISHED" and run.data.metrics["epochs"] == 0
+    assert run.data.metrics["test/rank1"] > 0.3  # of ten people; discriminants need no epoch
+    assert main(["evaluate", f"run_id={run.info.run_id}", "output=again"]) == 0
+    again = json.loads((workplace / "again" / "metrics.json").read_text())
+    assert again["rank1"] == run.data.metrics["test/rank1"]
+
+
 def toy_embedder(file: Path, size: int = 64) -> Path:
     """The mean colour of the left and of the right half."""
     halves = helper.make_node(
@@ -154,7 +164,10 @@ def test_people_without_a_frame_in_the_gallery_are_errors_and_are_told(workplace
         (["experiment=identification/knn", "task.dims=4"], "task.dims: expected 2, 3, got 4"),
         (["experiment=identification/fnn_2d", "data.batch_size=5000"], "data.batch_size: a batch of 5000 needs more"),
         (["experiment=identification/embedder", "task.people=500", "model.frozen=[]"], "task.people"),
-        (["experiment=identification/embedder", "model.backbone=mobilenet"], "model.backbone: mobilenet"),
+        (
+            ["experiment=identification/embedder", "model.backbone=mobilenet"],
+            "model.backbone: timm has no model 'mobilenet'",
+        ),
         (["experiment=identification/embedder", "model.frozen=[nose]"], "model.frozen: the backbone has no nose"),
         (["experiment=identification/embedder", "embedder.onnx=none.onnx"], "no such file"),
         (["experiment=identification/embedder", "task.detector=none.ckpt"], "no such checkpoint"),

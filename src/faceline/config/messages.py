@@ -58,6 +58,8 @@ def _explain_one(error: BaseException, conf: Path) -> str | None:  # noqa: PLR09
             return f"not permitted to use{_file(error) or ' a file'}; change its permissions or choose another place"
         case MemoryError():
             return _OUT_OF_MEMORY
+        case RuntimeError() if "can't allocate memory" in str(error):  # torch's, on a CPU
+            return _OUT_OF_MEMORY
     if "hydra" in sys.modules:  # else it has raised nothing
         from faceline.config.composition import explain_composition  # noqa: PLC0415
 

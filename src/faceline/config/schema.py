@@ -3,6 +3,7 @@
 A node with ``_target_`` is checked against the signature of what it names (`faceline.config.check`), not here.
 """
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -19,6 +20,17 @@ Node = Annotated[dict[str, Any], BeforeValidator(_has_target)]
 
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+def _is_duration(text: Any) -> Any:
+    if text is not None and not re.fullmatch(r"\d+[mhdw]", str(text)):
+        raise ValueError("a time such as 90m, 12h, 7d or 4w")
+    return text
+
+
+Duration = Annotated[str | None, BeforeValidator(_is_duration)]
+"""Minutes, hours, days or weeks."""
+
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
@@ -65,6 +77,12 @@ class Tracking(Section):
     experiment: Annotated[str, Field(min_length=1)]
 
 
+class AnyTracking(Tracking):
+    """Where runs are kept that are only read."""
+
+    experiment: Annotated[str, Field(min_length=1)] | None  # type: ignore[assignment]
+
+
 class Embedder(Section):
     """A ready model of the user's own that embeds faces, in place of one that is trained."""
 
@@ -73,6 +91,31 @@ class Embedder(Section):
     channels: Literal["rgb", "bgr"]
     mean: float
     std: Annotated[float, Field(gt=0)]
+
+
+class Trial(Section):
+    """Which trial of its sweep a job is."""
+
+    number: Annotated[int, Field(ge=0)]
+    parent: str
+
+
+class Sweep(Section):
+    """How a sweep searches; a single run has no use for it."""
+
+    name: Annotated[str, Field(pattern=r"^[\w-][\w.-]*$")] | None
+    params: dict[str, Any]
+    start: list[dict[str, Any]]
+    minimize: list[str]
+    maximize: list[str]
+    sampler: Node | None
+    pruner: Node | None
+    trials: Count | None
+    max_failed: Annotated[int, Field(ge=0)]
+    jobs: Count | None
+    memory_gb: Annotated[float, Field(gt=0)] | None
+    seed: Seed
+    trial: Trial | None = None
 
 
 class Train(Section):
@@ -92,6 +135,7 @@ class Train(Section):
     trainer: Node
     callbacks: dict[str, Node | None]
     tracking: Tracking
+    sweep: Sweep | None = None
 
 
 class SplitChange(Section):
@@ -146,8 +190,103 @@ class Compare(Section):
     """``faceline compare``."""
 
     tags: list[str]
+    sweep: str | None
     run_ids: list[str]
     output: str | None
+    tracking: AnyTracking
+
+
+class DataPlace(Section):
+    """Where a data set and its cache are."""
+
+    root: str | None
+    cache_dir: str | None
+
+
+class WeightsPlace(Section):
+    """Where weights are."""
+
+    weights: str | None
+
+
+class DetectorPlace(Section):
+    """Where a landmark model is."""
+
+    detector: str | None
+
+
+class EmbedderPlace(Section):
+    """Where a ready embedder is."""
+
+    onnx: str | None
+
+
+class Reproduce(Section):
+    """``faceline reproduce``."""
+
+    run_id: str
+    accept_changes: bool
+    ckpt_path: str | None
+    data: DataPlace
+    model: WeightsPlace
+    task: DetectorPlace
+    embedder: EmbedderPlace
+    tracking: Tracking
+
+
+class Promote(Section):
+    """``faceline promote``."""
+
+    run_id: str
+    force: bool
+    reason: str | None
+    tracking: Tracking
+
+
+class Rollback(Section):
+    """``faceline rollback``."""
+
+    name: str | None
+    reason: str | None
+    tracking: Tracking
+
+
+class Filter(Section):
+    """Which runs."""
+
+    match: str | list[str]
+    tags: list[str]
+    newer_than: Duration
+    older_than: Duration
+    tracking: AnyTracking
+
+
+class Runs(Filter):
+    """``faceline runs``."""
+
+    status: Literal["finished", "failed", "killed", "running"] | None
+    limit: Count
+
+
+class RunsDelete(Filter):
+    """``faceline runs delete``."""
+
+    yes: bool
+    run_ids: list[str]
+    status: Literal["failed", "killed"] | None
+
+
+class RunsClean(Section):
+    """``faceline runs clean``."""
+
+    yes: bool
+    tracking: Tracking
+
+
+class RunsModels(Section):
+    """``faceline runs models``."""
+
+    name: str | None
     tracking: Tracking
 
 
@@ -239,6 +378,15 @@ class BenchmarkStartup(Section):
     output: str
 
 
+class BenchmarkSweep(Section):
+    """``faceline benchmark sweep``."""
+
+    trials: Annotated[int, Field(ge=2)]
+    jobs: Count
+    training: list[str]
+    output: str
+
+
 SCHEMAS: dict[str, type[Section]] = {
     "train": Train,
     "evaluate": Evaluate,
@@ -250,7 +398,15 @@ SCHEMAS: dict[str, type[Section]] = {
     "benchmark_input": BenchmarkInput,
     "benchmark_startup": BenchmarkStartup,
     "benchmark_train": BenchmarkTrain,
+    "benchmark_sweep": BenchmarkSweep,
     "cluster": Cluster,
     "data_check": DataCheck,
+    "promote": Promote,
+    "reproduce": Reproduce,
+    "rollback": Rollback,
+    "runs": Runs,
+    "runs_clean": RunsClean,
+    "runs_delete": RunsDelete,
+    "runs_models": RunsModels,
 }
 """The schema of each workflow."""

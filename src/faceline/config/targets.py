@@ -13,6 +13,8 @@ from faceline.errors import InputError
 
 ALLOWED = (
     "faceline.",
+    "optuna.pruners.",
+    "optuna.samplers.",
     "pytorch_lightning.Trainer",
     "pytorch_lightning.callbacks.",
     "pytorch_lightning.loggers.",

@@ -92,6 +92,15 @@ def cached_frames(source: FrameSource, size: int, cache_dir: Path, view: View | 
     return store
 
 
+def frames_at_hand(source: FrameSource, size: int, cache_dir: Path) -> FrameStore | None:
+    """The whole frames of a source from the cache; None where ``cached_frames`` would have to decode them.
+
+    Raises:
+        InputError: The files of the source are not there.
+    """
+    return _open(cache_dir / _folder_name(source, size, None), size)
+
+
 def _folder_name(source: FrameSource, size: int, view: View | None) -> str:
     content = f"{_FORMAT} {source.name} {source.key()} {size} {source.on_error}"
     if view is not None:

@@ -211,6 +211,11 @@ class FaceData(pl.LightningDataModule):
         """The names of those who are trained on, sorted."""
         return np.unique(self.index.persons[self.split.train])
 
+    @property
+    def _learnt(self) -> np.ndarray:
+        """Rows of all frames that gradients see."""
+        return np.union1d(self.split.train, self.extra)
+
     def trial(self, part: Literal["val", "test"]) -> Trial:
         """Who is enrolled and who asks, in one part."""
         return make_trial(self.index, self.split, part, self.split_settings["seed"])
@@ -227,13 +232,19 @@ class FaceData(pl.LightningDataModule):
         """Some faces in order, under the transforms that do not change them."""
         return self._faces(rows, np.full(len(rows), -1), enrols=False)
 
+    def still_dataloader(self) -> DataLoader[FaceBatch]:
+        """The training faces once and in order, under the transforms that do not change them."""
+        rows = self._learnt
+        labels = columns_of(self.index.persons[rows], self.people)
+        return self._loader(self._faces(rows, labels, enrols=False), 64)
+
     def train_dataloader(self) -> DataLoader[FaceBatch]:
         """Augmented batches of P people with K frames each.
 
         Raises:
             InputError: There are fewer people or frames.
         """
-        rows, index = np.union1d(self.split.train, self.extra), self.index
+        rows, index = self._learnt, self.index
         if len(self.people) < self.people_per_batch:
             raise InputError(
                 f"a batch of {self.people_per_batch} people needs more than {len(self.people)} of them; lower it",

@@ -37,17 +37,23 @@ def interval(values: Float[np.ndarray, " resamples"], figure: float, level: floa
         figure: Of all videos, each once.
         level: Share of the values inside.
     """
+    low, high = middle(values, figure, level)
+    return max(low, 0.0), min(high, 1.0)
+
+
+def middle(values: Float[np.ndarray, " resamples"], figure: float, level: float = 0.95) -> Interval:
+    """As ``interval``, for a figure that may be below 0 or above 1."""
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2]) - (values.mean() - figure)
-    return max(float(low), 0.0), min(float(high), 1.0)
+    return float(low), float(high)
 
 
 def mean_interval(
     values: Float[np.ndarray, " n"], videos: np.ndarray, n_resamples: int = 1000, level: float = 0.95, seed: int = 0
 ) -> Interval:
-    """Interval of the mean over frames.
+    """Interval of the mean over frames, between the least and the greatest of them.
 
     Args:
-        values: A rate of each frame, from 0 to 1.
+        values: An error or a rate of each frame.
         videos: Name of the video of each frame.
         n_resamples: Number of draws.
         level: Share of the draws inside.
@@ -56,12 +62,20 @@ def mean_interval(
     Raises:
         ValueError: No frames, or arrays that differ in length.
     """
+    low, high = middle(mean_draws(values, videos, n_resamples, seed), float(values.mean()), level)
+    return max(low, float(values.min())), min(high, float(values.max()))
+
+
+def mean_draws(
+    values: Float[np.ndarray, " n"], videos: np.ndarray, n_resamples: int = 1000, seed: int = 0
+) -> Float[np.ndarray, " resamples"]:
+    """The mean over frames in each resample; arguments and errors as ``mean_interval``."""
     _check(values, videos)
     names, video = np.unique(videos, return_inverse=True)
     weights = video_weights(len(names), n_resamples, seed)
     totals = np.stack([np.bincount(video, weights=values), np.bincount(video)], axis=1)  # (videos, 2)
     total, count = (weights @ totals).T
-    return interval(total / count, float(values.mean()), level)
+    return np.asarray(total / count)
 
 
 def identification_intervals(
@@ -87,6 +101,18 @@ def identification_intervals(
     Raises:
         ValueError: No probes, or arrays that differ in length.
     """
+    draws = identification_draws(preds, target, videos, n_resamples, seed)
+    return {name: interval(drawn[1:], float(drawn[0]), level) for name, drawn in draws.items()}
+
+
+def identification_draws(
+    preds: Integer[np.ndarray, " n"],
+    target: Integer[np.ndarray, " n"],
+    videos: np.ndarray,
+    n_resamples: int = 1000,
+    seed: int = 0,
+) -> dict[str, Float[np.ndarray, " draws"]]:
+    """The figures of ``identification_intervals``: of all videos, each once, then in each resample."""
     _check(preds, videos)
     _check(target, videos)
     names, video = np.unique(videos, return_inverse=True)
@@ -104,12 +130,11 @@ def identification_intervals(
     hits, support, guesses = counted(target, right), counted(target, everyone), counted(preds, everyone)
     scores = 2 * hits / np.maximum(support + guesses, 1)
     present = support > 0
-    values = {
+    return {
         "f1_weighted": (scores * support).sum(axis=1) / support.sum(axis=1),
         "f1_macro": (scores * present).sum(axis=1) / present.sum(axis=1),
         "rank1": hits.sum(axis=1) / support.sum(axis=1),
     }
-    return {name: interval(drawn[1:], float(drawn[0]), level) for name, drawn in values.items()}
 
 
 def _check(values: np.ndarray, videos: np.ndarray) -> None:

@@ -147,11 +147,16 @@ def det_curve(scores: Scores, target: Target) -> tuple[np.ndarray, np.ndarray, n
     Raises:
         ValueError: No strangers or no mated probes.
     """
-    rank, best = ranks(scores, target), scores.max(axis=1).astype(np.float64)
-    strangers, mated = np.sort(best[target == STRANGER]), best[target != STRANGER]
+    return det_of(scores.max(axis=1), ranks(scores, target))
+
+
+def det_of(best: Float[np.ndarray, " n"], rank: Target) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """As ``det_curve``, of each probe's best score and the rank of its person, 0 for a stranger."""
+    best = best.astype(np.float64)
+    strangers, mated = np.sort(best[rank == 0]), best[rank > 0]
     if not len(strangers) or not len(mated):
         raise ValueError(f"expected strangers and mated probes, got {len(strangers)} and {len(mated)}")
-    found = np.sort(mated[rank[target != STRANGER] == 1])
+    found = np.sort(best[rank == 1])
     thresholds = np.append(np.unique(best), np.inf)
     alarms = 1 - np.searchsorted(strangers, thresholds) / len(strangers)
     misses = 1 - (len(found) - np.searchsorted(found, thresholds)) / len(mated)
@@ -190,6 +195,16 @@ def evaluate(scores: Scores, target: Target, thresholds: dict[str, float] | None
         scalars[f"fnir_at_fpir_{name}"] = fnir(best[mated], rank[mated], threshold)
         scalars[f"fpir_at_{name}"] = fpir(best[~mated], threshold)
     return IdentificationScores(scalars, {"predicted": preds, "score": best, "rank": rank})
+
+
+def scalar_names(open_set: bool) -> frozenset[str]:
+    """The names of all that `evaluate` says of a whole part.
+
+    Args:
+        open_set: Whether with those for strangers.
+    """
+    scores, target = np.eye(2), np.array([0, STRANGER])
+    return frozenset(evaluate(scores, target, thresholds_for(scores, target) if open_set else None).scalars)
 
 
 def _chunks(n: int) -> list[slice]:

@@ -138,6 +138,12 @@ def evaluate(preds: Landmarks, target: Landmarks, sizes: Sizes) -> LandmarkError
     return LandmarkErrors(scalars, frames)
 
 
+def scalar_names() -> frozenset[str]:
+    """The names of all that `evaluate` says of a whole part."""
+    points = np.random.default_rng(0).random((1, N_LANDMARKS, 2))
+    return frozenset(evaluate(points, points, np.array([[1, 1]])).scalars)
+
+
 def _relative_distances(preds_px: Landmarks, target_px: Landmarks) -> np.ndarray:
     """(n, 68) distance of each point from its truth, over the interocular distance."""
     preds_px, target_px = _checked(preds_px, target_px)

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,23 @@ class StayStopped(Callback):
         """Stop at once where early stopping remembers that it had stopped."""
         if any(stopper.stopped_epoch for stopper in trainer.early_stopping_callbacks):
             trainer.should_stop = True
+
+
+class Pruning(Callback):
+    """Stops a training that somebody who sees others beside it gives up.
+
+    Args:
+        metric: Of validation, told after each epoch.
+        stops: Takes the epoch and the value; whether to stop.
+    """
+
+    def __init__(self, metric: str, stops: Callable[[int, float], bool]) -> None:
+        self.metric, self.stops, self.pruned = metric, stops, False
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Tell the value and ask."""
+        if _has(trainer, self.metric) and self.stops(trainer.current_epoch, _number(trainer, self.metric)):
+            self.pruned = trainer.should_stop = True
 
 
 class StepBar(RichProgressBar):

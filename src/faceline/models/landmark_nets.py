@@ -54,12 +54,15 @@ class TimmBackbone(nn.Module):
         name: timm's name of the model.
         pretrained: Fetch timm's own weights from its hub (needs a network).
         weights: Local .safetensors or .pth file with weights for this model instead; its classifier is left out.
+        strides: Of the maps that are given; by default of the last three that are not too fine.
 
     Raises:
         InputError: Unknown name, no feature maps, weights that do not fit, or a hub that cannot be reached.
     """
 
-    def __init__(self, name: str, pretrained: bool = False, weights: str | None = None) -> None:
+    def __init__(
+        self, name: str, pretrained: bool = False, weights: str | None = None, strides: Sequence[int] | None = None
+    ) -> None:
         super().__init__()
         if not timm.is_model(name):
             near = difflib.get_close_matches(name, timm.list_models(), n=3)
@@ -68,7 +71,7 @@ class TimmBackbone(nn.Module):
                 + (f"did you mean {' or '.join(near)}?" if near else "see timm.list_models()"),
                 column="model.backbone",
             )
-        self.body = _feature_extractor(name, pretrained and not weights)
+        self.body = _feature_extractor(name, pretrained and not weights, strides)
         self.channels = tuple(self.body.feature_info.channels())
         self.strides = tuple(self.body.feature_info.reduction())
         if weights:
@@ -166,11 +169,19 @@ def _down(c_in: int, c_out: int) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(c_in, c_out, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(c_out), nn.ReLU())
 
 
-def _feature_extractor(name: str, pretrained: bool) -> Any:
+def _feature_extractor(name: str, pretrained: bool, strides: Sequence[int] | None) -> Any:
     try:
         probe: Any = timm.create_model(name, features_only=True, pretrained=False)
-        strides = probe.feature_info.reduction()
-        wanted = [i for i, stride in enumerate(strides) if stride >= FINEST_STRIDE][-3:]
+        known = probe.feature_info.reduction()
+        if strides is None:
+            wanted = [i for i, stride in enumerate(known) if stride >= FINEST_STRIDE][-3:]
+        elif set(strides) <= set(known):
+            wanted = [i for i, stride in enumerate(known) if stride in strides]
+        else:
+            raise InputError(
+                f"{name} has feature maps of strides {', '.join(map(str, known))}; choose among them",
+                column="model.strides",
+            )
         with no_waiting_for_the_hub() if pretrained else nullcontext():
             return timm.create_model(name, features_only=True, pretrained=pretrained, out_indices=wanted)
     except (OSError, ConnectionError) as error:

@@ -38,6 +38,9 @@ _EXAMPLES: Final = 6
 Curve = tuple[np.ndarray, np.ndarray, Mapping[str, tuple[float, float]]]
 """FPIR and FNIR of every threshold, and what the thresholds chosen on validation give, by the names of their rates."""
 
+Shares = tuple[float, float, float]
+"""A share, and both ends of its interval."""
+
 
 def rank_curve(ranks: Mapping[str, Integer[np.ndarray, " n"]], *, source: str) -> Figure:
     """The cumulative match characteristic: share of probes whose true person is among the first k.
@@ -183,34 +186,40 @@ def by_frames(table: pd.DataFrame, gallery: np.ndarray, *, source: str) -> Figur
     return figure
 
 
-def cost_of_a_visit(scores: Mapping[str, tuple[float, float]], *, source: str) -> Figure:
-    """F1 of each method on new frames of known videos and on videos never seen.
+def cost_of_a_visit(known: Mapping[str, Shares], new: Mapping[str, Shares], *, source: str) -> Figure:
+    """F1 of each method on new frames of known videos and on videos never seen, with intervals.
 
     Args:
-        scores: F1 under ``frame_random`` and ``video_disjoint`` of each method.
+        known: Under ``frame_random``, by the method: F1 and both ends of its interval.
+        new: Under ``video_disjoint``.
         source: Provenance, written below the figure.
 
     Raises:
-        ValueError: No method.
+        ValueError: No method was measured under both.
     """
-    if not scores:
-        raise ValueError("expected at least one method, got none")
-    order = sorted(scores, key=lambda method: scores[method][0])
-    best = order[-1]
-    before, after = scores[best]
-    title = f"On a new visit the best method, {best}, falls from F1 {before:.3f} to {after:.3f}"
+    both = [method for method in known if method in new]
+    if not both:
+        raise ValueError("expected at least one method under both protocols")
+    best = max(both, key=lambda method: (known[method][0], new[method][0]))
+    others = sorted((method for method in new if method not in known), key=lambda method: new[method][0])
+    order = [*sorted(known, key=lambda method: known[method][0]), *others]
+    title = f"On a new visit the best method, {best}, falls from F1 {known[best][0]:.3f} to {new[best][0]:.3f}"
     figure = new_figure(7.6, 1.8 + 0.42 * len(order), title, source)
     axes = figure.subplots()
-    style_axes(axes, grid="x", xlabel="F1 weighted")
+    style_axes(axes, grid="x", xlabel="F1 weighted; bars are intervals of 95 %")
     subtitle(axes, "Full: other frames of known videos (frame_random). Ring: a video never seen (video_disjoint).")
     for height, method in enumerate(order):
-        known, new = scores[method]
-        axes.plot([new, known], [height, height], color=GRID, linewidth=4, zorder=1)
-        axes.plot(known, height, "o", color=RIGHT, markersize=8)
-        axes.plot(new, height, "o", color=WRONG, markersize=8, markerfacecolor="white", markeredgewidth=2)
-        left, right = sorted((known, new))
-        _annotate(axes, f"{right:.3f}", (right, height), (8, 0), MUTED)
-        _annotate(axes, f"{left:.3f}", (left, height), (-8, 0), MUTED, ha="right")
+        marked = [(known, RIGHT, RIGHT), (new, WRONG, "white")]
+        for scores, colour, face in marked:
+            if method in scores:
+                f1_score, low, high = scores[method]
+                axes.hlines(height, low, high, color=colour, linewidth=5, alpha=0.3)
+                axes.plot(f1_score, height, "o", color=colour, markersize=8, markerfacecolor=face, markeredgewidth=2)
+        ends = [scores[method] for scores in (known, new) if method in scores]
+        left, right = min(ends), max(ends)
+        _annotate(axes, f"{right[0]:.3f}", (right[2], height), (9, 0), MUTED)
+        if left is not right:
+            _annotate(axes, f"{left[0]:.3f}", (left[1], height), (-9, 0), MUTED, ha="right")
     axes.set_yticks(range(len(order)), order)
     axes.set(ylim=(-0.6, len(order) - 0.4), xlim=(-0.1, 1.08))
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1])

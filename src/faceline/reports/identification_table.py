@@ -1,12 +1,9 @@
-"""Tables of identification: the leaderboard in the terminal, and the one of the README."""
+"""The published table of identification."""
 
 from collections.abc import Sequence
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from faceline.reports.results import Amount, ResultsTable, Text, commands, line
 
@@ -72,52 +69,12 @@ class IdentificationResult(BaseModel):
     command: Text
 
 
-class IdentificationScore(BaseModel):
-    """One line of a leaderboard; attributes as in `IdentificationResult`."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-    method: Text
-    data: Text
-    protocol: Text
-    f1_weighted: _Share
-    ci95: _Interval
-    rank1: _Share
-    rank5: _Share
-    fnir_at_fpir_1pct: _Share | None
-    seconds: Amount
-
-
-_Any = TypeVar("_Any", IdentificationResult, IdentificationScore)
-
-
-def grouped(scores: Sequence[_Any]) -> list[list[_Any]]:
+def grouped(scores: Sequence[IdentificationResult]) -> list[list[IdentificationResult]]:
     """The scores in groups of one data set and protocol, as they come; within each the highest F1 first."""
-    groups: dict[tuple[str, str], list[_Any]] = {}
+    groups: dict[tuple[str, str], list[IdentificationResult]] = {}
     for score in scores:
         groups.setdefault((score.data, score.protocol), []).append(score)
     return [sorted(group, key=lambda score: -score.f1_weighted) for group in groups.values()]
-
-
-def print_leaderboard(scores: Sequence[IdentificationScore], console: Console | None = None) -> None:
-    """Print a table for each data set and protocol; ranks start again with each."""
-    for group in grouped(scores):
-        table = Table(title=escape(f"{group[0].data} · {group[0].protocol}"), title_justify="left")
-        table.add_column("", justify="right", no_wrap=True)
-        table.add_column("method", no_wrap=True)
-        for name in ("F1 weighted [95 %]", "rank-1", "rank-5", "FNIR 1 %", "s"):
-            table.add_column(name, justify="right", no_wrap=True)
-        for rank, score in enumerate(group, start=1):
-            table.add_row(
-                str(rank),
-                escape(score.method),
-                f"{score.f1_weighted:.3f} {_interval(score.ci95)}",
-                f"{score.rank1:.3f}",
-                f"{score.rank5:.3f}",
-                _fnir(score.fnir_at_fpir_1pct),
-                f"{score.seconds:,.0f}",
-            )
-        (console or Console()).print(table)
 
 
 def markdown_table(results: Sequence[IdentificationResult]) -> str:

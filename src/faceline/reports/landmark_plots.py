@@ -1,17 +1,17 @@
-"""Figures of landmark detectors: how large the errors are, where on the face, and how training went."""
+"""Figures of landmark detectors: how large the errors are, and where on the face."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullLocator
 
 from faceline.geometry.markup import REGIONS
 from faceline.metrics.landmark import auc, failure_rate
 from faceline.reports.style import (
     MUTED,
+    PALETTE,
     SMALL_SIZE,
     TEXT_SIZE,
     colours,
@@ -21,7 +21,6 @@ from faceline.reports.style import (
     percent,
     style_axes,
     subtitle,
-    whole_numbers,
 )
 
 FAILURE: Final = 0.08
@@ -106,43 +105,53 @@ def region_errors(regions: Mapping[str, Mapping[str, np.ndarray]], *, source: st
     return figure
 
 
-def learning_curves(history: Mapping[str, tuple[np.ndarray, np.ndarray]], *, metric: str, source: str) -> Figure:
-    """One metric over the epochs, lower is better; a dot marks the lowest point of each line.
+def published(groups: Mapping[str, Mapping[str, tuple[float, Sequence[float] | None]]], *, source: str) -> Figure:
+    """The NME of models with its interval, one block for each data set and split, which are not ranked together.
 
     Args:
-        history: (epochs, values) of each series, such as ``train`` and ``val``; the title is about the last.
-        metric: What the values are, such as ``MSE``.
+        groups: By title; of each model its NME and the ends of the interval, None where it is not known.
         source: Provenance, written below the figure.
 
     Raises:
-        ValueError: No series, or one that is empty, of unequal lengths, or not finite.
+        ValueError: No group, or one without models.
     """
-    _expect_models(history)
-    for name, (epochs, values) in history.items():
-        if epochs.shape != values.shape or len(values) == 0 or not np.isfinite(values).all():
-            raise ValueError(f"expected as many epochs as finite values for {name}, got {epochs.shape}, {values}")
-    lowest = {name: int(values.argmin()) for name, (_, values) in history.items()}
-    chosen = list(history)[-1]  # the last of train, val is the one that counts
-    epochs, values = history[chosen]
-    low = lowest[chosen]
-    title = f"{chosen} {metric} is lowest in epoch {epochs[low]:g}: {values[low]:.3g}"
-    figure = new_figure(7.6, 4.4, title, source)
-    axes = figure.subplots()
-    style_axes(axes, grid="both", xlabel="epoch")
-    subtitle(axes, metric)
-    whole_numbers(axes.xaxis)
-    everything = np.concatenate([values for _, values in history.values()])
-    if everything.min() > 0 and everything.max() > 10 * everything.min():
-        axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.yaxis.set_major_formatter("{x:g}")
-        axes.yaxis.set_minor_locator(NullLocator())
-    for (name, (epochs, values)), colour in zip(history.items(), colours(len(history)), strict=True):
-        axes.plot(epochs, values, color=colour, linewidth=2, label=name)
-        axes.plot(epochs[lowest[name]], values[lowest[name]], "o", color=colour, markersize=6)
-    last = max(float(epochs[-1]) for epochs, _ in history.values())
-    ends = {name: float(values[-1]) for name, (_, values) in history.items()}
-    label_ends(axes, last, ends, colours(len(history)))
+    if not groups or not all(groups.values()):
+        raise ValueError("expected groups of at least one model")
+    first = next(iter(groups))
+    best = min(groups[first], key=lambda model: groups[first][model][0])
+    rows = sum(len(models) for models in groups.values())
+    widest = max(nme for models in groups.values() for nme, _ in models.values())
+    title = f"{best} has the lowest NME on {first}: {100 * groups[first][best][0]:.2f} %"
+    figure = new_figure(7.6, 1.6 + 0.42 * rows + 0.55 * len(groups), title, source)
+    panels = figure.subplots(
+        len(groups), sharex=True, squeeze=False, height_ratios=[len(models) + 0.6 for models in groups.values()]
+    )
+    for axes, (name, models) in zip(panels[:, 0], groups.items(), strict=True):
+        style_axes(axes, grid="x")
+        subtitle(axes, f"{name}. Bar: interval of 95 %.")
+        order = sorted(models, key=lambda model: -models[model][0])
+        for height, model in enumerate(order):
+            nme, ends = models[model]
+            if ends is not None:
+                axes.hlines(height, *ends, color=PALETTE[0], linewidth=4, alpha=0.3)
+            axes.plot(nme, height, "o", color=PALETTE[0], markersize=7, markerfacecolor=PALETTE[0] if ends else "white")
+            text = f"{100 * nme:.2f} %" + ("" if ends else ", interval not known")
+            right = max(nme, ends[1]) if ends else nme
+            axes.annotate(
+                text,
+                (right, height),
+                xytext=(8, 0),
+                textcoords="offset points",
+                size=SMALL_SIZE,
+                color=MUTED,
+                va="center",
+            )
+        axes.set_yticks(range(len(order)), order)
+        axes.set(ylim=(-0.6, len(order) - 0.4), xlim=(0, 1.35 * widest))
+    panels[-1, 0].set_xlabel(
+        "NME: mean point error over the distance of the outer eye corners", size=TEXT_SIZE, color=MUTED
+    )
+    in_percent(panels[-1, 0].xaxis)
     return figure
 
 

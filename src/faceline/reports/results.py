@@ -12,6 +12,8 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from faceline.errors import InputError
 
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Span = Annotated[list[Amount], Field(min_length=2, max_length=2)]
+"""Both ends of an interval."""
 Text = Annotated[str, Field(min_length=1, pattern=r"^[^\r\n]*$")]
 
 Row = TypeVar("Row", bound=BaseModel)

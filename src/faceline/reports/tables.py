@@ -1,14 +1,11 @@
-"""Tables of landmark detectors: the leaderboard in the terminal, and the one of the README."""
+"""The published table of landmark detectors."""
 
 from collections.abc import Sequence
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
-from faceline.reports.results import Amount, ResultsTable, Text, commands, line
+from faceline.reports.results import Amount, ResultsTable, Span, Text, commands, line
 
 STUDY_MSE: Final = {
     "cnn": "0.0010",
@@ -19,24 +16,31 @@ STUDY_MSE: Final = {
 """Test MSE on [0, 1] that the reference study reports, to the digits that it gives."""
 
 NOTE: Final = (
-    "MSE is on [0, 1] coordinates; NME is the mean point error over the distance of the outer eye corners. "
+    "MSE is on [0, 1] coordinates; NME is the mean point error over the distance of the outer eye corners, in brackets "
+    "its interval of 95 % by bootstrap over videos. A dash: not known yet; "
+    "`faceline results --add RUN` adds it where the run's store is. "
     "The study's MSE was measured on a test part of its own choice; it stands beside `official`, whose test frames "
     "come from videos seen in training, as a mark to beat and not as a like-for-like comparison. Training minutes are "
     "the wall time of one thread on a machine that did other work beside it."
 )
 
 
-class Score(BaseModel):
-    """One line of a leaderboard.
+class LandmarkResult(BaseModel):
+    """One object of ``docs/results/landmarks.json``: figures, and what is needed to get them again.
 
     Attributes:
         model: Name of the model, as its experiment is called.
         data: Name of the data set.
-        split: Protocol of the split; scores under different ones are never ranked together.
+        split: Protocol of the split; results under different ones are never ranked together.
+        input_size: Side of the square input, in pixels.
         mse: On [0, 1] coordinates.
         nme: A fraction: 0.05 is 5 %.
+        ci95: Interval of ``nme``; None where the frames of the run were not at hand.
         params: Number of parameters.
         train_seconds: Wall time of the training.
+        run_id: The MLflow run.
+        commit: Git commit of the code that ran.
+        command: The exact command line.
     """
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
@@ -44,65 +48,30 @@ class Score(BaseModel):
     model: Text
     data: Text
     split: Text
+    input_size: Annotated[int, Field(gt=0)]
     mse: Amount
     nme: Amount
+    ci95: Span | None = None
     params: Annotated[int, Field(gt=0)]
     train_seconds: Amount
-
-
-class LandmarkResult(Score):
-    """A score with what is needed to get it again: one object of ``docs/results/landmarks.json``.
-
-    Attributes:
-        input_size: Side of the square input, in pixels.
-        run_id: The MLflow run.
-        commit: Git commit of the code that ran.
-        command: The exact command line.
-    """
-
-    input_size: Annotated[int, Field(gt=0)]
     run_id: Text
     commit: Text
     command: Text
 
 
-_AnyScore = TypeVar("_AnyScore", bound=Score)
-
-
-def ranked(scores: Sequence[_AnyScore]) -> list[list[_AnyScore]]:
-    """The scores in groups of one data set and split, as they come; within each the lowest MSE first."""
-    groups: dict[tuple[str, str], list[_AnyScore]] = {}
-    for score in scores:
-        groups.setdefault((score.data, score.split), []).append(score)
-    return [sorted(group, key=lambda score: score.mse) for group in groups.values()]
-
-
-def leaderboard(scores: Sequence[Score]) -> Table:
-    """A table for the terminal; ranks start again with each data set and split."""
-    table = Table(title="Leaderboard", title_justify="left")
-    table.add_column("", justify="right", no_wrap=True)
-    table.add_column("model", no_wrap=True)
-    for name in ("MSE", "NME %", "parameters", "seconds"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for group in ranked(scores):
-        table.add_section()
-        table.add_row("", escape(f"{group[0].data} · {group[0].split}"), style="bold")
-        for rank, score in enumerate(group, start=1):
-            numbers = (_mse(score), _nme(score), f"{score.params:,}", f"{score.train_seconds:,.0f}")
-            table.add_row(str(rank), escape(score.model), *numbers)
-    return table
-
-
-def print_leaderboard(scores: Sequence[Score], console: Console | None = None) -> None:
-    """Print ``leaderboard`` to the console, by default standard output."""
-    (console or Console()).print(leaderboard(scores))
+def ranked(results: Sequence[LandmarkResult]) -> list[list[LandmarkResult]]:
+    """The results in groups of one data set and split, as they come; within each the lowest MSE first."""
+    groups: dict[tuple[str, str], list[LandmarkResult]] = {}
+    for result in results:
+        groups.setdefault((result.data, result.split), []).append(result)
+    return [sorted(group, key=lambda result: result.mse) for group in groups.values()]
 
 
 def markdown_table(results: Sequence[LandmarkResult]) -> str:
     """The results as Markdown: a table, a note on the study's figures, and the command of every row."""
     ordered = [result for group in ranked(results) for result in group]
-    head = "model|data|split|input px|MSE|NME|study's MSE|parameters|training minutes|run|commit"
-    rule = "---|---|---|---:|---:|---:|---:|---:|---:|---|---"
+    head = "model|data|split|input px|MSE|NME|95 %|study's MSE|parameters|training minutes|run|commit"
+    rule = "---|---|---|---:|---:|---:|---:|---:|---:|---:|---|---"
     lines = [line(head.split("|")), line(rule.split("|")), *(line(_cells(result)) for result in ordered)]
     details = commands([(f"{result.model} · {result.data} · {result.split}", result.command) for result in ordered])
     return "\n".join([*lines, "", NOTE, "", *details, ""])
@@ -116,7 +85,8 @@ def _cells(result: LandmarkResult) -> list[str]:
         result.split,
         str(result.input_size),
         _mse(result),
-        f"{_nme(result)} %",
+        f"{100 * result.nme:.2f} %",
+        _interval(result.ci95),
         study or "–",
         f"{result.params:,}",
         f"{result.train_seconds / 60:.1f}",
@@ -125,12 +95,12 @@ def _cells(result: LandmarkResult) -> list[str]:
     ]
 
 
-def _mse(score: Score) -> str:
-    return f"{score.mse:.6f}"
+def _mse(result: LandmarkResult) -> str:
+    return f"{result.mse:.6f}"
 
 
-def _nme(score: Score) -> str:
-    return f"{100 * score.nme:.2f}"
+def _interval(ends: Sequence[float] | None) -> str:
+    return "–" if ends is None else f"[{100 * ends[0]:.2f}, {100 * ends[1]:.2f}]"
 
 
 LANDMARKS: Final = ResultsTable("landmarks", LandmarkResult, markdown_table)

@@ -30,7 +30,7 @@ PACKAGES = (
     "scikit-learn",
     "opencv-python-headless",
 )
-IGNORED = ("ckpt_path", "tags", "tracking", "hydra", "paths")
+IGNORED = ("ckpt_path", "tags", "tracking", "hydra", "paths", "sweep")
 """Keys of a config that do not change what is computed."""
 
 DIFF_LIMIT = 1_000_000

@@ -1,7 +1,10 @@
 """Runs that the store holds: find them, load their config and files."""
 
 import difflib
+import hashlib
+import platform
 import tempfile
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,6 +22,7 @@ from faceline.tracking.store import store_errors
 # After the store module, which switches telemetry off.
 from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
+from mlflow.entities import DatasetInput, ViewType
 from mlflow.entities import Run as MlflowRun
 from mlflow.exceptions import MlflowException
 
@@ -27,6 +31,9 @@ ERROR_TAG = "faceline.error"
 PROCESS_TAG = "faceline.process"
 MODEL_TAG = "faceline.model."
 FILE_TAG = "faceline.file"
+PARENT_TAG = "mlflow.parentRunId"
+"""Of the trial of a sweep: the run that holds the sweep."""
+CONTEXT_TAG = "mlflow.data.context"
 CONFIG_FILE = "config.yaml"
 BEST = "best"
 """Name of the model of a run that is measured and used."""
@@ -50,6 +57,8 @@ class RunRecord:
         params: As logged, cut at MLflow's limits.
         tags: All of them.
         artifact_uri: Where its artifacts are.
+        ended: Seconds since 1970; None where it has no end yet.
+        data: Digest of the frames that it used, by what for: training, validation, test.
     """
 
     client: MlflowClient = field(repr=False, compare=False)
@@ -61,6 +70,8 @@ class RunRecord:
     params: dict[str, str]
     tags: dict[str, str]
     artifact_uri: str
+    ended: float | None = None
+    data: dict[str, str] = field(default_factory=dict)
 
     @cached_property
     def config(self) -> dict[str, Any]:
@@ -96,7 +107,12 @@ def get_run(client: MlflowClient, run_id: str) -> RunRecord:
 
 
 def find_runs(
-    client: MlflowClient, experiments: Sequence[str] = (), where: str = "", order_by: Sequence[str] = ()
+    client: MlflowClient,
+    experiments: Sequence[str] = (),
+    where: str = "",
+    order_by: Sequence[str] = (),
+    *,
+    deleted: bool = False,
 ) -> list[RunRecord]:
     """All runs that fit, newest first.
 
@@ -105,6 +121,7 @@ def find_runs(
         experiments: Names; all experiments if empty.
         where: Filter in MLflow's language, such as ``attributes.status = 'FINISHED'``.
         order_by: Such as ``metrics.`val/nme` ASC``.
+        deleted: Those that were deleted, in place of the others.
 
     Raises:
         InputError: There is no such experiment; names those that there are.
@@ -118,12 +135,11 @@ def find_runs(
                     column="tracking.experiment",
                 )
         chosen = [ids[name] for name in experiments] or list(ids.values())
+        view = ViewType.DELETED_ONLY if deleted else ViewType.ACTIVE_ONLY
         found: list[RunRecord] = []
         token: str | None = None
         while True:
-            page = client.search_runs(
-                chosen, where, max_results=PAGE, order_by=list(order_by) or None, page_token=token
-            )
+            page = client.search_runs(chosen, where, view, PAGE, order_by=list(order_by) or None, page_token=token)
             found += [_record(client, run) for run in page]
             token = page.token
             if not token:
@@ -138,6 +154,13 @@ def unfinished(client: MlflowClient, experiment: str, config_digest: str) -> Run
     where = f"tags.`{DIGEST_TAG}` = '{config_digest}' AND attributes.status != 'FINISHED'"
     found = find_runs(client, [experiment], where, ["attributes.start_time DESC"])
     return next((record for record in found if not is_open(record)), None)
+
+
+def history(record: RunRecord, metric: str) -> dict[int, float]:
+    """The value of a metric by its epoch; the last where an epoch has several."""
+    with store_errors(record.client.tracking_uri):
+        points = record.client.get_metric_history(record.id, metric)
+    return {point.step: point.value for point in sorted(points, key=lambda point: (point.step, point.timestamp))}
 
 
 def download(record: RunRecord, path: str) -> Path:
@@ -158,9 +181,21 @@ def checkpoint(record: RunRecord, name: str) -> Path:
     model_id = record.tags.get(MODEL_TAG + name)
     if model_id is None:
         raise InputError(f"run {record.id} ({record.status}) has no model {name!r}", column="run_id")
-    with store_errors(record.client.tracking_uri):
-        model = record.client.get_logged_model(model_id)
-    return _fetch(record.client, str(model.artifact_location), model.tags[FILE_TAG], f"model {model_id}")
+    return model_file(record.client, model_id)
+
+
+def model_file(client: MlflowClient, model_id: str) -> Path:
+    """The checkpoint file of a LoggedModel.
+
+    Raises:
+        InputError: The store no longer has it.
+    """
+    try:
+        with store_errors(client.tracking_uri):
+            model = client.get_logged_model(model_id)
+    except MlflowException as error:
+        raise InputError(f"the store has no model {model_id}", column="run_id") from error
+    return _fetch(client, str(model.artifact_location), model.tags[FILE_TAG], f"model {model_id}")
 
 
 def _fetch(client: MlflowClient, base: str, path: str, owner: str) -> Path:
@@ -180,9 +215,9 @@ def _fetch(client: MlflowClient, base: str, path: str, owner: str) -> Path:
 
 
 def process_mark() -> str:
-    """Names this process among all that ever ran on this machine: number and second of birth."""
+    """Names this process among all that ever ran: its number, its second of birth, and a digest of the machine."""
     process = psutil.Process()
-    return f"{process.pid}:{process.create_time():.1f}"
+    return f"{process.pid}:{process.create_time():.1f}:{_machine()}"
 
 
 def is_open(record: RunRecord) -> bool:
@@ -193,9 +228,21 @@ def is_open(record: RunRecord) -> bool:
     try:
         process = psutil.Process(int(number))
         # A number is used again; the clock may be set by a moment.
-        return process.status() != psutil.STATUS_ZOMBIE and abs(process.create_time() - float(born)) < 2
+        same = abs(process.create_time() - float(born.partition(":")[0])) < 2
+        return same and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def is_lost(record: RunRecord) -> bool:
+    """Whether the run has no end because its process, on this very machine, was killed before it could say so."""
+    here = record.tags.get(PROCESS_TAG, "").endswith(f":{_machine()}")
+    return record.status == "RUNNING" and here and not is_open(record)
+
+
+def _machine() -> str:
+    """Tells machines, and containers, from each other without giving their names away."""
+    return hashlib.sha256(f"{platform.node()} {uuid.getnode()}".encode()).hexdigest()[:8]
 
 
 def _record(client: MlflowClient, run: MlflowRun) -> RunRecord:
@@ -210,4 +257,10 @@ def _record(client: MlflowClient, run: MlflowRun) -> RunRecord:
         params=dict(run.data.params),
         tags=dict(run.data.tags),
         artifact_uri=str(info.artifact_uri),
+        ended=info.end_time / 1000 if info.end_time else None,
+        data={tag.value: used.dataset.digest for used in _datasets(run) for tag in used.tags if tag.key == CONTEXT_TAG},
     )
+
+
+def _datasets(run: MlflowRun) -> list[DatasetInput]:
+    return list(run.inputs.dataset_inputs) if run.inputs else []

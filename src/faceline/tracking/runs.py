@@ -3,6 +3,7 @@
 import json
 import logging
 import signal
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, SupportsFloat
 
+import numpy as np
 from omegaconf import OmegaConf
 
 from faceline.errors import InputError
@@ -18,6 +20,7 @@ from faceline.tracking.limits import checked_metrics, flat_params, tag_value
 from faceline.tracking.provenance import IGNORED, without
 from faceline.tracking.records import (
     CONFIG_FILE,
+    CONTEXT_TAG,
     DIGEST_TAG,
     ERROR_TAG,
     FILE_TAG,
@@ -151,6 +154,13 @@ class Run:
         with store_errors(self.client.tracking_uri):
             self.client.log_figure(self.id, figure, path)
 
+    def log_array(self, values: np.ndarray, path: str) -> None:
+        """Keep an array as an artifact, in NumPy's format."""
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, Path(path).name)
+            np.save(file, values, allow_pickle=False)
+            self.log_file(file, str(Path(path).parent))
+
     def log_file(self, file: Path, folder: str | None = None) -> None:
         """Keep a copy of a file as an artifact."""
         with store_errors(self.client.tracking_uri):
@@ -170,7 +180,7 @@ class Run:
         """
         source = json.dumps({"name": name, "split": split})
         dataset = Dataset(name, fingerprint, "faceline", source, profile=json.dumps(dict(profile)))
-        tags = [InputTag("mlflow.data.context", context), InputTag("split", split)]
+        tags = [InputTag(CONTEXT_TAG, context), InputTag("split", split)]
         with store_errors(self.client.tracking_uri):
             self.client.log_inputs(self.id, datasets=[DatasetInput(dataset, tags)])
 
@@ -253,9 +263,11 @@ def tracked_run(
         InputError: There is no such run, or another process still writes it.
     """
     with _raise_on_sigterm():
-        run = _resume(client, run_id) if run_id else _start(client, experiment, name)
+        tags = {PROCESS_TAG: process_mark(), **(tags or {})}
+        run = _resume(client, run_id) if run_id else _start(client, experiment, name, tags)
         try:
-            run.set_tags({PROCESS_TAG: process_mark(), **(tags or {})})
+            if run.resumed:
+                run.set_tags(tags)
             yield run
         except (KeyboardInterrupt, SystemExit) as error:
             _end(run, "KILLED", error)
@@ -267,9 +279,10 @@ def tracked_run(
             client.set_terminated(run.id, "FINISHED")
 
 
-def _start(client: MlflowClient, experiment: str, name: str) -> Run:
+def _start(client: MlflowClient, experiment: str, name: str, tags: Mapping[str, Any]) -> Run:
+    texts = {key: tag_value(value) for key, value in tags.items()}  # at once: a kill leaves no run that nobody owns
     with store_errors(client.tracking_uri):
-        created = client.create_run(experiment_id(client, experiment), run_name=name)
+        created = client.create_run(experiment_id(client, experiment), run_name=name, tags=texts)
     return Run(client, str(created.info.run_id))
 
 

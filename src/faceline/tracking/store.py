@@ -23,6 +23,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from faceline.errors import InputError
+from faceline.tracking.page import arrange
 
 DATABASE_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 SCHEMES = ("sqlite", "http", "https", *DATABASE_PORTS)
@@ -75,7 +76,9 @@ def experiment(client: MlflowClient, name: str) -> str:
         found = client.get_experiment_by_name(name)
         if found is None:
             try:
-                return str(client.create_experiment(name, artifact_location=_artifacts(client.tracking_uri)))
+                created = str(client.create_experiment(name, artifact_location=_artifacts(client.tracking_uri)))
+                arrange(client, created)
+                return created
             except MlflowException as error:
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise
@@ -127,7 +130,7 @@ def _root(error: Exception) -> BaseException:
     return root if isinstance(root, OSError | sqlite3.Error) else error
 
 
-def _database_file(uri: str) -> Path:
+def database_file(uri: str) -> Path:
     """The file of a SQLite address, absolute: ``sqlite:///a.db`` is relative, ``sqlite:////a.db`` is not."""
     name = make_url(uri).database
     # % and ? mean something in an address, and MLflow would also create the folder that they spell.
@@ -142,11 +145,11 @@ def _address(file: Path) -> str:
 
 def _artifacts(uri: str) -> str | None:
     """Where artifacts go, as an address; None leaves it to the server."""
-    return (_database_file(uri).parent / "artifacts").as_uri() if uri.startswith("sqlite:") else None
+    return (database_file(uri).parent / "artifacts").as_uri() if uri.startswith("sqlite:") else None
 
 
 def _connect_sqlite(uri: str) -> MlflowClient:
-    file = _database_file(uri)
+    file = database_file(uri)
     file.parent.mkdir(parents=True, exist_ok=True)
     # Held for the client too: it migrates a store that an older MLflow made.
     with FileLock(file.with_name(f".{file.name}.lock"), timeout=LOCK_SECONDS):

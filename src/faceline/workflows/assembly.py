@@ -13,6 +13,7 @@ from typing import Any
 import cv2
 import pytorch_lightning as pl
 import torch
+from threadpoolctl import threadpool_limits
 
 from faceline.config.check import check_targets, plain
 from faceline.errors import InputError, first_line
@@ -62,6 +63,7 @@ def prepare_process(seed: int, threads: int | None) -> int:
     logging.getLogger("pytorch_lightning.profilers").setLevel(logging.INFO)  # what debug=profiler asks for
     warnings.filterwarnings("ignore", module="pytorch_lightning.utilities._pytree")  # about its own use of torch
     threads = threads or len(os.sched_getaffinity(0))
+    threadpool_limits(threads)  # of NumPy's and scikit-learn's libraries
     torch.set_num_threads(threads)
     cv2.setNumThreads(0)  # one frame is too little work to share, and its threads would compete with torch's
     pl.seed_everything(seed, workers=True, verbose=False)

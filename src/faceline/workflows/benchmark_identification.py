@@ -139,17 +139,19 @@ def _result(began: float, fitted: float, preds: np.ndarray, persons: np.ndarray)
 
 
 class _FrameByFrame(Dataset[ShapeBatch]):
-    """The set as it is usually written: a frame is normalised and made a tensor when it is asked for."""
+    """The set as it is usually written: a frame is normalised, noised and made a tensor when it is asked for."""
 
-    def __init__(self, data: ShapeData) -> None:
-        self.rows, self.index = data.split.train, data.index
+    def __init__(self, data: ShapeData, noise: float) -> None:
+        self.rows, self.index, self.noise = data.split.train, data.index, noise
         self.columns = data.train_dataloader().dataset.columns  # type: ignore[attr-defined]
+        self.rng = np.random.default_rng(0)
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, i: int) -> ShapeBatch:
-        shape = normalise(self.index.landmarks[self.rows[i]][None])
+        landmarks = self.index.landmarks[self.rows[i]]
+        shape = normalise((landmarks + self.noise * self.rng.standard_normal(landmarks.shape))[None])
         known: ShapeBatch = self.columns.take(torch.tensor(i))
         return known._replace(features=torch.tensor(shape.reshape(-1), dtype=torch.float32))
 
@@ -167,7 +169,8 @@ def _feeding(data: ShapeData, config: Config) -> dict[str, float]:
             loader: Iterable[ShapeBatch] = data.train_dataloader()
             share = 1.0
         else:
-            part = torch.utils.data.Subset(_FrameByFrame(data), range(rows))
+            part = torch.utils.data.Subset(_FrameByFrame(data, model.noise), range(rows))
+            model.noise = 0.0  # each frame has its own already
             loader = DataLoader(part, batch_size=config["data"]["batch_size"], shuffle=True)
             share = rows / len(data.split.train)
         began = time.perf_counter()

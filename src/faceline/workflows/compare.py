@@ -1,121 +1,123 @@
-"""``faceline compare``: the finished runs of an experiment, ranked among their like."""
+"""``faceline compare``: finished runs ranked among their like; two runs are reviewed."""
 
-from collections import defaultdict
+import json
+import time
+from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
-import pandas as pd
-from omegaconf import DictConfig
+from mlflow import MlflowClient
+from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
 from faceline.errors import InputError
-from faceline.reports import identification_table
-from faceline.reports import landmark_plots as plots
-from faceline.reports.identification_plots import rank_curve
-from faceline.reports.style import png
-from faceline.reports.tables import Score, print_leaderboard
-from faceline.tracking.records import TAG, RunRecord, download, find_runs
+from faceline.reports.comparison import TITLES, Board, Comparison, as_json, board_verdict, markdown
+from faceline.reports.comparison_page import page
+from faceline.reports.style import percent
+from faceline.tracking.records import PARENT_TAG, TAG, RunRecord, find_runs, get_run
 from faceline.tracking.store import connect
-from faceline.workflows.assembly import plain
-from faceline.workflows.landmark_task import by_region
+from faceline.workflows.closer_look import closer_look
+from faceline.workflows.ranking import Ranked, grouped, ranked, reviewed
 
-Group = tuple[str, str, str, str]
-"""Task, data set, protocol, and fingerprints of data and split: only runs that share all are ranked together."""
-
-RANKED_BY = {"landmarks": ("test/mse", 1), "identification": ("test/f1_weighted", -1)}
-"""The metric that ranks the runs of a task, and whether the lowest (1) or the highest (-1) is best."""
-
-
-DRAWN = 8
-"""More curves in one figure cannot be told apart."""
+LISTED = 20
+"""Lines of a leaderboard in the terminal."""
 
 
 def main(cfg: DictConfig) -> None:
-    """Print the leaderboard; draw the error curves and the errors by region of each group."""
-    config = plain(cfg)
+    """Print the verdicts; write a page, a Markdown table and JSON."""
+    config: dict[str, Any] = {str(key): value for key, value in OmegaConf.to_object(cfg).items()}  # type: ignore[union-attr]
     tracking = config["tracking"]
-    client = connect(tracking["uri"], Path(tracking["root"]))
-    wanted = set(config["run_ids"])
-    runs = [
-        run
-        for run in find_runs(client, [tracking["experiment"]], "attributes.status = 'FINISHED'")
-        if any(metric in run.metrics for metric, _ in RANKED_BY.values())
-        and (not wanted or run.id in wanted)
-        and all(run.tags.get(TAG + tag) == "true" for tag in config["tags"])
-    ]
-    if not runs:
-        raise InputError(
-            f"no finished runs in experiment {tracking['experiment']!r} that match; train one first, or ask for others",
-            column="tags",
-        )
-    groups: dict[Group, list[RunRecord]] = defaultdict(list)
-    for run in runs:
-        same = f"{run.tags['data_fingerprint'][:6]}-{run.tags['split_fingerprint'][:6]}"
-        groups[_task(run), run.tags["data"], run.tags["protocol"], same].append(run)
+    runs = _chosen(connect(tracking["uri"], Path(tracking["root"])), config)
+    comparison, boards = reviewed(*runs) if len(config["run_ids"]) == 2 else _ranked(runs)
+    made = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
+    closer = [closer_look(found, f"b{i}") for i, found in enumerate(boards, start=1)]
+    files = {
+        "comparison.html": page(comparison, closer, made=made, version=version("faceline")),
+        "comparison.md": markdown(comparison),
+        "comparison.json": json.dumps({"made": made, **as_json(comparison)}, indent=2) + "\n",
+    }
     folder = Path(config["output"] or Path(tracking["root"], "mlruns", "comparison"))
-    folder.mkdir(parents=True, exist_ok=True)
-    console = Console(soft_wrap=True, highlight=False)
-    for group, members in groups.items():
-        metric, sign = RANKED_BY[group[0]]
-        members.sort(key=lambda run: sign * run.metrics[metric])
-        if group[0] == "landmarks":
-            print_leaderboard([_score(run, members) for run in members], console)
-        else:
-            identification_table.print_leaderboard([_identification(run, members) for run in members], console)
-        for file in _draw(group, members, folder):
-            console.print(f"drawn: {file}")
+    _write(folder, files)
+    _tell(comparison, folder)
 
 
-def _task(run: RunRecord) -> str:
-    return run.tags.get("task", "landmarks")
+def _chosen(client: MlflowClient, config: Mapping[str, Any]) -> list[RunRecord]:
+    """The runs that were asked for; all of the project's, if nothing was.
 
-
-def _score(run: RunRecord, runs: list[RunRecord]) -> Score:
-    return Score(
-        model=_label(run, runs),
-        data=run.tags["data"],
-        split=run.tags["protocol"],
-        mse=run.metrics["test/mse"],
-        nme=run.metrics["test/nme"],
-        params=int(run.metrics["parameters"]),
-        train_seconds=run.metrics["train_seconds"],
-    )
-
-
-def _identification(run: RunRecord, runs: list[RunRecord]) -> identification_table.IdentificationScore:
-    figures = {name: run.metrics[f"test/{name}"] for name in ("f1_weighted", "rank1", "rank5")}
-    return identification_table.IdentificationScore(
-        method=_label(run, runs),
-        data=run.tags["data"],
-        protocol=run.tags["protocol"],
-        ci95=[run.metrics[f"test/f1_weighted_{end}"] for end in ("low", "high")],
-        fnir_at_fpir_1pct=run.metrics.get("test/fnir_at_fpir_1pct"),
-        seconds=run.metrics["seconds"],
-        **figures,
-    )
-
-
-def _draw(group: Group, runs: list[RunRecord], folder: Path) -> list[Path]:
-    task, data, protocol, same = group
-    frames = {_label(run, runs): pd.read_csv(download(run, "test/frames.csv")) for run in runs[:DRAWN]}
-    source = f"{data} · {protocol} · test · best {len(frames)} of {len(runs)} runs"
-    if task == "identification":
-        ranks = {name: table["rank"].to_numpy() for name, table in frames.items()}
-        figures = {"ranks": rank_curve(ranks, source=source)}
+    Raises:
+        InputError: There are none.
+    """
+    if config["run_ids"]:
+        runs = [get_run(client, run_id) for run_id in config["run_ids"]]
+        if len({run.id for run in runs}) < len(runs):
+            raise InputError("the same run is given twice", column="run_ids")
     else:
-        regions = {name: by_region(table) for name, table in frames.items()}
-        curves = {name: table["nme"].to_numpy() for name, table in frames.items()}
-        figures = {
-            "error_curve": plots.error_curve(curves, source=source),
-            "region_errors": plots.region_errors(regions, source=source),
-        }
-    files = []
-    for name, figure in figures.items():
-        files.append(folder / f"{data}-{protocol}-{same}-{name}.png")
-        files[-1].write_bytes(png(figure))
-    return files
+        experiment = config["tracking"]["experiment"]
+        runs = find_runs(client, [experiment] if experiment else [])
+        runs = [run for run in runs if "data_fingerprint" in run.tags]  # others are not of this project
+    parent = get_run(client, config["sweep"]).id if config["sweep"] else None
+    chosen = [
+        run
+        for run in runs
+        if all(run.tags.get(TAG + tag) == "true" for tag in config["tags"])
+        and (parent is None or run.tags.get(PARENT_TAG) == parent)
+    ]
+    if not chosen:
+        raise InputError("no runs that match; train one first, or ask for others", column="tags")
+    return chosen
 
 
-def _label(run: RunRecord, runs: list[RunRecord]) -> str:
-    """The model, with the run where several have the same."""
-    model = run.tags["model"]
-    return model if sum(other.tags["model"] == model for other in runs) == 1 else f"{model} {run.id[:6]}"
+def _ranked(runs: list[RunRecord]) -> tuple[Comparison, list[Ranked]]:
+    groups, left_out = grouped(runs)
+    if not groups:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
+        raise InputError(f"no finished runs that match ({reasons}); train one first, or ask for others", column="tags")
+    boards, apart = ranked(groups)
+    return Comparison([found.board for found in boards], apart, left_out), boards
+
+
+def _write(folder: Path, files: Mapping[str, str]) -> None:
+    """All of the files or none: each is whole before it gets its name."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        drafts = {folder / f".{name}.partial": folder / name for name in files}
+        for draft, text in zip(drafts, files.values(), strict=True):
+            draft.write_text(text, encoding="utf-8")
+        for draft, file in drafts.items():
+            draft.replace(file)
+    except OSError as error:
+        raise InputError(f"cannot be written: {error.strerror}", file=folder, column="output") from error
+
+
+def _tell(comparison: Comparison, folder: Path) -> None:
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(f"[bold]{escape(comparison.verdict())}[/]")
+    for board in comparison.boards:
+        if len(comparison.boards) > 1:
+            console.print(f"\n{escape(board_verdict(board))}")
+        console.print(_table(board))
+    for one in comparison.apart:
+        console.print(escape(f"apart: {one.label} ({one.run_id[:8]}), {one.where}, {one.figure}: {one.reason}"))
+    for reason, count in comparison.left_out.items():
+        console.print(f"left out: {count} {reason}")
+    console.print(f"written: {folder / 'comparison.html'}, .md and .json")
+
+
+def _table(board: Board) -> Table:
+    """The leaderboard as it stands in a terminal."""
+    table = Table(title=escape(board.title), title_justify="left", title_style="bold")
+    table.add_column("", justify="right")
+    table.add_column("model", overflow="fold")
+    for name in (TITLES[board.metric], "95 %", "beats the next"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for place, entry in enumerate(board.entries[:LISTED], start=1):
+        probability = "–" if entry.beats_next is None else percent(entry.beats_next)
+        table.add_row(
+            str(place), escape(entry.label), board.shown(entry.figure), board.shown_interval(entry), probability
+        )
+    if len(board.entries) > LISTED:
+        table.add_row("", f"… and {len(board.entries) - LISTED} more")
+    return table

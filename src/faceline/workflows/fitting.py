@@ -14,6 +14,7 @@ from faceline.models.callbacks import (
     AtomicCheckpointIO,
     EpochLines,
     EpochSeeds,
+    Pruning,
     RunConfig,
     StayStopped,
     StepBar,
@@ -36,12 +37,14 @@ class Fitted:
         file: The best, as it is measured and kept; None where there is nothing to keep.
         costs: What the training took, by the names of metrics.
         best: Best validation score of the epochs; None where there were none.
+        pruned: Whether it was given up, because others did better by then.
     """
 
     model: Any
     file: Path | None
     costs: dict[str, float]
     best: float | None
+    pruned: bool = False
 
 
 def folder(config: Config, run_id: str) -> Path:
@@ -54,8 +57,15 @@ def last_checkpoint(config: Config, run_id: str) -> Path:
     return folder(config, run_id) / "checkpoints" / "last.ckpt"
 
 
-def fit(config: Config, model: pl.LightningModule, data: Data, run_id: str, logger: RunLogger | None) -> Fitted:
-    """Train in epochs.
+def fit(
+    config: Config,
+    model: pl.LightningModule,
+    data: Data,
+    run_id: str,
+    logger: RunLogger | None,
+    pruning: Pruning | None = None,
+) -> Fitted:
+    """Train in epochs; in none, where a model is wanted as it starts.
 
     Raises:
         InputError: No epoch was both trained and validated.
@@ -65,6 +75,7 @@ def fit(config: Config, model: pl.LightningModule, data: Data, run_id: str, logg
     configured = [instantiate(node) for node in config["callbacks"].values() if node]
     bars = [StepBar()] if sys.stderr.isatty() else []
     own = [EpochSeeds(config["seed"]), clock, RunConfig(config, run_id), StayStopped(), EpochLines(), *bars]
+    own += [pruning] if pruning else []
     trainer = instantiate(
         config["trainer"],
         callbacks=[*configured, *own],
@@ -79,6 +90,8 @@ def fit(config: Config, model: pl.LightningModule, data: Data, run_id: str, logg
     if trainer.interrupted:
         raise KeyboardInterrupt
     best = place / "checkpoints" / "best.ckpt"
+    if config["trainer"]["max_epochs"] == 0:
+        trainer.save_checkpoint(best)  # what the model starts as is what it is
     if logger is not None and not config["trainer"].get("fast_dev_run") and not best.is_file():
         raise InputError(
             "no epoch was trained and validated, so there is nothing to measure; a checkpoint of a finished training "
@@ -90,7 +103,7 @@ def fit(config: Config, model: pl.LightningModule, data: Data, run_id: str, logg
         "images_per_second": clock.images / max(clock.seconds, 1e-9),
         "epochs": float(trainer.current_epoch),
     }
-    return Fitted(model, best, costs, _best_validation(trainer))
+    return Fitted(model, best, costs, _best_validation(trainer), pruning is not None and pruning.pruned)
 
 
 def fit_at_once(config: Config, task: Task, model: Any, data: Data, run_id: str) -> Fitted:

@@ -17,7 +17,7 @@ from faceline.metrics import identification as metrics
 from faceline.metrics.bootstrap import identification_intervals, mean_interval
 from faceline.models.identifier import Identifier
 from faceline.reports import identification_plots as plots
-from faceline.workflows.task import Measurement, Part
+from faceline.workflows.task import Config, Measurement, Part
 
 OPEN_SET = "person_disjoint"
 """The protocol whose probes may show strangers."""
@@ -65,6 +65,10 @@ class IdentificationTask(ABC):
     name = "identification"
     objective = "rank1"
 
+    def scalars(self, config: Config) -> frozenset[str]:
+        """Those of the open set only under the protocol that has one."""
+        return metrics.scalar_names(config["split"]["protocol"] == OPEN_SET)
+
     @abstractmethod
     def features(self, data: Any, rows: np.ndarray) -> Any:
         """What an identifier sees of some frames."""
@@ -111,6 +115,10 @@ class IdentificationTask(ABC):
             chosen = {name: (scalars[f"fpir_at_{name}"], scalars[f"fnir_at_fpir_{name}"]) for name in thresholds}
             figures["det.png"] = plots.det_curve({label: (curve[1], curve[2], chosen)}, strangers, source=source)
         return Measurement(scalars, table, figures)
+
+    def one_frame(self, model: Any, data: Any) -> None:
+        """None: finding the landmarks takes the time, not telling whose they are."""
+        return
 
     def lines(self, scalars: Mapping[str, float]) -> list[str]:
         """Counts as numbers, everything else as shares."""

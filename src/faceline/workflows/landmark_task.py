@@ -1,6 +1,6 @@
 """The task of finding landmarks: how a detector is built, checked and measured."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,10 @@ class LandmarkTask:
         _check_size(model, config["data"]["size"])
         return model
 
+    def scalars(self, config: Config) -> frozenset[str]:
+        """All errors."""
+        return metrics.scalar_names()
+
     def build_data(self, config: Config) -> LandmarkData:
         """Frames of the size and the transforms of a config."""
         data = config["data"]
@@ -75,7 +79,12 @@ class LandmarkTask:
         errors = metrics.evaluate(preds, index.normalised(), index.sizes)
         names = {"file": index.files, "person": index.persons, "video": index.videos}
         table = pd.DataFrame({**names, **errors.frames})
-        return Measurement(errors.scalars, table, _figures(preds, table, frames, label, source))
+        return Measurement(errors.scalars, table, _figures(preds, table, frames, label, source), preds)
+
+    def one_frame(self, model: LandmarkDetector, data: LandmarkData) -> Callable[[], object]:
+        """From a prepared frame to its landmarks, in inference mode."""
+        image = data.frames("val")[0][0][None]  # (1, 3, h, w)
+        return torch.inference_mode()(lambda: model(image))
 
     def lines(self, scalars: Mapping[str, float]) -> list[str]:
         """MSE as a number, everything else in percent of the interocular distance or of the frames."""

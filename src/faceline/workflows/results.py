@@ -1,13 +1,20 @@
-"""``faceline results``: the published tables, made from tracked runs and rendered into the README."""
+"""``faceline results``: the published tables and figures, made from tracked runs; the tables stand in the README."""
 
 import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from matplotlib.figure import Figure
+
 from faceline.errors import InputError
-from faceline.reports.identification_table import IDENTIFICATION
-from faceline.reports.results import ResultsTable, render_results
-from faceline.reports.tables import LANDMARKS
+from faceline.reports.identification_plots import cost_of_a_visit
+from faceline.reports.identification_table import IDENTIFICATION, IdentificationResult
+from faceline.reports.landmark_plots import published
+from faceline.reports.results import ResultsTable, read_results, render_results
+from faceline.reports.style import png
+from faceline.reports.tables import LANDMARKS, LandmarkResult, ranked
+from faceline.tracking.comparison import resampled, test_frames
 from faceline.tracking.records import RunRecord, get_run
 from faceline.tracking.store import connect
 
@@ -19,7 +26,7 @@ PLACE = {"landmarks": ("model", "data", "split"), "identification": ("method", "
 
 
 def main(check: bool = False, add: str | None = None) -> None:
-    """Render the tables, after taking up a run if one is given.
+    """Render the tables and draw the figures, after taking up a run if one is given.
 
     Args:
         check: Only compare README and results.
@@ -34,6 +41,38 @@ def main(check: bool = False, add: str | None = None) -> None:
     present = {name: file for name, file in files.items() if file.is_file()}
     for name, file in (present or files).items():
         render_results(TABLES[name], file, README, check=check)
+    if not check:
+        for name, figure in _figures(present):
+            (FOLDER / f"{name}.png").write_bytes(png(figure))
+
+
+def _figures(files: Mapping[str, Path]) -> Iterator[tuple[str, Figure]]:
+    """The results with their intervals, by the name of the file."""
+    if "landmarks" in files:
+        rows = read_results(files["landmarks"], LandmarkResult)
+        groups = {
+            f"{group[0].data}, {group[0].split}": {row.model: (row.nme, row.ci95) for row in group}
+            for group in ranked(rows)
+        }
+        yield "landmarks", published(groups, source=f"test · {files['landmarks']}")
+    if "identification" in files:
+        yield from _visits(files["identification"])
+
+
+def _visits(file: Path) -> Iterator[tuple[str, Figure]]:
+    """What a new visit costs, for each data set that has both protocols."""
+    rows = read_results(file, IdentificationResult)
+    for data in sorted({row.data for row in rows}):
+        known, new = (
+            {
+                row.method: (row.f1_weighted, row.ci95[0], row.ci95[1])
+                for row in rows
+                if (row.data, row.protocol) == (data, protocol)
+            }
+            for protocol in ("frame_random", "video_disjoint")
+        )
+        if known.keys() & new.keys():
+            yield f"identification-{data}", cost_of_a_visit(known, new, source=f"{data} · test · {file}")
 
 
 def _take_up(run_id: str) -> None:
@@ -73,9 +112,19 @@ def _landmarks(run: RunRecord) -> dict[str, Any]:
         "input_size": run.config["data"]["size"],
         "mse": _rounded(run.metrics["test/mse"]),
         "nme": _rounded(run.metrics["test/nme"]),
+        "ci95": _nme_interval(run),
         "params": int(run.metrics["parameters"]),
         "train_seconds": round(run.metrics["train_seconds"]),
     }
+
+
+def _nme_interval(run: RunRecord) -> list[float] | None:
+    """By bootstrap over videos; None where the run's frames are gone."""
+    try:
+        frames = test_frames(run)
+    except InputError:
+        return None
+    return [_rounded(end) for end in resampled("landmarks", frames).interval()]
 
 
 def _identification(run: RunRecord) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Which trained model a verb is about, a run of the store or a checkpoint file, and on which data."""
+"""Which run or trained model a verb is about, a run of the store, a registered model or a file, and on which data."""
 
 import os
 from collections.abc import Callable
@@ -6,11 +6,13 @@ from functools import partial
 from pathlib import Path
 
 from hydra.utils import instantiate
+from mlflow import MlflowClient
 
 from faceline.errors import InputError
 from faceline.inference.runtime import LandmarkRuntime
 from faceline.models.landmark_detector import LandmarkDetector
-from faceline.tracking.records import BEST, RunRecord, checkpoint, get_run
+from faceline.tracking.records import BEST, RunRecord, checkpoint, get_run, model_file
+from faceline.tracking.registry import MODEL_ID, named_version
 from faceline.tracking.store import connect
 from faceline.types import AnyImage, Shape
 from faceline.workflows.assembly import Trained, load_trained, prepare_process
@@ -32,7 +34,12 @@ def chosen_model(config: Config) -> Trained:
         raise InputError(f"give either run_id=RUN or ckpt_path=FILE{bundle}", column="run_id")
     if file is not None:
         return load_trained(Path(file))
-    return load_trained(checkpoint(_run(config), BEST))
+    tracking = config["tracking"]
+    client = connect(tracking["uri"], Path(tracking["root"]))
+    version = named_version(client, run_id)
+    if version is not None:  # its model is there even where its run was deleted
+        return load_trained(model_file(client, version.tags[MODEL_ID]))
+    return load_trained(checkpoint(get_run(client, run_id), BEST))
 
 
 def chosen_detector(config: Config) -> Callable[[AnyImage], Shape]:
@@ -83,4 +90,14 @@ def _bundled(config: Config) -> Trained:
 
 def _run(config: Config) -> RunRecord:
     tracking = config["tracking"]
-    return get_run(connect(tracking["uri"], Path(tracking["root"])), config["run_id"])
+    return chosen_run(connect(tracking["uri"], Path(tracking["root"])), config["run_id"])
+
+
+def chosen_run(client: MlflowClient, run_id: str) -> RunRecord:
+    """The run with an id, or the one behind a registered model.
+
+    Raises:
+        InputError: There is no such run or model.
+    """
+    version = named_version(client, run_id)
+    return get_run(client, run_id if version is None else version.run_id)

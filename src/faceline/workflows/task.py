@@ -1,10 +1,11 @@
 """What a training is for: each task builds its data and model, measures them, and says how well it went."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
+import numpy as np
 import pandas as pd
 import pytorch_lightning as pl
 from hydra.utils import instantiate
@@ -30,11 +31,13 @@ class Measurement:
         scalars: Every metric of the part.
         frames: One row a frame: file, person, video and what the model made of it.
         figures: By file name.
+        landmarks: (n, 68, 2) predicted on [0, 1] of each frame, where the task is to find them.
     """
 
     scalars: dict[str, float]
     frames: pd.DataFrame
     figures: dict[str, Figure]
+    landmarks: np.ndarray | None = None
 
 
 @runtime_checkable
@@ -74,6 +77,10 @@ class Task(Protocol):
         """The untrained model of a config; refuses what is wrong before any data are read."""
         ...
 
+    def scalars(self, config: Config) -> frozenset[str]:
+        """The names of the metrics of validation."""
+        ...
+
     def build_data(self, config: Config) -> Any:
         """The data module of a config; reads nothing yet."""
         ...
@@ -103,6 +110,10 @@ class Task(Protocol):
             label: How the model is called in the figures.
             source: Line that tells where the numbers come from.
         """
+        ...
+
+    def one_frame(self, model: Any, data: Any) -> Callable[[], object] | None:
+        """What a trained model on the CPU does for one frame; None where nobody asks how long that takes."""
         ...
 
     def lines(self, scalars: Mapping[str, float]) -> list[str]:

@@ -1,43 +1,80 @@
 """``faceline train``: one tracked run, from a config to a measured model."""
 
 import os
+import re
 import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from mlflow import MlflowClient
 from omegaconf import DictConfig, ListConfig, OmegaConf
-from pytorch_lightning.utilities import rank_zero_only
 from rich.console import Console
 
 from faceline.errors import InputError
-from faceline.models.callbacks import CONFIG_KEY
+from faceline.models.callbacks import CONFIG_KEY, Pruning
+from faceline.tracking.comparison import LANDMARKS
 from faceline.tracking.lightning import RunLogger
-from faceline.tracking.provenance import config_digest, peak_memory, provenance
+from faceline.tracking.provenance import IGNORED, config_digest, peak_memory, provenance
 from faceline.tracking.records import BEST, DIGEST_TAG, TAG, unfinished
 from faceline.tracking.runs import Context, Run, tracked_run
 from faceline.tracking.store import connect
 from faceline.workflows.assembly import load_trained, plain, prepare_process, read_checkpoint
 from faceline.workflows.fitting import RESUME, Fitted, fit, fit_at_once, folder, last_checkpoint
+from faceline.workflows.named_files import DIGESTS_FILE, digests
+from faceline.workflows.speed import milliseconds
 from faceline.workflows.task import Config, Data, Task, is_trained_in_epochs, task_of
 
 Scores = dict[str, float]
+PRUNED_TAG = "faceline.pruned"
+"""Of a run that was given up, because others of its sweep did better by then."""
 RUN_ENV = "FACELINE_RUN_ID"
 """Tells the other processes of a distributed run which run they belong to."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """What a training that is one of several, such as a trial of a sweep, knows of that.
+
+    Attributes:
+        name: Of the run, in place of the config's.
+        tags: By which the run is found.
+        watched: The metric of validation that `stops` is told.
+        stops: Takes an epoch and a value, says whether to give up; None: never.
+    """
+
+    name: str
+    tags: dict[str, Any]
+    watched: str = ""
+    stops: Callable[[int, float], bool] | None = None
 
 
 def main(cfg: DictConfig) -> float | None:
     """Train, measure, track.
 
     Returns:
-        The best validation score, for sweeps; never a figure of the test part.
+        The best validation score; never a figure of the test part.
     """
     config = plain(cfg)
+    config.pop("sweep", None)  # one run is none
+    return train(config)
+
+
+def train(config: Config, member: Member | None = None) -> float | None:
+    """Train, measure and track one run.
+
+    Args:
+        config: Resolved, without what is only for a sweep.
+        member: What it is one of.
+
+    Returns:
+        The best validation score; never a figure of the test part.
+    """
     config["threads"] = prepare_process(config["seed"], config["threads"])
     _refuse_what_cannot_start(config)
     task = task_of(config)
@@ -45,28 +82,42 @@ def main(cfg: DictConfig) -> float | None:
     data = task.build_data(config)
     data.prepare_data()
     task.join(model, data)
-    if getattr(rank_zero_only, "rank", 0):  # a distributed run is tracked and measured by its first process alone
-        fit(config, model, data, os.environ[RUN_ENV], logger=None)
+    if not _leads():  # a distributed run is tracked and measured by its first process alone
+        fit(config, model, data, _followed(config), logger=None)
         return None
-    with _open_run(config, task, model, data) as run:
+    pruning = Pruning(member.watched, member.stops) if member and member.stops else None
+    with _open_run(config, task, model, data, member) as run:
         os.environ[RUN_ENV] = run.id
         if is_trained_in_epochs(model):
-            fitted = fit(config, model, data, run.id, RunLogger(run, folder(config, run.id).parent))
+            fitted = fit(config, model, data, run.id, RunLogger(run, folder(config, run.id).parent), pruning)
         else:
             fitted = fit_at_once(config, task, model, data, run.id)
-        if not config["trainer"].get("fast_dev_run"):
+        if fitted.pruned:
+            run.set_tags({PRUNED_TAG: "true"})
+            run.log_metrics(fitted.costs)
+        elif not config["trainer"].get("fast_dev_run"):
             return _conclude(run, config, task, data, fitted)
     return fitted.best
 
 
+def _leads() -> bool:
+    """Whether this is the first process of a distributed run, or the only one of another."""
+    return all(os.environ.get(rank, "0") == "0" for rank in _RANKS)
+
+
+_RANKS = ("RANK", "NODE_RANK", "GROUP_RANK", "LOCAL_RANK", "SLURM_PROCID")
+
+
+def _followed(config: Config) -> str:
+    """The run that this process of a distributed run works for; on other machines it need not be known."""
+    run_id = os.environ.get(RUN_ENV, "")
+    if config["ckpt_path"] == RESUME and not run_id:
+        raise InputError(f"on every machine but the first, set {RUN_ENV} to the run to go on with", column="ckpt_path")
+    return run_id
+
+
 def _refuse_what_cannot_start(config: Config) -> None:
     """Mistakes that only this verb can see, before anything is built."""
-    strategy = str(config["trainer"].get("strategy", "auto"))
-    if strategy.startswith("ddp") and HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN:
-        raise InputError(
-            "a sweep cannot train on several processes: each of them would run the sweep; start the runs one by one",
-            column="trainer.strategy",
-        )
     if config["ckpt_path"] not in (None, RESUME):
         before = read_checkpoint(Path(config["ckpt_path"]))[CONFIG_KEY]["config"]["model"]
         differs = [key for key in config["model"] if before.get(key) != config["model"][key]]
@@ -79,7 +130,7 @@ def _refuse_what_cannot_start(config: Config) -> None:
 
 
 @contextmanager
-def _open_run(config: Config, task: Task, model: Any, data: Data) -> Iterator[Run]:
+def _open_run(config: Config, task: Task, model: Any, data: Data, member: Member | None) -> Iterator[Run]:
     """A new run that holds all it depends on, or the interrupted one of this config."""
     tracking, digest = config["tracking"], config_digest(config)
     client = connect(tracking["uri"], Path(tracking["root"]))
@@ -90,7 +141,8 @@ def _open_run(config: Config, task: Task, model: Any, data: Data) -> Iterator[Ru
             yield run
         return
     tags = {DIGEST_TAG: digest, **_headline(config, task, data), **{TAG + tag: "true" for tag in config["tags"]}}
-    with tracked_run(client, tracking["experiment"], config["name"], tags=tags) as run:
+    tags |= member.tags if member else {}
+    with tracked_run(client, tracking["experiment"], member.name if member else config["name"], tags=tags) as run:
         run.log_provenance(provenance())
         _describe(run, config, data, model)
         yield run
@@ -124,6 +176,8 @@ def _conclude(run: Run, config: Config, task: Task, data: Data, fitted: Fitted) 
     seconds = fitted.costs["train_seconds"] + time.perf_counter() - began
     run.log_metrics({**fitted.costs, "seconds": seconds, "peak_mb": peak_memory()})
     scores |= _measure(run, config, task, trained, data, "val")
+    if (work := task.one_frame(trained, data)) is not None:
+        run.log_metrics({"ms_per_frame": milliseconds(work)})
     if fitted.file is not None:
         run.log_model(BEST, fitted.file, metrics=scores, params={"model": config["name"]})
     test = {name.removeprefix("test/"): value for name, value in scores.items() if name.startswith("test/")}
@@ -147,18 +201,28 @@ def _headline(config: Config, task: Task, data: Data) -> dict[str, str]:
 
 def _command() -> str:
     """What the user typed; ``${…}`` as it is, not what it stands for on this machine."""
-    task = HydraConfig.get().overrides.task if HydraConfig.initialized() else ListConfig([])
-    overrides = OmegaConf.to_container(task, resolve=False)
+    hydra = HydraConfig.get() if HydraConfig.initialized() else None
+    overrides = OmegaConf.to_container(hydra.overrides.task if hydra else ListConfig([]), resolve=False)
     assert isinstance(overrides, list)
-    return shlex.join(["faceline", "train", *map(str, overrides)])
+    verb = hydra.job.name if hydra else "train"
+    return shlex.join(["faceline", verb, *(word for word in map(str, overrides) if not _SWEEP.match(word))])
+
+
+_SWEEP = re.compile(r"\+?(sweep|launcher)\b")
+"""Overrides without which the same run is had outside its sweep."""
+
+
+_OF_EPOCHS = ("callbacks", "trainer", "transforms")
+"""Parts of a config that mean nothing to a model that is fitted at once: no params of its run."""
 
 
 def _describe(run: Run, config: Config, data: Data, model: Any) -> None:
     """Log all that the run depends on, before it starts."""
-    run.log_config(config)
+    run.log_config(config, IGNORED if is_trained_in_epochs(model) else (*IGNORED, *_OF_EPOCHS))
     index, split = data.index, data.split
     run.log_dict({part: index.files[rows].tolist() for part, rows in split.parts().items()}, "split.json")
     run.log_dict({"skipped": list(index.rejected)}, "skipped_rows.json")
+    run.log_dict(digests(config), DIGESTS_FILE)
     contexts: dict[str, Context] = {"train": "training", "val": "validation", "test": "test"}
     for part, rows in split.parts().items():
         profile = {"frames": len(rows), "people": len(set(index.persons[rows])), "skipped": len(index.rejected)}
@@ -181,6 +245,8 @@ def _measure(run: Run, config: Config, task: Task, model: Any, data: Data, part:
     if part == "test":
         for name, figure in result.figures.items():
             run.log_figure(figure, f"test/{name}")
+        if result.landmarks is not None:  # with less precision than was measured: they are for drawing
+            run.log_array(result.landmarks.astype(np.float16), LANDMARKS)
     prefix = "best_val" if part == "val" else part
     scores = {f"{prefix}/{name}": value for name, value in result.scalars.items()}
     run.log_metrics(scores)

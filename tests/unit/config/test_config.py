@@ -497,3 +497,9 @@ def test_an_error_of_a_worker_process_loses_its_traceback() -> None:
 )
 def test_errors_of_the_machine_and_bugs(error: BaseException, expected: str | None) -> None:
     assert explained(error) == expected
+
+
+def test_memory_that_torch_does_not_get_is_told_as_such() -> None:
+    error = RuntimeError("[enforce fail at alloc_cpu.cpp:1] DefaultCPUAllocator: can't allocate memory: you tried …")
+    assert explain(error, conf_dir()).startswith("out of memory")
+    assert explain(RuntimeError("another"), conf_dir()) is None

@@ -8,8 +8,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from faceline.data.faces import FaceData
+from faceline.data.synthetic import SyntheticFaces
 from faceline.errors import InputError
 from faceline.models.face_embedder import FaceEmbedder, with_margin
+from faceline.transforms import Crop, Normalize, Pipeline, ToTensor
 
 BACKBONE = "mobilenetv3_small_050"
 
@@ -22,7 +25,7 @@ def embedder(**changes) -> FaceEmbedder:
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("weights") / "w.safetensors"
-    save_file({name: value.contiguous() for name, value in embedder().backbone.state_dict().items()}, file)
+    save_file({name: value.contiguous() for name, value in embedder().backbone.body.state_dict().items()}, file)
     return file
 
 
@@ -46,18 +49,19 @@ def test_embeddings_have_length_one_and_a_mirrored_face_has_the_same() -> None:
 
 def test_what_is_frozen_stays_as_the_file_has_it(weights: Path) -> None:
     model = embedder(weights=str(weights), frozen=["conv_stem", "bn1", "blocks.0"]).train()
-    assert not model.backbone.bn1.training and model.backbone.blocks[1].training
-    before = {name: value.clone() for name, value in model.backbone.state_dict().items()}
+    body = model.backbone.body
+    assert not body.bn1.training and body.blocks[1].training
+    before = {name: value.clone() for name, value in body.state_dict().items()}
     optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=1.0)
     model(torch.rand(8, 3, 64, 64)).square().mean(dim=0)[0].backward()
     optimizer.step()
-    changed = {name for name, value in model.backbone.state_dict().items() if not torch.equal(value, before[name])}
+    changed = {name for name, value in body.state_dict().items() if not torch.equal(value, before[name])}
     assert changed and not any(name.startswith(("conv_stem", "bn1", "blocks.0.")) for name in changed)
 
 
 def test_without_weights_nothing_is_frozen() -> None:
     model = embedder(frozen=["conv_stem", "bn1"]).train()
-    assert model.backbone.bn1.training and all(p.requires_grad for p in model.backbone.parameters())
+    assert model.backbone.body.bn1.training and all(p.requires_grad for p in model.backbone.parameters())
 
 
 @pytest.mark.parametrize(
@@ -65,12 +69,37 @@ def test_without_weights_nothing_is_frozen() -> None:
     [
         ({"frozen": ["nose"]}, "the backbone has no nose; its parts are conv_stem"),
         ({"weights": "none.safetensors"}, "no such file"),
+        ({"strides": [3]}, "has feature maps of strides 2, 4, 8, 16, 32; choose among them"),
     ],
     ids=str,
 )
 def test_what_is_not_there_is_named(changes: dict, words: str) -> None:
     with pytest.raises(InputError, match=words):
         embedder(**changes)
+
+
+def test_it_starts_from_what_tells_the_training_people_apart(tmp_path: Path) -> None:
+    data = FaceData(
+        source=SyntheticFaces(people=6, videos=3, frames=4, test_frames=1, min_width=80, max_width=90, seed=1),
+        split={"protocol": "video_disjoint", "seed": 0, "val_fraction": 0.2, "test_fraction": 0.2},
+        transforms=dict.fromkeys(("train", "eval"), Pipeline([Crop(48, 48), Normalize(), ToTensor()])),
+        size=48,
+        people=2,
+        frames=2,
+        workers=0,
+        seed=0,
+        cache_dir=tmp_path,
+    )
+    model = embedder(strides=[4, 8], grid=3, components=30, shrinkage=0.2)
+    model.learn_from(data)
+    assert model.training
+    images, labels, _ = (torch.cat(column) for column in zip(*data.still_dataloader(), strict=True))
+    assert sorted(labels.unique().tolist()) == list(range(6))
+    with torch.inference_mode():
+        nearest = (model.eval().embed(images) @ torch.nn.functional.normalize(model.directions, dim=1).T).argmax(dim=1)
+    assert (nearest == labels).float().mean() > 0.95
+    width = model.neck.linear.weight.abs().sum(dim=1)
+    assert (width[:5] > 0).all() and (width[5:] == 0).all()  # six people have five discriminants
 
 
 def test_a_checkpoint_builds_it_again() -> None:

@@ -37,6 +37,12 @@ def test_timm_backbones_of_several_families_give_landmarks(name: str) -> None:
     assert min(net.strides) >= 8
 
 
+def test_the_maps_of_some_strides_can_be_asked_for() -> None:
+    net = TimmBackbone(SMALL, strides=[4, 16])
+    assert net.strides == (4, 16)
+    assert [m.shape[-1] for m in net(torch.rand(1, 3, 64, 64))] == [16, 4]
+
+
 def test_voting_head_can_point_anywhere_even_outside_the_frame() -> None:
     head = VotingHead([4], width=8).eval()
     with torch.no_grad():

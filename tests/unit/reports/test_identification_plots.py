@@ -57,10 +57,16 @@ def test_f1_is_told_by_how_many_frames_people_have() -> None:
 
 
 def test_what_a_new_visit_costs() -> None:
-    figure = plots.cost_of_a_visit({"knn": (0.33, 0.02), "fnn": (0.43, 0.06)}, source="s")
+    known = {"knn": (0.33, 0.3, 0.36), "fnn": (0.43, 0.4, 0.46)}
+    new = {"knn": (0.02, 0.01, 0.03), "fnn": (0.06, 0.04, 0.08), "embedder": (0.27, 0.2, 0.3)}
+    figure = plots.cost_of_a_visit(known, new, source="s")
     assert title(figure) == "On a new visit the best method, fnn, falls from F1 0.430 to 0.060"
+    axes = figure.axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["knn", "fnn", "embedder"]
+    bars = {tuple(bar.get_segments()[0][:, 0].round(2)) for bar in axes.collections}
+    assert bars == {ends[1:] for ends in [*known.values(), *new.values()]}
     with pytest.raises(ValueError, match="at least one method"):
-        plots.cost_of_a_visit({}, source="s")
+        plots.cost_of_a_visit(known, {}, source="s")
 
 
 def test_examples_are_the_surest_of_each_kind_one_a_person() -> None:

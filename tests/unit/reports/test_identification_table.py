@@ -1,19 +1,15 @@
 """The published table of identification: grouped, never ranked across protocols, checked."""
 
-import io
 import json
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from faceline.errors import InputError
 from faceline.reports.identification_table import (
     IDENTIFICATION,
     IdentificationResult,
-    IdentificationScore,
     markdown_table,
-    print_leaderboard,
 )
 from faceline.reports.results import read_results, render_results
 
@@ -86,22 +82,3 @@ def test_it_stands_between_its_markers(tmp_path: Path) -> None:
     text = render_results(IDENTIFICATION, file, readme)
     assert text.startswith("before\n") and text.endswith("after\n") and "stale" not in text
     assert render_results(IDENTIFICATION, file, readme, check=True) == text
-
-
-def test_ranks_start_again_with_each_protocol() -> None:
-    def score(method: str, protocol: str, f1: float, fnir: float | None = None) -> IdentificationScore:
-        return IdentificationScore(
-            method=method, data="udacity", protocol=protocol, f1_weighted=f1, ci95=[0.1, 0.9], rank1=0.3,
-            rank5=0.6, fnir_at_fpir_1pct=fnir, seconds=7.0,
-        )  # fmt: skip
-
-    scores = [
-        score("gnb", "frame_random", 0.2),
-        score("knn", "frame_random", 0.7),
-        score("e", "person_disjoint", 0.4, 0.8),
-    ]
-    console = Console(file=io.StringIO(), width=140)
-    print_leaderboard(scores, console)
-    lines = [line.split("│") for line in console.file.getvalue().splitlines() if "│" in line]  # type: ignore[attr-defined]
-    ranked = [(cells[1].strip(), cells[2].strip()) for cells in lines if cells[1].strip().isdigit()]
-    assert ranked == [("1", "knn"), ("2", "gnb"), ("1", "e")]

@@ -3,7 +3,7 @@ import pytest
 from matplotlib import pyplot
 
 from faceline.geometry.markup import REGIONS
-from faceline.reports.landmark_plots import error_curve, learning_curves, region_errors
+from faceline.reports.landmark_plots import error_curve, published, region_errors
 from faceline.reports.style import png
 
 
@@ -68,33 +68,22 @@ def test_region_errors_of_one_model_need_no_legend():
     assert figure.get_suptitle().endswith("easiest: jaw (1.0 %)")
 
 
-def test_learning_curves_mark_the_lowest_epoch():
-    epochs = np.arange(5)
-    history = {
-        "train": (epochs, np.array([1.0, 0.5, 0.2, 0.05, 0.02])),
-        "val": (epochs, np.array([1.0, 0.6, 0.3, 0.1, 0.2])),
-    }
-    figure = learning_curves(history, metric="MSE", source="s")
-    (axes,) = figure.axes
-    assert figure.get_suptitle() == "val MSE is lowest in epoch 3: 0.1"
-    assert axes.get_yscale() == "log"
-    dots = {tuple(line.get_xydata()[0]) for line in axes.get_lines() if line.get_marker() == "o"}
-    assert dots == {(4, 0.02), (3, 0.1)}
-    assert texts(axes).split() == ["train", "val"]
-    assert png(figure).startswith(b"\x89PNG")
-
-
-def test_learning_curves_of_a_narrow_range_are_linear():
-    figure = learning_curves({"val": (np.arange(2), np.array([0.0, 1.0]))}, metric="MSE", source="s")
-    assert figure.axes[0].get_yscale() == "linear"
+def test_published_figures_have_their_intervals_and_say_where_there_is_none():
+    groups = {"udacity, official": {"cnn": (0.045, (0.042, 0.049)), "net": (0.05, None)}, "other": {"cnn": (0.1, None)}}
+    figure = published(groups, source="s")
+    assert figure.get_suptitle() == "cnn has the lowest NME on udacity, official: 4.50 %"
+    first, second = figure.axes
+    (bar,) = first.collections
+    assert bar.get_segments()[0][:, 0].tolist() == [0.042, 0.049]
+    assert "5.00 %, interval not known" in texts(first) and "10.00 %, interval not known" in texts(second)
+    with pytest.raises(ValueError, match="at least one model"):
+        published({"a": {}}, source="s")
 
 
 def test_nothing_to_draw_is_refused():
     for draw in (error_curve, region_errors):
         with pytest.raises(ValueError, match="at least one"):
             draw({}, source="s")
-    with pytest.raises(ValueError, match="at least one"):
-        learning_curves({}, metric="MSE", source="s")
     with pytest.raises(ValueError, match="n > 0"):
         error_curve({"a": np.zeros(0)}, source="s")
 
@@ -102,9 +91,6 @@ def test_nothing_to_draw_is_refused():
 def test_incomplete_series_are_refused():
     with pytest.raises(ValueError, match="for one, got jaw"):
         region_errors({"one": {"jaw": np.ones(3)}}, source="s")
-    for values in (np.zeros(0), np.array([1.0, np.nan]), np.ones(3)):
-        with pytest.raises(ValueError, match="for val"):
-            learning_curves({"val": (np.arange(2), values)}, metric="MSE", source="s")
 
 
 def test_pyplot_is_left_alone():

@@ -94,3 +94,9 @@ def test_commands_of_identification_can_be_typed_anywhere() -> None:
         assert not re.search(r"(^|[ =])/\w", row["command"]), "a path of one machine"
         assert re.fullmatch(r"[0-9a-f]{12}", row["commit"])
         assert row["ci95"][0] <= row["f1_weighted"] <= row["ci95"][1]
+
+
+def test_the_figures_of_the_docs_are_there() -> None:
+    for text in (ROOT / "docs").glob("*.md"):
+        for name in re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text.read_text()):
+            assert (text.parent / name).is_file(), name

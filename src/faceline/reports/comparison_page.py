@@ -1,0 +1,160 @@
+"""The page of a comparison: one file that needs nothing else, for a browser of any width."""
+
+import base64
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from faceline.geometry.markup import OUTLINES
+from faceline.reports.comparison import COSTS, TITLES, Board, Comparison, board_verdict, cost
+from faceline.reports.style import percent
+
+_MARKS: Final = (
+    "M11 2a4 4 0 1 0 .01 0z",
+    "M7.5 2.5h7v7h-7z",
+    "M11 1l5 5-5 5-5-5z",
+    "M11 1.5l4.8 8.5H6.2z",
+    "M11 10.5l4.8-8.5H6.2z",
+    "M9.5 1.5h3v3h3v3h-3v3h-3v-3h-3v-3h3z",
+    "M8 1.5l3 2.6 3-2.6 2 2-2.7 2.5 2.7 2.5-2 2-3-2.6-3 2.6-2-2 2.7-2.5-2.7-2.5z",
+)
+"""The markers of `faceline.reports.comparison_plots`, as paths."""
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A figure of a board.
+
+    Attributes:
+        title: What it is.
+        finding: What it shows, in a sentence.
+        svg: The figure itself.
+        series: Position and label of each series in it.
+    """
+
+    title: str
+    finding: str
+    svg: Markup
+    series: Sequence[tuple[int, str]] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class WorstFrame:
+    """A test frame that all models find hard, as each sees it.
+
+    Attributes:
+        name: Of the frame.
+        jpeg: Its pixels, stretched to a square.
+        size: Width and height of the original.
+        target: (68, 2) true landmarks in its pixels.
+        preds: (models, 68, 2) in its pixels.
+        nme: (models,) errors.
+    """
+
+    name: str
+    jpeg: bytes
+    size: tuple[int, int]
+    target: np.ndarray
+    preds: np.ndarray
+    nme: Sequence[float]
+
+    @property
+    def uri(self) -> str:
+        """The pixels as an address."""
+        return f"data:image/jpeg;base64,{base64.b64encode(self.jpeg).decode()}"
+
+    @property
+    def window(self) -> str:
+        """The square around the true face and what is near, as a view box."""
+        low, high = self.target.min(axis=0), self.target.max(axis=0)
+        side = 1.7 * float((high - low).max())
+        left, top = (low + high) / 2 - side / 2
+        return f"{left:.1f} {top:.1f} {side:.1f} {side:.1f}"
+
+    @property
+    def stroke(self) -> float:
+        """Width of a line, in pixels of the frame."""
+        return float(np.ptp(self.target, axis=0).max()) / 70
+
+
+@dataclass(frozen=True)
+class Closer:
+    """What a board is looked at more closely with.
+
+    Attributes:
+        plots: Figures.
+        mixed_up: Pairs of people taken for each other, and how often by each of the first models.
+        worst: Frames, as the first models see them.
+        worst_models: Labels of these models.
+        no_worst: Why there are no frames.
+    """
+
+    plots: Sequence[Plot] = ()
+    mixed_up: Mapping[tuple[str, str], Sequence[int]] = field(default_factory=dict)
+    worst: Sequence[WorstFrame] = ()
+    worst_models: Sequence[str] = ()
+    no_worst: str | None = None
+
+
+def page(comparison: Comparison, closer: Sequence[Closer], *, made: str, version: str) -> str:
+    """The page as text.
+
+    Args:
+        comparison: What was found.
+        closer: A closer look at each board.
+        made: When.
+        version: Of the program.
+    """
+    loader = PackageLoader("faceline.reports", "templates")
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"percent": percent, "outline": _outline, "breakable": _breakable}
+    template = environment.get_template("comparison.html.j2")
+    return template.render(
+        comparison=comparison,
+        boards=list(zip(comparison.boards, closer, strict=True)),
+        verdict_of=board_verdict,
+        titles=TITLES,
+        costs=COSTS,
+        cost=cost,
+        place=_places,
+        marks=_MARKS,
+        made=made,
+        version=version,
+    )
+
+
+def _breakable(name: str) -> Markup:
+    """A name that may go on in the next line after a dot or an underscore."""
+    return Markup(re.sub(r"([._/])", r"\1<wbr>", str(escape(name))))
+
+
+def _outline(shape: np.ndarray) -> str:
+    """The lines of a face as the data of a path."""
+    return " ".join("M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in shape[list(line)]) for line in OUTLINES)
+
+
+def _places(board: Board, low: float, at: float, high: float, *, gap: bool = False) -> Markup:
+    """Where an interval lies on the common scale of a board, as properties of a style.
+
+    Args:
+        board: Whose scale.
+        low: Lower end.
+        at: The figure.
+        high: Upper end.
+        gap: On the scale of differences from the first, which holds 0.
+    """
+    if gap:
+        ends = [end for entry in board.entries if entry.behind for end in (entry.behind.low, entry.behind.high)] + [0.0]
+    else:
+        ends = [end for entry in board.entries for end in (entry.interval or ())]
+    least, most = min(ends), max(ends)
+    span = (most - least) or 1.0
+    places = {"low": low, "at": at, "high": high, "zero": 0.0}
+    return Markup(";".join(f"--{name}:{100 * (value - least) / span:.1f}%" for name, value in places.items()))

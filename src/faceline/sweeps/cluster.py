@@ -1,0 +1,63 @@
+"""Jobs on a Ray cluster: each a task of its own, of which one that dies takes no other with it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from hydra.core.utils import JobReturn
+
+from faceline.errors import InputError, first_line
+from faceline.sweeps.jobs import Job, NextJob, Work, lost, run_packed, unpack
+
+
+def stream(
+    work: Work, next_job: NextJob, address: str | None, jobs: int | None, cpus: int, gpus: float
+) -> Iterator[tuple[Job, JobReturn]]:
+    """Run jobs as long as there are some; yields each when it has ended, however it ended.
+
+    Args:
+        work: What they are composed from.
+        next_job: Asked whenever a place is free.
+        address: Of the cluster; None: the one that this machine belongs to, or else a new one on it.
+        jobs: At once; None: as many as the cluster has cores for.
+        cpus: That each is given.
+        gpus: That each is given.
+
+    Raises:
+        InputError: Ray is not installed, or there is no such cluster.
+    """
+    ray = _connect(address)
+    places = jobs or max(1, int(ray.cluster_resources().get("CPU", 1)) // cpus)
+    # A process a job, so that one leaves nothing to the next; it is the sweep that tries again.
+    task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_calls=1, max_retries=0)(run_packed)
+    running: dict[Any, Job] = {}
+    try:
+        while True:
+            while len(running) < places and (job := next_job()) is not None:
+                running[task.remote(work.pack(job))] = job
+            if not running:
+                return
+            (done, *_), _ = ray.wait(list(running), num_returns=1)
+            yield running.pop(done), _result(ray, done)
+    finally:
+        for one in running:
+            ray.cancel(one, force=True)
+        ray.shutdown()
+
+
+def _connect(address: str | None) -> Any:
+    try:
+        import ray  # noqa: PLC0415  # an extra
+    except ModuleNotFoundError:
+        raise InputError("launcher=ray needs Ray: pip install 'faceline[ray]'", column="launcher") from None
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level="ERROR", include_dashboard=False)
+    except ConnectionError as error:
+        raise InputError(f"no Ray cluster answers: {first_line(error)}", column="hydra.launcher.address") from error
+    return ray
+
+
+def _result(ray: Any, done: Any) -> JobReturn:
+    try:
+        return unpack(ray.get(done))
+    except ray.exceptions.RayError as error:
+        return lost(f"its Ray worker died: {first_line(error)}")

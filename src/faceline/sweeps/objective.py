@@ -1,0 +1,90 @@
+"""What a sweep goes by: metrics of validation, and what a model costs, but never the test part."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from faceline.config.tree import hint
+from faceline.errors import InputError
+from faceline.workflows.task import task_of
+
+COSTS = ("ms_per_frame", "parameters", "train_seconds")
+"""What may stand beside a metric of validation."""
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What is minimised and maximised.
+
+    Attributes:
+        metrics: By name, in order; whether low is good.
+    """
+
+    metrics: dict[str, bool]
+
+    @property
+    def first(self) -> str:
+        """The metric by which trials are pruned, and sorted where there is only one."""
+        return next(iter(self.metrics))
+
+    def values(self, logged: Mapping[str, float]) -> list[float] | None:
+        """The values of a finished run, or None where it lacks one.
+
+        Args:
+            logged: The metrics of the run.
+        """
+        found = [logged.get(logged_as(metric)) for metric in self.metrics]
+        return None if None in found else [value for value in found if value is not None]
+
+
+def logged_as(metric: str) -> str:
+    """Where a run keeps it: a metric of validation is that of the model that was kept."""
+    return f"best_{metric}" if metric.startswith("val/") else metric
+
+
+def read_objective(config: Mapping[str, Any], settings: Mapping[str, Any]) -> Objective:
+    """The objective of a sweep, or where it names none, what the training itself goes by.
+
+    Args:
+        config: Of a job.
+        settings: The config of the sweep.
+
+    Raises:
+        InputError: A metric of the test part, an unknown one, only costs, one that is both minimised and maximised, or
+            a pruner beside several.
+    """
+    metrics = dict.fromkeys(settings["minimize"], True) | dict.fromkeys(settings["maximize"], False)
+    if both := set(settings["minimize"]) & set(settings["maximize"]):
+        raise InputError(f"{min(both)} is minimised too; it is one or the other", column="sweep.maximize")
+    if not metrics:
+        best = config["callbacks"]["best"]
+        metrics = {best["monitor"]: best["mode"] == "min"}
+    refuse_test(metrics)
+    _check(metrics, config, "sweep.minimize" if settings["minimize"] else "sweep.maximize")
+    if settings["pruner"] and len(metrics) > 1:
+        raise InputError("trials are pruned by one metric only; take sweep.pruner=null", column="sweep.pruner")
+    return Objective(metrics)
+
+
+def refuse_test(metrics: Iterable[str]) -> None:
+    """Refuse to choose by the test part.
+
+    Raises:
+        InputError: A metric is of it.
+    """
+    for name in metrics:
+        if name.startswith("test"):
+            raise InputError(
+                f"{name} is of the test part, which must not choose anything; take its like of validation, such as "
+                f"val/{name.partition('/')[2] or 'nme'}",
+                column="sweep",
+            )
+
+
+def _check(metrics: Mapping[str, bool], config: Mapping[str, Any], key: str) -> None:
+    known = [f"val/{name}" for name in sorted(task_of(config).scalars(dict(config)))]
+    for name in metrics:
+        if name not in (*known, *COSTS):
+            raise InputError(f"no metric {name}{hint(name, (*known, *COSTS))}", column=key)
+    if not set(metrics) - set(COSTS):
+        raise InputError(f"costs alone choose no model; add a metric of validation, such as {known[0]}", column=key)

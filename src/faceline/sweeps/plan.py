@@ -1,0 +1,125 @@
+"""What a sweep is asked to do, read and checked before anything is written."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra.types import HydraContext
+from omegaconf import DictConfig, open_dict
+
+from faceline.config.check import check
+from faceline.errors import InputError
+from faceline.sweeps.local import warm_up
+from faceline.sweeps.objective import Objective, read_objective, refuse_test
+from faceline.sweeps.space import Params, Space, read_space
+from faceline.sweeps.trial import sweep_folder
+from faceline.tracking.limits import flat_params
+from faceline.tracking.provenance import IGNORED, config_digest, without
+from faceline.workflows.assembly import plain
+
+OWN = ("sweep", "launcher")
+"""Groups that are about the sweep itself."""
+
+DETAILS = ("threads", "name")
+"""Keys that may change from one start of a sweep to the next, beside those that change no result."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A sweep.
+
+    Attributes:
+        name: By which it is found again.
+        folder: Of its journal and its jobs.
+        space: What is tried.
+        settings: The config of the sweep.
+        first: The config of the first combination: what all have in common.
+        objective: What is minimised and maximised.
+        description: What must not change while it is under way.
+    """
+
+    name: str
+    folder: Path
+    space: Space
+    settings: dict[str, Any]
+    first: dict[str, Any]
+    objective: Objective
+    description: dict[str, str]
+
+    @property
+    def searches(self) -> bool:
+        """Whether combinations are suggested, and not all tried."""
+        return self.settings["sampler"] is not None
+
+    def log(self, number: int) -> Path:
+        """What the job of a trial printed."""
+        return self.folder / str(number) / "output.log"
+
+
+def read_plan(context: HydraContext, config: DictConfig, arguments: list[str]) -> Plan:
+    """What the config and the command line ask for.
+
+    Args:
+        context: Hydra's.
+        config: Of the command, without what is swept.
+        arguments: Overrides of the command line.
+
+    Raises:
+        InputError: A combination cannot be trained, or the search is not possible.
+    """
+    settings = plain(config.sweep)
+    refuse_test((*settings["minimize"], *settings["maximize"]))
+    space = read_space(settings["params"], arguments, OWN, context.config_loader)
+    if not space.swept:
+        raise InputError("nothing to try: give a key several values, such as model.lr=1e-3,2e-3", column="sweep.params")
+    warm_up()  # from here on all looks well, and what follows takes as long
+    configs = (_composed(context, config, space, params) for params in space.corners())
+    first = next(configs)
+    objective = read_objective(first, settings)
+    for other in configs:
+        if read_objective(other, settings) != objective:
+            raise InputError(
+                f"{other['name']} is judged by other metrics than {first['name']}; sweep them one after the other"
+            )
+    _check_extent(space, settings)
+    description = _description(space, first, objective)
+    group = str(config.hydra.runtime.choices.sweep).replace("/", "-")
+    name = settings["name"] or f"{group}-{config_digest(description, ignore=())[:6]}"
+    return Plan(name, sweep_folder(first, name), space, settings, first, objective, description)
+
+
+def _check_extent(space: Space, settings: Mapping[str, Any]) -> None:
+    """Refuse what has no end, or begins outside."""
+    if settings["sampler"] is None:
+        space.combinations()
+    elif settings["trials"] is None:
+        raise InputError("a search has no end of its own; say how many trials", column="sweep.trials")
+    for params in settings["start"]:
+        space.typed(params)
+
+
+def _composed(context: HydraContext, config: DictConfig, space: Space, params: Params) -> dict[str, Any]:
+    """The checked config of a combination."""
+    job = context.config_loader.load_sweep_config(config, space.overrides(params))
+    with open_dict(job):
+        job.pop("hydra")
+    check(job, "train")
+    resolved = plain(job)
+    if resolved["trainer"].get("strategy", "auto").startswith("ddp"):
+        raise InputError(
+            "a sweep cannot train on several processes: each of them would run the sweep; start the runs one by one",
+            column="trainer.strategy",
+        )
+    return resolved
+
+
+def _description(space: Space, first: Mapping[str, Any], objective: Objective) -> dict[str, str]:
+    """All that the trials of one sweep have in common, and what they may differ in."""
+    metrics = {name: "minimised" if low else "maximised" for name, low in objective.metrics.items()}
+    common = flat_params(without(first, (*IGNORED, *DETAILS)))
+    return {
+        **{f"the search space of {key}": told for key, told in space.told().items()},
+        **{f"the objective {name}": how for name, how in metrics.items()},
+        **{key: value for key, value in common.items() if key not in space.swept},
+    }

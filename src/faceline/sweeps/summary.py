@@ -1,0 +1,193 @@
+"""What a sweep tells while it runs, and at its end."""
+
+import math
+import time
+from typing import Any
+
+import optuna
+from matplotlib.figure import Figure
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from faceline.errors import InputError
+from faceline.reports.sweep_plots import State, TrialPoint, history, pareto
+from faceline.sweeps.objective import logged_as
+from faceline.sweeps.plan import Plan
+from faceline.sweeps.queue import Queue
+from faceline.sweeps.study import REASON
+from faceline.tracking.runs import Run
+
+TELLING = 4
+"""Finished trials from which on the importance of parameters is told."""
+
+SHOWN = 10
+"""Trials in the table at the end."""
+
+_STATES: dict[TrialState, State] = {
+    TrialState.COMPLETE: "finished",
+    TrialState.PRUNED: "pruned",
+    TrialState.FAIL: "failed",
+}
+
+
+class Progress:
+    """A line for each trial that ends, and a table of the best.
+
+    Args:
+        study: The journal.
+        plan: What is asked for.
+    """
+
+    def __init__(self, study: optuna.Study, plan: Plan) -> None:
+        self.study, self.plan = study, plan
+        self.console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._began = time.perf_counter()
+
+    def begin(self, queue: Queue) -> None:
+        """Say what is to be done."""
+        there = f"{queue.ended} of {queue.wanted} trials are there already"
+        state = there if queue.ended else f"{queue.wanted} trials"
+        self.console.print(f"sweep {self.plan.name}: {state}; jobs print to {self.plan.folder}/TRIAL/output.log")
+
+    def tell(self, number: int) -> None:
+        """The line of a trial."""
+        trial = _trial(self.study, number)
+        took = f" in {trial.duration.total_seconds():.0f} s" if trial.duration else ""
+        what = f"{_values(trial)}" if trial.values else _STATES[trial.state]
+        why = f": {trial.user_attrs[REASON]}" if REASON in trial.user_attrs else ""
+        params = " ".join(f"{key}={_short(value)}" for key, value in trial.params.items())
+        self.console.print(f"trial {number}: {escape(what)}{took}  {escape(params)}{escape(why)}")
+
+    def end(self, queue: Queue) -> None:
+        """The best trials.
+
+        Raises:
+            InputError: Not all that was asked for has come to its end.
+        """
+        console = Console(highlight=False, soft_wrap=True)
+        if _finished(self.study):
+            console.print(table(self.study, self.plan))
+        if queue.ended < queue.wanted:
+            failed = self.study.get_trials(deepcopy=False, states=(TrialState.FAIL,))
+            last = failed[-1].user_attrs.get(REASON, "unknown") if failed else "unknown"
+            raise InputError(
+                f"{queue.ended} of {queue.wanted} trials have ended, {queue.failed} failed, the last by: {last}; "
+                f"the same command tries again"
+            )
+
+
+def best(study: optuna.Study) -> list[FrozenTrial]:
+    """The best trial; with several objectives all that no other beats in each, by the first."""
+    trials = _finished(study)
+    if len(study.directions) > 1:
+        return sorted(study.best_trials, key=lambda trial: trial.values[0])
+    sign = -1 if study.direction == StudyDirection.MAXIMIZE else 1
+    return sorted(trials, key=lambda trial: sign * trial.values[0])[:1]
+
+
+def conclude(run: Run, study: optuna.Study, plan: Plan) -> None:
+    """Log the table of all trials, the best, and the figures on the sweep's run."""
+    trials = study.get_trials(deepcopy=False)
+    counts = {name: sum(trial.state == state for trial in trials) for state, name in _STATES.items()}
+    run.log_metrics({f"trials_{name}": count for name, count in counts.items()})
+    run.log_dict({"trials": [_row(trial, plan) for trial in trials]}, "trials.json")
+    front = best(study)
+    if not front:
+        return
+    run.log_dict({"best": [_row(trial, plan) for trial in front]}, "best.json")
+    params = {f"best.{key.partition('@')[0].lstrip('+')}": value for key, value in front[0].params.items()}
+    run.set_tags({"faceline.best_trial": front[0].number, **params})
+    run.log_metrics(
+        {logged_as(name): value for name, value in zip(plan.objective.metrics, front[0].values, strict=True)}
+    )
+    name = "pareto.png" if len(plan.objective.metrics) == 2 else "history.png"
+    run.log_figure(_figure(run, study, plan, front), name)
+
+
+def _figure(run: Run, study: optuna.Study, plan: Plan, front: list[FrozenTrial]) -> Figure:
+    """The Pareto front of two objectives, else the history of the first."""
+    metrics = list(plan.objective.metrics)
+    points = [
+        TrialPoint(trial.number, _STATES[trial.state], _reached(trial))
+        for trial in study.get_trials(deepcopy=False)
+        if trial.state in _STATES
+    ]
+    data = plan.first["data"]["source"]["_target_"].rpartition(".")[2]
+    source = f"sweep {plan.name} · {data} · {plan.first['split']['protocol']} · run {run.id[:8]}"
+    if len(metrics) == 2:
+        labels = {trial.number: _label(trial) for trial in front}
+        return pareto(points, list(labels), (metrics[0], metrics[1]), labels, source)
+    low = plan.objective.metrics[metrics[0]]
+    return history(points, _importance(study), metrics[0], low_is_good=low, source=source)
+
+
+def _importance(study: optuna.Study) -> dict[str, float]:
+    """Share of the variation that each parameter explains; nothing where too few trials tell."""
+    if len(study.directions) > 1 or len(_finished(study)) < TELLING:
+        return {}
+    try:
+        return dict(optuna.importance.get_param_importances(study))
+    except (RuntimeError, ValueError):  # all values are the same
+        return {}
+
+
+def _reached(trial: FrozenTrial) -> tuple[float, ...]:
+    """The values of a trial; of a pruned one, the last that it told."""
+    if trial.state == TrialState.PRUNED and trial.last_step is not None:
+        return (trial.intermediate_values[trial.last_step],)
+    return tuple(trial.values or ())
+
+
+def _label(trial: FrozenTrial) -> str:
+    """A trial of the front by its model, where models are swept."""
+    return f"{str(trial.params.get('experiment', 'trial')).rpartition('/')[2]} {trial.number}"
+
+
+def table(study: optuna.Study, plan: Plan) -> Table:
+    """The best trials, or the Pareto front."""
+    several = len(study.directions) > 1
+    trials = best(study) if several else _ranked(study)[:SHOWN]
+    title = "the Pareto front: no other trial is better in each" if several else f"the best of {plan.name}"
+    made = Table(title=title, title_justify="left")
+    for name in ("trial", *plan.objective.metrics, *(key.partition("@")[0] for key in plan.space.swept)):
+        made.add_column(escape(name), justify="right")
+    for trial in trials:
+        params = [_short(trial.params[key]) for key in plan.space.swept]
+        made.add_row(str(trial.number), *(f"{value:.4g}" for value in trial.values), *map(escape, params))
+    return made
+
+
+def _row(trial: FrozenTrial, plan: Plan) -> dict[str, Any]:
+    values = dict(zip(plan.objective.metrics, trial.values or (), strict=False))
+    return {
+        "number": trial.number,
+        "state": trial.state.name.lower(),
+        "params": trial.params,
+        "values": values,
+        "seconds": trial.duration.total_seconds() if trial.duration else None,
+        "reason": trial.user_attrs.get(REASON),
+    }
+
+
+def _finished(study: optuna.Study) -> list[FrozenTrial]:
+    return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+
+
+def _ranked(study: optuna.Study) -> list[FrozenTrial]:
+    sign = -1 if study.direction == StudyDirection.MAXIMIZE else 1
+    return sorted(_finished(study), key=lambda trial: sign * trial.values[0])
+
+
+def _trial(study: optuna.Study, number: int) -> FrozenTrial:
+    return next(trial for trial in study.get_trials(deepcopy=False) if trial.number == number)
+
+
+def _values(trial: FrozenTrial) -> str:
+    return ", ".join(f"{value:.4g}" for value in trial.values)
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) and math.isfinite(value) else str(value)

@@ -1,0 +1,72 @@
+"""One trial: a training that is the child of the sweep's run, and may be told to stop."""
+
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from faceline.config.check import check
+from faceline.config.messages import explain
+from faceline.config.resolvers import register
+from faceline.config.tree import conf_dir
+from faceline.errors import first_line
+from faceline.sweeps.objective import read_objective
+from faceline.sweeps.study import join
+from faceline.workflows.assembly import plain
+from faceline.workflows.train import Member, train
+
+PARENT_TAG = "mlflow.parentRunId"
+"""MLflow's own: its page shows a run below the one that this names."""
+TRIAL_TAG = "faceline.trial"
+"""Number of the trial in its sweep."""
+
+
+def sweep_folder(config: dict[str, Any], name: str) -> Path:
+    """Where a sweep keeps its journal and its jobs' logs."""
+    return Path(config["tracking"]["root"]) / "mlruns" / "sweeps" / name
+
+
+class TrialError(Exception):
+    """Why a trial failed, in a line; unlike other errors it can be sent to any other process."""
+
+
+def run(cfg: DictConfig) -> None:
+    """Check the config of a job and train; what comes of it is in the tracked run.
+
+    Raises:
+        TrialError: The config is refused, or the training failed.
+    """
+    register()  # some launchers run a job in a process of its own
+    try:
+        _train(cfg)
+    except Exception as error:
+        traceback.print_exc()
+        line = explain(error, conf_dir()) or f"{type(error).__name__}: {first_line(error)}"
+        raise TrialError(line) from None
+
+
+def _train(cfg: DictConfig) -> None:
+    check(cfg, "train")
+    config = plain(cfg)
+    settings = config.pop("sweep")
+    trial = settings["trial"]
+    member = Member(
+        name=f"{config['name']} {trial['number']}",
+        tags={PARENT_TAG: trial["parent"], TRIAL_TAG: trial["number"]},
+        watched=read_objective(config, settings).first,
+        stops=_judge(sweep_folder(config, settings["name"]), settings) if settings["pruner"] else None,
+    )
+    train(config, member)
+
+
+def _judge(folder: Path, settings: dict[str, Any]) -> Callable[[int, float], bool]:
+    """Tells the journal the value of an epoch; says whether the trial is worse than others were by then."""
+    trial = join(folder, settings["name"], settings["trial"]["number"], settings)
+
+    def stops(epoch: int, value: float) -> bool:
+        trial.report(value, epoch)
+        return bool(trial.should_prune())
+
+    return stops

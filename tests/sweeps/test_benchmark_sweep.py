@@ -1,0 +1,51 @@
+"""`faceline benchmark sweep`, in small and in one process: the figures are those of the runs that it made."""
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+from tests.sweeps.conftest import TRAINING
+
+from faceline.cli import main
+from faceline.workflows import benchmark_sweep
+
+
+def test_the_report_compares_runs_alone_with_the_sweep(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    commands: list[list[str]] = []
+
+    def train(place: Path, overrides: list[str]) -> float:
+        commands.append(overrides)
+        with monkeypatch.context() as here:
+            here.chdir(place)
+            began = time.perf_counter()
+            assert main(["train", *overrides, "launcher=basic"]) == 0
+            return time.perf_counter() - began
+
+    monkeypatch.setattr(benchmark_sweep, "_train", train)
+    training = f"training=[{','.join(TRAINING)}]"
+    assert main(["benchmark", "sweep", "trials=2", "jobs=1", training, "output=report.json"]) == 0
+    assert len(commands) == 4  # to draw the data, two alone, the sweep
+    report = json.loads((workplace / "report.json").read_text())
+    for part in ("commands", "runs"):
+        row = report[part]
+        assert len(row["alone_seconds"]) == 2
+        assert row["ideal_seconds"] == pytest.approx(sum(row["alone_seconds"]))
+        assert row["ratio"] == pytest.approx(row["together_seconds"] / row["ideal_seconds"])
+        assert row["ratio"] > 0.2
+    assert report["overhead_seconds"] > 0 and report["train_seconds"] > 0
+    assert report["made_with"]["machine"]
+    assert "at most 1.15" in capsys.readouterr().out
+
+
+def test_more_jobs_than_cores_are_refused(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["benchmark", "sweep", f"jobs={len(os.sched_getaffinity(0)) + 1}"]) == 2
+    assert "jobs: expected at most" in capsys.readouterr().err
+
+
+def test_a_training_that_fails_is_told(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["benchmark", "sweep", "training=[sead=1]"]) == 2
+    assert "training: it failed: sead: no such key; did you mean seed?" in capsys.readouterr().err

@@ -1,0 +1,97 @@
+"""A sweep under injected faults: killed, out of memory, raising; it goes on and repeats nothing that is done."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+from tests.sweeps.conftest import TINY
+
+WANTED = 12
+TOO_WIDE = "model.backbone.width=choice(8,9,10,11,12,13,14,15,400000)"
+TOO_FEW = "data.batch_size=choice(4,5,6,7,8,9,10,100000)"
+COMMAND = [
+    sys.executable, "-m", "faceline", "train", *TINY, f"sweep.trials={WANTED}", "sweep.jobs=2", "sweep.memory_gb=6",
+    "sweep.max_failed=50", TOO_WIDE, TOO_FEW,
+    "sweep.start=[{model.backbone.width:400000,data.batch_size:8},{data.batch_size:100000,model.backbone.width:8}]",
+]  # fmt: skip
+
+
+def start(folder: Path) -> tuple[subprocess.Popen[str], Path]:
+    """The sweep in a process of its own, and what it prints."""
+    log = folder / f"{time.monotonic_ns()}.log"
+    with log.open("w") as file:
+        return subprocess.Popen(COMMAND, cwd=folder, stdout=file, stderr=file, text=True), log
+
+
+def wait_for(process: subprocess.Popen[str], log: Path, ended: int) -> None:
+    """Until so many trials have come to their end since this start."""
+    until = time.monotonic() + 900
+    while len(re.findall(r"^trial \d+: 0\.", log.read_text(), re.MULTILINE)) < ended:
+        assert process.poll() is None and time.monotonic() < until, log.read_text()
+        time.sleep(0.05)
+
+
+def server_of(process: subprocess.Popen[str]) -> psutil.Process:
+    """The process that jobs are forked from."""
+    return next(one for one in psutil.Process(process.pid).children() if "forkserver" in " ".join(one.cmdline()))
+
+
+def kill_a_trial(process: subprocess.Popen[str]) -> None:
+    """What the kernel does to a process when memory has run out."""
+    server = server_of(process)
+    until = time.monotonic() + 300
+    while not server.children():
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    server.children()[0].kill()
+
+
+@pytest.mark.slow
+def test_killed_twice_with_trials_that_fail_it_ends_with_all_trials_and_repeats_none(
+    workplace: Path, tracked: Callable
+) -> None:
+    for round_ in range(2):
+        process, log = start(workplace)
+        if round_ == 1:
+            wait_for(process, log, 1)
+            kill_a_trial(process)
+        wait_for(process, log, 2)
+        time.sleep(0.5)  # into the next trials
+        jobs = server_of(process).children()
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        assert jobs and not psutil.wait_procs(jobs, timeout=60)[1]  # none outlives its sweep
+    process, log = start(workplace)
+    assert process.wait() == 0, log.read_text()
+
+    (parent,), trials = tracked()
+    assert (parent.info.status, parent.data.tags["faceline.kind"]) == ("FINISHED", "sweep")
+    ended = [run for run in trials if run.info.status == "FINISHED"]
+    assert len(ended) == WANTED
+    searched = ("model.lr", "data.batch_size", "model.backbone.width")
+    assert len({tuple(run.data.params[name] for name in searched) for run in ended}) == WANTED
+    assert all("best_val/nme" in run.data.metrics or run.data.tags.get("faceline.pruned") for run in ended)
+    numbers = [run.data.tags["faceline.trial"] for run in trials]
+    assert len(set(numbers)) == len(numbers)
+    assert {run.info.status for run in trials} <= {"FINISHED", "FAILED", "KILLED"}
+    reasons = Counter(
+        word
+        for run in trials
+        if run.info.status != "FINISHED"
+        for word in ("out of memory;", "needs more than", "SIGKILL", "the sweep ended")
+        if word in run.data.tags["faceline.error"]
+    )
+    assert all(reasons[word] for word in ("out of memory;", "needs more than", "SIGKILL", "the sweep ended"))
+    assert sum(reasons.values()) == len(trials) - WANTED, [run.data.tags.get("faceline.error") for run in trials]
+    folders = [path.name for path in (workplace / "mlruns" / "sweeps").glob("*/*") if path.is_dir()]
+    assert sorted(folders) == sorted(numbers)
+    assert subprocess.run(COMMAND, cwd=workplace, check=False).returncode == 0  # nothing is left to do
+    assert len(tracked()[1]) == len(trials)

@@ -1,0 +1,32 @@
+"""The page of an experiment in MLflow."""
+
+import json
+
+from mlflow import MlflowClient
+
+from faceline.tracking.page import COLUMNS
+from faceline.tracking.store import experiment
+
+
+def tags_of(client: MlflowClient, experiment_id: str) -> dict[str, str]:
+    tags = client.get_experiment(experiment_id).tags
+    return {name: value for name, value in tags.items() if name != "mlflow.experiment.sourceName"}
+
+
+def test_a_new_experiment_shows_the_columns_that_matter(client: MlflowClient) -> None:
+    made = experiment(client, "a page")
+    tags = tags_of(client, made)
+    view = json.loads(tags["mlflow.sharedViewState.faceline"])
+    assert tuple(view["selectedColumns"]) == tuple(view["columnOrder"]) == COLUMNS
+    assert f"(#/experiments/{made}/runs?viewStateShareKey=faceline&" in tags["mlflow.note.content"]
+    assert tags["mlflow.experimentKind"] == "custom_model_development"
+
+
+def test_what_people_did_to_an_experiment_stays(client: MlflowClient) -> None:
+    theirs = client.create_experiment("theirs")
+    assert experiment(client, "theirs") == theirs
+    assert tags_of(client, theirs) == {}
+    ours = experiment(client, "ours, changed")
+    client.set_experiment_tag(ours, "mlflow.note.content", "mine")
+    assert experiment(client, "ours, changed") == ours
+    assert tags_of(client, ours)["mlflow.note.content"] == "mine"
