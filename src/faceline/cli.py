@@ -139,7 +139,6 @@ def _predict(words: list[str]) -> int:
     from faceline.config.plain import read_settings, with_positional  # noqa: PLC0415
     from faceline.config.schema import Predict  # noqa: PLC0415
 
-    _refuse_flags("predict", words, tuple(FLAGS))
     overrides = with_positional(words, "input")
     if any(word.startswith(("-", "run_id=", "ckpt_path=")) for word in overrides):
         return _run_hydra("predict", overrides)

@@ -258,7 +258,7 @@ class _EpochClock(Callback):
 
 def _race_ours(config: Config, data: LandmarkData) -> list[_Epoch]:
     """Ours, its average of weights included; the test part stands where validation does, and chooses nothing."""
-    clock = _EpochClock(config["accuracy"])
+    clock = _EpochClock(float(config["accuracy"]))
     average = pl.callbacks.WeightAveraging(avg_fn=ExponentialAverage())
     model = instantiate({**config["model"], "backbone": config["backbones"][0], "weights": config["weights"]})
     trainer = instantiate(
