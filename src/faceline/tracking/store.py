@@ -28,6 +28,8 @@ from faceline.tracking.page import arrange
 DATABASE_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 SCHEMES = ("sqlite", "http", "https", *DATABASE_PORTS)
 PROBE_SECONDS = 4
+ANSWER_SECONDS = 30
+"""A server that is there may be busy, when the jobs of a sweep begin all at once."""
 LOCK_SECONDS = 120
 
 # Set-up notes, and tracebacks of errors that store_errors tells in one line.
@@ -207,10 +209,10 @@ def _connect_server(uri: str, scheme: str) -> MlflowClient:
 
 @contextmanager
 def _impatient() -> Iterator[None]:
-    """Ask a server once and for seconds; later requests have MLflow's patience again."""
+    """Ask a server once and not for minutes; later requests have MLflow's patience again."""
     wanted = {
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
-        "MLFLOW_HTTP_REQUEST_TIMEOUT": str(PROBE_SECONDS),
+        "MLFLOW_HTTP_REQUEST_TIMEOUT": str(ANSWER_SECONDS),
     }
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)
