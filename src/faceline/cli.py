@@ -82,9 +82,7 @@ def _dispatch(arguments: list[str]) -> int:
         return _one_word(verb, arguments[1:])
     else:
         wrong = f"{verb}: no such verb" if verb else "no verb given"
-        raise InputError(
-            wrong + hint(verb, {*(name.split()[0] for name in VERBS), "results"}) + "; see faceline --help"
-        )
+        raise InputError(wrong + hint(verb, (*PAIRS, "results")) + "; see faceline --help")
     return OK
 
 
