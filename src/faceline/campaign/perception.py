@@ -21,6 +21,7 @@ MOST_FACES: Final = 12
 """So many faces are looked at in one frame, the largest first: who stands near counts."""
 
 _FOLLOW: Final = 0.4  # seconds for which landmarks alone hold a face that the detector misses
+_SLOWEST: Final = 0.25  # seconds from one detection to the next, at most
 _CLOSER: Final = 0.75
 """Faces are cut out closer than training frames show them: their mouths and brows get more pixels, and landmarks are
 nearer to the truth, on drawn faces and on labelled frames (``scripts/reaction_response.py``)."""
@@ -93,7 +94,7 @@ class Perception:
         landmarks: Finds the landmarks of faces.
         detector: Finds faces.
         reactions: When a reaction counts.
-        detect_every: Frames from one detection to the next; between them landmarks hold the faces.
+        detect_every: Frames from one detection to the next, if they come quickly; between them landmarks hold the faces.
         patience: Seconds for which a face that is not seen, or turned away, is waited for.
     """
 
@@ -109,7 +110,7 @@ class Perception:
         self._every = detect_every
         self._tracker = Tracker(patience)
         self._meters: dict[int, ReactionMeter] = {}
-        self._frames = 0
+        self._frames, self._detected = 0, -np.inf
 
     def look(self, frame: Frame, content: str | None = None) -> Sight:
         """Who is there in a frame.
@@ -119,8 +120,7 @@ class Perception:
             content: What the screen shows.
         """
         time, image = frame.moment.steady, frame.image
-        tracks = self._detect(image, time) if self._frames % self._every == 0 else []
-        self._frames += 1
+        tracks = self._detect(image, time) if self._is_due(time) else []
         tracks = self._drop_doubles([*tracks, *(track for track in self._held(image, time) if track not in tracks)])
         landmarks = self._read(image, tracks, time)
         faces = self._faces(tracks, landmarks, time, content)
@@ -140,6 +140,14 @@ class Perception:
             present=frozenset(self._meters),
             gone=tuple(Departure(track.number, track.seen) for track in gone),
         )
+
+    def _is_due(self, time: float) -> bool:
+        """Whether to look for faces in this frame: in every few, and on a slow machine in each."""
+        self._frames += 1
+        due = self._frames >= self._every or time - self._detected >= _SLOWEST
+        if due:
+            self._frames, self._detected = 0, time
+        return due
 
     def _detect(self, image: Image, time: float) -> list[Track]:
         boxes = self._detector.detect(image)
