@@ -1,4 +1,4 @@
-"""Draw what the reactions measure: a drawn visitor through the whole pipeline, with what was drawn beside what was measured."""
+"""Draw what the reactions measure: a drawn visitor through the whole pipeline, drawn and measured side by side."""
 
 import argparse
 from datetime import UTC, datetime

@@ -1,7 +1,7 @@
 """How much of a movement of the face a landmark model passes on, by how closely the face is cut out.
 
-The slope of measured on labelled values over many frames: 1 passes everything on, 0 nothing. Labelled frames are those of
-the training part of the Udacity set, or drawn faces.
+The slope of measured on labelled values over many frames: 1 passes everything on, 0 nothing. Labelled frames are
+those of the training part of the Udacity set, or drawn faces.
 """
 
 import argparse

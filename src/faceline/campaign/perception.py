@@ -11,6 +11,7 @@ from jaxtyping import Float
 from faceline.campaign.capture import Frame
 from faceline.campaign.clock import Moment
 from faceline.campaign.detector import FaceDetector, box_of
+from faceline.campaign.expression_clusters import ExpressionClusters
 from faceline.campaign.reactions import Reaction, ReactionMeter, ReactionSettings
 from faceline.campaign.tracker import UNLIKE, Track, Tracker, overlap
 from faceline.geometry.measures import measure
@@ -41,6 +42,7 @@ class Face:
         width: Of the face at the ears, pixels.
         reaction: What it does.
         arrived: Seconds of the steady clock when it was first seen.
+        cluster: What the nearest group of the cluster model does; None without one.
     """
 
     number: int
@@ -51,6 +53,7 @@ class Face:
     width: float
     reaction: Reaction
     arrived: float
+    cluster: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,8 +97,9 @@ class Perception:
         landmarks: Finds the landmarks of faces.
         detector: Finds faces.
         reactions: When a reaction counts.
-        detect_every: Frames from one detection to the next, if they come quickly; between them landmarks hold the faces.
+        detect_every: Frames from one detection to the next, if they come quickly; in between landmarks hold the faces.
         patience: Seconds for which a face that is not seen, or turned away, is waited for.
+        clusters: Groups that faces are told by, beside the measures of a reaction.
     """
 
     def __init__(
@@ -105,9 +109,10 @@ class Perception:
         reactions: ReactionSettings,
         detect_every: int = 3,
         patience: float = 3.0,
+        clusters: ExpressionClusters | None = None,
     ) -> None:
         self._landmarks, self._detector, self._settings = landmarks, detector, reactions
-        self._every = detect_every
+        self._every, self._clusters = detect_every, clusters
         self._tracker = Tracker(patience)
         self._meters: dict[int, ReactionMeter] = {}
         self._frames, self._detected = 0, -np.inf
@@ -201,7 +206,8 @@ class Perception:
             reaction = meter.update(values, time, content)
             width = float(np.ptp(landmarks[row, :17, 0]))
             pose = values["yaw"], values["pitch"], values["roll"]
-            faces.append(Face(track.number, landmarks[row], *pose, width, reaction, track.first))
+            cluster = self._clusters.nearest(values) if self._clusters else None
+            faces.append(Face(track.number, landmarks[row], *pose, width, reaction, track.first, cluster))
         return faces
 
 

@@ -216,6 +216,7 @@ def _told(face: Face, state: State, width: int, height: int) -> dict[str, Any]:
         "dwell": round(reaction.dwell, 1),
         "attention": round(reaction.attention, 1),
         "group": reaction.group,
+        "cluster": face.cluster,
         "smile": round(reaction.smile, 3),
         "mouth_open": round(reaction.mouth_open, 3),
         "brow_raise": round(reaction.brow_raise, 3),
