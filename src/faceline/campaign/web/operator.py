@@ -38,7 +38,8 @@ Operator = Annotated[Session, needs("operator")]
 def operator_page(request: Request, session: Operator) -> Response:
     """The live view."""
     services = services_of(request)
-    offers = [(str(each.impression), each.decision.content, each.since.utc) for each in services.director.offers]
+    shown = list(services.director.offers)  # copied at once: the loop goes on meanwhile
+    offers = [(str(each.impression), each.decision.content, each.since.utc) for each in shown]
     context = {"offers": offers[::-1], "picture": services.live_picture}
     return _page(request, session, "operator.html", context)
 
