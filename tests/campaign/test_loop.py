@@ -153,6 +153,7 @@ def test_frames_that_cannot_be_looked_at_stop_nothing(tmp_path: Path, scene: Dem
             return good.detect(image)
 
     stand.loop.perception._detector = Broken()
+    stand.loop.perception._every = 1  # the detector looks at each frame
     stand.run(38)
     assert stand.board.state.health.warnings == ("A fault: a frame that breaks the detector",)
     stand.run(20)

@@ -129,7 +129,7 @@ class Director:
         Raises:
             InputError: No offer of that impression is known.
         """
-        for showing in self.offers:
+        for showing in list(self.offers):
             if showing.impression == impression:
                 decision = showing.decision
                 visit = decision.greeted.visit if decision.greeted else decision.answers and decision.answers[1]

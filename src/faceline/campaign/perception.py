@@ -11,6 +11,7 @@ from jaxtyping import Float
 from faceline.campaign.capture import Frame
 from faceline.campaign.clock import Moment
 from faceline.campaign.detector import FaceDetector, box_of
+from faceline.campaign.expression_clusters import ExpressionClusters
 from faceline.campaign.reactions import Reaction, ReactionMeter, ReactionSettings
 from faceline.campaign.tracker import UNLIKE, Track, Tracker, overlap
 from faceline.geometry.measures import measure
@@ -21,6 +22,7 @@ MOST_FACES: Final = 12
 """So many faces are looked at in one frame, the largest first: who stands near counts."""
 
 _FOLLOW: Final = 0.4  # seconds for which landmarks alone hold a face that the detector misses
+_SLOWEST: Final = 0.25  # seconds from one detection to the next, at most
 _CLOSER: Final = 0.75
 """Faces are cut out closer than training frames show them: their mouths and brows get more pixels, and landmarks are
 nearer to the truth, on drawn faces and on labelled frames (``scripts/reaction_response.py``)."""
@@ -40,6 +42,7 @@ class Face:
         width: Of the face at the ears, pixels.
         reaction: What it does.
         arrived: Seconds of the steady clock when it was first seen.
+        cluster: What the nearest group of the cluster model does; None without one.
     """
 
     number: int
@@ -50,6 +53,7 @@ class Face:
     width: float
     reaction: Reaction
     arrived: float
+    cluster: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,8 +97,9 @@ class Perception:
         landmarks: Finds the landmarks of faces.
         detector: Finds faces.
         reactions: When a reaction counts.
-        detect_every: Frames from one detection to the next; between them landmarks hold the faces.
+        detect_every: Frames from one detection to the next, if they come quickly; in between landmarks hold the faces.
         patience: Seconds for which a face that is not seen, or turned away, is waited for.
+        clusters: Groups that faces are told by, beside the measures of a reaction.
     """
 
     def __init__(
@@ -104,12 +109,13 @@ class Perception:
         reactions: ReactionSettings,
         detect_every: int = 3,
         patience: float = 3.0,
+        clusters: ExpressionClusters | None = None,
     ) -> None:
         self._landmarks, self._detector, self._settings = landmarks, detector, reactions
-        self._every = detect_every
+        self._every, self._clusters = detect_every, clusters
         self._tracker = Tracker(patience)
         self._meters: dict[int, ReactionMeter] = {}
-        self._frames = 0
+        self._frames, self._detected = 0, -np.inf
 
     def look(self, frame: Frame, content: str | None = None) -> Sight:
         """Who is there in a frame.
@@ -119,8 +125,7 @@ class Perception:
             content: What the screen shows.
         """
         time, image = frame.moment.steady, frame.image
-        tracks = self._detect(image, time) if self._frames % self._every == 0 else []
-        self._frames += 1
+        tracks = self._detect(image, time) if self._is_due(time) else []
         tracks = self._drop_doubles([*tracks, *(track for track in self._held(image, time) if track not in tracks)])
         landmarks = self._read(image, tracks, time)
         faces = self._faces(tracks, landmarks, time, content)
@@ -140,6 +145,14 @@ class Perception:
             present=frozenset(self._meters),
             gone=tuple(Departure(track.number, track.seen) for track in gone),
         )
+
+    def _is_due(self, time: float) -> bool:
+        """Whether to look for faces in this frame: in every few, and on a slow machine in each."""
+        self._frames += 1
+        due = self._frames >= self._every or time - self._detected >= _SLOWEST
+        if due:
+            self._frames, self._detected = 0, time
+        return due
 
     def _detect(self, image: Image, time: float) -> list[Track]:
         boxes = self._detector.detect(image)
@@ -193,7 +206,8 @@ class Perception:
             reaction = meter.update(values, time, content)
             width = float(np.ptp(landmarks[row, :17, 0]))
             pose = values["yaw"], values["pitch"], values["roll"]
-            faces.append(Face(track.number, landmarks[row], *pose, width, reaction, track.first))
+            cluster = self._clusters.nearest(values) if self._clusters else None
+            faces.append(Face(track.number, landmarks[row], *pose, width, reaction, track.first, cluster))
         return faces
 
 

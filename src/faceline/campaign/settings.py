@@ -83,6 +83,7 @@ class Watching(Settings):
     screen_yaw: Annotated[float, Field(ge=-60, le=60)]
     screen_pitch: Annotated[float, Field(ge=-60, le=60)]
     detect_every: Annotated[int, Field(ge=1, le=30)]
+    clusters: str | None
     threads: Count
 
 

@@ -19,6 +19,7 @@ from faceline.campaign.clock import Moment, now
 from faceline.campaign.detector import make_detector
 from faceline.campaign.director import Director
 from faceline.campaign.enrolment import Enrolment
+from faceline.campaign.expression_clusters import ExpressionClusters
 from faceline.campaign.identity import Recogniser, embedder_name
 from faceline.campaign.loop import Frames, Loop
 from faceline.campaign.perception import Perception
@@ -112,7 +113,8 @@ class Watch:
         )
         landmarks = LandmarkRuntime(_bundle(settings), settings.threads)
         detector = make_detector(settings.detector)
-        self.perception = Perception(landmarks, detector, self.reactions, settings.detect_every)
+        clusters = ExpressionClusters(Path(settings.clusters)) if settings.clusters else None
+        self.perception = Perception(landmarks, detector, self.reactions, settings.detect_every, clusters=clusters)
         self.policy = Policy(
             catalogue,
             stand=settings.name,

@@ -102,6 +102,9 @@ _WORDS: Final = (
 )
 """Measure, by how much it must differ, and how a greater and a smaller value are called."""
 
+STEPS: Final = {name: step for name, step, _, _ in _WORDS}
+"""By how much each measure must differ for a face to look different."""
+
 
 def describe(values: dict[str, float], usual: dict[str, float]) -> str:
     """A face in a few words, the most unusual first; right and left are the image's.

@@ -38,7 +38,8 @@ Operator = Annotated[Session, needs("operator")]
 def operator_page(request: Request, session: Operator) -> Response:
     """The live view."""
     services = services_of(request)
-    offers = [(str(each.impression), each.decision.content, each.since.utc) for each in services.director.offers]
+    shown = list(services.director.offers)  # copied at once: the loop goes on meanwhile
+    offers = [(str(each.impression), each.decision.content, each.since.utc) for each in shown]
     context = {"offers": offers[::-1], "picture": services.live_picture}
     return _page(request, session, "operator.html", context)
 
@@ -216,6 +217,7 @@ def _told(face: Face, state: State, width: int, height: int) -> dict[str, Any]:
         "dwell": round(reaction.dwell, 1),
         "attention": round(reaction.attention, 1),
         "group": reaction.group,
+        "cluster": face.cluster,
         "smile": round(reaction.smile, 3),
         "mouth_open": round(reaction.mouth_open, 3),
         "brow_raise": round(reaction.brow_raise, 3),

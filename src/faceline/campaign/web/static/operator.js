@@ -54,7 +54,8 @@ function draw(told) {
 function row(each) {
   const line = document.createElement("tr");
   const signed = (value) => (value >= 0 ? "+" : "−") + Math.abs(value).toFixed(2);
-  const cells = [each.name ? `${each.label} ${each.name}` : each.label, each.attending ? "to the screen" : "away", each.group,
+  const cells = [each.name ? `${each.label} ${each.name}` : each.label, each.attending ? "to the screen" : "away",
+    each.cluster ? `${each.group} · like: ${each.cluster}` : each.group,
     each.dwell.toFixed(1), each.attention.toFixed(1), signed(each.smile), signed(each.brow_raise), signed(each.mouth_open),
     `${Math.round(100 * each.eye_opening)} %`, each.interested ? "yes" : ""];
   cells.forEach((text, i) => {

@@ -1,0 +1,37 @@
+"""Groups of expressions as ``faceline cluster`` found them, to tell which of them a face is like."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from faceline.errors import InputError, first_line
+from faceline.geometry.measures import STEPS
+
+
+class ExpressionClusters:
+    """The groups of a cluster model.
+
+    Args:
+        file: ``clusters.json`` of a run of ``faceline cluster``.
+
+    Raises:
+        InputError: No such file, or not one of such a run.
+    """
+
+    def __init__(self, file: Path) -> None:
+        try:
+            groups = json.loads(file.read_text(encoding="utf-8"))["groups"]
+            self.words = [str(group["words"]) for group in groups]
+            self._middles = np.array([[float(group[name]) for name in STEPS] for group in groups])
+            if not len(groups) or not np.isfinite(self._middles).all():
+                raise ValueError("expected groups with finite measures")
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            told = f"expected clusters.json of a run of faceline cluster ({first_line(error)})"
+            raise InputError(told, file=file, column="clusters") from None
+        self._steps = np.array(list(STEPS.values()))
+
+    def nearest(self, measures: dict[str, float]) -> str:
+        """What the group does whose measures are nearest, each in steps that make a face look different."""
+        now = np.array([measures[name] for name in STEPS])
+        return self.words[int(np.argmin((((self._middles - now) / self._steps) ** 2).sum(axis=1)))]
