@@ -330,6 +330,7 @@ class BenchmarkSweep(Section):
     trials: Annotated[int, Field(ge=2)]
     jobs: Count
     training: list[str]
+    output: str
 
 
 class _Benchmark(Section):
