@@ -143,7 +143,7 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
         "how much of the machine a sweep uses, and what a trial costs",
         (
             "faceline benchmark sweep",
-            "faceline benchmark sweep trials=4 training=[experiment=landmarks/cnn,debug=limit]",
+            'faceline benchmark sweep trials=4 \'training=["experiment=landmarks/cnn","debug=limit"]\'',
         ),
     ),
     "stand": (

@@ -132,6 +132,7 @@ def pareto(
     axes.scatter([x for x, *_ in best], [y for _, y, _ in best], color=PALETTE[0], s=40, zorder=3)
     axes.yaxis.set_major_formatter(lambda value, _: _value(metrics[0], value))
     axes.margins(0.12)
+    axes.autoscale_view()  # now, as places are asked for
     _label_front(axes, [(x, y, labels.get(number, str(number))) for x, y, number in best])
     return figure
 

@@ -42,7 +42,8 @@ def main(cfg: DictConfig) -> None:
     output = Path(config["output"])
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(json.dumps(report, indent=2, default=str) + "\n")
-    console.print(_table(report))
+    table = _table(report)
+    Console(highlight=False, width=Console(width=200).measure(table).maximum).print(table)
     console.print(f"written to {output}")
 
 

@@ -40,7 +40,8 @@ def test_a_history_without_a_finished_trial_is_refused() -> None:
 
 def test_the_front_is_labelled_where_there_is_room() -> None:
     points = [
-        TrialPoint(i, "finished", (y, x)) for i, (y, x) in enumerate([(0.05, 30), (0.09, 5), (0.0501, 29), (0.2, 40)])
+        TrialPoint(i, "finished", (y, x))
+        for i, (y, x) in enumerate([(0.05, 30.0), (0.09, 5.0), (0.0501, 29.0), (0.2, 40.0)])
     ]
     figure = pareto(points, [0, 1, 2], ("val/nme", "ms_per_frame"), {0: "cnn 0", 1: "resnet18 1", 2: "cnn 2"}, "here")
     assert title(figure) == "3 of 4 trials are not beaten in both val/nme and ms_per_frame"
