@@ -50,7 +50,7 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
         (
             "faceline compare",
             "faceline compare tags=[trial] output=comparison",
-            "faceline compare sweep=0123abcd                          # the trials of a sweep",
+            "faceline compare sweep_id=0123abcd                       # the trials of a sweep",
             "faceline compare 0123abcd 4567cdef                       # a review of two runs",
         ),
     ),

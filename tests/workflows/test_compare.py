@@ -95,7 +95,7 @@ def test_runs_are_chosen_by_experiment_sweep_and_status(workplace: Path, capsys:
     assert "left out: 1 finished without figures of a test part" in out and "left out: 1 killed" in out
     assert listed("tracking.experiment=swept") == ["trial1", "trial0", "trial2"]
     assert listed("tags=[mine]") == ["elsewhere"]
-    assert listed(f"sweep={parent.id[:12]}") == ["trial1", "trial0"]
+    assert listed(f"sweep_id={parent.id[:12]}") == ["trial1", "trial0"]
 
 
 def test_identification_and_landmarks_have_boards_of_their_own(workplace: Path) -> None:
@@ -119,7 +119,7 @@ def test_identification_and_landmarks_have_boards_of_their_own(workplace: Path) 
         (["tags=[nobody]"], "no runs that match"),
         (["tracking.experiment=nowhere"], "no experiment 'nowhere'"),
         (["abcdef"], "no run 'abcdef' in this store; nearest"),
-        (["sweep=abcdef"], "no run 'abcdef' in this store"),
+        (["sweep_id=abcdef"], "no run 'abcdef' in this store"),
         (["output=FILE"], "in_the_way, column 'output': cannot be written"),
         (["run_ids=[RUN,RUN]"], "the same run is given twice"),
     ],

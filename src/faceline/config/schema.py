@@ -190,7 +190,7 @@ class Compare(Section):
     """``faceline compare``."""
 
     tags: list[str]
-    sweep: str | None
+    sweep_id: str | None
     run_ids: list[str]
     output: str | None
     tracking: AnyTracking

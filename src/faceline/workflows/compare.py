@@ -58,7 +58,7 @@ def _chosen(client: MlflowClient, config: Mapping[str, Any]) -> list[RunRecord]:
         experiment = config["tracking"]["experiment"]
         runs = find_runs(client, [experiment] if experiment else [])
         runs = [run for run in runs if "data_fingerprint" in run.tags]  # others are not of this project
-    parent = get_run(client, config["sweep"]).id if config["sweep"] else None
+    parent = get_run(client, config["sweep_id"]).id if config["sweep_id"] else None
     chosen = [
         run
         for run in runs
