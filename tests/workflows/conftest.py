@@ -50,10 +50,10 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def exported(trained: Path) -> Path:
+def exported(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The bundle of that model."""
     (folder,) = (trained / "mlruns" / "runs").iterdir()
-    file = trained / "bundles" / "tiny.faceline"
+    file = tmp_path_factory.mktemp("bundles") / "tiny.faceline"
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         patch.chdir(trained)
