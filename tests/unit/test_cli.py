@@ -21,7 +21,7 @@ defaults:
   - override hydra/hydra_logging: none
   - _self_
 tags: []
-sweep: null
+sweep_id: null
 run_ids: []
 output: null
 tracking:
