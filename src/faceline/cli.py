@@ -182,13 +182,18 @@ def _run_hydra(workflow: str, overrides: list[str]) -> int:
         return _run_job(workflow, cfg, codes)
 
     run_hydra(
-        args=parser.parse_intermixed_args([f"hydra.job.name={workflow}", *overrides]),
+        args=parser.parse_intermixed_args([f"hydra.job.name={workflow}", *map(_id_as_text, overrides)]),
         args_parser=parser,
         task_function=job,
         config_path=str(conf_dir()),
         config_name=workflow,
     )
     return min(codes, default=OK)  # of a sweep, a mistake before a no
+
+
+def _id_as_text(word: str) -> str:
+    """An id that is all digits, such as ``run_id=91902090``, is no number."""
+    return re.sub(r"^(run_id|sweep_id)=(?!null$)(\w+)$", r'\1="\2"', word)
 
 
 def _refuse_arguments(message: str) -> Any:

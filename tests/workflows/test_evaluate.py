@@ -47,6 +47,14 @@ def test_the_beginning_of_an_id_is_enough(in_trained: Path, run_id: str, tmp_pat
     assert json.loads((tmp_path / "metrics.json").read_text())["run_id"] == run_id
 
 
+@pytest.mark.parametrize("name", ["91902090", "00000001", "1e234567"])
+def test_an_id_that_looks_like_a_number_is_none(
+    in_trained: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", f"run_id={name}"]) == 2
+    assert f"no run '{name}' in this store" in capsys.readouterr().err
+
+
 def test_a_checkpoint_file_is_enough(in_trained: Path, run_id: str, tmp_path: Path) -> None:
     file = in_trained / "mlruns" / "runs" / run_id / "checkpoints" / "best.ckpt"
     assert main(["evaluate", f"ckpt_path={file}", f"output={tmp_path}"]) == 0
