@@ -3,6 +3,7 @@
 Hydra imports this at the start of every command, so it holds names only: the work is done in `faceline.sweeps`.
 """
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -42,9 +43,9 @@ class _OneByOne(Launcher):
 
         self.work: Work = Work(hydra_context, config, task_function)
 
+    @abstractmethod
     def stream(self, next_job: "Callable[[], Job | None]") -> "Iterator[tuple[Job, JobReturn]]":
         """Run jobs as long as there are some; each is yielded when it has ended, however it ended."""
-        raise NotImplementedError
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Run a batch."""

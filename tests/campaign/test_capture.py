@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import cv2
@@ -19,7 +20,7 @@ def picture(value: int) -> np.ndarray:
 class Scripted:
     """Gives frames of rising brightness; fails, or gives a damaged one, where it is told to."""
 
-    def __init__(self, fails: set[int] = frozenset(), damaged: set[int] = frozenset(), step: float = 0.002) -> None:  # type: ignore[assignment]
+    def __init__(self, fails: Collection[int] = (), damaged: Collection[int] = (), step: float = 0.002) -> None:
         self.fails, self.damaged, self.step = set(fails), set(damaged), step
         self.number = self.opened = 0
         self.closed = threading.Event()
@@ -40,11 +41,11 @@ class Scripted:
         self.closed.set()
 
 
-def wait_for(condition: object, seconds: float = 5.0) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 5.0) -> None:
     end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:  # type: ignore[operator]
+    while not condition() and time.monotonic() < end:
         time.sleep(0.005)
-    assert condition()  # type: ignore[operator]
+    assert condition()
 
 
 def test_only_the_newest_frame_waits() -> None:
@@ -130,9 +131,11 @@ def test_a_camera_that_is_not_there_is_lost_and_no_bug() -> None:
 def test_pictures_of_other_kinds_become_rgb_or_nothing() -> None:
     blue = np.zeros((20, 20, 3), np.uint8)
     blue[..., 0] = 255
-    assert as_image(blue)[0, 0].tolist() == [0, 0, 255]  # type: ignore[index]
-    assert as_image(np.full((20, 20), 7, np.uint8)).shape == (20, 20, 3)  # type: ignore[union-attr]
-    assert as_image(np.full((20, 20, 4), 7, np.uint8)).shape == (20, 20, 3)  # type: ignore[union-attr]
+    image = as_image(blue)
+    assert image is not None and image[0, 0].tolist() == [0, 0, 255]
+    for shape in ((20, 20), (20, 20, 4)):
+        image = as_image(np.full(shape, 7, np.uint8))
+        assert image is not None and image.shape == (20, 20, 3)
     for nothing in (None, np.zeros((0, 0, 3), np.uint8), np.zeros((20, 20, 3), np.float32)):
         assert as_image(nothing) is None
 

@@ -1,5 +1,7 @@
 """Drawn visitors are found as real ones would be."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -77,8 +79,8 @@ def test_the_box_of_landmarks_is_where_the_detector_draws_it() -> None:
 
 
 @pytest.mark.data
-def test_yunet_finds_the_visitors_and_draws_its_boxes_alike(data_root: object) -> None:
-    yunet = YuNetDetector(data_root / "weights" / "yunet_n_320_320.onnx")  # type: ignore[operator]
+def test_yunet_finds_the_visitors_and_draws_its_boxes_alike(data_root: Path) -> None:
+    yunet = YuNetDetector(data_root / "weights" / "yunet_n_320_320.onnx")
     faces, found, _ = hits(yunet, 40)
     assert found >= 0.9 * faces
     scene = DemoScene(DemoVisitors(3))
@@ -86,8 +88,8 @@ def test_yunet_finds_the_visitors_and_draws_its_boxes_alike(data_root: object) -
     assert overlap(yunet.detect(frame), CascadeDetector().detect(frame)).max() > 0.6
 
 
-def test_a_detector_that_is_none_is_refused(tmp_path: object) -> None:
-    file = tmp_path / "net.onnx"  # type: ignore[operator]
+def test_a_detector_that_is_none_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "net.onnx"
     with pytest.raises(InputError, match="no such file"):
         make_detector(str(file))
     file.write_bytes(b"nothing that OpenCV knows")

@@ -100,7 +100,7 @@ def test_a_visit_begins_a_session_and_a_new_impression_and_ends_with_its_dwell()
 def test_an_impression_ends_with_attention_and_reactions_and_the_policy_learns() -> None:
     story = Story()
     rewards: list[float] = []
-    story.director.policy.reward = lambda _, attention: rewards.append(attention)  # type: ignore[method-assign]
+    story.director.policy.reward = lambda _, attention: rewards.append(attention)
     for seconds in np.arange(0.5, 4.5, 0.5).tolist():
         story.tell(1, content_attention=seconds / 2, smile=0.02 * seconds)
     story.tell(1)

@@ -2,7 +2,7 @@
 
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -34,7 +34,9 @@ RATE = 10.0
 class Frames:
     """Gives frames of a scene as fast as it is asked, and a clock that goes with it."""
 
-    def __init__(self, draw: object, start: datetime = datetime(2026, 3, 2, 9, tzinfo=UTC)) -> None:
+    def __init__(
+        self, draw: Callable[[float], np.ndarray | None], start: datetime = datetime(2026, 3, 2, 9, tzinfo=UTC)
+    ) -> None:
         self.draw, self.start, self.number = draw, start, 0
         self.health = CaptureHealth()
 
@@ -43,7 +45,7 @@ class Frames:
 
     def newest(self, timeout: float) -> Frame | None:
         self.number += 1
-        image = self.draw(self.number / RATE)  # type: ignore[operator]
+        image = self.draw(self.number / RATE)
         return None if image is None else Frame(image, self.clock(), self.number)
 
     def close(self) -> None: ...
@@ -63,7 +65,7 @@ class Fixture:
         perception = Perception(LandmarkRuntime(DRAWN), CascadeDetector(), reactions)
         self.board = Board()
         clock = {"clock": frames.clock} if hasattr(frames, "clock") else {}
-        self.loop = Loop(frames, perception, self.director, self.store, None, self.board, **clock)  # type: ignore[arg-type]
+        self.loop = Loop(frames, perception, self.director, self.store, None, self.board, **clock)
 
     def run(self, frames: int) -> None:
         for _ in range(frames):
@@ -182,11 +184,11 @@ class Unplugged:
     def close(self) -> None: ...
 
 
-def until(condition: object, stand: Fixture, seconds: float = 10.0) -> None:
+def until(condition: Callable[[], bool], stand: Fixture, seconds: float = 10.0) -> None:
     end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:  # type: ignore[operator]
+    while not condition() and time.monotonic() < end:
         stand.loop.step()
-    assert condition()  # type: ignore[operator]
+    assert condition()
 
 
 def test_a_camera_that_goes_and_comes_back_is_told_and_the_screen_goes_on(tmp_path: Path) -> None:
@@ -264,11 +266,11 @@ def started(tmp_path: Path) -> Iterator[Fixture]:
 def test_started_in_its_own_thread_it_survives_a_fault_of_the_director(
     started: Fixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def wait(condition: object) -> None:
+    def wait(condition: Callable[[], bool]) -> None:
         end = time.monotonic() + 10
-        while not condition() and time.monotonic() < end:  # type: ignore[operator]
+        while not condition() and time.monotonic() < end:
             time.sleep(0.02)
-        assert condition()  # type: ignore[operator]
+        assert condition()
 
     wait(lambda: started.board.state.showing is not None)
     real, calls = started.director.update, itertools.count()
@@ -276,7 +278,7 @@ def test_started_in_its_own_thread_it_survives_a_fault_of_the_director(
     def broken(*arguments: object) -> object:
         if next(calls) < 3:
             raise RuntimeError("nobody foresaw this")
-        return real(*arguments)  # type: ignore[arg-type]
+        return real(*arguments)
 
     monkeypatch.setattr(started.director, "update", broken)
     wait(lambda: next(calls) > 6)

@@ -28,7 +28,7 @@ def catalogue() -> Catalogue:
 
 
 def policy_of(catalogue: Catalogue, control_share: float = 0.0, **settings: object) -> Policy:
-    return Policy(catalogue, stand="north", control_share=control_share, seed=0, **settings)  # type: ignore[arg-type]
+    return Policy(catalogue, stand="north", control_share=control_share, seed=0, **settings)
 
 
 def changed(catalogue: Catalogue, name: str, **values: object) -> Catalogue:

@@ -25,7 +25,7 @@ def measures_of(
 
 def watch(meter: ReactionMeter, seconds: float, start: float, rate: float = 25.0, content: str | None = None,
           **face: object) -> Reaction:  # fmt: skip
-    values = measures_of(**face)  # type: ignore[arg-type]
+    values = measures_of(**face)
     times = start + np.arange(1, round(seconds * rate) + 1) / rate
     return [meter.update(values, float(time), content) for time in times][-1]
 

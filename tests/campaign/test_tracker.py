@@ -19,7 +19,7 @@ def palette(person: int, rng: np.random.Generator) -> np.ndarray:
     return rng.dirichlet(40 * shares)
 
 
-def run(paths: list[np.ndarray], seed: int, dropout: float = 0.0, colours: bool = True, hidden: bool = False) -> list:  # type: ignore[type-arg]
+def run(paths: list[np.ndarray], seed: int, dropout: float = 0.0, colours: bool = True, hidden: bool = False) -> list:
     """Visit numbers of each person over time; NaN rows of a path are frames without the person."""
     rng, tracker = np.random.default_rng(seed), Tracker(patience=1.0)
     numbers: list[list[int]] = [[] for _ in paths]

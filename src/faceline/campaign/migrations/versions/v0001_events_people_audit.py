@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from faceline.errors import InputError
+
 revision = "0001"
 down_revision = None
 
@@ -76,5 +78,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Nothing is older."""
-    raise NotImplementedError
+    """Refuse: it would take the audit with it, and nothing is older."""
+    raise InputError("this is the oldest form of a store; begin a new one instead")
