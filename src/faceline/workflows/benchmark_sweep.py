@@ -14,10 +14,10 @@ from rich.console import Console
 from rich.table import Table
 
 from faceline.errors import InputError
-from faceline.tracking.provenance import provenance
 from faceline.tracking.records import RunRecord, download, find_runs
 from faceline.tracking.store import connect
 from faceline.workflows.assembly import plain
+from faceline.workflows.benchmarking import publish
 
 MOST_OF_IDEAL, MOST_OVERHEAD = 1.15, 4.0
 """Targets: times the ideal, and seconds a trial."""
@@ -38,13 +38,9 @@ def main(cfg: DictConfig) -> None:
     console = Console(highlight=False, soft_wrap=True)
     with tempfile.TemporaryDirectory(prefix="faceline-") as place:
         report = _measure(config, Path(place), console)
-    report["made_with"] = {name: value for name, value in provenance().items() if name != "diff"}
-    output = Path(config["output"])
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps(report, indent=2, default=str) + "\n")
     table = _table(report)
     Console(highlight=False, width=Console(width=200).measure(table).maximum).print(table)
-    console.print(f"written to {output}")
+    publish(report, Path(config["output"]))
 
 
 def _measure(config: dict[str, Any], place: Path, console: Console) -> dict[str, Any]:

@@ -25,9 +25,9 @@ from faceline.tracking.records import BEST, DIGEST_TAG, TAG, unfinished
 from faceline.tracking.runs import Context, Run, tracked_run
 from faceline.tracking.store import connect
 from faceline.workflows.assembly import load_trained, plain, prepare_process, read_checkpoint
+from faceline.workflows.benchmarking import milliseconds, seconds_of
 from faceline.workflows.fitting import RESUME, Fitted, fit, fit_at_once, folder, last_checkpoint
 from faceline.workflows.named_files import DIGESTS_FILE, digests
-from faceline.workflows.speed import milliseconds
 from faceline.workflows.task import Config, Data, Task, is_trained_in_epochs, task_of
 
 Scores = dict[str, float]
@@ -177,7 +177,7 @@ def _conclude(run: Run, config: Config, task: Task, data: Data, fitted: Fitted) 
     run.log_metrics({**fitted.costs, "seconds": seconds, "peak_mb": peak_memory()})
     scores |= _measure(run, config, task, trained, data, "val")
     if (work := task.one_frame(trained, data)) is not None:
-        run.log_metrics({"ms_per_frame": milliseconds(work)})
+        run.log_metrics({"ms_per_frame": milliseconds(seconds_of(work, repeats=15, warmup=3))["median_ms"]})
     if fitted.file is not None:
         run.log_model(BEST, fitted.file, metrics=scores, params={"model": config["name"]})
     test = {name.removeprefix("test/"): value for name, value in scores.items() if name.startswith("test/")}
