@@ -14,6 +14,7 @@ from rich.table import Table
 
 from faceline.errors import InputError
 from faceline.reports.sweep_plots import State, TrialPoint, history, pareto
+from faceline.reports.terminal import show
 from faceline.sweeps.objective import logged_as
 from faceline.sweeps.plan import Plan
 from faceline.sweeps.queue import Queue
@@ -67,9 +68,8 @@ class Progress:
         Raises:
             InputError: Not all that was asked for has come to its end.
         """
-        console = Console(highlight=False, soft_wrap=True)
         if _finished(self.study):
-            console.print(table(self.study, self.plan))
+            show(table(self.study, self.plan))
         if queue.ended < queue.wanted:
             failed = self.study.get_trials(deepcopy=False, states=(TrialState.FAIL,))
             last = failed[-1].user_attrs.get(REASON, "unknown") if failed else "unknown"
@@ -153,7 +153,7 @@ def table(study: optuna.Study, plan: Plan) -> Table:
     title = "the Pareto front: no other trial is better in each" if several else f"the best of {plan.name}"
     made = Table(title=title, title_justify="left")
     for name in ("trial", *plan.objective.metrics, *(key.partition("@")[0] for key in plan.space.swept)):
-        made.add_column(escape(name), justify="right")
+        made.add_column(name, justify="right")
     for trial in trials:
         params = [_short(trial.params[key]) for key in plan.space.swept]
         made.add_row(str(trial.number), *(f"{value:.4g}" for value in trial.values), *map(escape, params))

@@ -198,9 +198,7 @@ def _train(
 def _print(report: dict[str, Any], console: Console) -> None:
     reading, scale = report["reading"], report["scale"]
     rows = [{"method": name, **row} for name, row in report["methods"].items()]
-    print_table(
-        f"{scale['data']}: {scale['gallery']:,} frames enrolled, {scale['probes']:,} probes", rows, console=console
-    )
+    print_table(f"{scale['data']}: {scale['gallery']:,} frames enrolled, {scale['probes']:,} probes", rows)
     console.print(
         f"labels of {reading['frames']:,} frames: {reading['first_seconds']:.1f} s from the set "
         f"({reading['read_mb']:,.0f} MB read), {reading['again_seconds']:.1f} s from the index"

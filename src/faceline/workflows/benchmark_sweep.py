@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from faceline.errors import InputError
+from faceline.reports.terminal import show
 from faceline.tracking.records import RunRecord, download, find_runs
 from faceline.tracking.store import connect
 from faceline.workflows.assembly import plain
@@ -38,8 +39,7 @@ def main(cfg: DictConfig) -> None:
     console = Console(highlight=False, soft_wrap=True)
     with tempfile.TemporaryDirectory(prefix="faceline-") as place:
         report = _measure(config, Path(place), console)
-    table = _table(report)
-    Console(highlight=False, width=Console(width=200).measure(table).maximum).print(table)
+    show(_table(report))
     publish(report, Path(config["output"]))
 
 

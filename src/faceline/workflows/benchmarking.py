@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from faceline.reports.terminal import show
 from faceline.tracking.provenance import peak_memory, provenance
 
 Row = Mapping[str, Any]
@@ -44,14 +45,14 @@ def own_memory() -> float:
     return peak_memory()
 
 
-def print_table(title: str, rows: Sequence[Row], console: Console | None = None) -> None:
+def print_table(title: str, rows: Sequence[Row]) -> None:
     """Rows with the same keys; the first column to the left, numbers with the digits that mean something."""
     table = Table(title=title, title_justify="left")
     for i, name in enumerate(rows[0]):
-        table.add_column(name.replace("_", " "), justify="right" if i else "left", overflow="fold")
+        table.add_column(name.replace("_", " "), justify="right" if i else "left")
     for row in rows:
         table.add_row(*map(_cell, row.values()))
-    (console or Console(highlight=False)).print(table)
+    show(table)
 
 
 def publish(report: Mapping[str, Any], output: Path) -> None:

@@ -19,6 +19,7 @@ from faceline.geometry.crops import align_face
 from faceline.geometry.measures import UNITS, describe, measure
 from faceline.geometry.shape import Shapes, generalised_procrustes, normalise
 from faceline.reports import cluster_plots as plots
+from faceline.reports.terminal import show
 from faceline.tracking.provenance import provenance
 from faceline.tracking.runs import Run, tracked_run
 from faceline.tracking.store import connect
@@ -144,4 +145,4 @@ def _print(groups: Sequence[dict[str, Any]], shapes: Shapes) -> None:
         angles = [f"{group[name]:.0f}" for name in ("yaw", "pitch", "roll")]
         share = f"{group['frames']:,} ({group['frames'] / len(shapes):.0%})"
         table.add_row(str(group["group"]), share, group["words"], *angles)
-    Console(highlight=False).print(table)
+    show(table)

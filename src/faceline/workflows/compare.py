@@ -17,6 +17,7 @@ from faceline.errors import InputError
 from faceline.reports.comparison import TITLES, Board, Comparison, as_json, board_verdict, markdown
 from faceline.reports.comparison_page import page
 from faceline.reports.style import percent
+from faceline.reports.terminal import show
 from faceline.tracking.records import PARENT_TAG, TAG, RunRecord, find_runs, get_run
 from faceline.tracking.store import connect
 from faceline.workflows.closer_look import closer_look
@@ -98,7 +99,7 @@ def _tell(comparison: Comparison, folder: Path) -> None:
     for board in comparison.boards:
         if len(comparison.boards) > 1:
             console.print(f"\n{escape(board_verdict(board))}")
-        console.print(_table(board))
+        show(_table(board))
     for one in comparison.apart:
         console.print(escape(f"apart: {one.label} ({one.run_id[:8]}), {one.where}, {one.figure}: {one.reason}"))
     for reason, count in comparison.left_out.items():
@@ -108,16 +109,14 @@ def _tell(comparison: Comparison, folder: Path) -> None:
 
 def _table(board: Board) -> Table:
     """The leaderboard as it stands in a terminal."""
-    table = Table(title=escape(board.title), title_justify="left", title_style="bold")
+    table = Table(title=board.title, title_justify="left", title_style="bold")
     table.add_column("", justify="right")
     table.add_column("model", overflow="fold")
     for name in (TITLES[board.metric], "95 %", "beats the next"):
         table.add_column(name, justify="right", no_wrap=True)
     for place, entry in enumerate(board.entries[:LISTED], start=1):
         probability = "–" if entry.beats_next is None else percent(entry.beats_next)
-        table.add_row(
-            str(place), escape(entry.label), board.shown(entry.figure), board.shown_interval(entry), probability
-        )
+        table.add_row(str(place), entry.label, board.shown(entry.figure), board.shown_interval(entry), probability)
     if len(board.entries) > LISTED:
         table.add_row("", f"… and {len(board.entries) - LISTED} more")
     return table

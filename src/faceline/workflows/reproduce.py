@@ -12,6 +12,7 @@ from rich.table import Table
 
 from faceline.config.check import check
 from faceline.errors import InputError, NegativeAnswer
+from faceline.reports.terminal import show
 from faceline.tracking.provenance import provenance
 from faceline.tracking.records import RunRecord, download, get_run
 from faceline.tracking.reproduction import IDENTICAL, REPRODUCES, Agreement, changes, compare_figures, provenances
@@ -108,8 +109,7 @@ def _tell(then: RunRecord, now: RunRecord) -> None:
     figures = compare_figures(then, now)
     differing = [figure for figure in figures if not figure.identical]
     Run(now.client, now.id).set_tags({IDENTICAL: not differing})
-    table = _table(figures)
-    Console(highlight=False, width=Console(width=200).measure(table).maximum).print(table)
+    show(_table(figures))
     if differing:
         first = differing[0]
         raise NegativeAnswer(

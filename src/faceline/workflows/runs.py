@@ -11,6 +11,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from faceline.reports.terminal import show
 from faceline.tracking.comparison import RANKED_BY
 from faceline.tracking.housekeeping import is_own, state
 from faceline.tracking.records import ERROR_TAG, PARENT_TAG, TAG, RunRecord, find_runs
@@ -85,12 +86,6 @@ def show_runs(runs: Iterable[RunRecord], client: MlflowClient) -> None:
             ", ".join([*titles, *_remarks(run)]),
         )
     show(table)
-
-
-def show(table: Table) -> None:
-    """Print a table at its own width, whatever the terminal's: lines are cut where they are piped otherwise."""
-    width = Console(width=1000).measure(table).maximum
-    Console(highlight=False, markup=False, width=width).print(table)
 
 
 def _figure(run: RunRecord, part: str) -> str:

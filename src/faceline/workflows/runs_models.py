@@ -8,10 +8,10 @@ from rich.console import Console
 from rich.table import Table
 
 from faceline.errors import InputError
+from faceline.reports.terminal import show
 from faceline.tracking.registry import DECISION, FORCED, ROLLBACK, Version, versions
 from faceline.tracking.store import connect
 from faceline.workflows.assembly import plain
-from faceline.workflows.runs import show
 
 
 def main(cfg: DictConfig) -> None:
