@@ -205,11 +205,15 @@ def _command() -> str:
     overrides = OmegaConf.to_container(hydra.overrides.task if hydra else ListConfig([]), resolve=False)
     assert isinstance(overrides, list)
     verb = hydra.job.name if hydra else "train"
-    return shlex.join(["faceline", verb, *(word for word in map(str, overrides) if not _SWEEP.match(word))])
+    typed = [_QUOTED_ID.sub(r"\1=\2", str(word)) for word in overrides if not _SWEEP.match(str(word))]
+    return shlex.join(["faceline", verb, *typed])
 
 
 _SWEEP = re.compile(r"\+?(sweep|launcher)\b")
 """Overrides without which the same run is had outside its sweep."""
+
+_QUOTED_ID = re.compile(r'^(run_id|sweep_id)="(\w+)"$')
+"""How the command hands on an id, lest one of digits be taken for a number; nobody types it so."""
 
 
 _OF_EPOCHS = ("callbacks", "trainer", "transforms")
