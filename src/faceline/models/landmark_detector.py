@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from faceline.data.datamodule import Batch
 from faceline.errors import InputError
 from faceline.metrics import landmark as metrics
+from faceline.models.first_look import FirstLook
 from faceline.models.landmark_nets import TimmBackbone, VotingHead
 from faceline.models.losses import SmoothL1Loss
 
@@ -23,6 +24,7 @@ class LandmarkDetector(pl.LightningModule):
         backbone: A timm model by name, or a module that gives feature maps and tells their ``channels``.
         head: Builds the head from the channels of the feature maps.
         loss: Module of (preds, target).
+        first_look: Finds the face, so that backbone and head see a window around it and not the whole frame.
         pretrained: Start from timm's own ImageNet weights (needs a network).
         weights: Start from a local .safetensors or .pth file instead.
         mean: Mean of the channels that the backbone expects, on [0, 1]; by default what the pretrained weights ask for,
@@ -43,6 +45,7 @@ class LandmarkDetector(pl.LightningModule):
         backbone: str | nn.Module,
         head: Callable[..., nn.Module] = VotingHead,
         loss: nn.Module | None = None,
+        first_look: FirstLook | None = None,
         pretrained: bool = False,
         weights: str | None = None,
         mean: list[float] | None = None,
@@ -61,6 +64,7 @@ class LandmarkDetector(pl.LightningModule):
         self.backbone = backbone
         self.head = head(backbone.channels)
         self.loss = loss or SmoothL1Loss()
+        self.first_look = first_look
         self.lr, self.backbone_lr, self.weight_decay, self.warmup = lr, backbone_lr, weight_decay, warmup
         self.memory_format = getattr(torch, memory_format)
         mean = mean or getattr(backbone, "mean", None) or [0.5] * 3
@@ -72,13 +76,29 @@ class LandmarkDetector(pl.LightningModule):
 
     def forward(self, images: Tensor) -> Tensor:
         """Landmarks (n, 68, 2) on [0, 1] of images (n, 3, h, w) on [0, 1]."""
-        images = (images - self.mean) / self.std
+        images = self._normalise(images)
+        if self.first_look is None:
+            return self._look(images)
+        windows = self.first_look.windows(self.first_look(images))
+        return windows.to_frame(self._look(windows.cut(images, self.first_look.size)))
+
+    def _normalise(self, images: Tensor) -> Tensor:
+        return ((images - self.mean) / self.std).contiguous(memory_format=self.memory_format)
+
+    def _look(self, images: Tensor) -> Tensor:
+        """Landmarks on [0, 1] of normalised frames or windows."""
         return cast(Tensor, self.head(self.backbone(images.contiguous(memory_format=self.memory_format))))
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """The loss of one batch."""
+        """The loss of one batch; of both looks, where there are two."""
         images, landmarks, _ = batch
-        loss = self.loss(self(images), landmarks)
+        images = self._normalise(images)
+        if self.first_look is None:
+            loss = self.loss(self._look(images), landmarks)
+        else:
+            windows = self.first_look.near(landmarks)
+            preds = self._look(windows.cut(images, self.first_look.size))
+            loss = self.loss(preds, windows.from_frame(landmarks)) + self.loss(self.first_look(images), landmarks)
         self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(images), sync_dist=True)
         return cast(Tensor, loss)
 
@@ -105,7 +125,8 @@ class LandmarkDetector(pl.LightningModule):
         """AdamW with a warm-up and a cosine over all steps of the run."""
         groups = [
             {"params": params, "lr": self.lr * factor, "weight_decay": decay}
-            for module, factor in ((self.backbone, self.backbone_lr), (self.head, 1.0))
+            for module, factor in ((self.backbone, self.backbone_lr), (self.head, 1.0), (self.first_look, 1.0))
+            if module is not None
             for params, decay in zip(by_decay(module), (self.weight_decay, 0.0), strict=True)
             if params
         ]

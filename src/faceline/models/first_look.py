@@ -1,0 +1,113 @@
+"""Where the face is, found by a small network, so that a second one sees it upright, at one size and nothing else."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from faceline.geometry.face_model import neutral_shape
+from faceline.models.landmark_nets import VotingHead
+
+
+class Windows(NamedTuple):
+    """Square parts of frames, turned and scaled; both have coordinates on [0, 1] from their left upper corner.
+
+    Attributes:
+        corner: (n, 1, 2) of the window in the frame.
+        turn: (n, 2, 2) that brings steps in the window to steps in the frame.
+    """
+
+    corner: Tensor
+    turn: Tensor
+
+    def to_frame(self, points: Tensor) -> Tensor:
+        """Points (n, k, 2) of the windows, in their frames."""
+        return points @ self.turn.transpose(1, 2) + self.corner
+
+    def from_frame(self, points: Tensor) -> Tensor:
+        """Points (n, k, 2) of the frames, in the windows."""
+        return (points - self.corner) @ torch.linalg.inv(self.turn).transpose(1, 2)
+
+    def cut(self, images: Tensor, size: int) -> Tensor:
+        """The pixels (n, 3, size, size) of the windows of images (n, 3, h, w); beyond an edge it is drawn out."""
+        steps = (torch.arange(size, device=images.device, dtype=torch.float32) + 0.5) / size
+        y, x = torch.meshgrid(steps, steps, indexing="ij")
+        cells = torch.stack([x.flatten(), y.flatten()], dim=1)[None]
+        places = self.to_frame(cells).view(-1, size, size, 2)
+        return F.grid_sample(images, 2 * places - 1, mode="bilinear", padding_mode="border", align_corners=False)
+
+
+class FirstLook(nn.Module):
+    """Finds landmarks in a shrunk frame, well enough to cut a window around the face.
+
+    In training the windows lie about the true landmarks, off by as much as a first look may be.
+
+    Args:
+        backbone: Gives feature maps and tells their ``channels``.
+        shrink: The frame is averaged over blocks of so many pixels an edge.
+        size: Edge of the windows in pixels.
+        room: Edge of a window over the height of the face in it.
+        shift: Standard deviation by which training windows lie beside the face, as a share of their edge.
+        scale: The same of the logarithm of their edge.
+        rotation: The same of their angle, in degrees.
+        width: Channels of the head.
+    """
+
+    template: Tensor
+
+    def __init__(
+        self,
+        backbone: nn.Module,
+        shrink: int = 2,
+        size: int = 128,
+        room: float = 1.45,
+        shift: float = 0.03,
+        scale: float = 0.06,
+        rotation: float = 6.0,
+        width: int = 64,
+    ) -> None:
+        super().__init__()
+        self.backbone, self.head = backbone, VotingHead(cast(Sequence[int], backbone.channels), width)
+        self.shrink, self.size, self.room = shrink, size, room
+        self.shift, self.scale, self.rotation = shift, scale, rotation
+        face = neutral_shape()[:, :2]
+        low, high = face.min(axis=0), face.max(axis=0)
+        upright = (face - (low + high) / 2) / (high[1] - low[1])  # of height 1, about its middle
+        self.register_buffer("template", torch.tensor(upright, dtype=torch.float32), persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Landmarks (n, 68, 2) on [0, 1] of normalised images (n, 3, h, w)."""
+        return cast(Tensor, self.head(self.backbone(F.avg_pool2d(images, self.shrink))))
+
+    def windows(self, landmarks: Tensor) -> Windows:
+        """Around faces whose landmarks (n, 68, 2) are roughly known: upright in the window, at one size.
+
+        Turn and size are those of the similarity that brings an upright mean face nearest to them; see Umeyama, IEEE
+        TPAMI 13, 1991, for two dimensions.
+        """
+        middle, spread = self.template.mean(dim=0), (self.template - self.template.mean(dim=0))
+        centre = landmarks.mean(dim=1, keepdim=True)
+        x, y = (landmarks - centre).unbind(-1)
+        u, v = spread.unbind(-1)
+        norm = (spread**2).sum()
+        cos, sin = (x * u + y * v).sum(1) / norm, (y * u - x * v).sum(1) / norm  # times the height of the face
+        turn = torch.stack([torch.stack([cos, -sin], dim=1), torch.stack([sin, cos], dim=1)], dim=1)
+        return _about(centre - middle[None, None] @ turn.transpose(1, 2), turn * self.room)
+
+    def near(self, landmarks: Tensor) -> Windows:
+        """Windows for training, beside where they should be by chance."""
+        exact = self.windows(landmarks)
+        n, like = len(landmarks), {"device": landmarks.device, "dtype": landmarks.dtype}
+        angle = torch.deg2rad(torch.randn(n, **like) * self.rotation)
+        zoom = torch.exp(torch.randn(n, **like) * self.scale)
+        cos, sin = zoom * angle.cos(), zoom * angle.sin()
+        turn = exact.turn @ torch.stack([torch.stack([cos, -sin], 1), torch.stack([sin, cos], 1)], 1)
+        moved = 0.5 + torch.randn(n, 1, 2, **like) * self.shift
+        return _about(exact.to_frame(moved), turn)
+
+
+def _about(centre: Tensor, turn: Tensor) -> Windows:
+    """The windows with these middles (n, 1, 2) in the frame."""
+    return Windows(centre - 0.5 * turn.sum(dim=2)[:, None], turn)

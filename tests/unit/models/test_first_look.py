@@ -1,0 +1,97 @@
+"""Two looks: windows lie where they should, and the second look learns what it sees in them."""
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from faceline.geometry.face_model import neutral_shape
+from faceline.models.first_look import FirstLook
+from faceline.models.landmark_detector import LandmarkDetector
+from faceline.models.landmark_nets import SmallCNN
+from faceline.models.onnx_export import to_onnx
+
+
+def first_look(**settings) -> FirstLook:
+    torch.manual_seed(0)
+    return FirstLook(SmallCNN(16), **{"size": 32, **settings})
+
+
+def faces(centre: tuple[float, float], height: float, angle: float) -> torch.Tensor:
+    """One upright mean face (1, 68, 2), scaled, turned clockwise as seen and moved."""
+    shape = neutral_shape()[:, :2]
+    low, high = shape.min(axis=0), shape.max(axis=0)
+    shape = (shape - (low + high) / 2) / (high - low)[1] * height
+    cos, sin = np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))
+    return torch.tensor(shape @ np.array([[cos, sin], [-sin, cos]]) + centre, dtype=torch.float32)[None]
+
+
+@given(x=st.floats(0, 1), y=st.floats(0, 1), height=st.floats(0.1, 1.5), angle=st.floats(-179, 179))
+def test_every_face_is_upright_in_its_window_and_fills_the_same_part_of_it(x, y, height, angle) -> None:
+    look = first_look(room=1.25)
+    landmarks = faces((x, y), height, angle)
+    inside = look.windows(landmarks).from_frame(landmarks)[0]
+    np.testing.assert_allclose(inside.amin(0) + inside.amax(0), [1, 1], atol=1e-4)
+    assert float(inside[:, 1].max() - inside[:, 1].min()) == pytest.approx(1 / 1.25, abs=1e-4)
+    np.testing.assert_allclose(inside[36, 1], inside[45, 1], atol=1e-3)  # the eyes are level
+
+
+@given(seed=st.integers(0, 1000))
+def test_points_go_into_a_window_and_come_back(seed: int) -> None:
+    torch.manual_seed(seed)
+    landmarks = faces((0.4, 0.5), 0.5, 20) + torch.randn(3, 68, 2) * 0.02
+    windows = first_look().near(landmarks)
+    torch.testing.assert_close(windows.to_frame(windows.from_frame(landmarks)), landmarks, atol=1e-5, rtol=0)
+
+
+def test_windows_show_what_opencv_cuts_out() -> None:
+    image = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 255, (96, 96, 3), dtype=np.uint8), (0, 0), 3)
+    landmarks = faces((0.5, 0.45), 0.5, 25)
+    windows = first_look().windows(landmarks)
+    planes = torch.from_numpy(image.transpose(2, 0, 1)[None].astype(np.float32))
+    got = windows.cut(planes, 48)[0].permute(1, 2, 0).numpy()
+    matrix = np.hstack([windows.turn[0].numpy() * 96 / 48, 96 * windows.corner[0].numpy().T])
+    matrix[:, 2] += matrix[:, :2] @ [0.5, 0.5] - 0.5  # pixels lie at the middles of their cells
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    expected = cv2.warpAffine(image.astype(np.float32), matrix, (48, 48), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    assert np.abs(got - expected).mean() < 0.5
+    assert np.abs(got - expected).max() < 6
+
+
+def test_training_windows_lie_beside_the_face_by_as_much_as_they_should() -> None:
+    look = first_look(shift=0.05, scale=0.1, rotation=8.0)
+    landmarks = faces((0.5, 0.5), 0.6, 0).repeat(4000, 1, 1)
+    exact, near = look.windows(landmarks), look.near(landmarks)
+    middle = torch.full((4000, 1, 2), 0.5)
+    moved = exact.from_frame(near.to_frame(middle)) - 0.5
+    assert moved.std(dim=0).flatten().tolist() == pytest.approx([0.05, 0.05], rel=0.1)
+    turn = torch.linalg.inv(exact.turn) @ near.turn
+    assert float(torch.rad2deg(torch.atan2(turn[:, 1, 0], turn[:, 0, 0])).std()) == pytest.approx(8, rel=0.1)
+    assert float(torch.linalg.det(turn).log().div(2).std()) == pytest.approx(0.1, rel=0.1)
+
+
+def test_both_looks_learn_and_training_looks_where_the_face_is() -> None:
+    torch.manual_seed(0)
+    model = LandmarkDetector(SmallCNN(16), first_look=first_look())
+    model.log = lambda *_, **__: None  # type: ignore[method-assign]
+    images, landmarks = torch.rand(4, 3, 64, 64), faces((0.5, 0.5), 0.6, 0).repeat(4, 1, 1)
+    model.training_step((images, landmarks, torch.ones(4, 2)), 0).backward()
+    assert all(p.grad is not None and bool(p.grad.abs().sum() > 0) for p in model.first_look.head.votes.parameters())
+    assert all(p.grad is not None and bool(p.grad.abs().sum() > 0) for p in model.head.votes.parameters())
+
+
+def test_the_graph_of_two_looks_gives_what_the_model_gives() -> None:
+    import onnxruntime  # noqa: PLC0415
+
+    torch.manual_seed(0)
+    model = LandmarkDetector(SmallCNN(16), first_look=first_look()).eval()
+    with torch.no_grad():  # an untrained first look sees a face too small to cut out
+        model.first_look.head.votes.bias.copy_(torch.randn(204) * 3)
+    images = np.random.default_rng(0).integers(0, 255, (3, 64, 64, 3), dtype=np.uint8)
+    with torch.inference_mode():
+        expected = model(torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255).numpy()
+    session = onnxruntime.InferenceSession(to_onnx(model, 64), providers=["CPUExecutionProvider"])
+    (got,) = session.run(None, {"images": images})
+    np.testing.assert_allclose(got, expected, atol=1e-4)
