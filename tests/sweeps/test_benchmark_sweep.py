@@ -14,7 +14,7 @@ from faceline.cli import main
 def test_the_report_compares_runs_alone_with_the_sweep(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     training = f"training={json.dumps(TRAINING)}"
     assert main(["benchmark", "sweep", "trials=2", "jobs=1", training, "output=report.json"]) == 0
-    report = json.loads((workplace / "report.json").read_text())
+    report = json.loads((workplace / "report.json").read_text())["sweep"]
     for part in ("commands", "runs"):
         row = report[part]
         assert len(row["alone_seconds"]) == 2

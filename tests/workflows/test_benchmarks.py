@@ -14,6 +14,7 @@ from faceline.data.datamodule import LandmarkData
 from faceline.data.udacity import UdacityFaces
 from faceline.transforms import Normalize, Pipeline, Rescale, ToTensor
 from faceline.workflows import benchmark_infer, benchmark_startup, benchmark_train
+from faceline.workflows.benchmarking import publish
 from faceline.workflows.plain_loop import PlainFrames
 
 
@@ -24,7 +25,7 @@ def measure(workplace: Path, udacity_like: Path):
 
     def run(name: str, *overrides: str) -> dict[str, Any]:
         assert main(["benchmark", name, *few, "output=out/result.json", *overrides]) == 0
-        written = json.loads((workplace / "out" / "result.json").read_text())
+        written = json.loads((workplace / "out" / "result.json").read_text())[name]
         assert written["made_with"]["machine"]["cpu"] and written["peak_mb"] > 0
         return written
 
@@ -84,10 +85,22 @@ def test_eight_bits_are_kept_only_where_they_are_faster_and_right(nme: float, ms
     assert benchmark_infer._verdict({"nme": nme, "median_ms": ms}, whole) == verdict
 
 
+def test_reports_of_other_benchmarks_in_a_file_stay(tmp_path: Path) -> None:
+    file = tmp_path / "out" / "speed.json"
+    for name, value in (("train", 1), ("infer", 2), ("train", 3)):
+        publish(name, {"value": value}, file)
+    assert {name: report["value"] for name, report in json.loads(file.read_text()).items()} == {"train": 3, "infer": 2}
+    file.write_text("[no report")
+    publish("infer", {"value": 4}, file)
+    assert list(json.loads(file.read_text())) == ["infer"]
+
+
 def test_starts_are_timed_and_a_failure_is_no_time(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(benchmark_startup, "COMMAND", (sys.executable, "-c", ""))
+    monkeypatch.setattr(
+        benchmark_startup, "COMMAND", (sys.executable, "-c", "import sys; print('epoch 1/1', file=sys.stderr)")
+    )
     assert main(["benchmark", "startup", "repeats=2", "output=starts.json"]) == 0
-    rows = json.loads(Path("starts.json").read_text())["starts"]
+    rows = json.loads(Path("starts.json").read_text())["startup"]["starts"]
     assert [row["start"] for row in rows] == list(benchmark_startup.TARGETS)
     for row in rows:
         expected = row["seconds"] / row["target"] if row["target"] else None

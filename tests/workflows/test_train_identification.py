@@ -220,7 +220,7 @@ def test_the_benchmark_measures_reading_methods_and_feeding(workplace: Path, cap
     crowd = [f"data.source.{name}" for name in ("people=8", "videos=2", "frames=6", "test_frames=0")]
     overrides = ["data=synthetic", *crowd, "methods=[gnb,fnn]", "data.batch_size=16", "epochs=1", "threads=1"]
     assert main(["benchmark", "identification", *overrides, "output=b/out.json"]) == 0
-    report = json.loads((workplace / "b" / "out.json").read_text())
+    report = json.loads((workplace / "b" / "out.json").read_text())["identification"]
     assert report["scale"]["gallery"] + report["scale"]["probes"] == report["reading"]["frames"] == 96
     assert set(report["methods"]) == {"gnb", "fnn"}
     assert report["scale"]["protocol"] == "frame_random"

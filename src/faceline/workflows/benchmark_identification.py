@@ -70,7 +70,7 @@ def main(cfg: DictConfig) -> None:
     if NETWORK in config["methods"]:
         report["feeding"] = _feeding(data, config)
     _print(report, console)
-    publish(report, Path(config["output"]))
+    publish("identification", report, Path(config["output"]))
 
 
 def _reading(source: Any, cache_dir: Path) -> dict[str, int | float]:

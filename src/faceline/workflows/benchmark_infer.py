@@ -66,7 +66,7 @@ def main(cfg: DictConfig) -> None:
         runtime = LandmarkRuntime(config["bundles"][0], threads)
         report["folder"] = _folder(runtime, images, config["folder"])
         print_table("a folder of frames, decoded by one thread and computed by another", [report["folder"]])
-    publish(report, Path(config["output"]))
+    publish("infer", report, Path(config["output"]))
 
 
 def _images(data: LandmarkData) -> list[AnyImage]:

@@ -38,7 +38,7 @@ def main(cfg: DictConfig) -> None:
     growth = [_alone(config, count) for count in config["scales"]]
     print_table(f"cost by the number of frames of {config['scale_size']} px", growth)
     scale = {"data": data.source.name, "size": data.size, "threads": threads}
-    publish({"scale": scale, "frames": frames, "growth": growth}, Path(config["output"]))
+    publish("input", {"scale": scale, "frames": frames, "growth": growth}, Path(config["output"]))
 
 
 def _ways(data: LandmarkData, count: int) -> list[Row]:

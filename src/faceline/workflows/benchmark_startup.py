@@ -23,7 +23,10 @@ TARGETS = {
     "faceline train debug=fdr, nothing cached": 8.0,
     "faceline train debug=fdr, again": 8.0,
 }
-"""What is started, and in how many seconds it shall be done; a training is done after its first step and validation."""
+"""What is started, and in how many seconds it shall be done."""
+
+FIRST_STEP = "epoch 1/"
+"""Begins the line by which a training tells that its first step, and a validation, are behind it."""
 
 
 def main(cfg: DictConfig) -> None:
@@ -38,8 +41,8 @@ def main(cfg: DictConfig) -> None:
                 place, config["repeats"], sys.executable, "-c", "import faceline.inference.runtime"
             ),
             "faceline predict photo.png": _start(place, config["repeats"], *COMMAND, "predict", "photo.png"),
-            "faceline train debug=fdr, nothing cached": _start(place, 1, *COMMAND, "train", "debug=fdr"),
-            "faceline train debug=fdr, again": _start(place, 1, *COMMAND, "train", "debug=fdr"),
+            "faceline train debug=fdr, nothing cached": [_first_step(place)],
+            "faceline train debug=fdr, again": [_first_step(place)],
         }
     rows: list[dict[str, Any]] = [
         {
@@ -51,8 +54,8 @@ def main(cfg: DictConfig) -> None:
         }
         for name, seconds in taken.items()
     ]
-    print_table("from the start of a fresh process to its end (files in the system's cache)", rows)
-    publish({"starts": rows}, Path(config["output"]))
+    print_table("from the start of a fresh process to its end, of a training to its first step", rows)
+    publish("startup", {"starts": rows}, Path(config["output"]))
 
 
 def _start(place: Path, repeats: int, *command: str) -> list[float]:
@@ -67,3 +70,21 @@ def _start(place: Path, repeats: int, *command: str) -> list[float]:
         subprocess.run(command, cwd=place, check=True, capture_output=True)
         taken.append(time.perf_counter() - began)
     return taken
+
+
+def _first_step(place: Path) -> float:
+    """Seconds until a training has made its first step.
+
+    Raises:
+        RuntimeError: It ended before.
+    """
+    began = time.perf_counter()
+    command = (*COMMAND, "train", "debug=fdr")
+    with subprocess.Popen(command, cwd=place, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith(FIRST_STEP):
+                taken = time.perf_counter() - began
+                process.communicate()
+                return taken
+    raise RuntimeError(f"{' '.join(command)} made no step")

@@ -40,7 +40,7 @@ def main(cfg: DictConfig) -> None:
     with tempfile.TemporaryDirectory(prefix="faceline-") as place:
         report = _measure(config, Path(place), console)
     show(_table(report))
-    publish(report, Path(config["output"]))
+    publish("sweep", report, Path(config["output"]))
 
 
 def _measure(config: dict[str, Any], place: Path, console: Console) -> dict[str, Any]:

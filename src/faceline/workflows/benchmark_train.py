@@ -62,7 +62,7 @@ def main(cfg: DictConfig) -> None:
     if config["accuracy"] is not None:
         report["time_to_accuracy"] = _race(config, data, frames)
         print_table(f"until MSE {config['accuracy']:g} on the test part", report["time_to_accuracy"])
-    publish(report, Path(config["output"]))
+    publish("train", report, Path(config["output"]))
 
 
 def plain_frames(data: LandmarkData, part: str) -> PlainFrames:

@@ -55,13 +55,23 @@ def print_table(title: str, rows: Sequence[Row]) -> None:
     show(table)
 
 
-def publish(report: Mapping[str, Any], output: Path) -> None:
-    """Write the report with all that it was made with."""
+def publish(benchmark: str, report: Mapping[str, Any], output: Path) -> None:
+    """Write the report under its name with all that it was made with; those of other benchmarks in the file stay."""
     made_with = {name: value for name, value in provenance().items() if name != "diff"}
     output.parent.mkdir(parents=True, exist_ok=True)
-    content = {**report, "peak_mb": round(peak_memory(), 1), "made_with": made_with}
+    content = _reports(output)
+    content[benchmark] = {**report, "peak_mb": round(peak_memory(), 1), "made_with": made_with}
     output.write_text(json.dumps(content, indent=2, default=str) + "\n")
     Console(highlight=False, soft_wrap=True).print(f"written to {output}")
+
+
+def _reports(file: Path) -> dict[str, Any]:
+    """What a file of reports holds; nothing, if it is none."""
+    try:
+        content = json.loads(file.read_text())
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def _cell(value: Any) -> str:
