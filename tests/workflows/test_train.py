@@ -60,7 +60,7 @@ def test_metrics_of_every_epoch_are_kept(in_trained: Path, store) -> None:
 
 def test_figures_and_errors_frame_by_frame_are_kept(in_trained: Path, store) -> None:
     (run,) = runs_of(store, in_trained)
-    for name in ("error_curve.png", "region_errors.png", "best_median_worst.png"):
+    for name in ("error_curve.png", "region_errors.png", "error_by_condition.png", "best_median_worst.png"):
         assert artifact(run, f"test/{name}").read_bytes().startswith(b"\x89PNG")
     lines = artifact(run, "test/frames.csv").read_text().splitlines()
     assert len(lines) == 1 + 8 * 2 * 2  # the last two frames of each video are the test part

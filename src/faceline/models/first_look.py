@@ -28,7 +28,8 @@ class Windows(NamedTuple):
 
     def from_frame(self, points: Tensor) -> Tensor:
         """Points (n, k, 2) of the frames, in the windows."""
-        return (points - self.corner) @ torch.linalg.inv(self.turn).transpose(1, 2)
+        back: Tensor = torch.linalg.inv(self.turn)
+        return (points - self.corner) @ back.transpose(1, 2)
 
     def cut(self, images: Tensor, size: int) -> Tensor:
         """The pixels (n, 3, size, size) of the windows of images (n, 3, h, w); beyond an edge it is drawn out."""
@@ -99,12 +100,11 @@ class FirstLook(nn.Module):
     def near(self, landmarks: Tensor) -> Windows:
         """Windows for training, beside where they should be by chance."""
         exact = self.windows(landmarks)
-        n, like = len(landmarks), {"device": landmarks.device, "dtype": landmarks.dtype}
-        angle = torch.deg2rad(torch.randn(n, **like) * self.rotation)
-        zoom = torch.exp(torch.randn(n, **like) * self.scale)
+        angle = torch.deg2rad(torch.randn_like(landmarks[:, 0, 0]) * self.rotation)
+        zoom = torch.exp(torch.randn_like(angle) * self.scale)
         cos, sin = zoom * angle.cos(), zoom * angle.sin()
         turn = exact.turn @ torch.stack([torch.stack([cos, -sin], 1), torch.stack([sin, cos], 1)], 1)
-        moved = 0.5 + torch.randn(n, 1, 2, **like) * self.shift
+        moved = 0.5 + torch.randn_like(landmarks[:, :1]) * self.shift
         return _about(exact.to_frame(moved), turn)
 
 

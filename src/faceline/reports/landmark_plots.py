@@ -1,6 +1,7 @@
 """Figures of landmark detectors: how large the errors are, and where on the face."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -8,7 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from faceline.geometry.markup import REGIONS
-from faceline.metrics.landmark import auc, failure_rate
+from faceline.geometry.measures import head_pose
+from faceline.metrics.landmark import auc, failure_rate, interocular_distance
 from faceline.reports.style import (
     MUTED,
     PALETTE,
@@ -22,6 +24,10 @@ from faceline.reports.style import (
     style_axes,
     subtitle,
 )
+from faceline.types import Landmarks, PerFrame
+
+ENOUGH: Final = 10
+"""Frames that a class needs to be called the hardest."""
 
 FAILURE: Final = 0.08
 """Errors above are called failures (Yang et al., 2015)."""
@@ -103,6 +109,72 @@ def region_errors(regions: Mapping[str, Mapping[str, np.ndarray]], *, source: st
     if len(regions) > 1:
         figure.legend(loc="outside right center", frameon=False, fontsize=TEXT_SIZE, labelcolor="linecolor")
     return figure
+
+
+CONDITIONS: Final = {
+    "head turned, degrees": (0, 10, 20, 30, 45, 180),
+    "head raised, degrees": (-90, -20, -10, 0, 10, 90),
+    "outer eye corners apart, pixels": (0, 30, 40, 60, 100, np.inf),
+}
+"""What may make a face hard, and the classes that are told apart."""
+
+
+def error_by_condition(nme: PerFrame, target_px: Landmarks, *, source: str) -> Figure:
+    """Error by how far the head is turned, how it nods and how large the face is, all by the true landmarks.
+
+    Args:
+        nme: (n,) errors of one model.
+        target_px: True landmarks in pixels of the original frames.
+        source: Provenance, written below the figure.
+    """
+    pose, _ = head_pose(target_px)
+    values = (np.abs(pose[:, 0]), pose[:, 1], interocular_distance(target_px))
+    classes = [
+        _classes(nme, value, edges) for value, edges in zip(values, CONDITIONS.values(), strict=True)
+    ]  # of each condition: name and errors of each class that has frames
+    means = {
+        " ".join((condition.split(", ")[0], name, condition.split(", ")[1])): float(errors.mean())
+        for condition, found in zip(CONDITIONS, classes, strict=True)
+        for name, errors in found.items()
+        if len(errors) >= ENOUGH
+    }
+    worst = max(means, key=means.__getitem__, default=None)
+    title = f"Hardest: {worst} (NME {percent(means[worst])})" if worst else "Too few frames to tell what is hard"
+    figure = new_figure(10.4, 3.9, title, source)
+    for axes, condition, found, colour in zip(
+        figure.subplots(1, len(CONDITIONS), sharey=True), CONDITIONS, classes, PALETTE, strict=False
+    ):
+        style_axes(axes, xlabel=condition)
+        for place, errors in enumerate(found.values()):
+            axes.vlines(place, *np.quantile(errors, [0.1, 0.9]), color=colour, linewidth=4, alpha=0.3)
+            axes.plot(place, errors.mean(), "o", color=colour, markersize=6)
+            axes.annotate(
+                percent(float(errors.mean())),
+                (place, errors.mean()),
+                (6, 0),
+                textcoords="offset points",
+                size=SMALL_SIZE,
+                va="center",
+                color=colour,
+            )
+        labels = [f"{name}\nn = {len(errors)}" for name, errors in found.items()]
+        axes.set_xticks(range(len(found)), labels, size=SMALL_SIZE)
+        axes.set_xlim(-0.5, len(found) - 0.2)
+        axes.set_ylim(bottom=0)
+        in_percent(axes.yaxis)
+    subtitle(figure.axes[0], "NME. Dot: mean of the frames. Bar: the middle 80 % of them.")
+    return figure
+
+
+def _classes(nme: PerFrame, values: PerFrame, edges: Sequence[float]) -> dict[str, PerFrame]:
+    """The errors of each class of values that has frames, by the name of the class."""
+    found = {}
+    for low, high in pairwise(edges):
+        errors = nme[(values >= low) & (values < high)]
+        if len(errors):
+            name = f"≥ {low:g}" if high == edges[-1] else f"< {high:g}" if low == edges[0] else f"{low:g} to {high:g}"
+            found[name] = errors
+    return found
 
 
 def published(groups: Mapping[str, Mapping[str, tuple[float, Sequence[float] | None]]], *, source: str) -> Figure:

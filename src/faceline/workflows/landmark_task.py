@@ -128,10 +128,12 @@ def _figures(
 ) -> dict[str, Figure]:
     nme = table["nme"].to_numpy()
     index = frames.store.index.take(frames.rows)
+    target_px = denormalise_landmarks(index.normalised(), index.sizes[:, None].astype(np.float32))
     picks = sheets.pick_extremes(nme, 6).ravel()
     return {
         "error_curve.png": plots.error_curve({label: nme}, source=source),
         "region_errors.png": plots.region_errors({label: by_region(table)}, source=source),
+        "error_by_condition.png": plots.error_by_condition(nme, target_px, source=source),
         "best_median_worst.png": sheets.contact_sheet(
             frames.store.images[frames.rows[picks]],
             preds[picks],

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from matplotlib import pyplot
 
+from faceline.geometry.face_model import neutral_shape
 from faceline.geometry.markup import REGIONS
-from faceline.reports.landmark_plots import error_curve, published, region_errors
+from faceline.reports.landmark_plots import error_by_condition, error_curve, published, region_errors
 from faceline.reports.style import png
 
 
@@ -66,6 +67,22 @@ def test_region_errors_of_one_model_need_no_legend():
     figure = region_errors({"one": regions(0.01)}, source="s")
     assert figure.legends == []
     assert figure.get_suptitle().endswith("easiest: jaw (1.0 %)")
+
+
+def test_errors_by_condition_are_means_of_the_frames_of_each_class():
+    face = neutral_shape()[:, :2] * 50  # seen from the front, 58 px between the outer corners of the eyes
+    target = np.concatenate([np.tile(face, (12, 1, 1)), np.tile(face * 0.4, (15, 1, 1)), np.tile(face * 3, (2, 1, 1))])
+    nme = np.array([0.02] * 12 + [0.06] * 15 + [0.1] * 2)
+    figure = error_by_condition(nme, target, source="s")
+    size = figure.axes[2]
+    drawn = {
+        label.get_text().split("\n")[0]: line.get_ydata()[0]
+        for label, line in zip(size.get_xticklabels(), size.get_lines(), strict=True)
+    }
+    assert drawn == pytest.approx({"< 30": 0.06, "40 to 60": 0.02, "≥ 100": 0.1})
+    assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["< 10\nn = 29"]
+    title = figure.get_suptitle()
+    assert title == "Hardest: outer eye corners apart < 30 pixels (NME 6.0 %)"  # two frames are too few to be called so
 
 
 def test_published_figures_have_their_intervals_and_say_where_there_is_none():
