@@ -97,8 +97,8 @@ def mean_shapes(shapes: Shapes, clusters: Clusters, words: Sequence[str], *, sou
         source: Provenance, written below the figure.
     """
     k = len(clusters.means)
-    columns = min(_COLUMNS, k)
-    rows = -(-k // columns)
+    rows = -(-k // _COLUMNS)
+    columns = -(-k // rows)
     share = clusters.sizes / len(shapes)
     figure = new_figure(
         2.5 * columns + 0.3, 2.75 * rows + 1.0, f"{k} groups of shapes; the largest: {words[0]}", source
