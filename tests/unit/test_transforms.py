@@ -226,6 +226,20 @@ def test_noise_has_the_standard_deviation_asked_for():
     assert np.std(noisy / 255.0) == pytest.approx(0.04, rel=0.05)
 
 
+def test_noise_is_normal_and_another_one_for_each_pixel_and_seed():
+    image = np.full((200, 200, 3), 128, dtype=np.uint8)
+    step = T.Pipeline([T.AddNoise((0.1, 0.1))])
+    noise = step(image, filled(1, 2), 1)[0].astype(float) - 128
+    z = noise / noise.std()
+    assert abs(z.mean()) < 0.01 and abs((z**3).mean()) < 0.03 and (z**4).mean() == pytest.approx(3, abs=0.1)
+    for a, b in ((z[1:], z[:-1]), (z[:, 1:], z[:, :-1]), (z[..., 1:], z[..., :-1])):
+        assert abs((a * b).mean()) < 0.02
+    other = step(image, filled(1, 2), 2)[0].astype(float) - 128
+    assert abs((z * other / other.std()).mean()) < 0.02
+    wide = np.full((1200, 1200, 3), 128, dtype=np.uint8)  # more pixels than noise is kept
+    assert np.std(step(wide, filled(1, 2), 3)[0] / 255.0) == pytest.approx(0.1, rel=0.05)
+
+
 def test_probability_zero_leaves_everything():
     image, landmarks = picture(50, 60), np.random.default_rng(1).uniform(0, 50, (68, 2)).astype(np.float32)
     steps = [
