@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import LightningModule
 
 from faceline.campaign.settings import SETTINGS
@@ -16,6 +16,7 @@ from faceline.config.resolvers import register
 from faceline.config.tree import conf_dir, groups, options
 
 CONF = conf_dir()
+MODEL_PARTS = ("loss", "head", "first_look")
 BENCHMARKS = ("identification", "infer", "input", "startup", "sweep", "train")
 VERBS = (
     *("train", "evaluate", "export", "predict", "compare", "cluster", "data_check"),
@@ -58,8 +59,18 @@ def test_every_verb_without_hydra_is_complete_as_it_is(verb: str) -> None:
 
 @pytest.mark.parametrize(("group", "option"), LEAVES, ids=str)
 def test_every_option_composes_into_a_training_and_passes_the_check(group: str, option: str) -> None:
-    place = {"loss": "loss@model.loss"}.get(group, group)
+    place = f"{group}@model.{group}" if group in MODEL_PARTS else group
     check(composed("train", f"{place}={option}"), "train")
+
+
+@pytest.mark.parametrize("group", MODEL_PARTS)
+@pytest.mark.parametrize("experiment", ["landmarks/cnn", "landmarks/mobilenetv2"])
+def test_what_is_chosen_of_a_model_is_what_the_model_has(group: str, experiment: str) -> None:
+    for option in options(CONF, group):
+        cfg = composed("train", f"experiment={experiment}", f"{group}@model.{group}={option}")
+        alone = OmegaConf.load(CONF / group / f"{option}.yaml")
+        assert cfg.model[group] == alone
+        assert getattr(instantiate(cfg.model), group) is not None
 
 
 @pytest.mark.parametrize("option", options(CONF, "experiment"))

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from faceline.data.datamodule import Batch
 from faceline.errors import InputError
+from faceline.geometry.markup import FLIP_ORDER
 from faceline.metrics import landmark as metrics
 from faceline.models.first_look import FirstLook
 from faceline.models.landmark_nets import TimmBackbone, VotingHead
@@ -25,6 +26,7 @@ class LandmarkDetector(pl.LightningModule):
         head: Builds the head from the channels of the feature maps.
         loss: Module of (preds, target).
         first_look: Finds the face, so that backbone and head see a window around it and not the whole frame.
+        flip_average: Outside of training, the mean of what is found in the frame and in its mirror image.
         pretrained: Start from timm's own ImageNet weights (needs a network).
         weights: Start from a local .safetensors or .pth file instead.
         mean: Mean of the channels that the backbone expects, on [0, 1]; by default what the pretrained weights ask for,
@@ -39,6 +41,7 @@ class LandmarkDetector(pl.LightningModule):
 
     mean: Tensor
     std: Tensor
+    flip_order: Tensor
 
     def __init__(
         self,
@@ -46,6 +49,7 @@ class LandmarkDetector(pl.LightningModule):
         head: Callable[..., nn.Module] = VotingHead,
         loss: nn.Module | None = None,
         first_look: FirstLook | None = None,
+        flip_average: bool = False,
         pretrained: bool = False,
         weights: str | None = None,
         mean: list[float] | None = None,
@@ -64,19 +68,28 @@ class LandmarkDetector(pl.LightningModule):
         self.backbone = backbone
         self.head = head(backbone.channels)
         self.loss = loss or SmoothL1Loss()
-        self.first_look = first_look
+        self.first_look, self.flip_average = first_look, flip_average
         self.lr, self.backbone_lr, self.weight_decay, self.warmup = lr, backbone_lr, weight_decay, warmup
         self.memory_format = getattr(torch, memory_format)
         mean = mean or getattr(backbone, "mean", None) or [0.5] * 3
         std = std or getattr(backbone, "std", None) or [0.5] * 3
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("flip_order", torch.from_numpy(FLIP_ORDER.copy()), persistent=False)
         self.to(memory_format=self.memory_format)
         self._preds: list[tuple[np.ndarray, ...]] = []
 
     def forward(self, images: Tensor) -> Tensor:
         """Landmarks (n, 68, 2) on [0, 1] of images (n, 3, h, w) on [0, 1]."""
         images = self._normalise(images)
+        found = self._find(images)
+        if self.training or not self.flip_average:
+            return found
+        mirrored = self._find(images.flip(3))[:, self.flip_order]
+        return (found + torch.stack([1 - mirrored[..., 0], mirrored[..., 1]], dim=2)) / 2
+
+    def _find(self, images: Tensor) -> Tensor:
+        """Landmarks on [0, 1] of normalised frames, by one look or two."""
         if self.first_look is None:
             return self._look(images)
         windows = self.first_look.windows(self.first_look(images))

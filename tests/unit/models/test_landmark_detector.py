@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
 from faceline.errors import InputError
+from faceline.geometry.markup import FLIP_ORDER
 from faceline.metrics.landmark import evaluate
+from faceline.models.first_look import FirstLook
 from faceline.models.landmark_detector import LandmarkDetector, WarmupCosine
 from faceline.models.landmark_nets import SmallCNN
 
@@ -53,6 +55,20 @@ def test_validation_metrics_are_of_the_whole_part_not_means_over_batches(tmp_pat
     expected = evaluate(preds, target, np.full((7, 2), (80, 120))).scalars
     for name, value in expected.items():
         assert logged[f"val/{name}"] == pytest.approx(value, rel=1e-4), name
+
+
+@pytest.mark.parametrize("looks_first", [False, True])
+def test_flip_averaging_finds_in_a_mirror_image_the_mirror_of_what_it_finds(looks_first: bool) -> None:
+    model = detector(flip_average=True, first_look=FirstLook(SmallCNN(16), size=32) if looks_first else None).eval()
+    images = torch.rand(3, 3, 64, 64, generator=torch.Generator().manual_seed(2))
+    with torch.inference_mode():
+        found, mirrored = model(images), model(images.flip(3))
+    expected = found[:, torch.from_numpy(FLIP_ORDER.copy())]
+    torch.testing.assert_close(mirrored[..., 0], 1 - expected[..., 0], atol=1e-5, rtol=0)
+    torch.testing.assert_close(mirrored[..., 1], expected[..., 1], atol=1e-5, rtol=0)
+    model.flip_average = False
+    with torch.inference_mode():
+        assert not torch.allclose(model(images), found, atol=1e-6)
 
 
 def test_input_is_normalised_as_asked() -> None:
