@@ -112,9 +112,9 @@ def region_errors(regions: Mapping[str, Mapping[str, np.ndarray]], *, source: st
 
 
 CONDITIONS: Final = {
-    "head turned, degrees": (0, 10, 20, 30, 45, 180),
-    "head raised, degrees": (-90, -20, -10, 0, 10, 90),
-    "outer eye corners apart, pixels": (0, 30, 40, 60, 100, np.inf),
+    "head turned, degrees": (0.0, 10.0, 20.0, 30.0, 45.0, 180.0),
+    "head raised, degrees": (-90.0, -20.0, -10.0, 0.0, 10.0, 90.0),
+    "outer eye corners apart, pixels": (0.0, 30.0, 40.0, 60.0, 100.0, np.inf),
 }
 """What may make a face hard, and the classes that are told apart."""
 
