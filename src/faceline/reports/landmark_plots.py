@@ -166,7 +166,7 @@ def error_by_condition(nme: PerFrame, target_px: Landmarks, *, source: str) -> F
     return figure
 
 
-def _classes(nme: PerFrame, values: PerFrame, edges: Sequence[float]) -> dict[str, PerFrame]:
+def _classes(nme: PerFrame, values: PerFrame, edges: Sequence[float]) -> dict[str, np.ndarray]:
     """The errors of each class of values that has frames, by the name of the class."""
     found = {}
     for low, high in pairwise(edges):
