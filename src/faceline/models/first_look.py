@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from faceline.geometry.face_model import neutral_shape
-from faceline.models.landmark_nets import VotingHead
+from faceline.models.heads import VotingHead
 
 
 class Windows(NamedTuple):

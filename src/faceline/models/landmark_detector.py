@@ -14,7 +14,8 @@ from faceline.errors import InputError
 from faceline.geometry.markup import FLIP_ORDER
 from faceline.metrics import landmark as metrics
 from faceline.models.first_look import FirstLook
-from faceline.models.landmark_nets import TimmBackbone, VotingHead
+from faceline.models.heads import VotingHead
+from faceline.models.landmark_nets import TimmBackbone
 from faceline.models.losses import SmoothL1Loss
 
 
