@@ -1,5 +1,10 @@
-"""Heads: what reads 68 landmarks from the feature maps of a backbone, so that a plain distance can train them."""
+"""Heads: what reads 68 landmarks from the feature maps of a backbone, so that a plain distance can train them.
 
+Each gives (n, 68, 2) on [0, 1]. One whose ``scales`` is true gives (n, 68, 3): the third number tells how far off the
+other two may be, as the scale of a Laplace distribution of each, on [0, 1] too.
+"""
+
+import math
 from collections.abc import Sequence
 from typing import cast
 
@@ -8,6 +13,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from faceline.geometry.markup import N_LANDMARKS
+
+LEAST_SCALE = 1e-3
+"""Nothing is surer than labels in whole pixels are."""
+
+_FIRST_SCALE = 0.1
+"""What an untrained head tells: about how far it is off."""
 
 
 class _Pyramid(nn.Module):
@@ -47,18 +58,26 @@ class VotingHead(_Pyramid):
     Args:
         channels: Channels of the feature maps, fine to coarse.
         width: Channels of the merged map.
+        scales: The cells vote for the scale of each landmark too.
     """
 
-    def __init__(self, channels: Sequence[int], width: int = 128) -> None:
+    def __init__(self, channels: Sequence[int], width: int = 128, scales: bool = False) -> None:
         super().__init__(channels, width)
-        self.votes = nn.Conv2d(width, N_LANDMARKS * 3, 1)
+        self.scales = scales
+        self.votes = nn.Conv2d(width, N_LANDMARKS * (4 if scales else 3), 1)
         nn.init.normal_(self.votes.weight, std=0.01)
-        nn.init.zeros_(cast(Tensor, self.votes.bias))
+        bias = nn.init.zeros_(cast(Tensor, self.votes.bias))
+        if scales:
+            nn.init.constant_(bias.detach()[3::4], math.log(math.expm1(_FIRST_SCALE)))  # what softplus makes it of
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
-        """Landmarks (n, 68, 2) on [0, 1] of the frame, float32."""
-        votes = self.votes(self.merged(maps)).float()  # coordinates need more digits than bfloat16 has
-        return _expected(*_score_and_offset(votes))
+        """Landmarks (n, 68, 2) on [0, 1] of the frame, or with their scales (n, 68, 3); float32."""
+        votes = _each(self.votes(self.merged(maps)))
+        landmarks = _expected(votes[:, :, :1], votes[:, :, 1:3])
+        if not self.scales:
+            return landmarks
+        spread = _mean(votes[:, :, :1], votes[:, :, 3:].flatten(3))
+        return torch.cat([landmarks, F.softplus(spread) + LEAST_SCALE], dim=2)
 
 
 class HeatmapHead(_Pyramid):
@@ -77,7 +96,7 @@ class HeatmapHead(_Pyramid):
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
         """Landmarks (n, 68, 2) on [0, 1] of the frame, float32."""
-        heat = self.heat(self.merged(maps)).float().unsqueeze(2)
+        heat = _each(self.heat(self.merged(maps)))
         return _expected(heat, torch.zeros_like(heat).expand(-1, -1, 2, -1, -1))
 
 
@@ -97,8 +116,8 @@ class GridHead(nn.Module):
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
         """Landmarks (n, 68, 2) on [0, 1] of the frame, float32."""
-        scores, inside = _score_and_offset(self.cells(maps[-1]).float())
-        return _expected(scores, inside.sigmoid() - 0.5)
+        cells = _each(self.cells(maps[-1]))
+        return _expected(cells[:, :, :1], cells[:, :, 1:].sigmoid() - 0.5)
 
 
 class SimCCHead(_Pyramid):
@@ -150,20 +169,23 @@ class RegressionHead(nn.Module):
         return cast(Tensor, self.linear(maps[-1].mean(dim=(2, 3))).float().view(-1, N_LANDMARKS, 2))
 
 
-def _score_and_offset(cells: Tensor) -> tuple[Tensor, Tensor]:
-    """(n, 68, 1, h, w) and (n, 68, 2, h, w) of (n, 68 * 3, h, w)."""
-    n, _, h, w = cells.shape
-    each = cells.view(n, N_LANDMARKS, 3, h, w)
-    return each[:, :, :1], each[:, :, 1:]
+def _each(cells: Tensor) -> Tensor:
+    """(n, 68, k, h, w) of (n, 68 * k, h, w); float32, as coordinates need more digits than bfloat16 has."""
+    n, c, h, w = cells.shape
+    return cells.float().view(n, N_LANDMARKS, c // N_LANDMARKS, h, w)
 
 
 def _expected(scores: Tensor, offsets: Tensor) -> Tensor:
     """The mean (n, 68, 2) of a point of every cell: scores (n, 68, 1, h, w), offsets (n, 68, 2, h, w) in cells."""
     h, w = scores.shape[-2:]
-    shares = scores.flatten(3).softmax(dim=-1)  # (n, 68, 1, h * w)
     step = scores.new_tensor([1 / w, 1 / h])
     rows = torch.arange(h, device=scores.device, dtype=scores.dtype)
     columns = torch.arange(w, device=scores.device, dtype=scores.dtype)
     y, x = torch.meshgrid((rows + 0.5) / h, (columns + 0.5) / w, indexing="ij")
     places = torch.stack([x.flatten(), y.flatten()]) + offsets.flatten(3) * step[:, None]  # (n, 68, 2, h * w)
-    return torch.sum(shares * places, dim=-1)
+    return _mean(scores, places)
+
+
+def _mean(scores: Tensor, values: Tensor) -> Tensor:
+    """(n, 68, k) of values (n, 68, k, h * w) of cells that are weighed by a softmax of scores (n, 68, 1, h, w)."""
+    return torch.sum(scores.flatten(3).softmax(dim=-1) * values, dim=-1)

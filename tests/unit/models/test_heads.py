@@ -1,13 +1,18 @@
 """Heads: what each can express, that each learns and is had by its graph."""
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 import onnxruntime
 import pytest
 import torch
+from torch import nn
 
-from faceline.models.heads import GridHead, HeatmapHead, RegressionHead, SimCCHead, VotingHead
-from faceline.models.landmark_detector import LandmarkDetector
+from faceline.models.heads import LEAST_SCALE, GridHead, HeatmapHead, RegressionHead, SimCCHead, VotingHead
+from faceline.models.landmark_detector import LandmarkDetector, confidence
 from faceline.models.landmark_nets import SmallCNN
+from faceline.models.losses import LaplaceLoss, SmoothL1Loss
 from faceline.models.onnx_export import to_onnx
 
 
@@ -79,30 +84,77 @@ def test_simcc_head_points_at_the_bin_that_it_is_sure_of_even_outside_the_frame(
     assert landmarks[0, 3].tolist() == pytest.approx([x, y], abs=1e-5)
 
 
-HEADS = [VotingHead, HeatmapHead, SimCCHead, GridHead, RegressionHead]
+def test_voting_head_tells_the_scale_that_its_attention_chooses() -> None:
+    torch.manual_seed(0)
+    plain, scaled = VotingHead([4], width=8).eval(), VotingHead([4], width=8, scales=True).eval()
+    with torch.no_grad():
+        votes = scaled.votes.weight.view(68, 4, 8, 1, 1)
+        votes.copy_(torch.randn_like(votes))
+        plain.votes.weight.copy_(votes[:, :3].flatten(0, 1))
+        plain.load_state_dict(
+            {**scaled.state_dict(), "votes.weight": plain.votes.weight, "votes.bias": torch.zeros(204)}
+        )
+        maps = [torch.randn(2, 4, 6, 5)]
+        found, cells = scaled(maps), scaled.votes(scaled.merged(maps)).double().numpy().reshape(2, 68, 4, 30)
+        torch.testing.assert_close(found[..., :2], plain(maps))
+    shares = np.exp(cells[:, :, 0]) / np.exp(cells[:, :, 0]).sum(axis=2, keepdims=True)
+    expected = np.log1p(np.exp((shares * cells[:, :, 3]).sum(axis=2))) + LEAST_SCALE
+    np.testing.assert_allclose(found[..., 2].numpy(), expected, rtol=1e-4)
+
+
+def test_an_untrained_head_is_not_sure() -> None:
+    scales = VotingHead([4], width=8, scales=True)([torch.zeros(1, 4, 6, 5)])[..., 2]
+    assert float(scales.detach().mean()) == pytest.approx(0.1, rel=0.2)
+
+
+def test_scales_tell_which_landmarks_cannot_be_known() -> None:
+    torch.manual_seed(0)
+    head, loss, maps = VotingHead([4], width=8, scales=True), LaplaceLoss(), [torch.ones(32, 4, 3, 3)]
+    optimizer = torch.optim.Adam(head.parameters(), lr=0.05)
+    spread = torch.linspace(0.01, 0.2, 68)
+    for _ in range(300):
+        target = 0.5 + torch.distributions.Laplace(0.0, spread[:, None].expand(68, 2)).sample((32,))
+        optimizer.zero_grad()
+        loss(head(maps), target).backward()
+        optimizer.step()
+    assert head(maps)[..., 2].mean(dim=0).tolist() == pytest.approx(spread.tolist(), rel=0.3, abs=0.01)
+
+
+HEADS: list[Callable[..., nn.Module]] = [
+    VotingHead,
+    partial(VotingHead, scales=True),
+    HeatmapHead,
+    SimCCHead,
+    GridHead,
+    RegressionHead,
+]
 
 
 @pytest.mark.parametrize("head", HEADS)
 def test_every_head_learns_a_shape_and_has_it_in_its_graph(head) -> None:
     torch.manual_seed(0)
-    model = LandmarkDetector(SmallCNN(16), head=head)
+    loss = LaplaceLoss() if isinstance(head, partial) else SmoothL1Loss()
+    model = LandmarkDetector(SmallCNN(16), head=head, loss=loss, flip_average=True)
     model.log = lambda *_, **__: None  # type: ignore[method-assign]
     images, target = torch.rand(4, 3, 64, 64), (torch.rand(68, 2) * 0.5 + 0.25).expand(4, 68, 2)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
-    losses = []
+    before = float((model(images) - target).abs().mean())
     for _ in range(60):
         loss = model.training_step((images, target, torch.ones(4, 2)), 0)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        losses.append(float(loss.detach()))
-    assert losses[-1] < 0.2 * losses[0]
+    assert float((model(images) - target).abs().mean()) < 0.4 * before
     model.eval()
     pixels = np.random.default_rng(0).integers(0, 255, (3, 64, 64, 3), dtype=np.uint8)
     with torch.inference_mode():
-        expected = model(torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255).numpy()
+        found = model.find(torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255)
     session = onnxruntime.InferenceSession(to_onnx(model, 64), providers=["CPUExecutionProvider"])
-    np.testing.assert_allclose(session.run(None, {"images": pixels})[0], expected, atol=1e-4)
+    assert tuple(output.name for output in session.get_outputs()) == model.outputs
+    landmarks, *sure = session.run(None, {"images": pixels})
+    np.testing.assert_allclose(landmarks, found[..., :2].numpy(), atol=1e-4)
+    if sure:
+        np.testing.assert_allclose(sure[0], confidence(found).numpy(), atol=1e-4)
 
 
 @pytest.mark.parametrize("head", HEADS)
