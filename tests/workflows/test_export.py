@@ -10,6 +10,7 @@ import onnx
 import pytest
 import torch
 from hydra.utils import instantiate
+from tests.workflows.conftest import TINY
 
 from faceline.cli import main
 from faceline.data.index import BadRows
@@ -76,6 +77,18 @@ def test_a_graph_that_differs_is_not_written(
     error = capsys.readouterr().err
     assert "not written: the graph differs from the trained model" in error and error.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_a_model_that_tells_scales_gives_its_confidence(workplace: Path) -> None:
+    scaled = ("model.head.scales=true", "loss@model.loss=laplace", "model.flip_average=true")
+    assert main(["train", *TINY, *scaled, "trainer.max_epochs=1"]) == 0
+    (folder,) = Path("mlruns", "runs").iterdir()
+    assert main(["export", f"run_id={folder.name}", "output=sure.faceline", "frames=4"]) == 0
+    runtime = LandmarkRuntime("sure.faceline")
+    images = [SOURCE.read(row) for row in SOURCE.rows(BadRows("raise"))]
+    sure = runtime.detect_batch(images).confidence
+    assert sure is not None and sure.shape == (len(images),)
+    assert (sure > 0).all() and (sure <= 1).all()
 
 
 def test_a_model_whose_frames_are_not_just_resized_is_refused(

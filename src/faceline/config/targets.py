@@ -144,6 +144,28 @@ def parameters(target: Callable[..., Any]) -> Parameters:
     return known
 
 
+def same_build(key: str, one: Any, other: Any) -> bool:
+    """Whether two nodes build the same, by whatever name they know its class and whether or not they tell its defaults.
+
+    Raises:
+        InputError: A target is not allowed, or does not exist.
+    """
+    return bool(_build(key, one) == _build(key, other))
+
+
+def _build(key: str, node: Any) -> Any:
+    """The class of a node and the arguments that are not its defaults."""
+    if not isinstance(node, dict) or "_target_" not in node:
+        return node
+    refuse_prefix(f"{key}._target_", node["_target_"], ALLOWED)
+    target = locate(f"{key}._target_", node["_target_"])
+    known = parameters(target)
+    arguments = {
+        name: value for name, value in node.items() if name != "_target_" and not known.is_default(name, value)
+    }
+    return target, {name: _build(f"{key}.{name}", value) for name, value in arguments.items()}
+
+
 def _add(known: Parameters, owner: Callable[..., Any], signature: inspect.Signature, *, with_required: bool) -> None:
     for name, parameter in signature.parameters.items():
         if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY) or name in known.hints:

@@ -96,6 +96,10 @@ class Check(_Part):
     cpu: str
 
 
+Outputs = tuple[Literal["landmarks"]] | tuple[Literal["landmarks"], Literal["confidence"]]
+"""What a graph gives, in this order."""
+
+
 class Manifest(_Part):
     """What is known of a model.
 
@@ -122,7 +126,7 @@ class Manifest(_Part):
     model: Text
     markup: Literal["ibug-68"]
     input: Input
-    outputs: tuple[Literal["landmarks"]] | tuple[Literal["landmarks"], Literal["confidence"]]
+    outputs: Outputs
     parameters: Annotated[int, Field(ge=1)]
     metrics: dict[str, Annotated[float, Field(allow_inf_nan=False)]]
     data: Data

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from faceline.geometry.face_model import neutral_shape
-from faceline.models.landmark_nets import VotingHead
+from faceline.models.heads import VotingHead
 
 
 class Windows(NamedTuple):
@@ -23,8 +23,12 @@ class Windows(NamedTuple):
     turn: Tensor
 
     def to_frame(self, points: Tensor) -> Tensor:
-        """Points (n, k, 2) of the windows, in their frames."""
-        return points @ self.turn.transpose(1, 2) + self.corner
+        """Points (n, k, 2) of the windows, or with a length each (n, k, 3), in their frames."""
+        places = points[..., :2] @ self.turn.transpose(1, 2) + self.corner
+        if points.shape[-1] == 2:
+            return places
+        edge = self.turn[:, :, :1].norm(dim=1, keepdim=True)  # (n, 1, 1)
+        return torch.cat([places, points[..., 2:] * edge], dim=2)
 
     def from_frame(self, points: Tensor) -> Tensor:
         """Points (n, k, 2) of the frames, in the windows."""

@@ -1,13 +1,12 @@
-"""A trained detector as an ONNX graph that takes pixels as they are and gives points."""
+"""A trained detector as an ONNX graph that takes pixels as they are and gives points, and how sure of them it is."""
 
 import logging
-from typing import cast
 
 import onnx
 import torch
 from torch import Tensor, nn
 
-from faceline.models.landmark_detector import LandmarkDetector
+from faceline.models.landmark_detector import LandmarkDetector, confidence
 
 OPSET = 18
 """Old enough for every ONNX Runtime that the project allows, new enough for its resizing."""
@@ -20,13 +19,16 @@ class _FromPixels(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Landmarks (n, 68, 2) on [0, 1] of images (n, h, w, 3) uint8, RGB."""
-        return cast(Tensor, self.model(images.permute(0, 3, 1, 2).float() / 255))
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """The ``outputs`` of the model for images (n, h, w, 3) uint8, RGB."""
+        found = self.model.find(images.permute(0, 3, 1, 2).float() / 255)
+        return (found[..., :2], confidence(found)) if self.model.scales else (found,)
 
 
 def to_onnx(model: LandmarkDetector, size: int) -> bytes:
-    """The graph: ``images`` (n, size, size, 3) uint8 in, ``landmarks`` (n, 68, 2) on [0, 1] out, any n.
+    """The graph: ``images`` (n, size, size, 3) uint8 in; ``landmarks`` (n, 68, 2) on [0, 1] out, any n.
+
+    Where the head tells scales, ``confidence`` (n,) comes out too.
 
     Args:
         model: In evaluation mode, on the CPU.
@@ -40,7 +42,7 @@ def to_onnx(model: LandmarkDetector, size: int) -> bytes:
         (example,),
         dynamo=True,
         input_names=["images"],
-        output_names=["landmarks"],
+        output_names=list(model.outputs),
         dynamic_shapes={"images": {0: torch.export.Dim("n")}},
         opset_version=OPSET,
         external_data=False,

@@ -95,14 +95,14 @@ def _of_model(name: str, model: LandmarkDetector, size: int, template: Manifest,
     steps = [{"_target_": f"faceline.transforms.{step}"} for step in ("Rescale", "Normalize", "ToTensor")]
     steps[0] |= {"height": size, "width": size}  # type: ignore[dict-item]
     pipeline = instantiate({"_target_": "faceline.transforms.Pipeline", "steps": steps})
-    bundle = _with_graph(template, to_onnx(model, size), size)
+    bundle = _with_graph(template.model_copy(update={"outputs": model.outputs}), to_onnx(model, size), size)
     return _Contestant(name, bundle, trained, lambda image: find_landmarks(model, pipeline, image))
 
 
 def _with_graph(template: Manifest, onnx: bytes, size: int) -> Bundle:
     """A bundle in memory that has only what the runtime asks for."""
-    wanted = {"input": template.input.model_copy(update={"size": size}), "outputs": ("landmarks",)}
-    return Bundle(Path("memory"), template.model_copy(update={**wanted, "sha256": digest(onnx)}), onnx, "")
+    wanted = {"input": template.input.model_copy(update={"size": size}), "sha256": digest(onnx)}
+    return Bundle(Path("memory"), template.model_copy(update=wanted), onnx, "")
 
 
 def _forms(each: _Contestant, images: list[AnyImage], data: LandmarkData, config: Config) -> list[Row]:

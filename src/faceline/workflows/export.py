@@ -100,7 +100,7 @@ def _manifest(trained: Trained, data: LandmarkData, onnx: bytes, size: int, tags
         model=trained.config["name"],
         markup="ibug-68",
         input=Input(size=size, channels="rgb", mean=model.mean.flatten().tolist(), std=model.std.flatten().tolist()),
-        outputs=("landmarks",),
+        outputs=model.outputs,
         parameters=sum(p.numel() for p in model.parameters()),
         metrics={},
         data=Data(

@@ -16,6 +16,7 @@ from mlflow import MlflowClient
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from rich.console import Console
 
+from faceline.config.targets import same_build
 from faceline.errors import InputError
 from faceline.models.callbacks import CONFIG_KEY, Pruning
 from faceline.tracking.comparison import LANDMARKS
@@ -120,13 +121,13 @@ def _refuse_what_cannot_start(config: Config) -> None:
     """Mistakes that only this verb can see, before anything is built."""
     if config["ckpt_path"] not in (None, RESUME):
         before = read_checkpoint(Path(config["ckpt_path"]))[CONFIG_KEY]["config"]["model"]
-        differs = [key for key in config["model"] if before.get(key) != config["model"][key]]
-        if {"backbone", "head"} & set(differs):
-            raise InputError(
-                f"this checkpoint is of another model: model.{differs[0]} was {before.get(differs[0])!r}",
-                file=config["ckpt_path"],
-                column="ckpt_path",
-            )
+        for key in ("backbone", "head"):
+            if not same_build(f"model.{key}", before.get(key), config["model"].get(key)):
+                raise InputError(
+                    f"this checkpoint is of another model: model.{key} was {before.get(key)!r}",
+                    file=config["ckpt_path"],
+                    column="ckpt_path",
+                )
 
 
 @contextmanager

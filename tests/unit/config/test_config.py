@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict
 from faceline.config.check import check
 from faceline.config.messages import explain
 from faceline.config.schema import SCHEMAS
+from faceline.config.targets import same_build
 from faceline.config.tree import conf_dir, groups, hint, nearest, options
 from faceline.errors import InputError
 
@@ -257,6 +258,32 @@ def test_a_target_that_does_not_exist_is_refused(target: Any, expected: str) -> 
 def test_a_broken_module_is_no_mistake_of_the_user() -> None:
     with pytest.raises(ModuleNotFoundError, match="a_module_that_is_not_there"):
         check_net({"_target_": "toys.broken.Net"})
+
+
+LOOK = {"_target_": "faceline.models.landmark_detector.LandmarkDetector", "backbone": "resnet18"}
+HEAD = {"_target_": "faceline.models.heads.VotingHead", "_partial_": True, "width": 128}
+
+
+@pytest.mark.parametrize(
+    ("other", "same"),
+    [
+        (HEAD, True),
+        ({**HEAD, "_target_": "faceline.models.landmark_nets.VotingHead"}, True),
+        ({"_target_": HEAD["_target_"], "_partial_": True}, True),
+        ({**HEAD, "width": 64}, False),
+        ({**HEAD, "_target_": "faceline.models.heads.HeatmapHead"}, False),
+        ("resnet18", False),
+        (None, False),
+    ],
+)
+def test_nodes_are_told_apart_by_what_they_build(other: Any, same: bool) -> None:
+    assert same_build("head", HEAD, other) is same
+    assert same_build("look", {**LOOK, "head": HEAD}, {**LOOK, "head": other}) is same
+
+
+def test_what_is_not_allowed_is_not_compared() -> None:
+    with pytest.raises(InputError, match=r"head\._target_: os\.system is not allowed"):
+        same_build("head", HEAD, {"_target_": "os.system"})
 
 
 def test_builtins_without_a_signature_take_anything() -> None:

@@ -1,9 +1,7 @@
-"""Backbones and heads: shapes, what a head can express, and weights that fit or are refused."""
+"""Backbones: shapes, and weights that fit or are refused."""
 
 from pathlib import Path
 
-import numpy as np
-import onnxruntime
 import pytest
 import timm
 import torch
@@ -11,17 +9,8 @@ from huggingface_hub import constants
 from safetensors.torch import save_file
 
 from faceline.errors import InputError
-from faceline.models.landmark_detector import LandmarkDetector
-from faceline.models.landmark_nets import (
-    GridHead,
-    HeatmapHead,
-    RegressionHead,
-    SimCCHead,
-    SmallCNN,
-    TimmBackbone,
-    VotingHead,
-)
-from faceline.models.onnx_export import to_onnx
+from faceline.models.heads import VotingHead
+from faceline.models.landmark_nets import SmallCNN, TimmBackbone
 
 SMALL = "mobilenetv3_small_050"
 
@@ -53,108 +42,6 @@ def test_the_maps_of_some_strides_can_be_asked_for() -> None:
     net = TimmBackbone(SMALL, strides=[4, 16])
     assert net.strides == (4, 16)
     assert [m.shape[-1] for m in net(torch.rand(1, 3, 64, 64))] == [16, 4]
-
-
-def test_voting_head_can_point_anywhere_even_outside_the_frame() -> None:
-    head = VotingHead([4], width=8).eval()
-    with torch.no_grad():
-        head.votes.weight.zero_()
-        head.votes.bias.copy_(torch.tensor([0.0, 3.0, -5.0]).repeat(68))  # attention, x and y offset in cells
-        landmarks = head([torch.rand(1, 4, 8, 10)])
-    # Even attention: the mean of the cells is the middle of the frame, moved by the offset.
-    assert landmarks[0, 0].tolist() == pytest.approx([0.5 + 3 / 10, 0.5 - 5 / 8], abs=1e-6)
-
-
-def test_voting_head_follows_its_attention() -> None:
-    head = VotingHead([1], width=1).eval()
-    head.merge = torch.nn.Identity()
-    features = torch.full((1, 1, 4, 4), -50.0)
-    features[0, 0, 3, 1] = 50.0  # row 3, column 1
-    with torch.no_grad():
-        head.lateral[0].weight.fill_(1.0)
-        head.lateral[0].bias.zero_()
-        head.votes.weight.zero_()
-        head.votes.weight[0::3] = 1.0
-        landmarks = head([features])
-    assert landmarks[0, 5].tolist() == pytest.approx([1.5 / 4, 3.5 / 4], abs=1e-6)
-
-
-def test_regression_head_starts_near_the_middle() -> None:
-    landmarks = RegressionHead([8, 16])([torch.zeros(3, 8, 4, 4), torch.zeros(3, 16, 2, 2)])
-    assert landmarks.shape == (3, 68, 2)
-    assert torch.allclose(landmarks, torch.full_like(landmarks, 0.5))
-
-
-def test_heatmap_head_gives_the_mean_place_of_its_heat() -> None:
-    torch.manual_seed(0)
-    head = HeatmapHead([4, 8], width=8).eval()
-    maps = [torch.randn(2, 4, 6, 10), torch.randn(2, 8, 3, 5)]
-    with torch.no_grad():
-        heat = head.heat(head.merged(maps)).double().numpy()
-        got = head(maps).numpy()
-    shares = np.exp(heat) / np.exp(heat).sum(axis=(2, 3), keepdims=True)
-    x = (shares.sum(axis=2) * (np.arange(10) + 0.5) / 10).sum(axis=2)
-    y = (shares.sum(axis=3) * (np.arange(6) + 0.5) / 6).sum(axis=2)
-    np.testing.assert_allclose(got, np.stack([x, y], axis=2), atol=1e-5)
-
-
-def test_grid_head_stays_in_the_cell_that_it_chooses() -> None:
-    head = GridHead([1]).eval()
-    features = torch.zeros(1, 1, 4, 4)
-    features[0, 0, 2, 1] = 100.0
-    with torch.no_grad():
-        head.cells.weight.zero_()
-        head.cells.weight[0::3] = 1.0
-        head.cells.bias.copy_(torch.tensor([0.0, 50.0, -50.0]).repeat(68))  # as far right and up as a cell goes
-        landmarks = head([torch.zeros(1, 1, 8, 8), features])
-    assert landmarks[0, 7].tolist() == pytest.approx([2 / 4, 2 / 4], abs=1e-5)
-
-
-def test_simcc_head_points_at_the_bin_that_it_is_sure_of_even_outside_the_frame() -> None:
-    head = SimCCHead([3], width=4, split=4, beyond=0.25).eval()
-    with torch.no_grad():
-        for classifier in (head.columns, head.rows):
-            classifier.weight.zero_()
-            classifier.bias.copy_(torch.tensor([0.0, 0.0, 0.0, 30.0]).repeat(68))
-        landmarks = head([torch.rand(1, 3, 2, 5)])
-    # sure of the last bin of every cell: 5 cells of 4 bins over 1.5 frames, beginning a quarter before the frame
-    x = np.mean([(4 * cell + 3.5) / 20 for cell in range(5)]) * 1.5 - 0.25
-    y = np.mean([(4 * cell + 3.5) / 8 for cell in range(2)]) * 1.5 - 0.25
-    assert landmarks[0, 3].tolist() == pytest.approx([x, y], abs=1e-5)
-
-
-HEADS = [VotingHead, HeatmapHead, SimCCHead, GridHead, RegressionHead]
-
-
-@pytest.mark.parametrize("head", HEADS)
-def test_every_head_learns_a_shape_and_has_it_in_its_graph(head) -> None:
-    torch.manual_seed(0)
-    model = LandmarkDetector(SmallCNN(16), head=head)
-    model.log = lambda *_, **__: None  # type: ignore[method-assign]
-    images, target = torch.rand(4, 3, 64, 64), (torch.rand(68, 2) * 0.5 + 0.25).expand(4, 68, 2)
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
-    losses = []
-    for _ in range(60):
-        loss = model.training_step((images, target, torch.ones(4, 2)), 0)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses.append(float(loss.detach()))
-    assert losses[-1] < 0.2 * losses[0]
-    model.eval()
-    pixels = np.random.default_rng(0).integers(0, 255, (3, 64, 64, 3), dtype=np.uint8)
-    with torch.inference_mode():
-        expected = model(torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255).numpy()
-    session = onnxruntime.InferenceSession(to_onnx(model, 64), providers=["CPUExecutionProvider"])
-    np.testing.assert_allclose(session.run(None, {"images": pixels})[0], expected, atol=1e-4)
-
-
-@pytest.mark.parametrize("head", HEADS)
-def test_heads_give_float32_under_bfloat16(head) -> None:
-    net = SmallCNN(width=32)
-    head = head(net.channels)
-    with torch.autocast("cpu", torch.bfloat16):
-        assert head(net(torch.rand(1, 3, 64, 64))).dtype == torch.float32
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])

@@ -5,8 +5,9 @@ import onnxruntime
 import pytest
 import torch
 
+from faceline.models.heads import RegressionHead, VotingHead
 from faceline.models.landmark_detector import LandmarkDetector
-from faceline.models.landmark_nets import RegressionHead, SmallCNN, VotingHead
+from faceline.models.landmark_nets import SmallCNN
 from faceline.models.onnx_export import to_onnx
 
 

@@ -1,0 +1,191 @@
+"""Heads: what reads 68 landmarks from the feature maps of a backbone, so that a plain distance can train them.
+
+Each gives (n, 68, 2) on [0, 1]. One whose ``scales`` is true gives (n, 68, 3): the third number tells how far off the
+other two may be, as the scale of a Laplace distribution of each, on [0, 1] too.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from faceline.geometry.markup import N_LANDMARKS
+
+LEAST_SCALE = 1e-3
+"""Nothing is surer than labels in whole pixels are."""
+
+_FIRST_SCALE = 0.1
+"""What an untrained head tells: about how far it is off."""
+
+
+class _Pyramid(nn.Module):
+    """Feature maps merged coarse to fine into the finest; Lin et al., "Feature Pyramid Networks", CVPR 2017."""
+
+    def __init__(self, channels: Sequence[int], width: int) -> None:
+        super().__init__()
+        self.lateral = nn.ModuleList(nn.Conv2d(c, width, 1) for c in channels)
+        self.merge = nn.Sequential(
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+            nn.Conv2d(width, width, 3, padding=1, groups=width, bias=False),
+            nn.BatchNorm2d(width),
+            nn.Conv2d(width, width, 1, bias=False),
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+        )
+
+    def merged(self, maps: Sequence[Tensor]) -> Tensor:
+        """(n, width, h, w) of the maps of a backbone, fine to coarse."""
+        merged: Tensor | None = None
+        for lateral, features in zip(reversed(self.lateral), reversed(maps), strict=True):
+            level = lateral(features)
+            if merged is not None:
+                level = level + F.interpolate(merged, size=level.shape[-2:], mode="nearest")
+            merged = level
+        return cast(Tensor, self.merge(merged))
+
+
+class VotingHead(_Pyramid):
+    """Every cell of a feature map votes for where each landmark is; an attention map weighs the votes.
+
+    A vote is the centre of the cell plus an offset, so landmarks need not lie in the cell, nor in the frame. With one
+    cell this is plain regression; with no offsets it is a soft-argmax over a heatmap. Idea: Xiong et al., "A2J:
+    Anchor-to-Joint Regression Network", ICCV 2019.
+
+    Args:
+        channels: Channels of the feature maps, fine to coarse.
+        width: Channels of the merged map.
+        scales: The cells vote for the scale of each landmark too.
+    """
+
+    def __init__(self, channels: Sequence[int], width: int = 128, scales: bool = False) -> None:
+        super().__init__(channels, width)
+        self.scales = scales
+        self.votes = nn.Conv2d(width, N_LANDMARKS * (4 if scales else 3), 1)
+        nn.init.normal_(self.votes.weight, std=0.01)
+        bias = nn.init.zeros_(cast(Tensor, self.votes.bias))
+        if scales:
+            nn.init.constant_(bias.detach()[3::4], math.log(math.expm1(_FIRST_SCALE)))  # what softplus makes it of
+
+    def forward(self, maps: Sequence[Tensor]) -> Tensor:
+        """Landmarks (n, 68, 2) on [0, 1] of the frame, or with their scales (n, 68, 3); float32."""
+        votes = _each(self.votes(self.merged(maps)))
+        landmarks = _expected(votes[:, :, :1], votes[:, :, 1:3])
+        if not self.scales:
+            return landmarks
+        spread = _mean(votes[:, :, :1], votes[:, :, 3:].flatten(3))
+        return torch.cat([landmarks, F.softplus(spread) + LEAST_SCALE], dim=2)
+
+
+class HeatmapHead(_Pyramid):
+    """The middle of a heatmap of each landmark; it cannot lie outside of the frame.
+
+    Source: Sun et al., "Integral Human Pose Regression", ECCV 2018.
+
+    Args:
+        channels: Channels of the feature maps, fine to coarse.
+        width: Channels of the merged map.
+    """
+
+    def __init__(self, channels: Sequence[int], width: int = 128) -> None:
+        super().__init__(channels, width)
+        self.heat = nn.Conv2d(width, N_LANDMARKS, 1)
+
+    def forward(self, maps: Sequence[Tensor]) -> Tensor:
+        """Landmarks (n, 68, 2) on [0, 1] of the frame, float32."""
+        heat = _each(self.heat(self.merged(maps)))
+        return _expected(heat, torch.zeros_like(heat).expand(-1, -1, 2, -1, -1))
+
+
+class GridHead(nn.Module):
+    """The cell of the coarsest map that a landmark lies in, and where in this cell.
+
+    Source: Jin et al., "Pixel-in-Pixel Net", IJCV 129, 2021; the cells are weighed by a softmax in place of taking the
+    one with the highest score, so that the points themselves can be trained.
+
+    Args:
+        channels: Channels of the feature maps, fine to coarse.
+    """
+
+    def __init__(self, channels: Sequence[int]) -> None:
+        super().__init__()
+        self.cells = nn.Conv2d(channels[-1], N_LANDMARKS * 3, 1)
+
+    def forward(self, maps: Sequence[Tensor]) -> Tensor:
+        """Landmarks (n, 68, 2) on [0, 1] of the frame, float32."""
+        cells = _each(self.cells(maps[-1]))
+        return _expected(cells[:, :, :1], cells[:, :, 1:].sigmoid() - 0.5)
+
+
+class SimCCHead(_Pyramid):
+    """Each coordinate is classified by itself, into bins finer than the cells of the map.
+
+    Source: Li et al., "SimCC", ECCV 2022, here with the merged map averaged over rows, or columns, in place of a layer
+    that is tied to the size of the frame; the expectation over the bins is the coordinate.
+
+    Args:
+        channels: Channels of the feature maps, fine to coarse.
+        width: Channels of the merged map.
+        split: Bins in a cell.
+        beyond: How far the bins reach beyond the frame on each side, as a share of its edge.
+    """
+
+    def __init__(self, channels: Sequence[int], width: int = 128, split: int = 4, beyond: float = 0.25) -> None:
+        super().__init__(channels, width)
+        self.split, self.beyond = split, beyond
+        self.columns, self.rows = (nn.Conv1d(width, N_LANDMARKS * split, 5, padding=2) for _ in range(2))
+
+    def forward(self, maps: Sequence[Tensor]) -> Tensor:
+        """Landmarks (n, 68, 2) on [0, 1] of the frame, float32."""
+        merged = self.merged(maps)
+        return torch.stack([self._expected(self.columns(merged.mean(2))), self._expected(self.rows(merged.mean(3)))], 2)
+
+    def _expected(self, scores: Tensor) -> Tensor:
+        """(n, 68) coordinates of scores (n, 68 * split, cells)."""
+        n, _, cells = scores.shape
+        scores = scores.float().view(n, N_LANDMARKS, self.split, cells).transpose(2, 3).flatten(2)
+        bins = self.split * cells
+        middles = (torch.arange(bins, device=scores.device) + 0.5) / bins * (1 + 2 * self.beyond) - self.beyond
+        return torch.sum(scores.softmax(dim=2) * middles, dim=2)
+
+
+class RegressionHead(nn.Module):
+    """All coordinates from the average of the coarsest map by one linear layer, as the reference study does it.
+
+    Args:
+        channels: Channels of the feature maps, fine to coarse.
+    """
+
+    def __init__(self, channels: Sequence[int]) -> None:
+        super().__init__()
+        self.linear = nn.Linear(channels[-1], N_LANDMARKS * 2)
+        nn.init.constant_(self.linear.bias, 0.5)  # the middle of the frame
+
+    def forward(self, maps: Sequence[Tensor]) -> Tensor:
+        """Landmarks (n, 68, 2) on [0, 1] of the frame, float32."""
+        return cast(Tensor, self.linear(maps[-1].mean(dim=(2, 3))).float().view(-1, N_LANDMARKS, 2))
+
+
+def _each(cells: Tensor) -> Tensor:
+    """(n, 68, k, h, w) of (n, 68 * k, h, w); float32, as coordinates need more digits than bfloat16 has."""
+    n, c, h, w = cells.shape
+    return cells.float().view(n, N_LANDMARKS, c // N_LANDMARKS, h, w)
+
+
+def _expected(scores: Tensor, offsets: Tensor) -> Tensor:
+    """The mean (n, 68, 2) of a point of every cell: scores (n, 68, 1, h, w), offsets (n, 68, 2, h, w) in cells."""
+    h, w = scores.shape[-2:]
+    step = scores.new_tensor([1 / w, 1 / h])
+    rows = torch.arange(h, device=scores.device, dtype=scores.dtype)
+    columns = torch.arange(w, device=scores.device, dtype=scores.dtype)
+    y, x = torch.meshgrid((rows + 0.5) / h, (columns + 0.5) / w, indexing="ij")
+    places = torch.stack([x.flatten(), y.flatten()]) + offsets.flatten(3) * step[:, None]  # (n, 68, 2, h * w)
+    return _mean(scores, places)
+
+
+def _mean(scores: Tensor, values: Tensor) -> Tensor:
+    """(n, 68, k) of values (n, 68, k, h * w) of cells that are weighed by a softmax of scores (n, 68, 1, h, w)."""
+    return torch.sum(scores.flatten(3).softmax(dim=-1) * values, dim=-1)
