@@ -356,6 +356,36 @@ def test_the_command_lists_exports_withdraws_and_rotates(
     assert "expected list, withdraw" in run("action=forget")[1]
 
 
+def test_the_command_makes_neither_database_nor_keys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["consent"]) == 2
+    database = tmp_path / "stand" / "people.db"
+    assert capsys.readouterr().err == f"faceline: error: database: no such file: {database}\n"
+    assert not list(tmp_path.iterdir()), "nobody is enrolled in a wrong folder"
+    with Enrolment("sqlite:///stand/people.db", key_file=tmp_path / "keys", model="m") as enrolment:
+        enrol(enrolment, 1, greeting="Anna")
+    assert main(["consent"]) == 2
+    assert "key_file: stand/template.keys: no such file; give the keys of the stand" in capsys.readouterr().err
+    assert main(["consent", "key_file=keys"]) == 0
+    assert not (tmp_path / "stand" / "template.keys").exists()
+
+
+def test_the_command_takes_the_keys_from_where_the_stand_has_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FACELINE_TEMPLATE_KEYS", Fernet.generate_key().decode())
+    with Enrolment("sqlite:///north/people.db", key_file=None, model="m") as enrolment:
+        enrol(enrolment, 1, greeting="Anna")
+    assert main(["consent", "database=sqlite:///north/people.db"]) == 0
+    assert "Anna" in capsys.readouterr().out
+    monkeypatch.delenv("FACELINE_TEMPLATE_KEYS")
+    assert main(["consent", "database=postgresql://stand@host/people"]) == 2
+    assert "key_file: missing" in capsys.readouterr().err
+
+
 def test_a_campaign_reaches_nothing_that_trains() -> None:
     code = """
 import importlib, pkgutil, sys

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from faceline.campaign.enrolment import Enrolment
+from faceline.campaign.keys import VARIABLE
 from faceline.campaign.settings import Consent
 from faceline.errors import InputError
 
@@ -16,8 +17,8 @@ from faceline.errors import InputError
 def main(settings: Consent) -> None:
     """Do what ``action`` says, and tell it."""
     console = Console(highlight=False, soft_wrap=True)
-    key_file = None if settings.key_file is None else Path(settings.key_file)
-    with Enrolment(settings.database, key_file=key_file, model="", operator=settings.operator) as enrolment:
+    keys = _key_file(settings)
+    with Enrolment(settings.database, key_file=keys, model="", operator=settings.operator, create=False) as enrolment:
         match settings.action:
             case "list":
                 _print(console, enrolment.people())
@@ -33,6 +34,17 @@ def main(settings: Consent) -> None:
                 enrolment.scrub()
             case "rotate-key":
                 console.print(f"{enrolment.rotate_key()} people are encrypted with the new key")
+
+
+def _key_file(settings: Consent) -> Path | None:
+    """The keys where a stand has them: in the environment, else beside its database; None for the environment."""
+    if settings.key_file is not None:
+        return Path(settings.key_file)
+    if VARIABLE in os.environ:
+        return None
+    if not settings.database.startswith("sqlite:///"):
+        raise InputError(f"missing; give the stand's template.keys, or {VARIABLE}", column="key_file")
+    return Path(settings.database.removeprefix("sqlite:///")).with_name("template.keys")
 
 
 def _person(settings: Consent) -> str:
