@@ -49,6 +49,9 @@ _PACKAGE: Final = Path(str(files("faceline.campaign")))
 DRAWN: Final = _PACKAGE / "demo" / "drawn.faceline"
 """Landmarks of drawn faces, for the demo."""
 
+COLOURS: Final = _PACKAGE / "demo" / "colours.onnx"
+"""Tells drawn visitors apart by the colours of skin and hair, for the demo; of no use for people."""
+
 
 def main(settings: "Stand") -> None:
     """Run until told to stop, by Ctrl-C or by whatever started it."""
@@ -152,13 +155,14 @@ def _bundle(settings: "Watching") -> str | Path:
 
 def _people(settings: "Stand", folder: Path, stack: ExitStack) -> tuple[Enrolment | None, Recogniser | None]:
     """Those who may be recognised; nobody where there is no embedder."""
-    if settings.embedder is None:
+    file = settings.embedder or (str(COLOURS) if settings.source == DEMO else None)
+    if file is None:
         return None, None
     try:
-        embedder = OnnxEmbedder(settings.embedder, settings.embedder_size, settings.embedder_channels)
+        embedder = OnnxEmbedder(file, settings.embedder_size, settings.embedder_channels)
     except InputError as error:  # it names the keys of a training
         told = error.message.replace("embedder.size", "embedder_size")
-        raise InputError(f"{settings.embedder}: {told}", column="embedder") from None
+        raise InputError(f"{file}: {told}", column="embedder") from None
     url = settings.people or f"sqlite:///{folder / 'people.db'}"
     key_file = None if VARIABLE in os.environ else folder / "template.keys"
     enrolment = stack.enter_context(Enrolment(url, key_file=key_file, model=embedder_name(embedder)))
