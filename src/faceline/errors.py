@@ -33,6 +33,11 @@ class InputError(ValueError):
         )
         super().__init__(f"{place}: {message}" if place else message)
 
+    @property
+    def told(self) -> str:
+        """The message for somebody who typed no key and named no column: with the file, if there is one."""
+        return f"{self.file}: {self.message}" if self.file is not None else self.message
+
     def __reduce__(self) -> tuple[object, ...]:
         """Survive pickling between processes (data loader workers, pools)."""
         return _rebuild, (self.message, self.file, self.row, self.column)

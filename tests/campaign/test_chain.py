@@ -45,7 +45,9 @@ def test_synthetic_events_hang_together(tmp_path: Path) -> None:
     assert (rows.groupby("session")["stand"].nunique() == 1).all()
 
 
-@pytest.mark.parametrize(("package", "extra"), [("duckdb", "report"), ("psycopg", "postgresql")])
+@pytest.mark.parametrize(
+    ("package", "extra"), [("duckdb", "report"), ("psycopg", "postgresql"), ("uvicorn", "stand"), ("fastapi", "stand")]
+)
 def test_a_package_that_is_not_installed_is_told_with_its_extra(package: str, extra: str) -> None:
     line = explain(ModuleNotFoundError(f"No module named '{package}'", name=package), conf_dir())
     assert line == f"the package {package} is not installed; pip install 'faceline[{extra}]'"

@@ -99,6 +99,12 @@ def test_figures_are_those_counted_by_hand(events: dict[str, list[Event]], store
     assert (found.period, found.stands) == ((date(2026, 3, 27), date(2026, 3, 30)), 2)
 
 
+def test_simulated_interest_is_a_reaction_too_as_at_a_stand(events: dict[str, list[Event]]) -> None:
+    table = frame(events["north"])
+    who = {kind: set(table[table["kind"] == kind]["visit"]) for kind in ("interest_seen", "reacted")}
+    assert who["interest_seen"] < who["reacted"]
+
+
 def test_the_uplift_is_that_of_the_sessions(events: dict[str, list[Event]], stores: list[str], tmp_path: Path) -> None:
     found = told(stores, tmp_path).uplift
     table = frame([*events["north"], *events["south"]])
@@ -239,6 +245,17 @@ def test_a_campaign_without_control_or_reactions_is_reported_too(tmp_path: Path)
     assert "too few sessions in both arms" in (tmp_path / "r" / "report.html").read_text()
 
 
+def test_where_nobody_attends_nothing_is_said_of_adapting(tmp_path: Path) -> None:
+    made: list[Event] = []
+    for visit in range(60):
+        arm = "adaptive" if visit % 2 else "control"
+        made.append(VisitorAppeared(stand="a", at=START, session=visit, arm=arm, visit=visit))
+    write_report([stored(f"sqlite:///{tmp_path / 'a.db'}", made)], tmp_path / "r", "x")
+    text = (tmp_path / "r" / "report.html").read_text()
+    assert "nothing can be said about adapting" in text
+    assert "nan" not in text.lower()
+
+
 class _Page(HTMLParser):
     """What a browser would load, and what a screen reader would read."""
 
@@ -301,10 +318,13 @@ def test_the_command_reports_and_refuses_in_one_line(
         (["stores=[none]"], "stores: no Parquet files in the folder none"),
         ([f"stores={words}", "since=2026-02-30"], "since: expected a day"),
         ([f"stores={words}", "since=2027-01-01"], "stores: 0 visitors in all"),
+        ([f"stores={words}", "since=2026-03-28", "until=2026-03-27"], "until: 2026-03-27 is before 2026-03-28"),
+        ([f"stores={words}", "campaign=shoe"], "campaign: shoe: nobody was shown this campaign; did you mean shoes?"),
+        ([f"stores={words}", f"output={own}"], f"output: {own}: no folder can be made there"),
         (["smallest_group=1"], "smallest_group: expected at least 2, got 1"),
         (["smalest_group=1"], "smalest_group: no such key; did you mean smallest_group?"),
         ([f"config={own}"], f"{own}, row 2: smallest_gruop: no such key; did you mean smallest_group?"),
-        (["config=none.yaml"], "none.yaml: cannot be read"),
+        (["config=none.yaml"], "none.yaml: no such file"),
         (["level"], "level: not an override"),
         (["--cfg"], "--cfg: no such flag"),
     ):

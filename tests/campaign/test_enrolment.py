@@ -339,7 +339,7 @@ def test_the_command_lists_exports_withdraws_and_rotates(
 
     code, told = run()
     assert code == 0
-    assert all(word in told.replace("\n", "") for word in ("Anna", "gold"))
+    assert all(word in told for word in (anna, "Anna", "gold")), "an id stays whole, also in 80 columns"
     assert run("action=export", f"person={anna}", "output=out/anna.json")[0] == 0
     assert (tmp_path / "out" / "anna.json").stat().st_mode & 0o777 == 0o600
     assert json.loads((tmp_path / "out" / "anna.json").read_text())["person"] == anna
@@ -354,6 +354,36 @@ def test_the_command_lists_exports_withdraws_and_rotates(
         2, "faceline: error: person: missing; faceline consent action=withdraw person=ID\n"
     )  # fmt: skip
     assert "expected list, withdraw" in run("action=forget")[1]
+
+
+def test_the_command_makes_neither_database_nor_keys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["consent"]) == 2
+    database = tmp_path / "stand" / "people.db"
+    assert capsys.readouterr().err == f"faceline: error: database: no such file: {database}\n"
+    assert not list(tmp_path.iterdir()), "nobody is enrolled in a wrong folder"
+    with Enrolment("sqlite:///stand/people.db", key_file=tmp_path / "keys", model="m") as enrolment:
+        enrol(enrolment, 1, greeting="Anna")
+    assert main(["consent"]) == 2
+    assert "key_file: stand/template.keys: no such file; give the keys of the stand" in capsys.readouterr().err
+    assert main(["consent", "key_file=keys"]) == 0
+    assert not (tmp_path / "stand" / "template.keys").exists()
+
+
+def test_the_command_takes_the_keys_from_where_the_stand_has_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FACELINE_TEMPLATE_KEYS", Fernet.generate_key().decode())
+    with Enrolment("sqlite:///north/people.db", key_file=None, model="m") as enrolment:
+        enrol(enrolment, 1, greeting="Anna")
+    assert main(["consent", "database=sqlite:///north/people.db"]) == 0
+    assert "Anna" in capsys.readouterr().out
+    monkeypatch.delenv("FACELINE_TEMPLATE_KEYS")
+    assert main(["consent", "database=postgresql://stand@host/people"]) == 2
+    assert "key_file: missing" in capsys.readouterr().err
 
 
 def test_a_campaign_reaches_nothing_that_trains() -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from faceline.campaign import stand
 from faceline.campaign.clock import Moment
 from faceline.campaign.demo_visitors import DemoScene, DemoVisitors
 from faceline.campaign.enrolment import NOBODY, Consent, Enrolment, Gallery, Person
@@ -26,6 +27,7 @@ LOOKING = Reaction(3.0, True, 4.0, 3.0, 2.0, 0.0, 0.0, 0.0, 1.0, 0.0, "neutral",
 COLOURS = """
 <ir_version: 9, opset_import: ["" : 18]>
 colours (float[n, 3, 112, 112] faces) => (float[n, 48] embeddings)
+<int64[1] axes = {1}>
 {
     small = AveragePool<kernel_shape = [28, 28], strides = [28, 28]>(faces)
     flat = Flatten<axis = 1>(small)
@@ -35,14 +37,10 @@ colours (float[n, 3, 112, 112] faces) => (float[n, 48] embeddings)
 """
 
 
-def embedder(folder: Path) -> OnnxEmbedder:
-    """Tells drawn people apart by the colours of their skin and hair: enough for a test."""
-    file = folder / "colours.onnx"
-    text = COLOURS.replace("{\n", "<int64[1] axes = {1}>\n{\n", 1)
-    model = onnx.parser.parse_model(text)
-    onnx.checker.check_model(model)
-    file.write_bytes(model.SerializeToString())
-    return OnnxEmbedder(str(file))
+def test_the_embedder_of_the_demo_looks_at_colours_only() -> None:
+    expected = onnx.parser.parse_model(COLOURS)
+    onnx.checker.check_model(expected)
+    assert onnx.load(stand.COLOURS) == expected
 
 
 class Crowd:
@@ -65,7 +63,7 @@ class Crowd:
 class Rehearsal:
     def __init__(self, folder: Path) -> None:
         self.crowd, self.now = Crowd(), 100.0
-        embeds = embedder(folder)
+        embeds = OnnxEmbedder(str(stand.COLOURS))
         self.enrolment = Enrolment(
             f"sqlite:///{folder / 'people.db'}", key_file=folder / "keys", model=embedder_name(embeds)
         )

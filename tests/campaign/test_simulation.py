@@ -70,4 +70,4 @@ def test_the_command_drives_store_and_report(
     assert main(["simulate", "days=1", "audiences_per_day=40", "repeats=3"]) == 0
     assert "3 campaigns of 1 days: intervals of 95% held the truth in" in capsys.readouterr().out
     assert main(["simulate", "catalogue=none.yaml"]) == 2
-    assert capsys.readouterr().err.startswith("faceline: error: none.yaml: cannot be read")
+    assert capsys.readouterr().err.startswith("faceline: error: none.yaml: no such file")

@@ -1,8 +1,11 @@
 """``faceline stand`` and its benchmark as commands, and what they import."""
 
 import json
+import signal
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,30 +26,59 @@ def test_the_stand_imports_nothing_of_training() -> None:
     assert done.stdout.strip() == "[]"
 
 
+@pytest.fixture
+def port() -> Iterator[int]:
+    """A port that somebody else uses."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        yield taken.getsockname()[1]
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["source=nowhere.mp4"], "expected demo, the number of a camera"),
-        (["catalogue=nowhere.yaml"], "nowhere.yaml"),
+        (["source=nowhere.mp4"], "source: nowhere.mp4: expected demo, the number of a camera"),
+        (["catalogue=nowhere.yaml"], "nowhere.yaml: no such file"),
+        (["config=nowhere.yaml"], "nowhere.yaml: no such file"),
         (["bundle=nowhere.faceline"], "no such bundle"),
-        (["detector=nowhere.onnx"], "no such file; give a YuNet network"),
-        (["embedder=nowhere.onnx"], "no such file; give an ONNX model that embeds faces"),
+        (["detector=nowhere.onnx"], "detector: nowhere.onnx: no such file; give a YuNet network"),
+        (["clusters=nowhere.json"], "clusters: nowhere.json: no such file"),
+        (["embedder=nowhere.onnx"], "embedder: nowhere.onnx: no such file; give an ONNX model that embeds faces"),
         (["port=0"], "port"),
         (["prot=80"], "port"),
-        (["zone=Mars"], "no such time zone"),
-        (["store=mysql://x"], "mysql"),
+        (["host=no.such.host.invalid"], "host: no.such.host.invalid: "),
+        (["host=192.0.2.1"], "port: 192.0.2.1:8499 cannot be used"),
+        (["certificate=nowhere.pem"], "certificate: nowhere.pem: no such file"),
+        (["certificate=file", "certificate_key=nowhere.pem"], "certificate_key: nowhere.pem: no such file"),
+        (["certificate=file"], "certificate: file: expected a certificate and its key"),
+        (["certificate_key=file"], "certificate: missing"),
+        (["folder=file"], "folder: file: no folder can be made there"),
+        (["folder=file/below"], "folder: file/below: no folder can be made there"),
+        (["zone=Mars"], "zone: Mars: no such time zone"),
+        (["store=mysql://x"], "store: expected sqlite:///FILE"),
         (["name=a/b"], "name"),
     ],
 )
-def test_wrong_settings_are_refused_in_one_line_and_nothing_is_left(
-    arguments: list[str], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert main(["stand", *arguments]) == 2
-    line = capsys.readouterr().err.strip()
+def test_wrong_settings_are_refused_in_one_line(arguments: list[str], told: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    # in a process of its own: a thread that still runs when it ends may bring it down
+    command = [sys.executable, "-m", "faceline", "stand", "port=8499", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False, timeout=300)
+    assert done.returncode == 2
+    line = done.stderr.strip()
     assert line.startswith("faceline: error: ")
     assert "\n" not in line
     assert told in line
+
+
+def test_an_address_in_use_is_refused_before_anything_is_made(
+    port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["stand", f"port={port}"]) == 2
+    answer = capsys.readouterr()
+    assert answer.err.startswith(f"faceline: error: port: 127.0.0.1:{port} cannot be used: Address already in use; ")
+    assert not answer.out, "no password is told"
+    assert not list(tmp_path.iterdir())
 
 
 def test_bad_content_is_refused_with_file_and_line(
@@ -79,6 +111,24 @@ def test_the_stand_runs_for_some_seconds_ends_well_and_keeps_no_picture(tmp_path
             assert sign not in content, file
     again = subprocess.run([*command[:-1], "seconds=3"], capture_output=True, text=True, cwd=tmp_path, check=True)
     assert "password " not in again.stdout, "told once only"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+def test_a_stand_that_is_told_to_stop_writes_what_is_pending(kind: signal.Signals, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "faceline", "stand", "folder=stand", "port=8498"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as process:
+        assert process.stdout is not None
+        told = ""
+        while "written" not in told:  # once by the address, at once also where nobody sees the terminal
+            line = process.stdout.readline()
+            assert line, told
+            told += line
+            if "stop with Ctrl-C" in line:
+                process.send_signal(kind)
+    assert "the stand has ended; what was pending is written" in told
+    assert process.returncode == 0
+    assert json.loads((tmp_path / "stand" / "policy.json").read_text())["contents"] is not None
 
 
 @pytest.mark.slow

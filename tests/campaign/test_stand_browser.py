@@ -1,5 +1,6 @@
 """The pages of a running stand, clicked through in a browser."""
 
+import json
 import re
 import socket
 import subprocess
@@ -121,7 +122,7 @@ def test_the_operator_watches_and_leaves(page: Any, stand: Running) -> None:
         page.set_viewport_size({"width": width, "height": 800})
         assert no_sideways(page, width)
     page.get_by_role("link", name="People").click()
-    page.get_by_text("started without an embedder").wait_for()
+    page.get_by_role("heading", name="Enrolled").wait_for()
     assert accessibility_faults(page) == []
     page.get_by_role("link", name="Figures").click()
     page.get_by_role("heading", name="Figures").wait_for()
@@ -130,6 +131,38 @@ def test_the_operator_watches_and_leaves(page: Any, stand: Running) -> None:
     page.get_by_role("heading", name="Log in").wait_for()
     page.goto(f"{stand.url}/operator")
     assert page.url.endswith("/login")
+
+
+def test_somebody_is_enrolled_greeted_and_withdrawn(browser: Any, page: Any, stand: Running) -> None:
+    screen = browser.new_context()
+    screen.set_default_timeout(4 * WAIT)
+    display = screen.new_page()
+    token = stand.secret(r"token=(\S+)")
+    display.goto(f"{stand.url}/display?token={token}")
+    log_in(page, stand, "operator")
+    end = time.monotonic() + 180
+    while time.monotonic() < end:  # some look away, or go while their frames are taken
+        page.goto(f"{stand.url}/operator/people")
+        if not page.locator("input[name=face]").count():
+            page.wait_for_timeout(500)
+            continue
+        page.locator("input[name=face]").first.check()
+        page.get_by_label("Name, as on the form").fill("Ada Example")
+        page.get_by_label("How to greet them").fill("Ada")
+        page.get_by_label("They have read this text").check()
+        page.get_by_role("button", name="Take a few frames").click()
+        if page.get_by_role("status").inner_text() == "Enrolled: Ada Example.":
+            break
+    display.get_by_text("Hello, Ada").wait_for()
+    assert accessibility_faults(page) == []
+    page.goto(f"{stand.url}/operator/people")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export what is stored of Ada Example").first.click()
+    assert json.loads(download.value.path().read_text())["greeting"] == "Ada"
+    page.get_by_role("button", name="Withdraw Ada Example").first.click()
+    page.get_by_text("Withdrawn: consent and template are deleted.").wait_for()
+    page.get_by_text("Nobody.").wait_for()
+    screen.close()
 
 
 def test_the_advertiser_reads_the_figures_of_a_campaign(page: Any, stand: Running) -> None:

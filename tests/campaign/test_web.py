@@ -129,6 +129,21 @@ def test_too_large_a_form_is_refused(client: TestClient) -> None:
     assert client.post("/login", data={"name": "x" * 100_000}).status_code == 413
 
 
+def test_a_form_that_holds_something_else_is_refused_with_a_page(client: TestClient) -> None:
+    answer = client.post("/login", data={"name": "operator", "password": "x" * 300})
+    assert answer.status_code == 422
+    assert "password: String should have at most 200 characters." in answer.text
+    assert "Not possible" in answer.text
+    assert "xxx" not in answer.text
+
+
+def test_a_display_that_is_used_keeps_its_token(client: TestClient, stand: WebStand) -> None:
+    first = client.get(f"/display?token={stand.token}").headers["set-cookie"]
+    again = client.get("/display").headers["set-cookie"]
+    assert again == first
+    assert "Max-Age=31536000" in again
+
+
 def test_the_advertiser_sees_figures_only(client: TestClient, stand: WebStand) -> None:
     assert stand.services.secrets.new is not None
     password = stand.services.secrets.new.passwords["advertiser"]

@@ -255,4 +255,4 @@ def time_zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
-        raise InputError(f"{name}: no such time zone; expected one such as Europe/Paris", column="time_zone") from None
+        raise InputError(f"{name}: no such time zone; expected one such as Europe/Paris", column="zone") from None

@@ -2,27 +2,36 @@
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
 
 from faceline.campaign.enrolment import Enrolment
+from faceline.campaign.keys import VARIABLE
 from faceline.campaign.settings import Consent
 from faceline.errors import InputError
+
+_LISTED: Final = {
+    "person": "person", "given_by": "name", "greeting": "greeted as", "group": "group", "given_at": "since",
+    "expires_at": "until", "text_version": "text",
+}  # fmt: skip
+"""What is told of each person, as it fits into 80 columns; an export has all."""
+_AUDITED: Final = {name: name for name in ("at", "action", "person", "operator", "detail")}
 
 
 def main(settings: Consent) -> None:
     """Do what ``action`` says, and tell it."""
     console = Console(highlight=False, soft_wrap=True)
-    key_file = None if settings.key_file is None else Path(settings.key_file)
-    with Enrolment(settings.database, key_file=key_file, model="", operator=settings.operator) as enrolment:
+    keys = _key_file(settings)
+    with Enrolment(settings.database, key_file=keys, model="", operator=settings.operator, create=False) as enrolment:
         match settings.action:
             case "list":
-                _print(console, enrolment.people())
+                _print(console, enrolment.people(), _LISTED)
             case "audit":
-                _print(console, enrolment.audit())
+                _print(console, enrolment.audit(), _AUDITED)
             case "withdraw":
                 enrolment.withdraw(_person(settings))
                 console.print(f"{settings.person}: withdrawn; template, names and consent are deleted")
@@ -33,6 +42,17 @@ def main(settings: Consent) -> None:
                 enrolment.scrub()
             case "rotate-key":
                 console.print(f"{enrolment.rotate_key()} people are encrypted with the new key")
+
+
+def _key_file(settings: Consent) -> Path | None:
+    """The keys where a stand has them: in the environment, else beside its database; None for the environment."""
+    if settings.key_file is not None:
+        return Path(settings.key_file)
+    if VARIABLE in os.environ:
+        return None
+    if not settings.database.startswith("sqlite:///"):
+        raise InputError(f"missing; give the stand's template.keys, or {VARIABLE}", column="key_file")
+    return Path(settings.database.removeprefix("sqlite:///")).with_name("template.keys")
 
 
 def _person(settings: Consent) -> str:
@@ -53,14 +73,20 @@ def _write(told: dict[str, Any], output: str | None, console: Console) -> None:
     console.print(f"written to {output}")
 
 
-def _print(console: Console, rows: list[dict[str, Any]]) -> None:
+def _print(console: Console, rows: list[dict[str, Any]], headings: Mapping[str, str]) -> None:
     if not rows:
         console.print("nobody is enrolled, and nothing was done")
         return
     table = Table(title_justify="left")
-    flat = [{**row, **row.get("consent", {})} for row in rows]
-    for name in (name for name in flat[0] if name != "consent"):
-        table.add_column(name.replace("_", " "), overflow="fold")
-    for row in flat:
-        table.add_row(*("" if value is None else str(value) for name, value in row.items() if name != "consent"))
+    for name, heading in headings.items():
+        table.add_column(heading, overflow="fold", no_wrap=name in ("person", "given_at", "expires_at"))
+    for row in rows:
+        values = {**row, **row.get("consent", {})}
+        table.add_row(*(_short(name, values[name]) for name in headings))
     console.print(table)
+
+
+def _short(name: str, value: Any) -> str:
+    """A cell; times in UTC, days of people and seconds of the audit."""
+    text = "" if value is None else str(value)
+    return text[:10] if name.endswith("_at") else text[:19].replace("T", " ") if name == "at" else text

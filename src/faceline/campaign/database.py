@@ -132,6 +132,8 @@ def database_errors(address: sa.URL, column: str) -> Iterator[None]:
 
 def reason(error: BaseException) -> str:
     """What the database said, in one line."""
+    if isinstance(error, InputError):
+        return error.told
     return first_line(getattr(error, "orig", None) or error)
 
 

@@ -65,13 +65,13 @@ class YuNetDetector:
 
     def __init__(self, file: Path, score: float = 0.7) -> None:
         if not file.is_file():
-            raise InputError("no such file; give a YuNet network, or cascade", file=file, column="detector")
+            raise InputError(f"{file}: no such file; give a YuNet network, or cascade", column="detector")
         try:
             self._network = cv2.FaceDetectorYN.create(str(file), "", (320, 320), score)
             self.detect(np.zeros((240, 320, 3), np.uint8))
         except cv2.error as error:
-            told = f"is no YuNet network that OpenCV can run ({first_line(error)})"
-            raise InputError(told, file=file, column="detector") from error
+            told = f"{file}: is no YuNet network that OpenCV can run ({first_line(error)})"
+            raise InputError(told, column="detector") from error
 
     def detect(self, image: Image) -> Boxes:
         """Boxes of the faces in pixels."""

@@ -17,6 +17,7 @@ import pandas as pd
 from faceline.campaign.catalogue import time_zone
 from faceline.campaign.disclosure import complement, protect
 from faceline.campaign.uplift import MOMENTS, compare
+from faceline.config.tree import hint
 from faceline.errors import InputError, first_line
 
 PLACES: Final = {"stand": "stand", "hour": "hour", "day": "day"}
@@ -114,7 +115,8 @@ def measure(files: Sequence[Path], scope: Scope, temporary: Path) -> Effectivene
         temporary: Folder for what does not fit into memory.
 
     Raises:
-        InputError: The files cannot be read, hold no visitor in the scope, or fewer than the smallest group.
+        InputError: The files cannot be read, hold no visitor in the scope, or fewer than the smallest group, or
+            nothing of the campaign.
     """
     time_zone(scope.zone)
     with duckdb.connect() as engine:
@@ -130,6 +132,8 @@ def measure(files: Sequence[Path], scope: Scope, temporary: Path) -> Effectivene
                 "choose other days or stores",
                 column="stores",
             )
+        if scope.campaign is not None and not _one(engine, "SELECT count(*) FROM shown")[0]:
+            _refuse_campaign(engine, scope.campaign)
         first, last, stands = _one(engine, "SELECT min(day), max(day), count(DISTINCT stand) FROM visits")
         lost = _one(engine, "SELECT coalesce(sum(lost), 0), coalesce(sum(seconds), 0) FROM gaps")
         return Effectiveness(
@@ -322,6 +326,13 @@ def _shown_moments(engine: duckdb.DuckDBPyConnection, group: str) -> pd.DataFram
         SELECT '{group}' AS "group", name, 'attention' AS outcome, arm, n, v, coalesce(y, 0) AS y, vv,
             coalesce(yy, 0) AS yy, coalesce(vy, 0) AS vy, coalesce(who, 0) AS who
         FROM every CROSS JOIN names LEFT JOIN sums USING (arm, name) ORDER BY name, arm""").df()
+
+
+def _refuse_campaign(engine: duckdb.DuckDBPyConnection, name: str) -> None:
+    """A figure of 0 would look like a finding; nobody may have seen the campaign, or its name may be misspelt."""
+    found = engine.execute("SELECT DISTINCT campaign FROM events WHERE campaign IS NOT NULL").fetchall()
+    others = [other for (other,) in found if other != name]
+    raise InputError(f"{name}: nobody was shown this campaign{hint(name, others)}", column="campaign")
 
 
 def _one(engine: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:

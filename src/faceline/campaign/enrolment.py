@@ -90,6 +90,7 @@ class Enrolment:
         model: Name and version of the embedder; templates of another one are not compared with.
         limits: What frames must be like.
         operator: Who works here; goes into the audit.
+        create: Make database and keys where there are none.
 
     Attributes:
         problem: Why nobody is recognised at the moment; None where all is well.
@@ -106,9 +107,10 @@ class Enrolment:
         model: str,
         limits: QualityLimits = LIMITS,
         operator: str = "stand",
+        create: bool = True,
     ) -> None:
-        self.engine = open_database(url, "people")
-        self.keys = TemplateKeys(key_file)
+        self.engine = open_database(url, "people" if create else "database", create=create)
+        self.keys = TemplateKeys(key_file, create=create)
         self.model, self.limits, self.operator = model, limits, operator
         self.problem: str | None = None
         self._known: tuple[int, Gallery, int] | None = None  # number of the audit, gallery, first end of a consent

@@ -20,6 +20,10 @@ class ExpressionClusters:
     """
 
     def __init__(self, file: Path) -> None:
+        if not file.is_file():
+            raise InputError(
+                f"{file}: no such file; expected clusters.json of a run of faceline cluster", column="clusters"
+            )
         try:
             groups = json.loads(file.read_text(encoding="utf-8"))["groups"]
             self.words = [str(group["words"]) for group in groups]
@@ -27,8 +31,8 @@ class ExpressionClusters:
             if not len(groups) or not np.isfinite(self._middles).all():
                 raise ValueError("expected groups with finite measures")
         except (OSError, ValueError, KeyError, TypeError) as error:
-            told = f"expected clusters.json of a run of faceline cluster ({first_line(error)})"
-            raise InputError(told, file=file, column="clusters") from None
+            told = f"{file}: expected clusters.json of a run of faceline cluster ({first_line(error)})"
+            raise InputError(told, column="clusters") from None
         self._steps = np.array(list(STEPS.values()))
 
     def nearest(self, measures: dict[str, float]) -> str:

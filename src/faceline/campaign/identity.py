@@ -215,7 +215,7 @@ class Recogniser:
             embedding = self._embed(crop)
             self._fault = None
         except InputError as error:
-            self._fault, embedding = str(error), None
+            self._fault, embedding = error.told, None
         with self._lock:
             self._job = None
             if embedding is None:

@@ -16,15 +16,18 @@ class TemplateKeys:
     """Encrypts with the newest key, decrypts with any; Fernet: AES in CBC mode, authenticated by HMAC with SHA-256.
 
     Args:
-        file: A key a line, the newest first; created with a new key where there is none. None reads the environment.
+        file: A key a line, the newest first. None reads the environment.
+        create: Make the file, with a new key, where there is none.
 
     Raises:
         InputError: No key, one that is none, or a file that others can read.
     """
 
-    def __init__(self, file: Path | None) -> None:
+    def __init__(self, file: Path | None, *, create: bool = True) -> None:
         self.file = file
         if file is not None and not file.exists():
+            if not create:
+                raise InputError(f"{file}: no such file; give the keys of the stand", column="key_file")
             file.parent.mkdir(parents=True, exist_ok=True)
             self._write([Fernet.generate_key().decode()])
         self.reload()
@@ -84,7 +87,7 @@ class TemplateKeys:
             words = self.file.read_text(encoding="ascii", errors="replace").splitlines()
         keys = [word.strip() for word in words if word.strip()]
         if not keys:
-            raise InputError(f"{self._place}: no key; faceline consent action=rotate-key makes one in a key_file")
+            raise InputError(f"{self._place}: there is no key in it; give those that templates were encrypted with")
         return keys
 
     def _write(self, keys: list[str]) -> None:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from faceline.campaign.effectiveness import Effectiveness, Scope, measure
+from faceline.campaign.folders import make_folder
 from faceline.campaign.report_figures import headline
 from faceline.campaign.report_page import cell, page
 from faceline.campaign.settings import Report
@@ -23,13 +24,16 @@ _MOST_ROWS: Final = 20
 def main(settings: Report) -> None:
     """Write the report of some stores and print its findings."""
     folder = Path(settings.output)
+    since, until = _day(settings.since, "since"), _day(settings.until, "until")
+    if since and until and until < since:
+        raise InputError(f"{until} is before {since}, which is the first day", column="until")
     told = write_report(
         settings.stores,
         folder,
         settings.title,
         campaign=settings.campaign,
-        since=_day(settings.since, "since"),
-        until=_day(settings.until, "until"),
+        since=since,
+        until=until,
         zone=settings.zone,
         smallest_group=settings.smallest_group,
         level=settings.level,
@@ -51,13 +55,13 @@ def write_report(stores: Sequence[str], folder: Path, title: str, **scope: Any) 
         **scope: Fields of `Scope`.
 
     Raises:
-        InputError: A store cannot be read, or holds too few visitors.
+        InputError: A store cannot be read, holds too few visitors, or the folder cannot be made.
     """
     chosen = Scope(**scope)
+    make_folder(folder, "output")
     with tempfile.TemporaryDirectory(prefix="faceline-report-") as temporary:
         told = measure(collect(stores, Path(temporary)), chosen, Path(temporary))
     text = page(told, chosen, title)
-    folder.mkdir(parents=True, exist_ok=True)
     for name, table in told.tables.items():
         table.to_csv(folder / f"{name}.csv", index=False)
         table.to_parquet(folder / f"{name}.parquet", index=False)

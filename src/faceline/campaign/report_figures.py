@@ -133,6 +133,8 @@ def headline(told: Effectiveness, level: float) -> str:
     row = table[(table["group"] == "all") & (table["outcome"] == "attention")]
     if row.empty or row["difference"].isna().iloc[0]:
         return "There are too few sessions in both arms to say whether adapting helped."
+    if row["low"].isna().iloc[0]:
+        return "All sessions are alike in the attention that they gave: nothing can be said about adapting."
     first = row.iloc[0]
     relative = f" ({first['relative']:+.0%})" if not np.isnan(first["relative"]) else ""
     text = (

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from rich.console import Console
 
 from faceline.campaign.database import EVENTS, database_errors, microseconds, open_database, utc
+from faceline.campaign.folders import make_folder
 from faceline.campaign.settings import Ship
 from faceline.campaign.sources import write_events
 from faceline.campaign.store import insert_once
@@ -26,6 +27,7 @@ def main(settings: Ship) -> None:
         if "://" in settings.to:
             count = ship_to_database(source, settings.to)
         else:
+            make_folder(Path(settings.to), "to")
             count = ship_to_folder(source, Path(settings.to), datetime.now(UTC))
     source.dispose()
     Console(highlight=False, soft_wrap=True).print(f"{count:,} new events shipped")

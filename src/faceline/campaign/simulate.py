@@ -12,6 +12,7 @@ from rich.table import Table
 from scipy import stats
 
 from faceline.campaign.catalogue import DEMO, Catalogue, read_catalogue
+from faceline.campaign.folders import make_folder
 from faceline.campaign.policy import Policy
 from faceline.campaign.settings import Simulate
 from faceline.campaign.simulation import Outcome, World, audiences, play
@@ -101,7 +102,7 @@ def _one(catalogue: Catalogue, settings: Simulate, console: Console) -> None:
     from faceline.campaign.report import write_report  # noqa: PLC0415  # DuckDB and matplotlib
 
     folder = Path(settings.output)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder, "output")
     database = folder / "events.db"
     for path in (database, *folder.glob("events.db-*")):
         path.unlink(missing_ok=True)

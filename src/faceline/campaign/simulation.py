@@ -219,7 +219,7 @@ class _Stage:
         for visit, share, is_curious, smile in zip(self.audience.visits, shares, curious, smiles, strict=True):
             watched = {**now, "visit": visit, "at": ended}
             events.append(AttentionHeld(**watched, seconds=content.seconds * float(share)))
-            if smile:
+            if smile or is_curious:  # without a positive change there is no interest
                 events.append(Reacted(**watched, reaction="smile", strength=0.2))
             if is_curious:
                 events.append(InterestSeen(**watched))

@@ -3,6 +3,9 @@
 import asyncio
 import logging
 import os
+import signal
+import socket
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.resources import files
@@ -20,7 +23,9 @@ from faceline.campaign.detector import make_detector
 from faceline.campaign.director import Director
 from faceline.campaign.enrolment import Enrolment
 from faceline.campaign.expression_clusters import ExpressionClusters
+from faceline.campaign.folders import make_folder
 from faceline.campaign.identity import Recogniser, embedder_name
+from faceline.campaign.keys import VARIABLE
 from faceline.campaign.loop import Frames, Loop
 from faceline.campaign.perception import Perception
 from faceline.campaign.policy import Policy
@@ -30,7 +35,7 @@ from faceline.campaign.store import EventStore
 from faceline.campaign.web.access import Secrets
 from faceline.campaign.web.advertiser import Figures
 from faceline.campaign.web.app import Services, create_app
-from faceline.errors import InputError
+from faceline.errors import InputError, first_line
 from faceline.inference.bundle import DEFAULT
 from faceline.inference.runtime import LandmarkRuntime
 from faceline.models.onnx_embedder import OnnxEmbedder
@@ -44,17 +49,19 @@ _PACKAGE: Final = Path(str(files("faceline.campaign")))
 DRAWN: Final = _PACKAGE / "demo" / "drawn.faceline"
 """Landmarks of drawn faces, for the demo."""
 
+COLOURS: Final = _PACKAGE / "demo" / "colours.onnx"
+"""Tells drawn visitors apart by the colours of skin and hair, for the demo; of no use for people."""
+
 
 def main(settings: "Stand") -> None:
-    """Run until interrupted."""
+    """Run until told to stop, by Ctrl-C or by whatever started it."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
     cv2.setNumThreads(settings.threads)
-    with build(settings) as (loop, services):
+    _check_certificate(settings)
+    with _listening(settings) as address, build(settings) as (loop, services):
         server = uvicorn.Server(
             uvicorn.Config(
                 create_app(services),
-                host=settings.host,
-                port=settings.port,
                 log_level="warning",
                 access_log=False,  # addresses of visitors are nobody's business, and the first one holds the token
                 ws_max_size=65_536,
@@ -63,10 +70,11 @@ def main(settings: "Stand") -> None:
                 timeout_graceful_shutdown=3,
             )
         )
-        print(_welcome(settings, services.secrets))
-        loop.start()
-        asyncio.run(_serve(server, settings.seconds))
-        print("the stand has ended; what was pending is written")
+        with _signals_end(server):
+            print(_welcome(settings, services.secrets), flush=True)
+            loop.start()
+            asyncio.run(_serve(server, address, settings.seconds))
+    print("the stand has ended; what was pending is written")
 
 
 @contextmanager
@@ -76,12 +84,13 @@ def build(settings: "Stand") -> Iterator[tuple[Loop, Services]]:
     opener = source_opener(settings.source)
     with ExitStack() as stack:
         watch = Watch(settings, folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        secrets = Secrets(folder / "access.json")
-        enrolment, recogniser = _people(settings, folder, stack)
         store = settings.store or f"sqlite:///{folder / 'events.db'}"
+        make_folder(folder, "folder")
+        events = stack.enter_context(EventStore(store))
+        enrolment, recogniser = _people(settings, folder, stack)
+        secrets = Secrets(folder / "access.json")
         board = Board()
-        loop = watch.loop(Capture(opener), EventStore(store), board, recogniser, settings.live_picture)
+        loop = watch.loop(Capture(opener), events, board, recogniser, settings.live_picture)
         stack.callback(loop.close)
         figures = Figures(store, settings.smallest_group, settings.zone)
         yield loop, Services(
@@ -146,24 +155,85 @@ def _bundle(settings: "Watching") -> str | Path:
 
 def _people(settings: "Stand", folder: Path, stack: ExitStack) -> tuple[Enrolment | None, Recogniser | None]:
     """Those who may be recognised; nobody where there is no embedder."""
-    if settings.embedder is None:
+    file = settings.embedder or (str(COLOURS) if settings.source == DEMO else None)
+    if file is None:
         return None, None
-    embedder = OnnxEmbedder(settings.embedder, settings.embedder_size, settings.embedder_channels)
+    try:
+        embedder = OnnxEmbedder(file, settings.embedder_size, settings.embedder_channels)
+    except InputError as error:  # it names the keys of a training
+        told = error.message.replace("embedder.size", "embedder_size")
+        raise InputError(f"{file}: {told}", column="embedder") from None
     url = settings.people or f"sqlite:///{folder / 'people.db'}"
-    key_file = None if "FACELINE_TEMPLATE_KEYS" in os.environ else folder / "template.keys"
+    key_file = None if VARIABLE in os.environ else folder / "template.keys"
     enrolment = stack.enter_context(Enrolment(url, key_file=key_file, model=embedder_name(embedder)))
     return enrolment, Recogniser(embedder, enrolment, settings.threshold)
 
 
-async def _serve(server: uvicorn.Server, seconds: float | None) -> None:
+def _check_certificate(settings: "Stand") -> None:
+    """Refuse files that TLS cannot be made of, which the server would only find once the stand runs."""
+    files = {"certificate": settings.certificate, "certificate_key": settings.certificate_key}
+    for key, file in files.items():
+        if file is not None and not Path(file).is_file():
+            raise InputError(f"{file}: no such file", column=key)
+    if settings.certificate is None:
+        if settings.certificate_key is not None:
+            raise InputError("missing; a key is of no use without it", column="certificate")
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(
+            settings.certificate, settings.certificate_key, password=""
+        )
+    except OSError as error:
+        raise InputError(
+            f"{settings.certificate}: expected a certificate and its key without a password, both PEM "
+            f"({first_line(error)})",
+            column="certificate",
+        ) from None
+
+
+def _listening(settings: "Stand") -> socket.socket:
+    """The address of the pages, taken before anything is made, so that a second stand leaves nothing behind."""
+    try:
+        family, _, _, _, place = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
+    except OSError as error:
+        raise InputError(f"{settings.host}: {error.strerror}", column="host") from None
+    try:
+        return socket.create_server(place, family=family, backlog=2048)
+    except OSError as error:
+        told = os.strerror(error.errno) if error.errno else first_line(error)
+        raise InputError(
+            f"{settings.host}:{settings.port} cannot be used: {told}; is another stand running? Choose another port=",
+            column="port",
+        ) from None
+
+
+@contextmanager
+def _signals_end(server: uvicorn.Server) -> Iterator[None]:
+    """Let a signal end the server, and nothing else.
+
+    Uvicorn sends it to the process once more when it has ended: by itself that would end the process before what was
+    learned and what is pending are written.
+    """
+
+    def end(*_: object) -> None:
+        server.should_exit = True
+
+    kinds = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(kind, end) for kind in kinds]
+    try:
+        yield
+    finally:
+        for kind, handler in zip(kinds, before, strict=True):
+            signal.signal(kind, handler)
+
+
+async def _serve(server: uvicorn.Server, address: socket.socket, seconds: float | None) -> None:
     """Serve, for good or for some seconds."""
-    serving = asyncio.create_task(server.serve())
+    serving = asyncio.create_task(server.serve([address]))
     if seconds is not None:
         await asyncio.wait({serving}, timeout=seconds)
         server.should_exit = True
     await serving
-    if not server.started:
-        raise InputError("the address cannot be used; is another stand running? Choose another port=", column="port")
 
 
 def _welcome(settings: "Stand", secrets: Secrets) -> str:

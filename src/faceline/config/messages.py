@@ -13,7 +13,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from faceline.errors import InputError, first_line
 
-EXTRAS = {"duckdb": "report", "psycopg": "postgresql"}
+EXTRAS = {"duckdb": "report", "psycopg": "postgresql", "fastapi": "stand", "uvicorn": "stand"}
 """Packages that not everybody needs, and the extra that each comes with."""
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}

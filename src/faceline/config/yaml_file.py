@@ -28,6 +28,8 @@ class YamlFile:
         self.file = file
         try:
             text = file.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise InputError("no such file", file=file) from None
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"cannot be read as text in UTF-8: {error}", file=file) from None
         try:

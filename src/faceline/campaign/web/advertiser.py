@@ -3,13 +3,14 @@
 import tempfile
 import threading
 import time
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Request, Response
 from starlette.exceptions import HTTPException
 
+from faceline.campaign.catalogue import time_zone
 from faceline.campaign.web.access import Session
 from faceline.campaign.web.app import TEMPLATES, services_of
 from faceline.campaign.web.login import needs
@@ -78,13 +79,13 @@ class Figures:
         from faceline.campaign.effectiveness import Scope, measure  # noqa: PLC0415 (a data engine; only this page)
         from faceline.campaign.sources import collect  # noqa: PLC0415
 
-        shared = {"at": datetime.now(UTC), "smallest_group": self.smallest_group}
+        shared = {"at": datetime.now(time_zone(self.zone)), "smallest_group": self.smallest_group}
         scope = Scope(campaign=campaign, zone=self.zone, smallest_group=self.smallest_group, threads=1, memory_gb=1.0)
         try:
             with tempfile.TemporaryDirectory() as folder:
                 found = measure(collect([self.store], Path(folder)), scope, Path(folder))
         except InputError as error:
-            return {**shared, "empty": str(error)}
+            return {**shared, "empty": error.told}
         tables = {name: table.astype(object).where(table.notna(), None) for name, table in found.tables.items()}
         rows = {name: table.to_dict("records") for name, table in tables.items()}
         return {**shared, "empty": None, "period": found.period, "total": rows["total"][0], "tables": rows}

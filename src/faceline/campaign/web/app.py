@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
@@ -86,6 +87,7 @@ def create_app(services: Services) -> FastAPI:
         app.include_router(part.router)
     app.middleware("http")(_guard)
     app.exception_handler(HTTPException)(_told)
+    app.exception_handler(RequestValidationError)(_told_form)
     return app
 
 
@@ -112,6 +114,13 @@ async def _told(request: Request, error: Exception) -> Response:
     return TEMPLATES.TemplateResponse(
         request, "refused.html", context, status_code=error.status_code, headers=dict(error.headers or {})
     )
+
+
+async def _told_form(request: Request, error: Exception) -> Response:
+    """The same of a form, or an address, that holds something else than was asked for."""
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    return await _told(request, HTTPException(422, f"{first['loc'][-1]}: {first['msg']}."))
 
 
 def services_of(request: Any) -> Services:

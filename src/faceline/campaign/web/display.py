@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
 from faceline.campaign.board import content_of, screen_of
-from faceline.campaign.web.app import HERE, TEMPLATES, services_of
+from faceline.campaign.web.app import HERE, TEMPLATES, Services, services_of
 from faceline.campaign.web.login import address_of, same_origin, session_of
 
 router = APIRouter()
@@ -52,7 +52,7 @@ def display_page(request: Request, token: str | None = None) -> Response:
             raise HTTPException(403, "This is not the token of the display. It was told when the stand was set up.")
         services.devices.forgive(address_of(request))
         response: Response = RedirectResponse("/display", status_code=303)
-        response.set_cookie(COOKIE, token, max_age=_YEAR, httponly=True, samesite="strict", secure=services.secure)
+        _keep(token, response, services)
         return response
     _check(request)
     page = TEMPLATES.TemplateResponse(
@@ -61,6 +61,9 @@ def display_page(request: Request, token: str | None = None) -> Response:
         {"stand": services.stand, "screen": screen_of(services.board.state.showing, services.catalogue)},
     )
     page.headers["Cache-Control"] = "no-cache"  # the service worker keeps it for when the stand is away
+    kept = request.cookies.get(COOKIE, "")
+    if services.secrets.is_device(kept):  # else the operator looks on
+        _keep(kept, page, services)
     return page
 
 
@@ -138,6 +141,11 @@ async def _listen(socket: WebSocket) -> None:
             return
         except (ValidationError, ValueError, KeyError):
             faults += 1
+
+
+def _keep(token: str, response: Response, services: Services) -> None:
+    """Let the browser keep the token for a year from now; browsers keep nothing for much longer."""
+    response.set_cookie(COOKIE, token, max_age=_YEAR, httponly=True, samesite="strict", secure=services.secure)
 
 
 def _check(request: Request) -> None:

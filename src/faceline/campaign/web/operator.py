@@ -39,7 +39,8 @@ def operator_page(request: Request, session: Operator) -> Response:
     """The live view."""
     services = services_of(request)
     shown = list(services.director.offers)  # copied at once: the loop goes on meanwhile
-    offers = [(str(each.impression), each.decision.content, each.since.utc) for each in shown]
+    zone = services.director.policy.zone
+    offers = [(str(each.impression), each.decision.content, each.since.utc.astimezone(zone)) for each in shown]
     context = {"offers": offers[::-1], "picture": services.live_picture}
     return _page(request, session, "operator.html", context)
 
@@ -77,7 +78,7 @@ def take_offer(request: Request, session: Operator, impression: int, csrf: Annot
         services_of(request).director.take_offer(impression, now())
         session.told = "Noted: an offer was taken."
     except InputError as error:
-        session.told = str(error)
+        session.told = error.told
     return RedirectResponse("/operator", status_code=303)
 
 
@@ -91,7 +92,7 @@ def people_page(request: Request, session: Operator) -> Response:
         try:
             people = services.enrolment.people()
         except InputError as error:
-            told = str(error)
+            told = error.told
     present = [
         (face.number, label(face.number), _place(face, services.board.state)) for face in services.board.state.faces
     ]
@@ -136,7 +137,7 @@ async def enrol(
         await run_in_threadpool(services.recogniser.refresh)
         session.told = f"Enrolled: {given_by.strip()}."
     except InputError as error:
-        session.told = f"Not enrolled. {error}"
+        session.told = f"Not enrolled. {error.told}"
     return RedirectResponse("/operator/people", status_code=303)
 
 
@@ -149,7 +150,7 @@ def withdraw(request: Request, session: Operator, person: str, csrf: Annotated[s
         _people(services).withdraw(person)
         session.told = "Withdrawn: consent and template are deleted."
     except InputError as error:
-        session.told = str(error)
+        session.told = error.told
     if services.recogniser is not None:
         services.recogniser.refresh()
     return RedirectResponse("/operator/people", status_code=303)
@@ -162,7 +163,7 @@ def export(request: Request, session: Operator, person: str, csrf: Annotated[str
     try:
         told = _people(services_of(request)).export(person)
     except InputError as error:
-        raise HTTPException(404, str(error)) from None
+        raise HTTPException(404, error.told) from None
     name = "".join(filter(str.isalnum, person))
     return Response(
         json.dumps(told, indent=2, default=str),
