@@ -143,4 +143,5 @@ def test_too_many_failures_end_a_search(workplace: Path, tracked: Callable, caps
     bad = ["model.lr=tag(log,interval(1e29,1e30))", "trainer.gradient_clip_val=null", "sweep.max_failed=1"]
     assert main(["train", *TINY, *bad, HERE, "sweep.jobs=1", "sweep.trials=9"]) == 2
     assert "0 of 9 trials have ended, 2 failed" in capsys.readouterr().err
-    assert [run.info.status for run in tracked()[1]] == ["FAILED"] * 2
+    (parent,), trials = tracked()
+    assert [run.info.status for run in (parent, *trials)] == ["FAILED"] * 3

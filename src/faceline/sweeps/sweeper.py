@@ -92,7 +92,9 @@ def _lead(study: optuna.Study, plan: Plan, launcher: Any, arguments: list[str]) 
             queue.told(job.number)
             progress.tell(job.number)
         conclude(run, study, plan)
-        progress.end(queue)
+        if not queue.ended:
+            progress.end(queue)  # which raises: a sweep without any trial has failed itself
+    progress.end(queue)
 
 
 def _launched(launcher: Any, next_job: NextJob, plan: Plan) -> Iterator[tuple[Job, JobReturn]]:
