@@ -57,6 +57,17 @@ def test_every_verb_without_hydra_is_complete_as_it_is(verb: str) -> None:
     assert read_settings(verb, ANSWERS.get(verb, []), SETTINGS[verb]).config is None
 
 
+def test_what_looks_like_a_number_is_text_where_text_is_asked_for(tmp_path: Path) -> None:
+    stand = SETTINGS["stand"]
+    for typed, kept in (("0", "0"), ("007", "007"), ("1e5", "1e5"), ("'0'", "0"), ("demo", "demo")):
+        assert read_settings("stand", [f"source={typed}"], stand).model_dump()["source"] == kept
+    assert read_settings("stand", ["embedder=null", "port=80"], stand).model_dump()["embedder"] is None
+    person = "1234567890123e45"  # ids are made at random, of digits and letters to f
+    assert read_settings("consent", [f"person={person}"], SETTINGS["consent"]).model_dump()["person"] == person
+    (tmp_path / "own.yaml").write_text("source: 0\n")
+    assert read_settings("stand", [f"config={tmp_path / 'own.yaml'}"], stand).model_dump()["source"] == "0"
+
+
 @pytest.mark.parametrize(("group", "option"), LEAVES, ids=str)
 def test_every_option_composes_into_a_training_and_passes_the_check(group: str, option: str) -> None:
     place = f"{group}@model.{group}" if group in MODEL_PARTS else group

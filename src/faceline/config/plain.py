@@ -2,12 +2,14 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from types import NoneType
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from pydantic import BaseModel
 
 from faceline.config.check import refusal_of
 from faceline.config.schema import Section
@@ -40,7 +42,8 @@ def read_settings(name: str, overrides: Sequence[str], schema: type[_Section]) -
     Raises:
         InputError: The first thing that is wrong, by its key and, in the user's own file, by its line.
     """
-    given = OmegaConf.unsafe_merge(*map(_override, overrides)) if overrides else OmegaConf.create()
+    texts = _text_keys(schema)
+    given = OmegaConf.unsafe_merge(*(_override(word, texts) for word in overrides)) if overrides else OmegaConf.create()
     defaults = OmegaConf.load(conf_dir() / f"{name}.yaml")
     assert isinstance(defaults, DictConfig)
     defaults.pop("defaults", None)  # for Hydra, with which the verb may be run too
@@ -59,6 +62,7 @@ def read_settings(name: str, overrides: Sequence[str], schema: type[_Section]) -
         told = f"missing; give it a value with {error.full_key}=…" if missing else first_line(error)
         raise InputError(f"{key}{told}") from None
     assert isinstance(config, dict)
+    config = {key: str(value) if key in texts and type(value) is int else value for key, value in config.items()}
     refusal = refusal_of(config, schema)
     if refusal is None:
         return schema.model_validate(config)
@@ -86,12 +90,26 @@ def _sets_a_key(word: str) -> bool:
     return bool(re.match(r"[+~]{0,2}\w[\w.@/]*=", word)) and not Path(word).exists()
 
 
-def _override(word: str) -> Any:
-    """One ``key=value`` as a config."""
-    key, equals, _ = word.partition("=")
+def _text_keys(schema: type[BaseModel]) -> set[str]:
+    """The keys that hold text, for which 0 is the text "0": a camera, or an id that happens to have no letters."""
+    return {name for name, field in schema.model_fields.items() if _kinds(field.annotation) <= {str, NoneType}}
+
+
+def _kinds(annotation: Any) -> set[Any]:
+    """The kinds of value that an annotation allows."""
+    parts = get_args(annotation) or (annotation,)
+    return {get_args(part)[0] if get_origin(part) is Annotated else part for part in parts}
+
+
+def _override(word: str, texts: Collection[str]) -> Any:
+    """One ``key=value`` as a config; what would be a number stays as it was typed where text is asked for."""
+    key, equals, typed = word.partition("=")
     if not equals or not re.fullmatch(r"\w+(\.\w+)*", key):
         raise InputError(f"{word}: not an override; write key=value, and quote odd characters")
     try:
-        return OmegaConf.from_dotlist([word])
+        config = OmegaConf.from_dotlist([word])
+        if key in texts and isinstance(config[key], int | float):
+            config[key] = typed.strip()
+        return config
     except Exception as error:  # YAML and OmegaConf have many
         raise InputError(f"{word}: not an override ({first_line(error)}); write key=value") from None

@@ -39,6 +39,8 @@ class YamlFile:
             mark = getattr(error, "problem_mark", None)
             problem = getattr(error, "problem", None) or "not YAML"
             raise InputError(f"not YAML: {problem}", file=file, row=mark.line + 1 if mark else None) from None
+        except ValueError as error:  # a date that there is not, such as 30 February
+            raise InputError(str(error), file=file, row=_odd_row(root)) from None
         self._lines: dict[Place, int] = {}
         if root is not None:
             for place, node, key in _walk(root, (), None):
@@ -84,6 +86,17 @@ class YamlFile:
         message = str(error["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
         came = f", got {error['input']!r}" if isinstance(error["input"], str | int | float | bool | None) else ""
         raise self.error(message[0].lower() + message[1:] + (came if error["type"] != "value_error" else ""), place)
+
+
+def _odd_row(root: yaml.Node | None) -> int | None:
+    """The line of the first value that looks like one of a kind and is none."""
+    scalars = (node for _, node, _ in _walk(root, (), None) if isinstance(node, yaml.ScalarNode)) if root else ()
+    for node in scalars:
+        try:
+            yaml.SafeLoader("").construct_object(node)
+        except ValueError:
+            return int(node.start_mark.line) + 1
+    return None
 
 
 def _walk(node: yaml.Node, place: Place, key: yaml.Node | None) -> Iterator[tuple[Place, yaml.Node, yaml.Node | None]]:
