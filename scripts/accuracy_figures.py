@@ -15,7 +15,7 @@ from faceline.geometry.coordinates import denormalise_landmarks
 from faceline.metrics.landmark import nme_per_frame
 from faceline.reports import landmark_plots as plots
 from faceline.reports.contact_sheet import contact_sheet, pick_extremes
-from faceline.tracking.records import download, get_run
+from faceline.tracking.records import checkpoint, download, get_run
 from faceline.tracking.store import connect
 from faceline.workflows.landmark_task import LandmarkTask, by_region, predict
 
@@ -38,8 +38,11 @@ def main() -> None:
     target, sizes = index.normalised(), index.sizes[:, None].astype(np.float32)
     target_px = denormalise_landmarks(target, sizes)
     torch.manual_seed(config["seed"])
-    untrained = predict(task.build_model(config), frames)
-    trained = np.load(download(run, "test/landmarks.npy"))
+    model = task.build_model(config)
+    untrained = predict(model, frames)
+    state = torch.load(checkpoint(run, "best"), map_location="cpu", weights_only=True)["state_dict"]
+    model.load_state_dict(state)
+    trained = predict(model, frames)
     nme = {
         "before": nme_per_frame(denormalise_landmarks(untrained, sizes), target_px),
         "after": table["nme"].to_numpy(),
