@@ -289,6 +289,9 @@ def test_the_page_is_one_file_that_can_be_read_aloud(stores: list[str], tmp_path
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     assert len(ids) == len(set(ids))
     assert len(text) < 400_000
+    shown = text[text.index("</style>") :]
+    assert " %" in shown
+    assert not re.search(r"\d%", shown), "a number is told in one way"
 
 
 def test_tables_are_written_as_csv_and_parquet(stores: list[str], tmp_path: Path) -> None:

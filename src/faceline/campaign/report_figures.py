@@ -136,10 +136,10 @@ def headline(told: Effectiveness, level: float) -> str:
     if row["low"].isna().iloc[0]:
         return "All sessions are alike in the attention that they gave: nothing can be said about adapting."
     first = row.iloc[0]
-    relative = f" ({first['relative']:+.0%})" if not np.isnan(first["relative"]) else ""
+    relative = f" ({100 * first['relative']:+.0f} %)" if not np.isnan(first["relative"]) else ""
     text = (
         f"Visitors of adaptive sessions attended {first['adaptive']:.1f} s, those of the standard loop "
-        f"{first['control']:.1f} s: {first['difference']:+.1f} s{relative}, {level:.0%} interval "
+        f"{first['control']:.1f} s: {first['difference']:+.1f} s{relative}, {percent(level)} interval "
         f"{first['low']:+.1f} to {first['high']:+.1f} s. "
         f"The chance that adapting helps at all is {chance(first['chance'])}."
     )

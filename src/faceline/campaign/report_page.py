@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from faceline.campaign import report_figures
 from faceline.campaign.effectiveness import OUTCOMES, Effectiveness, Scope
+from faceline.reports.style import percent
 
 _SHARES: Final = ("reaction_rate", "interest_rate", "relative", "relative_low", "relative_high")
 _DURATIONS: Final = ("dwell_seconds", "attention_per_visitor", "attention_per_viewer")
@@ -101,13 +102,21 @@ def _uplift_table(told: Effectiveness, scope: Scope) -> tuple[str, str, list[str
                 "–" if pd.isna(row["chance"]) else report_figures.chance(row["chance"]),
             ]
         )
-    columns = ["", "adaptive", "control", "difference", f"{scope.level:.0%} interval", "relative", "chance above 0"]
+    columns = [
+        "",
+        "adaptive",
+        "control",
+        "difference",
+        f"{percent(scope.level)} interval",
+        "relative",
+        "chance above 0",
+    ]
     outcomes = "; ".join(f"{name}: {words}" for name, words in OUTCOMES.items())
     return "Uplift of adaptive over control", f"{outcomes}. The first row is the one to decide by.", columns, rows
 
 
 def _plain(value: Any, share: bool) -> str:
-    return "–" if pd.isna(value) else f"{value:.1%}" if share else f"{value:.2f} s"
+    return "–" if pd.isna(value) else f"{100 * value:.1f} %" if share else f"{value:.2f} s"
 
 
 def _signed(value: Any, unit: str) -> str:
@@ -122,7 +131,7 @@ def cell(column: str, value: Any) -> str:
     if value is None or pd.isna(value):
         return "too few"
     if column in _SHARES:
-        return f"{value:.1%}"
+        return f"{100 * value:.1f} %"
     if column in _DURATIONS:
         return f"{value:.1f}"
     if column == "name":
@@ -143,7 +152,7 @@ def _notes(scope: Scope) -> list[str]:
         "Intervals and chances count sessions, not visitors, because those who stand together see the same screen: "
         "ratios of sums over sessions, linearised (delta method), with Welch's degrees of freedom. The chance is that "
         "of a difference above 0 under a flat prior.",
-        f"Of many intervals of {scope.level:.0%} some miss: the first row of the uplift answers the question, the "
+        f"Of many intervals of {percent(scope.level)} some miss: the first row of the uplift answers the question, the "
         "others are for orientation. By campaign and content, the uplift is of the attention to that campaign or "
         "content; a content that is chosen more often gains what others lose.",
         f"Figures about fewer than {scope.smallest_group} visitors are not told, nor is the next smallest where they "
