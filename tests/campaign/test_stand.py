@@ -6,13 +6,26 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 import sqlalchemy as sa
 
+from faceline.campaign import stand
+from faceline.campaign.benchmark_stand import _SimulatedFrames, record
+from faceline.campaign.board import Board
+from faceline.campaign.demo_visitors import DemoScene, DemoVisitors
+from faceline.campaign.enrolment import Consent, Enrolment, Person
+from faceline.campaign.identity import Recogniser
+from faceline.campaign.quality import FrameQuality
+from faceline.campaign.settings import SETTINGS, Watching
+from faceline.campaign.store import EventStore
 from faceline.campaign.web.advertiser import Figures
 from faceline.cli import main
+from faceline.config.plain import read_settings
+from faceline.models.onnx_embedder import OnnxEmbedder
 
 HEAVY = ("torch", "lightning", "pytorch_lightning", "mlflow", "hydra", "torchvision", "timm")
 
@@ -105,12 +118,54 @@ def test_the_stand_runs_for_some_seconds_ends_well_and_keeps_no_picture(tmp_path
     with sa.create_engine(f"sqlite:///{tmp_path / 'stand' / 'events.db'}").connect() as connection:
         kinds = set(connection.execute(sa.text("SELECT DISTINCT kind FROM events")).scalars())
     assert {"decision_made", "impression_started", "impression_ended"} <= kinds
-    for file in (path for path in tmp_path.rglob("*") if path.is_file()):
-        content = file.read_bytes()
-        for sign in (b"\xff\xd8\xff", b"\x89PNG", b"RIFF"):
-            assert sign not in content, file
+    assert not any(sign in _on_disk(tmp_path) for sign in _PICTURES)
     again = subprocess.run([*command[:-1], "seconds=3"], capture_output=True, text=True, cwd=tmp_path, check=True)
     assert "password " not in again.stdout, "told once only"
+
+
+@pytest.mark.slow
+def test_an_hour_leaves_no_image_and_no_template_of_strangers_on_the_disk(tmp_path: Path) -> None:
+    """A simulated hour with recognition on, somebody enrolled, and everybody else a stranger."""
+    seen: list[np.ndarray] = []
+
+    class Watched(OnnxEmbedder):
+        def embed(self, images: np.ndarray) -> np.ndarray:
+            seen.append(super().embed(images))
+            return seen[-1]
+
+    rate = 2.0
+    embedder = Watched(str(stand.COLOURS))
+    at = datetime.now(UTC)
+    good = FrameQuality(120.0, 90.0, 0.0, 0.0)
+    own = np.tile(np.random.default_rng(0).normal(size=48).astype(np.float32), (3, 1))
+    settings = read_settings("benchmark_stand", [], SETTINGS["benchmark_stand"])
+    assert isinstance(settings, Watching)
+    with Enrolment(f"sqlite:///{tmp_path / 'people.db'}", key_file=tmp_path / "keys", model="m") as enrolment:
+        enrolment.enrol(Person("Ada"), Consent("Ada", "greeting", "1", at, at + timedelta(days=9)), own, [good] * 3)
+        frames = _SimulatedFrames(record(DemoScene(DemoVisitors(0)), 120.0, rate), rate)
+        loop = stand.Watch(settings, tmp_path).loop(
+            frames, EventStore(f"sqlite:///{tmp_path / 'events.db'}"), Board(),
+            Recogniser(embedder, enrolment, threshold=0.45), clock=frames.clock,
+        )  # fmt: skip
+        for _ in range(round(3600 * rate)):
+            loop.step()
+        running = _on_disk(tmp_path)
+        loop.close()
+    embeddings = np.unique(np.concatenate(seen), axis=0)
+    assert len(embeddings) > 100
+    units = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
+    parts = [row[:8].tobytes() for kind in (embeddings, units, own) for row in kind.astype("<f4")]
+    for content in (running, _on_disk(tmp_path)):
+        assert len(content) > 50_000
+        for sign in (*_PICTURES, *parts):
+            assert sign not in content
+
+
+_PICTURES = (b"\xff\xd8\xff", b"\x89PNG", b"RIFF", b"/9j/4", b"iVBORw0")  # also in base64
+
+
+def _on_disk(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
 
 
 @pytest.mark.slow
@@ -150,8 +205,6 @@ def test_the_benchmark_measures_and_writes_json(
 
 
 def test_figures_say_why_there_are_none(tmp_path: Path) -> None:
-    from faceline.campaign.store import EventStore  # noqa: PLC0415
-
     url = f"sqlite:///{tmp_path / 'events.db'}"
     EventStore(url).close()
     figures = Figures(url, 10, "UTC")
