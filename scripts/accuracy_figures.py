@@ -72,11 +72,11 @@ def main() -> None:
     }
     drawn["error_by_region.png"] = plots.region_errors({config["name"]: by_region(table)}, source=source)
     drawn["error_by_condition.png"] = plots.error_by_condition(nme["after"], target_px, source=source)
-    drawn["error_curve.png"] = plots.error_curve({config["name"]: nme["after"]}, source=source)
     arguments.output.mkdir(parents=True, exist_ok=True)
     for name, figure in drawn.items():
-        figure.savefig(arguments.output / name)
-        print(arguments.output / name)
+        file = arguments.output / f"{config['name']}_{name}"
+        figure.savefig(file)
+        print(file)
 
 
 if __name__ == "__main__":

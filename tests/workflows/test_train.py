@@ -218,6 +218,8 @@ def test_a_checkpoint_is_a_start_for_the_same_model_only(
     elsewhere = [*TINY, f"tracking.root={tmp_path}", f"ckpt_path={file}"]
     assert main(["train", *elsewhere, "model.backbone.width=24"]) == 2
     assert "another model" in capsys.readouterr().err
+    assert main(["train", *elsewhere, "first_look@model.first_look=window"]) == 2
+    assert "another model: model.first_look was None" in capsys.readouterr().err
     assert main(["train", *elsewhere]) == 2  # its two epochs are done
     assert "nothing to measure" in capsys.readouterr().err
     earlier = "model.head._target_=faceline.models.landmark_nets.VotingHead"  # the same class, as it was named before

@@ -98,7 +98,7 @@ class FirstLook(nn.Module):
         u, v = spread.unbind(-1)
         norm = (spread**2).sum()
         cos, sin = (x * u + y * v).sum(1) / norm, (y * u - x * v).sum(1) / norm  # times the height of the face
-        turn = torch.stack([torch.stack([cos, -sin], dim=1), torch.stack([sin, cos], dim=1)], dim=1)
+        turn = _turn(cos, sin)
         return _about(centre - middle[None, None] @ turn.transpose(1, 2), turn * self.room)
 
     def near(self, landmarks: Tensor) -> Windows:
@@ -106,10 +106,13 @@ class FirstLook(nn.Module):
         exact = self.windows(landmarks)
         angle = torch.deg2rad(torch.randn_like(landmarks[:, 0, 0]) * self.rotation)
         zoom = torch.exp(torch.randn_like(angle) * self.scale)
-        cos, sin = zoom * angle.cos(), zoom * angle.sin()
-        turn = exact.turn @ torch.stack([torch.stack([cos, -sin], 1), torch.stack([sin, cos], 1)], 1)
         moved = 0.5 + torch.randn_like(landmarks[:, :1]) * self.shift
-        return _about(exact.to_frame(moved), turn)
+        return _about(exact.to_frame(moved), exact.turn @ _turn(zoom * angle.cos(), zoom * angle.sin()))
+
+
+def _turn(cos: Tensor, sin: Tensor) -> Tensor:
+    """The matrices (n, 2, 2) of turns by an angle, clockwise as seen; both numbers times what they scale by."""
+    return torch.stack([torch.stack([cos, -sin], dim=1), torch.stack([sin, cos], dim=1)], dim=1)
 
 
 def _about(centre: Tensor, turn: Tensor) -> Windows:

@@ -5,7 +5,6 @@ from functools import partial
 
 import numpy as np
 import pytest
-import pytorch_lightning as pl
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,18 +31,13 @@ def frames(count: int) -> list[tuple[torch.Tensor, ...]]:
     return [(torch.rand(3, 32, 32, generator=rng), shape, torch.tensor([80.0, 120.0])) for _ in range(count)]
 
 
-def trainer(tmp_path, **settings) -> pl.Trainer:
-    options = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "accelerator": "cpu"}
-    return pl.Trainer(default_root_dir=tmp_path, enable_model_summary=False, **{**options, **settings})
-
-
-def test_it_learns_a_shape_by_heart(tmp_path) -> None:
+def test_it_learns_a_shape_by_heart(trainer) -> None:
     model, data = detector(lr=5e-3), frames(8)
     loader = DataLoader(data, batch_size=4)
     target = data[0][1]
     model.eval()
     before = float((model(data[0][0][None])[0] - target).abs().mean())
-    trainer(tmp_path, max_epochs=60).fit(model, loader)
+    trainer(max_epochs=60).fit(model, loader)
     model.eval()
     after = float((model(data[0][0][None])[0] - target).abs().mean())
     assert after < 0.1 * before
@@ -53,9 +47,9 @@ SCALED = {"head": partial(VotingHead, scales=True), "loss": LaplaceLoss()}
 
 
 @pytest.mark.parametrize("settings", [{}, SCALED])
-def test_validation_metrics_are_of_the_whole_part_not_means_over_batches(tmp_path, settings) -> None:
+def test_validation_metrics_are_of_the_whole_part_not_means_over_batches(trainer, settings) -> None:
     model, data = detector(**settings).eval(), frames(7)
-    (logged,) = trainer(tmp_path).validate(model, DataLoader(data, batch_size=3), verbose=False)
+    (logged,) = trainer().validate(model, DataLoader(data, batch_size=3), verbose=False)
     with torch.inference_mode():
         preds = torch.cat([model(image[None]) for image, _, _ in data]).numpy()
     target = np.stack([landmarks.numpy() for _, landmarks, _ in data])
@@ -130,9 +124,9 @@ def test_pretrained_weights_are_for_timm_backbones() -> None:
         detector(weights="weights.pth")
 
 
-def test_biases_and_norms_do_not_decay(tmp_path) -> None:
+def test_biases_and_norms_do_not_decay(trainer) -> None:
     model = detector(weight_decay=0.3, lr=1e-2, backbone_lr=0.5)
-    fit = trainer(tmp_path, max_epochs=1)
+    fit = trainer(max_epochs=1)
     fit.fit(model, DataLoader(frames(4), batch_size=4))
     groups = fit.optimizers[0].param_groups
     for group in groups:
