@@ -65,7 +65,7 @@ class Rehearsal:
         self.crowd, self.now = Crowd(), 100.0
         embeds = OnnxEmbedder(str(stand.COLOURS))
         self.enrolment = Enrolment(
-            f"sqlite:///{folder / 'people.db'}", key_file=folder / "keys", model=embedder_name(embeds)
+            f"sqlite:///{folder / 'people.db'}", key_file=folder / "keys", model=embedder_name(stand.COLOURS)
         )
         self.recogniser = Recogniser(embeds, self.enrolment, threshold=0.9, margin=0.0)
 

@@ -1,6 +1,7 @@
 """``faceline stand`` and its benchmark as commands, and what they import."""
 
 import json
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,14 +18,16 @@ from faceline.campaign import stand
 from faceline.campaign.benchmark_stand import _SimulatedFrames, record
 from faceline.campaign.board import Board
 from faceline.campaign.demo_visitors import DemoScene, DemoVisitors
+from faceline.campaign.embedder import open_embedder
 from faceline.campaign.enrolment import Consent, Enrolment, Person
 from faceline.campaign.identity import Recogniser
 from faceline.campaign.quality import FrameQuality
-from faceline.campaign.settings import SETTINGS, Watching
+from faceline.campaign.settings import SETTINGS, Stand, Watching
 from faceline.campaign.store import EventStore
 from faceline.campaign.web.advertiser import Figures
 from faceline.cli import main
 from faceline.config.plain import read_settings
+from faceline.errors import InputError
 from faceline.models.onnx_embedder import OnnxEmbedder
 
 HEAVY = ("torch", "lightning", "pytorch_lightning", "mlflow", "hydra", "torchvision", "timm")
@@ -62,6 +65,8 @@ def port() -> Iterator[int]:
         (["bundle=nowhere.faceline"], "no such bundle"),
         (["detector=nowhere.onnx"], "detector: nowhere.onnx: no such file; give a YuNet network"),
         (["clusters=nowhere.json"], "clusters: nowhere.json: no such file"),
+        (["embedder=nowhere.faceline"], "nowhere.faceline: no such bundle"),
+        ([f"embedder={stand.DRAWN}"], "is made for landmarks; give one that is made for embedding"),
         (["embedder=nowhere.onnx"], "embedder: nowhere.onnx: no such file; give an ONNX model that embeds faces"),
         (["port=0"], "port"),
         (["prot=80"], "port"),
@@ -116,6 +121,22 @@ def test_bad_content_is_refused_with_file_and_line(
     assert "below the folder of the catalogue" in told
 
 
+def test_a_ready_embedder_needs_a_threshold_and_that_of_the_demo_has_one(tmp_path: Path) -> None:
+    own = tmp_path / "own.onnx"
+    shutil.copy(stand.COLOURS, own)
+
+    def threshold(file: Path, *given: str) -> float:
+        settings = read_settings("stand", list(given), SETTINGS["stand"])
+        assert isinstance(settings, Stand)
+        return open_embedder(settings, file)[1]
+
+    assert threshold(stand.COLOURS) == 0.45
+    assert threshold(own, "threshold=0.3") == 0.3
+    with pytest.raises(InputError, match=r"missing, and .*own\.onnx knows none.*threshold_at_fpir_1pct") as refusal:
+        threshold(own)
+    assert refusal.value.column == "threshold"
+
+
 @pytest.mark.slow
 def test_the_stand_runs_for_some_seconds_ends_well_and_keeps_no_picture(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "faceline", "stand", "folder=stand", f"port={free_port()}", "seconds=12"]
@@ -136,8 +157,8 @@ def test_an_hour_leaves_no_image_and_no_template_of_strangers_on_the_disk(tmp_pa
     seen: list[np.ndarray] = []
 
     class Watched(OnnxEmbedder):
-        def embed(self, images: np.ndarray) -> np.ndarray:
-            seen.append(super().embed(images))
+        def embed(self, faces: np.ndarray) -> np.ndarray:
+            seen.append(super().embed(faces))
             return seen[-1]
 
     rate = 2.0

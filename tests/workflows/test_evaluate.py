@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from faceline.cli import main
-from faceline.inference.bundle import read_bundle
+from faceline.inference.bundle import DEFAULT, LandmarkManifest, read_bundle
 
 TINY = (
     "data.source.people=8",
@@ -107,7 +107,7 @@ def test_the_default_bundle_has_the_figure_that_it_claims(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["evaluate", "bundle=default", "data=udacity", f"data.root={data_root / 'udacity'}", "output=out"]) == 0
-    written, claimed = json.loads(Path("out/metrics.json").read_text()), read_bundle().manifest
+    written, claimed = json.loads(Path("out/metrics.json").read_text()), read_bundle(DEFAULT, LandmarkManifest).manifest
     assert claimed.data.name == "udacity" and written["data_fingerprint"] == claimed.data.fingerprint
     assert written["nme"] == pytest.approx(claimed.metrics["nme"], rel=1e-3) and written["nme"] < 0.06
     assert written["frames"] == 770

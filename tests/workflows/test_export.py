@@ -12,12 +12,16 @@ import torch
 from hydra.utils import instantiate
 from tests.workflows.conftest import TINY
 
+from faceline.campaign.embedder import open_embedder
+from faceline.campaign.settings import SETTINGS, Stand
 from faceline.cli import main
+from faceline.config.plain import read_settings
 from faceline.data.index import BadRows
 from faceline.data.synthetic import SyntheticFaces
-from faceline.inference.bundle import Bundle, read_bundle
-from faceline.inference.runtime import LandmarkRuntime
-from faceline.workflows import export
+from faceline.errors import InputError
+from faceline.inference.bundle import Bundle, LandmarkManifest, read_bundle
+from faceline.inference.runtime import EmbedderRuntime, LandmarkRuntime
+from faceline.workflows import export_detector, exporting
 from faceline.workflows.assembly import load_trained
 from faceline.workflows.landmark_task import find_landmarks
 
@@ -26,7 +30,7 @@ SOURCE = SyntheticFaces(people=3, videos=1, frames=2, test_frames=0, seed=9)
 
 @pytest.fixture(scope="session")
 def bundle(exported: Path) -> Bundle:
-    return read_bundle(exported)
+    return read_bundle(exported, LandmarkManifest)
 
 
 def test_it_gives_the_landmarks_of_the_trained_model(trained: Path, bundle: Bundle) -> None:
@@ -48,15 +52,15 @@ def test_the_manifest_tells_what_is_known(trained: Path, bundle: Bundle, store) 
     assert str(manifest.commit) == run.data.tags["faceline.commit"]
     assert manifest.parameters == run.data.metrics["parameters"]
     assert manifest.input.size == 48
-    assert 0 < manifest.check.latency_ms < 1000 and manifest.check.difference < export.TOLERANCE
+    assert 0 < manifest.check.latency_ms < 1000 and manifest.check.difference < exporting.TOLERANCE
     assert manifest.command.startswith("faceline train experiment=landmarks/cnn")
 
 
 def test_nothing_in_it_names_a_folder_of_this_machine(bundle: Bundle) -> None:
     onnx.checker.check_model(onnx.load_from_string(bundle.onnx), full_check=True)
-    for folder in (Path.cwd(), Path(torch.__file__).parents[1], Path(export.__file__).parents[3]):
+    for folder in (Path.cwd(), Path(torch.__file__).parents[1], Path(exporting.__file__).parents[3]):
         assert str(folder).encode() not in bundle.onnx
-    assert export._without_folders("faceline train data.root=/home/me/udacity a=b/c") == (
+    assert exporting.without_folders("faceline train data.root=/home/me/udacity a=b/c") == (
         "faceline train data.root=…/udacity a=b/c"
     )
 
@@ -64,14 +68,14 @@ def test_nothing_in_it_names_a_folder_of_this_machine(bundle: Bundle) -> None:
 def test_a_graph_that_differs_is_not_written(
     in_trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    honest = export.to_onnx
+    honest = export_detector.to_onnx
 
     def careless(model, size: int) -> bytes:
         changed = copy.deepcopy(model)
         changed.head.votes.bias.data.add_(0.01)  # of a cell
         return honest(changed, size)
 
-    monkeypatch.setattr(export, "to_onnx", careless)
+    monkeypatch.setattr(export_detector, "to_onnx", careless)
     (folder,) = (in_trained / "mlruns" / "runs").iterdir()
     assert main(["export", f"run_id={folder.name}", f"output={tmp_path / 'x.faceline'}", "frames=4"]) == 2
     error = capsys.readouterr().err
@@ -102,6 +106,78 @@ def test_a_model_whose_frames_are_not_just_resized_is_refused(
     assert main(["export", f"ckpt_path={tmp_path / 'cropped.ckpt'}", f"output={tmp_path / 'x.faceline'}"]) == 2
     assert "the model expects Rescale, Crop, Normalize, ToTensor" in capsys.readouterr().err
     assert not (tmp_path / "x.faceline").exists()
+
+
+FACES = (
+    "experiment=identification/embedder",
+    "model.backbone=mobilenetv3_small_050",
+    "model.frozen=[]",
+    "data.size=64",
+    "data.source.people=20",
+    "data.source.videos=2",
+    "data.source.frames=4",
+    "data.source.test_frames=0",
+    "trainer.precision=32-true",
+    "trainer.max_epochs=1",
+    "task.people=4",
+    "threads=1",
+    "split.val_fraction=0.4",
+    "split.test_fraction=0.4",
+)
+
+
+def export_faces(capsys: pytest.CaptureFixture[str], *arguments: str) -> EmbedderRuntime:
+    assert main(["train", *FACES, *arguments]) == 0
+    (folder,) = Path("mlruns", "runs").iterdir()
+    assert main(["export", f"run_id={folder.name}", "output=faces.faceline", "frames=4"]) == 0
+    assert "FNIR" in capsys.readouterr().out or arguments
+    return EmbedderRuntime("faces.faceline")
+
+
+def test_an_embedder_gives_what_the_trained_model_gives_and_knows_its_thresholds(
+    workplace: Path, store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runtime = export_faces(capsys, "split.protocol=person_disjoint")
+    run = store(workplace).get_run(runtime.manifest.run_id)
+    model = load_trained(workplace / "mlruns" / "runs" / run.info.run_id / "checkpoints" / "best.ckpt").model
+    faces = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
+    with torch.inference_mode():
+        expected = model.embed(torch.from_numpy(faces).permute(0, 3, 1, 2) / 255).numpy()
+    np.testing.assert_allclose(runtime.embed(faces), expected, atol=1e-4)
+    np.testing.assert_allclose(np.linalg.norm(runtime.embed(faces), axis=1), 1, atol=1e-5)
+    metrics = run.data.metrics
+    assert runtime.manifest.metrics["rank1"] == pytest.approx(metrics["test/rank1"], abs=0.02)
+    for name, threshold in runtime.manifest.thresholds.items():
+        assert threshold == pytest.approx(metrics[f"test/threshold_at_fpir_{name}"], abs=1e-3)
+    settings = read_settings("stand", [], SETTINGS["stand"])
+    assert isinstance(settings, Stand)
+    at_stand, threshold = open_embedder(settings, Path("faces.faceline"))
+    assert threshold == runtime.manifest.thresholds["1pct"]
+    np.testing.assert_array_equal(at_stand.embed(faces), runtime.embed(faces))
+
+
+def test_an_embedder_that_met_no_strangers_knows_no_threshold(
+    workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runtime = export_faces(capsys, "split.protocol=video_disjoint", "data.source.videos=4")
+    assert runtime.manifest.thresholds == {}
+    for arguments, known in (([], None), (["threshold=0.6"], 0.6)):
+        settings = read_settings("stand", arguments, SETTINGS["stand"])
+        assert isinstance(settings, Stand)
+        if known is None:
+            with pytest.raises(InputError, match=r"missing, and faces\.faceline knows none"):
+                open_embedder(settings, Path("faces.faceline"))
+        else:
+            assert open_embedder(settings, Path("faces.faceline"))[1] == known
+
+
+def test_a_model_of_which_no_bundle_can_be_made_is_refused(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    crowd = [each for each in FACES if each.startswith(("data.source", "threads"))]
+    assert main(["train", "experiment=identification/gnb", *crowd, "split.protocol=frame_random"]) == 0
+    (folder,) = Path("mlruns", "runs").iterdir()
+    assert main(["export", f"run_id={folder.name}", "output=x.faceline"]) == 2
+    assert "is of gnb, of which no bundle can be made" in capsys.readouterr().err
+    assert not Path("x.faceline").exists()
 
 
 def test_the_archive_opens_with_common_tools(exported: Path) -> None:

@@ -9,7 +9,8 @@ import time
 from collections import deque
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from pathlib import Path
+from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -20,8 +21,7 @@ from faceline.campaign.perception import Face, Sight
 from faceline.campaign.quality import FrameQuality, Template
 from faceline.errors import InputError
 from faceline.geometry.crops import align_face
-from faceline.models.onnx_embedder import OnnxEmbedder
-from faceline.types import Image, Square
+from faceline.types import Image, Images, Square
 
 _ASK_EVERY: Final = 0.5  # seconds between two looks at one person
 _VOTES: Final = 3  # the last looks, of which two must name the same person
@@ -29,6 +29,21 @@ _GALLERY_EVERY: Final = 1.0  # seconds between two looks at who is enrolled
 _ENROL_FRAMES: Final = 6
 _ENROL_SECONDS: Final = 10.0
 _ENROL_STEP: Final = 0.25  # seconds between two frames, so that they differ
+
+
+@runtime_checkable
+class Embedder(Protocol):
+    """Makes numbers of aligned faces, near each other for one person.
+
+    Attributes:
+        size: Edge of the faces in pixels.
+    """
+
+    size: int
+
+    def embed(self, faces: Images) -> Float[np.ndarray, "n e"]:
+        """Embeddings of faces (n, size, size, 3), RGB."""
+        ...
 
 
 class Sample(NamedTuple):
@@ -91,7 +106,7 @@ class Recogniser:
         margin: By which the nearest must lead.
     """
 
-    def __init__(self, embedder: OnnxEmbedder, enrolment: Enrolment, threshold: float, margin: float = 0.05) -> None:
+    def __init__(self, embedder: Embedder, enrolment: Enrolment, threshold: float, margin: float = 0.05) -> None:
         self._embedder, self._enrolment = embedder, enrolment
         self._threshold, self._margin = threshold, margin
         self._lock = threading.Condition()
@@ -227,13 +242,12 @@ class Recogniser:
             self._votes.setdefault(face.number, deque(maxlen=_VOTES)).append(name)
 
     def _embed(self, crop: Square) -> Float[np.ndarray, " e"]:
-        pixels = crop.astype(np.float32).transpose(2, 0, 1)[None] / 255
-        return np.asarray(self._embedder.embed(pixels)[0])
+        return np.asarray(self._embedder.embed(crop[None])[0])
 
 
-def embedder_name(embedder: OnnxEmbedder) -> str:
-    """Name and version of an embedder: templates of one mean nothing to another."""
-    return f"{embedder.file.stem}-{hashlib.sha256(embedder.file.read_bytes()).hexdigest()[:12]}"
+def embedder_name(file: Path) -> str:
+    """Name and version of the embedder of a file: templates of one mean nothing to another."""
+    return f"{file.stem}-{hashlib.sha256(file.read_bytes()).hexdigest()[:12]}"
 
 
 def _elected(votes: deque[str | None]) -> str | None:

@@ -96,7 +96,7 @@ class Stand(Watching):
     embedder: str | None
     embedder_size: Annotated[int, Field(ge=16, le=1024)]
     embedder_channels: Literal["rgb", "bgr"]
-    threshold: Annotated[float, Field(ge=-1, le=1)]
+    threshold: Annotated[float, Field(ge=-1, le=1)] | None
     smallest_group: Annotated[int, Field(ge=2)]
     host: Text
     port: Annotated[int, Field(ge=1, le=65535)]

@@ -21,6 +21,7 @@ from faceline.campaign.catalogue import read_catalogue
 from faceline.campaign.clock import Moment, now
 from faceline.campaign.detector import make_detector
 from faceline.campaign.director import Director
+from faceline.campaign.embedder import COLOURS, open_embedder
 from faceline.campaign.enrolment import Enrolment
 from faceline.campaign.expression_clusters import ExpressionClusters
 from faceline.campaign.folders import make_folder
@@ -38,7 +39,6 @@ from faceline.campaign.web.app import Services, create_app
 from faceline.errors import InputError, first_line
 from faceline.inference.bundle import DEFAULT
 from faceline.inference.runtime import LandmarkRuntime
-from faceline.models.onnx_embedder import OnnxEmbedder
 
 if TYPE_CHECKING:
     from faceline.campaign.settings import Stand, Watching
@@ -48,9 +48,6 @@ _PACKAGE: Final = Path(str(files("faceline.campaign")))
 
 DRAWN: Final = _PACKAGE / "demo" / "drawn.faceline"
 """Landmarks of drawn faces, for the demo."""
-
-COLOURS: Final = _PACKAGE / "demo" / "colours.onnx"
-"""Tells drawn visitors apart by the colours of skin and hair, for the demo; of no use for people."""
 
 
 def main(settings: "Stand") -> None:
@@ -155,18 +152,14 @@ def _bundle(settings: "Watching") -> str | Path:
 
 def _people(settings: "Stand", folder: Path, stack: ExitStack) -> tuple[Enrolment | None, Recogniser | None]:
     """Those who may be recognised; nobody where there is no embedder."""
-    file = settings.embedder or (str(COLOURS) if settings.source == DEMO else None)
+    file = Path(settings.embedder) if settings.embedder else COLOURS if settings.source == DEMO else None
     if file is None:
         return None, None
-    try:
-        embedder = OnnxEmbedder(file, settings.embedder_size, settings.embedder_channels)
-    except InputError as error:  # it names the keys of a training
-        told = error.message.replace("embedder.size", "embedder_size")
-        raise InputError(f"{file}: {told}", column="embedder") from None
+    embedder, threshold = open_embedder(settings, file)
     url = settings.people or f"sqlite:///{folder / 'people.db'}"
     key_file = None if VARIABLE in os.environ else folder / "template.keys"
-    enrolment = stack.enter_context(Enrolment(url, key_file=key_file, model=embedder_name(embedder)))
-    return enrolment, Recogniser(embedder, enrolment, settings.threshold)
+    enrolment = stack.enter_context(Enrolment(url, key_file=key_file, model=embedder_name(file)))
+    return enrolment, Recogniser(embedder, enrolment, threshold)
 
 
 def _check_certificate(settings: "Stand") -> None:

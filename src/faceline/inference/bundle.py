@@ -1,4 +1,4 @@
-"""One file that holds all that finding landmarks needs: an ONNX graph and what is known of it.
+"""One file that holds all that finding landmarks, or embedding faces, needs: an ONNX graph and what is known of it.
 
 A bundle is a zip archive of three members: ``manifest.json``, ``model.onnx``, and ``manifest.sha256``, the digest of
 the manifest, which in turn holds that of the graph. So one number tells bundles apart, and no byte can change unseen.
@@ -11,7 +11,7 @@ import os
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Generic, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -43,7 +43,7 @@ class Input(_Part):
     """What the graph takes: ``images`` (n, size, size, 3), uint8.
 
     Attributes:
-        size: Edge of the square that the whole frame is resized to, in pixels.
+        size: Edge of the square that the whole frame is resized to, or the face aligned in, in pixels.
         channels: Their order.
         mean: Taken off pixels on [0, 1] inside the graph.
         std: What they are divided by then.
@@ -85,8 +85,10 @@ class Check(_Part):
 
     Attributes:
         frames: Frames of the data on which graph and trained model were compared.
-        difference: Greatest distance between their landmarks, as a share of the width of the frame.
-        latency_ms: Median time from a frame to its landmarks, resizing included, one thread.
+        difference: Greatest distance between their landmarks, as a share of the width of the frame; or between numbers
+            of their embeddings.
+        latency_ms: Median time from a frame to its landmarks, resizing included, or from an aligned face to its
+            embedding; one thread.
         cpu: Where.
     """
 
@@ -105,14 +107,10 @@ class Manifest(_Part):
 
     Attributes:
         format: Of the bundle.
-        task: What the model is for.
         model: Name of the model.
-        markup: Which points the landmarks are.
         input: What the graph takes.
-        outputs: What it gives: ``landmarks`` (n, 68, 2) on [0, 1] of the frame, and, where the model knows it,
-            ``confidence`` (n,) on [0, 1].
         parameters: Number of weights.
-        metrics: Of its run, measured on the test part.
+        metrics: Of the graph itself, measured on the test part.
         data: What it was trained on.
         check: What was measured when the bundle was written.
         run_id: The run that made it.
@@ -122,11 +120,8 @@ class Manifest(_Part):
     """
 
     format: Literal[1]
-    task: Literal["landmarks"]
     model: Text
-    markup: Literal["ibug-68"]
     input: Input
-    outputs: Outputs
     parameters: Annotated[int, Field(ge=1)]
     metrics: dict[str, Annotated[float, Field(allow_inf_nan=False)]]
     data: Data
@@ -137,8 +132,41 @@ class Manifest(_Part):
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
+class LandmarkManifest(Manifest):
+    """What is known of a model that finds landmarks.
+
+    Attributes:
+        markup: Which points the landmarks are.
+        outputs: What it gives: ``landmarks`` (n, 68, 2) on [0, 1] of the frame, and, where the model knows it,
+            ``confidence`` (n,) on [0, 1].
+    """
+
+    task: Literal["landmarks"]
+    markup: Literal["ibug-68"]
+    outputs: Outputs
+
+
+class EmbedderManifest(Manifest):
+    """What is known of a model that embeds aligned faces.
+
+    Attributes:
+        outputs: What it gives: ``embeddings`` (n, numbers), each of length 1.
+        numbers: In an embedding.
+        thresholds: Least cosine similarity at which somebody is recognised, by the share of strangers that were taken
+            for somebody there in validation: ``1pct`` is 1 %. None are known where the protocol has no strangers.
+    """
+
+    task: Literal["embedding"]
+    outputs: tuple[Literal["embeddings"]]
+    numbers: Annotated[int, Field(ge=2)]
+    thresholds: dict[Text, Annotated[float, Field(allow_inf_nan=False)]]
+
+
+M = TypeVar("M", bound=Manifest)
+
+
 @dataclass(frozen=True)
-class Bundle:
+class Bundle(Generic[M]):
     """A bundle whose bytes are those that were written.
 
     Attributes:
@@ -149,7 +177,7 @@ class Bundle:
     """
 
     file: Path
-    manifest: Manifest
+    manifest: M
     onnx: bytes
     digest: str
 
@@ -164,21 +192,22 @@ def locate_bundle(name: str | Path) -> Path:
     return Path(__file__).with_name("default.faceline") if str(name) == DEFAULT else Path(name)
 
 
-def read_bundle(name: str | Path = DEFAULT) -> Bundle:
+def read_bundle(name: str | Path, kind: type[M]) -> Bundle[M]:
     """Open a bundle and check every byte of it.
 
     Args:
-        name: A file, or ``default`` for the one that ships with the package.
+        name: A file, or ``default`` for the one that ships with the package, which finds landmarks.
+        kind: What its manifest must be.
 
     Raises:
-        InputError: No such file, no bundle, a damaged or changed one, or one of a newer version.
+        InputError: No such file, no bundle, a damaged or changed one, one of a newer version or for another task.
     """
     file = locate_bundle(name)
     members = _members(file)
     seal = members[_SEAL].decode(errors="replace").strip()
     if digest(members[_MANIFEST]) != seal:
         raise _refuse(file, "its manifest is not the one that was written: the digest beside it is another")
-    manifest = _manifest(file, members[_MANIFEST])
+    manifest = _manifest(file, members[_MANIFEST], kind)
     if digest(members[_MODEL]) != manifest.sha256:
         raise _refuse(file, "its model is not the one that its manifest speaks of: the digest is another")
     return Bundle(file, manifest, members[_MODEL], seal)
@@ -227,16 +256,21 @@ def _members(file: Path) -> dict[str, bytes]:
         raise _refuse(file, f"is damaged and cannot be read ({first_line(error)})") from error
 
 
-def _manifest(file: Path, content: bytes) -> Manifest:
+def _manifest(file: Path, content: bytes, kind: type[M]) -> M:
     try:
         claims: Any = json.loads(content)
     except ValueError as error:
         raise _refuse(file, f"its manifest is no JSON ({first_line(error)})") from error
-    version = claims.get("format") if isinstance(claims, dict) else None
+    if not isinstance(claims, dict):
+        raise _refuse(file, "its manifest is no JSON object")
+    version = claims.get("format")
     if isinstance(version, int) and version > FORMAT:
         raise _refuse(file, f"was made by a newer faceline: format {version}, this one reads {FORMAT}; update faceline")
+    (wanted,), task = get_args(kind.model_fields["task"].annotation), claims.get("task")
+    if isinstance(task, str) and task != wanted:
+        raise _refuse(file, f"is made for {task}; give one that is made for {wanted}")
     try:
-        return Manifest.model_validate_json(content)
+        return kind.model_validate_json(content)
     except ValidationError as refusal:
         first = refusal.errors(include_url=False)[0]
         key = ".".join(map(str, first["loc"]))

@@ -1,8 +1,8 @@
-"""Landmarks from a bundle, by ONNX Runtime: what training needs is not needed here."""
+"""Landmarks and embeddings from bundles, by ONNX Runtime: what training needs is not needed here."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import onnxruntime
@@ -14,7 +14,7 @@ from faceline.geometry.coordinates import denormalise_landmarks
 from faceline.geometry.crops import cut_window, face_window
 from faceline.geometry.markup import N_LANDMARKS
 from faceline.geometry.resize import resize_image
-from faceline.inference.bundle import DEFAULT, Bundle, read_bundle
+from faceline.inference.bundle import DEFAULT, Bundle, EmbedderManifest, LandmarkManifest, read_bundle
 from faceline.types import AnyImage, Boxes, Image, Images, Landmarks, PerFrame, Shape
 
 BATCH: Final = 16
@@ -44,13 +44,11 @@ class LandmarkRuntime:
         InputError: The bundle is refused, or its graph cannot be run or is not what its manifest says.
     """
 
-    def __init__(self, bundle: Bundle | str | Path = DEFAULT, threads: int = 1) -> None:
-        if threads < 1:
-            raise InputError(f"expected at least 1, got {threads}", column="threads")
-        self.bundle = bundle if isinstance(bundle, Bundle) else read_bundle(bundle)
+    def __init__(self, bundle: Bundle[LandmarkManifest] | str | Path = DEFAULT, threads: int = 1) -> None:
+        self.bundle = bundle if isinstance(bundle, Bundle) else read_bundle(bundle, LandmarkManifest)
         self.manifest = self.bundle.manifest
         self.size = self.manifest.input.size
-        self._session = _session(self.bundle, threads)
+        self._graph = _Graph(self.bundle, self.manifest.outputs, threads)
 
     def detect(self, image: Image) -> Shape:
         """Landmarks of the one face that fills a good part of an image of any size, in its pixels."""
@@ -85,36 +83,74 @@ class LandmarkRuntime:
         return columns[0], columns[1] if len(columns) > 1 else None
 
     def _run(self, squares: Images) -> Sequence[np.ndarray]:
-        try:
-            outputs = self._session.run(list(self.manifest.outputs), {"images": np.ascontiguousarray(squares)})
-        except (states.Fail, states.InvalidArgument, states.RuntimeException) as error:
-            raise _refuse(self.bundle, f"its model fails on {squares.shape} ({first_line(error)})") from error
-        arrays = [np.asarray(output, dtype=np.float32) for output in outputs]
         n = len(squares)
-        expected = [(n, N_LANDMARKS, 2), (n,)][: len(arrays)]
+        return self._graph.run(squares, [(n, N_LANDMARKS, 2), (n,)][: len(self.manifest.outputs)])
+
+
+class EmbedderRuntime:
+    """Embeds aligned faces.
+
+    Args:
+        bundle: An opened one or its file.
+        threads: Threads that a face may use.
+
+    Raises:
+        InputError: The bundle is refused, or its graph cannot be run or is not what its manifest says.
+    """
+
+    def __init__(self, bundle: Bundle[EmbedderManifest] | str | Path, threads: int = 1) -> None:
+        self.bundle = bundle if isinstance(bundle, Bundle) else read_bundle(bundle, EmbedderManifest)
+        self.manifest = self.bundle.manifest
+        self.size = self.manifest.input.size
+        self._graph = _Graph(self.bundle, self.manifest.outputs, threads)
+
+    def embed(self, faces: Images) -> Float[np.ndarray, "n e"]:
+        """Embeddings of length 1 of aligned faces (n, size, size, 3), RGB.
+
+        Raises:
+            InputError: The graph fails, or gives something else than its manifest says.
+        """
+        return self._graph.run(faces, [(len(faces), self.manifest.numbers)])[0]
+
+
+class _Graph:
+    """The graph of a bundle, which is what its manifest says.
+
+    Args:
+        bundle: An opened one.
+        outputs: What it must give.
+        threads: Threads that a run may use.
+    """
+
+    def __init__(self, bundle: Bundle[Any], outputs: Sequence[str], threads: int) -> None:
+        if threads < 1:
+            raise InputError(f"expected at least 1, got {threads}", column="threads")
+        self._bundle, self._outputs = bundle, list(outputs)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+        options.log_severity_level = 4  # what it would print is said below
+        try:
+            session = onnxruntime.InferenceSession(bundle.onnx, options, providers=["CPUExecutionProvider"])
+        except (states.Fail, states.InvalidProtobuf, states.InvalidGraph, states.NotImplemented, ValueError) as error:
+            raise self._refuse(f"its model cannot be run by this ONNX Runtime ({first_line(error)})") from error
+        size = bundle.manifest.input.size
+        takes = [(each.name, each.type, each.shape[1:]) for each in session.get_inputs()]
+        gives = [each.name for each in session.get_outputs()]
+        if takes != [("images", "tensor(uint8)", [size, size, 3])] or gives != self._outputs:
+            raise self._refuse(f"its model is not what its manifest says: it takes {takes} and gives {tuple(gives)}")
+        self._session = session
+
+    def run(self, images: Images, shapes: list[tuple[int, ...]]) -> list[np.ndarray]:
+        """What it gives for some images: finite numbers of these shapes."""
+        try:
+            outputs = self._session.run(self._outputs, {"images": np.ascontiguousarray(images)})
+        except (states.Fail, states.InvalidArgument, states.RuntimeException) as error:
+            raise self._refuse(f"its model fails on {images.shape} ({first_line(error)})") from error
+        arrays = [np.asarray(output, dtype=np.float32) for output in outputs]
         got = [array.shape for array in arrays]
-        if got != expected or not all(np.isfinite(array).all() for array in arrays):
-            raise _refuse(
-                self.bundle, f"its model should give finite numbers of shape {expected}, it gave {got} or others"
-            )
+        if got != shapes or not all(np.isfinite(array).all() for array in arrays):
+            raise self._refuse(f"its model should give finite numbers of shape {shapes}, it gave {got} or others")
         return arrays
 
-
-def _session(bundle: Bundle, threads: int) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-    options.log_severity_level = 4  # what it would print is said below
-    try:
-        session = onnxruntime.InferenceSession(bundle.onnx, options, providers=["CPUExecutionProvider"])
-    except (states.Fail, states.InvalidProtobuf, states.InvalidGraph, states.NotImplemented, ValueError) as error:
-        raise _refuse(bundle, f"its model cannot be run by this ONNX Runtime ({first_line(error)})") from error
-    size = bundle.manifest.input.size
-    inputs = [(each.name, each.type, each.shape[1:]) for each in session.get_inputs()]
-    outputs = tuple(each.name for each in session.get_outputs())
-    if inputs != [("images", "tensor(uint8)", [size, size, 3])] or outputs != bundle.manifest.outputs:
-        raise _refuse(bundle, f"its model is not what its manifest says: it takes {inputs} and gives {outputs}")
-    return session
-
-
-def _refuse(bundle: Bundle, message: str) -> InputError:
-    return InputError(message, file=bundle.file)
+    def _refuse(self, message: str) -> InputError:
+        return InputError(message, file=self._bundle.file)

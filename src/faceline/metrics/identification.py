@@ -174,6 +174,11 @@ def thresholds_for(scores: Scores, target: Target) -> dict[str, float]:
     return {name: threshold_at_fpir(best, rate) for name, rate in FPIRS.items()}
 
 
+def threshold_at(name: str) -> str:
+    """The name of the figure that tells the threshold for one of the rates of ``FPIRS``."""
+    return f"threshold_at_fpir_{name}"
+
+
 def evaluate(scores: Scores, target: Target, thresholds: dict[str, float] | None = None) -> IdentificationScores:
     """Every figure at once.
 
@@ -194,6 +199,7 @@ def evaluate(scores: Scores, target: Target, thresholds: dict[str, float] | None
     for name, threshold in (thresholds or {}).items():
         scalars[f"fnir_at_fpir_{name}"] = fnir(best[mated], rank[mated], threshold)
         scalars[f"fpir_at_{name}"] = fpir(best[~mated], threshold)
+        scalars[threshold_at(name)] = threshold
     return IdentificationScores(scalars, {"predicted": preds, "score": best, "rank": rank})
 
 

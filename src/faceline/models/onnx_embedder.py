@@ -5,9 +5,11 @@ from typing import Literal
 
 import numpy as np
 import onnxruntime
+from jaxtyping import Float
 from onnxruntime.capi import onnxruntime_pybind11_state as states
 
 from faceline.errors import InputError, first_line
+from faceline.types import Images
 
 
 class OnnxEmbedder:
@@ -58,22 +60,23 @@ class OnnxEmbedder:
             )
         self.one_by_one = shape[0] == 1
 
-    def embed(self, images: np.ndarray) -> np.ndarray:
-        """Embeddings (n, e) of aligned faces (n, 3, size, size) RGB on [0, 1].
+    def embed(self, faces: Images) -> Float[np.ndarray, "n e"]:
+        """Embeddings of aligned faces (n, size, size, 3), RGB.
 
         Raises:
             InputError: The model fails, or gives something else than embeddings.
         """
-        pixels = images[:, ::-1] if self.channels == "bgr" else images
-        pixels = np.ascontiguousarray((pixels * 255 - self.mean) / self.std, dtype=np.float32)
+        ordered = faces[..., ::-1] if self.channels == "bgr" else faces
+        scaled = (ordered.transpose(0, 3, 1, 2).astype(np.float32) - self.mean) / self.std
+        pixels = np.ascontiguousarray(scaled, dtype=np.float32)
         parts = np.split(pixels, len(pixels)) if self.one_by_one else [pixels]
         try:
             outputs = [np.asarray(self.session.run(None, {self.input: part})[0]) for part in parts]
         except (states.Fail, states.InvalidArgument, states.RuntimeException) as error:
             raise self._refuse(f"cannot take {pixels.shape} ({first_line(error)})") from error
         embeddings = np.concatenate(outputs)
-        if embeddings.ndim != 2 or len(embeddings) != len(images) or not np.isfinite(embeddings).all():
-            raise self._refuse(f"expected finite embeddings ({len(images)}, e), got {embeddings.shape}")
+        if embeddings.ndim != 2 or len(embeddings) != len(faces) or not np.isfinite(embeddings).all():
+            raise self._refuse(f"expected finite embeddings ({len(faces)}, e), got {embeddings.shape}")
         return embeddings.astype(np.float32)
 
     def _refuse(self, message: str) -> InputError:

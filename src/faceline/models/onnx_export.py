@@ -1,18 +1,20 @@
-"""A trained detector as an ONNX graph that takes pixels as they are and gives points, and how sure of them it is."""
+"""Trained models as ONNX graphs that take pixels as they are: a detector gives points, an embedder embeddings."""
 
 import logging
+from collections.abc import Sequence
 
 import onnx
 import torch
 from torch import Tensor, nn
 
+from faceline.models.face_embedder import FaceEmbedder
 from faceline.models.landmark_detector import LandmarkDetector, confidence
 
 OPSET = 18
 """Old enough for every ONNX Runtime that the project allows, new enough for its resizing."""
 
 
-class _FromPixels(nn.Module):
+class _Detector(nn.Module):
     """A detector with what stands between the bytes of a frame and it."""
 
     def __init__(self, model: LandmarkDetector) -> None:
@@ -21,8 +23,20 @@ class _FromPixels(nn.Module):
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """The ``outputs`` of the model for images (n, h, w, 3) uint8, RGB."""
-        found = self.model.find(images.permute(0, 3, 1, 2).float() / 255)
+        found = self.model.find(_on_unit(images))
         return (found[..., :2], confidence(found)) if self.model.scales else (found,)
+
+
+class _Embedder(nn.Module):
+    """An embedder with what stands between the bytes of an aligned face and it."""
+
+    def __init__(self, model: FaceEmbedder) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Embeddings (n, e) of faces (n, h, w, 3) uint8, RGB."""
+        return self.model.embed(_on_unit(images))
 
 
 def to_onnx(model: LandmarkDetector, size: int) -> bytes:
@@ -34,15 +48,33 @@ def to_onnx(model: LandmarkDetector, size: int) -> bytes:
         model: In evaluation mode, on the CPU.
         size: Edge of its frames in pixels.
     """
+    return _to_onnx(_Detector(model), size, model.outputs)
+
+
+def embedder_to_onnx(model: FaceEmbedder, size: int) -> bytes:
+    """The graph: ``images`` (n, size, size, 3) uint8 in, ``embeddings`` (n, e) of length 1 out, any n.
+
+    Args:
+        model: In evaluation mode, on the CPU.
+        size: Edge of its faces in pixels.
+    """
+    return _to_onnx(_Embedder(model), size, ("embeddings",))
+
+
+def _on_unit(images: Tensor) -> Tensor:
+    return images.permute(0, 3, 1, 2).float() / 255
+
+
+def _to_onnx(module: nn.Module, size: int, outputs: Sequence[str]) -> bytes:
     for chatty in ("onnxscript", "onnx_ir", "torch.onnx"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
     program = torch.onnx.export(
-        _FromPixels(model).eval(),
+        module.eval(),
         (example,),
         dynamo=True,
         input_names=["images"],
-        output_names=list(model.outputs),
+        output_names=list(outputs),
         dynamic_shapes={"images": {0: torch.export.Dim("n")}},
         opset_version=OPSET,
         external_data=False,

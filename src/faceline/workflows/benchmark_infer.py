@@ -18,7 +18,7 @@ from faceline.config.check import plain
 from faceline.data.datamodule import LandmarkData
 from faceline.data.images import read_any
 from faceline.data.index import BadRows
-from faceline.inference.bundle import Bundle, Manifest, digest, read_bundle
+from faceline.inference.bundle import DEFAULT, Bundle, LandmarkManifest, digest, read_bundle
 from faceline.inference.runtime import LandmarkRuntime
 from faceline.inference.stream import ahead
 from faceline.metrics import landmark as metrics
@@ -46,7 +46,7 @@ class _Contestant:
     """A model in every form that it has here."""
 
     name: str
-    bundle: Bundle
+    bundle: Bundle[LandmarkManifest]
     trained: bool
     eager: Callable[[AnyImage], Shape] | None = None
 
@@ -79,9 +79,9 @@ def _images(data: LandmarkData) -> list[AnyImage]:
 
 def _contestants(config: Config) -> Iterator[_Contestant]:
     for name in config["bundles"]:
-        bundle = read_bundle(name)
+        bundle = read_bundle(name, LandmarkManifest)
         yield _Contestant(f"{bundle.manifest.model} ({name})", bundle, trained=True)
-    template = read_bundle().manifest
+    template = read_bundle(DEFAULT, LandmarkManifest).manifest
     for run_id in config["run_ids"]:
         trained = chosen_model({**config, "run_id": run_id, "ckpt_path": None})
         yield _of_model(trained.config["name"], trained.model, trained.config["data"]["size"], template, trained=True)
@@ -90,7 +90,9 @@ def _contestants(config: Config) -> Iterator[_Contestant]:
         yield _of_model(backbone, model, config["size"], template, trained=False)
 
 
-def _of_model(name: str, model: LandmarkDetector, size: int, template: Manifest, *, trained: bool) -> _Contestant:
+def _of_model(
+    name: str, model: LandmarkDetector, size: int, template: LandmarkManifest, *, trained: bool
+) -> _Contestant:
     """A model of torch beside its graph."""
     steps = [{"_target_": f"faceline.transforms.{step}"} for step in ("Rescale", "Normalize", "ToTensor")]
     steps[0] |= {"height": size, "width": size}  # type: ignore[dict-item]
@@ -99,7 +101,7 @@ def _of_model(name: str, model: LandmarkDetector, size: int, template: Manifest,
     return _Contestant(name, bundle, trained, lambda image: find_landmarks(model, pipeline, image))
 
 
-def _with_graph(template: Manifest, onnx: bytes, size: int) -> Bundle:
+def _with_graph(template: LandmarkManifest, onnx: bytes, size: int) -> Bundle[LandmarkManifest]:
     """A bundle in memory that has only what the runtime asks for."""
     wanted = {"input": template.input.model_copy(update={"size": size}), "sha256": digest(onnx)}
     return Bundle(Path("memory"), template.model_copy(update=wanted), onnx, "")
@@ -136,7 +138,9 @@ def _verdict(small: Row, whole: Row) -> str:
     return "yes" if small["median_ms"] < whole["median_ms"] else "no: slower"
 
 
-def _eight_bits(bundle: Bundle, runtime: LandmarkRuntime, data: LandmarkData, config: Config) -> LandmarkRuntime:
+def _eight_bits(
+    bundle: Bundle[LandmarkManifest], runtime: LandmarkRuntime, data: LandmarkData, config: Config
+) -> LandmarkRuntime:
     """The same model with weights and activations of 8 bits, calibrated on training frames."""
     rows = data.split.train[:: max(1, len(data.split.train) // CALIBRATION)]
     frames = _sized(data, runtime.size).store.images[rows]

@@ -9,10 +9,12 @@ import numpy as np
 import torch
 from hydra.utils import instantiate
 from matplotlib.figure import Figure
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from faceline.data.faces import FaceData, Faces
 from faceline.errors import InputError, first_line
+from faceline.inference.runtime import EmbedderRuntime
 from faceline.models.face_embedder import FaceEmbedder
 from faceline.models.identifier import ByEmbedding, Identifier
 from faceline.models.onnx_embedder import OnnxEmbedder
@@ -22,6 +24,9 @@ from faceline.workflows.assembly import load_trained
 from faceline.workflows.identification import IdentificationTask
 from faceline.workflows.landmark_task import LandmarkTask, find_landmarks
 from faceline.workflows.task import Config
+
+Embedder = FaceEmbedder | OnnxEmbedder | EmbedderRuntime
+"""Trained here, brought along, or exported."""
 
 _BATCH = 64
 
@@ -82,7 +87,7 @@ class FaceTask(IdentificationTask):
         """Aligned faces."""
         return data.faces(rows)
 
-    def identifier(self, model: FaceEmbedder | OnnxEmbedder, open_set: bool) -> Identifier:
+    def identifier(self, model: Embedder, open_set: bool) -> Identifier:
         """People are enrolled by the mean of their embeddings."""
         return ByEmbedding(lambda faces: _embed(model, faces))
 
@@ -120,14 +125,19 @@ class LandmarkFinder:
         return find_landmarks(self._model, self._pipeline, image)
 
 
-def _embed(model: FaceEmbedder | OnnxEmbedder, faces: Faces) -> np.ndarray:
+def _embed(model: Embedder, faces: Faces) -> np.ndarray:
     """(n, e) embeddings of faces, in order."""
     loader = DataLoader(faces, batch_size=_BATCH)
-    if isinstance(model, OnnxEmbedder):
-        return np.concatenate([model.embed(images.numpy()) for images, _, _ in loader])
+    if not isinstance(model, FaceEmbedder):
+        return np.concatenate([model.embed(as_bytes(images)) for images, _, _ in loader])
     model.eval()
     with torch.inference_mode():
         return np.concatenate([model.embed(images.to(model.device)).cpu().numpy() for images, _, _ in loader])
+
+
+def as_bytes(images: Tensor) -> np.ndarray:
+    """Pictures (n, 3, h, w) on [0, 1] as the bytes (n, h, w, 3) that they were made of."""
+    return (images * 255).round().byte().permute(0, 2, 3, 1).contiguous().numpy()
 
 
 def _check_size(model: FaceEmbedder, size: int) -> None:

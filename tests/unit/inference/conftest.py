@@ -7,7 +7,7 @@ from typing import Any
 import onnx.parser
 import pytest
 
-from faceline.inference.bundle import Bundle, Manifest, digest, read_bundle, write_bundle
+from faceline.inference.bundle import Bundle, LandmarkManifest, digest, read_bundle, write_bundle
 
 SIZE = 32
 
@@ -56,7 +56,7 @@ def spot_onnx(size: int = SIZE, *, confidence: bool = False) -> bytes:
     return model.SerializeToString()
 
 
-def manifest_of(onnx_bytes: bytes, **changes: Any) -> Manifest:
+def manifest_of(onnx_bytes: bytes, **changes: Any) -> LandmarkManifest:
     content = {
         "format": 1,
         "task": "landmarks",
@@ -78,7 +78,7 @@ def manifest_of(onnx_bytes: bytes, **changes: Any) -> Manifest:
         "command": "",
         "sha256": digest(onnx_bytes),
     }
-    return Manifest.model_validate({**content, **changes})
+    return LandmarkManifest.model_validate({**content, **changes})
 
 
 @pytest.fixture
@@ -101,4 +101,4 @@ def write_spot(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def spot(write_spot: Callable[..., Path]) -> Bundle:
-    return read_bundle(write_spot())
+    return read_bundle(write_spot(), LandmarkManifest)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from faceline.errors import InputError
-from faceline.inference.bundle import Bundle, read_bundle
+from faceline.inference.bundle import Bundle, LandmarkManifest, read_bundle
 from faceline.inference.runtime import BATCH, LandmarkRuntime
 
 TRAINING = "torch torchvision pytorch_lightning lightning mlflow hydra albumentations timm sklearn pandas matplotlib"
@@ -87,4 +87,4 @@ assert not loaded, loaded
 
 def test_a_bundle_is_opened_by_name(write_spot) -> None:
     file = write_spot()
-    assert LandmarkRuntime(str(file)).bundle.digest == read_bundle(file).digest
+    assert LandmarkRuntime(str(file)).bundle.digest == read_bundle(file, LandmarkManifest).digest

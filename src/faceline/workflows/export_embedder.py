@@ -1,0 +1,60 @@
+"""A trained face embedder as a bundle, with the thresholds at which it may name people."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from faceline.data.faces import FaceData
+from faceline.inference.bundle import Bundle, EmbedderManifest
+from faceline.inference.runtime import EmbedderRuntime
+from faceline.metrics.identification import FPIRS, threshold_at
+from faceline.models.onnx_export import embedder_to_onnx
+from faceline.workflows.assembly import Trained
+from faceline.workflows.exporting import check, evenly, origin
+from faceline.workflows.face_task import as_bytes
+
+
+def export_embedder(
+    trained: Trained, data: FaceData, frames: int, tags: Mapping[str, str], file: Path
+) -> Bundle[EmbedderManifest]:
+    """The bundle of an embedder, held against it and measured.
+
+    Args:
+        trained: The model of a run.
+        data: What it was trained on.
+        frames: So many faces of validation are compared.
+        tags: Of its run.
+        file: Where the bundle will be.
+
+    Raises:
+        InputError: The graph gives something else than the model.
+    """
+    model, size = trained.model, trained.config["data"]["size"]
+    onnx = embedder_to_onnx(model, size)
+    manifest = EmbedderManifest(
+        task="embedding",
+        outputs=("embeddings",),
+        numbers=model.neck.embedding,
+        thresholds={},
+        **origin(trained, data, onnx, tags),
+    )
+    runtime = EmbedderRuntime(Bundle(file, manifest, onnx, ""))
+    faces = data.faces(evenly(data.trial("val").probes, frames))
+
+    def trained_embed(face: Tensor) -> np.ndarray:
+        with torch.inference_mode():
+            return np.asarray(model.embed(face[None])[0].numpy())
+
+    checked = check(
+        lambda face: np.asarray(runtime.embed(as_bytes(face[None]))[0]),
+        trained_embed,
+        [faces[i][0] for i in range(len(faces))],
+        unit=lambda _: 1.0,
+    )
+    scalars = trained.task.measure(runtime, data, "test", manifest.model, data.source.name).scalars
+    thresholds = {name: scalars[threshold_at(name)] for name in FPIRS if threshold_at(name) in scalars}
+    measured = {"check": checked, "metrics": dict(scalars), "thresholds": thresholds}
+    return Bundle(file, manifest.model_copy(update=measured), onnx, "")
