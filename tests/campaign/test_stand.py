@@ -76,6 +76,7 @@ def port() -> Iterator[int]:
         (["certificate=file", "certificate_key=nowhere.pem"], "certificate_key: nowhere.pem: no such file"),
         (["certificate=file"], "certificate: file: expected a certificate and its key"),
         (["certificate_key=file"], "certificate: missing"),
+        (["consent_text=nowhere.yaml"], "nowhere.yaml: no such file"),
         (["folder=file"], "folder: file: no folder can be made there"),
         (["folder=file/below"], "folder: file/below: no folder can be made there"),
         (["zone=Mars"], "zone: Mars: no such time zone"),
@@ -104,6 +105,19 @@ def test_an_address_in_use_is_refused_before_anything_is_made(
     assert answer.err.startswith(f"faceline: error: port: 127.0.0.1:{port} cannot be used: Address already in use; ")
     assert not answer.out, "no password is told"
     assert not list(tmp_path.iterdir())
+
+
+def test_a_second_stand_in_the_same_folder_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = read_settings("stand", ["folder=here"], SETTINGS["stand"])
+    assert isinstance(settings, Stand)
+    with stand.build(settings):
+        assert main(["stand", "folder=here", f"port={free_port()}"]) == 2
+        assert "folder: here: another stand runs there; give each its own" in capsys.readouterr().err
+    with stand.build(settings):
+        pass
 
 
 def test_bad_content_is_refused_with_file_and_line(

@@ -171,7 +171,9 @@ def test_somebody_is_enrolled_greeted_and_withdrawn(browser: Any, page: Any, sta
     with page.expect_download() as download:
         page.get_by_role("button", name="Export what is stored of Ada Example").first.click()
     assert json.loads(download.value.path().read_text())["greeting"] == "Ada"
-    page.get_by_role("button", name="Withdraw Ada Example").first.click()
+    page.get_by_label("Withdraw Ada Example").first.click()
+    assert not page.get_by_text("Nobody.").count(), "one click deletes nobody"
+    page.get_by_role("button", name="Delete all that is stored of Ada Example").first.click()
     page.get_by_text("Withdrawn: consent and template are deleted.").wait_for()
     page.get_by_text("Nobody.").wait_for()
     screen.close()

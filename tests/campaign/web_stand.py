@@ -12,6 +12,7 @@ import numpy as np
 from faceline.campaign.board import Board, Health, State
 from faceline.campaign.catalogue import read_catalogue
 from faceline.campaign.clock import now
+from faceline.campaign.consent_text import read_consent_text
 from faceline.campaign.director import Director, Showing
 from faceline.campaign.perception import Face
 from faceline.campaign.policy import Decision, Policy
@@ -80,6 +81,6 @@ def make(folder: Path, **more: Any) -> WebStand:
     secrets = opened()
     assert secrets.new is not None
     figures = {"at": datetime.now(UTC), "smallest_group": 10, "empty": "3 visitors in all, and that is too few"}
-    settings = {"figures": lambda _: figures, **more}
+    settings = {"figures": lambda _: figures, "consent": read_consent_text(), **more}
     services = Services("north", Board(), catalogue, media, director, secrets, **settings)
     return WebStand(services, events, secrets.new.passwords["operator"], secrets.new.device_token)

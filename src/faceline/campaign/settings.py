@@ -97,6 +97,7 @@ class Stand(Watching):
     embedder_size: Annotated[int, Field(ge=16, le=1024)]
     embedder_channels: Literal["rgb", "bgr"]
     threshold: Annotated[float, Field(ge=-1, le=1)] | None
+    consent_text: str | None
     smallest_group: Annotated[int, Field(ge=2)]
     host: Text
     port: Annotated[int, Field(ge=1, le=65535)]

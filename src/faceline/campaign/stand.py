@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Final
 
 import cv2
 import uvicorn
+from filelock import FileLock, Timeout
 
 from faceline.campaign.board import Board
 from faceline.campaign.capture import DEMO, Capture, source_opener
 from faceline.campaign.catalogue import read_catalogue
 from faceline.campaign.clock import Moment, now
+from faceline.campaign.consent_text import read_consent_text
 from faceline.campaign.detector import make_detector
 from faceline.campaign.director import Director
 from faceline.campaign.embedder import COLOURS, open_embedder
@@ -82,7 +84,9 @@ def build(settings: "Stand") -> Iterator[tuple[Loop, Services]]:
     with ExitStack() as stack:
         watch = Watch(settings, folder)
         store = settings.store or f"sqlite:///{folder / 'events.db'}"
+        consent = read_consent_text(Path(settings.consent_text)) if settings.consent_text else read_consent_text()
         make_folder(folder, "folder")
+        stack.enter_context(_alone_in(folder))
         events = stack.enter_context(EventStore(store))
         enrolment, recogniser = _people(settings, folder, stack)
         secrets = Secrets(folder / "access.json")
@@ -91,8 +95,8 @@ def build(settings: "Stand") -> Iterator[tuple[Loop, Services]]:
         stack.callback(loop.close)
         figures = Figures(store, settings.smallest_group, settings.zone)
         yield loop, Services(
-            settings.name, board, watch.policy.catalogue, watch.media, loop.director, secrets, figures, enrolment,
-            recogniser, settings.live_picture, secure=settings.certificate is not None,
+            settings.name, board, watch.policy.catalogue, watch.media, loop.director, secrets, figures, consent,
+            enrolment, recogniser, settings.live_picture, secure=settings.certificate is not None,
         )  # fmt: skip
 
 
@@ -141,6 +145,20 @@ class Watch:
         """The loop, not started yet."""
         director = Director(self.policy, Sessions(), self.reactions, store.append)
         return Loop(frames, self.perception, director, store, recogniser, board, pictures, clock)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """No second stand keeps its events and what it learns in the same folder meanwhile."""
+    lock = FileLock(folder / "stand.lock")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise InputError(f"{folder}: another stand runs there; give each its own", column="folder") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _bundle(settings: "Watching") -> str | Path:

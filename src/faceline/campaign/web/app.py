@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 
 from faceline.campaign.board import Board
 from faceline.campaign.catalogue import Catalogue
+from faceline.campaign.consent_text import ConsentText
 from faceline.campaign.director import Director
 from faceline.campaign.enrolment import Enrolment
 from faceline.campaign.identity import Recogniser
@@ -51,6 +52,7 @@ class Services:
         director: Takes the word that an offer was taken.
         secrets: What opens the pages.
         figures: The figures of the advertiser's page, for a campaign or all.
+        consent: What people agree to who are enrolled.
         enrolment: The people; None where there is no embedder.
         recogniser: Gathers frames of those who enrol; None where there is no embedder.
         live_picture: Whether the operator sees the picture beside points and boxes.
@@ -64,6 +66,7 @@ class Services:
     director: Director
     secrets: Secrets
     figures: Callable[[str | None], dict[str, Any]]
+    consent: ConsentText
     enrolment: Enrolment | None = None
     recogniser: Recogniser | None = None
     live_picture: bool = False

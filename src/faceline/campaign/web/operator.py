@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from faceline.campaign.board import State, screen_of
 from faceline.campaign.clock import now
+from faceline.campaign.consent_text import LONGEST_DAYS
 from faceline.campaign.enrolment import Consent, Enrolment, Person
 from faceline.campaign.identity import Recogniser, Sample
 from faceline.campaign.perception import Face
@@ -22,10 +23,6 @@ from faceline.campaign.web.login import check_form, needs, same_origin, session_
 from faceline.errors import InputError
 
 router = APIRouter(prefix="/operator")
-
-CONSENT_VERSION: Final = "1"
-"""To be raised with every change of the text in ``consent.html``."""
-PURPOSE: Final = "to be recognised and greeted at this stand"
 
 _STEP: Final = 0.1  # seconds between two pictures of the live view
 _LONGEST_WAIT: Final = 15.0
@@ -101,8 +98,8 @@ def people_page(request: Request, session: Operator) -> Response:
         "people": people,
         "present": present,
         "problem": told,
-        "version": CONSENT_VERSION,
-        "purpose": PURPOSE,
+        "consent": services.consent,
+        "longest": LONGEST_DAYS,
     }
     return _page(request, session, "people.html", context)
 
@@ -116,7 +113,7 @@ async def enrol(
     given_by: Annotated[str, Form(max_length=120)] = "",
     greeting: Annotated[str, Form(max_length=60)] = "",
     group: Annotated[str, Form(max_length=40)] = "",
-    days: Annotated[int, Form(ge=1, le=730)] = 365,
+    days: Annotated[int, Form(ge=1, le=LONGEST_DAYS)] = 365,
     agreed: Annotated[bool, Form()] = False,
 ) -> Response:
     """Enrol somebody who stands there and has agreed."""
@@ -125,7 +122,7 @@ async def enrol(
     if services.recogniser is None or services.enrolment is None:
         raise HTTPException(409, "Nobody can be enrolled: the stand was started without an embedder.")
     at = datetime.now(UTC)
-    consent = Consent(given_by.strip(), PURPOSE, CONSENT_VERSION, at, at + timedelta(days=days))
+    consent = Consent(given_by.strip(), services.consent.purpose, services.consent.mark, at, at + timedelta(days=days))
     person = Person(greeting.strip() or None, group.strip() or None)
     try:
         if not agreed:
