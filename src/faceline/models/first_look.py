@@ -23,12 +23,8 @@ class Windows(NamedTuple):
     turn: Tensor
 
     def to_frame(self, points: Tensor) -> Tensor:
-        """Points (n, k, 2) of the windows, or with a length each (n, k, 3), in their frames."""
-        places = points[..., :2] @ self.turn.transpose(1, 2) + self.corner
-        if points.shape[-1] == 2:
-            return places
-        edge = self.turn[:, :, :1].norm(dim=1, keepdim=True)  # (n, 1, 1)
-        return torch.cat([places, points[..., 2:] * edge], dim=2)
+        """Points (n, k, 2) of the windows, in their frames."""
+        return points @ self.turn.transpose(1, 2) + self.corner
 
     def from_frame(self, points: Tensor) -> Tensor:
         """Points (n, k, 2) of the frames, in the windows."""
@@ -84,7 +80,12 @@ class FirstLook(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Landmarks (n, 68, 2) on [0, 1] of normalised images (n, 3, h, w)."""
-        return cast(Tensor, self.head(self.backbone(F.avg_pool2d(images, self.shrink))))
+        return self.look(images)[0]
+
+    def look(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Landmarks as `forward` gives them, and how far apart the votes for them lie (n,), on [0, 1]."""
+        landmarks, spread = self.head.weigh(self.backbone(F.avg_pool2d(images, self.shrink)))
+        return landmarks, spread.mean(dim=1)
 
     def windows(self, landmarks: Tensor) -> Windows:
         """Around faces whose landmarks (n, 68, 2) are roughly known: upright in the window, at one size.

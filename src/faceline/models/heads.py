@@ -1,10 +1,8 @@
-"""Heads: what reads 68 landmarks from the feature maps of a backbone, so that a plain distance can train them.
+"""Heads: what reads 68 landmarks (n, 68, 2) on [0, 1] from the feature maps of a backbone.
 
-Each gives (n, 68, 2) on [0, 1]. One whose ``scales`` is true gives (n, 68, 3): the third number tells how far off the
-other two may be, as the scale of a Laplace distribution of each, on [0, 1] too.
+A plain distance trains them.
 """
 
-import math
 from collections.abc import Sequence
 from typing import cast
 
@@ -13,12 +11,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from faceline.geometry.markup import N_LANDMARKS
-
-LEAST_SCALE = 1e-3
-"""Nothing is surer than labels in whole pixels are."""
-
-_FIRST_SCALE = 0.1
-"""What an untrained head tells: about how far it is off."""
 
 
 class _Pyramid(nn.Module):
@@ -58,26 +50,26 @@ class VotingHead(_Pyramid):
     Args:
         channels: Channels of the feature maps, fine to coarse.
         width: Channels of the merged map.
-        scales: The cells vote for the scale of each landmark too.
     """
 
-    def __init__(self, channels: Sequence[int], width: int = 128, scales: bool = False) -> None:
+    def __init__(self, channels: Sequence[int], width: int = 128) -> None:
         super().__init__(channels, width)
-        self.scales = scales
-        self.votes = nn.Conv2d(width, N_LANDMARKS * (4 if scales else 3), 1)
+        self.votes = nn.Conv2d(width, N_LANDMARKS * 3, 1)
         nn.init.normal_(self.votes.weight, std=0.01)
-        bias = nn.init.zeros_(cast(Tensor, self.votes.bias))
-        if scales:
-            nn.init.constant_(bias.detach()[3::4], math.log(math.expm1(_FIRST_SCALE)))  # what softplus makes it of
+        nn.init.zeros_(cast(Tensor, self.votes.bias))
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
-        """Landmarks (n, 68, 2) on [0, 1] of the frame, or with their scales (n, 68, 3); float32."""
+        """Landmarks (n, 68, 2) on [0, 1] of the frame, float32."""
         votes = _each(self.votes(self.merged(maps)))
-        landmarks = _expected(votes[:, :, :1], votes[:, :, 1:3])
-        if not self.scales:
-            return landmarks
-        spread = _mean(votes[:, :, :1], votes[:, :, 3:].flatten(3))
-        return torch.cat([landmarks, F.softplus(spread) + LEAST_SCALE], dim=2)
+        return _mean(votes[:, :, :1], _places(votes[:, :, 1:]))
+
+    def weigh(self, maps: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Landmarks as `forward` gives them, and the standard distance (n, 68) of the weighed votes from them."""
+        votes = _each(self.votes(self.merged(maps)))
+        scores, places = votes[:, :, :1], _places(votes[:, :, 1:])
+        landmarks = _mean(scores, places)
+        squares = (places - landmarks[..., None]).square().sum(dim=2, keepdim=True)
+        return landmarks, _mean(scores, squares)[..., 0].sqrt()
 
 
 class HeatmapHead(_Pyramid):
@@ -97,7 +89,7 @@ class HeatmapHead(_Pyramid):
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
         """Landmarks (n, 68, 2) on [0, 1] of the frame, float32."""
         heat = _each(self.heat(self.merged(maps)))
-        return _expected(heat, torch.zeros_like(heat).expand(-1, -1, 2, -1, -1))
+        return _mean(heat, _places(torch.zeros_like(heat).expand(-1, -1, 2, -1, -1)))
 
 
 class GridHead(nn.Module):
@@ -117,7 +109,7 @@ class GridHead(nn.Module):
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
         """Landmarks (n, 68, 2) on [0, 1] of the frame, float32."""
         cells = _each(self.cells(maps[-1]))
-        return _expected(cells[:, :, :1], cells[:, :, 1:].sigmoid() - 0.5)
+        return _mean(cells[:, :, :1], _places(cells[:, :, 1:].sigmoid() - 0.5))
 
 
 class SimCCHead(_Pyramid):
@@ -175,15 +167,14 @@ def _each(cells: Tensor) -> Tensor:
     return cells.float().view(n, N_LANDMARKS, c // N_LANDMARKS, h, w)
 
 
-def _expected(scores: Tensor, offsets: Tensor) -> Tensor:
-    """The mean (n, 68, 2) of a point of every cell: scores (n, 68, 1, h, w), offsets (n, 68, 2, h, w) in cells."""
-    h, w = scores.shape[-2:]
-    step = scores.new_tensor([1 / w, 1 / h])
-    rows = torch.arange(h, device=scores.device, dtype=scores.dtype)
-    columns = torch.arange(w, device=scores.device, dtype=scores.dtype)
+def _places(offsets: Tensor) -> Tensor:
+    """(n, 68, 2, h * w) the point on [0, 1] of every cell, its centre and offsets (n, 68, 2, h, w) in cells."""
+    h, w = offsets.shape[-2:]
+    step = offsets.new_tensor([1 / w, 1 / h])
+    rows = torch.arange(h, device=offsets.device, dtype=offsets.dtype)
+    columns = torch.arange(w, device=offsets.device, dtype=offsets.dtype)
     y, x = torch.meshgrid((rows + 0.5) / h, (columns + 0.5) / w, indexing="ij")
-    places = torch.stack([x.flatten(), y.flatten()]) + offsets.flatten(3) * step[:, None]  # (n, 68, 2, h * w)
-    return _mean(scores, places)
+    return torch.stack([x.flatten(), y.flatten()]) + offsets.flatten(3) * step[:, None]
 
 
 def _mean(scores: Tensor, values: Tensor) -> Tensor:

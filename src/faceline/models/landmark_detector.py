@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 
 import numpy as np
 import pytorch_lightning as pl
@@ -12,12 +12,24 @@ from torch import Tensor, nn
 from faceline.data.datamodule import Batch
 from faceline.errors import InputError
 from faceline.geometry.markup import FLIP_ORDER, OUTER_EYE_CORNERS
-from faceline.inference.bundle import Outputs
 from faceline.metrics import landmark as metrics
 from faceline.models.first_look import FirstLook
 from faceline.models.heads import VotingHead
 from faceline.models.landmark_nets import TimmBackbone
 from faceline.models.losses import SmoothL1Loss
+
+
+class Found(NamedTuple):
+    """What a detector finds in some frames.
+
+    Attributes:
+        landmarks: (n, 68, 2) on [0, 1].
+        doubts: (n, 2) of two looks, None of one: how far apart they put a landmark in the mean, over the interocular
+            distance; and how far apart the votes of the first look lie, on [0, 1]. Both are small where a face is.
+    """
+
+    landmarks: Tensor
+    doubts: Tensor | None
 
 
 class LandmarkDetector(pl.LightningModule):
@@ -26,7 +38,7 @@ class LandmarkDetector(pl.LightningModule):
     Args:
         backbone: A timm model by name, or a module that gives feature maps and tells their ``channels``.
         head: Builds the head from the channels of the feature maps.
-        loss: Module of (preds, target); one that learns scales where the head tells these.
+        loss: Module of (preds, target).
         first_look: Finds the face, so that backbone and head see a window around it and not the whole frame.
         flip_average: Outside of training, the mean of what is found in the frame and in its mirror image.
         pretrained: Start from timm's own ImageNet weights (needs a network).
@@ -41,7 +53,7 @@ class LandmarkDetector(pl.LightningModule):
         memory_format: ``channels_last`` is faster on current CPUs and GPUs.
 
     Raises:
-        InputError: Weights for a backbone that is no timm model, or scales that the loss does not learn.
+        InputError: Weights for a backbone that is no timm model.
     """
 
     mean: Tensor
@@ -73,11 +85,6 @@ class LandmarkDetector(pl.LightningModule):
         self.backbone = backbone
         self.head = head(backbone.channels)
         self.loss = loss or SmoothL1Loss()
-        self.scales = bool(getattr(self.head, "scales", False))
-        if self.scales and not getattr(self.loss, "learns_scales", False):
-            raise InputError(
-                "nothing teaches the head its scales; set loss@model.loss=laplace too", column="model.head.scales"
-            )
         self.first_look, self.flip_average = first_look, flip_average
         self.lr, self.backbone_lr, self.weight_decay, self.warmup = lr, backbone_lr, weight_decay, warmup
         self.memory_format = getattr(torch, memory_format)
@@ -89,36 +96,35 @@ class LandmarkDetector(pl.LightningModule):
         self.to(memory_format=self.memory_format)
         self._preds: list[tuple[np.ndarray, ...]] = []
 
-    @property
-    def outputs(self) -> Outputs:
-        """What its graph gives."""
-        return ("landmarks", "confidence") if self.scales else ("landmarks",)
-
     def forward(self, images: Tensor) -> Tensor:
         """Landmarks (n, 68, 2) on [0, 1] of images (n, 3, h, w) on [0, 1]."""
-        return self.find(images)[..., :2]
+        return self.find(images).landmarks
 
-    def find(self, images: Tensor) -> Tensor:
-        """Landmarks (n, 68, 2) of images as for `forward`; with their scales (n, 68, 3) where the head tells these."""
+    def find(self, images: Tensor) -> Found:
+        """What is found in images as for `forward`, and how doubtful it is."""
         images = self._normalise(images)
         found = self._in_frame(images)
         if self.training or not self.flip_average:
             return found
-        mirrored = self._in_frame(images.flip(3))[:, self.flip_order]
-        return (found + torch.cat([1 - mirrored[..., :1], mirrored[..., 1:]], dim=2)) / 2
+        mirrored = self._in_frame(images.flip(3))
+        x, y = mirrored.landmarks[:, self.flip_order].unbind(-1)
+        doubts = None if found.doubts is None or mirrored.doubts is None else (found.doubts + mirrored.doubts) / 2
+        return Found((found.landmarks + torch.stack([1 - x, y], dim=-1)) / 2, doubts)
 
-    def _in_frame(self, images: Tensor) -> Tensor:
+    def _in_frame(self, images: Tensor) -> Found:
         """What is found in normalised frames, by one look or two."""
         if self.first_look is None:
-            return self._look(images)
-        windows = self.first_look.windows(self.first_look(images))
-        return windows.to_frame(self._look(windows.cut(images, self.first_look.size)))
+            return Found(self._look(images), None)
+        first, spread = self.first_look.look(images)
+        windows = self.first_look.windows(first)
+        landmarks = windows.to_frame(self._look(windows.cut(images, self.first_look.size)))
+        return Found(landmarks, torch.stack([_apart(first, landmarks), spread], dim=1))
 
     def _normalise(self, images: Tensor) -> Tensor:
         return ((images - self.mean) / self.std).contiguous(memory_format=self.memory_format)
 
     def _look(self, images: Tensor) -> Tensor:
-        """What the head finds in normalised frames or windows."""
+        """The landmarks that the head finds in normalised frames or windows."""
         return cast(Tensor, self.head(self.backbone(images.contiguous(memory_format=self.memory_format))))
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -137,7 +143,7 @@ class LandmarkDetector(pl.LightningModule):
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Keep predictions; the metrics are of the whole part, not means over batches."""
         images, landmarks, sizes = batch
-        preds = self.find(images)
+        preds = self(images)
         self._preds.append(tuple(x.float().cpu().numpy() for x in (preds, landmarks, sizes)))
 
     def on_validation_epoch_end(self) -> None:
@@ -149,7 +155,7 @@ class LandmarkDetector(pl.LightningModule):
                 f"the model gives numbers that are not finite in epoch {self.current_epoch + 1}; lower it",
                 column="model.lr",
             )
-        scalars = metrics.evaluate(preds[..., :2], target, sizes.astype(np.int64)).scalars
+        scalars = metrics.evaluate(preds, target, sizes.astype(np.int64)).scalars
         loss = self.loss(torch.from_numpy(preds), torch.from_numpy(target))
         self.log_dict({"val/loss": loss, **{f"val/{key}": value for key, value in scalars.items()}}, sync_dist=True)
 
@@ -168,14 +174,11 @@ class LandmarkDetector(pl.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
-def confidence(found: Tensor) -> Tensor:
-    """How sure a detector is of each frame: (n,) in (0, 1] of landmarks and scales (n, 68, 3).
-
-    exp(-s / d), of the mean scale s of the landmarks and the interocular distance d that was found, both on [0, 1]. A
-    scale is the absolute error that is expected of a coordinate: at 0.97 it is 3 % of the interocular distance.
-    """
-    left, right = (found[:, corner, :2] for corner in OUTER_EYE_CORNERS)
-    return torch.exp(-found[..., 2].mean(dim=1) / (left - right).norm(dim=1))
+def _apart(first: Tensor, second: Tensor) -> Tensor:
+    """(n,) mean distance of landmarks (n, 68, 2) from others, over the interocular distance of the others."""
+    left, right = (second[:, corner] for corner in OUTER_EYE_CORNERS)
+    apart: Tensor = (first - second).norm(dim=2).mean(dim=1) / (left - right).norm(dim=1)
+    return apart
 
 
 class WarmupCosine:

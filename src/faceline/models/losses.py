@@ -1,7 +1,6 @@
 """Distances between predicted and true landmarks that training minimises.
 
-Each is a module of (preds, target), both (n, 68, 2) on [0, 1], returning a scalar. One whose ``learns_scales`` is true
-takes preds (n, 68, 3) too, with the scale of each landmark.
+Each is a module of (preds, target), both (n, 68, 2) on [0, 1], returning a scalar.
 """
 
 import math
@@ -63,27 +62,3 @@ class WingLoss(nn.Module):
         distance = (preds - target).abs()
         near = self.width * torch.log1p(distance / self.curvature)
         return torch.where(distance < self.width, near, distance - self.offset).mean()
-
-
-class LaplaceLoss(nn.Module):
-    """Negative log-likelihood under Laplace distributions: an absolute error that weighs less where it was foretold.
-
-    So the scales that a head tells become what it is off by in the mean. Kendall and Gal, "What Uncertainties Do We
-    Need in Bayesian Deep Learning for Computer Vision?", NeurIPS 2017, section 2.2, with absolute in place of squared
-    errors.
-
-    Args:
-        scale: Of preds that tell none, such as those of a first look, on [0, 1] coordinates.
-    """
-
-    learns_scales = True
-
-    def __init__(self, scale: float = 0.02) -> None:
-        super().__init__()
-        self.scale = scale
-
-    def forward(self, preds: Tensor, target: Tensor) -> Tensor:
-        """The mean over all coordinates."""
-        d = target.shape[-1]
-        scales = preds[..., d:] if preds.shape[-1] > d else preds.new_tensor(self.scale)
-        return torch.mean((preds[..., :d] - target).abs() / scales + torch.log(2 * scales))

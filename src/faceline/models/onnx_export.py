@@ -7,8 +7,9 @@ import onnx
 import torch
 from torch import Tensor, nn
 
+from faceline.models.calibration import Calibration
 from faceline.models.face_embedder import FaceEmbedder
-from faceline.models.landmark_detector import LandmarkDetector, confidence
+from faceline.models.landmark_detector import LandmarkDetector
 
 OPSET = 18
 """Old enough for every ONNX Runtime that the project allows, new enough for its resizing."""
@@ -17,14 +18,16 @@ OPSET = 18
 class _Detector(nn.Module):
     """A detector with what stands between the bytes of a frame and it."""
 
-    def __init__(self, model: LandmarkDetector) -> None:
+    def __init__(self, model: LandmarkDetector, calibration: Calibration | None) -> None:
         super().__init__()
-        self.model = model
+        self.model, self.calibration = model, calibration
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """The ``outputs`` of the model for images (n, h, w, 3) uint8, RGB."""
+        """Landmarks, and confidence where it is known, of images (n, h, w, 3) uint8, RGB."""
         found = self.model.find(_on_unit(images))
-        return (found[..., :2], confidence(found)) if self.model.scales else (found,)
+        if self.calibration is None or found.doubts is None:
+            return (found.landmarks,)
+        return found.landmarks, self.calibration.confidence(found.doubts)
 
 
 class _Embedder(nn.Module):
@@ -39,16 +42,16 @@ class _Embedder(nn.Module):
         return self.model.embed(_on_unit(images))
 
 
-def to_onnx(model: LandmarkDetector, size: int) -> bytes:
+def to_onnx(model: LandmarkDetector, size: int, calibration: Calibration | None = None) -> bytes:
     """The graph: ``images`` (n, size, size, 3) uint8 in; ``landmarks`` (n, 68, 2) on [0, 1] out, any n.
-
-    Where the head tells scales, ``confidence`` (n,) comes out too.
 
     Args:
         model: In evaluation mode, on the CPU.
         size: Edge of its frames in pixels.
+        calibration: Of a model that doubts; ``confidence`` (n,) comes out too.
     """
-    return _to_onnx(_Detector(model), size, model.outputs)
+    outputs = ("landmarks",) if calibration is None else ("landmarks", "confidence")
+    return _to_onnx(_Detector(model, calibration), size, outputs)
 
 
 def embedder_to_onnx(model: FaceEmbedder, size: int) -> bytes:

@@ -37,7 +37,7 @@ def export_detector(
     pipeline, model, size = _pipeline(trained), trained.model, trained.config["data"]["size"]
     onnx = to_onnx(model, size)
     manifest = LandmarkManifest(
-        task="landmarks", markup="ibug-68", outputs=model.outputs, **origin(trained, data, onnx, tags)
+        task="landmarks", markup="ibug-68", outputs=("landmarks",), **origin(trained, data, onnx, tags)
     )
     runtime = LandmarkRuntime(Bundle(file, manifest, onnx, ""))
     images = _frames(data, frames)

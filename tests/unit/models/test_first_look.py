@@ -1,7 +1,6 @@
 """Two looks: windows lie where they should, and the second look learns what it sees in them."""
 
 import copy
-from functools import partial
 
 import cv2
 import numpy as np
@@ -13,11 +12,10 @@ from hypothesis import strategies as st
 from torch.utils.data import DataLoader, TensorDataset
 
 from faceline.geometry.face_model import neutral_shape
+from faceline.models.calibration import Calibration
 from faceline.models.first_look import FirstLook
-from faceline.models.heads import VotingHead
-from faceline.models.landmark_detector import LandmarkDetector, confidence
+from faceline.models.landmark_detector import LandmarkDetector
 from faceline.models.landmark_nets import SmallCNN
-from faceline.models.losses import LaplaceLoss
 from faceline.models.onnx_export import to_onnx
 
 
@@ -53,17 +51,6 @@ def test_points_go_into_a_window_and_come_back(seed: int) -> None:
     torch.testing.assert_close(windows.to_frame(windows.from_frame(landmarks)), landmarks, atol=1e-5, rtol=0)
 
 
-@given(seed=st.integers(0, 1000))
-def test_lengths_in_a_window_are_those_of_its_frame(seed: int) -> None:
-    torch.manual_seed(seed)
-    windows = first_look().near(faces((0.4, 0.5), 0.5, 20).repeat(3, 1, 1))
-    points, lengths = torch.rand(3, 68, 2), torch.rand(3, 68)
-    aside = windows.to_frame(points + torch.stack([lengths, torch.zeros_like(lengths)], dim=2))
-    got = windows.to_frame(torch.cat([points, lengths[..., None]], dim=2))
-    torch.testing.assert_close(got[..., :2], windows.to_frame(points))
-    torch.testing.assert_close(got[..., 2], (aside - got[..., :2]).norm(dim=2), atol=1e-5, rtol=0)
-
-
 def test_windows_show_what_opencv_cuts_out() -> None:
     image = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 255, (96, 96, 3), dtype=np.uint8), (0, 0), 3)
     landmarks = faces((0.5, 0.45), 0.5, 25)
@@ -90,10 +77,9 @@ def test_training_windows_lie_beside_the_face_by_as_much_as_they_should() -> Non
     assert float(torch.linalg.det(turn).log().div(2).std()) == pytest.approx(0.1, rel=0.1)
 
 
-@pytest.mark.parametrize("settings", [{}, {"head": partial(VotingHead, scales=True), "loss": LaplaceLoss()}])
-def test_both_looks_learn_in_one_training(settings, trainer) -> None:
+def test_both_looks_learn_in_one_training(trainer) -> None:
     torch.manual_seed(0)
-    model = LandmarkDetector(SmallCNN(16), first_look=first_look(), **settings)
+    model = LandmarkDetector(SmallCNN(16), first_look=first_look())
     images, landmarks = torch.rand(4, 3, 64, 64), faces((0.5, 0.5), 0.6, 0).repeat(4, 1, 1)
     before = copy.deepcopy(model.state_dict())
     frames = TensorDataset(images, landmarks, torch.ones(4, 2))
@@ -104,14 +90,14 @@ def test_both_looks_learn_in_one_training(settings, trainer) -> None:
 
 def test_the_graph_of_two_looks_gives_what_the_model_gives() -> None:
     torch.manual_seed(0)
-    head = partial(VotingHead, scales=True)
-    model = LandmarkDetector(SmallCNN(16), head, LaplaceLoss(), first_look(), flip_average=True).eval()
+    model = LandmarkDetector(SmallCNN(16), first_look=first_look(), flip_average=True).eval()
+    calibration = Calibration(-3.0, (-1.0, 0.5))
     with torch.no_grad():  # an untrained first look sees a face too small to cut out
         model.first_look.head.votes.bias.copy_(torch.randn(204) * 3)
     images = np.random.default_rng(0).integers(0, 255, (3, 64, 64, 3), dtype=np.uint8)
     with torch.inference_mode():
         found = model.find(torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255)
-    session = onnxruntime.InferenceSession(to_onnx(model, 64), providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(to_onnx(model, 64, calibration), providers=["CPUExecutionProvider"])
     landmarks, sure = session.run(None, {"images": images})
-    np.testing.assert_allclose(landmarks, found[..., :2].numpy(), atol=1e-4)
-    np.testing.assert_allclose(sure, confidence(found).numpy(), atol=1e-4)
+    np.testing.assert_allclose(landmarks, found.landmarks.numpy(), atol=1e-4)
+    np.testing.assert_allclose(sure, calibration.confidence(found.doubts).numpy(), atol=1e-4)

@@ -1,7 +1,6 @@
 """Heads: what each can express, that each learns and is had by its graph."""
 
 from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 import onnxruntime
@@ -10,10 +9,10 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from faceline.models.heads import LEAST_SCALE, GridHead, HeatmapHead, RegressionHead, SimCCHead, VotingHead
-from faceline.models.landmark_detector import LandmarkDetector, confidence
+from faceline.models.heads import GridHead, HeatmapHead, RegressionHead, SimCCHead, VotingHead
+from faceline.models.landmark_detector import LandmarkDetector
 from faceline.models.landmark_nets import SmallCNN
-from faceline.models.losses import LaplaceLoss, SmoothL1Loss
+from faceline.models.losses import SmoothL1Loss
 from faceline.models.onnx_export import to_onnx
 
 
@@ -85,45 +84,23 @@ def test_simcc_head_points_at_the_bin_that_it_is_sure_of_even_outside_the_frame(
     assert landmarks[0, 3].tolist() == pytest.approx([x, y], abs=1e-5)
 
 
-def test_voting_head_tells_the_scale_that_its_attention_chooses() -> None:
+def test_voting_head_tells_how_far_apart_its_votes_lie() -> None:
     torch.manual_seed(0)
-    plain, scaled = VotingHead([4], width=8).eval(), VotingHead([4], width=8, scales=True).eval()
+    head, maps = VotingHead([4], width=8).eval(), [torch.randn(2, 4, 6, 5)]
+    torch.nn.init.normal_(head.votes.weight)
     with torch.no_grad():
-        votes = scaled.votes.weight.view(68, 4, 8, 1, 1)
-        votes.copy_(torch.randn_like(votes))
-        plain.votes.weight.copy_(votes[:, :3].flatten(0, 1))
-        plain.load_state_dict(
-            {**scaled.state_dict(), "votes.weight": plain.votes.weight, "votes.bias": torch.zeros(204)}
-        )
-        maps = [torch.randn(2, 4, 6, 5)]
-        found, cells = scaled(maps), scaled.votes(scaled.merged(maps)).double().numpy().reshape(2, 68, 4, 30)
-        torch.testing.assert_close(found[..., :2], plain(maps))
+        landmarks, spread = head.weigh(maps)
+        cells = head.votes(head.merged(maps)).double().numpy().reshape(2, 68, 3, 30)
+        torch.testing.assert_close(landmarks, head(maps))
     shares = np.exp(cells[:, :, 0]) / np.exp(cells[:, :, 0]).sum(axis=2, keepdims=True)
-    expected = np.log1p(np.exp((shares * cells[:, :, 3]).sum(axis=2))) + LEAST_SCALE
-    np.testing.assert_allclose(found[..., 2].numpy(), expected, rtol=1e-4)
-
-
-def test_an_untrained_head_is_not_sure() -> None:
-    scales = VotingHead([4], width=8, scales=True)([torch.zeros(1, 4, 6, 5)])[..., 2]
-    assert float(scales.detach().mean()) == pytest.approx(0.1, rel=0.2)
-
-
-def test_scales_tell_which_landmarks_cannot_be_known() -> None:
-    torch.manual_seed(0)
-    head, loss, maps = VotingHead([4], width=8, scales=True), LaplaceLoss(), [torch.ones(32, 4, 3, 3)]
-    optimizer = torch.optim.Adam(head.parameters(), lr=0.05)
-    spread = torch.linspace(0.01, 0.2, 68)
-    for _ in range(300):
-        target = 0.5 + torch.distributions.Laplace(0.0, spread[:, None].expand(68, 2)).sample((32,))
-        optimizer.zero_grad()
-        loss(head(maps), target).backward()
-        optimizer.step()
-    assert head(maps)[..., 2].mean(dim=0).tolist() == pytest.approx(spread.tolist(), rel=0.3, abs=0.01)
+    row, column = np.divmod(np.arange(30), 5)
+    x, y = (column + 0.5 + cells[:, :, 1]) / 5, (row + 0.5 + cells[:, :, 2]) / 6
+    variance = sum((shares * (v - (shares * v).sum(2, keepdims=True)) ** 2).sum(2) for v in (x, y))
+    np.testing.assert_allclose(spread.numpy(), np.sqrt(variance), rtol=1e-3)
 
 
 HEADS: list[Callable[..., nn.Module]] = [
     VotingHead,
-    partial(VotingHead, scales=True),
     HeatmapHead,
     SimCCHead,
     GridHead,
@@ -134,8 +111,7 @@ HEADS: list[Callable[..., nn.Module]] = [
 @pytest.mark.parametrize("head", HEADS)
 def test_every_head_learns_a_shape_and_has_it_in_its_graph(head, trainer) -> None:
     torch.manual_seed(0)
-    loss = LaplaceLoss() if isinstance(head, partial) else SmoothL1Loss()
-    model = LandmarkDetector(SmallCNN(16), head=head, loss=loss, flip_average=True, lr=0.01)
+    model = LandmarkDetector(SmallCNN(16), head=head, loss=SmoothL1Loss(), flip_average=True, lr=0.01)
     images, target = torch.rand(4, 3, 64, 64), (torch.rand(68, 2) * 0.5 + 0.25).expand(4, 68, 2)
     before = float((model(images) - target).detach().abs().mean())
     trainer(max_epochs=60).fit(model, DataLoader(TensorDataset(images, target, torch.ones(4, 2)), batch_size=4))
@@ -143,13 +119,10 @@ def test_every_head_learns_a_shape_and_has_it_in_its_graph(head, trainer) -> Non
     model.eval()
     pixels = np.random.default_rng(0).integers(0, 255, (3, 64, 64, 3), dtype=np.uint8)
     with torch.inference_mode():
-        found = model.find(torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255)
+        found = model(torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255)
     session = onnxruntime.InferenceSession(to_onnx(model, 64), providers=["CPUExecutionProvider"])
-    assert tuple(output.name for output in session.get_outputs()) == model.outputs
-    landmarks, *sure = session.run(None, {"images": pixels})
-    np.testing.assert_allclose(landmarks, found[..., :2].numpy(), atol=1e-4)
-    if sure:
-        np.testing.assert_allclose(sure[0], confidence(found).numpy(), atol=1e-4)
+    (landmarks,) = session.run(None, {"images": pixels})
+    np.testing.assert_allclose(landmarks, found.numpy(), atol=1e-4)
 
 
 @pytest.mark.parametrize("head", HEADS)

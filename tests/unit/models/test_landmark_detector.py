@@ -1,7 +1,6 @@
 """The Lightning module: it learns, its schedule, its metrics over a whole part, its input normalisation."""
 
 import copy
-from functools import partial
 
 import numpy as np
 import pytest
@@ -14,10 +13,8 @@ from faceline.errors import InputError
 from faceline.geometry.markup import FLIP_ORDER
 from faceline.metrics.landmark import evaluate
 from faceline.models.first_look import FirstLook
-from faceline.models.heads import VotingHead
-from faceline.models.landmark_detector import LandmarkDetector, WarmupCosine, confidence
+from faceline.models.landmark_detector import LandmarkDetector, WarmupCosine
 from faceline.models.landmark_nets import SmallCNN
-from faceline.models.losses import LaplaceLoss
 
 
 def detector(**settings) -> LandmarkDetector:
@@ -43,12 +40,8 @@ def test_it_learns_a_shape_by_heart(trainer) -> None:
     assert after < 0.1 * before
 
 
-SCALED = {"head": partial(VotingHead, scales=True), "loss": LaplaceLoss()}
-
-
-@pytest.mark.parametrize("settings", [{}, SCALED])
-def test_validation_metrics_are_of_the_whole_part_not_means_over_batches(trainer, settings) -> None:
-    model, data = detector(**settings).eval(), frames(7)
+def test_validation_metrics_are_of_the_whole_part_not_means_over_batches(trainer) -> None:
+    model, data = detector().eval(), frames(7)
     (logged,) = trainer().validate(model, DataLoader(data, batch_size=3), verbose=False)
     with torch.inference_mode():
         preds = torch.cat([model(image[None]) for image, _, _ in data]).numpy()
@@ -78,35 +71,17 @@ def test_flip_averaging_is_for_what_is_measured_not_for_training() -> None:
     torch.testing.assert_close(model(images), plain(images))
 
 
-@pytest.mark.parametrize("looks_first", [False, True])
-def test_scales_of_a_mirror_image_are_those_of_the_mirrored_landmarks(looks_first: bool) -> None:
-    first_look = FirstLook(SmallCNN(16), size=32) if looks_first else None
-    model = detector(flip_average=True, first_look=first_look, **SCALED).eval()
-    for parameter in model.head.votes.parameters():
-        torch.nn.init.normal_(parameter)  # so that scales differ from landmark to landmark
+def test_doubts_of_a_mirror_image_are_those_of_the_image() -> None:
+    model = detector(flip_average=True, first_look=FirstLook(SmallCNN(16), size=32)).eval()
     images = torch.rand(3, 3, 64, 64, generator=torch.Generator().manual_seed(2))
     with torch.inference_mode():
         found, mirrored = model.find(images), model.find(images.flip(3))
-        assert torch.equal(model(images), found[..., :2])
-    expected = found[:, torch.from_numpy(FLIP_ORDER.copy()), 2]
-    torch.testing.assert_close(mirrored[..., 2], expected, atol=1e-5, rtol=1e-4)
-    torch.testing.assert_close(confidence(mirrored), confidence(found), atol=1e-5, rtol=1e-4)
+    assert found.doubts.shape == (3, 2)
+    torch.testing.assert_close(mirrored.doubts, found.doubts, atol=1e-5, rtol=1e-4)
 
 
-@given(scale=st.floats(1e-3, 1), zoom=st.floats(0.1, 2), seed=st.integers(0, 100))
-def test_confidence_is_of_errors_relative_to_the_face(scale: float, zoom: float, seed: int) -> None:
-    points = torch.rand(1, 68, 2, generator=torch.Generator().manual_seed(seed))
-    points[:, 36], points[:, 45] = torch.tensor([0.3, 0.4]), torch.tensor([0.6, 0.8])  # 0.5 apart
-    found = torch.cat([points, torch.full((1, 68, 1), scale)], dim=2)
-    assert float(confidence(found)) == pytest.approx(np.exp(-scale / 0.5), rel=1e-4)
-    assert float(confidence(zoom * found)) == pytest.approx(float(confidence(found)), rel=1e-4)
-
-
-def test_scales_are_for_a_loss_that_learns_them() -> None:
-    with pytest.raises(InputError, match="nothing teaches the head its scales"):
-        detector(head=SCALED["head"])
-    assert detector(loss=LaplaceLoss()).outputs == ("landmarks",)
-    assert detector(**SCALED).outputs == ("landmarks", "confidence")
+def test_one_look_has_nothing_to_doubt_by() -> None:
+    assert detector().eval().find(torch.rand(1, 3, 64, 64)).doubts is None
 
 
 def test_input_is_normalised_as_asked() -> None:

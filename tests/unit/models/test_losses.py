@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from faceline.models.losses import L1Loss, LaplaceLoss, MSELoss, SmoothL1Loss, WingLoss
+from faceline.models.losses import L1Loss, MSELoss, SmoothL1Loss, WingLoss
 
-LOSSES = [MSELoss(), SmoothL1Loss(), WingLoss(), L1Loss(), LaplaceLoss()]
+LOSSES = [MSELoss(), SmoothL1Loss(), WingLoss(), L1Loss()]
 
 
 def one(loss: nn.Module, error: float) -> float:
@@ -31,13 +31,9 @@ def wing(e: float, w: float = 0.04, c: float = 0.008) -> float:
     return w * math.log(1 + abs(e) / c) if abs(e) < w else abs(e) - constant
 
 
-def laplace(e: float, b: float = 0.02) -> float:
-    return math.log(2 * b) + abs(e) / b
-
-
 @given(error=st.floats(-0.5, 0.5))
 def test_values_are_those_of_the_formulas(error: float) -> None:
-    for loss, formula in zip(LOSSES, (mse, smooth_l1, wing, abs, laplace), strict=True):
+    for loss, formula in zip(LOSSES, (mse, smooth_l1, wing, abs), strict=True):
         assert one(loss, error) == pytest.approx(formula(error), abs=1e-9)
 
 
@@ -55,21 +51,3 @@ def test_mean_over_all_coordinates_and_symmetric(loss: nn.Module) -> None:
 def test_wing_weighs_small_errors_more_than_their_share() -> None:
     loss = WingLoss()
     assert one(loss, 0.01) / one(loss, 0.1) > 2 * (0.01 / 0.1)
-
-
-@given(seed=st.integers(0, 1000), size=st.floats(1e-3, 1))
-def test_laplace_is_the_likelihood_under_the_scales_that_are_told(seed: int, size: float) -> None:
-    rng = torch.Generator().manual_seed(seed)
-    preds, target = torch.rand(3, 68, 3, generator=rng), torch.rand(3, 68, 2, generator=rng)
-    preds[..., 2] = size * (preds[..., 2] + 0.1)
-    expected = -torch.distributions.Laplace(preds[..., :2], preds[..., 2:]).log_prob(target).mean()
-    torch.testing.assert_close(LaplaceLoss()(preds, target), expected)
-
-
-@given(error=st.floats(1e-3, 0.5), factor=st.floats(0.1, 10).filter(lambda f: abs(f - 1) > 0.01))
-def test_laplace_is_least_where_the_scale_is_the_error(error: float, factor: float) -> None:
-    target = torch.zeros(1, 68, 2, dtype=torch.float64)
-    told = [
-        torch.tensor([error, error, scale], dtype=torch.float64).expand(1, 68, 3) for scale in (error, factor * error)
-    ]
-    assert LaplaceLoss()(told[0], target) < LaplaceLoss()(told[1], target)
