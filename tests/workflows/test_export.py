@@ -21,7 +21,7 @@ from faceline.data.synthetic import SyntheticFaces
 from faceline.errors import InputError
 from faceline.inference.bundle import Bundle, LandmarkManifest, read_bundle
 from faceline.inference.runtime import EmbedderRuntime, LandmarkRuntime
-from faceline.workflows import export_detector, exporting
+from faceline.workflows import confidence, export_detector, exporting
 from faceline.workflows.assembly import load_trained
 from faceline.workflows.landmark_task import find_landmarks
 
@@ -70,10 +70,10 @@ def test_a_graph_that_differs_is_not_written(
 ) -> None:
     honest = export_detector.to_onnx
 
-    def careless(model, size: int) -> bytes:
+    def careless(model, size: int, calibration) -> bytes:
         changed = copy.deepcopy(model)
         changed.head.votes.bias.data.add_(0.01)  # of a cell
-        return honest(changed, size)
+        return honest(changed, size, calibration)
 
     monkeypatch.setattr(export_detector, "to_onnx", careless)
     (folder,) = (in_trained / "mlruns" / "runs").iterdir()
@@ -83,16 +83,23 @@ def test_a_graph_that_differs_is_not_written(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_model_that_tells_scales_gives_its_confidence(workplace: Path) -> None:
-    scaled = ("model.head.scales=true", "loss@model.loss=laplace", "model.flip_average=true")
-    assert main(["train", *TINY, *scaled, "trainer.max_epochs=1"]) == 0
+def test_a_model_that_looks_twice_gives_its_confidence(workplace: Path, store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(confidence, "RELIABLE", 0.6)  # it is trained for a moment
+    twice = ("first_look@model.first_look=window", "model.first_look.size=32", "model.first_look.backbone.width=16")
+    assert main(["train", *TINY, *twice, "callbacks.ema=null", "model.lr=0.01", "trainer.max_epochs=25"]) == 0
     (folder,) = Path("mlruns", "runs").iterdir()
     assert main(["export", f"run_id={folder.name}", "output=sure.faceline", "frames=4"]) == 0
     runtime = LandmarkRuntime("sure.faceline")
     images = [SOURCE.read(row) for row in SOURCE.rows(BadRows("raise"))]
     sure = runtime.detect_batch(images).confidence
     assert sure is not None and sure.shape == (len(images),)
-    assert (sure > 0).all() and (sure <= 1).all()
+    assert (sure > 0).all() and (sure < 1).all()
+    assert main(["evaluate", "bundle=sure.faceline", *TINY[1:4], "data=synthetic", "output=out"]) == 0
+    told = json.loads(Path("out", "metrics.json").read_text())
+    assert Path("out", "confidence.png").is_file()
+    of_run = store(workplace).get_run(folder.name).data.metrics
+    for name in ("confidence_auc", "confidence_error", "nme_surest_80"):
+        assert of_run[f"test/{name}"] == pytest.approx(told[name], abs=0.02)
 
 
 def test_a_model_whose_frames_are_not_just_resized_is_refused(

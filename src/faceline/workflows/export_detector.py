@@ -10,11 +10,11 @@ from faceline.data.index import BadRows
 from faceline.errors import InputError
 from faceline.inference.bundle import Bundle, LandmarkManifest
 from faceline.inference.runtime import LandmarkRuntime
-from faceline.metrics import landmark as metrics
 from faceline.models.onnx_export import to_onnx
 from faceline.transforms import Normalize, Pipeline, Rescale, ToTensor
 from faceline.types import AnyImage
 from faceline.workflows.assembly import Trained
+from faceline.workflows.confidence import calibration_of
 from faceline.workflows.exporting import check, evenly, origin
 from faceline.workflows.landmark_task import find_landmarks
 
@@ -35,9 +35,13 @@ def export_detector(
         InputError: Its frames are not just resized, or the graph gives something else than the model.
     """
     pipeline, model, size = _pipeline(trained), trained.model, trained.config["data"]["size"]
-    onnx = to_onnx(model, size)
+    calibration = calibration_of(model, data)
+    onnx = to_onnx(model, size, calibration)
     manifest = LandmarkManifest(
-        task="landmarks", markup="ibug-68", outputs=("landmarks",), **origin(trained, data, onnx, tags)
+        task="landmarks",
+        markup="ibug-68",
+        outputs=("landmarks",) if calibration is None else ("landmarks", "confidence"),
+        **origin(trained, data, onnx, tags),
     )
     runtime = LandmarkRuntime(Bundle(file, manifest, onnx, ""))
     images = _frames(data, frames)
@@ -47,7 +51,8 @@ def export_detector(
         images,
         unit=lambda image: float(image.shape[1]),
     )
-    measured = {"check": checked, "metrics": _metrics(runtime, data)}
+    scalars = trained.task.measure(runtime, data, "test", manifest.model, data.source.name).scalars
+    measured = {"check": checked, "metrics": dict(scalars)}
     return Bundle(file, manifest.model_copy(update=measured), onnx, "")
 
 
@@ -75,10 +80,3 @@ def _frames(data: LandmarkData, count: int) -> list[AnyImage]:
     rows = {row.file: row for row in data.source.rows(BadRows("skip"))}
     files = data.index.files[evenly(data.split.val, count)]
     return [data.source.read(rows[file]) for file in files.tolist()]
-
-
-def _metrics(runtime: LandmarkRuntime, data: LandmarkData) -> dict[str, float]:
-    """The errors of the bundle itself on the test part."""
-    index = data.index.take(data.split.test)
-    preds, _ = runtime.predict(data.store.images[data.split.test])
-    return metrics.evaluate(preds, index.normalised(), index.sizes).scalars

@@ -20,8 +20,10 @@ from faceline.metrics import landmark as metrics
 from faceline.models.landmark_detector import LandmarkDetector
 from faceline.reports import contact_sheet as sheets
 from faceline.reports import landmark_plots as plots
+from faceline.reports.confidence_plots import confidence
 from faceline.transforms import Pipeline
 from faceline.types import Image, Landmarks, Shape
+from faceline.workflows.confidence import RELIABLE, trust_in
 from faceline.workflows.task import Config, Measurement, Part
 
 
@@ -72,14 +74,23 @@ class LandmarkTask:
     def measure(
         self, model: LandmarkDetector | LandmarkRuntime, data: LandmarkData, part: Part, label: str, source: str
     ) -> Measurement:
-        """All errors of a detector on a part, with its error curves and its best and worst frames."""
+        """All errors of a detector on a part, with its error curves, its best and worst frames, and how sure it was."""
         frames = data.frames(part)
         index = frames.store.index.take(frames.rows)
         preds = predict(model, frames)
         errors = metrics.evaluate(preds, index.normalised(), index.sizes)
         names = {"file": index.files, "person": index.persons, "video": index.videos}
         table = pd.DataFrame({**names, **errors.frames})
-        return Measurement(errors.scalars, table, _figures(preds, table, frames, label, source), preds)
+        scalars, figures = errors.scalars, _figures(preds, table, frames, label, source)
+        trust = trust_in(model, data, part)
+        if trust is not None:
+            whole = trust.whole
+            scalars |= trust.scalars()
+            table["confidence"] = whole.confidence
+            figures["confidence.png"] = confidence(
+                whole.nme, whole.confidence, trust.confidence, trust.reliable, bound=RELIABLE, source=source
+            )
+        return Measurement(scalars, table, figures, preds)
 
     def one_frame(self, model: LandmarkDetector, data: LandmarkData) -> Callable[[], object]:
         """From a prepared frame to its landmarks, in inference mode."""
@@ -87,9 +98,10 @@ class LandmarkTask:
         return torch.inference_mode()(lambda: model(image))
 
     def lines(self, scalars: Mapping[str, float]) -> list[str]:
-        """MSE as a number, everything else in percent of the interocular distance or of the frames."""
+        """MSE and areas as numbers, everything else in percent of the interocular distance or of the frames."""
         return [
-            f"{name:<12} {value:.3g}" if name == "mse" else f"{name:<12} {value:.2%}" for name, value in scalars.items()
+            f"{name:<16} {value:.3g}" if name in ("mse", "confidence_auc") else f"{name:<16} {value:.2%}"
+            for name, value in scalars.items()
         ]
 
     def verdict(self, scalars: Mapping[str, float]) -> str:
