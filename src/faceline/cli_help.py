@@ -30,7 +30,7 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     "export": (
-        "a trained landmark model as one file that runs without torch",
+        "a trained model, of landmarks or of faces, as one file that runs without torch",
         (
             "faceline export run_id=0123abcd",
             "faceline export run_id=0123abcd data=udacity data.root=/data/udacity output=small.faceline",

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
 
 from faceline.cli import main
 from faceline.inference.bundle import DEFAULT, LandmarkManifest, read_bundle
@@ -59,6 +60,28 @@ def test_a_checkpoint_file_is_enough(in_trained: Path, run_id: str, tmp_path: Pa
     file = in_trained / "mlruns" / "runs" / run_id / "checkpoints" / "best.ckpt"
     assert main(["evaluate", f"ckpt_path={file}", f"output={tmp_path}"]) == 0
     assert json.loads((tmp_path / "metrics.json").read_text())["run_id"] == run_id
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda saved: saved["faceline"]["config"]["model"]["head"].update(colour="red"), "unexpected keyword.*colour"),
+        (lambda saved: saved["state_dict"].pop("head.votes.weight"), "head.votes.weight"),
+    ],
+)
+def test_a_checkpoint_of_another_version_is_refused_in_one_line(
+    in_trained: Path, run_id: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], change, told: str
+) -> None:
+    saved = torch.load(in_trained / "mlruns" / "runs" / run_id / "checkpoints" / "best.ckpt", weights_only=True)
+    change(saved)
+    torch.save(saved, tmp_path / "other.ckpt")
+    assert main(["evaluate", f"ckpt_path={tmp_path / 'other.ckpt'}", f"output={tmp_path / 'out'}"]) == 2
+    error = capsys.readouterr().err
+    assert re.search(
+        rf"its model is not one of this version of faceline \(.*{told}.*; use the commit that run {run_id}", error
+    )
+    assert error.count("\n") == 1
+    assert not (tmp_path / "out").exists()
 
 
 def test_frames_seen_in_training_are_counted_and_said(

@@ -13,6 +13,7 @@ from typing import Any
 import cv2
 import pytorch_lightning as pl
 import torch
+from hydra.errors import InstantiationException
 from threadpoolctl import threadpool_limits
 
 from faceline.config.check import check_targets, plain
@@ -91,7 +92,8 @@ def load_trained(file: Path) -> Trained:
     """The model of a checkpoint, or of a saved classifier, under the config of its own run.
 
     Raises:
-        InputError: The file is missing or damaged, or its config names what may not be built.
+        InputError: The file is missing or damaged, its config names what may not be built, or its model is one of
+            another version of the code.
     """
     if file.suffix == CLASSIFIER:
         if not file.is_file():
@@ -104,10 +106,23 @@ def load_trained(file: Path) -> Trained:
     check_targets(config)
     own = {name: value for name, value in {"pretrained": False, "weights": None}.items() if name in config["model"]}
     task = task_of(config)
-    model = task.build_model({**config, "model": {**config["model"], **own}})  # its weights are in the checkpoint
-    model.on_load_checkpoint(checkpoint)
-    model.load_state_dict(checkpoint["state_dict"])
+    try:
+        model = task.build_model({**config, "model": {**config["model"], **own}})  # its weights are in the checkpoint
+        model.on_load_checkpoint(checkpoint)
+        model.load_state_dict(checkpoint["state_dict"])
+    except (InstantiationException, RuntimeError) as error:
+        raise InputError(
+            f"its model is not one of this version of faceline ({_reason(error)}); use the commit that run "
+            f"{record['run_id']} tells",
+            file=file,
+        ) from error
     return Trained(model.eval(), config, record["run_id"], task)
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong at last: its first line, or the one below it where that is a heading."""
+    _, _, rest = str(error.__cause__ or error).partition(":\n")
+    return rest.strip().splitlines()[0] if rest.strip() else first_line(error.__cause__ or error)
 
 
 def write(measurement: Measurement, folder: Path, facts: Mapping[str, Any]) -> None:

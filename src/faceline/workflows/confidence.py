@@ -108,7 +108,10 @@ def calibration_of(model: LandmarkDetector, data: LandmarkData) -> Calibration |
 
 
 def trust_in(model: LandmarkDetector | LandmarkRuntime, data: LandmarkData, part: Part) -> Trust | None:
-    """What came of the confidence of a detector on a part; None where it has none, or nothing was to be told apart."""
+    """What came of the confidence of a detector on a part; None where it has none, or nothing was to be told apart.
+
+    On validation, where it is calibrated, it looks better than it is.
+    """
     if isinstance(model, LandmarkRuntime):
         if "confidence" not in model.manifest.outputs:
             return None

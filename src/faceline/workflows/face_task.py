@@ -25,7 +25,7 @@ from faceline.workflows.identification import IdentificationTask
 from faceline.workflows.landmark_task import LandmarkTask, find_landmarks
 from faceline.workflows.task import Config
 
-Embedder = FaceEmbedder | OnnxEmbedder | EmbedderRuntime
+AnyEmbedder = FaceEmbedder | OnnxEmbedder | EmbedderRuntime
 """Trained here, brought along, or exported."""
 
 _BATCH = 64
@@ -87,7 +87,7 @@ class FaceTask(IdentificationTask):
         """Aligned faces."""
         return data.faces(rows)
 
-    def identifier(self, model: Embedder, open_set: bool) -> Identifier:
+    def identifier(self, model: AnyEmbedder, open_set: bool) -> Identifier:
         """People are enrolled by the mean of their embeddings."""
         return ByEmbedding(lambda faces: _embed(model, faces))
 
@@ -125,7 +125,7 @@ class LandmarkFinder:
         return find_landmarks(self._model, self._pipeline, image)
 
 
-def _embed(model: Embedder, faces: Faces) -> np.ndarray:
+def _embed(model: AnyEmbedder, faces: Faces) -> np.ndarray:
     """(n, e) embeddings of faces, in order."""
     loader = DataLoader(faces, batch_size=_BATCH)
     if not isinstance(model, FaceEmbedder):

@@ -98,7 +98,7 @@ class LandmarkTask:
         return torch.inference_mode()(lambda: model(image))
 
     def lines(self, scalars: Mapping[str, float]) -> list[str]:
-        """MSE and areas as numbers, everything else in percent of the interocular distance or of the frames."""
+        """MSE and the area of a confidence as numbers, all else in percent of the eye distance or of the frames."""
         return [
             f"{name:<16} {value:.3g}" if name in ("mse", "confidence_auc") else f"{name:<16} {value:.2%}"
             for name, value in scalars.items()
