@@ -181,6 +181,15 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
             "faceline consent action=rotate-key",
         ),
     ),
+    "accounts": (
+        "who may log in to the pages of a stand; add, remove, new password, new token",
+        (
+            "faceline accounts",
+            "faceline accounts action=add name=anna role=operator",
+            "faceline accounts action=add name=cafe role=advertiser campaigns=[coffee]",
+            "faceline accounts action=remove name=anna",
+        ),
+    ),
     "benchmark stand": (
         "frames a second, time to a decision, memory over a simulated hour",
         ("faceline benchmark stand", "faceline benchmark stand faces=50 soak_seconds=0 detector=yunet.onnx"),
@@ -192,7 +201,7 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 """What each verb that takes overrides is for, and examples of its use."""
 
-PLAIN = ("stand", "report", "ship", "simulate", "consent", "benchmark stand", "benchmark report")
+PLAIN = ("stand", "report", "ship", "simulate", "consent", "accounts", "benchmark stand", "benchmark report")
 """Verbs of `faceline.campaign`, whose settings are read without Hydra."""
 
 RESULTS = """\

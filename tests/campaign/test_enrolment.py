@@ -41,7 +41,7 @@ def frames(seed: int, n: int = 5, noise: float = 0.1) -> np.ndarray:
 
 
 def enrol(enrolment: Enrolment, seed: int = 1, days: float = 365, **person: Any) -> str:
-    return enrolment.enrol(Person(**person), consent(days), frames(seed), [GOOD] * 5)
+    return enrolment.enrol(Person(**person), consent(days), frames(seed), [GOOD] * 5, by="stand")
 
 
 @pytest.fixture
@@ -80,13 +80,13 @@ def test_templates_of_another_embedder_are_not_compared_with(opened: Callable[..
 
 
 def test_a_withdrawal_is_seen_by_others_at_once(opened: Callable[..., Enrolment]) -> None:
-    stand, office = opened(), opened(operator="office")
+    stand, office = opened(), opened()
     anna, ben = enrol(stand, 1), enrol(stand, 2)
     assert set(stand.gallery().persons) == {anna, ben}
-    office.withdraw(anna)
+    office.withdraw(anna, by="office")
     assert stand.gallery().persons == (ben,)
     with pytest.raises(InputError, match="nobody is enrolled under this id"):
-        office.withdraw(anna)
+        office.withdraw(anna, by="office")
     told = [(entry["action"], entry["person"], entry["operator"]) for entry in stand.audit()]
     assert told == [("enrolled", anna, "stand"), ("enrolled", ben, "stand"), ("withdrawn", anna, "office")]
 
@@ -99,14 +99,14 @@ def test_a_consent_ends_by_itself_and_its_data_with_it(opened: Callable[..., Enr
     assert enrolment.gallery(later).persons == (long,)
     assert [entry["action"] for entry in enrolment.audit()] == ["enrolled", "enrolled", "expired"]
     with pytest.raises(InputError, match="nobody"):
-        enrolment.export(short)
+        enrolment.export(short, by="desk")
     assert enrolment.expire(later.utc + timedelta(days=200)) == [long]
 
 
 def test_all_that_is_stored_of_a_person_can_be_read_by_them(opened: Callable[..., Enrolment]) -> None:
     enrolment = opened()
     anna = enrol(enrolment, 1, greeting="Anna", group="gold")
-    told = json.loads(json.dumps(enrolment.export(anna)))
+    told = json.loads(json.dumps(enrolment.export(anna, by="desk")))
     assert (told["person"], told["greeting"], told["group"]) == (anna, "Anna", "gold")
     assert told["consent"]["given_by"] == "Anna Example"
     assert told["consent"]["text_version"] == "2026-01"
@@ -166,9 +166,9 @@ def test_nothing_of_the_withdrawn_is_left_in_the_files(
         assert set(pieces[3:9]) <= before  # the test can see what is stored …
         assert not set(pieces[:3]) & before  # … and even now nothing lies there in plain
     for person in people[:4]:
-        enrolment.withdraw(person)
+        enrolment.withdraw(person, by="desk")
     enrolment.expire(datetime.now(UTC) - timedelta(days=1))
-    enrolment.withdraw(people[4])
+    enrolment.withdraw(people[4], by="desk")
     files = database_bytes(enrolment, cluster)
     assert found_in(files, everything) == set()
     assert found_in(files, kept[3:9]) != set()
@@ -182,7 +182,7 @@ def test_nothing_under_the_old_key_is_left_after_a_rotation(opened: Callable[...
     (old,) = key_file.read_text().split()
     with enrolment.engine.connect() as connection:
         sealed = connection.execute(sa.select(PEOPLE.c.template)).scalar_one()
-    assert enrolment.rotate_key() == 1
+    assert enrolment.rotate_key(by="desk") == 1
     (new,) = key_file.read_text().split()
     assert new != old
     assert key_file.stat().st_mode & 0o777 == 0o600
@@ -209,9 +209,9 @@ def test_a_rotation_that_is_cut_short_loses_nothing(
         with monkeypatch.context() as patch:
             patch.setattr(enrolment, step, die)
             with pytest.raises(KeyboardInterrupt):
-                enrolment.rotate_key()
+                enrolment.rotate_key(by="desk")
         assert opened().gallery().persons == (anna,)
-    assert enrolment.rotate_key() == 1
+    assert enrolment.rotate_key(by="desk") == 1
     assert opened().gallery().persons == (anna,)
 
 
@@ -223,9 +223,9 @@ def test_keys_of_the_environment_rotate_in_two_steps(
     enrolment = opened(key_file=None)
     anna = enrol(enrolment)
     with pytest.raises(InputError, match="put a new key before the old one"):
-        enrolment.rotate_key()
+        enrolment.rotate_key(by="desk")
     monkeypatch.setenv(VARIABLE, f"{new},{old}")
-    assert opened(key_file=None).rotate_key() == 1
+    assert opened(key_file=None).rotate_key(by="desk") == 1
     monkeypatch.setenv(VARIABLE, new)
     assert opened(key_file=None).gallery().persons == (anna,)
     monkeypatch.setenv(VARIABLE, old)
@@ -288,9 +288,9 @@ def test_without_its_database_a_stand_recognises_nobody(tmp_path: Path) -> None:
 def test_nobody_is_enrolled_without_a_consent_that_holds(tmp_path: Path, changes: dict[str, Any], told: str) -> None:
     with Enrolment(f"sqlite:///{tmp_path / 'people.db'}", key_file=tmp_path / "keys", model="m") as enrolment:
         with pytest.raises(InputError, match=told):
-            enrolment.enrol(Person(), consent(**changes), frames(1), [GOOD] * 5)
+            enrolment.enrol(Person(), consent(**changes), frames(1), [GOOD] * 5, by="desk")
         with pytest.raises(InputError, match="group"):
-            enrolment.enrol(Person(group="a b"), consent(), frames(1), [GOOD] * 5)
+            enrolment.enrol(Person(group="a b"), consent(), frames(1), [GOOD] * 5, by="desk")
         assert enrolment.people() == []
         assert enrolment.audit() == []
 

@@ -244,6 +244,18 @@ def test_an_event_that_no_database_takes_holds_nobody_up(database: str) -> None:
     assert sorted(row.visit for row in rows(database)) == [1, 3]
 
 
+def test_days_that_are_too_old_are_deleted_whole(database: str) -> None:
+    midnight = now().utc.replace(hour=0, minute=0, second=0, microsecond=0)
+    times = [midnight - timedelta(days=3, seconds=1), midnight - timedelta(days=3), midnight]
+    with EventStore(database, interval=0.01) as store:
+        store.append(*(VisitorLeft(stand="n", at=at, session=1, arm="control", visit=1, seconds=1.0) for at in times))
+    with EventStore(database, interval=0.01, keep_days=3):
+        until = time.monotonic() + 20
+        while len(rows(database)) == 3 and time.monotonic() < until:
+            time.sleep(0.05)
+    assert sorted(utc(row.at) for row in rows(database)) == times[1:]
+
+
 def test_many_threads_may_append(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'stand.db'}"
     with EventStore(url, interval=0.01) as store:

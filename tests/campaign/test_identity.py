@@ -95,7 +95,9 @@ class Rehearsal:
         now = datetime.now(UTC)
         consent = Consent("Ada Lovelace", "greeting", "1", now, now + timedelta(days=9))
         embeddings = np.stack([sample.embedding for sample in samples])
-        name = self.enrolment.enrol(Person("Ada"), consent, embeddings, [sample.quality for sample in samples])
+        name = self.enrolment.enrol(
+            Person("Ada"), consent, embeddings, [sample.quality for sample in samples], by="desk"
+        )
         self.recogniser.refresh()
         return name
 
@@ -113,7 +115,7 @@ def test_who_is_enrolled_is_named_others_are_not_and_withdrawal_holds_at_once(tm
     for stranger in (0, 1, 5, 9):
         assert stage.see(stranger, times=3) == {}
     assert len(stage.enrolment.people()) == 1, "strangers leave nothing"
-    stage.enrolment.withdraw(name)
+    stage.enrolment.withdraw(name, by="desk")
     stage.recogniser.refresh()
     assert stage.see(2, times=2) == {}
     stage.close()

@@ -183,7 +183,9 @@ def test_an_hour_leaves_no_image_and_no_template_of_strangers_on_the_disk(tmp_pa
     settings = read_settings("benchmark_stand", [], SETTINGS["benchmark_stand"])
     assert isinstance(settings, Watching)
     with Enrolment(f"sqlite:///{tmp_path / 'people.db'}", key_file=tmp_path / "keys", model="m") as enrolment:
-        enrolment.enrol(Person("Ada"), Consent("Ada", "greeting", "1", at, at + timedelta(days=9)), own, [good] * 3)
+        enrolment.enrol(
+            Person("Ada"), Consent("Ada", "greeting", "1", at, at + timedelta(days=9)), own, [good] * 3, by="desk"
+        )
         frames = _SimulatedFrames(record(DemoScene(DemoVisitors(0)), 120.0, rate), rate)
         loop = stand.Watch(settings, tmp_path).loop(
             frames, EventStore(f"sqlite:///{tmp_path / 'events.db'}"), Board(),

@@ -12,11 +12,12 @@ from fastapi.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 from tests.campaign.web_stand import WebStand, make, visitor
 
-from faceline.campaign.web.access import SESSION_SECONDS, Limit, Secrets, Sessions
+from faceline.campaign.web.access import SESSION_SECONDS, Account, Limit, Secrets, Sessions
 from faceline.campaign.web.app import create_app
 from faceline.errors import InputError
 
 HERE = "http://testserver"
+SOMEBODY = Account("anna", "operator", None, "00", "00")
 
 
 @pytest.fixture
@@ -297,7 +298,16 @@ def test_only_hashes_are_stored_and_only_for_their_owner(tmp_path: Path) -> None
     assert not again.is_device("")
 
 
-@pytest.mark.parametrize("content", ["", "{}", '{"device": {"hash": "0"}, "operator": {"salt": "zz", "hash": "0"}}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{}",
+        '{"device": "00", "accounts": [{"name": "a", "role": "operator", "campaigns": null, "salt": "z", "hash": ""}]}',
+        '{"device": "00", "accounts": [{"name": "a", "role": "king", "campaigns": null, "salt": "", "hash": ""}]}',
+        '{"device": "00", "accounts": [{"name": "a"}]}',
+    ],
+)
 def test_a_damaged_file_of_hashes_is_refused(tmp_path: Path, content: str) -> None:
     file = tmp_path / "access.json"
     file.write_text(content)
@@ -312,14 +322,14 @@ def test_a_damaged_file_of_hashes_is_refused(tmp_path: Path, content: str) -> No
 def test_sessions_end_by_themselves_and_are_limited() -> None:
     time = [0.0]
     sessions = Sessions(lambda: time[0])
-    token = sessions.open("operator")
+    token = sessions.open(SOMEBODY)
     time[0] = SESSION_SECONDS - 1
     assert sessions.find(token) is not None
     time[0] += SESSION_SECONDS - 1
     assert sessions.find(token) is not None, "used in between"
     time[0] += SESSION_SECONDS
     assert sessions.find(token) is None
-    tokens = [sessions.open("operator") for _ in range(300)]
+    tokens = [sessions.open(SOMEBODY) for _ in range(300)]
     assert sessions.find(tokens[-1]) is not None
     assert sum(sessions.find(token) is not None for token in tokens) <= 200
 

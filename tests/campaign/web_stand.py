@@ -78,7 +78,7 @@ def make(folder: Path, **more: Any) -> WebStand:
     director = Director(
         Policy(catalogue, stand="north", seed=0), Sessions(), ReactionSettings(), lambda *e: events.extend(e)
     )
-    secrets = opened()
+    secrets = more.pop("secrets", None) or opened()
     assert secrets.new is not None
     figures = {"at": datetime.now(UTC), "smallest_group": 10, "empty": "3 visitors in all, and that is too few"}
     settings = {"figures": lambda _: figures, "consent": read_consent_text(), **more}

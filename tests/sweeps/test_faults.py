@@ -15,7 +15,8 @@ import psutil
 import pytest
 from tests.sweeps.conftest import TINY
 
-WANTED = 12
+WANTED = 10
+ENDED = r"^trial \d+: 0\."
 TOO_WIDE = "model.backbone.width=choice(8,9,10,11,12,13,14,15,400000)"
 TOO_FEW = "data.batch_size=choice(4,5,6,7,8,9,10,100000)"
 COMMAND = [
@@ -32,27 +33,40 @@ def start(folder: Path) -> tuple[subprocess.Popen[str], Path]:
         return subprocess.Popen(COMMAND, cwd=folder, stdout=file, stderr=file, text=True), log
 
 
-def wait_for(process: subprocess.Popen[str], log: Path, ended: int) -> None:
-    """Until so many trials have come to their end since this start."""
+def wait_for(process: subprocess.Popen[str], log: Path, *patterns: str, times: int = 1) -> None:
+    """Until the sweep has printed lines of each of these patterns so many times since this start."""
     until = time.monotonic() + 900
-    while len(re.findall(r"^trial \d+: 0\.", log.read_text(), re.MULTILINE)) < ended:
+    while any(len(re.findall(pattern, log.read_text(), re.MULTILINE)) < times for pattern in patterns):
         assert process.poll() is None and time.monotonic() < until, log.read_text()
         time.sleep(0.05)
 
 
-def server_of(process: subprocess.Popen[str]) -> psutil.Process:
-    """The process that jobs are forked from."""
-    return next(one for one in psutil.Process(process.pid).children() if "forkserver" in " ".join(one.cmdline()))
+def jobs_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    """What is forked from the process that jobs are forked from."""
+    for child in psutil.Process(process.pid).children():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if "forkserver" in " ".join(child.cmdline()):
+                return child.children()
+    return []
 
 
-def kill_a_trial(process: subprocess.Popen[str]) -> None:
-    """What the kernel does to a process when memory has run out."""
-    server = server_of(process)
+def stopped_at_its_beginning(process: subprocess.Popen[str]) -> psutil.Process:
+    """A job that is halted when it has hardly computed, so that it cannot have come to its end."""
     until = time.monotonic() + 300
-    while not server.children():
-        assert time.monotonic() < until
-        time.sleep(0.01)
-    server.children()[0].kill()
+    while time.monotonic() < until:
+        for job in jobs_of(process):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                job.suspend()
+                if computed(job) < 0.3:
+                    return job
+                job.resume()
+        time.sleep(0.02)
+    raise AssertionError("no job began")
+
+
+def computed(job: psutil.Process) -> float:
+    """Seconds of the processor that a job has used."""
+    return job.cpu_times().user + job.cpu_times().system
 
 
 def wait_for_the_end_of(jobs: list[psutil.Process]) -> None:
@@ -71,15 +85,17 @@ def test_killed_twice_with_trials_that_fail_it_ends_with_all_trials_and_repeats_
 ) -> None:
     for round_ in range(2):
         process, log = start(workplace)
-        if round_ == 1:
-            wait_for(process, log, 1)
-            kill_a_trial(process)
-        wait_for(process, log, 2)
-        time.sleep(0.5)  # into the next trials
-        jobs = server_of(process).children()
+        if round_ == 0:
+            wait_for(process, log, "out of memory;", "needs more than")
+        else:
+            stopped_at_its_beginning(process).kill()  # what the kernel does when memory has run out
+            wait_for(process, log, "SIGKILL")
+        wait_for(process, log, ENDED, times=2)
+        job = stopped_at_its_beginning(process)
+        jobs = jobs_of(process)
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
-        assert jobs
+        job.resume()
         wait_for_the_end_of(jobs)
     process, log = start(workplace)
     assert process.wait() == 0, log.read_text()

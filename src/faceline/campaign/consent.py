@@ -26,22 +26,23 @@ def main(settings: Consent) -> None:
     """Do what ``action`` says, and tell it."""
     console = Console(highlight=False, soft_wrap=True)
     keys = _key_file(settings)
-    with Enrolment(settings.database, key_file=keys, model="", operator=settings.operator, create=False) as enrolment:
+    with Enrolment(settings.database, key_file=keys, model="", create=False) as enrolment:
         match settings.action:
             case "list":
                 _print(console, enrolment.people(), _LISTED)
             case "audit":
                 _print(console, enrolment.audit(), _AUDITED)
             case "withdraw":
-                enrolment.withdraw(_person(settings))
+                enrolment.withdraw(_person(settings), by=settings.operator)
                 console.print(f"{settings.person}: withdrawn; template, names and consent are deleted")
             case "export":
-                _write(enrolment.export(_person(settings)), settings.output, console)
+                _write(enrolment.export(_person(settings), by=settings.operator), settings.output, console)
             case "expire":
-                console.print(f"{len(enrolment.expire())} consents had ended; all that belonged to them is deleted")
+                ended = enrolment.expire(by=settings.operator)
+                console.print(f"{len(ended)} consents had ended; all that belonged to them is deleted")
                 enrolment.scrub()
             case "rotate-key":
-                console.print(f"{enrolment.rotate_key()} people are encrypted with the new key")
+                console.print(f"{enrolment.rotate_key(by=settings.operator)} people are encrypted with the new key")
 
 
 def _key_file(settings: Consent) -> Path | None:

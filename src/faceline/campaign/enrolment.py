@@ -89,7 +89,6 @@ class Enrolment:
             (`faceline.campaign.keys`).
         model: Name and version of the embedder; templates of another one are not compared with.
         limits: What frames must be like.
-        operator: Who works here; goes into the audit.
         create: Make database and keys where there are none.
 
     Attributes:
@@ -106,12 +105,11 @@ class Enrolment:
         key_file: Path | None,
         model: str,
         limits: QualityLimits = LIMITS,
-        operator: str = "stand",
         create: bool = True,
     ) -> None:
         self.engine = open_database(url, "people" if create else "database", create=create)
         self.keys = TemplateKeys(key_file, create=create)
-        self.model, self.limits, self.operator = model, limits, operator
+        self.model, self.limits = model, limits
         self.problem: str | None = None
         self._known: tuple[int, Gallery, int] | None = None  # number of the audit, gallery, first end of a consent
 
@@ -125,8 +123,17 @@ class Enrolment:
         """Let go of the database."""
         self.engine.dispose()
 
-    def enrol(self, person: Person, consent: Consent, embeddings: Embeddings, quality: Sequence[FrameQuality]) -> str:
+    def enrol(
+        self, person: Person, consent: Consent, embeddings: Embeddings, quality: Sequence[FrameQuality], *, by: str
+    ) -> str:
         """Enrol somebody from a few frames of theirs.
+
+        Args:
+            person: How they wish to be met.
+            consent: What they agreed to.
+            embeddings: (n, d), one of each frame.
+            quality: Of each frame.
+            by: Who does it; stands in the audit, here as below.
 
         Returns:
             The random id of the person.
@@ -153,7 +160,7 @@ class Enrolment:
         }
         with database_errors(self.engine.url, "people"), self.engine.begin() as connection:
             connection.execute(PEOPLE.insert(), row)
-            self._audit(connection, "enrolled", name, f"consent to text {consent.text_version}")
+            self._audit(connection, by, "enrolled", name, f"consent to text {consent.text_version}")
         return name
 
     def gallery(self, moment: Moment | None = None) -> Gallery:
@@ -175,7 +182,7 @@ class Enrolment:
         self.problem = None
         return self._known[1]
 
-    def withdraw(self, person: str) -> None:
+    def withdraw(self, person: str, *, by: str) -> None:
         """Delete all that is stored of a person, now; only the audit remembers that there was one.
 
         Raises:
@@ -185,14 +192,15 @@ class Enrolment:
             with self.engine.begin() as connection:
                 if not connection.execute(PEOPLE.delete().where(PEOPLE.c.id == person)).rowcount:
                     raise _nobody(person)
-                self._audit(connection, "withdrawn", person)
+                self._audit(connection, by, "withdrawn", person)
             self.scrub()
 
-    def expire(self, at: datetime | None = None) -> list[str]:
+    def expire(self, at: datetime | None = None, *, by: str = "stand") -> list[str]:
         """Delete everybody whose consent has ended.
 
         Args:
             at: When; now by default.
+            by: Who asks for it; the stand does by itself.
 
         Returns:
             Their ids.
@@ -205,11 +213,11 @@ class Enrolment:
                 with self.engine.begin() as connection:
                     connection.execute(PEOPLE.delete().where(PEOPLE.c.id.in_(gone)))
                     for person in gone:
-                        self._audit(connection, "expired", person)
+                        self._audit(connection, by, "expired", person)
                 self.scrub()
         return gone
 
-    def export(self, person: str) -> dict[str, Any]:
+    def export(self, person: str, *, by: str) -> dict[str, Any]:
         """All that is stored about a person, for them to read.
 
         Raises:
@@ -219,7 +227,7 @@ class Enrolment:
             row = connection.execute(sa.select(PEOPLE).where(PEOPLE.c.id == person)).one_or_none()
             if row is None:
                 raise _nobody(person)
-            self._audit(connection, "exported", person)
+            self._audit(connection, by, "exported", person)
             audit = connection.execute(sa.select(AUDIT).where(AUDIT.c.person == person).order_by(AUDIT.c.id))
             history = [_told_audit(entry) for entry in audit]
         return {**self._told(row), "template": self._template(row).tolist(), "audit": history}
@@ -234,7 +242,7 @@ class Enrolment:
         with database_errors(self.engine.url, "people"), self.engine.connect() as connection:
             return [_told_audit(row) for row in connection.execute(sa.select(AUDIT).order_by(AUDIT.c.id))]
 
-    def rotate_key(self) -> int:
+    def rotate_key(self, *, by: str) -> int:
         """Encrypt everything with a new key and forget the old one; killed at any point, all can still be read.
 
         Returns:
@@ -253,7 +261,7 @@ class Enrolment:
                         for column in ("names", "template")
                     }
                     connection.execute(PEOPLE.update().where(PEOPLE.c.id == row.id).values(again))
-                self._audit(connection, "key rotated", None, f"{len(rows)} people")
+                self._audit(connection, by, "key rotated", None, f"{len(rows)} people")
             self.scrub()
         self.keys.forget_old()
         return len(rows)
@@ -302,8 +310,8 @@ class Enrolment:
             "model": row.model,
         }
 
-    def _audit(self, connection: sa.Connection, action: str, person: str | None, detail: str = "") -> None:
-        entry = {"at": microseconds(datetime.now(UTC)), "action": action, "person": person, "operator": self.operator}
+    def _audit(self, connection: sa.Connection, by: str, action: str, person: str | None, detail: str = "") -> None:
+        entry = {"at": microseconds(datetime.now(UTC)), "action": action, "person": person, "operator": by}
         connection.execute(AUDIT.insert(), {**entry, "detail": detail})
 
     def scrub(self) -> None:

@@ -57,6 +57,16 @@ class Consent(Settings):
     operator: Text
 
 
+class Accounts(Settings):
+    """``faceline accounts``."""
+
+    action: Literal["list", "add", "password", "remove", "token"]
+    folder: Text
+    name: str | None
+    role: Literal["operator", "advertiser"] | None
+    campaigns: Annotated[list[Text], Field(min_length=1)] | None
+
+
 class BenchmarkReport(Settings):
     """``faceline benchmark report``."""
 
@@ -92,6 +102,7 @@ class Stand(Watching):
 
     folder: Text
     store: str | None
+    keep_days: Count
     people: str | None
     embedder: str | None
     embedder_size: Annotated[int, Field(ge=16, le=1024)]
@@ -125,6 +136,7 @@ SETTINGS: dict[str, type[Settings]] = {
     "ship": Ship,
     "simulate": Simulate,
     "consent": Consent,
+    "accounts": Accounts,
     "benchmark_report": BenchmarkReport,
 }
 """The schema of each verb."""

@@ -87,7 +87,7 @@ def build(settings: "Stand") -> Iterator[tuple[Loop, Services]]:
         consent = read_consent_text(Path(settings.consent_text)) if settings.consent_text else read_consent_text()
         make_folder(folder, "folder")
         stack.enter_context(_alone_in(folder))
-        events = stack.enter_context(EventStore(store))
+        events = stack.enter_context(EventStore(store, keep_days=settings.keep_days))
         enrolment, recogniser = _people(settings, folder, stack)
         secrets = Secrets(folder / "access.json")
         board = Board()
@@ -257,7 +257,7 @@ def _welcome(settings: "Stand", secrets: Secrets) -> str:
             f"  display    {at}/display (the browser that opened it with its token)",
             f"  operator   {at}/operator",
             f"  advertiser {at}/advertiser",
-            f"  passwords and token were told when {secrets.file} was made; delete it for new ones",
+            "  passwords and token were told when they were made; faceline accounts makes new ones",
         ]
     else:
         lines += [

@@ -1,10 +1,12 @@
 """Where events are kept: SQLite or PostgreSQL, written in batches by a thread of its own."""
 
+import contextlib
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
+from datetime import timedelta
 from itertools import islice
 from typing import Any, Final
 
@@ -20,6 +22,7 @@ from faceline.errors import InputError
 _BATCH: Final = 2000
 _LONGEST_WAIT: Final = 5.0
 """Seconds between two tries of a database that is away."""
+_TIDY: Final = 3600.0
 
 
 @dataclass(frozen=True)
@@ -49,13 +52,16 @@ class EventStore:
         url: ``sqlite:///FILE`` or ``postgresql://…``; created and migrated where needed.
         interval: Seconds between two writes.
         capacity: Most events in memory.
+        keep_days: Whole days, in UTC, after which events are deleted, once an hour; None keeps them for good.
 
     Raises:
         InputError: The address is not one of a store, or the store cannot be opened now, at the start.
     """
 
-    def __init__(self, url: str, *, interval: float = 0.5, capacity: int = 50_000) -> None:
-        self.url, self.interval, self.capacity = url, interval, capacity
+    def __init__(
+        self, url: str, *, interval: float = 0.5, capacity: int = 50_000, keep_days: int | None = None
+    ) -> None:
+        self.url, self.interval, self.capacity, self.keep_days = url, interval, capacity, keep_days
         self.engine = open_database(url)
         self._inode = self._identity()
         self._changed = threading.Condition()  # guards what follows
@@ -64,6 +70,7 @@ class EventStore:
         self._written = 0
         self._paused: str | None = None
         self._hurry = self._closing = False
+        self._tidied = -_TIDY
         self._gap: tuple[float, int] | None = None  # since when nothing is written, and how many were lost before
         self._thread = threading.Thread(target=self._run, name="event-store", daemon=True)
         self._thread.start()
@@ -115,6 +122,7 @@ class EventStore:
                 batch = list(islice(self._queue, _BATCH))
                 more = len(self._queue) > _BATCH
                 self._hurry = False
+            self._tidy()
             if not batch:
                 wait = self.interval
                 continue
@@ -146,6 +154,16 @@ class EventStore:
                 with self._changed:
                     self._lost[event.kind] += 1
         return None
+
+    def _tidy(self) -> None:
+        """Delete the days that are older than they may be; what does not go now goes an hour later."""
+        if self.keep_days is None or time.monotonic() - self._tidied < _TIDY:
+            return
+        self._tidied = time.monotonic()
+        today = now().utc.replace(hour=0, minute=0, second=0, microsecond=0)
+        old = EVENTS.c.at < microseconds(today - timedelta(days=self.keep_days))
+        with contextlib.suppress(SQLAlchemyError), self.engine.begin() as connection:
+            connection.execute(EVENTS.delete().where(old))
 
     def _note(self, batch: Sequence[Event], refused: str | None) -> None:
         with self._changed:

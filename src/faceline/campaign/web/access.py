@@ -1,25 +1,29 @@
 """Who may open which page: passwords and the token of the display as hashes, sessions, and limits on guessing."""
 
+import contextlib
 import hashlib
 import hmac
 import json
 import os
+import re
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
 from faceline.errors import InputError, first_line
 
 Role = Literal["operator", "advertiser"]
-ROLES: Final[tuple[Role, ...]] = ("operator", "advertiser")
+FIRST: Final[tuple[Role, ...]] = ("operator", "advertiser")
+"""The accounts that a new stand has, each named after its role."""
 
 SESSION_SECONDS: Final = 8 * 3600.0
 """After so long without a request one has to log in again."""
 
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
 _SCRYPT: Final = {"n": 2**14, "r": 8, "p": 1, "dklen": 32}
 """Cost of a guess: 16 MB and some 50 ms (Percival and Josefsson, RFC 7914)."""
 
@@ -27,15 +31,38 @@ _MOST_SESSIONS: Final = 200
 
 
 @dataclass(frozen=True)
+class Account:
+    """Somebody who may log in.
+
+    Attributes:
+        name: What they log in as; stands in the audit.
+        role: What they may open.
+        campaigns: Whose figures an advertiser sees; None: those of all.
+        salt: Of the hash, hexadecimal.
+        hash: Of the password, hexadecimal.
+    """
+
+    name: str
+    role: Role
+    campaigns: tuple[str, ...] | None
+    salt: str
+    hash: str
+
+    def sees(self, campaign: str) -> bool:
+        """Whether the figures of a campaign, or of all where it is empty, are for them."""
+        return self.campaigns is None or campaign in self.campaigns
+
+
+@dataclass(frozen=True)
 class NewSecrets:
     """What is told once, when it is made, and stored as hashes only."""
 
-    passwords: dict[Role, str]
+    passwords: dict[str, str]
     device_token: str
 
 
 class Secrets:
-    """The hashes of what opens the pages.
+    """The hashes of what opens the pages. A change of the file by ``faceline accounts`` holds at once.
 
     Args:
         file: JSON, readable by its owner only; made where there is none.
@@ -50,46 +77,130 @@ class Secrets:
     def __init__(self, file: Path) -> None:
         self.file = file
         self.new: NewSecrets | None = None
+        self._accounts: dict[str, Account] = {}
+        self._device = ""
         if not file.exists():
-            self.new = self._make()
-        self._hashes = self._read()
+            self.new = NewSecrets({role: self._put(role, role, None) for role in FIRST}, self.renew_token())
+        self._state = self._stamp()
+        self._read()
 
-    def opens(self, role: Role, password: str) -> bool:
-        """Whether a password is that of a role."""
-        kept = self._hashes[role]
-        digest = _scrypt(password, bytes.fromhex(kept["salt"]))
-        return hmac.compare_digest(digest, bytes.fromhex(kept["hash"]))
+    @property
+    def accounts(self) -> list[Account]:
+        """All, by name."""
+        self._look_again()
+        return sorted(self._accounts.values(), key=lambda account: account.name)
+
+    def find(self, name: str) -> Account | None:
+        """The account of a name."""
+        self._look_again()
+        return self._accounts.get(name)
+
+    def opens(self, name: str, password: str) -> Account | None:
+        """The account of a name whose password this is; a wrong name takes as long as a wrong password."""
+        account = self.find(name) or Account("", "operator", None, "00", "00")
+        right = hmac.compare_digest(_scrypt(password, bytes.fromhex(account.salt)), bytes.fromhex(account.hash))
+        return account if right and account.name else None
 
     def is_device(self, token: str) -> bool:
         """Whether a token is that of the display; it is long and random, so a plain digest of it is enough."""
-        return hmac.compare_digest(_digest(token), self._hashes["device"]["hash"])
+        self._look_again()
+        return hmac.compare_digest(_digest(token), self._device)
 
-    def _make(self) -> NewSecrets:
-        made = NewSecrets({role: _readable() for role in ROLES}, secrets.token_urlsafe(24))
-        content: dict[str, dict[str, str]] = {"device": {"hash": _digest(made.device_token)}}
-        for role, password in made.passwords.items():
-            salt = secrets.token_bytes(16)
-            content[role] = {"salt": salt.hex(), "hash": _scrypt(password, salt).hex()}
+    def add(self, name: str, role: Role, campaigns: Sequence[str] | None = None) -> str:
+        """Let somebody in; their password.
+
+        Raises:
+            InputError: The name is taken or not one.
+        """
+        if not _NAME.fullmatch(name):
+            raise InputError(f"expected up to 40 of a to z, 0 to 9, . _ and -, got {name!r}", column="name")
+        if name in self._accounts:
+            raise InputError(f"{name} is there already; remove it first, or choose another name", column="name")
+        return self._put(name, role, None if campaigns is None else tuple(campaigns))
+
+    def renew_password(self, name: str) -> str:
+        """Another password for somebody, which ends their sessions.
+
+        Raises:
+            InputError: There is no such account.
+        """
+        account = self._known(name)
+        return self._put(name, account.role, account.campaigns)
+
+    def remove(self, name: str) -> None:
+        """Let somebody in no longer, which ends their sessions.
+
+        Raises:
+            InputError: There is no such account, or it is the last operator.
+        """
+        account = self._known(name)
+        operators = [each.name for each in self._accounts.values() if each.role == "operator"]
+        if operators == [account.name]:
+            raise InputError(f"{name} is the last operator; add another one first", column="name")
+        del self._accounts[name]
+        self._write()
+
+    def renew_token(self) -> str:
+        """Another token for the display; screens have to be opened with it again."""
+        token = secrets.token_urlsafe(24)
+        self._device = _digest(token)
+        self._write()
+        return token
+
+    def _known(self, name: str) -> Account:
+        if name not in self._accounts:
+            raise InputError(f"{name}: no such account; there are {', '.join(sorted(self._accounts))}", column="name")
+        return self._accounts[name]
+
+    def _put(self, name: str, role: Role, campaigns: tuple[str, ...] | None) -> str:
+        password, salt = _readable(), secrets.token_bytes(16)
+        self._accounts[name] = Account(name, role, campaigns, salt.hex(), _scrypt(password, salt).hex())
+        self._write()
+        return password
+
+    def _write(self) -> None:
+        accounts = [asdict(account) for account in self._accounts.values()]
         self.file.parent.mkdir(parents=True, exist_ok=True)
         part = self.file.with_name(f".{self.file.name}.part")
         with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
-            json.dump(content, stream, indent=2)
+            json.dump({"device": self._device, "accounts": accounts}, stream, indent=2)
         part.replace(self.file)
-        return made
+        self._state = self._stamp()
 
-    def _read(self) -> dict[str, dict[str, str]]:
+    def _read(self) -> None:
         if self.file.stat().st_mode & 0o077:
             raise InputError("others may read it; run chmod 600 on it", file=self.file)
         try:
-            content: dict[str, dict[str, str]] = json.loads(self.file.read_text(encoding="utf-8"))
-            for role in ROLES:
-                bytes.fromhex(content[role]["salt"] + content[role]["hash"])
-            assert content["device"]["hash"]
-        except (OSError, ValueError, KeyError, TypeError, AssertionError) as error:
+            content = json.loads(self.file.read_text(encoding="utf-8"))
+            accounts = [_account(**each) for each in content["accounts"]]
+            device = bytes.fromhex(content["device"]).hex()
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(
                 f"not what opens the pages ({first_line(error)}); move it away to make new passwords", file=self.file
             ) from None
-        return content
+        self._accounts, self._device = {account.name: account for account in accounts}, device
+
+    def _look_again(self) -> None:
+        """Take what has changed; a file that cannot be used changes nothing."""
+        state = self._stamp()
+        if state != self._state:
+            self._state = state
+            with contextlib.suppress(InputError, OSError):
+                self._read()
+
+    def _stamp(self) -> tuple[int, int] | None:
+        try:
+            status = self.file.stat()
+        except OSError:
+            return None
+        return status.st_mtime_ns, status.st_ino
+
+
+def _account(name: str, role: str, campaigns: list[str] | None, salt: str, hash: str) -> Account:  # noqa: A002
+    if role not in FIRST:
+        raise ValueError(f"no such role: {role}")
+    bytes.fromhex(salt + hash)
+    return Account(name, role, None if campaigns is None else tuple(campaigns), salt, hash)
 
 
 @dataclass(eq=False)
@@ -97,13 +208,13 @@ class Session:
     """Somebody who is logged in.
 
     Attributes:
-        role: What they may open.
+        account: Who.
         csrf: What their forms must send, so that no other site can send them.
         used: When they last did something.
         told: What their next page says of what they did.
     """
 
-    role: Role
+    account: Account
     csrf: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     used: float = 0.0
     told: str = ""
@@ -120,13 +231,13 @@ class Sessions:
         self._clock = clock
         self._sessions: dict[str, Session] = {}
 
-    def open(self, role: Role) -> str:
+    def open(self, account: Account) -> str:
         """Log somebody in; the secret of their cookie."""
         self._forget_old()
         while len(self._sessions) >= _MOST_SESSIONS:
             del self._sessions[min(self._sessions, key=lambda token: self._sessions[token].used)]
         token = secrets.token_urlsafe(32)
-        self._sessions[token] = Session(role, used=self._clock())
+        self._sessions[token] = Session(account, used=self._clock())
         return token
 
     def find(self, token: str | None) -> Session | None:

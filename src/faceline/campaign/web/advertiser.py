@@ -25,27 +25,34 @@ Reader = Annotated[Session, needs("operator", "advertiser")]
 
 @router.get("")
 def advertiser_page(request: Request, session: Reader, campaign: str = "") -> Response:
-    """The figures of all campaigns or one."""
+    """The figures of all campaigns or one, of those that are for this account."""
     services = services_of(request)
+    campaigns = [each for each in services.catalogue.campaigns if session.account.sees(each.id)]
+    if not campaign and not session.account.sees(""):
+        if not campaigns:
+            raise HTTPException(403, "None of your campaigns is shown on this stand.")
+        campaign = campaigns[0].id
     context = {
         "stand": services.stand,
-        "role": session.role,
+        "account": session.account,
         "csrf": session.csrf,
         "told": "",
-        "campaigns": services.catalogue.campaigns,
-        **_figures(request, campaign),
+        "campaigns": campaigns,
+        **_figures(request, session, campaign),
     }
     return TEMPLATES.TemplateResponse(request, "advertiser.html", context)
 
 
-@router.get("/figures", dependencies=[needs("operator", "advertiser")])
-def figures(request: Request, campaign: str = "") -> Response:
+@router.get("/figures")
+def figures(request: Request, session: Reader, campaign: str = "") -> Response:
     """The part of the page that changes."""
-    return TEMPLATES.TemplateResponse(request, "figures.html", _figures(request, campaign))
+    return TEMPLATES.TemplateResponse(request, "figures.html", _figures(request, session, campaign))
 
 
-def _figures(request: Request, campaign: str) -> dict[str, Any]:
+def _figures(request: Request, session: Session, campaign: str) -> dict[str, Any]:
     services = services_of(request)
+    if not session.account.sees(campaign):
+        raise HTTPException(403, "The figures of this campaign are not for you.")
     if campaign and campaign not in services.catalogue.campaign_by_id:
         raise HTTPException(404, "No such campaign.")
     titles = {content.id: content.title for content in services.catalogue.contents}

@@ -38,7 +38,7 @@ def is_device(connection: HTTPConnection) -> bool:
     if services.secrets.is_device(connection.cookies.get(COOKIE, "")):
         return True
     session = session_of(connection)
-    return session is not None and session.role == "operator"
+    return session is not None and session.account.role == "operator"
 
 
 @router.get("/display")

@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
-from faceline.campaign.web.access import ROLES, SESSION_SECONDS, Role, Session
+from faceline.campaign.web.access import SESSION_SECONDS, Role, Session
 from faceline.campaign.web.app import TEMPLATES, Services, services_of
 
 router = APIRouter()
@@ -32,8 +32,13 @@ def same_origin(connection: HTTPConnection) -> bool:
 
 
 def session_of(connection: HTTPConnection) -> Session | None:
-    """Who is logged in."""
-    return services_of(connection).sessions.find(connection.cookies.get(COOKIE))
+    """Who is logged in; nobody whose account was changed or removed meanwhile."""
+    services, token = services_of(connection), connection.cookies.get(COOKIE)
+    session = services.sessions.find(token)
+    if session is not None and services.secrets.find(session.account.name) != session.account:
+        services.sessions.close(token)
+        return None
+    return session
 
 
 def needs(*roles: Role) -> Any:
@@ -43,8 +48,8 @@ def needs(*roles: Role) -> Any:
         session = session_of(request)
         if session is None:
             raise HTTPException(303, headers={"Location": "/login"})
-        if session.role not in roles:
-            raise HTTPException(403, f"This page is not for the {session.role}.")
+        if session.account.role not in roles:
+            raise HTTPException(403, f"This page is not for the {session.account.role}.")
         return session
 
     return Depends(check)
@@ -83,17 +88,15 @@ async def log_in(
     wait = services.logins.wait(address)
     if wait:
         return _page(request, services, f"Too many tries. Wait {math.ceil(wait)} seconds.", 429, wait)
-    role = next((role for role in ROLES if role == name), None)
-    # a wrong name takes as long as a wrong password
-    right = await run_in_threadpool(services.secrets.opens, role or "operator", password)
-    if role is None or not right:
+    account = await run_in_threadpool(services.secrets.opens, name.strip().lower(), password)
+    if account is None:
         return _page(request, services, "Name or password is wrong.", 401)
     services.logins.forgive(address)
     services.sessions.close(request.cookies.get(COOKIE))
-    response = RedirectResponse(_HOME[role], status_code=303)
+    response = RedirectResponse(_HOME[account.role], status_code=303)
     response.set_cookie(
         COOKIE,
-        services.sessions.open(role),
+        services.sessions.open(account),
         max_age=int(SESSION_SECONDS),
         httponly=True,
         samesite="strict",

@@ -46,7 +46,7 @@ def operator_page(request: Request, session: Operator) -> Response:
 async def live(socket: WebSocket) -> None:
     """What the stand sees and how it is, ten times a second."""
     session = session_of(socket)
-    if session is None or session.role != "operator" or not same_origin(socket):
+    if session is None or session.account.role != "operator" or not same_origin(socket):
         await socket.close(code=1008)
         return
     await socket.accept()
@@ -130,7 +130,7 @@ async def enrol(
         if face is None:
             raise InputError("Choose who of those present is to be enrolled.")
         samples = await _gather(services.recogniser, face)
-        await run_in_threadpool(_enrol, services.enrolment, person, consent, samples)
+        await run_in_threadpool(_enrol, services.enrolment, person, consent, samples, session.account.name)
         await run_in_threadpool(services.recogniser.refresh)
         session.told = f"Enrolled: {given_by.strip()}."
     except InputError as error:
@@ -144,7 +144,7 @@ def withdraw(request: Request, session: Operator, person: str, csrf: Annotated[s
     check_form(request, session, csrf)
     services = services_of(request)
     try:
-        _people(services).withdraw(person)
+        _people(services).withdraw(person, by=session.account.name)
         session.told = "Withdrawn: consent and template are deleted."
     except InputError as error:
         session.told = error.told
@@ -158,7 +158,7 @@ def export(request: Request, session: Operator, person: str, csrf: Annotated[str
     """All that is stored of somebody, for them to take along."""
     check_form(request, session, csrf)
     try:
-        told = _people(services_of(request)).export(person)
+        told = _people(services_of(request)).export(person, by=session.account.name)
     except InputError as error:
         raise HTTPException(404, error.told) from None
     name = "".join(filter(str.isalnum, person))
@@ -238,12 +238,12 @@ async def _gather(recogniser: Recogniser, face: int) -> list[Sample]:
         raise InputError("No frames came in time; look at the warnings of the stand.") from None
 
 
-def _enrol(enrolment: Enrolment, person: Person, consent: Consent, samples: list[Sample]) -> None:
+def _enrol(enrolment: Enrolment, person: Person, consent: Consent, samples: list[Sample], by: str) -> None:
     import numpy as np  # noqa: PLC0415
 
     if not samples:
         raise InputError("No frame of that face could be taken; the person should stand still and look at the screen.")
-    enrolment.enrol(person, consent, np.stack([s.embedding for s in samples]), [s.quality for s in samples])
+    enrolment.enrol(person, consent, np.stack([s.embedding for s in samples]), [s.quality for s in samples], by=by)
 
 
 def _people(services: Services) -> Enrolment:
@@ -255,5 +255,5 @@ def _people(services: Services) -> Enrolment:
 def _page(request: Request, session: Session, name: str, context: dict[str, Any]) -> Response:
     services = services_of(request)
     told, session.told = session.told, ""
-    shared = {"stand": services.stand, "role": session.role, "csrf": session.csrf, "told": told}
+    shared = {"stand": services.stand, "account": session.account, "csrf": session.csrf, "told": told}
     return TEMPLATES.TemplateResponse(request, name, {**shared, **context})
