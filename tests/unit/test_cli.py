@@ -116,7 +116,7 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ([], "no verb given; expected one of benchmark, cluster, compare, consent, data, evaluate, export, "),
+        ([], "no verb given; expected one of accounts, benchmark, cluster, compare, consent, data, evaluate, export, "),
         (["evalute"], "evalute: no such verb; did you mean evaluate?"),
         (["data"], "data : expected faceline data check"),
         (["data", "chek"], "data chek: expected faceline data check"),
