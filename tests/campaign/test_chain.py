@@ -10,8 +10,6 @@ import pytest
 from faceline.campaign.sources import SCHEMA
 from faceline.campaign.synthetic_events import UPLIFT, write_events
 from faceline.cli import main
-from faceline.config.messages import explain
-from faceline.config.tree import conf_dir
 
 
 def test_the_benchmark_aggregates_what_it_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -43,12 +41,3 @@ def test_synthetic_events_hang_together(tmp_path: Path) -> None:
     assert (held.groupby("session").size() == (sizes * shown)).all()  # each visitor and each impression once
     assert (rows["at"].diff().dropna() >= 0).all()
     assert (rows.groupby("session")["stand"].nunique() == 1).all()
-
-
-@pytest.mark.parametrize(
-    ("package", "extra"), [("duckdb", "report"), ("psycopg", "postgresql"), ("uvicorn", "stand"), ("fastapi", "stand")]
-)
-def test_a_package_that_is_not_installed_is_told_with_its_extra(package: str, extra: str) -> None:
-    line = explain(ModuleNotFoundError(f"No module named '{package}'", name=package), conf_dir())
-    assert line == f"the package {package} is not installed; pip install 'faceline[{extra}]'"
-    assert explain(ModuleNotFoundError("No module named 'x'", name="x"), conf_dir()) is None

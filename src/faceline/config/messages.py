@@ -13,9 +13,6 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from faceline.errors import InputError, first_line
 
-EXTRAS = {"duckdb": "report", "psycopg": "postgresql", "fastapi": "stand", "uvicorn": "stand"}
-"""Packages that not everybody needs, and the extra that each comes with."""
-
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _OUT_OF_MEMORY = "out of memory; lower data.batch_size, data.size or data.workers"
 
@@ -63,8 +60,8 @@ def _explain_one(error: BaseException, conf: Path) -> str | None:  # noqa: PLR09
             return _OUT_OF_MEMORY
         case RuntimeError() if "can't allocate memory" in str(error):  # torch's, on a CPU
             return _OUT_OF_MEMORY
-        case ModuleNotFoundError() if error.name in EXTRAS:
-            return f"the package {error.name} is not installed; pip install 'faceline[{EXTRAS[error.name]}]'"
+        case ModuleNotFoundError() if error.name and error.name.isidentifier() and error.name != "faceline":
+            return f"the package {error.name} is not installed; pip install 'faceline[{_extra(error.name)}]'"
     if "hydra" in sys.modules:  # else it has raised nothing
         from faceline.config.composition import explain_composition  # noqa: PLC0415
 
@@ -75,6 +72,13 @@ def _explain_one(error: BaseException, conf: Path) -> str | None:  # noqa: PLR09
         "OutOfMemoryError": _OUT_OF_MEMORY,  # torch's, on a GPU
         "MisconfigurationException": f"trainer: {first_line(error)}",  # Lightning's
     }.get(type(error).__name__)
+
+
+def _extra(package: str) -> str:
+    """What a package comes with that not everybody needs."""
+    if package == "psycopg":
+        return "postgresql"
+    return "stand" if "faceline.campaign" in sys.modules else "train"
 
 
 def _own_message(error: InputError) -> str:

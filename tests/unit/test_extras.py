@@ -1,0 +1,106 @@
+"""What can be done without what is an extra, and how the rest is refused."""
+
+import socket
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+WITHOUT = """
+import sys
+
+class NotInstalled:
+    def find_spec(self, name, path=None, target=None):
+        if name in sys.argv[1].split(","):
+            raise ModuleNotFoundError(f"No module named '{name}'", name=name)
+
+sys.meta_path.insert(0, NotInstalled())
+from faceline.cli import main
+sys.exit(main(sys.argv[2:]))
+"""
+
+Run = Callable[..., tuple[int, str]]
+
+
+def names(requirements: list[str]) -> set[str]:
+    return {canonicalize_name(Requirement(each).name) for each in requirements}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """The command as it is with some extras installed and no others; its exit code and what it says."""
+    cv2.imwrite(str(tmp_path / "photo.jpg"), np.full((96, 96, 3), 128, np.uint8))
+
+    def run(*arguments: str, extras: tuple[str, ...] = ()) -> tuple[int, str]:
+        extra = PROJECT["optional-dependencies"]
+        there = names(PROJECT["dependencies"]).union(*(names(extra[name]) for name in extras))
+        absent = set().union(*map(names, extra.values())) - there - {"faceline"}
+        modules = [
+            module
+            for module, owners in packages_distributions().items()
+            if {canonicalize_name(owner) for owner in owners} <= absent
+        ]
+        assert "torch" in modules
+        answer = subprocess.run(
+            [sys.executable, "-c", WITHOUT, ",".join(modules), *arguments],
+            cwd=tmp_path, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        return answer.returncode, answer.stdout + answer.stderr
+
+    return run
+
+
+def test_a_photo_needs_no_extra(run: Run, tmp_path: Path) -> None:
+    assert run("predict", "photo.jpg", "overlays=drawn") == (0, "landmarks of 1 frames written to landmarks.csv\n")
+    assert list((tmp_path / "drawn").iterdir())
+    assert run("--help")[0] == run("train", "--help")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "extra"),
+    [
+        (["train", "experiment=landmarks/cnn"], "train"),
+        (["predict", "run_id=abc", "input=photo.jpg"], "train"),
+        (["results"], "train"),
+        (["stand"], "stand"),
+        (["report"], "stand"),
+        (["consent"], "stand"),
+    ],
+)
+def test_what_needs_an_extra_says_which(run: Run, arguments: list[str], extra: str) -> None:
+    code, told = run(*arguments)
+    assert code == 2
+    assert "is not installed; pip install" in told
+    assert told.endswith(f"'faceline[{extra}]'\n")
+    assert told.count("\n") == 1
+
+
+def test_a_stand_needs_nothing_that_trains(run: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    for arguments in (
+        ["stand", f"port={port}", "seconds=0.1"],
+        ["consent"],
+        ["accounts"],
+        ["ship", "to=chain"],
+        ["simulate", "days=1", "audiences_per_day=40"],  # and a report
+        ["benchmark", "stand", "seconds=0.5", "soak_seconds=0"],
+    ):
+        code, told = run(*arguments, extras=("stand",))
+        assert code == 0, told
+
+
+def test_a_server_of_postgresql_needs_its_driver(run: Run) -> None:
+    code, told = run("ship", "store=postgresql://nobody@127.0.0.1:1/x", "to=chain", extras=("stand",))
+    assert (code, told) == (
+        2, "faceline: error: the package psycopg is not installed; pip install 'faceline[postgresql]'\n"
+    )  # fmt: skip
