@@ -361,6 +361,7 @@ class BenchmarkTrain(_Benchmark):
     compile: bool
     accuracy: Annotated[float, Field(gt=0)] | None
     accuracy_epochs: Count
+    patience: Annotated[float, Field(gt=0)]
     weights: str | None
     model: Node
     trainer: Node
