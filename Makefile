@@ -33,7 +33,7 @@ check: setup ## the quick half: format, lint, types, layers
 	$(BIN)/lint-imports
 
 test: check ## everything: check, all tests but those of speed, coverage of at least 90 %
-	$(BIN)/python -m pytest --numprocesses=2 --jaxtyping-packages=faceline,beartype.beartype \
+	$(BIN)/python -m pytest --numprocesses=2 --dist=worksteal --jaxtyping-packages=faceline,beartype.beartype \
 		-m "not benchmark and not gpu" --cov --cov-report=term --cov-fail-under=90
 
 format: setup ## apply the formatter and the safe fixes
