@@ -70,7 +70,9 @@ def test_region_errors_of_one_model_need_no_legend():
 
 
 def test_errors_by_condition_are_means_of_the_frames_of_each_class():
-    face = neutral_shape()[:, :2] * 50  # seen from the front, 58 px between the outer corners of the eyes
+    x, y, z = neutral_shape().T
+    nod = np.deg2rad(5)  # so that no angle lies on the bound of a class
+    face = np.stack([x, y * np.cos(nod) - z * np.sin(nod)], axis=1) * 50  # 58 px between the outer corners of the eyes
     target = np.concatenate([np.tile(face, (12, 1, 1)), np.tile(face * 0.4, (15, 1, 1)), np.tile(face * 3, (2, 1, 1))])
     nme = np.array([0.02] * 12 + [0.06] * 15 + [0.1] * 2)
     figure = error_by_condition(nme, target, source="s")
