@@ -14,6 +14,9 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from faceline.config.messages import OPTIONAL, explain
+from faceline.config.tree import conf_dir
+
 PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
 WITHOUT = """
 import sys
@@ -104,3 +107,11 @@ def test_a_server_of_postgresql_needs_its_driver(run: Run) -> None:
     assert (code, told) == (
         2, "faceline: error: the package psycopg is not installed; pip install 'faceline[postgresql]'\n"
     )  # fmt: skip
+
+
+def test_every_package_of_an_extra_is_told_and_no_other() -> None:
+    of_extras = names([each for extra in PROJECT["optional-dependencies"].values() for each in extra]) - {"faceline"}
+    told = {canonicalize_name(owner) for module in OPTIONAL for owner in packages_distributions().get(module, [])}
+    assert of_extras - told <= {"ray"}  # not installed for tests
+    assert not told & names(PROJECT["dependencies"])
+    assert explain(ModuleNotFoundError("No module named 'x'", name="x"), conf_dir()) is None

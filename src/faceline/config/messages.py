@@ -13,6 +13,14 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from faceline.errors import InputError, first_line
 
+OPTIONAL = frozenset({
+    "albumentations", "alembic", "cloudpickle", "cryptography", "duckdb", "fastapi", "huggingface_hub", "hydra",
+    "jinja2", "markupsafe", "matplotlib", "mlflow", "onnx", "onnxscript", "optuna", "pandas", "psutil", "psycopg",
+    "pyarrow", "python_multipart", "pytorch_lightning", "ray", "safetensors", "scipy", "sklearn", "sqlalchemy",
+    "starlette", "submitit", "threadpoolctl", "timm", "torch", "torchvision", "uvicorn", "websockets",
+})  # fmt: skip
+"""Packages that come with extras; one that is missing is no bug."""
+
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _OUT_OF_MEMORY = "out of memory; lower data.batch_size, data.size or data.workers"
 
@@ -60,7 +68,7 @@ def _explain_one(error: BaseException, conf: Path) -> str | None:  # noqa: PLR09
             return _OUT_OF_MEMORY
         case RuntimeError() if "can't allocate memory" in str(error):  # torch's, on a CPU
             return _OUT_OF_MEMORY
-        case ModuleNotFoundError() if error.name and error.name.isidentifier() and error.name != "faceline":
+        case ModuleNotFoundError() if error.name in OPTIONAL:
             return f"the package {error.name} is not installed; pip install 'faceline[{_extra(error.name)}]'"
     if "hydra" in sys.modules:  # else it has raised nothing
         from faceline.config.composition import explain_composition  # noqa: PLC0415
