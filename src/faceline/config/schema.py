@@ -47,6 +47,7 @@ class Split(Section):
     seed: Seed
     val_fraction: Share
     test_fraction: Share
+    val_by: Literal["person", "frame"] = "person"
 
 
 class Data(Section):
@@ -145,6 +146,7 @@ class SplitChange(Section):
     seed: Seed | None = None
     val_fraction: Share | None = None
     test_fraction: Share | None = None
+    val_by: Literal["person", "frame"] | None = None
 
 
 class Evaluate(Section):

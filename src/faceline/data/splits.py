@@ -12,10 +12,14 @@ import numpy as np
 from faceline.data.index import LabelIndex
 from faceline.errors import InputError
 
+ValidationUnit = Literal["person", "frame"]
+"""What the validation part of ``official`` is drawn by: people with all their frames, or frames of people who are
+trained on, as the publishers of some data sets draw the test part."""
+
 Protocol = Literal["official", "frame_random", "video_disjoint", "person_disjoint"]
 """What the test part has not seen in training.
 
-- ``official``: the publisher's test frames; validation are people held out of the publisher's training frames.
+- ``official``: the publisher's test frames; validation is held out of the publisher's training frames.
 - ``frame_random``: other frames, of known videos (near copies of training frames: flattering).
 - ``video_disjoint``: videos never seen, of people that have another video in training.
 - ``person_disjoint``: people never seen.
@@ -56,6 +60,7 @@ def make_split(
     seed: int = 0,
     val_fraction: float = 0.1,
     test_fraction: float = 0.2,
+    val_by: ValidationUnit = "person",
 ) -> Split:
     """Divide the frames of an index.
 
@@ -65,6 +70,7 @@ def make_split(
         seed: Equal seeds give equal splits, whatever the order in which the index lists people.
         val_fraction: Share of the people, videos or frames that are left for training.
         test_fraction: Share of the people, videos or frames; ``official`` has its own test part.
+        val_by: What validation is drawn by; the other protocols than ``official`` say it themselves.
 
     Raises:
         InputError: A part would be empty, or a setting is out of range.
@@ -72,10 +78,13 @@ def make_split(
     for key, fraction in (("val_fraction", val_fraction), ("test_fraction", test_fraction)):
         if not 0 < fraction < 1:
             raise InputError(f"expected a number between 0 and 1, got {fraction}", column=f"split.{key}")
+    if val_by != "person" and protocol != "official":
+        raise InputError(f"{protocol} draws validation as it draws the test part; leave it out", column="split.val_by")
     rng = np.random.default_rng(np.random.SeedSequence([seed, *protocol.encode()]))
     if protocol == "official":
         test = index.parts == "test"
-        val = ~test & _draw(index.persons, ~test, val_fraction, rng)
+        units = index.files if val_by == "frame" else index.persons
+        val = ~test & _draw(units, ~test, val_fraction, rng)
     elif protocol == "video_disjoint":
         test = _draw_videos(index, np.ones(len(index), dtype=bool), test_fraction, rng)
         val = _draw_videos(index, ~test, val_fraction, rng)

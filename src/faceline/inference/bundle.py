@@ -62,6 +62,7 @@ class Split(_Part):
     seed: Annotated[int, Field(ge=0)]
     val_fraction: Share
     test_fraction: Share
+    val_by: Literal["person", "frame"] = "person"
 
 
 class Data(_Part):

@@ -32,12 +32,17 @@ class Windows(NamedTuple):
         return (points - self.corner) @ back.transpose(1, 2)
 
     def cut(self, images: Tensor, size: int) -> Tensor:
-        """The pixels (n, 3, size, size) of the windows of images (n, 3, h, w); beyond an edge it is drawn out."""
+        """The pixels (n, 3, size, size) of the windows of images (n, 3, h, h); beyond an edge it is drawn out."""
         steps = (torch.arange(size, device=images.device, dtype=torch.float32) + 0.5) / size
         y, x = torch.meshgrid(steps, steps, indexing="ij")
-        cells = torch.stack([x.flatten(), y.flatten()], dim=1)[None]
-        places = self.to_frame(cells).view(-1, size, size, 2)
-        return F.grid_sample(images, 2 * places - 1, mode="bilinear", padding_mode="border", align_corners=False)
+        cells = torch.stack([x, y, torch.ones_like(x)], dim=2).view(1, -1, 3)
+        corner = self.corner.transpose(1, 2)
+        places = (cells @ torch.cat([2 * self.turn, 2 * corner - 1], dim=2).transpose(1, 2)).view(-1, size, size, 2)
+        # Clamped to the middles of the outer pixels, which draws them out: ONNX Runtime is quick with zeros only.
+        edge = 1 - 1 / images.shape[3]
+        return F.grid_sample(
+            images, places.clamp(-edge, edge), mode="bilinear", padding_mode="zeros", align_corners=False
+        )
 
 
 class FirstLook(nn.Module):
@@ -79,7 +84,7 @@ class FirstLook(nn.Module):
         self.register_buffer("template", torch.tensor(upright, dtype=torch.float32), persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Landmarks (n, 68, 2) on [0, 1] of normalised images (n, 3, h, w)."""
+        """Landmarks (n, 68, 2) on [0, 1] of normalised images (n, 3, h, h)."""
         return self.look(images)[0]
 
     def look(self, images: Tensor) -> tuple[Tensor, Tensor]:

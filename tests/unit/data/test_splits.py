@@ -99,6 +99,23 @@ def test_fractions_are_shares_of_the_unit_that_is_kept_apart() -> None:
     assert len(split.test) == 100
 
 
+def test_validation_of_the_official_split_may_be_drawn_as_its_test_part() -> None:
+    index = index_of([3] * 20, 4)
+    split = make_split(index, "official", val_fraction=0.2, val_by="frame")
+    assert np.array_equal(split.test, make_split(index, "official").test)  # what is measured stays the same
+    assert len(split.val) == 36 and set(index.parts[split.val]) == {"train"}
+    assert len(split.train) == 180 - 36 and not set(split.train) & set(split.val)
+    assert people(index, split.train) == people(index, split.test)
+    assert len(videos(index, split.val) & videos(index, split.train)) > 20
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS[1:])
+def test_other_protocols_say_themselves_how_validation_is_drawn(protocol: str) -> None:
+    with pytest.raises(InputError, match=r"leave it out") as refused:
+        make_split(index_of([3] * 20, 4), protocol, val_by="frame")
+    assert refused.value.column == "split.val_by"
+
+
 def test_video_disjoint_leaves_people_with_one_video_in_training() -> None:
     index = index_of([1] * 10 + [3] * 10, 2)
     split = make_split(index, "video_disjoint", test_fraction=0.3)
