@@ -18,6 +18,7 @@ from faceline.models.heads import (  # noqa: F401 (configs of earlier runs name 
     SimCCHead,
     VotingHead,
 )
+from faceline.models.quick_depthwise import quicken
 from faceline.models.weights import load_weights, no_waiting_for_the_hub
 
 FINEST_STRIDE = 8
@@ -81,6 +82,7 @@ class TimmBackbone(nn.Module):
         self.strides = tuple(self.body.feature_info.reduction())
         if weights:
             load_weights(self.body, name, Path(weights))
+        quicken(self.body)
         cfg = self.body.pretrained_cfg if pretrained and not weights else {}
         self.mean, self.std = cfg.get("mean"), cfg.get("std")
 
