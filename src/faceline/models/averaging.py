@@ -1,5 +1,8 @@
 """An average of the weights over the last steps, which predicts better than the weights of any one step."""
 
+from collections.abc import Sequence
+
+import torch
 from torch import Tensor
 
 
@@ -7,7 +10,8 @@ class ExponentialAverage:
     """An exponential moving average that begins fast, so that the first, random weights are soon forgotten.
 
     After n updates the decay is the smaller of ``decay`` and (1 + n) / (10 + n), as in TensorFlow's
-    ``ExponentialMovingAverage``. For Lightning's ``WeightAveraging(avg_fn=...)``.
+    ``ExponentialMovingAverage``. For Lightning's ``WeightAveraging(multi_avg_fn=...)``: all tensors of a type at once,
+    as a step of a small network would otherwise wait for them one by one.
 
     Args:
         decay: What is kept of the average at each step, in the long run.
@@ -16,8 +20,11 @@ class ExponentialAverage:
     def __init__(self, decay: float = 0.998) -> None:
         self.decay = decay
 
-    def __call__(self, average: Tensor, current: Tensor, updates: Tensor | int) -> Tensor:
-        """The next average of one tensor."""
+    def __call__(self, averages: Sequence[Tensor], currents: Sequence[Tensor], updates: Tensor | int) -> None:
+        """Bring averages one step on, in place; what has no fractions, such as counts, is taken as it is."""
         count = float(updates)
-        decay = min(self.decay, (1 + count) / (10 + count))
-        return average + (1 - decay) * (current - average)
+        weight = 1 - min(self.decay, (1 + count) / (10 + count))
+        if averages[0].is_floating_point():
+            torch._foreach_lerp_(list(averages), list(currents), weight)
+        else:
+            torch._foreach_copy_(list(averages), list(currents))

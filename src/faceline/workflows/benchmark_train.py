@@ -267,7 +267,7 @@ class _EpochClock(Callback):
 def _race_ours(config: Config, data: LandmarkData) -> list[_Epoch]:
     """Ours, its average of weights included; the test part stands where validation does, and chooses nothing."""
     clock = _EpochClock(float(config["accuracy"]))
-    average = pl.callbacks.WeightAveraging(avg_fn=ExponentialAverage())
+    average = pl.callbacks.WeightAveraging(multi_avg_fn=ExponentialAverage())
     model = instantiate({**config["model"], "backbone": config["backbones"][0], "weights": config["weights"]})
     trainer = instantiate(
         {**config["trainer"], "max_epochs": config["accuracy_epochs"]},

@@ -8,10 +8,10 @@ from faceline.models.averaging import ExponentialAverage
 
 def test_it_is_the_textbook_average_with_a_fast_beginning() -> None:
     values = torch.linspace(-1, 3, 200, dtype=torch.float64)
-    average, by_hand = values[0].clone(), float(values[0])
+    average, by_hand = values[:1].clone(), float(values[0])
     blend = ExponentialAverage(decay=0.9)
     for n, value in enumerate(values[1:].tolist(), start=1):
-        average = blend(average, torch.tensor(value, dtype=torch.float64), torch.tensor(n))
+        blend([average], [torch.tensor([value], dtype=torch.float64)], torch.tensor(n))
         decay = min(0.9, (1 + n) / (10 + n))
         by_hand = decay * by_hand + (1 - decay) * value
     assert float(average) == pytest.approx(by_hand, rel=1e-12)
@@ -21,5 +21,11 @@ def test_the_first_weights_are_soon_forgotten() -> None:
     average = torch.tensor(1000.0)
     blend = ExponentialAverage()
     for n in range(1, 100):
-        average = blend(average, torch.tensor(0.0), n)
+        blend([average], [torch.tensor(0.0)], n)
     assert abs(float(average)) < 1e-3
+
+
+def test_counts_are_those_of_the_model() -> None:
+    steps = torch.tensor(3)
+    ExponentialAverage()([steps], [torch.tensor(7)], 5)
+    assert steps == 7
