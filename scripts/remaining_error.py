@@ -1,0 +1,107 @@
+#!/usr/bin/env python3
+"""What is left of the error of a landmark run, and what could still be taken off it? Train and validation frames only.
+
+- The NME of training frames: what the network has not even learnt by heart.
+- What of the error of a validation frame is that of the other frames of its video: labels of a video err together, and
+  a longer training could learn how. It is only known where validation was drawn by frames (``split.val_by=frame``).
+- What a prior on shapes would take off: points projected on the principal shapes of the training labels, after a
+  similarity (Cootes et al., "Active Shape Models", CVIU 61, 1995).
+- What looking at the mirror image too would take off (``model.flip_average=true``).
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+
+from faceline.data.index import FrameIndex
+from faceline.geometry.crops import similarity
+from faceline.geometry.shape import generalised_procrustes
+from faceline.metrics.landmark import nme_per_frame
+from faceline.tracking.records import checkpoint, get_run
+from faceline.tracking.store import connect
+from faceline.types import Landmarks
+from faceline.workflows.assembly import load_trained
+from faceline.workflows.landmark_task import predict
+
+COMPONENTS = (10, 20, 30, 60)
+SHRINK = 2.0
+"""Frames without an error that are counted beside those of a video, so that one frame alone is not believed."""
+
+
+def main() -> None:
+    """Read the run, compare, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", help="id of a finished landmark run of the store in this folder")
+    parser.add_argument("--output", type=Path, default=Path("docs/results/remaining_error.json"))
+    arguments = parser.parse_args()
+    run = get_run(connect(None, Path()), arguments.run)
+    trained = load_trained(checkpoint(run, "best"))
+    data = trained.task.build_data(trained.config)
+    frames = {part: data.frames(part) for part in ("train", "val")}
+    index = {part: data.index.take(each.rows) for part, each in frames.items()}
+    target = {part: each.normalised() * each.sizes[:, None] for part, each in index.items()}
+    found = {part: predict(trained.model, each) * index[part].sizes[:, None] for part, each in frames.items()}
+    trained.model.flip_average = True
+    mirrored = predict(trained.model, frames["val"]) * index["val"].sizes[:, None]
+    known = np.isin(index["val"].videos, index["train"].videos)
+    rows = {
+        "training frames": _nme(found["train"], target["train"]),
+        "validation frames": _nme(found["val"], target["val"]),
+        "with the mirror image": _nme(mirrored, target["val"]),
+        **{f"on {count} principal shapes": nme for count, nme in _on_principal_shapes(found["val"], target).items()},
+    }
+    if known.any():
+        rows["validation frames of known videos"] = _nme(found["val"][known], target["val"][known])
+        rows["less the error of their videos"] = _nme(_less_videos(index, found, target)[known], target["val"][known])
+    for name, nme in rows.items():
+        print(f"{nme:.2%}  {name}")
+    report = {"run_id": run.id, "commit": run.tags["faceline.commit"], "nme": rows}
+    arguments.output.write_text(json.dumps(report, indent=2) + "\n")
+
+
+def _nme(found: Landmarks, target: Landmarks) -> float:
+    return round(float(nme_per_frame(found, target).mean()), 5)
+
+
+def _less_videos(index: dict[str, FrameIndex], found: dict[str, Landmarks], target: dict[str, Landmarks]) -> Landmarks:
+    """Points of validation without what the training frames of their video miss by, in upright faces of one size."""
+    middle = generalised_procrustes(target["train"])
+    missed = {part: _upright(found[part], target[part], middle) for part in found}
+    videos = index["train"].videos
+    left = []
+    for video, found_one, target_one in zip(index["val"].videos, found["val"], target["val"], strict=True):
+        others = missed["train"][videos == video]
+        usual = others.sum(axis=0) / (len(others) + SHRINK)
+        left.append(found_one - usual @ np.linalg.inv(similarity(target_one, middle)[:, :2]).T)
+    return np.stack(left)
+
+
+def _upright(found: Landmarks, target: Landmarks, middle: np.ndarray) -> np.ndarray:
+    turns = np.stack([similarity(each, middle)[:, :2] for each in target])
+    return np.asarray((found - target) @ turns.transpose(0, 2, 1))
+
+
+def _on_principal_shapes(found: Landmarks, target: dict[str, Landmarks]) -> dict[int, float]:
+    """NME of points of validation that are projected on so many principal shapes of the training labels."""
+    middle = generalised_procrustes(target["train"])
+    shapes = np.stack([_moved(each, similarity(each, middle)) for each in target["train"]]).reshape(-1, middle.size)
+    mean = shapes.mean(axis=0)
+    modes = np.linalg.svd(shapes - mean, full_matrices=False)[2]
+    there = [similarity(each, middle) for each in found]
+    flat = np.stack([_moved(each, way) for each, way in zip(found, there, strict=True)]).reshape(len(found), -1) - mean
+    figures = {}
+    for count in COMPONENTS:
+        near = (flat @ modes[:count].T @ modes[:count] + mean).reshape(found.shape)
+        back = [(each - way[:, 2]) @ np.linalg.inv(way[:, :2]).T for each, way in zip(near, there, strict=True)]
+        figures[count] = _nme(np.stack(back), target["val"])
+    return figures
+
+
+def _moved(points: np.ndarray, way: np.ndarray) -> np.ndarray:
+    return np.asarray(points @ way[:, :2].T + way[:, 2])
+
+
+if __name__ == "__main__":
+    main()
