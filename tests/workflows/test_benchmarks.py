@@ -82,16 +82,18 @@ def test_preparing_frames_is_timed_and_grows_with_their_number(measure) -> None:
 
 @pytest.mark.slow
 def test_inference_is_timed_in_every_form(measure) -> None:
-    written = measure("infer", "repeats=3", "backbones=[mobilenetv2_100]", "size=64", "folder=20")
+    written = measure(
+        "infer", "repeats=3", "backbones=[mobilenetv2_100]", "size=64", "folder=20", "folder_heights=[null,300]"
+    )
     rows = {(row["model"], row["form"]): row for row in written["one_frame"]}
     assert [form for _, form in rows] == ["onnxruntime", "onnxruntime int8", "torch", "onnxruntime"]
     (_, whole), (_, small), (_, eager), (_, graph) = rows.items()
     assert graph["times_as_fast"] == pytest.approx(eager["median_ms"] / graph["median_ms"])
     assert whole["nme"] > 0 and small["kept"] in ("yes", "no: NME", "no: slower")
-    assert written["folder"]["frames"] == 20
-    assert written["folder"]["times_decoding"] == pytest.approx(
-        written["folder"]["seconds"] / written["folder"]["decoding_seconds"]
-    )
+    small, large = written["folders"]
+    assert (small["height"], large["height"]) == (None, 300)
+    assert small["frames"] == large["frames"] == 20
+    assert small["times_decoding"] == pytest.approx(small["seconds"] / small["decoding_seconds"])
 
 
 @pytest.mark.parametrize(

@@ -379,6 +379,7 @@ class BenchmarkInfer(_Benchmark):
     repeats: Count
     int8: bool
     folder: Annotated[int, Field(ge=0)]
+    folder_heights: list[Annotated[int, Field(ge=16, le=8192)] | None]
     model: Node
     tracking: Tracking
 

@@ -18,6 +18,7 @@ from faceline.config.check import plain
 from faceline.data.datamodule import LandmarkData
 from faceline.data.images import read_any
 from faceline.data.index import BadRows
+from faceline.geometry.resize import resize_image
 from faceline.inference.bundle import DEFAULT, Bundle, LandmarkManifest, digest, read_bundle
 from faceline.inference.runtime import LandmarkRuntime
 from faceline.inference.stream import ahead
@@ -64,8 +65,9 @@ def main(cfg: DictConfig) -> None:
     report: dict[str, Any] = {"scale": {"data": data.source.name, "threads": threads}, "one_frame": rows}
     if config["folder"]:
         runtime = LandmarkRuntime(config["bundles"][0], threads)
-        report["folder"] = _folder(runtime, images, config["folder"])
-        print_table("a folder of frames, decoded by one thread and computed by another", [report["folder"]])
+        folders = [_folder(runtime, images, config["folder"], height) for height in config["folder_heights"]]
+        print_table("a folder of frames, decoded by one thread and computed by another", folders)
+        report["folders"] = folders
     publish("infer", report, Path(config["output"]))
 
 
@@ -173,10 +175,10 @@ def _sized(data: LandmarkData, size: int) -> LandmarkData:
     )
 
 
-def _folder(runtime: LandmarkRuntime, images: list[AnyImage], count: int) -> Row:
+def _folder(runtime: LandmarkRuntime, images: list[AnyImage], count: int, height: int | None) -> Row:
     """Seconds of a folder of files: decoding alone, and decoding with landmarks; memory on the way."""
     with tempfile.TemporaryDirectory() as name:
-        files = _write(Path(name), images, count)
+        files = _write(Path(name), [_enlarged(image, height) for image in images], count)
         began = time.perf_counter()
         for file in files:
             read_any(file)
@@ -189,6 +191,7 @@ def _folder(runtime: LandmarkRuntime, images: list[AnyImage], count: int) -> Row
                 memory.append(own_memory())
         seconds = time.perf_counter() - began
     return {
+        "height": height,
         "frames": count,
         "decoding_seconds": decoding,
         "seconds": seconds,
@@ -197,6 +200,11 @@ def _folder(runtime: LandmarkRuntime, images: list[AnyImage], count: int) -> Row
         "memory_mb_at_a_tenth": memory[0],
         "memory_mb_at_the_end": memory[-1],
     }
+
+
+def _enlarged(image: AnyImage, height: int | None) -> AnyImage:
+    """A frame of the size that a camera would give it."""
+    return image if height is None else resize_image(image, round(image.shape[1] * height / image.shape[0]), height)
 
 
 def _write(folder: Path, images: list[AnyImage], count: int) -> list[Path]:
