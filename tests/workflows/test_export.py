@@ -102,6 +102,28 @@ def test_a_model_that_looks_twice_gives_its_confidence(workplace: Path, store, m
         assert of_run[f"test/{name}"] == pytest.approx(told[name], abs=0.02)
 
 
+def test_a_bundle_teaches_another_model_unless_it_may_have_seen_its_test_frames(
+    exported: Path, udacity_like: Path, workplace: Path, store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = udacity_like / "training_frames_keypoints.csv"
+    header, *rows = table.read_text().splitlines()
+    table.write_text("\n".join([header, *rows[:-6]]) + "\n")
+    data = [f"data.root={udacity_like}", "data.on_error=skip", "split.val_fraction=0.25"]
+    train = ["train", *(word for word in TINY if "source" not in word), "data=udacity", *data]
+    assert main([*train, f"task.teacher={exported}"]) == 0
+    (folder,) = Path("mlruns", "runs").iterdir()
+    run = store(workplace).get_run(folder.name)
+    (digests,) = Path("mlruns", "artifacts").rglob("files.json")
+    assert set(json.loads(digests.read_text())) == {"task.teacher"}
+    assert run.data.metrics["test/nme"] > 0
+    capsys.readouterr()
+    assert main([*train, "task.teacher=default"]) == 2
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "task.teacher: it was trained under another split" in error and "split.val_fraction=" in error
+    assert main(["train", *TINY, f"task.teacher={exported}"]) == 2
+    assert "this data set has no frames without landmarks" in capsys.readouterr().err
+
+
 def test_a_model_whose_frames_are_not_just_resized_is_refused(
     in_trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -211,10 +211,11 @@ class WeightsPlace(Section):
     weights: str | None
 
 
-class DetectorPlace(Section):
-    """Where a landmark model is."""
+class TaskPlace(Section):
+    """Where landmark models are."""
 
     detector: str | None
+    teacher: str | None
 
 
 class EmbedderPlace(Section):
@@ -231,7 +232,7 @@ class Reproduce(Section):
     ckpt_path: str | None
     data: DataPlace
     model: WeightsPlace
-    task: DetectorPlace
+    task: TaskPlace
     embedder: EmbedderPlace
     tracking: Tracking
 

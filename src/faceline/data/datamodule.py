@@ -1,6 +1,6 @@
 """Feeds frames and landmarks to Lightning, the same ones for the same seed, whatever was interrupted."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -57,6 +57,29 @@ class LandmarkFrames(Dataset[Batch]):
         return cast(Tensor, image), cast(Tensor, landmarks), self.sizes[position]
 
 
+class AllFrames(Dataset[Batch]):
+    """One set of frames after another.
+
+    Args:
+        sets: At least one.
+    """
+
+    def __init__(self, *sets: LandmarkFrames) -> None:
+        self.sets = sets
+
+    def __len__(self) -> int:
+        return sum(map(len, self.sets))
+
+    def __getitem__(self, draw: Draw) -> Batch:
+        """One frame."""
+        position, seed = draw
+        for frames in self.sets:
+            if position < len(frames):
+                return frames[position, seed]
+            position -= len(frames)
+        raise IndexError(f"expected a position under {len(self)}")
+
+
 class EpochSampler(Sampler[Draw]):
     """Shuffles as a function of (seed, epoch) alone, so that a resumed epoch is the one that was interrupted.
 
@@ -100,6 +123,7 @@ class LandmarkData(pl.LightningDataModule):
         seed: Seed of order and augmentation.
         cache_dir: Folder of the cache.
         limit: Use at most so many frames of each part (the first of a seeded shuffle), for quick trials.
+        taught: Gives more frames of some people to train on, and which rows of them: `faceline.data.taught`.
     """
 
     def __init__(
@@ -113,11 +137,12 @@ class LandmarkData(pl.LightningDataModule):
         seed: int,
         cache_dir: Path,
         limit: int | None = None,
+        taught: Callable[[Collection[str]], tuple[FrameStore, np.ndarray]] | None = None,
     ) -> None:
         super().__init__()
         self.source, self.split_settings, self.pipelines = source, split, transforms
         self.size, self.batch_size, self.workers = size, batch_size, workers
-        self.seed, self.cache_dir, self.limit = seed, cache_dir, limit
+        self.seed, self.cache_dir, self.limit, self.taught = seed, cache_dir, limit, taught
         self._store: FrameStore | None = None
 
     @property
@@ -177,7 +202,7 @@ class LandmarkData(pl.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Shuffled, augmented batches; a last incomplete one is dropped."""
-        frames = LandmarkFrames(self.store, self.split.train, self.pipelines["train"])
+        frames = AllFrames(LandmarkFrames(self.store, self.split.train, self.pipelines["train"]), *self._taught())
         sampler = EpochSampler(len(frames), self.seed)
         if len(sampler) < self.batch_size:
             raise InputError(
@@ -186,11 +211,17 @@ class LandmarkData(pl.LightningDataModule):
             )
         return self._loader(frames, sampler=sampler, drop_last=True)
 
+    def _taught(self) -> Iterator[LandmarkFrames]:
+        """The frames that a teacher adds."""
+        if self.taught is not None:
+            store, rows = self.taught(frozenset(self.index.persons[self.split.train].tolist()))
+            yield LandmarkFrames(store, rows, self.pipelines["train"])
+
     def val_dataloader(self) -> DataLoader[Batch]:
         """Every validation frame once, in order, in every process: each then knows the exact figures."""
         return self._loader(self.frames("val"))
 
-    def _loader(self, frames: LandmarkFrames, **options: Any) -> DataLoader[Batch]:
+    def _loader(self, frames: Dataset[Batch], **options: Any) -> DataLoader[Batch]:
         return DataLoader(
             frames,
             batch_size=self.batch_size,

@@ -1,6 +1,6 @@
 """The task of finding landmarks: how a detector is built, checked and measured."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,15 @@ from hydra.utils import instantiate
 from matplotlib.figure import Figure
 from torch.utils.data import DataLoader
 
+from faceline.data.cache import FrameStore
 from faceline.data.datamodule import LandmarkData, LandmarkFrames
+from faceline.data.index import FrameSource
+from faceline.data.taught import taught_frames
 from faceline.errors import InputError, first_line
 from faceline.geometry.coordinates import denormalise_landmarks
 from faceline.geometry.markup import N_LANDMARKS
+from faceline.inference.bundle import Data as TrainedOn
+from faceline.inference.bundle import Split as TrainedUnder
 from faceline.inference.runtime import LandmarkRuntime
 from faceline.metrics import landmark as metrics
 from faceline.models.landmark_detector import LandmarkDetector
@@ -28,10 +33,17 @@ from faceline.workflows.task import Config, Measurement, Part
 
 
 class LandmarkTask:
-    """Find the 68 landmarks of the one face in a frame."""
+    """Find the 68 landmarks of the one face in a frame.
+
+    Args:
+        teacher: Bundle that gives landmarks to frames without a row, which are trained on too.
+    """
 
     name = "landmarks"
     objective = "nme"
+
+    def __init__(self, teacher: str | None = None) -> None:
+        self.teacher = teacher
 
     def build_model(self, config: Config) -> LandmarkDetector:
         """The detector of a config, untrained or from the weights that it names.
@@ -62,7 +74,26 @@ class LandmarkTask:
             limit=data["limit"],
             seed=config["seed"],
             cache_dir=Path(data["cache_dir"]),
+            taught=None if self.teacher is None else self._taught(self.teacher, config),
         )
+
+    def _taught(self, name: str, config: Config) -> Callable[[Collection[str]], tuple[FrameStore, np.ndarray]]:
+        """How frames without a row are found and labelled, once training asks for them.
+
+        Raises:
+            InputError: A data set that lists no such frames.
+        """
+        data = config["data"]
+        if "unlabelled" not in data["source"]:
+            raise InputError("this data set has no frames without landmarks", column="task.teacher")
+
+        def taught(people: Collection[str]) -> tuple[FrameStore, np.ndarray]:
+            teacher = LandmarkRuntime(name, threads=torch.get_num_threads())
+            source: FrameSource = instantiate({**data["source"], "unlabelled": True})
+            _refuse_insider(teacher.manifest.data, source.name, config["split"])
+            return taught_frames(source, people, teacher.detect_batch, data["size"], Path(data["cache_dir"]))
+
+        return taught
 
     def join(self, model: LandmarkDetector, data: LandmarkData) -> None:
         """Nothing: every data set has 68 landmarks."""
@@ -133,6 +164,21 @@ def by_region(frames: pd.DataFrame) -> dict[str, np.ndarray]:
     """The errors of each facial region, from a table of frames."""
     names = [str(column) for column in frames.columns]
     return {name.removeprefix("nme_"): frames[name].to_numpy() for name in names if name.startswith("nme_")}
+
+
+def _refuse_insider(taught: TrainedOn, source: str, split: Mapping[str, Any]) -> None:
+    """Refuse a teacher that may have seen frames that will be validated or tested on, and would tell of them.
+
+    Raises:
+        InputError: It was trained on the same data under another split.
+    """
+    if taught.name == source and taught.split != TrainedUnder(**split):
+        theirs = ", ".join(f"split.{name}={value}" for name, value in taught.split)
+        raise InputError(
+            f"it was trained under another split and may have seen frames of validation or test: choose its split, "
+            f"{theirs}, or another teacher",
+            column="task.teacher",
+        )
 
 
 def _figures(

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from faceline.errors import InputError
+from faceline.inference.bundle import locate_bundle
 from faceline.workflows.task import Config
 
-NAMED = ("ckpt_path", "model.weights", "task.detector", "embedder.onnx")
+NAMED = ("ckpt_path", "model.weights", "task.detector", "task.teacher", "embedder.onnx")
 """Keys that name a file."""
 
 DIGESTS_FILE = "files.json"
@@ -23,7 +24,7 @@ def digests(config: Config) -> dict[str, str]:
     Raises:
         InputError: There is no such file.
     """
-    return {key: _digest(key, Path(file)) for key in NAMED if (file := _value(config, key))}
+    return {key: _digest(key, locate_bundle(file)) for key in NAMED if (file := _value(config, key))}
 
 
 def with_places(config: Config, places: Config) -> Config:
