@@ -110,8 +110,10 @@ def _results(arguments: list[str]) -> None:
             settings = {"check": True}
         case ["--add", run_id] if not run_id.startswith("-"):
             settings = {"add": run_id}
+        case ["--add", run_id, "--as", name] if not (run_id.startswith("-") or name.startswith("-")):
+            settings = {"add": run_id, "name": name}
         case _:
-            raise InputError(f"results {' '.join(arguments)}: expected nothing, --check or --add RUN_ID")
+            raise InputError(f"results {' '.join(arguments)}: expected nothing, --check or --add RUN_ID [--as NAME]")
     importlib.import_module("faceline.workflows.results").main(**settings)
 
 

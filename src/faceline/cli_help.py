@@ -205,11 +205,12 @@ PLAIN = ("stand", "report", "ship", "simulate", "consent", "accounts", "benchmar
 """Verbs of `faceline.campaign`, whose settings are read without Hydra."""
 
 RESULTS = """\
-faceline results [--check | --add RUN_ID]
+faceline results [--check | --add RUN_ID [--as NAME]]
   render the published results into the README and draw them with their intervals
 
   --check       only compare the two; exit with 2 where they differ
-  --add RUN_ID  take up the figures of a finished run first"""
+  --add RUN_ID  take up the figures of a finished run first, in place of the row of the same model
+  --as NAME     under another name than its model's, so that another row of that model stays"""
 
 _FIRST_COLUMN = 26
 

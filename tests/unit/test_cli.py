@@ -122,6 +122,7 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         (["data", "chek"], "data chek: expected faceline data check"),
         (["results", "--chek"], "results --chek: expected nothing, --check or --add RUN_ID"),
         (["results", "--add"], "results --add: expected nothing"),
+        (["results", "--add", "abc", "--as"], "results --add abc --as: expected nothing"),
         (["train", "--multrun"], "--multrun: no such flag; did you mean --multirun?"),
         (["train", "--cfg"], "argument --cfg/-c: expected one argument"),
         (["train", "--cfg", "jbo"], "argument --cfg/-c: invalid choice: 'jbo'"),
@@ -254,6 +255,6 @@ def test_results_are_told_what_to_do(command: Callable[..., Any], monkeypatch: p
     module = ModuleType("faceline.workflows.results")
     module.main = lambda **settings: seen.append(settings)  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "faceline.workflows.results", module)
-    for arguments in ([], ["--check"], ["--add", "abc"]):
+    for arguments in ([], ["--check"], ["--add", "abc"], ["--add", "abc", "--as", "large"]):
         assert command("results", *arguments) == (0, "")
-    assert seen == [{}, {"check": True}, {"add": "abc"}]
+    assert seen == [{}, {"check": True}, {"add": "abc"}, {"add": "abc", "name": "large"}]

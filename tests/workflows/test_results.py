@@ -73,6 +73,13 @@ def test_a_new_run_takes_the_place_of_its_like_and_leaves_the_others(workplace: 
     assert {row["model"]: row["mse"] for row in rows(workplace)} == {"resnet18": 2e-4, "cnn": 1e-4}
 
 
+def test_another_row_of_a_model_stays_beside_one_with_a_name(workplace: Path, readme: Path) -> None:
+    for mse, name in ((3e-4, []), (1e-4, ["--as", "cnn large"]), (9e-5, ["--as", "cnn large"])):
+        assert main(["results", "--add", finished(workplace, "cnn", mse=mse).id, *name]) == 0
+    assert {row["model"]: row["mse"] for row in rows(workplace)} == {"cnn": 3e-4, "cnn large": 9e-5}
+    assert "| cnn large |" in readme.read_text()
+
+
 def test_a_run_of_changed_files_is_not_published(
     workplace: Path, readme: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -25,25 +25,26 @@ PLACE = {"landmarks": ("model", "data", "split"), "identification": ("method", "
 """What a row is known by: a new run takes the place of the row of its like."""
 
 
-def main(check: bool = False, add: str | None = None) -> None:
+def main(check: bool = False, add: str | None = None, name: str | None = None) -> None:
     """Render the tables and draw the figures, after taking up a run if one is given.
 
     Args:
         check: Only compare README and results.
         add: Id of a finished run whose figures become a row, in place of the row of its like.
+        name: What the row is called, if not as the model of the run.
 
     Raises:
         InputError: README and results differ under ``check``; the run cannot be published; there are no results.
     """
     if add:
-        _take_up(add)
-    files = {name: FOLDER / f"{name}.json" for name in TABLES}
-    present = {name: file for name, file in files.items() if file.is_file()}
-    for name, file in (present or files).items():
-        render_results(TABLES[name], file, README, check=check)
+        _take_up(add, name)
+    files = {table: FOLDER / f"{table}.json" for table in TABLES}
+    present = {table: file for table, file in files.items() if file.is_file()}
+    for table, file in (present or files).items():
+        render_results(TABLES[table], file, README, check=check)
     if not check:
-        for name, figure in _figures(present):
-            (FOLDER / f"{name}.png").write_bytes(png(figure))
+        for place, figure in _figures(present):
+            (FOLDER / f"{place}.png").write_bytes(png(figure))
 
 
 def _figures(files: Mapping[str, Path]) -> Iterator[tuple[str, Figure]]:
@@ -75,8 +76,9 @@ def _visits(file: Path) -> Iterator[tuple[str, Figure]]:
             yield f"identification-{data}", cost_of_a_visit(known, new, source=f"{data} · test · {file}")
 
 
-def _take_up(run_id: str) -> None:
+def _take_up(run_id: str, name: str | None) -> None:
     task, row = published_row(run_id)
+    row[PLACE[task][0]] = name or row[PLACE[task][0]]
     file = FOLDER / f"{task}.json"
     rows = json.loads(file.read_text()) if file.is_file() else []
     kept = [other for other in rows if any(other[key] != row[key] for key in PLACE[task])]
