@@ -24,25 +24,22 @@ class Windows(NamedTuple):
 
     def to_frame(self, points: Tensor) -> Tensor:
         """Points (n, k, 2) of the windows, in their frames."""
-        return points @ self.turn.transpose(1, 2) + self.corner
+        return _turned(points, self.turn) + self.corner
 
     def from_frame(self, points: Tensor) -> Tensor:
         """Points (n, k, 2) of the frames, in the windows."""
         back: Tensor = torch.linalg.inv(self.turn)
-        return (points - self.corner) @ back.transpose(1, 2)
+        return _turned(points - self.corner, back)
 
     def cut(self, images: Tensor, size: int) -> Tensor:
         """The pixels (n, 3, size, size) of the windows of images (n, 3, h, h); beyond an edge it is drawn out."""
         steps = (torch.arange(size, device=images.device, dtype=torch.float32) + 0.5) / size
-        y, x = torch.meshgrid(steps, steps, indexing="ij")
-        cells = torch.stack([x, y, torch.ones_like(x)], dim=2).view(1, -1, 3)
-        corner = self.corner.transpose(1, 2)
-        places = (cells @ torch.cat([2 * self.turn, 2 * corner - 1], dim=2).transpose(1, 2)).view(-1, size, size, 2)
         # Clamped to the middles of the outer pixels, which draws them out: ONNX Runtime is quick with zeros only.
         edge = 1 - 1 / images.shape[3]
-        return F.grid_sample(
-            images, places.clamp(-edge, edge), mode="bilinear", padding_mode="zeros", align_corners=False
-        )
+        right, down = (2 * self.turn[:, :, axis, None] for axis in (0, 1))  # (n, 2, 1): where a step leads to
+        columns, rows = right * steps, down * steps + (2 * self.corner[:, 0, :, None] - 1)
+        places = (columns[:, :, None] + rows[..., None]).clamp(-edge, edge).permute(0, 2, 3, 1)
+        return F.grid_sample(images, places, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
 class FirstLook(nn.Module):
@@ -105,7 +102,7 @@ class FirstLook(nn.Module):
         norm = (spread**2).sum()
         cos, sin = (x * u + y * v).sum(1) / norm, (y * u - x * v).sum(1) / norm  # times the height of the face
         turn = _turn(cos, sin)
-        return _about(centre - middle[None, None] @ turn.transpose(1, 2), turn * self.room)
+        return _about(centre - _turned(middle[None, None], turn), turn * self.room)
 
     def near(self, landmarks: Tensor) -> Windows:
         """Windows for training, beside where they should be by chance."""
@@ -113,12 +110,18 @@ class FirstLook(nn.Module):
         angle = torch.deg2rad(torch.randn_like(landmarks[:, 0, 0]) * self.rotation)
         zoom = torch.exp(torch.randn_like(angle) * self.scale)
         moved = 0.5 + torch.randn_like(landmarks[:, :1]) * self.shift
-        return _about(exact.to_frame(moved), exact.turn @ _turn(zoom * angle.cos(), zoom * angle.sin()))
+        more = _turn(zoom * angle.cos(), zoom * angle.sin())
+        return _about(exact.to_frame(moved), _turned(more.transpose(1, 2), exact.turn).transpose(1, 2))
 
 
 def _turn(cos: Tensor, sin: Tensor) -> Tensor:
     """The matrices (n, 2, 2) of turns by an angle, clockwise as seen; both numbers times what they scale by."""
     return torch.stack([torch.stack([cos, -sin], dim=1), torch.stack([sin, cos], dim=1)], dim=1)
+
+
+def _turned(points: Tensor, turn: Tensor) -> Tensor:
+    """Points (n, k, 2) by turns (n, 2, 2); no matrix product, which mixed precision would round to three digits."""
+    return (points[:, :, None] * turn[:, None]).sum(dim=3)
 
 
 def _about(centre: Tensor, turn: Tensor) -> Windows:

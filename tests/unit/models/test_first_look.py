@@ -65,6 +65,27 @@ def test_windows_show_what_opencv_cuts_out() -> None:
     assert np.abs(got - expected).max() < 6
 
 
+@pytest.mark.parametrize("training", [False, True])
+def test_mixed_precision_does_not_move_windows(training: bool) -> None:
+    landmarks = faces((0.1, 0.9), 0.6, 20).repeat(4, 1, 1)  # its window reaches beyond the frame
+
+    def made() -> tuple[torch.Tensor, ...]:
+        torch.manual_seed(0)
+        look = first_look()
+        windows = look.near(landmarks) if training else look.windows(landmarks)
+        inside = windows.from_frame(landmarks)
+        ramp = torch.linspace(0, 1, 192).expand(4, 3, 192, 192)
+        return windows.turn, windows.corner, inside, windows.to_frame(inside), windows.cut(ramp, 64)
+
+    exact = made()
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = made()
+        drawn_out = first_look().windows(landmarks).cut(torch.ones(4, 3, 192, 192), 64)
+    for one, other in zip(exact, mixed, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-6, rtol=0)
+    torch.testing.assert_close(drawn_out, torch.ones_like(drawn_out))
+
+
 def test_training_windows_lie_beside_the_face_by_as_much_as_they_should() -> None:
     look = first_look(shift=0.05, scale=0.1, rotation=8.0)
     landmarks = faces((0.5, 0.5), 0.6, 0).repeat(4000, 1, 1)
