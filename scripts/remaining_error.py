@@ -2,8 +2,9 @@
 """What is left of the error of a landmark run, and what could still be taken off it? Train and validation frames only.
 
 - The NME of training frames: what the network has not even learnt by heart.
-- What of the error of a validation frame is that of the other frames of its video: labels of a video err together, and
-  a longer training could learn how. It is only known where validation was drawn by frames (``split.val_by=frame``).
+- What of the error of a validation frame is that of the training frames of its video: labels of a video err together,
+  and a longer training could learn how. At least so much: the network has partly learnt those frames by heart. It is
+  known where validation was drawn by frames (``split.val_by=frame``) alone.
 - What a prior on shapes would take off: points projected on the principal shapes of the training labels, after a
   similarity (Cootes et al., "Active Shape Models", CVIU 61, 1995).
 - What looking at the mirror image too would take off (``model.flip_average=true``).
@@ -19,6 +20,7 @@ from faceline.data.index import FrameIndex
 from faceline.geometry.crops import similarity
 from faceline.geometry.shape import generalised_procrustes
 from faceline.metrics.landmark import nme_per_frame
+from faceline.models.landmark_detector import LandmarkDetector
 from faceline.tracking.records import checkpoint, get_run
 from faceline.tracking.store import connect
 from faceline.types import Landmarks
@@ -38,6 +40,9 @@ def main() -> None:
     arguments = parser.parse_args()
     run = get_run(connect(None, Path()), arguments.run)
     trained = load_trained(checkpoint(run, "best"))
+    if not isinstance(trained.model, LandmarkDetector):
+        parser.error(f"run {run.id} is of a model that finds no landmarks")
+    trained.model.flip_average = False
     data = trained.task.build_data(trained.config)
     frames = {part: data.frames(part) for part in ("train", "val")}
     index = {part: data.index.take(each.rows) for part, each in frames.items()}

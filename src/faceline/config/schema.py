@@ -380,7 +380,7 @@ class BenchmarkInfer(_Benchmark):
     repeats: Count
     int8: bool
     folder: Annotated[int, Field(ge=0)]
-    folder_heights: list[Annotated[int, Field(ge=16, le=8192)] | None]
+    folder_heights: Annotated[list[Annotated[int, Field(ge=16, le=8192)] | None], Field(min_length=1)]
     model: Node
     tracking: Tracking
 

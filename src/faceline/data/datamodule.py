@@ -1,6 +1,6 @@
 """Feeds frames and landmarks to Lightning, the same ones for the same seed, whatever was interrupted."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,6 +15,7 @@ from faceline.data.chosen import ChosenFrames
 from faceline.data.index import FrameIndex, FrameSource
 from faceline.data.labels import list_labels
 from faceline.data.splits import Split, limited, make_split
+from faceline.data.taught import TaughtFrames, Teacher, teach
 from faceline.errors import InputError
 from faceline.geometry.coordinates import denormalise_landmarks
 from faceline.types import Image, Shape
@@ -64,7 +65,7 @@ class AllFrames(Dataset[Batch]):
         sets: At least one.
     """
 
-    def __init__(self, *sets: LandmarkFrames) -> None:
+    def __init__(self, sets: Sequence[LandmarkFrames]) -> None:
         self.sets = sets
 
     def __len__(self) -> int:
@@ -123,7 +124,6 @@ class LandmarkData(pl.LightningDataModule):
         seed: Seed of order and augmentation.
         cache_dir: Folder of the cache.
         limit: Use at most so many frames of each part (the first of a seeded shuffle), for quick trials.
-        taught: Gives more frames of some people to train on, and which rows of them: `faceline.data.taught`.
     """
 
     def __init__(
@@ -137,12 +137,12 @@ class LandmarkData(pl.LightningDataModule):
         seed: int,
         cache_dir: Path,
         limit: int | None = None,
-        taught: Callable[[Collection[str]], tuple[FrameStore, np.ndarray]] | None = None,
     ) -> None:
         super().__init__()
         self.source, self.split_settings, self.pipelines = source, split, transforms
         self.size, self.batch_size, self.workers = size, batch_size, workers
-        self.seed, self.cache_dir, self.limit, self.taught = seed, cache_dir, limit, taught
+        self.seed, self.cache_dir, self.limit = seed, cache_dir, limit
+        self.taught: TaughtFrames | None = None
         self._store: FrameStore | None = None
 
     @property
@@ -183,6 +183,14 @@ class LandmarkData(pl.LightningDataModule):
         _ = self.store
         return self._split
 
+    def learn_from(self, teacher: Teacher) -> None:
+        """Train on frames without a row too, with landmarks from a teacher.
+
+        Raises:
+            InputError: There are none.
+        """
+        self.taught = teach(teacher, self.source, self.index, self.split, self.size, self.cache_dir)
+
     def prepare_data(self) -> None:
         """Fill the cache in one process before the others need it."""
         _ = self.store
@@ -202,7 +210,11 @@ class LandmarkData(pl.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Shuffled, augmented batches; a last incomplete one is dropped."""
-        frames = AllFrames(LandmarkFrames(self.store, self.split.train, self.pipelines["train"]), *self._taught())
+        pipeline = self.pipelines["train"]
+        sets = [LandmarkFrames(self.store, self.split.train, pipeline)]
+        if self.taught is not None:
+            sets.append(LandmarkFrames(self.taught.store, self.taught.rows, pipeline))
+        frames = AllFrames(sets)
         sampler = EpochSampler(len(frames), self.seed)
         if len(sampler) < self.batch_size:
             raise InputError(
@@ -210,12 +222,6 @@ class LandmarkData(pl.LightningDataModule):
                 column="data.batch_size",
             )
         return self._loader(frames, sampler=sampler, drop_last=True)
-
-    def _taught(self) -> Iterator[LandmarkFrames]:
-        """The frames that a teacher adds."""
-        if self.taught is not None:
-            store, rows = self.taught(frozenset(self.index.persons[self.split.train].tolist()))
-            yield LandmarkFrames(store, rows, self.pipelines["train"])
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """Every validation frame once, in order, in every process: each then knows the exact figures."""

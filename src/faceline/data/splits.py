@@ -79,7 +79,9 @@ def make_split(
         if not 0 < fraction < 1:
             raise InputError(f"expected a number between 0 and 1, got {fraction}", column=f"split.{key}")
     if val_by != "person" and protocol != "official":
-        raise InputError(f"{protocol} draws validation as it draws the test part; leave it out", column="split.val_by")
+        raise InputError(
+            f"{protocol} draws validation as it draws the test part; set it to person", column="split.val_by"
+        )
     rng = np.random.default_rng(np.random.SeedSequence([seed, *protocol.encode()]))
     if protocol == "official":
         test = index.parts == "test"

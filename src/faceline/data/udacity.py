@@ -110,6 +110,10 @@ class UdacityFaces:
             if name is not None and self.lists_unlabelled
         ]
 
+    def with_unlabelled(self) -> "UdacityFaces":
+        """The same set with the frames that no row names."""
+        return UdacityFaces(self.root, self.on_error, self.label_shift.tolist(), unlabelled=True)
+
     def unlabelled(self) -> int:
         """Number of frames that no row names."""
         return sum(

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from faceline.errors import InputError, first_line
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Raised with every change that an older reader would misunderstand."""
 
 DEFAULT: Final = "default"
@@ -120,7 +120,7 @@ class Manifest(_Part):
         sha256: Digest of the graph.
     """
 
-    format: Literal[1]
+    format: Literal[1, 2]
     model: Text
     input: Input
     parameters: Annotated[int, Field(ge=1)]

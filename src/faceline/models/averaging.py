@@ -10,8 +10,8 @@ class ExponentialAverage:
     """An exponential moving average that begins fast, so that the first, random weights are soon forgotten.
 
     After n updates the decay is the smaller of ``decay`` and (1 + n) / (10 + n), as in TensorFlow's
-    ``ExponentialMovingAverage``. For Lightning's ``WeightAveraging(multi_avg_fn=...)``: all tensors of a type at once,
-    as a step of a small network would otherwise wait for them one by one.
+    ``ExponentialMovingAverage``. For Lightning's ``WeightAveraging(multi_avg_fn=...)``, which gives all tensors of a
+    type at once, as a step of a small network would wait for them one by one; or ``avg_fn=...``, as earlier runs did.
 
     Args:
         decay: What is kept of the average at each step, in the long run.
@@ -20,11 +20,17 @@ class ExponentialAverage:
     def __init__(self, decay: float = 0.998) -> None:
         self.decay = decay
 
-    def __call__(self, averages: Sequence[Tensor], currents: Sequence[Tensor], updates: Tensor | int) -> None:
-        """Bring averages one step on, in place; what has no fractions, such as counts, is taken as it is."""
+    def __call__(
+        self, averages: Sequence[Tensor] | Tensor, currents: Sequence[Tensor] | Tensor, updates: Tensor | int
+    ) -> Tensor | None:
+        """Bring averages one step on, in place (counts are taken as they are); of one tensor, give the next average."""
         count = float(updates)
         weight = 1 - min(self.decay, (1 + count) / (10 + count))
+        if isinstance(averages, Tensor):
+            assert isinstance(currents, Tensor)
+            return averages + weight * (currents - averages)
         if averages[0].is_floating_point():
             torch._foreach_lerp_(list(averages), list(currents), weight)
         else:
             torch._foreach_copy_(list(averages), list(currents))
+        return None

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from faceline.errors import InputError
-from faceline.inference.bundle import Check, Data, Input, Split, digest
+from faceline.inference.bundle import FORMAT, Check, Data, Input, Split, digest
 from faceline.tracking.provenance import provenance
 from faceline.workflows.assembly import Trained
 
@@ -33,7 +33,7 @@ def origin(trained: Trained, data: Any, onnx: bytes, tags: Mapping[str, str]) ->
     model, source = trained.model, data.source
     mean, std = (np.broadcast_to(np.asarray(each, dtype=float).ravel(), 3).tolist() for each in (model.mean, model.std))
     return {
-        "format": 1,
+        "format": FORMAT,
         "model": trained.config["name"],
         "input": Input(size=trained.config["data"]["size"], channels="rgb", mean=mean, std=std),
         "parameters": sum(p.numel() for p in model.parameters()),

@@ -1,6 +1,6 @@
 """The task of finding landmarks: how a detector is built, checked and measured."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,7 @@ from hydra.utils import instantiate
 from matplotlib.figure import Figure
 from torch.utils.data import DataLoader
 
-from faceline.data.cache import FrameStore
 from faceline.data.datamodule import LandmarkData, LandmarkFrames
-from faceline.data.index import FrameSource
-from faceline.data.taught import taught_frames
 from faceline.errors import InputError, first_line
 from faceline.geometry.coordinates import denormalise_landmarks
 from faceline.geometry.markup import N_LANDMARKS
@@ -74,29 +71,18 @@ class LandmarkTask:
             limit=data["limit"],
             seed=config["seed"],
             cache_dir=Path(data["cache_dir"]),
-            taught=None if self.teacher is None else self._taught(self.teacher, config),
         )
 
-    def _taught(self, name: str, config: Config) -> Callable[[Collection[str]], tuple[FrameStore, np.ndarray]]:
-        """How frames without a row are found and labelled, once training asks for them.
+    def join(self, model: LandmarkDetector, data: LandmarkData) -> None:
+        """Let the teacher label the frames without a row, where there is one.
 
         Raises:
-            InputError: A data set that lists no such frames.
+            InputError: It may have seen what will be validated or tested on, or there are no such frames.
         """
-        data = config["data"]
-        if "unlabelled" not in data["source"]:
-            raise InputError("this data set has no frames without landmarks", column="task.teacher")
-
-        def taught(people: Collection[str]) -> tuple[FrameStore, np.ndarray]:
-            teacher = LandmarkRuntime(name, threads=torch.get_num_threads())
-            source: FrameSource = instantiate({**data["source"], "unlabelled": True})
-            _refuse_insider(teacher.manifest.data, source.name, config["split"])
-            return taught_frames(source, people, teacher.detect_batch, data["size"], Path(data["cache_dir"]))
-
-        return taught
-
-    def join(self, model: LandmarkDetector, data: LandmarkData) -> None:
-        """Nothing: every data set has 68 landmarks."""
+        if self.teacher is not None:
+            teacher = LandmarkRuntime(self.teacher, threads=torch.get_num_threads())
+            _refuse_insider(teacher.manifest.data, data)
+            data.learn_from(teacher)
 
     def fit(self, model: Any, data: Any, file: Path, record: Mapping[str, Any]) -> None:
         """Detectors are trained in epochs."""
@@ -166,17 +152,25 @@ def by_region(frames: pd.DataFrame) -> dict[str, np.ndarray]:
     return {name.removeprefix("nme_"): frames[name].to_numpy() for name in names if name.startswith("nme_")}
 
 
-def _refuse_insider(taught: TrainedOn, source: str, split: Mapping[str, Any]) -> None:
+def _refuse_insider(taught: TrainedOn, data: LandmarkData) -> None:
     """Refuse a teacher that may have seen frames that will be validated or tested on, and would tell of them.
 
     Raises:
-        InputError: It was trained on the same data under another split.
+        InputError: It was trained on the same data set, but not on the same part of it.
     """
-    if taught.name == source and taught.split != TrainedUnder(**split):
+    if taught.name != data.source.name:
+        return
+    if taught.split != TrainedUnder(**data.split_settings):
         theirs = ", ".join(f"split.{name}={value}" for name, value in taught.split)
         raise InputError(
             f"it was trained under another split and may have seen frames of validation or test: choose its split, "
             f"{theirs}, or another teacher",
+            column="task.teacher",
+        )
+    if data.limit is None and taught.fingerprint != data.index.fingerprint:
+        raise InputError(
+            f"it was trained on other frames of {taught.name} (fingerprint {taught.fingerprint}, not "
+            f"{data.index.fingerprint}), which are divided in another way; train a teacher on these",
             column="task.teacher",
         )
 

@@ -9,8 +9,10 @@ from faceline.errors import InputError
 from faceline.inference.bundle import locate_bundle
 from faceline.workflows.task import Config
 
-NAMED = ("ckpt_path", "model.weights", "task.detector", "task.teacher", "embedder.onnx")
-"""Keys that name a file."""
+TEACHER = "task.teacher"
+
+NAMED = ("ckpt_path", "model.weights", "task.detector", TEACHER, "embedder.onnx")
+"""Keys that name a file, and the teacher may be the bundle that ships."""
 
 DIGESTS_FILE = "files.json"
 """Artifact of a run that holds what `digests` found when it began."""
@@ -24,7 +26,8 @@ def digests(config: Config) -> dict[str, str]:
     Raises:
         InputError: There is no such file.
     """
-    return {key: _digest(key, locate_bundle(file)) for key in NAMED if (file := _value(config, key))}
+    named = {key: file for key in NAMED if (file := _value(config, key))}
+    return {key: _digest(key, locate_bundle(file) if key == TEACHER else Path(file)) for key, file in named.items()}
 
 
 def with_places(config: Config, places: Config) -> Config:

@@ -228,6 +228,8 @@ def _describe(run: Run, config: Config, data: Data, model: Any) -> None:
     run.log_dict({part: index.files[rows].tolist() for part, rows in split.parts().items()}, "split.json")
     run.log_dict({"skipped": list(index.rejected)}, "skipped_rows.json")
     run.log_dict(digests(config), DIGESTS_FILE)
+    if (taught := getattr(data, "taught", None)) is not None:
+        run.log_dict({"taught": taught.files}, "taught.json")
     contexts: dict[str, Context] = {"train": "training", "val": "validation", "test": "test"}
     for part, rows in split.parts().items():
         profile = {"frames": len(rows), "people": len(set(index.persons[rows])), "skipped": len(index.rejected)}

@@ -111,7 +111,7 @@ def test_validation_of_the_official_split_may_be_drawn_as_its_test_part() -> Non
 
 @pytest.mark.parametrize("protocol", PROTOCOLS[1:])
 def test_other_protocols_say_themselves_how_validation_is_drawn(protocol: str) -> None:
-    with pytest.raises(InputError, match=r"leave it out") as refused:
+    with pytest.raises(InputError, match="set it to person") as refused:
         make_split(index_of([3] * 20, 4), protocol, val_by="frame")
     assert refused.value.column == "split.val_by"
 

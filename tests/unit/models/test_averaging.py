@@ -25,6 +25,12 @@ def test_the_first_weights_are_soon_forgotten() -> None:
     assert abs(float(average)) < 1e-3
 
 
+def test_one_tensor_alone_gives_the_next_average_as_earlier_runs_asked_for() -> None:
+    for n, decay in ((1, 2 / 11), (10_000, 0.998)):
+        following = ExponentialAverage()(torch.tensor([1.0, 2.0]), torch.tensor([3.0, 2.0]), n)
+        assert following.tolist() == pytest.approx([decay + (1 - decay) * 3, 2])
+
+
 def test_counts_are_those_of_the_model() -> None:
     steps = torch.tensor(3)
     ExponentialAverage()([steps], [torch.tensor(7)], 5)
