@@ -102,6 +102,17 @@ def test_a_model_that_looks_twice_gives_its_confidence(workplace: Path, store, m
         assert of_run[f"test/{name}"] == pytest.approx(told[name], abs=0.02)
 
 
+def test_a_bundle_does_not_tell_of_data_that_its_model_was_not_trained_on(
+    in_trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder,) = (in_trained / "mlruns" / "runs").iterdir()
+    arguments = ["export", f"run_id={folder.name}", f"output={tmp_path / 'x.faceline'}", "frames=4"]
+    assert main([*arguments, "data=synthetic", "data.source.people=9"]) == 2
+    error = capsys.readouterr().err
+    assert "was trained on other frames" in error and error.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_bundle_teaches_another_model_unless_it_may_have_seen_its_test_frames(
     exported: Path, udacity_like: Path, workplace: Path, store, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -38,8 +38,15 @@ def main(cfg: DictConfig) -> None:
     prepare_process(0, threads=1)
     data = trained.task.build_data(on_data(config, trained.config))
     data.prepare_data()
+    tags = run_tags(config)
+    if tags.get("data_fingerprint", data.index.fingerprint) != data.index.fingerprint:
+        raise InputError(
+            f"not written: a bundle tells what its model was trained on, and run {trained.run_id} was trained on other "
+            f"frames (fingerprint {tags['data_fingerprint']}, not {data.index.fingerprint}); give those, or none",
+            column="data",
+        )
     output = Path(config["output"] or _default_output(config, trained))
-    bundle = export(trained, data, config["frames"], run_tags(config), output)
+    bundle = export(trained, data, config["frames"], tags, output)
     write_bundle(output, bundle.manifest, bundle.onnx)
     check = bundle.manifest.check
     Console(highlight=False, soft_wrap=True).print(
