@@ -23,10 +23,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("experiment", help="name of the experiment in the store")
     parser.add_argument("--output", type=Path, default=Path("docs/results/landmark_ablation.json"))
-    parser.add_argument("--store", help="address of the MLflow store; by default that of this folder")
+    parser.add_argument(
+        "--store", action="append", help="address of an MLflow store, once for each; by default that of this folder"
+    )
     arguments = parser.parse_args()
-    client = connect(arguments.store, Path())
-    runs = find_runs(client, [arguments.experiment], where="attributes.status = 'FINISHED'")
+    finished = "attributes.status = 'FINISHED'"
+    clients = [connect(store, Path()) for store in arguments.store or [None]]
+    runs = [run for client in clients for run in find_runs(client, [arguments.experiment], where=finished)]
     runs = sorted(runs, key=lambda run: run.started)
     if not runs:
         parser.error(f"no finished run in experiment {arguments.experiment}")
