@@ -21,7 +21,7 @@ from faceline.data.synthetic import SyntheticFaces
 from faceline.errors import InputError
 from faceline.inference.bundle import Bundle, LandmarkManifest, read_bundle
 from faceline.inference.runtime import EmbedderRuntime, LandmarkRuntime
-from faceline.workflows import confidence, export_detector, exporting
+from faceline.workflows import confidence, eight_bits, export_detector, exporting
 from faceline.workflows.assembly import load_trained
 from faceline.workflows.landmark_task import find_landmarks
 
@@ -81,6 +81,53 @@ def test_a_graph_that_differs_is_not_written(
     error = capsys.readouterr().err
     assert "not written: the graph differs from the trained model" in error and error.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_with_8_bits_it_is_smaller_and_finds_nearly_the_same(
+    in_trained: Path, tmp_path: Path, bundle: Bundle, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "small.faceline"
+    assert main(["export", f"run_id={bundle.manifest.run_id}", f"output={file}", "frames=4", "int8=true"]) == 0
+    output = capsys.readouterr()
+    assert "from its graph in float32" in output.out and "histogram" not in output.out
+    small = read_bundle(file, LandmarkManifest)
+    assert (bundle.manifest.weights, small.manifest.weights) == ("float32", "int8")
+    assert len(small.onnx) < len(bundle.onnx)
+    images = [SOURCE.read(row) for row in SOURCE.rows(BadRows("raise"))]
+    whole, eight = (LandmarkRuntime(each).detect_batch(images).landmarks for each in (bundle, small))
+    apart = np.abs(whole - eight).max() / images[0].shape[1]
+    assert 0 < apart < 0.03 and 0 < small.manifest.check.difference < 0.03
+    assert small.manifest.metrics["nme"] != bundle.manifest.metrics["nme"]  # each tells of its own graph
+    kernels = [
+        onnx.numpy_helper.to_array(each)
+        for each in onnx.load_from_string(small.onnx).graph.initializer
+        if each.data_type == onnx.TensorProto.INT8 and len(each.dims) == 4
+    ]
+    assert kernels and max(int(np.abs(each.astype(int)).max()) for each in kernels) <= 64  # no sums beyond 16 bits
+
+
+def test_where_8_bits_lose_too_much_nothing_is_written(
+    in_trained: Path,
+    tmp_path: Path,
+    bundle: Bundle,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(eight_bits, "quantised", lambda graph, _: blurred(graph))
+    arguments = [f"run_id={bundle.manifest.run_id}", f"output={tmp_path / 'x.faceline'}", "frames=4", "int8=true"]
+    assert main(["export", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert "with 8 bits the NME of validation is" in error and "export in float32" in error and error.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def blurred(graph: bytes) -> bytes:
+    """The graph with kernels of half the size, which misplaces every point."""
+    model = onnx.load_from_string(graph)
+    for each in model.graph.initializer:
+        if len(each.dims) == 4:
+            each.CopyFrom(onnx.numpy_helper.from_array(0.5 * onnx.numpy_helper.to_array(each), each.name))
+    return bytes(model.SerializeToString())
 
 
 def test_a_model_that_looks_twice_gives_its_confidence(workplace: Path, store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,6 +227,9 @@ def export_faces(capsys: pytest.CaptureFixture[str], *arguments: str) -> Embedde
     (folder,) = Path("mlruns", "runs").iterdir()
     assert main(["export", f"run_id={folder.name}", "output=faces.faceline", "frames=4"]) == 0
     assert "FNIR" in capsys.readouterr().out or arguments
+    assert main(["export", f"run_id={folder.name}", "output=small.faceline", "int8=true"]) == 2
+    assert "only models that find landmarks have 8 bits" in capsys.readouterr().err
+    assert not Path("small.faceline").exists()
     return EmbedderRuntime("faces.faceline")
 
 

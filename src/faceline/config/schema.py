@@ -170,6 +170,7 @@ class Export(Section):
     ckpt_path: str | None
     data: Data | None = None  # the run's own
     output: str | None
+    int8: bool
     frames: Count
     tracking: Tracking
 

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from faceline.errors import InputError, first_line
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """Raised with every change that an older reader would misunderstand."""
 
 DEFAULT: Final = "default"
@@ -87,7 +87,7 @@ class Check(_Part):
     Attributes:
         frames: Frames of the data on which graph and trained model were compared.
         difference: Greatest distance between their landmarks, as a share of the width of the frame; or between numbers
-            of their embeddings.
+            of their embeddings. Of a graph in 8 bits: from the one in float32.
         latency_ms: Median time from a frame to its landmarks, resizing included, or from an aligned face to its
             embedding; one thread.
         cpu: Where.
@@ -109,6 +109,7 @@ class Manifest(_Part):
     Attributes:
         format: Of the bundle.
         model: Name of the model.
+        weights: What its convolutions compute with.
         input: What the graph takes.
         parameters: Number of weights.
         metrics: Of the graph itself, measured on the test part.
@@ -120,8 +121,9 @@ class Manifest(_Part):
         sha256: Digest of the graph.
     """
 
-    format: Literal[1, 2]
+    format: Literal[1, 2, 3]
     model: Text
+    weights: Literal["float32", "int8"] = "float32"
     input: Input
     parameters: Annotated[int, Field(ge=1)]
     metrics: dict[str, Annotated[float, Field(allow_inf_nan=False)]]

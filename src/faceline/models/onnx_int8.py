@@ -1,16 +1,21 @@
 """A graph with weights and activations of 8 bits, which some processors compute faster."""
 
+import io
 import logging
 import tempfile
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
-from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from faceline.types import Images
+
+PERCENTILE: Final = 99.99
+"""Share of activations, in per cent, that the scales leave room for; what is beyond is cut."""
 
 
 class _Frames(CalibrationDataReader):  # type: ignore[misc]
@@ -28,6 +33,9 @@ class _Frames(CalibrationDataReader):  # type: ignore[misc]
 def to_int8(onnx: bytes, images: Images) -> bytes:
     """The graph with its convolutions in 8 bits; votes and coordinates stay as they are.
 
+    Weights have only 7 of them, so that processors that add up products in 16 bits (x86 before VNNI) give the same.
+    Source: ONNX Runtime, "Quantize ONNX models", when and why to use reduce_range.
+
     Args:
         onnx: A graph of `faceline.models.onnx_export`.
         images: Frames of the network's size to calibrate on.
@@ -36,15 +44,19 @@ def to_int8(onnx: bytes, images: Images) -> bytes:
     with tempfile.TemporaryDirectory() as name:
         whole, ready, small = (Path(name) / file for file in ("whole.onnx", "ready.onnx", "small.onnx"))
         whole.write_bytes(onnx)
-        quant_pre_process(whole, ready, skip_symbolic_shape=True)
-        quantize_static(
-            ready,
-            small,
-            _Frames(images),
-            quant_format=QuantFormat.QDQ,
-            per_channel=True,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-            op_types_to_quantize=["Conv"],
-        )
+        with redirect_stdout(io.StringIO()):  # where the quantiser tells of its progress
+            quant_pre_process(whole, ready, skip_symbolic_shape=True)
+            quantize_static(
+                ready,
+                small,
+                _Frames(images),
+                quant_format=QuantFormat.QDQ,
+                calibrate_method=CalibrationMethod.Percentile,
+                per_channel=True,
+                reduce_range=True,
+                activation_type=QuantType.QUInt8,
+                weight_type=QuantType.QInt8,
+                op_types_to_quantize=["Conv"],
+                extra_options={"CalibPercentile": PERCENTILE},
+            )
         return small.read_bytes()

@@ -22,22 +22,20 @@ from faceline.geometry.resize import resize_image
 from faceline.inference.bundle import DEFAULT, Bundle, LandmarkManifest, digest, read_bundle
 from faceline.inference.runtime import LandmarkRuntime
 from faceline.inference.stream import ahead
-from faceline.metrics import landmark as metrics
 from faceline.models.landmark_detector import LandmarkDetector
 from faceline.models.onnx_export import to_onnx
-from faceline.models.onnx_int8 import to_int8
 from faceline.types import AnyImage, Shape
 from faceline.workflows.assembly import prepare_process
 from faceline.workflows.benchmarking import milliseconds, own_memory, print_table, publish, seconds_of
+from faceline.workflows.eight_bits import LOSS, nme_of_validation, quantised
 from faceline.workflows.landmark_task import LandmarkTask, find_landmarks
 from faceline.workflows.selection import chosen_model
 from faceline.workflows.task import Config
 
 FRAMES = 64
 """Real frames that take turns, so that no cache of the processor knows the frame."""
-INT8_LOSS = 0.001
-"""NME that 8-bit weights may cost: 0.1 points."""
-CALIBRATION = 128
+
+FLOAT, INT8 = "onnxruntime", "onnxruntime int8"
 
 Row = dict[str, Any]
 
@@ -113,13 +111,16 @@ def _forms(each: _Contestant, images: list[AnyImage], data: LandmarkData, config
     """Eager, ONNX Runtime, and with 8-bit weights."""
     runtime = LandmarkRuntime(each.bundle, config["threads"])
     rows = [] if each.eager is None else [_row(each.name, runtime.size, "torch", each.eager, images, config)]
-    rows.append(_row(each.name, runtime.size, "onnxruntime", runtime.detect, images, config))
+    form = INT8 if each.bundle.manifest.weights == "int8" else FLOAT
+    rows.append(_row(each.name, runtime.size, form, runtime.detect, images, config))
     if each.trained:
-        rows[-1]["nme"] = _nme(runtime, data)
-        if config["int8"]:
-            small = _eight_bits(each.bundle, runtime, data, config)
-            row = _row(each.name, runtime.size, "onnxruntime int8", small.detect, images, config)
-            row["nme"] = _nme(small, data)
+        sized = _sized(data, runtime.size)
+        rows[-1]["nme"] = nme_of_validation(runtime, sized)
+        if config["int8"] and form == FLOAT:
+            graph = quantised(each.bundle.onnx, sized)
+            small = LandmarkRuntime(_with_graph(each.bundle.manifest, graph, runtime.size), config["threads"])
+            row = _row(each.name, runtime.size, INT8, small.detect, images, config)
+            row["nme"] = nme_of_validation(small, sized)
             row["kept"] = _verdict(row, rows[-1])
             rows.append(row)
     return [{**row, "times_as_fast": rows[0]["median_ms"] / row["median_ms"]} for row in rows]
@@ -135,27 +136,9 @@ def _row(
 
 def _verdict(small: Row, whole: Row) -> str:
     """Whether 8-bit weights are worth it: faster, and nearly as right."""
-    if small["nme"] - whole["nme"] >= INT8_LOSS:
+    if small["nme"] - whole["nme"] >= LOSS:
         return "no: NME"
     return "yes" if small["median_ms"] < whole["median_ms"] else "no: slower"
-
-
-def _eight_bits(
-    bundle: Bundle[LandmarkManifest], runtime: LandmarkRuntime, data: LandmarkData, config: Config
-) -> LandmarkRuntime:
-    """The same model with weights and activations of 8 bits, calibrated on training frames."""
-    rows = data.split.train[:: max(1, len(data.split.train) // CALIBRATION)]
-    frames = _sized(data, runtime.size).store.images[rows]
-    graph = to_int8(bundle.onnx, np.asarray(frames))
-    return LandmarkRuntime(_with_graph(bundle.manifest, graph, runtime.size), config["threads"])
-
-
-def _nme(runtime: LandmarkRuntime, data: LandmarkData) -> float:
-    """NME of validation, on which 8-bit weights are chosen or not."""
-    sized = _sized(data, runtime.size)
-    index = sized.index.take(sized.split.val)
-    preds, _ = runtime.predict(sized.store.images[sized.split.val])
-    return metrics.evaluate(preds, index.normalised(), index.sizes).scalars["nme"]
 
 
 def _sized(data: LandmarkData, size: int) -> LandmarkData:

@@ -46,12 +46,12 @@ def main(cfg: DictConfig) -> None:
             column="data",
         )
     output = Path(config["output"] or _default_output(config, trained))
-    bundle = export(trained, data, config["frames"], tags, output)
+    bundle = export(trained, data, config["frames"], config["int8"], tags, output)
     write_bundle(output, bundle.manifest, bundle.onnx)
-    check = bundle.manifest.check
+    check, other = bundle.manifest.check, "its graph in float32" if config["int8"] else "the trained model"
     Console(highlight=False, soft_wrap=True).print(
         f"{bundle.manifest.model}: test {trained.task.verdict(bundle.manifest.metrics)}; {check.latency_ms:.2f} ms a "
-        f"frame on one thread; differs by {check.difference:.1e} from the trained model on {check.frames} frames\n"
+        f"frame on one thread; differs by {check.difference:.1e} from {other} on {check.frames} frames\n"
         f"written to {output} ({output.stat().st_size / 1e6:.1f} MB)"
     )
 

@@ -1,6 +1,7 @@
 """A trained landmark model as a bundle."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from hydra.utils import instantiate
@@ -15,12 +16,13 @@ from faceline.transforms import Normalize, Pipeline, Rescale, ToTensor
 from faceline.types import AnyImage
 from faceline.workflows.assembly import Trained
 from faceline.workflows.confidence import calibration_of
-from faceline.workflows.exporting import check, evenly, origin
+from faceline.workflows.eight_bits import in_eight_bits
+from faceline.workflows.exporting import check, evenly, origin, width
 from faceline.workflows.landmark_task import find_landmarks
 
 
 def export_detector(
-    trained: Trained, data: LandmarkData, frames: int, tags: Mapping[str, str], file: Path
+    trained: Trained, data: LandmarkData, frames: int, int8: bool, tags: Mapping[str, str], file: Path
 ) -> Bundle[LandmarkManifest]:
     """The bundle of a detector, held against it and measured.
 
@@ -28,11 +30,13 @@ def export_detector(
         trained: The model of a run.
         data: What it was trained on.
         frames: So many of validation are compared.
+        int8: Its convolutions are to compute in 8 bits.
         tags: Of its run.
         file: Where the bundle will be.
 
     Raises:
-        InputError: Its frames are not just resized, or the graph gives something else than the model.
+        InputError: Its frames are not just resized, the graph gives something else than the model, or 8 bits lose too
+            much.
     """
     pipeline, model, size = _pipeline(trained), trained.model, trained.config["data"]["size"]
     calibration = calibration_of(model, data)
@@ -43,17 +47,18 @@ def export_detector(
         outputs=("landmarks",) if calibration is None else ("landmarks", "confidence"),
         **origin(trained, data, onnx, tags),
     )
-    runtime = LandmarkRuntime(Bundle(file, manifest, onnx, ""))
-    images = _frames(data, frames)
+    bundle, images = Bundle(file, manifest, onnx, ""), _frames(data, frames)
     checked = check(
-        runtime.detect,
+        LandmarkRuntime(bundle).detect,
         lambda image: find_landmarks(model, pipeline, image),
         images,
-        unit=lambda image: float(image.shape[1]),
+        unit=width,
     )
-    scalars = trained.task.measure(runtime, data, "test", manifest.model, data.source.name).scalars
-    measured = {"check": checked, "metrics": dict(scalars)}
-    return Bundle(file, manifest.model_copy(update=measured), onnx, "")
+    bundle = replace(bundle, manifest=manifest.model_copy(update={"check": checked}))
+    if int8:
+        bundle = in_eight_bits(bundle, data, images)
+    scalars = trained.task.measure(LandmarkRuntime(bundle), data, "test", manifest.model, data.source.name).scalars
+    return replace(bundle, manifest=bundle.manifest.model_copy(update={"metrics": dict(scalars)}))
 
 
 def _pipeline(trained: Trained) -> Pipeline:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from faceline.data.faces import FaceData
+from faceline.errors import InputError
 from faceline.inference.bundle import Bundle, EmbedderManifest
 from faceline.inference.runtime import EmbedderRuntime
 from faceline.metrics.identification import FPIRS, threshold_at
@@ -18,7 +19,7 @@ from faceline.workflows.face_task import as_bytes
 
 
 def export_embedder(
-    trained: Trained, data: FaceData, frames: int, tags: Mapping[str, str], file: Path
+    trained: Trained, data: FaceData, frames: int, int8: bool, tags: Mapping[str, str], file: Path
 ) -> Bundle[EmbedderManifest]:
     """The bundle of an embedder, held against it and measured.
 
@@ -26,12 +27,15 @@ def export_embedder(
         trained: The model of a run.
         data: What it was trained on.
         frames: So many faces of validation are compared.
+        int8: Refused: what 8 bits do to thresholds is not known.
         tags: Of its run.
         file: Where the bundle will be.
 
     Raises:
-        InputError: The graph gives something else than the model.
+        InputError: The graph gives something else than the model, or 8 bits are asked for.
     """
+    if int8:
+        raise InputError("only models that find landmarks have 8 bits; export it in float32", column="int8")
     model, size = trained.model, trained.config["data"]["size"]
     onnx = embedder_to_onnx(model, size)
     manifest = EmbedderManifest(

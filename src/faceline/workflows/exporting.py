@@ -11,6 +11,7 @@ import numpy as np
 from faceline.errors import InputError
 from faceline.inference.bundle import FORMAT, Check, Data, Input, Split, digest
 from faceline.tracking.provenance import provenance
+from faceline.types import AnyImage
 from faceline.workflows.assembly import Trained
 
 TOLERANCE = 1e-4
@@ -57,6 +58,7 @@ def check(
     model: Callable[[Picture], np.ndarray],
     pictures: Sequence[Picture],
     unit: Callable[[Picture], float],
+    tolerance: float = TOLERANCE,
 ) -> Check:
     """Compare graph and model, and time the graph.
 
@@ -65,14 +67,15 @@ def check(
         model: What the trained model gives.
         pictures: Of validation.
         unit: What differences are told in.
+        tolerance: Greatest difference.
 
     Raises:
-        InputError: They differ.
+        InputError: They differ by more.
     """
     apart = [float(np.abs(graph(each) - model(each)).max() / unit(each)) for each in pictures]
-    if max(apart) > TOLERANCE:
+    if max(apart) > tolerance:
         raise InputError(
-            f"not written: the graph differs from the trained model by {max(apart):.1e}, allowed are {TOLERANCE:.0e} "
+            f"not written: the graph differs from the trained model by {max(apart):.1e}, allowed are {tolerance:.0e} "
             f"(of the width of a frame, or of the length of an embedding)"
         )
     seconds = []
@@ -83,6 +86,11 @@ def check(
     cpu: Any = provenance()["machine"]["cpu"]
     latency = 1000 * statistics.median(seconds)
     return Check(frames=len(pictures), difference=max(apart), latency_ms=round(latency, 3), cpu=cpu)
+
+
+def width(image: AnyImage) -> float:
+    """Of a frame in pixels, as differences between landmarks are told as a share of it."""
+    return float(image.shape[1])
 
 
 def evenly(rows: np.ndarray, count: int) -> np.ndarray:
