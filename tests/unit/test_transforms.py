@@ -20,7 +20,7 @@ from faceline.errors import InputError
 from faceline.geometry.coordinates import denormalise_landmarks, normalise_landmarks
 
 CONF = Path(__file__).parents[2] / "conf" / "transforms"
-CONFIGS = ("none", "study", "standard", "strong", "faces")
+CONFIGS = ("none", "study", "standard", "strong", "wide", "faces")
 SIZES = st.tuples(st.integers(40, 160), st.integers(40, 160))
 SEEDS = st.integers(0, 2**63 - 1)
 # Also far outside of any image.
@@ -165,8 +165,8 @@ def test_a_dot_survives_rescaling_up_and_down(size, target):
 @given(seed=SEEDS)
 def test_a_dot_ends_where_its_landmark_ends_after_a_whole_config(name, seed):
     x, y, edge = 47.3, 52.8, 112
-    # A hole may cover a dot in part; that landmarks stay under holes is tested above.
-    steps = [step for step in pipelines(name, edge)["train"].steps if not isinstance(step, T.Occlusion)]
+    # A hole may cover a dot in part, and a scene has dots of its own: both are tested alone.
+    steps = [step for step in pipelines(name, edge)["train"].steps if not isinstance(step, T.Occlusion | T.Scene)]
     image, landmarks = T.Pipeline(steps)(dotted(97, 101, x, y), filled(x, y), seed)
     expected = landmarks[NOSE_TIP].numpy() * edge - 0.5
     assume(np.all(expected > 8) and np.all(expected < edge - 9))
@@ -220,6 +220,46 @@ def test_grey_and_occlusion_do_what_they_say():
     assert (rows, columns) == (20, 16)
 
 
+@settings(deadline=None, max_examples=40)
+@given(size=SIZES, seed=SEEDS)
+def test_a_scene_shows_the_whole_face_smaller_and_where_its_landmarks_are(size, seed):
+    height, width = size
+    image = cv2.GaussianBlur(picture(height, width, 3), (0, 0), 3)
+    image = cv2.normalize(image, None, 0, 255, cv2.NORM_MINMAX)
+    angles = np.linspace(0, 2 * np.pi, 68, endpoint=False)
+    face = np.stack([0.5 + 0.22 * np.cos(angles), 0.55 + 0.25 * np.sin(angles)], axis=1) * [width, height]
+    scene, moved = T.Pipeline([T.Scene((0.5, 0.9), 1.0)])(image, face, seed)
+    assert scene.shape == image.shape and scene.dtype == np.uint8
+    assert moved.min() >= 0 and np.all(moved < [width, height])
+    plain = np.hstack([face, np.ones((68, 1))])
+    way, *_ = np.linalg.lstsq(plain, moved.astype(float), rcond=None)
+    np.testing.assert_allclose(plain @ way, moved, atol=1e-3)
+    np.testing.assert_allclose(way[:2], np.eye(2) * way[0, 0], atol=1e-4)
+    assert 0.499 < way[0, 0] < 0.901
+    # What the scene shows inside of the face is what the image shows there, and a pixel beside it is something else.
+    inside = np.concatenate([(moved - moved.mean(0)) * share + moved.mean(0) for share in (0.25, 0.5, 0.75)])
+    before = ((inside - way[2]) / way[0, 0]).astype(np.float32)[None]
+    expected = cv2.remap(image, before, None, cv2.INTER_LINEAR).astype(float)
+
+    def off(shift: tuple[int, int]) -> float:
+        there = (inside + shift).astype(np.float32)[None]
+        return float(np.abs(cv2.remap(scene, there, None, cv2.INTER_LINEAR) - expected).mean())
+
+    assert off((0, 0)) < 0.75 * min(off(shift) for shift in ((1, 0), (-1, 0), (0, 1), (0, -1)))
+
+
+def test_scenes_have_faces_of_all_sizes_everywhere_before_something_else():
+    image, angles = picture(96, 96), np.linspace(0, 2 * np.pi, 68, endpoint=False)
+    face = 48 + 20 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    step = T.Pipeline([T.Scene((0.25, 1.0), 1.0)])
+    seen = [step(image, face, seed) for seed in range(60)]
+    sizes = np.array([np.ptp(points[:, 1]) for _, points in seen]) / 40
+    assert sizes.min() < 0.3 and sizes.max() > 0.9
+    places = np.array([points.mean(axis=0) for _, points in seen])
+    assert places.min() < 20 and places.max() > 76
+    assert len({scene[0].tobytes() for scene, _ in seen}) > 50
+
+
 def test_noise_has_the_standard_deviation_asked_for():
     image = np.full((200, 200, 3), 128, dtype=np.uint8)
     noisy, _ = T.Pipeline([T.AddNoise((0.04, 0.04))])(image, filled(1, 2), 3)
@@ -252,6 +292,7 @@ def test_probability_zero_leaves_everything():
         T.Blur(probability=0.0),
         T.Compression(probability=0.0),
         T.Occlusion(probability=0.0),
+        T.Scene(probability=0.0),
     ]
     same, moved = T.Pipeline(steps)(image, landmarks, 7)
     np.testing.assert_array_equal(same, image)
@@ -334,7 +375,7 @@ def fingerprint(name: str, seeds: list[int]) -> str:
     return digest.hexdigest()
 
 
-@pytest.mark.parametrize("name", ["study", "standard", "strong"])
+@pytest.mark.parametrize("name", ["study", "standard", "strong", "wide"])
 def test_the_seed_decides_whatever_came_before(name):
     pipeline = pipelines(name, 48)["train"]
     image, landmarks = picture(60, 70), filled(30, 30)
@@ -378,6 +419,8 @@ def test_importing_asks_no_network():
         (lambda: T.RandomRotation(probability=-0.1), "RandomRotation.probability"),
         (lambda: T.RandomAffine(rotation=(-25,)), "RandomAffine.rotation"),
         (lambda: T.RandomAffine(scale=[0.0, 1.2]), "RandomAffine.scale"),
+        (lambda: T.Scene(scale=(0.5, 1.5)), "Scene.scale"),
+        (lambda: T.Scene(probability=2), "Scene.probability"),
         (lambda: T.RandomAffine(shift=[0.2, -0.2]), "RandomAffine.shift"),
         (lambda: T.ScaleShift(scale=(0.8, float("nan"))), "ScaleShift.scale"),
         (lambda: T.Brightness(brightness=2), "Brightness.brightness"),

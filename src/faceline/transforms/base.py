@@ -1,0 +1,60 @@
+"""What all steps share: their types, and checks of their arguments."""
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import albumentations as A  # type: ignore[import-untyped]
+import numpy as np
+from jaxtyping import Float, Shaped
+from torch import Tensor
+
+from faceline.errors import InputError
+
+Number: TypeAlias = int | float
+Range: TypeAlias = Sequence[int | float]
+"""Lowest and highest value; each sample draws its own between them."""
+# No names for axes here: a step may change the size.
+Frame: TypeAlias = Shaped[np.ndarray, "_ _ 3"] | Shaped[Tensor, "3 _ _"]
+Points: TypeAlias = Float[np.ndarray, "68 _"] | Float[Tensor, "68 2"]
+"""Between steps five columns, as albumentations wants them: x, y, z, angle, scale; only x and y are used."""
+
+
+class Transform:
+    """One step of a `Pipeline`: some albumentations transforms under one name.
+
+    Args:
+        transforms: Applied in this order. Whatever is random in them must draw from the generators that
+            ``set_random_state`` gives them.
+    """
+
+    def __init__(self, *transforms: A.BasicTransform | A.BaseCompose) -> None:
+        self.transforms = transforms
+
+    def __call__(self, image: Frame, landmarks: Points) -> tuple[Frame, Points]:
+        """Image and landmarks after this step."""
+        for transform in self.transforms:
+            out = transform(image=image, keypoints=landmarks)
+            image, landmarks = out["image"], out["keypoints"]
+        return image, landmarks
+
+
+def check(right: bool, place: str, expected: str, value: object) -> None:
+    """Raise InputError, naming the argument at ``transforms.<place>``, unless it is right."""
+    if not right:
+        raise InputError(f"expected {expected}, got {value!r}", column=f"transforms.{place}")
+
+
+def number(place: str, value: Number, low: Number, high: Number) -> float:
+    """The value, which must be a number between two others."""
+    right = isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+    check(right, place, f"a number from {low:g} to {high:g}", value)
+    return float(value)
+
+
+def span(place: str, value: Range, low: Number, high: Number) -> tuple[float, float]:
+    """The lowest and the highest value, which must lie between two others."""
+    expected = f"two numbers [lowest, highest] from {low:g} to {high:g}"
+    check(isinstance(value, Sequence) and len(value) == 2, place, expected, value)
+    first, last = (number(place, each, low, high) for each in value)
+    check(first <= last, place, expected, value)
+    return first, last

@@ -1,0 +1,81 @@
+"""Steps in a row, and the two that come last."""
+
+import random
+from collections.abc import Callable, Sequence
+
+import albumentations as A  # type: ignore[import-untyped]
+import numpy as np
+import torch
+
+from faceline.geometry.coordinates import normalise_landmarks
+from faceline.geometry.markup import N_LANDMARKS
+from faceline.transforms.base import Frame, Points, Transform, check
+from faceline.types import Image, Shape
+
+
+class Normalize(Transform):
+    """Image and landmarks to [0, 1], the image as float32. After it only `ToTensor` may follow."""
+
+    def __init__(self) -> None:
+        super().__init__(A.ToFloat(max_value=255.0, p=1.0))
+
+    def __call__(self, image: Frame, landmarks: Points) -> tuple[Frame, Points]:  # noqa: D102
+        height, width = image.shape[:2]
+        image, landmarks = super().__call__(image, landmarks)
+        return image, normalise_landmarks(np.asarray(landmarks)[:, :2], (width, height))
+
+
+class ToTensor(Transform):
+    """Image (h, w, 3) and landmarks to tensors (3, h, w) and (68, 2) of the type they have. The last step."""
+
+    def __call__(self, image: Frame, landmarks: Points) -> tuple[Frame, Points]:  # noqa: D102
+        planes = np.asarray(image).transpose(2, 0, 1).copy()
+        return torch.from_numpy(planes), torch.from_numpy(np.asarray(landmarks)[:, :2].copy())
+
+
+class Pipeline:
+    """Steps in order, random only through the seed of each call.
+
+    Args:
+        steps: The order is kept. `Normalize`, if any, comes after all but `ToTensor`, and `ToTensor` last.
+    """
+
+    def __init__(self, steps: Sequence[Transform]) -> None:
+        self.steps = tuple(steps)
+        tail = [type(step).__name__ for step in self.steps if isinstance(step, Normalize | ToTensor)]
+        last = [type(step).__name__ for step in self.steps[len(self.steps) - len(tail) :]]
+        ordered = tail == last and tail in ([], ["Normalize"], ["ToTensor"], ["Normalize", "ToTensor"])
+        names = ", ".join(type(step).__name__ for step in self.steps)
+        check(ordered, "steps", "Normalize and ToTensor once each, in this order, at the end", names)
+        self._set_states: list[Callable[[np.random.Generator, random.Random], None]] = [
+            transform.set_random_state for step in self.steps for transform in step.transforms
+        ]
+
+    def __call__(self, image: Image, landmarks: Shape, seed: int) -> tuple[Frame, Points]:
+        """One frame and its landmarks after all steps.
+
+        Args:
+            image: Left as it is; may be read-only.
+            landmarks: Pixels of that image; those outside of it are moved like all others.
+            seed: Not negative. The same input and seed give the same output, whatever was called before.
+
+        Returns:
+            With `ToTensor` a tensor (3, h, w), without it an array (h, w, 3): float32 on [0, 1] after
+            `Normalize`, else uint8. The landmarks as float32: on [0, 1] after `Normalize`, else in pixels.
+
+        Raises:
+            InputError: Image or landmarks are of another shape.
+        """
+        shapes = f"{image.dtype} {image.shape} and {landmarks.shape}"
+        right = image.dtype == np.uint8 and image.ndim == 3 and landmarks.shape == (N_LANDMARKS, 2)
+        check(right, "input", f"an uint8 image (h, w, 3) and landmarks ({N_LANDMARKS}, 2)", shapes)
+        generator, py_random = np.random.default_rng(seed), random.Random(seed)
+        for set_state in self._set_states:
+            set_state(generator, py_random)
+        keypoints = np.zeros((N_LANDMARKS, 5), dtype=np.float32)
+        keypoints[:, :2] = landmarks
+        frame: Frame = image
+        points: Points = keypoints
+        for step in self.steps:
+            frame, points = step(frame, points)
+        return frame, points[:, :2]
