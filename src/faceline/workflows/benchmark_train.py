@@ -5,7 +5,7 @@ import math
 import time
 import warnings
 from collections.abc import Iterator, Sequence
-from itertools import islice, repeat
+from itertools import chain, islice, repeat
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -86,39 +86,40 @@ def _rates(config: Config, backbone: str, data: LandmarkData, frames: PlainFrame
     """Images a second of each way, and how many times that of the plain loop."""
     steps = config["warmup"] + config["steps"]
     device = "cuda" if config["trainer"]["accelerator"] in ("gpu", "cuda") else "cpu"
-    feeds: dict[str, Any] = {"faceline": data.train_dataloader(), "faceline, one batch": _OneBatch(data, device, steps)}
-    if device == "cuda":
-        feeds["faceline, resident"] = resident(data, device)
     loop = PlainLoop(plain_net(backbone).to(device))
     batches = endless(DataLoader(frames, batch_size=data.batch_size, shuffle=True, drop_last=True))
-    first = None
-    for way in WAYS:
-        if way == "plain loop":
-            seconds = _time_plain(loop, islice(batches, steps), config["warmup"], device)
-        elif way in feeds:
-            seconds = _time_ours(config, backbone, feeds[way])
-        else:
-            continue
-        gc.collect()
-        rate = data.batch_size * config["steps"] / seconds
-        first = first or rate
-        row = {"backbone": backbone, "way": way, "images_per_second": rate, "times_the_plain_loop": rate / first}
-        row["step_ms"] = 1000 * seconds / config["steps"]
+    seconds = {"plain loop": _time_plain(loop, islice(batches, steps), config["warmup"], device)}
+    gc.collect()
+    loader, repeated = data.train_dataloader(), [part.to(device) for part in next(iter(data.train_dataloader()))]
+    if device == "cuda":
+        feeds: dict[str, Any] = {"faceline": loader, "faceline, resident": resident(data, device)}
+        feeds["faceline, one batch"] = _Feed(repeat(repeated), steps)
+        for way, feed in feeds.items():
+            seconds[way] = sum(_time_ours(config, backbone, feed, steps))
+            gc.collect()
+    else:  # step by step in turns, so that both meet the same moods of the machine
+        turns = chain.from_iterable(zip(endless(loader), repeat(repeated), strict=False))
+        taken = _time_ours(config, backbone, _Feed(turns, 2 * steps), 2 * steps)[-2 * config["steps"] :]
+        seconds["faceline"], seconds["faceline, one batch"] = sum(taken[::2]), sum(taken[1::2])
+    for way in (way for way in WAYS if way in seconds):
+        rate = data.batch_size * config["steps"] / seconds[way]
+        row = {"backbone": backbone, "way": way, "images_per_second": rate}
+        row["times_the_plain_loop"] = seconds["plain loop"] / seconds[way]
+        row["step_ms"] = 1000 * seconds[way] / config["steps"]
         yield row
 
 
-class _OneBatch:
-    """The same batch, already on the device, again and again."""
+class _Feed:
+    """So many of some batches."""
 
-    def __init__(self, data: LandmarkData, device: str, count: int) -> None:
-        self.batch = [part.to(device) for part in next(iter(data.train_dataloader()))]
-        self.count = count
+    def __init__(self, batches: Iterator[Sequence[torch.Tensor]], count: int) -> None:
+        self.batches, self.count = batches, count
 
     def __len__(self) -> int:
         return self.count
 
-    def __iter__(self) -> Iterator[list[torch.Tensor]]:
-        return repeat(self.batch, self.count)
+    def __iter__(self) -> Iterator[Sequence[torch.Tensor]]:
+        return islice(self.batches, self.count)
 
 
 def resident(data: LandmarkData, device: str) -> ResidentBatches:
@@ -149,25 +150,25 @@ def _finish() -> None:
 
 
 class _StepClock(Callback):
-    """Seconds of all steps after some that are not counted."""
+    """When each step ended, after some that are not counted; of a GPU the first and the last of these alone."""
 
     def __init__(self, warmup: int) -> None:
-        self.warmup, self.began, self.seconds = warmup, time.perf_counter(), math.nan
+        self.warmup, self.ends = warmup, [math.nan]
 
     def on_train_batch_end(self, trainer: pl.Trainer, *rest: Any) -> None:
         if trainer.global_step == self.warmup:
             _finish()
-            self.began = time.perf_counter()
+            self.ends = []
+        self.ends.append(time.perf_counter())
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         _finish()
-        self.seconds = time.perf_counter() - self.began
+        self.ends[-1] = time.perf_counter()
 
 
-def _time_ours(config: Config, backbone: str, feed: Any) -> float:
-    """Seconds of the steps under Lightning, as `faceline train` takes them."""
+def _time_ours(config: Config, backbone: str, feed: Any, steps: int) -> list[float]:
+    """Seconds of each step but the first ones under Lightning, as `faceline train` takes them."""
     clock = _StepClock(config["warmup"])
-    steps = config["warmup"] + config["steps"]
     model = instantiate({**config["model"], "backbone": backbone})
     if config["compile"]:
         model.compile()
@@ -183,7 +184,7 @@ def _time_ours(config: Config, backbone: str, feed: Any) -> float:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="You defined a `validation_step`")
         trainer.fit(model, train_dataloaders=feed)
-    return clock.seconds
+    return np.diff(clock.ends).tolist()
 
 
 def _race(config: Config, data: LandmarkData, frames: PlainFrames) -> list[dict[str, Any]]:

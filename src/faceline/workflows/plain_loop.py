@@ -7,6 +7,7 @@ stacks them, Adam steps in float32.
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -17,6 +18,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from faceline.geometry.markup import N_LANDMARKS
 from faceline.types import Shape
+
+AnyBatch = TypeVar("AnyBatch")
 
 Sample = tuple[Tensor, Tensor]
 """Image (3, size, size) and landmarks (136,), both on [0, 1]."""
@@ -99,7 +102,7 @@ def plain_net(name: str) -> nn.Module:
     return net
 
 
-def endless(loader: DataLoader[Sample]) -> Iterator[Sample]:
+def endless(loader: DataLoader[AnyBatch]) -> Iterator[AnyBatch]:
     """Batch after batch, epoch after epoch."""
     while True:
         yield from loader
