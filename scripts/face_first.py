@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Does it help to look for the face first? Validation frames of the Udacity set on larger and larger canvases.
+"""Does it help to look for the face first? Validation frames of the bundle's own split on larger and larger canvases.
 
 Prints the NME as mean (median) of the whole canvas given to the model and of the part around the largest face that
 OpenCV's cascade finds. The canvas is another frame, enlarged and blurred; the place on it is random.
@@ -20,9 +20,10 @@ from faceline.inference.faces import FaceFirst
 from faceline.inference.runtime import LandmarkRuntime
 from faceline.metrics.landmark import nme_per_frame
 from faceline.types import AnyImage
+from faceline.workflows.exporting import evenly
 
 SCALES = (1.0, 1.5, 2.0, 3.0, 5.0)
-STEP = 2  # every second validation frame
+FRAMES = 180
 
 
 def on_canvas(
@@ -46,9 +47,10 @@ def main() -> None:
     source = UdacityFaces(arguments.root, label_shift=[1.1, 0.0])
     with tempfile.TemporaryDirectory() as folder:
         index = cached_frames(source, 32, Path(folder)).index
-    wanted = set(index.files[make_split(index, "official").val][::STEP].tolist())
-    rows = [row for row in source.rows(BadRows("skip")) if row.file in wanted]
     runtime = LandmarkRuntime(arguments.bundle)
+    validation = make_split(index, **runtime.manifest.data.split.model_dump()).val
+    wanted = set(index.files[evenly(validation, FRAMES)].tolist())
+    rows = [row for row in source.rows(BadRows("skip")) if row.file in wanted]
     ways = {"whole": runtime.detect, "face first": FaceFirst(runtime.detect)}
     rng = np.random.default_rng(0)
     for scale in SCALES:
