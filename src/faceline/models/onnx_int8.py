@@ -3,10 +3,9 @@
 import io
 import logging
 import tempfile
-from collections.abc import Iterator
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
@@ -22,11 +21,18 @@ class _Frames(CalibrationDataReader):  # type: ignore[misc]
     """Frames one by one, by whose activations the scales are chosen."""
 
     def __init__(self, images: Images) -> None:
-        self.images: Iterator[Any] = iter(images)
+        self.images, self.now = images, iter(images)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def set_range(self, start_index: int, end_index: int) -> None:
+        """Which frames come next."""
+        self.now = iter(self.images[start_index:end_index])
 
     def get_next(self) -> dict[str, np.ndarray] | None:
         """The next frame, or None after the last."""
-        image = next(self.images, None)
+        image = next(self.now, None)
         return None if image is None else {"images": image[None]}
 
 
@@ -57,6 +63,7 @@ def to_int8(onnx: bytes, images: Images) -> bytes:
                 activation_type=QuantType.QUInt8,
                 weight_type=QuantType.QInt8,
                 op_types_to_quantize=["Conv"],
-                extra_options={"CalibPercentile": PERCENTILE},
+                # What frames give is put into histograms after each of them, lest memory grow.
+                extra_options={"CalibPercentile": PERCENTILE, "CalibStridedMinMax": 1},
             )
         return small.read_bytes()
