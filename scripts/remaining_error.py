@@ -8,6 +8,7 @@
 - What a prior on shapes would take off: points projected on the principal shapes of the training labels, after a
   similarity (Cootes et al., "Active Shape Models", CVIU 61, 1995).
 - What looking at the mirror image too would take off (``model.flip_average=true``).
+- What the mean with other networks of the same split would take off, which is what they do not have in common.
 """
 
 import argparse
@@ -15,16 +16,18 @@ import json
 from pathlib import Path
 
 import numpy as np
+from mlflow import MlflowClient
 
 from faceline.data.index import FrameIndex
+from faceline.errors import InputError
 from faceline.geometry.crops import similarity
 from faceline.geometry.shape import generalised_procrustes
 from faceline.metrics.landmark import nme_per_frame
 from faceline.models.landmark_detector import LandmarkDetector
-from faceline.tracking.records import checkpoint, get_run
+from faceline.tracking.records import RunRecord, checkpoint, get_run
 from faceline.tracking.store import connect
 from faceline.types import Landmarks
-from faceline.workflows.assembly import load_trained
+from faceline.workflows.assembly import Trained, load_trained
 from faceline.workflows.landmark_task import predict
 
 COMPONENTS = (10, 20, 30, 60)
@@ -35,13 +38,15 @@ SHRINK = 2.0
 def main() -> None:
     """Read the run, compare, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", help="id of a finished landmark run of the store in this folder")
+    parser.add_argument("run", help="id of a finished landmark run")
+    parser.add_argument("--others", nargs="*", default=[], metavar="RUN", help="runs of the same split to average with")
+    parser.add_argument(
+        "--store", action="append", help="address of an MLflow store, once for each; by default that of this folder"
+    )
     parser.add_argument("--output", type=Path, default=Path("docs/results/remaining_error.json"))
     arguments = parser.parse_args()
-    run = get_run(connect(None, Path()), arguments.run)
-    trained = load_trained(checkpoint(run, "best"))
-    if not isinstance(trained.model, LandmarkDetector):
-        parser.error(f"run {run.id} is of a model that finds no landmarks")
+    clients = [connect(store, Path()) for store in arguments.store or [None]]
+    run, trained = _trained(clients, arguments.run)
     trained.model.flip_average = False
     data = trained.task.build_data(trained.config)
     frames = {part: data.frames(part) for part in ("train", "val")}
@@ -50,20 +55,47 @@ def main() -> None:
     found = {part: predict(trained.model, each) * index[part].sizes[:, None] for part, each in frames.items()}
     trained.model.flip_average = True
     mirrored = predict(trained.model, frames["val"]) * index["val"].sizes[:, None]
+    means = {"alone": [found["val"]], "mirrored": [mirrored]}
+    for other in arguments.others:
+        _, beside = _trained(clients, other)
+        their_data = beside.task.build_data(beside.config)
+        theirs = their_data.frames("val")
+        if their_data.index.take(theirs.rows).fingerprint != index["val"].fingerprint:
+            parser.error(f"run {other} has other validation frames")
+        for way, flip in (("alone", False), ("mirrored", True)):
+            beside.model.flip_average = flip
+            means[way].append(predict(beside.model, theirs) * index["val"].sizes[:, None])
     known = np.isin(index["val"].videos, index["train"].videos)
     rows = {
         "training frames": _nme(found["train"], target["train"]),
         "validation frames": _nme(found["val"], target["val"]),
         "with the mirror image": _nme(mirrored, target["val"]),
+        "mean with the others": _nme(np.mean(means["alone"], axis=0), target["val"]),
+        "mean with the others and all mirror images": _nme(np.mean(means["mirrored"], axis=0), target["val"]),
         **{f"on {count} principal shapes": nme for count, nme in _on_principal_shapes(found["val"], target).items()},
     }
     if known.any():
         rows["validation frames of known videos"] = _nme(found["val"][known], target["val"][known])
         rows["less the error of their videos"] = _nme(_less_videos(index, found, target)[known], target["val"][known])
+    if not arguments.others:
+        rows = {name: nme for name, nme in rows.items() if "others" not in name}
     for name, nme in rows.items():
         print(f"{nme:.2%}  {name}")
-    report = {"run_id": run.id, "commit": run.tags["faceline.commit"], "nme": rows}
+    report = {"run_id": run.id, "others": arguments.others, "commit": run.tags["faceline.commit"], "nme": rows}
     arguments.output.write_text(json.dumps(report, indent=2) + "\n")
+
+
+def _trained(clients: list[MlflowClient], run_id: str) -> tuple[RunRecord, Trained]:
+    """A run of one of the stores and its detector."""
+    for client in clients:
+        try:
+            run = get_run(client, run_id)
+        except InputError:
+            continue
+        trained = load_trained(checkpoint(run, "best"))
+        if isinstance(trained.model, LandmarkDetector):
+            return run, trained
+    raise SystemExit(f"no landmark run {run_id} in these stores")
 
 
 def _nme(found: Landmarks, target: Landmarks) -> float:
