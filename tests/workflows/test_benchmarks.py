@@ -81,13 +81,14 @@ def test_preparing_frames_is_timed_and_grows_with_their_number(measure) -> None:
 
 
 @pytest.mark.slow
-def test_inference_is_timed_in_every_form(measure) -> None:
-    written = measure(
-        "infer", "repeats=3", "backbones=[mobilenetv2_100]", "size=64", "folder=20", "folder_heights=[null,300]"
-    )
+def test_inference_is_timed_in_every_form(measure, exported: Path) -> None:
+    settings = ("repeats=3", "backbones=[mobilenetv2_100]", "size=64", "folder=20", "folder_heights=[null,300]")
+    written = measure("infer", f"bundles=[default,{exported}]", *settings)
     rows = {(row["model"], row["form"]): row for row in written["one_frame"]}
-    assert [form for _, form in rows] == ["onnxruntime", "onnxruntime int8", "torch", "onnxruntime"]
-    (_, whole), (_, small), (_, eager), (_, graph) = rows.items()
+    forms = ["onnxruntime int8", "onnxruntime", "onnxruntime int8", "torch", "onnxruntime"]  # the default has 8 bits
+    assert [form for _, form in rows] == forms
+    (_, shipped), (_, whole), (_, small), (_, eager), (_, graph) = rows.items()
+    assert shipped["nme"] > 0 and shipped["kept"] is None
     assert graph["times_as_fast"] == pytest.approx(eager["median_ms"] / graph["median_ms"])
     assert whole["nme"] > 0 and small["kept"] in ("yes", "no: NME", "no: slower")
     small, large = written["folders"]

@@ -97,7 +97,9 @@ def _of_model(
     steps = [{"_target_": f"faceline.transforms.{step}"} for step in ("Rescale", "Normalize", "ToTensor")]
     steps[0] |= {"height": size, "width": size}  # type: ignore[dict-item]
     pipeline = instantiate({"_target_": "faceline.transforms.Pipeline", "steps": steps})
-    bundle = _with_graph(template.model_copy(update={"outputs": ("landmarks",)}), to_onnx(model, size), size)
+    bundle = _with_graph(
+        template.model_copy(update={"outputs": ("landmarks",), "weights": "float32"}), to_onnx(model, size), size
+    )
     return _Contestant(name, bundle, trained, lambda image: find_landmarks(model, pipeline, image))
 
 
