@@ -1,4 +1,8 @@
-"""What all steps share: their types, and checks of their arguments."""
+"""What all steps share: albumentations, which nothing else imports by itself, types, and checks of arguments."""
+
+import os
+
+os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # else the import asks the network for a newer version
 
 from collections.abc import Sequence
 from typing import TypeAlias
@@ -9,6 +13,8 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from faceline.errors import InputError
+
+__all__ = ["A", "Frame", "Number", "Points", "Range", "Transform", "check", "number", "span"]
 
 Number: TypeAlias = int | float
 Range: TypeAlias = Sequence[int | float]

@@ -3,11 +3,10 @@
 import math
 from typing import Any, Final
 
-import albumentations as A  # type: ignore[import-untyped]
 import cv2
 import numpy as np
 
-from faceline.transforms.base import Number, Range, Transform, number, span
+from faceline.augmentation.base import A, Number, Range, Transform, number, span
 
 _HEAD: Final = 1.6
 """Radius of what is kept about a face, over the radius of its landmarks; on average."""

@@ -2,14 +2,13 @@
 
 from typing import Any, Final, Literal, TypeAlias
 
-import albumentations as A  # type: ignore[import-untyped]
 import cv2
 import numpy as np
 
+from faceline.augmentation.base import A, Frame, Number, Points, Range, Transform, check, number, span
 from faceline.geometry.coordinates import denormalise_landmarks, normalise_landmarks
 from faceline.geometry.markup import FLIP_ORDER
 from faceline.geometry.resize import resize_image
-from faceline.transforms.base import Frame, Number, Points, Range, Transform, check, number, span
 
 Border: TypeAlias = Literal["replicate", "constant"]
 
@@ -43,9 +42,7 @@ class Rescale(Transform):
     """
 
     def __init__(self, height: int = 224, width: int = 224) -> None:
-        for key, value in (("height", height), ("width", width)):
-            whole = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 4096
-            check(whole, f"Rescale.{key}", "a whole number from 1 to 4096", value)
+        _check_size("Rescale", height, width)
         self.size = (height, width)
         super().__init__(_Resize(height=height, width=width, p=1.0))
 
@@ -64,9 +61,7 @@ class Crop(Transform):
     """
 
     def __init__(self, height: int = 112, width: int = 112) -> None:
-        for key, value in (("height", height), ("width", width)):
-            whole = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 4096
-            check(whole, f"Crop.{key}", "a whole number from 1 to 4096", value)
+        _check_size("Crop", height, width)
         super().__init__(A.CenterCrop(height=height, width=width, p=1.0))
 
 
@@ -154,3 +149,9 @@ class ScaleShift(RandomAffine):
         border: Border = "replicate",
     ) -> None:
         super().__init__((0, 0), scale, shift, probability, border)
+
+
+def _check_size(place: str, height: int, width: int) -> None:
+    for key, value in (("height", height), ("width", width)):
+        whole = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 4096
+        check(whole, f"{place}.{key}", "a whole number from 1 to 4096", value)

@@ -3,11 +3,10 @@
 from functools import cache
 from typing import Any, Final
 
-import albumentations as A  # type: ignore[import-untyped]
 import cv2
 import numpy as np
 
-from faceline.transforms.base import Number, Range, Transform, check, number, span
+from faceline.augmentation.base import A, Number, Range, Transform, check, number, span
 
 
 class Brightness(Transform):
