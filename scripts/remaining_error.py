@@ -70,15 +70,15 @@ def main() -> None:
         "training frames": _nme(found["train"], target["train"]),
         "validation frames": _nme(found["val"], target["val"]),
         "with the mirror image": _nme(mirrored, target["val"]),
-        "mean with the others": _nme(np.mean(means["alone"], axis=0), target["val"]),
-        "mean with the others and all mirror images": _nme(np.mean(means["mirrored"], axis=0), target["val"]),
-        **{f"on {count} principal shapes": nme for count, nme in _on_principal_shapes(found["val"], target).items()},
     }
+    if arguments.others:
+        rows["mean with the others"] = _nme(np.mean(means["alone"], axis=0), target["val"])
+        rows["mean with the others and all mirror images"] = _nme(np.mean(means["mirrored"], axis=0), target["val"])
+    for count, nme in _on_principal_shapes(found["val"], target).items():
+        rows[f"on {count} principal shapes"] = nme
     if known.any():
         rows["validation frames of known videos"] = _nme(found["val"][known], target["val"][known])
         rows["less the error of their videos"] = _nme(_less_videos(index, found, target)[known], target["val"][known])
-    if not arguments.others:
-        rows = {name: nme for name, nme in rows.items() if "others" not in name}
     for name, nme in rows.items():
         print(f"{nme:.2%}  {name}")
     report = {"run_id": run.id, "others": arguments.others, "commit": run.tags["faceline.commit"], "nme": rows}
