@@ -63,6 +63,7 @@ class Split(_Part):
     val_fraction: Share
     test_fraction: Share
     val_by: Literal["person", "frame"] = "person"
+    half: Literal[1, 2] | None = None
 
 
 class Data(_Part):
