@@ -42,6 +42,7 @@ from faceline.tracking.store import store_errors
 # After the store module, which switches telemetry off.
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelOutput, Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -181,8 +182,13 @@ class Run:
         source = json.dumps({"name": name, "split": split})
         dataset = Dataset(name, fingerprint, "faceline", source, profile=json.dumps(dict(profile)))
         tags = [InputTag(CONTEXT_TAG, context), InputTag("split", split)]
+        inputs = [DatasetInput(dataset, tags)]
         with store_errors(self.client.tracking_uri):
-            self.client.log_inputs(self.id, datasets=[DatasetInput(dataset, tags)])
+            try:
+                self.client.log_inputs(self.id, datasets=inputs)
+            except MlflowException:
+                # Another job of a sweep may have written the data set since MLflow looked for it; now it is found.
+                self.client.log_inputs(self.id, datasets=inputs)
 
     def log_model(
         self,

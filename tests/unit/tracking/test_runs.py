@@ -240,6 +240,27 @@ def test_the_data_is_recorded_with_fingerprint_and_split(client: MlflowClient) -
     }
 
 
+def test_jobs_that_begin_at_once_on_new_data_all_record_it(client: MlflowClient) -> None:
+    jobs, rounds = 3, 3
+    together, done = threading.Barrier(jobs, timeout=30), []
+
+    def job(number: int) -> None:
+        with tracked_run(client, "e", str(number)) as run:
+            for i in range(rounds):
+                together.wait()
+                run.log_dataset("udacity", f"frames-{i}", split="official", context="training", profile={})
+            done.append(run.id)
+
+    threads = [threading.Thread(target=job, args=(number,)) for number in range(jobs)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(done) == jobs
+    for run_id in done:
+        assert len(client.get_run(run_id).inputs.dataset_inputs) == rounds
+
+
 def test_models_are_ranked_and_hold_their_checkpoint(client: MlflowClient, tmp_path: Path) -> None:
     expected = {}
     for number, nme in enumerate([0.07, 0.05, 0.06]):
