@@ -219,6 +219,7 @@ class TaskPlace(Section):
 
     detector: str | None
     teacher: str | None
+    halves: tuple[str, str] | None
 
 
 class EmbedderPlace(Section):

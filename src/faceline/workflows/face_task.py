@@ -23,7 +23,7 @@ from faceline.types import Image, Shape
 from faceline.workflows.assembly import load_trained
 from faceline.workflows.identification import IdentificationTask
 from faceline.workflows.landmark_task import LandmarkTask, find_landmarks
-from faceline.workflows.task import Config
+from faceline.workflows.task import Config, Lessons
 
 AnyEmbedder = FaceEmbedder | OnnxEmbedder | EmbedderRuntime
 """Trained here, brought along, or exported."""
@@ -75,10 +75,11 @@ class FaceTask(IdentificationTask):
             detector=self.detector,
         )
 
-    def join(self, model: FaceEmbedder | OnnxEmbedder, data: FaceData) -> None:
+    def join(self, model: FaceEmbedder | OnnxEmbedder, data: FaceData) -> Lessons:
         """Make room for the people of the training part."""
         if isinstance(model, FaceEmbedder):
             model.learn_from(data)
+        return {}
 
     def fit(self, model: OnnxEmbedder, data: FaceData, file: Path, record: Mapping[str, Any]) -> None:
         """Nothing: a ready model is fitted, and its file is the user's own."""

@@ -16,7 +16,7 @@ from faceline.models.identifier import ByClass, ByEmbedding, Identifier
 from faceline.models.shape_classifier import ShapeClassifier
 from faceline.reports import identification_plots as plots
 from faceline.workflows.identification import IdentificationTask
-from faceline.workflows.task import Config
+from faceline.workflows.task import Config, Lessons
 
 ShapeModel = Baseline | ShapeClassifier
 
@@ -53,10 +53,11 @@ class ShapeTask(IdentificationTask):
             limit=data["limit"],
         )
 
-    def join(self, model: ShapeModel, data: ShapeData) -> None:
+    def join(self, model: ShapeModel, data: ShapeData) -> Lessons:
         """Build the layers of a network for the people and shapes of the data."""
         if isinstance(model, ShapeClassifier):
             model.learn_from(data)
+        return {}
 
     def fit(self, model: Baseline, data: ShapeData, file: Path, record: Mapping[str, Any]) -> None:
         """Enrol everyone whom the test part asks for."""

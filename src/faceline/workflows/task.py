@@ -19,6 +19,9 @@ Config = dict[str, Any]
 
 Part = Literal["train", "val", "test"]
 
+Lessons = Mapping[str, list[str]]
+"""Names of the frames that are learnt otherwise than split and labels of the data set say, by what is done."""
+
 LANDMARKS = {"_target_": "faceline.workflows.landmark_task.LandmarkTask"}
 """The task of runs that are older than tasks."""
 
@@ -85,8 +88,8 @@ class Task(Protocol):
         """The data module of a config; reads nothing yet."""
         ...
 
-    def join(self, model: Any, data: Any) -> None:
-        """Let the model take from the data what it is built from, such as the number of people."""
+    def join(self, model: Any, data: Any) -> Lessons:
+        """Let the model take from the data what it is built from, and the data from other models what these teach."""
         ...
 
     def fit(self, model: Any, data: Any, file: Path, record: Mapping[str, Any]) -> None:

@@ -29,7 +29,7 @@ from faceline.workflows.assembly import load_trained, plain, prepare_process, re
 from faceline.workflows.benchmarking import milliseconds, seconds_of
 from faceline.workflows.fitting import RESUME, Fitted, fit, fit_at_once, folder, last_checkpoint
 from faceline.workflows.named_files import DIGESTS_FILE, digests
-from faceline.workflows.task import Config, Data, Task, is_trained_in_epochs, task_of
+from faceline.workflows.task import Config, Data, Lessons, Task, is_trained_in_epochs, task_of
 
 Scores = dict[str, float]
 PRUNED_TAG = "faceline.pruned"
@@ -82,12 +82,12 @@ def train(config: Config, member: Member | None = None) -> float | None:
     model = task.build_model(config)  # before any data is read: a wrong model is the cheapest mistake to find
     data = task.build_data(config)
     data.prepare_data()
-    task.join(model, data)
+    lessons = task.join(model, data)
     if not _leads():  # a distributed run is tracked and measured by its first process alone
         fit(config, model, data, _followed(config), logger=None)
         return None
     pruning = Pruning(member.watched, member.stops) if member and member.stops else None
-    with _open_run(config, task, model, data, member) as run:
+    with _open_run(config, task, model, data, lessons, member) as run:
         os.environ[RUN_ENV] = run.id
         if is_trained_in_epochs(model):
             fitted = fit(config, model, data, run.id, RunLogger(run, folder(config, run.id).parent), pruning)
@@ -131,7 +131,9 @@ def _refuse_what_cannot_start(config: Config) -> None:
 
 
 @contextmanager
-def _open_run(config: Config, task: Task, model: Any, data: Data, member: Member | None) -> Iterator[Run]:
+def _open_run(
+    config: Config, task: Task, model: Any, data: Data, lessons: Lessons, member: Member | None
+) -> Iterator[Run]:
     """A new run that holds all it depends on, or the interrupted one of this config."""
     tracking, digest = config["tracking"], config_digest(config)
     client = connect(tracking["uri"], Path(tracking["root"]))
@@ -145,7 +147,7 @@ def _open_run(config: Config, task: Task, model: Any, data: Data, member: Member
     tags |= member.tags if member else {}
     with tracked_run(client, tracking["experiment"], member.name if member else config["name"], tags=tags) as run:
         run.log_provenance(provenance())
-        _describe(run, config, data, model)
+        _describe(run, config, data, lessons, model)
         yield run
 
 
@@ -221,15 +223,15 @@ _OF_EPOCHS = ("callbacks", "trainer", "transforms")
 """Parts of a config that mean nothing to a model that is fitted at once: no params of its run."""
 
 
-def _describe(run: Run, config: Config, data: Data, model: Any) -> None:
+def _describe(run: Run, config: Config, data: Data, lessons: Lessons, model: Any) -> None:
     """Log all that the run depends on, before it starts."""
     run.log_config(config, IGNORED if is_trained_in_epochs(model) else (*IGNORED, *_OF_EPOCHS))
     index, split = data.index, data.split
     run.log_dict({part: index.files[rows].tolist() for part, rows in split.parts().items()}, "split.json")
     run.log_dict({"skipped": list(index.rejected)}, "skipped_rows.json")
     run.log_dict(digests(config), DIGESTS_FILE)
-    if (taught := getattr(data, "taught", None)) is not None:
-        run.log_dict({"taught": taught.files}, "taught.json")
+    if lessons:
+        run.log_dict(lessons, "taught.json")
     contexts: dict[str, Context] = {"train": "training", "val": "validation", "test": "test"}
     for part, rows in split.parts().items():
         profile = {"frames": len(rows), "people": len(set(index.persons[rows])), "skipped": len(index.rejected)}
