@@ -2,6 +2,7 @@
 
 import os
 import re
+import sqlite3
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: several test processes share the cores
@@ -9,12 +10,20 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: several test proc
 import pytest
 from hypothesis import settings
 from PIL import Image
+from sqlalchemy import Engine, event
 
 from faceline.data.index import BadRows
 from faceline.data.synthetic import SyntheticFaces
 
 settings.register_profile("untimed", deadline=None)  # a busy machine is no fault of the code
 settings.load_profile("untimed")
+
+
+@event.listens_for(Engine, "connect")
+def _no_waiting_for_the_disk(connection: object, _: object) -> None:
+    """No test pulls the plug of the machine; killed processes lose nothing that they have written."""
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA synchronous = OFF")
 
 
 @pytest.fixture(scope="session")

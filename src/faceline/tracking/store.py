@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 from filelock import FileLock
@@ -19,7 +20,7 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-from sqlalchemy import make_url
+from sqlalchemy import Engine, event, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from faceline.errors import InputError
@@ -162,16 +163,39 @@ def _connect_sqlite(uri: str) -> MlflowClient:
 
 
 def _create(file: Path) -> None:
-    """Make the store under another name first: a process killed here leaves nothing that looks done."""
+    """Make the store under another name first: a process killed here leaves nothing that looks done.
+
+    MLflow makes it in hundreds of steps; to wait for the disk after each would take longer than all else.
+    """
     partial = file.with_name(f".{file.name}.partial")
     rest = (partial, partial.with_name(f"{partial.name}-journal"))
     _unlink(*rest)
     try:
-        store = SqlAlchemyStore(_address(partial), (file.parent / "artifacts").as_uri())  # type: ignore[no-untyped-call]
-        store._dispose_engine()  # type: ignore[no-untyped-call]
+        with _unsynced(partial):
+            store = SqlAlchemyStore(_address(partial), (file.parent / "artifacts").as_uri())  # type: ignore[no-untyped-call]
+            store._dispose_engine()  # type: ignore[no-untyped-call]
+        with partial.open("rb+") as written:
+            os.fsync(written.fileno())
         partial.replace(file)
     finally:
         _unlink(*rest)
+
+
+@contextmanager
+def _unsynced(file: Path) -> Iterator[None]:
+    """Let SQLite write to this file without waiting for the disk."""
+
+    def relax(connection: Any, _: object) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            (_, _, name), *_ = connection.execute("PRAGMA database_list")
+            if Path(name) == file:
+                connection.execute("PRAGMA synchronous = OFF")
+
+    event.listen(Engine, "connect", relax)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "connect", relax)
 
 
 def _unlink(*files: Path) -> None:
