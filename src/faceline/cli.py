@@ -3,12 +3,15 @@
 Nothing heavy is imported before a verb runs, so that ``--help`` answers at once.
 """
 
+import atexit
+import gc
 import importlib
 import json
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
@@ -209,8 +212,10 @@ def _run_job(workflow: str, cfg: "DictConfig", codes: list[int]) -> float | None
 
     register()  # again: some launchers run the job in a process of its own
     try:
-        check(cfg, workflow)
-        result: float | None = importlib.import_module(f"faceline.workflows.{workflow}").main(cfg)
+        with _uncollected():
+            check(cfg, workflow)  # imports what the config names
+            module = importlib.import_module(f"faceline.workflows.{workflow}")
+        result: float | None = module.main(cfg)
     except BrokenPipeError:
         _silence_stdout()
         raise SystemExit(BUG) from None  # anything else Hydra would comment on
@@ -225,6 +230,19 @@ def _run_job(workflow: str, cfg: "DictConfig", codes: list[int]) -> float | None
         codes.append(_refuse(line))
         return None
     return result
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Imports make many objects that stay; to look through them for garbage is a fifth of a start."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        if not gc.get_freeze_count():  # once a process: later, there may be garbage among them
+            gc.freeze()
+            atexit.register(gc.unfreeze)  # libraries in C++ look at the end whether all is gone, and say so if not
+        gc.enable()
 
 
 def _explain(error: Exception) -> str | None:

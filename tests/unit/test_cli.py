@@ -1,6 +1,7 @@
 """The command: help without imports, verbs, exit codes, one line for a user's mistake."""
 
 import contextlib
+import gc
 import logging
 import os
 import subprocess
@@ -187,6 +188,13 @@ def test_overrides_reach_the_workflow_and_the_arguments_stay(workflow: Callable[
 def test_a_refused_config_never_reaches_the_workflow(workflow: Callable[..., Any]) -> None:
     code, errors = workflow(fail(AssertionError("reached")), "tracking.experiment=3")
     assert (code, errors) == (2, "faceline: error: tracking.experiment: expected text, got 3\n")
+    assert gc.isenabled()
+
+
+def test_garbage_is_collected_while_a_workflow_runs(workflow: Callable[..., Any]) -> None:
+    seen: list[bool] = []
+    assert workflow(lambda _: seen.append(gc.isenabled())) == (0, "")
+    assert seen == [True] and gc.isenabled()
 
 
 def test_a_sweep_runs_every_combination_and_goes_on_after_a_mistake(workflow: Callable[..., Any]) -> None:
