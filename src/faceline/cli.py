@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
@@ -239,10 +240,15 @@ def _uncollected() -> Iterator[None]:
     try:
         yield
     finally:
-        if not gc.get_freeze_count():  # once a process: later, there may be garbage among them
-            gc.freeze()
-            atexit.register(gc.unfreeze)  # libraries in C++ look at the end whether all is gone, and say so if not
+        _settle()
         gc.enable()
+
+
+@cache
+def _settle() -> None:
+    """Never look through what has been imported; once a process, as later there may be garbage among it."""
+    gc.freeze()
+    atexit.register(gc.unfreeze)  # libraries in C++ look at the end whether all is gone, and say so if not
 
 
 def _explain(error: Exception) -> str | None:
