@@ -19,7 +19,7 @@ from faceline.config.plain import read_settings
 from faceline.data.index import BadRows
 from faceline.data.synthetic import SyntheticFaces
 from faceline.errors import InputError
-from faceline.inference.bundle import Bundle, LandmarkManifest, read_bundle, write_bundle
+from faceline.inference.bundle import Bundle, LandmarkManifest, read_bundle
 from faceline.inference.runtime import EmbedderRuntime, LandmarkRuntime
 from faceline.workflows import confidence, eight_bits, export_detector, exporting
 from faceline.workflows.assembly import load_trained
@@ -189,39 +189,6 @@ def test_a_bundle_teaches_another_model_unless_it_may_have_seen_its_test_frames(
     ):
         assert main(arguments) == 2
         assert words in capsys.readouterr().err.strip().splitlines()[-1]
-    assert len(list(Path("mlruns", "runs").iterdir())) == 1  # no run was opened for them
-
-
-def of_half(bundle: Bundle, half: int, file: Path) -> str:
-    """The same model, said to be trained on one half."""
-    data = bundle.manifest.data
-    split = data.split.model_copy(update={"half": half})
-    manifest = bundle.manifest.model_copy(update={"data": data.model_copy(update={"split": split})})
-    write_bundle(file, manifest, bundle.onnx)
-    return str(file)
-
-
-def test_two_models_of_halves_judge_the_labels_of_a_third(
-    exported: Path, bundle: Bundle, workplace: Path, store, capsys: pytest.CaptureFixture[str]
-) -> None:
-    one, two = (of_half(bundle, half, workplace / f"{half}.faceline") for half in (1, 2))
-    assert main(["train", *TINY, f"task.halves=[{one},{two}]"]) == 0
-    artifacts = {file.name: json.loads(file.read_text()) for file in Path("mlruns", "artifacts").rglob("*.json")}
-    assert len(artifacts["files.json"]["task.halves"].split()) == 2
-    judged, train = artifacts["taught.json"]["judged"], artifacts["split.json"]["train"]
-    assert set(judged) <= set(train)
-    capsys.readouterr()
-    for arguments, words in (
-        ([f"task.halves=[{two},{one}]"], "task.halves: it was trained under another split"),
-        ([f"task.halves=[{one},{exported}]"], "or a teacher that was trained with split.protocol=official"),
-        ([f"task.halves=[{one}]"], "task.halves: expected two bundles"),
-        ([f"task.halves={one}"], "task.halves: expected a list"),
-        ([f"task.halves=[{one},{two}]", "data.limit=4"], "data.limit: halves are those of all frames"),
-        ([f"task.halves=[{one},none.faceline]"], "none.faceline"),
-    ):
-        assert main(["train", *TINY, *arguments]) == 2
-        error = capsys.readouterr().err.strip()
-        assert words in error.splitlines()[-1] and "Traceback" not in error
     assert len(list(Path("mlruns", "runs").iterdir())) == 1  # no run was opened for them
 
 

@@ -219,7 +219,6 @@ class TaskPlace(Section):
 
     detector: str | None
     teacher: str | None
-    halves: tuple[str, str] | None
 
 
 class EmbedderPlace(Section):

@@ -1,8 +1,8 @@
 """Feeds frames and landmarks to Lightning, the same ones for the same seed, whatever was interrupted."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, cast
 
 import numpy as np
 import pytorch_lightning as pl
@@ -14,8 +14,8 @@ from faceline.data.cache import FrameStore, cached_frames
 from faceline.data.chosen import ChosenFrames
 from faceline.data.index import FrameIndex, FrameSource
 from faceline.data.labels import list_labels
-from faceline.data.splits import Half, Split, limited, make_split
-from faceline.data.taught import TaughtFrames, Teacher, second_opinions, teach
+from faceline.data.splits import Split, limited, make_split
+from faceline.data.taught import TaughtFrames, Teacher, teach
 from faceline.errors import InputError
 from faceline.geometry.coordinates import denormalise_landmarks
 from faceline.types import Image, Shape
@@ -143,7 +143,6 @@ class LandmarkData(pl.LightningDataModule):
         self.size, self.batch_size, self.workers = size, batch_size, workers
         self.seed, self.cache_dir, self.limit = seed, cache_dir, limit
         self.taught: TaughtFrames | None = None
-        self.judged: TaughtFrames | None = None
         self._store: FrameStore | None = None
 
     @property
@@ -184,34 +183,17 @@ class LandmarkData(pl.LightningDataModule):
         _ = self.store
         return self._split
 
-    def learn_from(self, teacher: Teacher) -> None:
+    def learn_from(self, teacher: Teacher) -> list[str]:
         """Train on frames without a row too, with landmarks from a teacher.
+
+        Returns:
+            Their names.
 
         Raises:
             InputError: There are none.
         """
         self.taught = teach(teacher, self.source, self.index, self.split, self.size, self.cache_dir)
-
-    def learn_from_halves(self, teachers: Mapping[Half, Teacher]) -> None:
-        """Train on the mean of labels and of what teachers say who were trained on the other half.
-
-        Args:
-            teachers: By the half that they were trained on.
-
-        Raises:
-            InputError: Only some of the frames are used, of which the halves are not known.
-        """
-        if self.limit is not None:
-            raise InputError("halves are those of all frames; leave data.limit or task.halves out", column="data.limit")
-        halves = {
-            half: make_split(self.index, **{**self.split_settings, "half": half}).train for half in get_args(Half)
-        }
-        self.judged = second_opinions(teachers, halves, self.source, self.store, self.cache_dir)
-
-    def lessons(self) -> dict[str, list[str]]:
-        """The names of frames without a row that are trained on, and of those with other landmarks than their label."""
-        lessons = {"taught": self.taught, "judged": self.judged}
-        return {name: frames.files for name, frames in lessons.items() if frames is not None}
+        return self.taught.files
 
     def prepare_data(self) -> None:
         """Fill the cache in one process before the others need it."""
@@ -233,8 +215,7 @@ class LandmarkData(pl.LightningDataModule):
     def train_dataloader(self) -> DataLoader[Batch]:
         """Shuffled, augmented batches; a last incomplete one is dropped."""
         pipeline = self.pipelines["train"]
-        store = self.store if self.judged is None else self.judged.store
-        sets = [LandmarkFrames(store, self.split.train, pipeline)]
+        sets = [LandmarkFrames(self.store, self.split.train, pipeline)]
         if self.taught is not None:
             sets.append(LandmarkFrames(self.taught.store, self.taught.rows, pipeline))
         frames = AllFrames(sets)

@@ -75,8 +75,8 @@ def make_split(
         val_fraction: Share of the people, videos or frames that are left for training.
         test_fraction: Share of the people, videos or frames; ``official`` has its own test part.
         val_by: What validation is drawn by; the other protocols than ``official`` say it themselves.
-        half: Train on this half of the training frames and leave the other to nobody, so that what is learnt from
-            one half may judge the frames of the other.
+        half: Train on this half of the training frames and leave the other to nobody, which tells what twice as many
+            frames bring.
 
     Raises:
         InputError: A part would be empty, or a setting is out of range.

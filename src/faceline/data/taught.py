@@ -1,6 +1,5 @@
-"""What a model can learn from others: landmarks of frames that nobody labelled, and second opinions on labels."""
+"""Frames that nobody has labelled, with landmarks from a model, so that another one can learn from them too."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Protocol, runtime_checkable
@@ -10,7 +9,7 @@ import numpy as np
 from faceline.data.cache import FrameStore, cached_frames
 from faceline.data.chosen import ChosenFrames
 from faceline.data.index import BadRows, FrameIndex, FrameSource
-from faceline.data.splits import Half, Split
+from faceline.data.splits import Split
 from faceline.errors import InputError
 from faceline.geometry.coordinates import denormalise_landmarks
 from faceline.types import Images, Landmarks, PerFrame
@@ -43,11 +42,11 @@ class Teacher(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class TaughtFrames:
-    """Frames with landmarks that are not those of the data set.
+    """Frames to train on beside those of the split.
 
     Attributes:
-        store: Frames of it.
-        rows: Those of them whose landmarks a teacher had a share in.
+        store: Frames without a row, with the landmarks that a teacher gives them.
+        rows: Those of them that it is sure of.
     """
 
     store: FrameStore
@@ -94,36 +93,3 @@ def teach(
         raise InputError(f"the teacher is sure of none of the {len(files)} frames without landmarks", column=_KEY)
     in_pixels = denormalise_landmarks(landmarks, store.index.sizes[:, None])
     return TaughtFrames(FrameStore(replace(store.index, landmarks=in_pixels), store.images), np.flatnonzero(believed))
-
-
-def second_opinions(
-    teachers: Mapping[Half, Teacher],
-    halves: Mapping[Half, np.ndarray],
-    source: FrameSource,
-    store: FrameStore,
-    cache_dir: Path,
-) -> TaughtFrames:
-    """The mean of each label and of what the teacher of the other half says, who has not learnt that label.
-
-    Labels have noise, and a network that sees them often learns it by heart; two opinions have less of it. Where the
-    teacher is not sure, the label stays. Source: Hinton et al., "Distilling the knowledge in a neural network", NIPS
-    workshop 2014, with teachers that are fitted across, as in cross-fitting.
-
-    Args:
-        teachers: By the half that they were trained on.
-        halves: Rows of the frames in each half.
-        source: Of the labelled frames.
-        store: These.
-        cache_dir: Folder of the cache.
-    """
-    landmarks = store.index.landmarks.astype(np.float64)
-    judged: list[np.ndarray] = []
-    for half, teacher in teachers.items():
-        rows = halves[2 if half == 1 else 1]
-        opinion, sure = teacher.predict(cached_frames(source, teacher.size, cache_dir).images[rows])
-        believed = np.full(len(rows), True) if sure is None else sure >= SURE
-        in_pixels = denormalise_landmarks(opinion, store.index.sizes[rows][:, None])
-        landmarks[rows[believed]] = (landmarks[rows] + in_pixels)[believed] / 2
-        judged.append(rows[believed])
-    rows = np.sort(np.concatenate(judged))
-    return TaughtFrames(FrameStore(replace(store.index, landmarks=landmarks), store.images), rows)

@@ -1,8 +1,8 @@
 """The task of finding landmarks: how a detector is built, checked and measured."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 from torch.utils.data import DataLoader
 
 from faceline.data.datamodule import LandmarkData, LandmarkFrames
-from faceline.data.splits import Half
 from faceline.errors import InputError, first_line
 from faceline.geometry.coordinates import denormalise_landmarks
 from faceline.geometry.markup import N_LANDMARKS
@@ -35,15 +34,13 @@ class LandmarkTask:
 
     Args:
         teacher: Bundle that gives landmarks to frames without a row, which are trained on too.
-        halves: Bundles of two models that were each trained on one half of the frames that are trained on
-            (``split.half``): training learns the mean of a label and of what the model of the other half says.
     """
 
     name = "landmarks"
     objective = "nme"
 
-    def __init__(self, teacher: str | None = None, halves: Sequence[str] | None = None) -> None:
-        self.teacher, self.halves = teacher, halves
+    def __init__(self, teacher: str | None = None) -> None:
+        self.teacher = teacher
 
     def build_model(self, config: Config) -> LandmarkDetector:
         """The detector of a config, untrained or from the weights that it names.
@@ -77,18 +74,16 @@ class LandmarkTask:
         )
 
     def join(self, model: LandmarkDetector, data: LandmarkData) -> Lessons:
-        """Let teachers, where there are some, label the frames without a row, or judge the labels.
+        """Let the teacher label the frames without a row, where there is one.
 
         Raises:
-            InputError: One may have seen what will be validated or tested on, or there is nothing to teach.
+            InputError: It may have seen what will be validated or tested on, or there are no such frames.
         """
-        if self.teacher is not None:
-            teacher = LandmarkRuntime(self.teacher, threads=torch.get_num_threads())
-            _refuse_insider(teacher.manifest.data, data, "task.teacher", None)
-            data.learn_from(teacher)
-        if self.halves is not None:
-            data.learn_from_halves(_of_halves(self.halves, data))
-        return data.lessons()
+        if self.teacher is None:
+            return {}
+        teacher = LandmarkRuntime(self.teacher, threads=torch.get_num_threads())
+        _refuse_insider(teacher.manifest.data, data)
+        return {"taught": data.learn_from(teacher)}
 
     def fit(self, model: Any, data: Any, file: Path, record: Mapping[str, Any]) -> None:
         """Detectors are trained in epochs."""
@@ -158,40 +153,26 @@ def by_region(frames: pd.DataFrame) -> dict[str, np.ndarray]:
     return {name.removeprefix("nme_"): frames[name].to_numpy() for name in names if name.startswith("nme_")}
 
 
-def _of_halves(files: Sequence[str], data: LandmarkData) -> dict[Half, LandmarkRuntime]:
-    """The teachers of both halves."""
-    if len(files) != 2:
-        raise InputError(
-            f"expected two bundles, [FILE,FILE] of split.half=1 and split.half=2, got {files}", column="task.halves"
-        )
-    teachers: dict[Half, LandmarkRuntime] = {}
-    for half, file in zip(get_args(Half), files, strict=True):
-        teachers[half] = LandmarkRuntime(file, threads=torch.get_num_threads())
-        _refuse_insider(teachers[half].manifest.data, data, "task.halves", half)
-    return teachers
-
-
-def _refuse_insider(taught: TrainedOn, data: LandmarkData, key: str, half: Half | None) -> None:
+def _refuse_insider(taught: TrainedOn, data: LandmarkData) -> None:
     """Refuse a teacher that may have seen frames that will be validated or tested on, and would tell of them.
 
     Raises:
         InputError: It was trained on the same data set, but not on the same part of it.
     """
-    if taught.name != data.source.name and half is None:
+    if taught.name != data.source.name:
         return
-    wanted = TrainedUnder(**{**data.split_settings, "half": half})
-    if taught.split != wanted:
-        theirs, ours = (", ".join(f"split.{name}={value}" for name, value in split) for split in (taught.split, wanted))
+    if taught.split != TrainedUnder(**data.split_settings):
+        theirs = ", ".join(f"split.{name}={'null' if value is None else value}" for name, value in taught.split)
         raise InputError(
-            f"it was trained under another split and may have seen frames of validation or test: {theirs}; "
-            f"choose that split, or a teacher that was trained with {ours}".replace("=None", "=null"),
-            column=key,
+            f"it was trained under another split and may have seen frames of validation or test: choose its split, "
+            f"{theirs}, or another teacher",
+            column="task.teacher",
         )
     if data.limit is None and taught.fingerprint != data.index.fingerprint:
         raise InputError(
             f"it was trained on other frames of {taught.name} (fingerprint {taught.fingerprint}, not "
             f"{data.index.fingerprint}), which are divided in another way; train a teacher on these",
-            column=key,
+            column="task.teacher",
         )
 
 

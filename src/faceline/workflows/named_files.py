@@ -1,7 +1,7 @@
 """The files beside the data that a config names: what they hold is part of the result, and they may have moved."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,8 @@ from faceline.workflows.task import Config
 
 TEACHER = "task.teacher"
 
-NAMED = ("ckpt_path", "model.weights", "task.detector", TEACHER, "task.halves", "embedder.onnx")
-"""Keys that name a file or several; the teacher may be the bundle that ships."""
+NAMED = ("ckpt_path", "model.weights", "task.detector", TEACHER, "embedder.onnx")
+"""Keys that name a file, and the teacher may be the bundle that ships."""
 
 DIGESTS_FILE = "files.json"
 """Artifact of a run that holds what `digests` found when it began."""
@@ -21,13 +21,13 @@ _PLACES = (*NAMED, "data.root", "data.cache_dir")
 
 
 def digests(config: Config) -> dict[str, str]:
-    """Hex digest of the content of each file that a config names, by its key; of several, one after another.
+    """Hex digest of the content of each file that a config names, by its key.
 
     Raises:
         InputError: There is no such file.
     """
-    named = {key: files for key in NAMED if (files := _value(config, key))}
-    return {key: " ".join(_digest(key, file) for file in _each(files)) for key, files in named.items()}
+    named = {key: file for key in NAMED if (file := _value(config, key))}
+    return {key: _digest(key, locate_bundle(file) if key == TEACHER else Path(file)) for key, file in named.items()}
 
 
 def with_places(config: Config, places: Config) -> Config:
@@ -57,12 +57,7 @@ def _replaced(config: Config, keys: list[str], value: str) -> Config:
     return {**config, first: _replaced(config[first], rest, value) if rest else value}
 
 
-def _each(files: str | Sequence[str]) -> Sequence[str]:
-    return [files] if isinstance(files, str) else files
-
-
-def _digest(key: str, name: str) -> str:
-    file = locate_bundle(name) if key == TEACHER else Path(name)
+def _digest(key: str, file: Path) -> str:
     if not file.is_file():
         raise InputError(f"no such file: {file}; say where it is now with {key}=FILE", column=key)
     with file.open("rb") as content:

@@ -1,4 +1,4 @@
-"""Frames without a row are labelled by a teacher, and labels judged by who has not learnt them, where they are sure."""
+"""Frames without a row are labelled by a teacher, where it is sure, and only in videos that are trained on."""
 
 import shutil
 from pathlib import Path
@@ -6,10 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from faceline.data.cache import cached_frames
 from faceline.data.datamodule import LandmarkData
 from faceline.data.index import BadRows, FrameRow
-from faceline.data.splits import make_split
 from faceline.data.synthetic import SyntheticFaces
 from faceline.data.taught import SURE
 from faceline.data.udacity import UdacityFaces
@@ -119,62 +117,3 @@ def test_training_has_them_beside_its_own_and_nothing_else_has(root: Path, tmp_p
     assert len(taught.val_dataloader()) == len(plain.val_dataloader())
     assert taught.index.fingerprint == plain.index.fingerprint
     assert taught.split.fingerprint(taught.index) == plain.split.fingerprint(plain.index)
-
-
-def halves_of(frames: LandmarkData) -> dict[int, np.ndarray]:
-    return {half: make_split(frames.index, **frames.split_settings, half=half).train for half in (1, 2)}
-
-
-class Eye(Teacher):
-    """Says that all landmarks are where the first pixel of the frame says, and notes what it was shown."""
-
-    def predict(self, squares: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        self.shown = squares
-        points, sure = super().predict(squares)
-        return points * 0 + squares[:, 0, 0, :2].reshape(-1, 1, 2).astype(np.float32) / 255, sure
-
-
-def test_a_label_is_averaged_with_what_the_teacher_of_the_other_half_says(udacity_like: Path, tmp_path: Path) -> None:
-    plain, judged = data(udacity_like, tmp_path), data(udacity_like, tmp_path)
-    teachers = {1: Eye(), 2: Eye()}
-    judged.learn_from_halves(teachers)
-    halves, labels = halves_of(plain), plain.index.normalised()
-    assert judged.judged is not None
-    learnt = judged.judged.store.index.normalised()
-    shown = cached_frames(plain.source, Teacher.size, tmp_path).images
-    for half, other in ((1, 2), (2, 1)):
-        assert np.array_equal(teachers[half].shown, shown[halves[other]])  # no frame that it was trained on
-    said = shown[:, 0, 0, :2].astype(np.float64) / 255
-    train = plain.split.train
-    assert np.allclose(learnt[train], (labels[train] + said[train, None]) / 2, atol=1e-5)
-    held_out = np.concatenate([plain.split.val, plain.split.test])
-    assert np.array_equal(learnt[held_out], labels[held_out])
-    assert judged.lessons() == {"judged": plain.index.files[train].tolist()}
-
-
-def test_training_alone_has_the_averages(udacity_like: Path, tmp_path: Path) -> None:
-    plain, judged = data(udacity_like, tmp_path), data(udacity_like, tmp_path)
-    judged.learn_from_halves({1: Teacher(), 2: Teacher()})
-    for (_, before, _), (_, after, _) in zip(plain.train_dataloader(), judged.train_dataloader(), strict=True):
-        assert np.allclose(after, (before + 0.25) / 2, atol=1e-5)
-    for (_, before, _), (_, after, _) in zip(plain.val_dataloader(), judged.val_dataloader(), strict=True):
-        assert np.array_equal(before, after)
-    for part in ("train", "val", "test"):
-        assert np.array_equal(plain.frames(part).landmarks, judged.frames(part).landmarks)
-    assert judged.index.fingerprint == plain.index.fingerprint
-
-
-def test_where_a_teacher_is_not_sure_the_label_stays(udacity_like: Path, tmp_path: Path) -> None:
-    frames = data(udacity_like, tmp_path)
-    frames.learn_from_halves({1: Teacher(0.2, SURE + 0.05), 2: Teacher(0.1)})
-    second = halves_of(frames)[2]
-    assert frames.judged is not None and np.array_equal(frames.judged.rows, second[1::2])
-    changed = (frames.judged.store.index.landmarks != frames.index.landmarks).any((1, 2))
-    assert np.array_equal(np.flatnonzero(changed), second[1::2])
-
-
-def test_halves_of_a_part_of_the_frames_are_refused(udacity_like: Path, tmp_path: Path) -> None:
-    frames = data(udacity_like, tmp_path)
-    frames.limit = 4
-    with pytest.raises(InputError, match=r"leave data.limit or task.halves out"):
-        frames.learn_from_halves({1: Teacher(), 2: Teacher()})
