@@ -19,7 +19,7 @@ from faceline.campaign.policy import Decision, Policy
 from faceline.campaign.reactions import Reaction, ReactionSettings
 from faceline.campaign.sessions import Sessions
 from faceline.campaign.web.access import Secrets
-from faceline.campaign.web.app import Services
+from faceline.campaign.web.services import Services
 from faceline.geometry.face_model import neutral_shape
 
 CATALOGUE = """

@@ -17,8 +17,8 @@ from rich.console import Console
 from rich.table import Table
 
 from faceline.campaign.board import Board
-from faceline.campaign.capture import Capture, CaptureHealth, Frame, Pace
-from faceline.campaign.clock import Moment, now
+from faceline.campaign.capture import Capture, CaptureHealth, Frame
+from faceline.campaign.clock import Moment, Pace, now
 from faceline.campaign.demo_visitors import DemoScene, DemoVisitors, Visit
 from faceline.campaign.loop import Frames, Loop
 from faceline.campaign.stand import Watch

@@ -5,7 +5,6 @@ fewer frames, never old ones.
 """
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Final, Protocol, runtime_checkable
 import cv2
 import numpy as np
 
-from faceline.campaign.clock import Moment, now
+from faceline.campaign.clock import Moment, Pace, now
 from faceline.errors import InputError, first_line
 from faceline.types import Image
 
@@ -112,25 +111,6 @@ class FolderSource:
             if not files:
                 raise SourceLostError(f"no picture in {self.folder}")
             yield from files
-
-
-class Pace:
-    """Waits so that something happens at most so often a second; late is not made up for.
-
-    Args:
-        rate: Times a second.
-    """
-
-    def __init__(self, rate: float) -> None:
-        self.step = 1 / rate
-        self._next = 0.0
-
-    def wait(self) -> None:
-        """Until it is time."""
-        ahead = self._next - time.monotonic()
-        if ahead > 0:
-            time.sleep(ahead)
-        self._next = max(self._next, time.monotonic() - self.step) + self.step
 
 
 def as_image(picture: np.ndarray | None) -> Image | None:

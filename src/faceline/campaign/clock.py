@@ -32,3 +32,22 @@ class Moment:
 def now() -> Moment:
     """This moment."""
     return Moment(datetime.now(UTC), time.monotonic())
+
+
+class Pace:
+    """Waits so that something happens at most so often a second; late is not made up for.
+
+    Args:
+        rate: Times a second.
+    """
+
+    def __init__(self, rate: float) -> None:
+        self.step = 1 / rate
+        self._next = 0.0
+
+    def wait(self) -> None:
+        """Until it is time."""
+        ahead = self._next - time.monotonic()
+        if ahead > 0:
+            time.sleep(ahead)
+        self._next = max(self._next, time.monotonic() - self.step) + self.step

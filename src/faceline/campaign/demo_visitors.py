@@ -11,7 +11,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from faceline.campaign.capture import Pace
+from faceline.campaign.clock import Pace
 from faceline.drawing.appearance import Light, Looks, Scene, muted, random_looks
 from faceline.drawing.painting import fill, fill_soft
 from faceline.drawing.person import PosedFace, draw_person

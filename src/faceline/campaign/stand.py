@@ -37,7 +37,8 @@ from faceline.campaign.sessions import Sessions
 from faceline.campaign.store import EventStore
 from faceline.campaign.web.access import Secrets
 from faceline.campaign.web.advertiser import Figures
-from faceline.campaign.web.app import Services, create_app
+from faceline.campaign.web.app import create_app
+from faceline.campaign.web.services import Services
 from faceline.errors import InputError, first_line
 from faceline.inference.bundle import DEFAULT
 from faceline.inference.runtime import LandmarkRuntime

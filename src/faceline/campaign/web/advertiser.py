@@ -12,8 +12,8 @@ from starlette.exceptions import HTTPException
 
 from faceline.campaign.catalogue import time_zone
 from faceline.campaign.web.access import Session
-from faceline.campaign.web.app import TEMPLATES, services_of
 from faceline.campaign.web.login import needs
+from faceline.campaign.web.services import TEMPLATES, services_of
 from faceline.errors import InputError
 
 router = APIRouter(prefix="/advertiser")

@@ -1,28 +1,16 @@
 """The pages of the stand: one application, and what holds for all of its answers."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from importlib.resources import files
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
-from fastapi.templating import Jinja2Templates
 from starlette.exceptions import HTTPException
 
-from faceline.campaign.board import Board
-from faceline.campaign.catalogue import Catalogue
-from faceline.campaign.consent_text import ConsentText
-from faceline.campaign.director import Director
-from faceline.campaign.enrolment import Enrolment
-from faceline.campaign.identity import Recogniser
-from faceline.campaign.web.access import Limit, Secrets, Sessions
-
-HERE: Final = Path(str(files("faceline.campaign.web")))
-TEMPLATES: Final = Jinja2Templates(HERE / "templates")
+from faceline.campaign.web import advertiser, display, login, operator
+from faceline.campaign.web.services import HERE, TEMPLATES, Services
 
 _HEADERS: Final = {
     "Content-Security-Policy": (
@@ -40,49 +28,8 @@ _HEADERS: Final = {
 _LARGEST_FORM: Final = 64_000
 
 
-@dataclass(eq=False)
-class Services:
-    """What the pages are made of.
-
-    Attributes:
-        stand: Its name.
-        board: The newest state.
-        catalogue: What can be shown.
-        media: Folder of the media of the catalogue.
-        director: Takes the word that an offer was taken.
-        secrets: What opens the pages.
-        figures: The figures of the advertiser's page, for a campaign or all.
-        consent: What people agree to who are enrolled.
-        enrolment: The people; None where there is no embedder.
-        recogniser: Gathers frames of those who enrol; None where there is no embedder.
-        live_picture: Whether the operator sees the picture beside points and boxes.
-        secure: Whether cookies go over TLS only.
-    """
-
-    stand: str
-    board: Board
-    catalogue: Catalogue
-    media: Path
-    director: Director
-    secrets: Secrets
-    figures: Callable[[str | None], dict[str, Any]]
-    consent: ConsentText
-    enrolment: Enrolment | None = None
-    recogniser: Recogniser | None = None
-    live_picture: bool = False
-    secure: bool = False
-
-    def __post_init__(self) -> None:
-        self.displays = 0  # connected now
-        self.sessions = Sessions()
-        self.logins = Limit(tries=5, seconds=60.0, of_all=30)
-        self.devices = Limit(tries=10, seconds=60.0, of_all=60)
-
-
 def create_app(services: Services) -> FastAPI:
     """The application of one stand."""
-    from faceline.campaign.web import advertiser, display, login, operator  # noqa: PLC0415 (they use this module)
-
     app = FastAPI(title="faceline stand", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.services = services
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
@@ -124,9 +71,3 @@ async def _told_form(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     return await _told(request, HTTPException(422, f"{first['loc'][-1]}: {first['msg']}."))
-
-
-def services_of(request: Any) -> Services:
-    """The services behind a request or a WebSocket."""
-    services: Services = request.app.state.services
-    return services

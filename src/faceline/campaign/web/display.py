@@ -12,8 +12,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
 from faceline.campaign.board import content_of, screen_of
-from faceline.campaign.web.app import HERE, TEMPLATES, Services, services_of
 from faceline.campaign.web.login import address_of, same_origin, session_of
+from faceline.campaign.web.services import HERE, TEMPLATES, Services, services_of
 
 router = APIRouter()
 

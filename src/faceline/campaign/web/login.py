@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
 from faceline.campaign.web.access import SESSION_SECONDS, Role, Session
-from faceline.campaign.web.app import TEMPLATES, Services, services_of
+from faceline.campaign.web.services import TEMPLATES, Services, services_of
 
 router = APIRouter()
 

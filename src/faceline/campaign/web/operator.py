@@ -18,8 +18,8 @@ from faceline.campaign.enrolment import Consent, Enrolment, Person
 from faceline.campaign.identity import Recogniser, Sample
 from faceline.campaign.perception import Face
 from faceline.campaign.web.access import Session
-from faceline.campaign.web.app import TEMPLATES, Services, services_of
 from faceline.campaign.web.login import check_form, needs, same_origin, session_of
+from faceline.campaign.web.services import TEMPLATES, Services, services_of
 from faceline.errors import InputError
 
 router = APIRouter(prefix="/operator")
