@@ -99,8 +99,9 @@ def _one_word(verb: str, arguments: list[str]) -> int:
     if second in ("-h", "--help"):
         print("\n\n".join(verb_help(pair, conf_dir()) for pair in PAIRS[verb]))
         return OK
-    expected = " or ".join(f"faceline {pair}" for pair in PAIRS[verb])
-    raise InputError(f"{verb} {second}: expected {expected}; see faceline --help")
+    wrong = f"{verb} {second}: no such verb" if second else f"{verb}: not the whole of a verb"
+    words = [pair.split()[1] for pair in PAIRS[verb]]
+    raise InputError(f"{wrong}{hint(second, words)}; see faceline {verb} --help")
 
 
 def _results(arguments: list[str]) -> None:

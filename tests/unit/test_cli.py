@@ -119,8 +119,8 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     [
         ([], "no verb given; expected one of accounts, benchmark, cluster, compare, consent, data, evaluate, export, "),
         (["evalute"], "evalute: no such verb; did you mean evaluate?"),
-        (["data"], "data : expected faceline data check"),
-        (["data", "chek"], "data chek: expected faceline data check"),
+        (["data"], "data: not the whole of a verb; expected one of check;"),
+        (["data", "chek"], "data chek: no such verb; did you mean check?; see faceline data --help"),
         (["results", "--chek"], "results --chek: expected nothing, --check or --add RUN_ID"),
         (["results", "--add"], "results --add: expected nothing"),
         (["results", "--add", "abc", "--as"], "results --add abc --as: expected nothing"),

@@ -63,7 +63,7 @@ def run(tmp_path: Path) -> Run:
 
 
 def test_a_photo_needs_no_extra(run: Run, tmp_path: Path) -> None:
-    assert run("predict", "photo.jpg", "overlays=drawn") == (0, "landmarks of 1 frames written to landmarks.csv\n")
+    assert run("predict", "photo.jpg", "overlays=drawn") == (0, "landmarks of 1 frame written to landmarks.csv\n")
     assert list((tmp_path / "drawn").iterdir())
     assert run("--help")[0] == run("train", "--help")[0] == 0
 

@@ -114,7 +114,10 @@ def test_more_than_the_limit_is_said(client: MlflowClient, capsys) -> None:
     [
         (["runs", "newer_than=soon"], "newer_than: expected a time such as 90m, 12h, 7d or 4w"),
         (["runs", "status=lost"], "status: expected finished, failed, killed, running"),
-        (["runs", "delet"], "expected faceline runs delete or faceline runs clean or faceline runs models"),
+        (
+            ["runs", "delet"],
+            "runs delet: no such verb; did you mean delete?; see faceline runs --help",
+        ),
         (["runs", "delete", "status=finished"], "status: expected failed, killed"),
         (["runs", "delete", "run_ids=[f00]"], "no run 'f00' in this store"),
         (["runs", "tracking.experiment=none"], "no experiment 'none'"),

@@ -65,7 +65,9 @@ def predict(config: dict[str, Any]) -> None:
         part.replace(output)
     finally:
         part.unlink(missing_ok=True)
-    Console(highlight=False, soft_wrap=True).print(f"landmarks of {count} frames written to {output}")
+    Console(highlight=False, soft_wrap=True).print(
+        f"landmarks of {count} {'frame' if count == 1 else 'frames'} written to {output}"
+    )
 
 
 def _detector(config: dict[str, Any]) -> FindLandmarks:
