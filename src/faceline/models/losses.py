@@ -45,8 +45,9 @@ class SmoothL1Loss(nn.Module):
 class CellLoss(nn.Module):
     """What a `SmoothL1Loss` says of the distance to the cell that a label was rounded to, nothing within it.
 
-    Labels that a network read off heatmaps are the middles of the heatmap's pixels; where in its cell a landmark lies they
-    do not say, so there is nothing to learn from it. The cells grow with the face: annotators look at faces at one size.
+    Labels that a network read off heatmaps are the middles of the heatmap's pixels; where in its cell a landmark lies
+    they do not say, so there is nothing to learn from it. Cells grow with the face, which is shown to such a network
+    at one size.
 
     Args:
         beta: Where absolute and quadratic part meet, on [0, 1] coordinates.
