@@ -52,7 +52,7 @@ def test_labels_that_were_rounded_to_cells_are_told() -> None:
     assert cells is not None and cells.share == 1 and cells.edge == pytest.approx(0.016, rel=0.02)
     assert cells.least.mse == pytest.approx((edges**2).mean() / 12 / 200**2, rel=0.05)
     (line,) = [each for each in summarise(index).lines() if each.startswith("labels")]
-    assert "rounded to cells of 1.6" in line and "100% of the frames" in line
+    assert "rounded to cells of 1.59%" in line and "100% of the frames" in line
 
 
 def test_the_lines_say_it_all() -> None:
