@@ -42,29 +42,6 @@ class SmoothL1Loss(nn.Module):
         return F.smooth_l1_loss(preds, target, beta=self.beta)
 
 
-class CellLoss(nn.Module):
-    """What a `SmoothL1Loss` says of the distance to the cell that a label was rounded to, nothing within it.
-
-    Labels that a network read off heatmaps are the middles of the heatmap's pixels; where in its cell a landmark lies
-    they do not say, so there is nothing to learn from it. Cells grow with the face, which is shown to such a network
-    at one size.
-
-    Args:
-        beta: Where absolute and quadratic part meet, on [0, 1] coordinates.
-        cell: Edge of a cell, as a share of the width plus the height of the shape.
-    """
-
-    def __init__(self, beta: float = 0.01, cell: float = 0.0155) -> None:
-        super().__init__()
-        self.beta, self.cell = beta, cell
-
-    def forward(self, preds: Tensor, target: Tensor) -> Tensor:
-        """The mean over all coordinates."""
-        extent = (target.amax(dim=1) - target.amin(dim=1)).sum(dim=1)  # (n,)
-        beyond = F.relu((preds - target).abs() - self.cell / 2 * extent[:, None, None])
-        return F.smooth_l1_loss(beyond, torch.zeros_like(beyond), beta=self.beta)
-
-
 class WingLoss(nn.Module):
     """Logarithmic near zero, so that small and medium errors weigh more than under an absolute error.
 

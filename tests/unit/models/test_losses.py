@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from faceline.models.losses import CellLoss, L1Loss, MSELoss, SmoothL1Loss, WingLoss
+from faceline.models.losses import L1Loss, MSELoss, SmoothL1Loss, WingLoss
 
 LOSSES = [MSELoss(), SmoothL1Loss(), WingLoss(), L1Loss()]
 
@@ -51,23 +51,3 @@ def test_mean_over_all_coordinates_and_symmetric(loss: nn.Module) -> None:
 def test_wing_weighs_small_errors_more_than_their_share() -> None:
     loss = WingLoss()
     assert one(loss, 0.01) / one(loss, 0.1) > 2 * (0.01 / 0.1)
-
-
-@given(
-    inside=st.floats(-0.999, 0.999),
-    beyond=st.floats(0, 0.3),
-    scale=st.floats(0.2, 1.0),
-    cell=st.floats(0.001, 0.1),
-)
-def test_within_its_cell_a_label_asks_for_nothing_and_beyond_it_for_the_distance_to_the_cell(
-    inside: float, beyond: float, scale: float, cell: float
-) -> None:
-    torch.manual_seed(0)
-    shape = torch.rand(1, 68, 2, dtype=torch.float64)
-    shape = scale * (shape - shape.amin(1)) / (shape.amax(1) - shape.amin(1))  # as wide and as high as scale
-    half = cell * 2 * scale / 2
-    preds = (shape + inside * half).requires_grad_()
-    loss = CellLoss(0.02, cell)(preds, shape)
-    loss.backward()
-    assert loss.item() == 0 and not preds.grad.any()
-    assert float(CellLoss(0.02, cell)(shape - half - beyond, shape)) == pytest.approx(smooth_l1(beyond), abs=1e-9)
