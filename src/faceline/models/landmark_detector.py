@@ -41,6 +41,8 @@ class LandmarkDetector(pl.LightningModule):
         loss: Module of (preds, target).
         first_look: Finds the face, so that backbone and head see a window around it and not the whole frame.
         flip_average: Outside of training, the mean of what is found in the frame and in its mirror image.
+        mirror: Mirror half of the training frames here, in place of the transforms, and mark their feature maps, so
+            that what an annotator does otherwise on the left than on the right is learnt and not averaged.
         pretrained: Start from timm's own ImageNet weights (needs a network).
         weights: Start from a local .safetensors or .pth file instead.
         mean: Mean of the channels that the backbone expects, on [0, 1]; by default what the pretrained weights ask for,
@@ -67,6 +69,7 @@ class LandmarkDetector(pl.LightningModule):
         loss: nn.Module | None = None,
         first_look: FirstLook | None = None,
         flip_average: bool = False,
+        mirror: bool = False,
         pretrained: bool = False,
         weights: str | None = None,
         mean: list[float] | None = None,
@@ -86,6 +89,7 @@ class LandmarkDetector(pl.LightningModule):
         self.head = head(backbone.channels)
         self.loss = loss or SmoothL1Loss()
         self.first_look, self.flip_average = first_look, flip_average
+        self.marks = nn.ParameterList([torch.zeros(c) for c in backbone.channels]) if mirror else None
         self.lr, self.backbone_lr, self.weight_decay, self.warmup = lr, backbone_lr, weight_decay, warmup
         self.memory_format = getattr(torch, memory_format)
         mean = mean or getattr(backbone, "mean", None) or [0.5] * 3
@@ -106,36 +110,48 @@ class LandmarkDetector(pl.LightningModule):
         found = self._in_frame(images)
         if self.training or not self.flip_average:
             return found
-        mirrored = self._in_frame(images.flip(3))
-        x, y = mirrored.landmarks[:, self.flip_order].unbind(-1)
+        mirrored = self._in_frame(images.flip(3), mirrored=True)
         doubts = None if found.doubts is None or mirrored.doubts is None else (found.doubts + mirrored.doubts) / 2
-        return Found((found.landmarks + torch.stack([1 - x, y], dim=-1)) / 2, doubts)
+        return Found((found.landmarks + self._mirrored(mirrored.landmarks)) / 2, doubts)
 
-    def _in_frame(self, images: Tensor) -> Found:
+    def _in_frame(self, images: Tensor, mirrored: Tensor | bool = False) -> Found:
         """What is found in normalised frames, by one look or two."""
         if self.first_look is None:
-            return Found(self._look(images), None)
+            return Found(self._look(images, mirrored), None)
         first, spread = self.first_look.look(images)
         windows = self.first_look.windows(first)
-        landmarks = windows.to_frame(self._look(windows.cut(images, self.first_look.size)))
+        landmarks = windows.to_frame(self._look(windows.cut(images, self.first_look.size), mirrored))
         return Found(landmarks, torch.stack([_apart(first, landmarks), spread], dim=1))
 
     def _normalise(self, images: Tensor) -> Tensor:
         return ((images - self.mean) / self.std).contiguous(memory_format=self.memory_format)
 
-    def _look(self, images: Tensor) -> Tensor:
-        """The landmarks that the head finds in normalised frames or windows."""
-        return cast(Tensor, self.head(self.backbone(images.contiguous(memory_format=self.memory_format))))
+    def _look(self, images: Tensor, mirrored: Tensor | bool = False) -> Tensor:
+        """The landmarks that the head finds in normalised frames or windows, all or some (n,) of which are mirrored."""
+        maps = self.backbone(images.contiguous(memory_format=self.memory_format))
+        if self.marks is not None and mirrored is not False:
+            told = mirrored.view(-1, 1, 1, 1) if isinstance(mirrored, Tensor) else 1
+            maps = [each + told * mark.view(-1, 1, 1) for each, mark in zip(maps, self.marks, strict=True)]
+        return cast(Tensor, self.head(maps))
+
+    def _mirrored(self, landmarks: Tensor) -> Tensor:
+        """Landmarks (n, 68, 2) on [0, 1] of frames, in their mirror images; in the order of the markup there."""
+        x, y = landmarks[:, self.flip_order].unbind(-1)
+        return torch.stack([1 - x, y], dim=-1)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The loss of one batch; of both looks, where there are two."""
         images, landmarks, _ = batch
-        images = self._normalise(images)
+        images, mirrored = self._normalise(images), torch.zeros(len(images), dtype=torch.bool, device=images.device)
+        if self.marks is not None:
+            mirrored = torch.rand(len(images), device=images.device) < 0.5
+            images = torch.where(mirrored.view(-1, 1, 1, 1), images.flip(3), images)
+            landmarks = torch.where(mirrored.view(-1, 1, 1), self._mirrored(landmarks), landmarks)
         if self.first_look is None:
-            loss = self.loss(self._look(images), landmarks)
+            loss = self.loss(self._look(images, mirrored), landmarks)
         else:
             windows = self.first_look.near(landmarks)
-            preds = self._look(windows.cut(images, self.first_look.size))
+            preds = self._look(windows.cut(images, self.first_look.size), mirrored)
             loss = self.loss(preds, windows.from_frame(landmarks)) + self.loss(self.first_look(images), landmarks)
         self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(images), sync_dist=True)
         return cast(Tensor, loss)
@@ -163,7 +179,12 @@ class LandmarkDetector(pl.LightningModule):
         """AdamW with a warm-up and a cosine over all steps of the run."""
         groups = [
             {"params": params, "lr": self.lr * factor, "weight_decay": decay}
-            for module, factor in ((self.backbone, self.backbone_lr), (self.head, 1.0), (self.first_look, 1.0))
+            for module, factor in (
+                (self.backbone, self.backbone_lr),
+                (self.head, 1.0),
+                (self.marks, 1.0),
+                (self.first_look, 1.0),
+            )
             if module is not None
             for params, decay in zip(by_decay(module), (self.weight_decay, 0.0), strict=True)
             if params
