@@ -211,6 +211,23 @@ def test_what_cannot_start_is_refused_before_anything_is_written(
     assert not (workplace / "mlruns" / "runs").exists() and not (workplace / "mlruns" / "cache").exists()
 
 
+def test_a_model_that_mirrors_frames_itself_is_given_none_that_are_mirrored(
+    workplace: Path, store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mirror = [*TINY, "model.mirror=true", "model.flip_average=true"]
+    assert main(["train", *mirror, "transforms.train.steps.1.probability=0.5"]) == 2
+    assert "transforms.train: model.mirror=true mirrors frames itself" in capsys.readouterr().err
+    assert not (workplace / "mlruns" / "runs").exists()
+    assert main(["train", *mirror]) == 0
+    (run,) = runs_of(store, workplace)
+    config = yaml.safe_load(artifact(run, "config.yaml").read_text())
+    (flip,) = (step for step in config["transforms"]["train"]["steps"] if step["_target_"].endswith("HorizontalFlip"))
+    assert flip["probability"] == 0
+    assert (
+        main(["export", f"run_id={run.info.run_id}", "output=x.faceline", "frames=4"]) == 0
+    )  # the graph is held to it
+
+
 def test_a_checkpoint_is_a_start_for_the_same_model_only(
     in_trained: Path, tmp_path: Path, store, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -220,6 +237,8 @@ def test_a_checkpoint_is_a_start_for_the_same_model_only(
     assert "another model" in capsys.readouterr().err
     assert main(["train", *elsewhere, "first_look@model.first_look=window"]) == 2
     assert "another model: model.first_look was None" in capsys.readouterr().err
+    assert main(["train", *elsewhere, "model.mirror=true"]) == 2
+    assert "another model: model.mirror was False" in capsys.readouterr().err
     assert main(["train", *elsewhere]) == 2  # its two epochs are done
     assert "nothing to measure" in capsys.readouterr().err
     earlier = "model.head._target_=faceline.models.landmark_nets.VotingHead"  # the same class, as it was named before

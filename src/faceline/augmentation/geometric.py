@@ -81,7 +81,8 @@ class HorizontalFlip(Transform):
     """
 
     def __init__(self, probability: Number = 0.5) -> None:
-        super().__init__(_FlipWithPairs(p=number("HorizontalFlip.probability", probability, 0, 1)))
+        self.probability = number("HorizontalFlip.probability", probability, 0, 1)
+        super().__init__(_FlipWithPairs(p=self.probability))
 
 
 class RandomAffine(Transform):

@@ -25,7 +25,13 @@ def model_name(model: Mapping[str, Any]) -> str:
     return core if isinstance(core, str) else str(core["_target_"]).rpartition(".")[2].lower()
 
 
+def mirrored_by_transforms(model_mirrors: bool) -> float:
+    """Share of the training frames that transforms mirror: half, unless the model does it and marks them."""
+    return 0.0 if model_mirrors else 0.5
+
+
 def register() -> None:
     """Make them known to OmegaConf under their own names."""
     OmegaConf.register_new_resolver("cpu_precision", cpu_precision, replace=True)
+    OmegaConf.register_new_resolver("mirrored_by_transforms", mirrored_by_transforms, replace=True)
     OmegaConf.register_new_resolver("model_name", model_name, replace=True)

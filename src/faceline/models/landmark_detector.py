@@ -1,7 +1,7 @@
 """The landmark detector that Lightning trains: a backbone, a head, a loss and a schedule."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple, cast
 
 import numpy as np
@@ -89,7 +89,8 @@ class LandmarkDetector(pl.LightningModule):
         self.head = head(backbone.channels)
         self.loss = loss or SmoothL1Loss()
         self.first_look, self.flip_average = first_look, flip_average
-        self.marks = nn.ParameterList([torch.zeros(c) for c in backbone.channels]) if mirror else None
+        channels = cast(Sequence[int], backbone.channels)
+        self.marks = nn.ParameterList([torch.zeros(each) for each in channels]) if mirror else None
         self.lr, self.backbone_lr, self.weight_decay, self.warmup = lr, backbone_lr, weight_decay, warmup
         self.memory_format = getattr(torch, memory_format)
         mean = mean or getattr(backbone, "mean", None) or [0.5] * 3

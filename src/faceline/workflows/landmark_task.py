@@ -23,7 +23,7 @@ from faceline.models.landmark_detector import LandmarkDetector
 from faceline.reports import contact_sheet as sheets
 from faceline.reports import landmark_plots as plots
 from faceline.reports.confidence_plots import confidence
-from faceline.transforms import Pipeline
+from faceline.transforms import HorizontalFlip, Pipeline
 from faceline.types import Image, Landmarks, Shape
 from faceline.workflows.confidence import RELIABLE, trust_in
 from faceline.workflows.task import Config, Lessons, Measurement, Part
@@ -77,8 +77,10 @@ class LandmarkTask:
         """Let the teacher label the frames without a row, where there is one.
 
         Raises:
-            InputError: It may have seen what will be validated or tested on, or there are no such frames.
+            InputError: It may have seen what will be validated or tested on, or there are no such frames; or both model
+                and transforms mirror frames.
         """
+        _refuse_two_mirrors(model, data.pipelines["train"])
         if self.teacher is None:
             return {}
         teacher = LandmarkRuntime(self.teacher, threads=torch.get_num_threads())
@@ -197,6 +199,17 @@ def _figures(
             source=source,
         ),
     }
+
+
+def _refuse_two_mirrors(model: LandmarkDetector, pipeline: Any) -> None:
+    """Refuse frames that are mirrored without the knowledge of a model that marks those that are."""
+    steps = pipeline.steps if isinstance(pipeline, Pipeline) else ()
+    if model.marks is not None and any(isinstance(step, HorizontalFlip) and step.probability for step in steps):
+        raise InputError(
+            "model.mirror=true mirrors frames itself and has to know which; leave HorizontalFlip out, or set its "
+            "probability to 0",
+            column="transforms.train",
+        )
 
 
 def _check_size(model: LandmarkDetector, size: int) -> None:

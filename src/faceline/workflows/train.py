@@ -121,8 +121,8 @@ def _refuse_what_cannot_start(config: Config) -> None:
     """Mistakes that only this verb can see, before anything is built."""
     if config["ckpt_path"] not in (None, RESUME):
         before = read_checkpoint(Path(config["ckpt_path"]))[CONFIG_KEY]["config"]["model"]
-        for key in ("backbone", "head", "first_look"):
-            if not same_build(f"model.{key}", before.get(key), config["model"].get(key)):
+        for key in ("backbone", "head", "first_look", "mirror"):
+            if not same_build(f"model.{key}", before.get(key) or None, config["model"].get(key) or None):
                 raise InputError(
                     f"this checkpoint is of another model: model.{key} was {before.get(key)!r}",
                     file=config["ckpt_path"],

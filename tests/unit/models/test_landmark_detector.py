@@ -13,6 +13,7 @@ from faceline.errors import InputError
 from faceline.geometry.markup import FLIP_ORDER
 from faceline.metrics.landmark import evaluate
 from faceline.models.first_look import FirstLook
+from faceline.models.heads import RegressionHead
 from faceline.models.landmark_detector import LandmarkDetector, WarmupCosine
 from faceline.models.landmark_nets import SmallCNN
 
@@ -69,6 +70,29 @@ def test_flip_averaging_is_for_what_is_measured_not_for_training() -> None:
     model, plain = detector(flip_average=True), detector()
     images = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(2))
     torch.testing.assert_close(model(images), plain(images))
+
+
+def test_what_an_annotator_does_otherwise_on_one_side_is_learnt_by_a_model_that_knows_its_mirrored_frames(
+    trainer,
+) -> None:
+    """Labels lie to the right of what they mark, in the image and not of the face: their mirror images do not."""
+    data, rng = [], torch.Generator().manual_seed(3)
+    for _ in range(32):
+        image, place = torch.zeros(3, 32, 32), torch.randint(8, 24, (2,), generator=rng)
+        image[:, place[1] - 3 : place[1] + 3, place[0] - 3 : place[0] + 3] = 1
+        labels = (place / 32 + torch.tensor([0.1, 0.0])).expand(68, 2).clone()
+        data.append((image, labels, torch.tensor([32.0, 32.0])))
+    errors = {}
+    for told in (False, True):
+        model = detector(mirror=True, flip_average=True, head=RegressionHead, lr=1e-2)
+        if not told:
+            for mark in model.marks:
+                mark.requires_grad_(False)  # stays zero: nobody is told
+        trainer(max_epochs=60).fit(model, DataLoader(data, batch_size=8))
+        with torch.inference_mode():
+            off = torch.stack([model.eval()(image[None])[0] - labels for image, labels, _ in data])
+        errors[told] = float(off[..., 0].mean())
+    assert abs(errors[True]) < 0.02 and errors[False] < -0.04  # nobody told finds the middle of both
 
 
 def test_doubts_of_a_mirror_image_are_those_of_the_image() -> None:
