@@ -16,6 +16,7 @@ from hypothesis.extra.numpy import arrays
 from omegaconf import OmegaConf
 
 from faceline import transforms as T
+from faceline.config.resolvers import register
 from faceline.errors import InputError
 from faceline.geometry.coordinates import denormalise_landmarks, normalise_landmarks
 
@@ -337,6 +338,7 @@ def test_to_tensor_alone_keeps_bytes_and_pixels():
 
 
 def pipelines(name: str, size: int) -> dict[str, T.Pipeline]:
+    register()
     config = OmegaConf.create({"data": {"size": size}, "transforms": OmegaConf.load(CONF / f"{name}.yaml")})
     return {part: instantiate(config.transforms[part]) for part in ("train", "eval")}
 

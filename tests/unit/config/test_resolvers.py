@@ -34,3 +34,10 @@ def test_names_come_from_what_does_the_work() -> None:
     assert model_name({"_target_": "x.Detector", "backbone": "resnet18"}) == "resnet18"
     assert model_name({"_target_": "x.Baseline", "estimator": {"_target_": "sklearn.GaussianNB"}}) == "gaussiannb"
     assert model_name({"_target_": "x.ShapeClassifier", "width": 3}) == "shapeclassifier"
+
+
+@pytest.mark.parametrize(("model", "share"), [({"mirror": True}, 0.0), ({"mirror": False}, 0.5), ({}, 0.5)])
+def test_transforms_leave_mirroring_to_a_model_that_does_it(model: dict[str, bool], share: float) -> None:
+    register()
+    step = "${mirrored_by_transforms:${oc.select:model.mirror,false}}"
+    assert OmegaConf.create({"model": model, "probability": step}).probability == share
