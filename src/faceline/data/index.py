@@ -159,3 +159,8 @@ class FrameIndex(LabelIndex):
     def normalised(self) -> Landmarks:
         """(n, 68, 2) landmarks on [0, 1] of their own frame, float32."""
         return normalise_landmarks(self.landmarks, self.sizes[:, None, :]).astype(np.float32)
+
+
+def evenly(rows: np.ndarray, count: int) -> np.ndarray:
+    """So many of some rows, evenly over them; all of them where there are fewer."""
+    return np.asarray(rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int)])

@@ -143,7 +143,8 @@ class LandmarkDetector(pl.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The loss of one batch; of both looks, where there are two."""
         images, landmarks, _ = batch
-        images, mirrored = self._normalise(images), torch.zeros(len(images), dtype=torch.bool, device=images.device)
+        images = self._normalise(images)
+        mirrored: Tensor | bool = False
         if self.marks is not None:
             mirrored = torch.rand(len(images), device=images.device) < 0.5
             images = torch.where(mirrored.view(-1, 1, 1, 1), images.flip(3), images)

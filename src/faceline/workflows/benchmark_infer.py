@@ -17,7 +17,7 @@ from PIL import Image as PillowImage
 from faceline.config.check import plain
 from faceline.data.datamodule import LandmarkData
 from faceline.data.images import read_any
-from faceline.data.index import BadRows
+from faceline.data.index import BadRows, evenly
 from faceline.geometry.resize import resize_image
 from faceline.inference.bundle import DEFAULT, Bundle, LandmarkManifest, digest, read_bundle
 from faceline.inference.runtime import LandmarkRuntime
@@ -72,9 +72,8 @@ def main(cfg: DictConfig) -> None:
 def _images(data: LandmarkData) -> list[AnyImage]:
     """Frames of validation in their own size."""
     rows = {row.file: row for row in data.source.rows(BadRows("skip"))}
-    files = data.index.files[data.split.val]
-    chosen = files[np.linspace(0, len(files) - 1, min(FRAMES, len(files))).astype(int)]
-    return [data.source.read(rows[file]) for file in chosen.tolist()]
+    files = data.index.files[evenly(data.split.val, FRAMES)]
+    return [data.source.read(rows[file]) for file in files.tolist()]
 
 
 def _contestants(config: Config) -> Iterator[_Contestant]:

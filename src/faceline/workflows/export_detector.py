@@ -7,7 +7,7 @@ from pathlib import Path
 from hydra.utils import instantiate
 
 from faceline.data.datamodule import LandmarkData
-from faceline.data.index import BadRows
+from faceline.data.index import BadRows, evenly
 from faceline.errors import InputError
 from faceline.inference.bundle import Bundle, LandmarkManifest
 from faceline.inference.runtime import LandmarkRuntime
@@ -17,7 +17,7 @@ from faceline.types import AnyImage
 from faceline.workflows.assembly import Trained
 from faceline.workflows.confidence import calibration_of
 from faceline.workflows.eight_bits import in_eight_bits
-from faceline.workflows.exporting import check, evenly, origin, width
+from faceline.workflows.exporting import check, origin, width
 from faceline.workflows.landmark_task import find_landmarks
 
 

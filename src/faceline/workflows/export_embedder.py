@@ -8,13 +8,14 @@ import torch
 from torch import Tensor
 
 from faceline.data.faces import FaceData
+from faceline.data.index import evenly
 from faceline.errors import InputError
 from faceline.inference.bundle import Bundle, EmbedderManifest
 from faceline.inference.runtime import EmbedderRuntime
 from faceline.metrics.identification import FPIRS, threshold_at
 from faceline.models.onnx_export import embedder_to_onnx
 from faceline.workflows.assembly import Trained
-from faceline.workflows.exporting import check, evenly, origin
+from faceline.workflows.exporting import check, origin
 from faceline.workflows.face_task import as_bytes
 
 

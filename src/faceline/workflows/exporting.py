@@ -93,11 +93,6 @@ def width(image: AnyImage) -> float:
     return float(image.shape[1])
 
 
-def evenly(rows: np.ndarray, count: int) -> np.ndarray:
-    """So many of some rows, evenly over them; all of them where there are fewer."""
-    return np.asarray(rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int)])
-
-
 def without_folders(command: str) -> str:
     """The command of a run without the folders of the machine that it ran on."""
     return re.sub(r"(?<==)/\S*/", "…/", command)
