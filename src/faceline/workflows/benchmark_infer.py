@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 from PIL import Image as PillowImage
