@@ -1,6 +1,6 @@
 """Heads: what reads 68 landmarks (n, 68, 2) on [0, 1] from the feature maps of a backbone.
 
-A plain distance trains them.
+A plain distance trains them; one that classifies may have a cross entropy beside it.
 """
 
 from collections.abc import Sequence
@@ -132,16 +132,39 @@ class SimCCHead(_Pyramid):
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
         """Landmarks (n, 68, 2) on [0, 1] of the frame, float32."""
-        merged = self.merged(maps)
-        return torch.stack([self._expected(self.columns(merged.mean(2))), self._expected(self.rows(merged.mean(3)))], 2)
+        return self.expected(self.classify(maps))
 
-    def _expected(self, scores: Tensor) -> Tensor:
-        """(n, 68) coordinates of scores (n, 68 * split, cells)."""
+    def classify(self, maps: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Scores (n, 68, bins) of the bins across and of the bins down, float32; of as many as the map has cells."""
+        merged = self.merged(maps)
+        return self._binned(self.columns(merged.mean(2))), self._binned(self.rows(merged.mean(3)))
+
+    def expected(self, scores: tuple[Tensor, Tensor]) -> Tensor:
+        """Landmarks (n, 68, 2) on [0, 1] of such scores."""
+        return torch.stack([torch.sum(each.softmax(dim=2) * self._middles(each)[0], dim=2) for each in scores], 2)
+
+    def cross_entropy(self, scores: tuple[Tensor, Tensor], target: Tensor) -> Tensor:
+        """The mean, over all coordinates (n, 68, 2), of the cross entropy of the bins.
+
+        The right answer is a normal distribution about the coordinate, with the edge of a bin as standard deviation.
+        """
+        return torch.stack([self._cross_entropy(each, target[:, :, axis]) for axis, each in enumerate(scores)]).mean()
+
+    def _cross_entropy(self, scores: Tensor, target: Tensor) -> Tensor:
+        middles, edge = self._middles(scores)
+        near = -0.5 * ((middles - target[:, :, None]) / edge).square()
+        return -torch.sum(near.softmax(dim=2) * scores.log_softmax(dim=2), dim=2).mean()
+
+    def _binned(self, scores: Tensor) -> Tensor:
+        """(n, 68, bins) of scores (n, 68 * split, cells)."""
         n, _, cells = scores.shape
-        scores = scores.float().view(n, N_LANDMARKS, self.split, cells).transpose(2, 3).flatten(2)
-        bins = self.split * cells
+        return scores.float().view(n, N_LANDMARKS, self.split, cells).transpose(2, 3).flatten(2)
+
+    def _middles(self, scores: Tensor) -> tuple[Tensor, float]:
+        """Where the bins of scores (n, 68, bins) have their middles on [0, 1], and their edge."""
+        bins = scores.shape[2]
         middles = (torch.arange(bins, device=scores.device) + 0.5) / bins * (1 + 2 * self.beyond) - self.beyond
-        return torch.sum(scores.softmax(dim=2) * middles, dim=2)
+        return middles, (1 + 2 * self.beyond) / bins
 
 
 class RegressionHead(nn.Module):

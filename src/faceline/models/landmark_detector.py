@@ -14,7 +14,7 @@ from faceline.errors import InputError
 from faceline.geometry.markup import FLIP_ORDER, OUTER_EYE_CORNERS
 from faceline.metrics import landmark as metrics
 from faceline.models.first_look import FirstLook
-from faceline.models.heads import VotingHead
+from faceline.models.heads import SimCCHead, VotingHead
 from faceline.models.landmark_nets import TimmBackbone
 from faceline.models.losses import SmoothL1Loss
 
@@ -41,6 +41,7 @@ class LandmarkDetector(pl.LightningModule):
         loss: Module of (preds, target).
         first_look: Finds the face, so that backbone and head see a window around it and not the whole frame.
         flip_average: Outside of training, the mean of what is found in the frame and in its mirror image.
+        cross_entropy: Weight of the cross entropy of a head that classifies coordinates, beside the loss of its points.
         mirror: Mirror half of the training frames here, in place of the transforms, and mark their feature maps, so
             that what an annotator does otherwise on the left than on the right is learnt and not averaged.
         pretrained: Start from timm's own ImageNet weights (needs a network).
@@ -55,7 +56,7 @@ class LandmarkDetector(pl.LightningModule):
         memory_format: ``channels_last`` is faster on current CPUs and GPUs.
 
     Raises:
-        InputError: Weights for a backbone that is no timm model.
+        InputError: Weights for a backbone that is no timm model, a cross entropy of a head that does not classify.
     """
 
     mean: Tensor
@@ -68,6 +69,7 @@ class LandmarkDetector(pl.LightningModule):
         head: Callable[..., nn.Module] = VotingHead,
         loss: nn.Module | None = None,
         first_look: FirstLook | None = None,
+        cross_entropy: float = 0.0,
         flip_average: bool = False,
         mirror: bool = False,
         pretrained: bool = False,
@@ -87,6 +89,12 @@ class LandmarkDetector(pl.LightningModule):
             raise InputError("only timm backbones have pretrained weights", column="model.weights")
         self.backbone = backbone
         self.head = head(backbone.channels)
+        if cross_entropy and not isinstance(self.head, SimCCHead):
+            raise InputError(
+                f"{type(self.head).__name__} does not classify coordinates; choose head@model.head=simcc",
+                column="model.cross_entropy",
+            )
+        self.cross_entropy = cross_entropy
         self.loss = loss or SmoothL1Loss()
         self.first_look, self.flip_average = first_look, flip_average
         channels = cast(Sequence[int], backbone.channels)
@@ -129,11 +137,24 @@ class LandmarkDetector(pl.LightningModule):
 
     def _look(self, images: Tensor, mirrored: Tensor | bool = False) -> Tensor:
         """The landmarks that the head finds in normalised frames or windows, all or some (n,) of which are mirrored."""
-        maps = self.backbone(images.contiguous(memory_format=self.memory_format))
+        return cast(Tensor, self.head(self._maps(images, mirrored)))
+
+    def _loss(self, images: Tensor, landmarks: Tensor, mirrored: Tensor | bool) -> Tensor:
+        """Of what the head finds in such frames or windows."""
+        maps = self._maps(images, mirrored)
+        if not self.cross_entropy:
+            return cast(Tensor, self.loss(self.head(maps), landmarks))
+        head = cast(SimCCHead, self.head)
+        scores = head.classify(maps)
+        points: Tensor = self.loss(head.expected(scores), landmarks)
+        return points + self.cross_entropy * head.cross_entropy(scores, landmarks)
+
+    def _maps(self, images: Tensor, mirrored: Tensor | bool) -> Sequence[Tensor]:
+        maps: Sequence[Tensor] = self.backbone(images.contiguous(memory_format=self.memory_format))
         if self.marks is not None and mirrored is not False:
             told = mirrored.view(-1, 1, 1, 1) if isinstance(mirrored, Tensor) else 1
             maps = [each + told * mark.view(-1, 1, 1) for each, mark in zip(maps, self.marks, strict=True)]
-        return cast(Tensor, self.head(maps))
+        return maps
 
     def _mirrored(self, landmarks: Tensor) -> Tensor:
         """Landmarks (n, 68, 2) on [0, 1] of frames, in their mirror images; in the order of the markup there."""
@@ -150,13 +171,13 @@ class LandmarkDetector(pl.LightningModule):
             images = torch.where(mirrored.view(-1, 1, 1, 1), images.flip(3), images)
             landmarks = torch.where(mirrored.view(-1, 1, 1), self._mirrored(landmarks), landmarks)
         if self.first_look is None:
-            loss = self.loss(self._look(images, mirrored), landmarks)
+            loss = self._loss(images, landmarks, mirrored)
         else:
             windows = self.first_look.near(landmarks)
-            preds = self._look(windows.cut(images, self.first_look.size), mirrored)
-            loss = self.loss(preds, windows.from_frame(landmarks)) + self.loss(self.first_look(images), landmarks)
+            loss = self._loss(windows.cut(images, self.first_look.size), windows.from_frame(landmarks), mirrored)
+            loss = loss + self.loss(self.first_look(images), landmarks)
         self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(images), sync_dist=True)
-        return cast(Tensor, loss)
+        return loss
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Keep predictions; the metrics are of the whole part, not means over batches."""

@@ -6,6 +6,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+from scipy.stats import norm
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -82,6 +83,21 @@ def test_simcc_head_points_at_the_bin_that_it_is_sure_of_even_outside_the_frame(
     x = np.mean([(4 * cell + 3.5) / 20 for cell in range(5)]) * 1.5 - 0.25
     y = np.mean([(4 * cell + 3.5) / 8 for cell in range(2)]) * 1.5 - 0.25
     assert landmarks[0, 3].tolist() == pytest.approx([x, y], abs=1e-5)
+
+
+def test_cross_entropy_of_simcc_is_least_where_the_bins_are_a_normal_distribution_about_the_coordinate() -> None:
+    head, edge = SimCCHead([3], width=4, split=4, beyond=0.25), 1.5 / 32
+    target = torch.rand(2, 68, 2, generator=torch.Generator().manual_seed(0))
+    middles = (np.arange(32) + 0.5) * edge - 0.25
+    right = norm.pdf(middles, target[..., None].numpy(), edge)
+    right /= right.sum(axis=3, keepdims=True)
+    scores = tuple(torch.from_numpy(np.log(right[:, :, axis])).float() for axis in (0, 1))
+    least = float(head.cross_entropy(scores, target))
+    assert least == pytest.approx(float(np.mean(-(right * np.log(right)).sum(axis=3))), abs=1e-5)
+    torch.testing.assert_close(head.expected(scores), target, atol=1e-3, rtol=0)
+    moved = torch.roll(scores[0], 1, dims=2)
+    assert float(head.cross_entropy((moved, scores[1]), target)) > least + 0.1
+    assert float(head.cross_entropy(scores, target.flip(2))) > least + 0.1
 
 
 def test_voting_head_tells_how_far_apart_its_votes_lie() -> None:

@@ -13,7 +13,7 @@ from faceline.errors import InputError
 from faceline.geometry.markup import FLIP_ORDER
 from faceline.metrics.landmark import evaluate
 from faceline.models.first_look import FirstLook
-from faceline.models.heads import RegressionHead
+from faceline.models.heads import RegressionHead, SimCCHead
 from faceline.models.landmark_detector import LandmarkDetector, WarmupCosine
 from faceline.models.landmark_nets import SmallCNN
 
@@ -93,6 +93,24 @@ def test_what_an_annotator_does_otherwise_on_one_side_is_learnt_by_a_model_that_
             off = torch.stack([model.eval()(image[None])[0] - labels for image, labels, _ in data])
         errors[told] = float(off[..., 0].mean())
     assert abs(errors[True]) < 0.02 and errors[False] < -0.04  # nobody told finds the middle of both
+
+
+@pytest.mark.parametrize("looks_first", [False, True])
+def test_a_cross_entropy_comes_beside_the_loss_in_training(looks_first: bool) -> None:
+    def loss(weight: float) -> float:
+        first_look = FirstLook(SmallCNN(16), size=32) if looks_first else None
+        model = detector(head=SimCCHead, cross_entropy=weight, first_look=first_look)
+        model.log = lambda *_, **__: None
+        return float(model.training_step([torch.stack(column) for column in zip(*frames(4), strict=True)], 0))
+
+    without, once, twice = (loss(weight) for weight in (0.0, 1.0, 2.0))
+    assert once - without == pytest.approx(twice - once, rel=1e-4)
+    assert once - without > 0.5  # of many bins the right one is not known yet
+
+
+def test_only_heads_that_classify_have_a_cross_entropy() -> None:
+    with pytest.raises(InputError, match="RegressionHead does not classify coordinates"):
+        detector(head=RegressionHead, cross_entropy=0.03)
 
 
 def test_doubts_of_a_mirror_image_are_those_of_the_image() -> None:
