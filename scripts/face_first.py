@@ -7,20 +7,20 @@ OpenCV's cascade finds. The canvas is another frame, enlarged and blurred; the p
 
 import argparse
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from faceline.data.cache import cached_frames
-from faceline.data.index import BadRows
+from faceline.data.index import BadRows, evenly
 from faceline.data.splits import make_split
 from faceline.data.udacity import UdacityFaces
 from faceline.inference.faces import FaceFirst
 from faceline.inference.runtime import LandmarkRuntime
 from faceline.metrics.landmark import nme_per_frame
-from faceline.types import AnyImage
-from faceline.workflows.exporting import evenly
+from faceline.types import AnyImage, Landmarks
 
 SCALES = (1.0, 1.5, 2.0, 3.0, 5.0)
 FRAMES = 180
@@ -51,7 +51,10 @@ def main() -> None:
     validation = make_split(index, **runtime.manifest.data.split.model_dump()).val
     wanted = set(index.files[evenly(validation, FRAMES)].tolist())
     rows = [row for row in source.rows(BadRows("skip")) if row.file in wanted]
-    ways = {"whole": runtime.detect, "face first": FaceFirst(runtime.detect)}
+    ways: dict[str, Callable[[AnyImage], Landmarks]] = {
+        "whole": runtime.detect,
+        "face first": FaceFirst(runtime.detect),
+    }
     rng = np.random.default_rng(0)
     for scale in SCALES:
         nme: dict[str, list[float]] = {way: [] for way in ways}

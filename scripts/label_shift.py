@@ -22,8 +22,8 @@ GROSS = 12  # pixels; further away, another face was found
 def points(detector: "cv2.FaceDetectorYN", image: Image) -> np.ndarray | None:
     """(5, 2) points of the largest face, image left first."""
     detector.setInputSize((image.shape[1], image.shape[0]))
-    _, faces = detector.detect(np.ascontiguousarray(image[:, :, ::-1]))
-    return None if faces is None else max(faces, key=lambda face: face[2] * face[3])[4:14].reshape(5, 2)
+    faces: np.ndarray | None = detector.detect(np.ascontiguousarray(image[:, :, ::-1]))[1]  # typed wrongly by OpenCV
+    return None if faces is None else faces[np.argmax(faces[:, 2] * faces[:, 3]), 4:14].reshape(5, 2)
 
 
 def main() -> None:

@@ -110,8 +110,8 @@ def _less_usual(found: dict[str, Landmarks], target: dict[str, Landmarks]) -> La
     """Points of validation without what each landmark of the training frames misses by, a line over the face's size."""
     sizes = {part: np.stack([np.ones(len(each)), extent(each)], axis=1) for part, each in found.items()}
     missed = (found["train"] - target["train"]).reshape(len(target["train"]), -1)
-    line = np.linalg.lstsq(sizes["train"], missed)[0]
-    return found["val"] - (sizes["val"] @ line).reshape(found["val"].shape)
+    line = np.asarray(np.linalg.lstsq(sizes["train"], missed)[0])
+    return np.asarray(found["val"] - (sizes["val"] @ line).reshape(found["val"].shape))
 
 
 def _less_videos(index: dict[str, FrameIndex], found: dict[str, Landmarks], target: dict[str, Landmarks]) -> Landmarks:

@@ -137,7 +137,9 @@ def _write(plans: list[Plan], options: argparse.Namespace) -> None:
         _archive(folders)
 
 
-def _in_order(jobs: list[tuple], processes: int) -> Iterator[dict[str, object]]:
+def _in_order(
+    jobs: "list[tuple[SyntheticFaces, Plan, Path, argparse.Namespace]]", processes: int
+) -> Iterator[dict[str, object]]:
     if processes == 1:
         yield from map(_video, jobs)
         return
