@@ -50,8 +50,8 @@ def draw(rows: list[FrameRow], landmarks: Landmarks, edges: PerFrame, output: Pa
     figure = new_figure(
         9.6,
         4.6,
-        "The labels were read off a heatmap: they are the middles of its cells",
-        f"udacity · labels of the training part · {clear.sum()} frames with cells over {LARGE:g} px",
+        "The labels look read off a heatmap: they are the middles of its cells",
+        f"udacity · labels of the training part · {clear.sum():,} frames with cells over {LARGE:g} px",
     )
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.25))
     example = int(np.where(clear, edges, 0).argmax())
@@ -64,7 +64,7 @@ def draw(rows: list[FrameRow], landmarks: Landmarks, edges: PerFrame, output: Pa
     right.axhline(bins[1] - bins[0], color=MUTED, linestyle="--", linewidth=1)
     right.annotate("if not rounded", (-0.5, bins[1] - bins[0]), (0, 4), textcoords="offset points", color=MUTED)
     in_percent(right.yaxis)
-    panel_title(right, "all frames: what is left is rounding to whole pixels")
+    panel_title(right, "these frames: what is left is rounding to whole pixels")
     output.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(output)
     print(output)

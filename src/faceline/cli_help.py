@@ -264,7 +264,8 @@ def verb_help(verb: str, conf: Path) -> str:
     """
     about, examples = VERBS[verb]
     text = (conf / f"{verb.replace(' ', '_')}.yaml").read_text(encoding="utf-8")
-    choices = re.findall(r"^ +- (?:optional )?/?([\w/]+): *(\S+)", text, re.MULTILINE)
+    outer = re.findall(r"^ +- (?:optional )?/?([\w/]+): *(\S+)", text, re.MULTILINE)
+    choices = [each for group, default in outer for each in _with_inner(conf, group, default)]
     keys = re.findall(r"^\"?(\w+)\"?: *([^#\n]*?) *(?:# *(.*))?$", text, re.MULTILINE)
     parts = [
         f"faceline {verb} [key=value …]",
@@ -283,8 +284,16 @@ def _section(title: str, lines: list[str] | tuple[str, ...]) -> list[str]:
     return ["", f"{title}:", *(f"  {line}" for line in lines)] if lines else []
 
 
+def _with_inner(conf: Path, group: str, default: str) -> list[tuple[str, str]]:
+    """A group and its default, then those that the default chooses from in turn, such as ``head@model.head``."""
+    file = conf / group / f"{default}.yaml"
+    text = file.read_text(encoding="utf-8") if file.is_file() else ""
+    inner = re.findall(r"^ +- /(\w+): *(\S+)", text, re.MULTILINE)
+    return [(group, default), *((f"{name}@{group}.{name}", chosen) for name, chosen in inner)]
+
+
 def _choice(conf: Path, group: str, default: str) -> str:
-    names = sorted(options(conf, group), key=lambda name: name != default)
+    names = sorted(options(conf, group.partition("@")[0]), key=lambda name: name != default)
     return f"{group}={' | '.join(names)}" if default != "null" else f"{group}= (none) | {' | '.join(names)}"
 
 

@@ -73,6 +73,8 @@ def test_the_help_of_a_verb_has_examples_choices_and_keys(capsys: pytest.Capture
     for part in (
         "examples:",
         "trainer=cpu | ddp | ddp_sim | gpu",
+        "head@model.head=voting | grid",
+        "first_look@model.first_look= (none) | window",
         "debug= (none) | fdr | limit",
         "ckpt_path=",
         "--multirun",
