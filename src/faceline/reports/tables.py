@@ -20,8 +20,8 @@ NOTE: Final = (
     "its interval of 95 % by bootstrap over videos (a dash: not known yet; "
     "`faceline results --add RUN` adds it where the run's store is). "
     "The study's MSE, of the four models that it has, was measured on a test part of its own choice; it stands beside "
-    "`official`, whose test frames come from videos seen in training, as a mark to beat and not as a like-for-like comparison. Training minutes are "
-    "the wall time of one thread on a machine that did other work beside it."
+    "`official`, whose test frames come from videos seen in training, as a mark to beat and not as a like-for-like "
+    "comparison. Training minutes are the wall time of one thread on a machine that did other work beside it."
 )
 
 
