@@ -149,6 +149,16 @@ def test_people_without_a_frame_in_the_gallery_are_errors_and_are_told(workplace
     assert (frames["predicted"] != frames["person"]).sum() >= missing
 
 
+def test_who_is_among_no_probes_nearest_frames_is_enrolled_all_the_same(workplace: Path, store, capsys) -> None:
+    nearest = ["split.protocol=video_disjoint", "model.estimator.n_neighbors=1"]
+    assert main(["train", "experiment=identification/knn", *CROWD, *nearest]) == 0
+    (run,) = runs_of(store, workplace)
+    frames = pd.read_csv(artifacts(run) / "test" / "frames.csv")
+    assert set(frames["person"]) - set(frames["predicted"])  # whom nothing but a score of minus infinity was given
+    assert (run.data.metrics["test/people"], run.data.metrics["test/not_enrolled"]) == (10, 0)
+    assert "no frame in the gallery" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [

@@ -49,12 +49,14 @@ class Answers:
     Attributes:
         trial: Rows of the gallery and of the probes.
         people: Names of the columns, sorted: everybody enrolled and, in a closed set, everybody who asked.
+        enrolled: (people,) bool whom the identifier knows. It may give somebody whom it knows no finite score.
         scores: (probes, people).
         target: (probes,) column of the true person, -1 for a stranger.
     """
 
     trial: Trial
     people: np.ndarray
+    enrolled: np.ndarray
     scores: metrics.Scores
     target: metrics.Target
 
@@ -149,7 +151,8 @@ class IdentificationTask(ABC):
             wide = np.full((len(scores), len(people)), -np.inf, dtype=scores.dtype)
             wide[:, np.searchsorted(people, identifier.people)] = scores
             scores = wide
-        return Answers(trial, people, scores, columns_of(asking, people))
+        enrolled = np.isin(people, identifier.people)
+        return Answers(trial, people, enrolled, scores, columns_of(asking, people))
 
     def _examples(self, answers: Answers, data: Any, frames: Mapping[str, np.ndarray], source: str) -> Figure:
         probes, columns = plots.pick_examples(answers.target, frames["predicted"], frames["score"])
@@ -173,10 +176,9 @@ _COUNTS = ("people", "probes", "strangers", "not_enrolled")
 
 def _counts(answers: Answers) -> dict[str, float]:
     """How large the trial was; a figure means nothing without it."""
-    found = np.isfinite(answers.scores).any(axis=0)
-    missing = (answers.target >= 0) & ~found[answers.target]
+    missing = (answers.target >= 0) & ~answers.enrolled[answers.target]
     return {
-        "people": float(found.sum()),
+        "people": float(answers.enrolled.sum()),
         "probes": float(len(answers.target)),
         "strangers": float((answers.target == metrics.STRANGER).sum()),
         "not_enrolled": float(missing.sum()),
