@@ -7,7 +7,7 @@
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Integer
+from jaxtyping import Bool, Float, Integer
 from sklearn.metrics import f1_score
 
 Scores = Float[np.ndarray, "n people"]
@@ -89,6 +89,14 @@ def rank_k(rank: Target, k: int) -> float:
     return float((mated <= k).mean())
 
 
+def reaches(best: Float[np.ndarray, " n"], threshold: float) -> Bool[np.ndarray, " n"]:
+    """(n,) whether somebody is named: the best score is the threshold or more.
+
+    Compared in float64: rounded to float32, a threshold just above a score would be that score and let it pass.
+    """
+    return best.astype(np.float64) >= threshold
+
+
 def fpir(best: Float[np.ndarray, " strangers"], threshold: float) -> float:
     """False positive identification rate: share of the strangers whose best score reaches the threshold.
 
@@ -99,7 +107,7 @@ def fpir(best: Float[np.ndarray, " strangers"], threshold: float) -> float:
     """
     if not len(best):
         raise ValueError("expected at least one probe of a stranger, got none")
-    return float((best >= threshold).mean())
+    return float(reaches(best, threshold).mean())
 
 
 def fnir(best: Float[np.ndarray, " mated"], rank: Integer[np.ndarray, " mated"], threshold: float) -> float:
@@ -117,7 +125,7 @@ def fnir(best: Float[np.ndarray, " mated"], rank: Integer[np.ndarray, " mated"],
     """
     if not len(best):
         raise ValueError("expected at least one probe of an enrolled person, got none")
-    return float(((rank != 1) | (best < threshold)).mean())
+    return float(((rank != 1) | ~reaches(best, threshold)).mean())
 
 
 def threshold_at_fpir(best: Float[np.ndarray, " strangers"], rate: float) -> float:

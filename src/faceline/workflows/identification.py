@@ -205,8 +205,8 @@ def _intervals(answers: Answers, table: pd.DataFrame, thresholds: Mapping[str, f
     videos, preds = table["video"].to_numpy(), answers.scores.argmax(axis=1)
     intervals = identification_intervals(preds[mated], answers.target[mated], videos[mated])
     for name, threshold in (thresholds or {}).items():
-        found = (table["rank"] == 1) & (table["score"] >= threshold)
-        missed = (~found).to_numpy(dtype=np.float64)[mated]
+        found = (table["rank"].to_numpy() == 1) & metrics.reaches(table["score"].to_numpy(), threshold)
+        missed = (~found).astype(np.float64)[mated]
         intervals[f"fnir_at_fpir_{name}"] = mean_interval(missed, videos[mated])
     return {
         f"{name}_{end}": value

@@ -100,6 +100,21 @@ def test_a_threshold_keeps_its_rate_and_none_below_it_does(values: list[float], 
     assert m.fpir(best, below) > rate - 1e-9
 
 
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_the_stranger_whom_a_threshold_is_set_to_keep_out_is_kept_out(kind: type) -> None:
+    scores, target = trial(4, n=40, strangers=20)
+    scores = scores.astype(kind)
+    scalars = m.evaluate(scores, target, m.thresholds_for(scores, target)).scalars
+    assert scalars["fpir_at_1pct"] == scalars["fpir_at_0.1pct"] == 0
+
+
+def test_a_score_that_a_threshold_lies_just_above_misses_it() -> None:
+    best = np.array([0.7, 0.7], dtype=np.float32)
+    threshold = m.threshold_at_fpir(best[:1], 0.01)
+    assert m.reaches(best, threshold).tolist() == [False, False]
+    assert m.fnir(best, np.array([1, 1]), threshold) == 1
+
+
 def test_thresholds_come_from_other_data_and_tell_what_they_really_give() -> None:
     val, val_target = trial(1, n=900, strangers=400)
     test, test_target = trial(2, n=900, strangers=400)
