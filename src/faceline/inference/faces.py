@@ -33,7 +33,8 @@ class FaceFinder:
         shrink = max(1.0, max(image.shape[:2]) / LONGEST)
         grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
         if shrink > 1:
-            grey = cv2.resize(grey, None, fx=1 / shrink, fy=1 / shrink, interpolation=cv2.INTER_AREA)
+            height, width = (max(1, round(edge / shrink)) for edge in grey.shape)
+            grey = cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA)
         least = max(20, round(self.smallest * max(grey.shape)))
         found = self._cascade.detectMultiScale(grey, 1.1, 4, minSize=(least, least))
         boxes = np.asarray(found, dtype=np.float64).reshape(-1, 4) * shrink

@@ -33,6 +33,11 @@ def test_where_no_face_is_none_is_found() -> None:
     assert FaceFinder().find(np.full((200, 300, 3), 90, dtype=np.uint8)).shape == (0, 4)
 
 
+@pytest.mark.parametrize("size", [(1, 1), (1, 1300), (1300, 1), (1, 40_000)])
+def test_a_strip_of_an_image_shows_none(size: tuple[int, int]) -> None:
+    assert FaceFinder().find(np.full((*size, 3), 90, dtype=np.uint8)).shape == (0, 4)
+
+
 def test_the_largest_face_is_the_first(portraits) -> None:
     photo = np.full((1000, 1200, 3), 128, dtype=np.uint8)
     for i, (image, _) in enumerate(portraits[:3]):
