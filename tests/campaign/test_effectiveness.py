@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -18,6 +19,7 @@ from faceline.campaign.events import (
     EVENTS,
     AttentionHeld,
     Event,
+    ImpressionStarted,
     LoggingPaused,
     VisitorAppeared,
     VisitorLeft,
@@ -207,6 +209,65 @@ def test_no_figure_is_about_few_people(stores: list[str], tmp_path: Path) -> Non
     assert hidden[["difference", "adaptive", "control", "low", "chance"]].isna().all(axis=None)
     with pytest.raises(InputError, match="figures about fewer than 10000 are not told"):
         told(stores, tmp_path, smallest_group=10_000)
+
+
+def looked(stand: str, hour: int, contents: dict[str, int], first: int) -> list[Event]:
+    """Visitors of a stand in an hour who attend, each to one content, CAMPAIGN.NAME."""
+    events: list[Event] = []
+    names = [name for name, count in contents.items() for _ in range(count)]
+    for visit, name in enumerate(names, first):
+        base: dict[str, Any] = {
+            "stand": stand,
+            "at": START + timedelta(hours=hour),
+            "arm": "adaptive",
+            "session": visit,
+        }
+        screen = {**base, "impression": visit, "content": name, "campaign": name[0]}
+        events += [VisitorAppeared(**base, visit=visit), ImpressionStarted(**screen, decision=visit)]
+        events.append(AttentionHeld(**screen, visit=visit, seconds=1.0 + visit))
+    return events
+
+
+@pytest.mark.parametrize("campaign", [None, "x"])
+def test_what_is_hidden_of_contents_does_not_follow_from_their_campaign(tmp_path: Path, campaign: str | None) -> None:
+    made = looked("a", 9, {"x.a": 3, "x.b": 60, "y.c": 20, "y.d": 70}, 0)
+    found = told([stored(f"sqlite:///{tmp_path / 'a.db'}", made)], tmp_path / "t", campaign=campaign)
+    shown = found.content[~found.content["suppressed"]]["name"].tolist()
+    assert shown == ([] if campaign else ["y.d", "y.c"])
+    assert not found.campaign["suppressed"].any()
+
+
+def test_what_is_hidden_of_a_campaign_does_not_follow_from_its_contents(tmp_path: Path) -> None:
+    made = looked("a", 9, {"x.a": 3, "y.b": 30, "y.c": 30, "z.d": 70, "z.e": 70}, 0)
+    found = told([stored(f"sqlite:///{tmp_path / 'a.db'}", made)], tmp_path / "t")
+    assert found.campaign[~found.campaign["suppressed"]]["name"].tolist() == ["z"]
+    assert sorted(found.content[~found.content["suppressed"]]["name"]) == ["z.d", "z.e"]
+
+
+def test_hours_that_are_hidden_together_are_not_few_people(tmp_path: Path) -> None:
+    made = [*looked("a", 9, {"x.a": 2}, 0), *looked("a", 10, {"x.a": 3}, 100), *looked("a", 11, {"x.a": 40}, 200),
+            *looked("a", 12, {"x.a": 50}, 300)]  # fmt: skip
+    found = told([stored(f"sqlite:///{tmp_path / 'a.db'}", made)], tmp_path / "t")
+    assert found.hour["passers_by"].isna().tolist() == [True, True, True, False]
+
+
+def test_the_attention_of_few_is_not_told_where_many_came(tmp_path: Path) -> None:
+    made = looked("a", 9, {"x.a": 30, "y.b": 3}, 0)
+    found = told([stored(f"sqlite:///{tmp_path / 'a.db'}", made)], tmp_path / "t", campaign="y")
+    assert found.total["passers_by"][0] == 33
+    assert found.total[["attended", "attention_seconds", "attention_per_visitor"]].isna().all(axis=None)
+    write_report([stored(f"sqlite:///{tmp_path / 'b.db'}", made)], tmp_path / "r", "x", campaign="y")
+
+
+def test_the_uplift_tells_nothing_that_the_tables_hide(tmp_path: Path) -> None:
+    made: list[Event] = []
+    for stand, count in (("a", 50), ("b", 40), ("c", 6)):
+        for arm in ("adaptive", "control"):
+            events = looked(stand, 9, {"x.a": count // 2}, 100 * len(made))
+            made += [replace(event, arm=arm) for event in events if stand != "a" or isinstance(event, VisitorAppeared)]
+    found = told([stored(f"sqlite:///{tmp_path / 'a.db'}", made)], tmp_path / "t", smallest_group=8)
+    assert found.stand["passers_by"].isna().tolist() == [False, True, True]
+    assert found.uplift[found.uplift["group"] == "stand"]["suppressed"].tolist() == [False, True, True]
 
 
 def test_a_person_who_stays_long_is_one_passer_by(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ DuckDB does the counting, over Parquet files of any size. Three tables are made:
 and a content), the *visits*, and the *sessions*; all figures are sums over them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from faceline.campaign.catalogue import time_zone
-from faceline.campaign.disclosure import complement, protect
+from faceline.campaign.disclosure import Flags, People, complement, protect
 from faceline.campaign.uplift import MOMENTS, compare
 from faceline.config.tree import hint
 from faceline.errors import InputError, first_line
@@ -31,7 +31,7 @@ OUTCOMES: Final = {
 """What the arms are compared by."""
 
 _COUNTS: Final = {
-    "attended": [],
+    "attended": ["attention_seconds", "attention_per_visitor"],
     "reacted": ["reaction_rate"],
     "interested": ["interest_rate"],
     "followed_up": [],
@@ -136,12 +136,13 @@ def measure(files: Sequence[Path], scope: Scope, temporary: Path) -> Effectivene
             _refuse_campaign(engine, scope.campaign)
         first, last, stands = _one(engine, "SELECT min(day), max(day), count(DISTINCT stand) FROM visits")
         lost = _one(engine, "SELECT coalesce(sum(lost), 0), coalesce(sum(seconds), 0) FROM gaps")
+        tables = {name: _places(engine, column, scope) for name, column in PLACES.items()}
+        tables["campaign"] = _contents(engine, "campaign", scope)
+        tables["content"] = _contents(engine, "content", scope, tables["campaign"])
         return Effectiveness(
             total=_places(engine, "'all'", scope),
-            **{name: _places(engine, column, scope) for name, column in PLACES.items()},
-            campaign=_contents(engine, "campaign", scope),
-            content=_contents(engine, "content", scope),
-            uplift=_uplift(engine, scope),
+            **tables,
+            uplift=_uplift(engine, scope, tables),
             period=(first, last),
             stands=stands,
             lost=(int(lost[0]), float(lost[1])),
@@ -258,8 +259,17 @@ def _places(engine: duckdb.DuckDBPyConnection, column: str, scope: Scope) -> pd.
     return protect(table, "passers_by", _COUNTS, scope.smallest_group, whole=len(table) == 1)
 
 
-def _contents(engine: duckdb.DuckDBPyConnection, column: str, scope: Scope) -> pd.DataFrame:
-    """Figures by what was shown; a viewer is a visitor who attended to it."""
+def _contents(
+    engine: duckdb.DuckDBPyConnection, column: str, scope: Scope, campaigns: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Figures by what was shown; a viewer is a visitor who attended to it.
+
+    Args:
+        engine: With the tables.
+        column: ``campaign`` or ``content``.
+        scope: Tells the smallest group.
+        campaigns: As told; those of contents add up to them.
+    """
     table = engine.execute(f"""WITH
         did AS (SELECT name, count(*) FILTER (attention > 0) AS viewers,
             coalesce(sum(attention), 0) AS attention_seconds,
@@ -274,10 +284,19 @@ def _contents(engine: duckdb.DuckDBPyConnection, column: str, scope: Scope) -> p
         SELECT name, coalesce(viewers, 0) AS viewers, coalesce(impressions, 0) AS impressions,
             did.* EXCLUDE (name, viewers), coalesce(taken, 0) AS offers_taken
         FROM did FULL JOIN had USING (name) ORDER BY attention_seconds DESC NULLS LAST, name""").df()
-    return protect(table, "viewers", _COUNTS, scope.smallest_group)
+    totals = None if campaigns is None else campaigns.set_index("name").reindex(_campaigns(engine, table["name"]))
+    return protect(table, "viewers", _COUNTS, scope.smallest_group, totals=totals)
 
 
-def _uplift(engine: duckdb.DuckDBPyConnection, scope: Scope) -> pd.DataFrame:
+def _campaigns(engine: duckdb.DuckDBPyConnection, contents: pd.Series) -> "pd.Index[Any]":
+    """The campaign that each content belongs to."""
+    found = engine.execute("""SELECT content, any_value(campaign) FROM shown WHERE content IS NOT NULL GROUP BY content
+        UNION ALL SELECT name, any_value(campaign) FROM seen_content GROUP BY name""").fetchall()
+    campaigns: pd.Index[Any] = pd.Index(contents.map(dict(found)), name="name")
+    return campaigns
+
+
+def _uplift(engine: duckdb.DuckDBPyConnection, scope: Scope, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Adaptive against control: in all, by what was shown, by stand and by hour."""
     every = {"all": "'all'", "stand": "stand", "hour": "hour"}
     parts = [_moments(engine, "all", every["all"], outcome) for outcome in OUTCOMES]
@@ -295,14 +314,42 @@ def _uplift(engine: duckdb.DuckDBPyConnection, scope: Scope) -> pd.DataFrame:
     counts = {"visitors_adaptive": adaptive["v"], "visitors_control": control["v"]}
     for place, (name, values) in enumerate(counts.items(), start=len(keys)):
         table.insert(place, name, values.to_numpy())
-    # hidden where either arm is small, or those are few whose doing makes the figure
-    sizes = np.minimum(adaptive["v"].to_numpy(), control["v"].to_numpy())
-    who = np.stack([adaptive["who"].to_numpy(), control["who"].to_numpy()])
-    few = (sizes < scope.smallest_group) | ((who > 0) & (who < scope.smallest_group)).any(axis=0)
-    for rows in table.groupby(["group", "outcome"]).indices.values():
-        few[rows] |= complement(few[rows], sizes[rows] + who.sum(axis=0)[rows])
+    people = np.column_stack([adaptive["v"], control["v"], adaptive["who"], control["who"]])
+    few = _few(engine, table, people, scope.smallest_group, tables)
     table.loc[few, table.columns[len(keys) :]] = np.nan
     return table.astype(dict.fromkeys(counts, "Int64")).assign(suppressed=few)
+
+
+def _few(
+    engine: duckdb.DuckDBPyConnection,
+    table: pd.DataFrame,
+    people: People,
+    smallest: int,
+    tables: Mapping[str, pd.DataFrame],
+) -> Flags:
+    """Which rows of the uplift must be hidden.
+
+    An arm is small, those are few whose doing makes the figure, another table hides the attention of the group, or
+    one of these would follow from a total.
+
+    Args:
+        engine: With the tables.
+        table: Group, name and outcome of each row.
+        people: Visitors of both arms, then those of them who have the outcome.
+        smallest: Size of the smallest group that may be told.
+        tables: As told.
+    """
+    few = np.any(people[:, :2] < smallest, axis=1) | np.any((people > 0) & (people < smallest), axis=1)
+    for group, told in tables.items():
+        missing = told["name"][told["attention_seconds"].isna()].astype(str)
+        few |= ((table["group"] == group) & table["name"].isin(missing)).to_numpy()
+    is_content = (table["group"] == "content").to_numpy()
+    campaign = _campaigns(engine, table["name"].where(is_content))
+    together = pd.Index(table["group"] + "/" + table["outcome"].where(~is_content, campaign))
+    few = complement(few, people, smallest, together)
+    hidden = table["name"][few & (table["group"] == "campaign").to_numpy()]
+    few |= is_content & campaign.isin(hidden)
+    return complement(few, people, smallest, together)
 
 
 def _moments(engine: duckdb.DuckDBPyConnection, group: str, column: str, outcome: str) -> pd.DataFrame:

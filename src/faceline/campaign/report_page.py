@@ -155,7 +155,7 @@ def _notes(scope: Scope) -> list[str]:
         f"Of many intervals of {percent(scope.level)} some miss: the first row of the uplift answers the question, the "
         "others are for orientation. By campaign and content, the uplift is of the attention to that campaign or "
         "content; a content that is chosen more often gains what others lose.",
-        f"Figures about fewer than {scope.smallest_group} visitors are not told, nor is the next smallest where they "
-        "could be told from a total.",
+        f"Figures about fewer than {scope.smallest_group} visitors are not told, nor are the next smallest where "
+        "fewer could be told from a total.",
         "Somebody who stays for more than ten minutes goes on as a new visit, which is no new passer-by.",
     ]
