@@ -7,6 +7,8 @@ import re
 import sqlite3
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,7 +21,7 @@ from cryptography.fernet import Fernet
 
 from faceline.campaign.clock import Moment, now
 from faceline.campaign.database import AUDIT, PEOPLE
-from faceline.campaign.enrolment import Consent, Enrolment, Person
+from faceline.campaign.enrolment import UNREADABLE, Consent, Enrolment, Person
 from faceline.campaign.keys import VARIABLE
 from faceline.campaign.quality import FrameQuality, QualityLimits, template_of
 from faceline.cli import main
@@ -256,8 +258,76 @@ def test_a_row_with_another_persons_template_is_not_believed(opened: Callable[..
         stolen = connection.execute(sa.select(PEOPLE.c.template).where(PEOPLE.c.id == anna)).scalar_one()
         connection.execute(PEOPLE.update().where(PEOPLE.c.id == ben).values(template=stolen))
     other = opened()
-    assert other.gallery().persons == ()
-    assert "another person's data" in str(other.problem)
+    assert other.gallery().persons == (anna,)
+    assert f"{ben} holds another person's data" in str(other.problem)
+    other.withdraw(ben, by="desk")
+    assert other.gallery().persons == (anna,)
+    assert other.problem is None
+
+
+def test_one_row_that_no_key_opens_hides_nobody_else_and_can_be_withdrawn(
+    opened: Callable[..., Enrolment], tmp_path: Path
+) -> None:
+    enrolment = opened()
+    anna, ben = enrol(enrolment, 1), enrol(enrolment, 2)
+    sealed = Fernet(Fernet.generate_key()).encrypt(b"x")
+    with enrolment.engine.begin() as connection:
+        connection.execute(PEOPLE.update().where(PEOPLE.c.id == ben).values(template=sealed, names=sealed))
+    stand = opened()
+    for _ in range(2):
+        assert stand.gallery().persons == (anna,)
+        assert f"person {ben}: no key of " in str(stand.problem)
+    assert {each["person"]: each["consent"]["given_by"] for each in stand.people()} == {
+        anna: "Anna Example", ben: UNREADABLE
+    }  # fmt: skip
+    for refused in (lambda: stand.export(ben, by="desk"), lambda: stand.rotate_key(by="desk")):
+        with pytest.raises(InputError, match=f"person {ben}: no key of "):
+            refused()
+    assert len((tmp_path / "keys" / "template.keys").read_text().split()) == 1
+    stand.withdraw(ben, by="desk")
+    assert stand.gallery().persons == (anna,)
+    assert stand.problem is None
+
+
+def test_who_is_enrolled_after_a_rotation_elsewhere_can_be_read(opened: Callable[..., Enrolment]) -> None:
+    stand, office = opened(), opened()
+    office.rotate_key(by="desk")
+    anna = enrol(stand)
+    assert opened().gallery().persons == (anna,)
+
+
+def test_who_is_enrolled_during_a_rotation_elsewhere_can_be_read(
+    opened: Callable[..., Enrolment], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand, office = opened(), opened()
+    enrol(stand, 1)
+    note, enrolling = office._audit, threading.Thread(target=enrol, args=(stand, 2))
+
+    def while_rows_are_written(*arguments: Any) -> None:
+        enrolling.start()
+        time.sleep(0.3)
+        note(*arguments)
+
+    monkeypatch.setattr(office, "_audit", while_rows_are_written)
+    office.rotate_key(by="desk")
+    enrolling.join()
+    assert len(opened().gallery().persons) == 2
+
+
+def test_of_two_rotations_at_once_neither_takes_the_key_of_the_other(
+    opened: Callable[..., Enrolment], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = opened(), opened()
+    anna = enrol(first)
+    scrub = first.scrub
+
+    def another_meanwhile() -> None:
+        scrub()
+        second.rotate_key(by="desk")
+
+    monkeypatch.setattr(first, "scrub", another_meanwhile)
+    first.rotate_key(by="desk")
+    assert opened().gallery().persons == (anna,)
 
 
 def test_without_its_database_a_stand_recognises_nobody(tmp_path: Path) -> None:

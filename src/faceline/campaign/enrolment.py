@@ -8,7 +8,8 @@ audit keeps that somebody was there, under a random id. No image is ever stored.
 import json
 import re
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,6 +27,9 @@ from faceline.errors import InputError
 
 _CLOCKS_DIFFER: Final = timedelta(minutes=5)
 """A consent may be dated this much later than this machine's clock."""
+
+UNREADABLE: Final = "(cannot be opened)"
+"""Told in place of the name of somebody whose row no key opens; they can still be withdrawn."""
 
 _SCRUB_TRIES: Final = 3
 
@@ -92,7 +96,7 @@ class Enrolment:
         create: Make database and keys where there are none.
 
     Attributes:
-        problem: Why nobody is recognised at the moment; None where all is well.
+        problem: Why nobody, or somebody, is not recognised at the moment; None where all is well.
 
     Raises:
         InputError: The database or the keys cannot be used.
@@ -155,11 +159,13 @@ class Enrolment:
             "expires_at": microseconds(consent.expires_at),
             "enrolled_at": microseconds(datetime.now(UTC)),
             "model": self.model,
-            "names": self._seal(name, json.dumps(names).encode()),
-            "template": self._seal(name, template.astype("<f4").tobytes()),
         }
-        with database_errors(self.engine.url, "people"), self.engine.begin() as connection:
-            connection.execute(PEOPLE.insert(), row)
+        with self._alone() as connection:
+            sealed = {
+                "names": self._seal(name, json.dumps(names).encode()),
+                "template": self._seal(name, template.astype("<f4").tobytes()),
+            }
+            connection.execute(PEOPLE.insert(), row | sealed)
             self._audit(connection, by, "enrolled", name, f"consent to text {consent.text_version}")
         return name
 
@@ -167,7 +173,8 @@ class Enrolment:
         """Those whose consent is valid; cheap enough to ask every second.
 
         What has expired is deleted first, and what another process enrols or withdraws is seen at once. Where the
-        database cannot be asked, nobody is recognised: a consent that cannot be seen is none.
+        database cannot be asked, nobody is recognised: a consent that cannot be seen is none. Whose row cannot be
+        opened is left out, told as a problem, and tried again.
         """
         at = microseconds(datetime.now(UTC) if moment is None else moment.utc)
         try:
@@ -175,12 +182,14 @@ class Enrolment:
                 newest = connection.scalar(sa.select(sa.func.max(AUDIT.c.id))) or 0
             if self._known is None or self._known[0] != newest or self._known[2] <= at:
                 self.expire(utc(at))
-                self._known = self._read(at)
+                self._known, self.problem = self._read(at)
         except (SQLAlchemyError, InputError) as error:
             self.problem, self._known = reason(error), None
             return NOBODY
-        self.problem = None
-        return self._known[1]
+        gallery = self._known[1]
+        if self.problem is not None:
+            self._known = None
+        return gallery
 
     def withdraw(self, person: str, *, by: str) -> None:
         """Delete all that is stored of a person, now; only the audit remembers that there was one.
@@ -233,7 +242,7 @@ class Enrolment:
         return {**self._told(row), "template": self._template(row).tolist(), "audit": history}
 
     def people(self) -> list[dict[str, Any]]:
-        """Id, group, greeting and consent of everybody, without templates."""
+        """Id, group, greeting and consent of everybody, without templates; whose row no key opens, without names."""
         with database_errors(self.engine.url, "people"), self.engine.connect() as connection:
             return [self._told(row) for row in connection.execute(sa.select(PEOPLE).order_by(PEOPLE.c.enrolled_at))]
 
@@ -251,42 +260,59 @@ class Enrolment:
         Raises:
             InputError: A row cannot be decrypted, or a new key is missing in the environment.
         """
-        self.keys.add()
+        with self._alone() as connection:
+            rows = connection.execute(sa.select(PEOPLE)).all()
+            plain = [{name: self._open(row, name) for name in ("names", "template")} for row in rows]
+            newest = self.keys.add()
+            for row, values in zip(rows, plain, strict=True):
+                again = {name: self._seal(row.id, value) for name, value in values.items()}
+                connection.execute(PEOPLE.update().where(PEOPLE.c.id == row.id).values(again))
+            self._audit(connection, by, "key rotated", None, f"{len(rows)} people")
         with database_errors(self.engine.url, "people"):
-            with self.engine.begin() as connection:
-                rows = connection.execute(sa.select(PEOPLE)).all()
-                for row in rows:
-                    again: dict[str, Any] = {
-                        column: self.keys.encrypt(self.keys.decrypt(row._mapping[column]))
-                        for column in ("names", "template")
-                    }
-                    connection.execute(PEOPLE.update().where(PEOPLE.c.id == row.id).values(again))
-                self._audit(connection, by, "key rotated", None, f"{len(rows)} people")
             self.scrub()
-        self.keys.forget_old()
+        with self._alone():
+            self.keys.forget_older(newest)
         return len(rows)
 
-    def _read(self, at: int) -> tuple[int, Gallery, int]:
+    @contextmanager
+    def _alone(self) -> Iterator[sa.Connection]:
+        """Write with the keys as they are now, while nobody else writes: a rotation would take them away."""
+        postgresql = self.engine.dialect.name == "postgresql"
+        with database_errors(self.engine.url, "people"), self.engine.begin() as connection:
+            connection.exec_driver_sql(
+                "LOCK TABLE people IN SHARE ROW EXCLUSIVE MODE" if postgresql else "BEGIN IMMEDIATE"
+            )
+            self.keys.reload()
+            yield connection
+
+    def _read(self, at: int) -> tuple[tuple[int, Gallery, int], str | None]:
+        """What is known, and why it does not hold everybody."""
         with self.engine.connect() as connection:
             newest = connection.scalar(sa.select(sa.func.max(AUDIT.c.id))) or 0
             valid = (PEOPLE.c.expires_at > at) & (PEOPLE.c.model == self.model)
             rows = connection.execute(sa.select(PEOPLE).where(valid).order_by(PEOPLE.c.id)).all()
         self.keys.reload()
-        if not rows:
-            return newest, NOBODY, 2**63
-        gallery = Gallery(
-            tuple(row.id for row in rows),
-            tuple(Person(self._names(row)["greeting"], row.customer_group) for row in rows),
-            np.stack([self._template(row) for row in rows]),
-        )
-        return newest, gallery, min(row.expires_at for row in rows)
+        read, problem = [], None
+        for row in rows:
+            try:
+                person = Person(self._names(row)["greeting"], row.customer_group)
+                read.append((row.id, person, self._template(row)))
+            except InputError as error:
+                problem = error.told
+        if not read:
+            return (newest, NOBODY, min((row.expires_at for row in rows), default=2**63)), problem
+        ids, people, templates = zip(*read, strict=True)
+        return (newest, Gallery(ids, people, np.stack(templates)), min(row.expires_at for row in rows)), problem
 
     def _seal(self, person: str, plain: bytes) -> bytes:
         return self.keys.encrypt(person.encode() + plain)
 
     def _open(self, row: Any, column: str) -> bytes:
         """Decrypt, and see that the row was not given another's data."""
-        plain = self.keys.decrypt(row._mapping[column])
+        try:
+            plain = self.keys.decrypt(row._mapping[column])
+        except InputError as error:
+            raise InputError(f"person {row.id}: {error.told}, or withdraw it") from None
         owner = row.id.encode()
         if not plain.startswith(owner):
             raise InputError(f"the row of person {row.id} holds another person's data; withdraw it")
@@ -300,7 +326,10 @@ class Enrolment:
         return np.frombuffer(self._open(row, "template"), dtype="<f4").astype(np.float32)
 
     def _told(self, row: Any) -> dict[str, Any]:
-        names = self._names(row)
+        try:
+            names = self._names(row)
+        except InputError:
+            names = {"given_by": UNREADABLE, "greeting": None}
         consent = Consent(str(names["given_by"]), row.purpose, row.text_version, utc(row.given_at), utc(row.expires_at))
         return {
             "person": row.id,

@@ -59,19 +59,20 @@ class TemplateKeys:
                 f"no key of {self._place} opens what is stored; give the keys it was written with"
             ) from None
 
-    def add(self) -> None:
+    def add(self) -> str:
         """Begin a rotation: a new key, with the old ones still there. Keys in the environment are added by hand."""
         if self.file is None:
             if len(self._keys) < 2:
                 raise InputError("put a new key before the old one first, with a comma between them", column=VARIABLE)
-            return
+            return self._keys[0]
         self._write([Fernet.generate_key().decode(), *self._keys])
         self.reload()
+        return self._keys[0]
 
-    def forget_old(self) -> None:
-        """End a rotation: only the newest key stays; in the environment the old ones are to be removed by hand."""
-        if self.file is not None:
-            self._write(self._keys[:1])
+    def forget_older(self, key: str) -> None:
+        """End a rotation: no key older than its own stays; in the environment they are to be removed by hand."""
+        if self.file is not None and key in self._keys:
+            self._write(self._keys[: self._keys.index(key) + 1])
             self.reload()
 
     @property
