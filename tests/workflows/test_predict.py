@@ -77,9 +77,25 @@ def test_a_video_gives_a_row_a_frame_and_overlays(ask, face: Path, tmp_path: Pat
     rows = ask(f"input={film}", f"overlays={tmp_path / 'drawn'}")
     assert [row["frame"] for row in rows] == ["0", "1", "2"]
     drawn = sorted((tmp_path / "drawn").iterdir())
-    assert len(drawn) == 3
+    assert [file.name for file in drawn] == [f"film.avi_{number:05d}.png" for number in range(3)]
     overlay = np.asarray(Image.open(drawn[0]))
     assert overlay.shape[0] >= image.shape[0] and overlay.shape[2] == 3
+
+
+def test_neither_the_photo_nor_another_file_is_written_over(
+    face: Path, tmp_path: Path, workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before, file = face.read_bytes(), tmp_path / "notes.txt"
+    file.write_text("a file")
+    for settings, words in (
+        ([f"output={face}"], "is the name of an image or film"),
+        ([f"output={file}/landmarks.csv"], "notes.txt: is there already"),
+        ([f"overlays={file}/drawn"], "lies below a file"),
+    ):
+        assert main(["predict", str(face), *settings]) == 2
+        error = capsys.readouterr().err
+        assert error.count("\n") == 1 and words in error
+    assert face.read_bytes() == before and file.read_text() == "a file"
 
 
 @pytest.mark.parametrize(("content", "words"), [(None, "no such file"), (b"", "empty"), (b"just text", "not an image")])

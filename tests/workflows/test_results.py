@@ -89,6 +89,16 @@ def test_a_run_of_changed_files_is_not_published(
     assert not (workplace / "docs").exists()
 
 
+def test_a_run_that_was_not_tested_is_not_published(
+    workplace: Path, readme: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = {"faceline.commit": "0123456789abcdef", "faceline.dirty": "False", "model": "cnn"}
+    with tracked_run(connect(None, workplace), "landmarks", "debugged", tags=made) as run:
+        run.log_metrics({"val/nme": 0.5})
+    assert main(["results", "--add", run.id]) == 2
+    assert "has no figures of a test part: it is no whole training" in capsys.readouterr().err
+
+
 def test_a_readme_that_differs_is_told(workplace: Path, readme: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["results", "--add", finished(workplace).id]) == 0
     readme.write_text(readme.read_text().replace("4.57 %", "1.00 %"))

@@ -199,6 +199,7 @@ def test_a_training_that_diverges_says_so(workplace: Path, store, capsys: pytest
         (["model=timm", "model.backbone=vit_tiny_patch16_224"], "does not take frames of 48 px"),
         (["ckpt_path=nowhere.ckpt"], "no such checkpoint"),
         (["--multirun", "trainer=ddp_sim", "seed=0,1"], "a sweep cannot train on several processes"),
+        (["--multirun", "trainer.devices=2", "seed=0,1"], "trainer.devices: a sweep cannot train on several"),
         (["split.val_fraction=0"], "split.val_fraction"),
     ],
 )

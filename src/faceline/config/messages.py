@@ -22,6 +22,13 @@ OPTIONAL = frozenset({
 """Packages that come with extras; one that is missing is no bug."""
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
+_WRONG_PLACE = {
+    errno.EEXIST: "is there already",
+    errno.ENOTDIR: "lies below a file, or is one, where a folder is needed",
+    errno.EISDIR: "is a folder, where a file is needed",
+    errno.EROFS: "lies on a disk that cannot be written",
+    errno.ENAMETOOLONG: "is too long a name",
+}
 _OUT_OF_MEMORY = "out of memory; lower data.batch_size, data.size or data.workers"
 
 
@@ -64,6 +71,8 @@ def _explain_one(error: BaseException, conf: Path) -> str | None:  # noqa: PLR09
             return f"disk full{_file(error)}; free some space and start again"
         case PermissionError():
             return f"not permitted to use{_file(error) or ' a file'}; change its permissions or choose another place"
+        case OSError() if error.errno in _WRONG_PLACE and error.filename:
+            return f"{error.filename}: {_WRONG_PLACE[error.errno]}; choose another place"
         case MemoryError():
             return _OUT_OF_MEMORY
         case RuntimeError() if "can't allocate memory" in str(error):  # torch's, on a CPU

@@ -21,6 +21,9 @@ from faceline.workflows.assembly import plain
 OWN = ("sweep", "launcher")
 """Groups that are about the sweep itself."""
 
+_ONE_PROCESS = {"strategy": ("auto", "single_device"), "devices": (1, "1"), "num_nodes": (1,)}
+"""What the trainer of a trial may have; the first is Lightning's default, or that of our configs."""
+
 DETAILS = ("threads", "name")
 """Keys that may change from one start of a sweep to the next, beside those that change no result."""
 
@@ -106,11 +109,13 @@ def _composed(context: HydraContext, config: DictConfig, space: Space, params: P
         job.pop("hydra")
     check(job, "train")
     resolved = plain(job)
-    if resolved["trainer"].get("strategy", "auto").startswith("ddp"):
-        raise InputError(
-            "a sweep cannot train on several processes: each of them would run the sweep; start the runs one by one",
-            column="trainer.strategy",
-        )
+    for key, single in _ONE_PROCESS.items():
+        if resolved["trainer"].get(key, single[0]) not in single:
+            raise InputError(
+                "a sweep cannot train on several processes: each of them would run the sweep; start the runs one by "
+                "one",
+                column=f"trainer.{key}",
+            )
     return resolved
 
 

@@ -8,7 +8,7 @@ from typing import Any, SupportsFloat
 PARAM_CHARACTERS, TAG_CHARACTERS, KEY_CHARACTERS = 6000, 5000, 250
 
 
-def checked_metrics(metrics: Mapping[str, SupportsFloat], *, allow_nan: bool = False) -> dict[str, float]:
+def checked_metrics(metrics: Mapping[str, SupportsFloat]) -> dict[str, float]:
     """The same as plain floats.
 
     Raises:
@@ -18,7 +18,7 @@ def checked_metrics(metrics: Mapping[str, SupportsFloat], *, allow_nan: bool = F
     for name, value in values.items():
         if not re.fullmatch(r"[\w.\-/ ]+", name):
             raise ValueError(f"metric {name!r}: expected letters, digits, blanks and _.-/ in its name")
-        if not (allow_nan or math.isfinite(value)):
+        if not math.isfinite(value):
             raise ValueError(f"metric {name!r}: expected a finite number, got {value}")
     return values
 

@@ -8,6 +8,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from difflib import unified_diff
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -106,10 +107,11 @@ def _code(package: Path) -> dict[str, Any]:
 def _new_files(root: Path) -> str:
     """The Python and YAML files that git does not track yet, as a diff has them."""
     names = (_git(root, "ls-files", "--others", "--exclude-standard", "-z", "--", "*.py", "*.yaml") or "").split("\0")
-    texts = {name: (root / name).read_text(errors="replace").splitlines() for name in names if name}
-    lines = [
-        line for name, text in texts.items() for line in unified_diff([], text, "/dev/null", f"b/{name}", lineterm="")
-    ]
+    lines: list[str] = []
+    for name in filter(None, names):
+        with suppress(OSError):  # an editor's dangling link, a file that was just deleted
+            text = (root / name).read_text(errors="replace").splitlines()
+            lines += unified_diff([], text, "/dev/null", f"b/{name}", lineterm="")
     return "".join(f"{line}\n" for line in lines)
 
 

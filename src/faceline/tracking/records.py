@@ -7,7 +7,7 @@ import tempfile
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -205,13 +205,19 @@ def _fetch(client: MlflowClient, base: str, path: str, owner: str) -> Path:
         if not file.exists():
             raise InputError(f"{owner} has no artifact {path!r}", file=file)
         return file
-    folder = tempfile.mkdtemp(prefix="faceline-")
+    folder = tempfile.mkdtemp(dir=_downloads().name)
     uri = f"{base}/{path}"
     try:
         return Path(download_artifacts(artifact_uri=uri, dst_path=folder, tracking_uri=client.tracking_uri))
     # MLflow does not tell a missing file from a server that fails.
     except (MlflowException, OSError) as error:
         raise InputError(f"{owner} has no artifact {path!r}, or the store did not hand it out") from error
+
+
+@cache
+def _downloads() -> "tempfile.TemporaryDirectory[str]":
+    """The folder of what this process has fetched; it goes with the process."""
+    return tempfile.TemporaryDirectory(prefix="faceline-")
 
 
 def process_mark() -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from faceline.tracking.records import RunRecord, download
+from faceline.tracking.records import RunRecord, download, history
 from faceline.tracking.store import store_errors
 
 REPRODUCES = "faceline.reproduces"
@@ -112,13 +112,8 @@ def _first_difference(then: RunRecord, now: RunRecord, name: str) -> int | None:
     """The first epoch whose value differs; a figure that is measured once has none."""
     if not name.startswith(_SERIES):
         return None
-    before, after = (_history(record, name) for record in (then, now))
+    before, after = (history(record, name) for record in (then, now))
     return next((step for step in sorted({**before, **after}) if not _same(before.get(step), after.get(step))), None)
-
-
-def _history(record: RunRecord, name: str) -> dict[int, float]:
-    with store_errors(record.client.tracking_uri):
-        return {point.step: point.value for point in record.client.get_metric_history(record.id, name)}
 
 
 def _tables(then: RunRecord, now: RunRecord, path: str) -> Agreement:

@@ -21,19 +21,13 @@ from faceline.tracking.provenance import IGNORED, without
 from faceline.tracking.records import (
     CONFIG_FILE,
     CONTEXT_TAG,
-    DIGEST_TAG,
     ERROR_TAG,
     FILE_TAG,
     MODEL_TAG,
     PROCESS_TAG,
-    RunRecord,
-    checkpoint,
-    download,
-    find_runs,
     get_run,
     is_open,
     process_mark,
-    unfinished,
 )
 from faceline.tracking.store import experiment as experiment_id
 from faceline.tracking.store import store_errors
@@ -46,20 +40,6 @@ from mlflow.exceptions import MlflowException
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-# Runs that are over are read by records; whoever works with runs finds both here.
-__all__ = [
-    "DIGEST_TAG",
-    "Context",
-    "Run",
-    "RunRecord",
-    "checkpoint",
-    "download",
-    "find_runs",
-    "get_run",
-    "tracked_run",
-    "unfinished",
-]
 
 Context = Literal["training", "validation", "test"]
 
@@ -123,21 +103,18 @@ class Run:
         # Shown by MLflow's page as the version.
         self.set_tags(tags | ({"mlflow.source.git.commit": info["commit"]} if info["commit"] else {}))
 
-    def log_metrics(
-        self, metrics: Mapping[str, SupportsFloat], step: int | None = None, *, allow_nan: bool = False
-    ) -> None:
+    def log_metrics(self, metrics: Mapping[str, SupportsFloat], step: int | None = None) -> None:
         """Log numbers in one request.
 
         Args:
             metrics: Names such as ``val/nme``.
             step: Number of the epoch, from 0; 0 if None.
-            allow_nan: Whether NaN and infinities may be logged.
 
         Raises:
             ValueError: A name that MLflow refuses, or a value that is not finite.
         """
         now = _milliseconds()
-        checked = checked_metrics(metrics, allow_nan=allow_nan)
+        checked = checked_metrics(metrics)
         self._write(metrics=[Metric(name, value, now, step or 0) for name, value in checked.items()])
 
     def log_text(self, text: str, path: str) -> None:
@@ -210,7 +187,7 @@ class Run:
         Returns:
             The id of the model.
         """
-        values = checked_metrics(metrics, allow_nan=False)
+        values = checked_metrics(metrics)
         texts = flat_params(params)
         with store_errors(self.client.tracking_uri):
             model = self.client.create_logged_model(

@@ -99,6 +99,7 @@ def load_trained(file: Path) -> Trained:
         if not file.is_file():
             raise InputError("no such file", file=file)
         model, record = Baseline.load(file)
+        check_targets(record["config"])
         return Trained(model, record["config"], record["run_id"], task_of(record["config"]))
     checkpoint = read_checkpoint(file)
     record = checkpoint[CONFIG_KEY]

@@ -46,6 +46,8 @@ def predict(config: dict[str, Any]) -> None:
         raise InputError("no such file or folder", file=source, column="input")
     if output.is_dir():
         raise InputError("is a folder; give the name of a CSV file", file=output, column="output")
+    if output.suffix.lower() in IMAGES | VIDEOS:
+        raise InputError("is the name of an image or film; give that of a CSV file", file=output, column="output")
     detect = _detector(config)
     if config["find_face"]:
         detect = FaceFirst(detect)
@@ -60,7 +62,7 @@ def predict(config: dict[str, Any]) -> None:
                 points = detect(image)
                 table.writerow([name, number, *(f"{value:.3f}" for value in points.ravel())])
                 if overlays is not None:
-                    _write_overlay(overlays / f"{name.replace('.', '_')}_{number:05d}.png", image, points)
+                    _write_overlay(overlays / f"{name}_{number:05d}.png", image, points)
                 count += 1
         part.replace(output)
     finally:

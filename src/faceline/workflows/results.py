@@ -14,7 +14,7 @@ from faceline.reports.landmark_plots import published
 from faceline.reports.results import ResultsTable, read_results, render_results
 from faceline.reports.style import png
 from faceline.reports.tables import LANDMARKS, LandmarkResult, ranked
-from faceline.tracking.comparison import resampled, test_frames
+from faceline.tracking.comparison import RANKED_BY, resampled, test_frames
 from faceline.tracking.records import RunRecord, get_run
 from faceline.tracking.store import connect
 
@@ -101,6 +101,8 @@ def published_row(run_id: str) -> tuple[str, dict[str, Any]]:
     task = run.tags.get("task", "landmarks")
     if task not in TABLES:
         raise InputError(f"run {run.id} is of the task {task!r}; published are {' and '.join(TABLES)}")
+    if RANKED_BY[task].metric not in run.metrics:
+        raise InputError(f"run {run.id} has no figures of a test part: it is no whole training")
     measured = _identification(run) if task == "identification" else _landmarks(run)
     made = {"run_id": run.id, "commit": run.tags["faceline.commit"][:12], "command": run.tags["command"]}
     return task, measured | made

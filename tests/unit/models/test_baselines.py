@@ -17,6 +17,7 @@ from faceline.config.resolvers import register
 from faceline.config.tree import conf_dir
 from faceline.errors import InputError
 from faceline.models.baselines import Baseline, NearestShapes, SparseForest
+from faceline.workflows.assembly import load_trained
 
 METHODS = ("gnb", "logreg", "tree", "forest", "knn")
 
@@ -95,6 +96,18 @@ def test_every_configured_method_finds_people_and_survives_a_save(method: str, t
     assert kept == record and [path.name for path in tmp_path.iterdir()] == ["best.skops"]
     np.testing.assert_array_equal(loaded.scores(probes), scores)
     np.testing.assert_array_equal(loaded.people, baseline.people)
+
+
+def test_the_config_beside_a_classifier_builds_only_what_may_be_built(tmp_path: Path) -> None:
+    baseline, secret, file = configured("gnb"), tmp_path / "secret", tmp_path / "best.skops"
+    baseline.enrol(*gallery(people=3, frames=8))
+    secret.write_text("s")
+    task = {"_target_": "shutil.copyfile", "_args_": [str(secret), str(tmp_path / "taken")]}
+    model = {"components": baseline.components, "whiten": baseline.whiten}
+    baseline.save(file, {"config": {"model": model, "task": task}, "run_id": "r"})
+    with pytest.raises(InputError, match=r"shutil\.copyfile is not allowed as a target"):
+        load_trained(file)
+    assert not (tmp_path / "taken").exists()
 
 
 class Counting(GaussianNB):

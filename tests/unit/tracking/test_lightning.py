@@ -7,7 +7,8 @@ from mlflow import MlflowClient
 from torch.utils.data import DataLoader
 
 from faceline.tracking.lightning import RunLogger
-from faceline.tracking.runs import get_run, tracked_run
+from faceline.tracking.records import get_run
+from faceline.tracking.runs import tracked_run
 
 
 class _Line(pl.LightningModule):

@@ -63,6 +63,12 @@ def test_a_new_file_is_dirty_and_in_the_diff(package: Path) -> None:
     assert "+++ b/new.py\n@@ -0,0 +1,2 @@\n+two = 2\n+three = 3\n" in found["diff"]
 
 
+def test_a_link_to_nowhere_such_as_an_editor_leaves_is_passed_over(package: Path) -> None:
+    (package.parents[1] / ".#new.py").symlink_to("somebody@somewhere.1234")
+    (package.parents[1] / "new.py").write_text("two = 2\n")
+    assert "+two = 2\n" in provenance(package)["diff"]
+
+
 def test_a_diff_is_cut(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "DIFF_LIMIT", 100)
     (package / "__init__.py").write_text("x" * 500)

@@ -15,7 +15,8 @@ from matplotlib.figure import Figure
 from mlflow import MlflowClient
 
 from faceline.errors import InputError
-from faceline.tracking.runs import Run, checkpoint, download, get_run, tracked_run, unfinished
+from faceline.tracking.records import checkpoint, download, get_run, unfinished
+from faceline.tracking.runs import Run, tracked_run
 
 CONFIG = {
     "model": {"name": "cnn", "lr": 1e-3, "widths": [8, 16], "text": "1e-3"},
@@ -183,10 +184,8 @@ def test_many_and_long_params_are_kept(client: MlflowClient) -> None:
 def test_metrics_of_any_numeric_kind_in_one_call(client: MlflowClient) -> None:
     with tracked_run(client, "metrics", "r") as run:
         run.log_metrics({"a": 1, "b": np.float32(0.5), "val/nme of eyes": np.float64(0.25)}, step=3)
-        run.log_metrics({"diverged": float("nan")}, allow_nan=True)
         run.log_metrics({})
     metrics = get_run(client, run.id).metrics
-    assert np.isnan(metrics.pop("diverged"))
     assert metrics == {"a": 1, "b": 0.5, "val/nme of eyes": 0.25}
     assert client.get_metric_history(run.id, "a")[0].step == 3
 
