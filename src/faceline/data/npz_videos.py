@@ -5,8 +5,10 @@ Nothing that needs pickle is ever read.
 """
 
 import io
+import lzma
 import math
 import os
+import tokenize
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -20,6 +22,11 @@ from faceline.errors import InputError
 from faceline.geometry.markup import N_LANDMARKS
 
 IMAGES: Final = "colorImages"
+DAMAGED: Final = (
+    *(zipfile.BadZipFile, OSError, EOFError, ValueError, zlib.error, lzma.LZMAError),
+    RuntimeError,  # encrypted, or packed in a way that is not known
+)
+"""What reading a damaged zip archive raises."""
 _LARGEST: Final = 4_000_000_000  # bytes of one array; more is a damaged or hostile header
 _LOCAL_HEADER: Final = 30  # bytes before the name of a file in a zip archive
 
@@ -101,7 +108,7 @@ class _Npz:
             raise self.refuse(None, reason) from None
         try:
             self._zip = zipfile.ZipFile(self._content())
-        except (zipfile.BadZipFile, OSError, KeyError, NotImplementedError, EOFError, ValueError) as error:
+        except (*DAMAGED, KeyError) as error:
             self._outer.close()
             raise self.refuse(None, f"is truncated or no npz file ({error})") from None
         return self
@@ -126,7 +133,7 @@ class _Npz:
             size = math.prod(shape) * kind.itemsize
             try:
                 data = stream.read(size)
-            except (zipfile.BadZipFile, OSError, EOFError, RuntimeError, ValueError, zlib.error) as error:
+            except DAMAGED as error:
                 raise self.refuse(key, f"is damaged: {error}") from None
         if len(data) != size:
             raise self.refuse(key, f"is truncated: expected {size} bytes, got {len(data)}")
@@ -164,7 +171,7 @@ class _Npz:
         except KeyError:
             held = ", ".join(name.removesuffix(".npy") for name in self._zip.namelist()) or "nothing"
             raise self.refuse(key, f"is missing; the file holds {held}") from None
-        except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError) as error:
+        except DAMAGED as error:
             raise self.refuse(key, f"is damaged: {error}") from None
 
     def _parse(self, stream: io.BufferedIOBase, key: str) -> tuple[tuple[int, ...], bool, np.dtype]:
@@ -172,7 +179,7 @@ class _Npz:
             version = npy.read_magic(stream)
             read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
             shape, fortran, kind = read(stream)
-        except (ValueError, EOFError, zipfile.BadZipFile, OSError, zlib.error) as error:
+        except (*DAMAGED, tokenize.TokenError) as error:
             raise self.refuse(key, f"is no array ({str(error).splitlines()[0] if str(error) else 'empty'})") from None
         if kind.hasobject:
             raise self.refuse(key, "is pickled, which could run a program when it is read; save it as plain numbers")

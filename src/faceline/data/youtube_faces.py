@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from faceline.data.index import BadRows, FrameRow, LabelIndex, OnError
-from faceline.data.npz_videos import VideoFile, VideoLabels, read_video_images, read_video_labels
+from faceline.data.npz_videos import DAMAGED, VideoFile, VideoLabels, read_video_images, read_video_labels
 from faceline.errors import InputError
 from faceline.types import Image
 
@@ -223,7 +223,7 @@ def _members(archive: Path) -> list[str]:
     try:
         with zipfile.ZipFile(archive) as content:
             return [name for name in content.namelist() if name.endswith(".npz") and "__MACOSX" not in name]
-    except (zipfile.BadZipFile, OSError) as error:
+    except DAMAGED as error:
         raise InputError(f"is no zip archive that can be read ({error}); download it again", file=archive) from None
 
 

@@ -258,6 +258,30 @@ def test_an_archive_that_is_none_is_named(root: Path) -> None:
         list_labels(YouTubeFaces(root))
 
 
+@pytest.mark.parametrize(("compression", "byte"), [(zipfile.ZIP_DEFLATED, 0), (zipfile.ZIP_LZMA, 20)])
+def test_a_damaged_video_of_a_compressed_archive_is_named_or_left_out(root: Path, compression: int, byte: int) -> None:
+    zipped(compression)(root)
+    archive, member = root / f"{FOLDERS[0]}.zip", f"{FOLDERS[0]}/Person_0000_0.npz"
+    with zipfile.ZipFile(archive) as packed:
+        info = packed.getinfo(member)
+    content, start = bytearray(archive.read_bytes()), info.header_offset + 30 + len(member) + byte
+    content[start : start + 500] = bytes([255]) * 500
+    archive.write_bytes(content)
+    assert len(list_labels(YouTubeFaces(root, on_error="skip"))) == 9
+    with pytest.raises(InputError, match=r"Person_0000_0\.npz: is truncated or no npz file"):
+        list_labels(YouTubeFaces(root))
+
+
+def test_an_archive_of_a_version_to_come_is_named(root: Path) -> None:
+    zipped(zipfile.ZIP_STORED)(root)
+    archive = root / f"{FOLDERS[0]}.zip"
+    content = bytearray(archive.read_bytes())
+    content[content.rindex(b"PK\x01\x02") + 6] = 150  # the version that is needed to extract the last member
+    archive.write_bytes(content)
+    with pytest.raises(InputError, match=r"version 15.*download it again"):
+        list_labels(YouTubeFaces(root))
+
+
 def test_drawn_sets_have_a_name_of_their_own_and_the_key_follows_the_files(root: Path) -> None:
     before = YouTubeFaces(root).key()
     change(npz(root), landmarks2D=GOOD)
