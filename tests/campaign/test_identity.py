@@ -1,6 +1,7 @@
 """Enrolled people are named, others are not, and nothing of the others is kept."""
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -142,12 +143,53 @@ def test_frames_of_somebody_who_leaves_are_too_few_to_enrol(tmp_path: Path) -> N
     stage.close()
 
 
-def test_an_embedder_that_fails_is_told_and_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def comes(holds: Callable[[], bool]) -> bool:
+    end = time.monotonic() + 20
+    while not holds() and time.monotonic() < end:
+        time.sleep(0.02)
+    return holds()
+
+
+def test_without_its_keys_a_stand_recognises_nobody_and_goes_on(tmp_path: Path) -> None:
+    stage = Rehearsal(tmp_path)
+    name = stage.enrol(2)
+    keys = tmp_path / "keys"
+    keys.rename(tmp_path / "away")
+    stage.enrolment.export(name, by="desk")
+    assert comes(lambda: stage.recogniser.enrolled == 0)
+    assert f"{keys}: the keys cannot be read: No such file" in str(stage.recogniser.problem)
+    (tmp_path / "away").rename(keys)
+    assert comes(lambda: stage.recogniser.enrolled == 1)
+    assert stage.recogniser.problem is None
+    stage.close()
+
+
+def test_whatever_breaks_the_gallery_is_told_and_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Rehearsal(tmp_path)
+    stage.enrol(2)
+
+    def breaks() -> Gallery:
+        raise RuntimeError("something unforeseen")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stage.enrolment, "gallery", breaks)
+        assert comes(lambda: stage.recogniser.enrolled == 0)
+        assert stage.recogniser.problem == "Nobody is recognised: something unforeseen"
+        assert stage.see(2, times=3) == {}
+    assert comes(lambda: stage.recogniser.enrolled == 1)
+    assert stage.recogniser.problem is None
+    stage.close()
+
+
+@pytest.mark.parametrize("error", [InputError("out of memory", file="colours.onnx"), RuntimeError("out of memory")])
+def test_an_embedder_that_fails_is_told_and_stops_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
     stage = Rehearsal(tmp_path)
     stage.enrol(2)
 
     def fails(images: np.ndarray) -> np.ndarray:
-        raise InputError("out of memory", file="colours.onnx")
+        raise error
 
     monkeypatch.setattr(stage.recogniser._embedder, "embed", fails)
     stage.see(2)

@@ -4,6 +4,7 @@ Embedding a face may take longer than a frame lasts, so it is done by a thread o
 """
 
 import hashlib
+import logging
 import threading
 import time
 from collections import deque
@@ -16,10 +17,10 @@ import cv2
 import numpy as np
 from jaxtyping import Float
 
-from faceline.campaign.enrolment import Enrolment, Gallery, Person
+from faceline.campaign.enrolment import NOBODY, Enrolment, Gallery, Person
 from faceline.campaign.perception import Face, Sight
 from faceline.campaign.quality import FrameQuality, Template
-from faceline.errors import InputError
+from faceline.errors import InputError, first_line
 from faceline.geometry.crops import align_face
 from faceline.types import Image, Images, Square
 
@@ -29,6 +30,8 @@ _GALLERY_EVERY: Final = 1.0  # seconds between two looks at who is enrolled
 _ENROL_FRAMES: Final = 6
 _ENROL_SECONDS: Final = 10.0
 _ENROL_STEP: Final = 0.25  # seconds between two frames, so that they differ
+
+log = logging.getLogger("faceline.stand")
 
 
 @runtime_checkable
@@ -114,10 +117,10 @@ class Recogniser:
         self._votes: dict[int, deque[str | None]] = {}
         self._asked: dict[int, float] = {}
         self._collection: _Collection | None = None
-        self._gallery = enrolment.gallery()
-        self._gallery_at = time.monotonic()
         self._stop = False
-        self._fault: str | None = None
+        self._fault: str | None = None  # of the last look
+        self._broken: str | None = None
+        self.refresh()
         self._thread = threading.Thread(target=self._run, name="recogniser", daemon=True)
         self._thread.start()
 
@@ -129,7 +132,7 @@ class Recogniser:
     @property
     def problem(self) -> str | None:
         """Why nobody is recognised at the moment."""
-        return self._fault or self._enrolment.problem
+        return self._broken or self._fault or self._enrolment.problem
 
     def known(self, sight: Sight) -> dict[int, tuple[str, Person]]:
         """Id and wishes of the recognised, by the numbers of their tracks."""
@@ -171,10 +174,15 @@ class Recogniser:
             return self._collection.done
 
     def refresh(self) -> None:
-        """Look at once who is enrolled, as after an enrolment or a withdrawal."""
-        gallery = self._enrolment.gallery()
+        """Look at once who is enrolled, as after an enrolment or a withdrawal; nobody is, where that fails."""
+        try:
+            gallery, broken = self._enrolment.gallery(), None
+        except Exception as error:  # the thread must live on, whatever it was, and look again
+            gallery, broken = NOBODY, f"Nobody is recognised: {first_line(error)}"
+            if broken != self._broken:  # one that comes every second fills no disk
+                log.exception("nobody is recognised after a fault")
         with self._lock:
-            self._gallery, self._gallery_at = gallery, time.monotonic()
+            self._gallery, self._gallery_at, self._broken = gallery, time.monotonic(), broken
 
     def close(self) -> None:
         """End the thread."""
@@ -226,19 +234,21 @@ class Recogniser:
                 self._do(*job)
 
     def _do(self, face: Face, crop: Square, collection: _Collection | None) -> None:
+        sample: Sample | None = None
+        name: str | None = None
         try:
-            embedding = self._embed(crop)
+            sample = Sample(self._embed(crop), quality_of(face, crop))
+            name = match(sample.embedding, self._gallery, self._threshold, self._margin).person
             self._fault = None
-        except InputError as error:
-            self._fault, embedding = error.told, None
+        except Exception as error:  # others are looked at all the same
+            self._fault = error.told if isinstance(error, InputError) else first_line(error)
         with self._lock:
             self._job = None
-            if embedding is None:
+            if sample is None:
                 return
             if collection is not None:
-                collection.samples.append(Sample(embedding, quality_of(face, crop)))
+                collection.samples.append(sample)
                 return
-            name = match(embedding, self._gallery, self._threshold, self._margin).person
             self._votes.setdefault(face.number, deque(maxlen=_VOTES)).append(name)
 
     def _embed(self, crop: Square) -> Float[np.ndarray, " e"]:

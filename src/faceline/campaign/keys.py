@@ -83,9 +83,13 @@ class TemplateKeys:
         if self.file is None:
             words = os.environ.get(VARIABLE, "").split(",")
         else:
-            if self.file.stat().st_mode & 0o077:
+            try:
+                mode, text = self.file.stat().st_mode, self.file.read_text(encoding="ascii", errors="replace")
+            except OSError as error:
+                raise InputError(f"the keys cannot be read: {error.strerror}", file=self.file) from None
+            if mode & 0o077:
                 raise InputError("others can read it: chmod 600, and rotate the key", file=self.file)
-            words = self.file.read_text(encoding="ascii", errors="replace").splitlines()
+            words = text.splitlines()
         keys = [word.strip() for word in words if word.strip()]
         if not keys:
             raise InputError(f"{self._place}: there is no key in it; give those that templates were encrypted with")
