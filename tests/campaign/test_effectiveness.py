@@ -26,7 +26,7 @@ from faceline.campaign.events import (
 )
 from faceline.campaign.policy import Policy
 from faceline.campaign.report import write_report
-from faceline.campaign.ship import ship_to_folder
+from faceline.campaign.ship import ship_to_database, ship_to_folder
 from faceline.campaign.simulation import World, audiences, play
 from faceline.campaign.sources import collect
 from faceline.campaign.store import EventStore
@@ -189,6 +189,31 @@ def test_what_is_shipped_arrives_once(
     assert main(["ship", "store=sqlite:///none.db", "to=chain"]) == 2
     assert main(["ship"]) == 2
     assert "to: missing; give it a value with to=" in capsys.readouterr().err
+
+
+def test_events_that_come_late_or_from_the_future_are_shipped_too(tmp_path: Path, database: str) -> None:
+    def ship(count: int) -> None:
+        source = create_engine(url)
+        assert ship_to_folder(source, tmp_path / "chain", START + timedelta(days=9)) == count
+        assert ship_to_database(source, database) == count
+
+    def came(day: float) -> VisitorAppeared:
+        return VisitorAppeared(stand="a", at=START + timedelta(days=day), session=1, arm="control", visit=1)
+
+    url = stored(f"sqlite:///{tmp_path / 'a.db'}", [came(0.5), came(5.5)])
+    ship(2)
+    stored(url, [came(0.6), came(1.5)])
+    ship(2)
+    ship(0)
+    stored(url, [came(40_000)])  # the clock was wrong
+    assert ship_to_database(create_engine(url), database) == 1
+    stored(url, [came(6.5), came(7.5)])
+    ship(2)
+    shipped = pd.concat(pd.read_parquet(file) for file in (tmp_path / "chain").rglob("*.parquet"))
+    assert shipped["id"].nunique() == len(shipped) == 6
+    (damaged,) = (tmp_path / "chain" / "day=2026-03-27").iterdir()
+    damaged.write_bytes(b"")
+    assert ship_to_folder(create_engine(url), tmp_path / "chain", START + timedelta(days=9)) == 2
 
 
 def test_no_figure_is_about_few_people(stores: list[str], tmp_path: Path) -> None:

@@ -1,11 +1,12 @@
 """``faceline ship``: events of a stand to where those of the whole chain are."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import sqlalchemy as sa
 from rich.console import Console
 
@@ -16,8 +17,7 @@ from faceline.campaign.sources import write_events
 from faceline.campaign.store import insert_once
 
 _ROWS: Final = 2000
-_OVERLAP: Final = timedelta(days=1)
-"""Sent again each time: an event may be written later than one that happened after it."""
+_DAY: Final = timedelta(days=1) // timedelta(microseconds=1)
 
 
 def main(settings: Ship) -> None:
@@ -34,7 +34,9 @@ def main(settings: Ship) -> None:
 
 
 def ship_to_folder(source: sa.Engine, folder: Path, now: datetime) -> int:
-    """Write each day that is over as ``day=2026-03-01/STAND.parquet``, all or nothing; days that are there stay.
+    """Write each day that is over as ``day=2026-03-01/STAND.parquet``, all or nothing.
+
+    A file that is there is written again where events of its day came later.
 
     Args:
         source: Database of the stand.
@@ -42,23 +44,20 @@ def ship_to_folder(source: sa.Engine, folder: Path, now: datetime) -> int:
         now: Days of UTC before this one are over.
 
     Returns:
-        How many events were written.
+        How many events were new there.
     """
-    today = datetime(now.year, now.month, now.day, tzinfo=UTC)
     count = 0
-    for stand, day in _days(source, today):
-        file = folder / f"day={day:%Y-%m-%d}" / f"{quote(stand, safe='')}.parquet"
-        if not file.exists():
+    for (stand, day), events in _days(source).items():
+        file = folder / f"day={utc(day * _DAY):%Y-%m-%d}" / f"{quote(stand, safe='')}.parquet"
+        there = _rows(file)
+        if day < microseconds(now) // _DAY and events > there:
             file.parent.mkdir(parents=True, exist_ok=True)
-            first, last = microseconds(day), microseconds(day + timedelta(days=1))
-            count += write_events(
-                source, file, (EVENTS.c.stand == stand) & (EVENTS.c.at >= first) & (EVENTS.c.at < last)
-            )
+            count += write_events(source, file, _on(stand, day)) - there
     return count
 
 
 def ship_to_database(source: sa.Engine, url: str) -> int:
-    """Insert what another database lacks; sent twice, an event is there once.
+    """Insert what another database lacks, day by day; sent twice, an event is there once.
 
     Returns:
         How many events were new there.
@@ -67,30 +66,39 @@ def ship_to_database(source: sa.Engine, url: str) -> int:
         InputError: That database cannot be used.
     """
     target = open_database(url, "to")
-    count = 0
     with database_errors(target.url, "to"), source.connect() as reading:
-        for stand in reading.scalars(sa.select(EVENTS.c.stand).distinct()).all():
+        days = _days(source)
+        own = EVENTS.c.stand.in_({stand for stand, _ in days})
+        there = _days(target, own)
+        for (stand, day), events in days.items():
+            if events <= there.get((stand, day), 0):
+                continue
             with target.begin() as writing:
-                of_stand = EVENTS.c.stand == stand
-                newest = writing.scalar(sa.select(sa.func.max(EVENTS.c.at)).where(of_stand))
-                since = 0 if newest is None else microseconds(utc(newest) - _OVERLAP)
-                before = writing.scalar(sa.select(sa.func.count()).select_from(EVENTS).where(of_stand))
-                query = sa.select(EVENTS).where(of_stand & (EVENTS.c.at >= since))
+                query = sa.select(EVENTS).where(_on(stand, day))
                 for rows in reading.execution_options(yield_per=_ROWS).execute(query).partitions():
                     writing.execute(insert_once(target), [dict(row._mapping) for row in rows])
-                after = writing.scalar(sa.select(sa.func.count()).select_from(EVENTS).where(of_stand))
-                count += (after or 0) - (before or 0)
+        after = _days(target, own)
     target.dispose()
-    return count
+    return sum(after.get(day, 0) - there.get(day, 0) for day in days)
 
 
-def _days(source: sa.Engine, today: datetime) -> Iterator[tuple[str, datetime]]:
-    """Stands and days of a database, up to yesterday."""
-    length = microseconds(utc(0) + timedelta(days=1))
-    with source.connect() as connection:
-        query = sa.select(EVENTS.c.stand, sa.func.min(EVENTS.c.at), sa.func.max(EVENTS.c.at)).group_by(EVENTS.c.stand)
-        for stand, first, last in connection.execute(query).all():
-            day = utc(first - first % length)
-            while day < today and microseconds(day) <= last:
-                yield stand, day
-                day += timedelta(days=1)
+def _days(engine: sa.Engine, where: "sa.ColumnElement[bool] | None" = None) -> dict[tuple[str, int], int]:
+    """How many events there are of each stand and day, the days counted from 1970 in UTC."""
+    day = (EVENTS.c.at // _DAY).label("day")
+    query = sa.select(EVENTS.c.stand, day, sa.func.count()).group_by(EVENTS.c.stand, day).order_by(EVENTS.c.stand, day)
+    with engine.connect() as connection:
+        query = query if where is None else query.where(where)
+        return {(stand, number): count for stand, number, count in connection.execute(query)}
+
+
+def _on(stand: str, day: int) -> sa.ColumnElement[bool]:
+    """Events of a stand and a day."""
+    return (EVENTS.c.stand == stand) & (EVENTS.c.at >= day * _DAY) & (EVENTS.c.at < (day + 1) * _DAY)
+
+
+def _rows(file: Path) -> int:
+    """How many events a file holds; none where it is not there, or was damaged."""
+    try:
+        return int(pq.read_metadata(file).num_rows)
+    except (OSError, pa.ArrowInvalid):
+        return 0
