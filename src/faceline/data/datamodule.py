@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from faceline.data.cache import FrameStore, cached_frames
 from faceline.data.chosen import ChosenFrames
 from faceline.data.index import FrameIndex, FrameSource
-from faceline.data.labels import list_labels
+from faceline.data.labels import list_labels, refuse_unlabelled
 from faceline.data.splits import Split, limited, make_split
 from faceline.data.taught import TaughtFrames, Teacher, teach
 from faceline.errors import InputError
@@ -149,12 +149,9 @@ class LandmarkData(pl.LightningDataModule):
     def store(self) -> FrameStore:
         """The cached frames; read once."""
         if self._store is None:
-            self._store, self._split = self._open() if self.limit is None else self._open_few(self.limit)
-            if np.isnan(self._store.index.landmarks).any():
-                raise InputError(
-                    f"{self.source.name} lists frames without landmarks, from which none can be learnt; leave them out",
-                    column="data.source.unlabelled",
-                )
+            store, self._split = self._open() if self.limit is None else self._open_few(self.limit)
+            refuse_unlabelled(store.index)
+            self._store = store
         return self._store
 
     def _open(self) -> tuple[FrameStore, Split]:

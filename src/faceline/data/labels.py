@@ -36,25 +36,27 @@ def read_labels(source: FrameSource, cache_dir: Path) -> LabelIndex:
         cache_dir: Folder of all caches; made where it is missing.
 
     Raises:
-        InputError: A label cannot be used and the source says ``raise``; none can be used; the file cannot be written.
+        InputError: A label cannot be used and the source says ``raise``; none can be used; frames without landmarks
+            are listed; the file cannot be written.
     """
     content = f"{_FORMAT} {source.name} {source.key()} {source.on_error}"
     file = cache_dir / f"{source.name}-labels-{hashlib.sha256(content.encode()).hexdigest()[:16]}.parquet"
-    index = _open(file)
-    if index is not None:
-        return index
-    try:
-        cache_dir.mkdir(parents=True, exist_ok=True)
-        with FileLock(cache_dir / ".lock"):
-            index = _open(file)
-            if index is None:
-                index = list_labels(source)
-                _write(index, file)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        message = f"the cache cannot be written: {reason}; free some space, or choose another folder"
-        raise InputError(message, file=cache_dir) from None
+    index = _open(file) or _list_into(file, source)
+    refuse_unlabelled(index)
     return index
+
+
+def refuse_unlabelled(index: LabelIndex) -> None:
+    """Refuse frames that nobody has labelled, where landmarks are what is learnt or what is learnt from.
+
+    Raises:
+        InputError: There are some.
+    """
+    if np.isnan(index.landmarks).any():
+        raise InputError(
+            f"{index.dataset} lists frames without landmarks, which are of no use here; set it to false",
+            column="data.source.unlabelled",
+        )
 
 
 def list_labels(source: FrameSource) -> LabelIndex:
@@ -68,6 +70,22 @@ def list_labels(source: FrameSource) -> LabelIndex:
     if not len(index):
         first = bad.errors[0] if bad.errors else "the source lists none"
         raise InputError(f"{source.name} has no usable label; {len(bad.errors)} were skipped, first: {first}")
+    return index
+
+
+def _list_into(file: Path, source: FrameSource) -> LabelIndex:
+    """The labels of a source, written into a file, or what another process has written there by now."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(file.parent / ".lock"):
+            index = _open(file)
+            if index is None:
+                index = list_labels(source)
+                _write(index, file)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        message = f"the cache cannot be written: {reason}; free some space, or choose another folder"
+        raise InputError(message, file=file.parent) from None
     return index
 
 

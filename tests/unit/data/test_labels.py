@@ -32,6 +32,16 @@ class Flat(Crowd):
         return [replace(row, landmarks3d=None) for row in super().rows(bad)]
 
 
+class Half(Crowd):
+    """Lists frames that nobody has labelled."""
+
+    name = "half"
+
+    def rows(self, bad: BadRows) -> list[FrameRow]:
+        first, *others = super().rows(bad)
+        return [replace(first, landmarks=np.full((68, 2), np.nan)), *others]
+
+
 class Nothing(Crowd):
     name = "nothing"
 
@@ -91,6 +101,12 @@ def test_a_bad_row_stops_where_it_is_asked_to(tmp_path: Path) -> None:
 def test_a_source_without_a_label_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nothing has no usable label"):
         read_labels(crowd(Nothing), tmp_path)
+
+
+def test_frames_without_landmarks_are_refused_by_a_later_start_too(tmp_path: Path) -> None:
+    for _ in range(2):
+        with pytest.raises(InputError, match=r"data\.source\.unlabelled.*half lists frames without landmarks"):
+            read_labels(crowd(Half), tmp_path)
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
