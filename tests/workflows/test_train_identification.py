@@ -168,6 +168,11 @@ def test_who_is_among_no_probes_nearest_frames_is_enrolled_all_the_same(workplac
             ["experiment=identification/knn", "data.source.videos=1", "split.protocol=video_disjoint"],
             "the val part would be empty",
         ),
+        (
+            ["experiment=identification/knn", "split.protocol=official"],
+            "split.val_by: official then draws people for validation whom nobody has enrolled",
+        ),
+        (["experiment=identification/embedder", "split.protocol=official"], "set it to frame, or choose another"),
         (["experiment=identification/knn", "model=cnn"], "takes no shapes"),
         (["experiment=identification/knn", "task=landmarks"], "finds no landmarks"),
         (["experiment=identification/knn", "task=faces"], "embeds no faces"),
@@ -192,13 +197,20 @@ def test_what_cannot_be_is_told_in_one_line(
     assert error.startswith("faceline: error: ") and words in error
 
 
+def test_the_official_protocol_asks_validation_of_known_people(workplace: Path, store) -> None:
+    official = ["data.source.test_frames=1", "split.protocol=official", "split.val_by=frame"]
+    assert main(["train", "experiment=identification/knn", *CROWD, *official]) == 0
+    (run,) = runs_of(store, workplace)
+    assert run.data.metrics["best_val/rank1"] > 0
+
+
 def test_depth_is_not_asked_of_a_set_without_it(udacity_like: Path, workplace: Path, capsys) -> None:
     data = ["data=udacity", f"data.root={udacity_like}", "data.on_error=skip"]
     assert main(["train", "experiment=identification/fnn_3d", *data, "threads=1"]) == 2
     assert "task.dims: udacity has no landmarks in three dimensions" in capsys.readouterr().err
 
 
-def test_frames_without_a_row_need_a_detector_and_landmark_training_refuses_them(
+def test_frames_without_a_row_need_a_detector_and_what_needs_landmarks_refuses_them(
     udacity_like: Path, workplace: Path, capsys
 ) -> None:
     data = ["data=udacity", f"data.root={udacity_like}", "data.source.unlabelled=true", "data.on_error=raise"]
@@ -212,8 +224,13 @@ def test_frames_without_a_row_need_a_detector_and_landmark_training_refuses_them
     )
     assert main(["train", *TINY_EMBEDDER, *data, "threads=1"]) == 2
     assert "has no landmarks; name a checkpoint" in capsys.readouterr().err
-    assert main(["train", "experiment=landmarks/cnn", *data, "threads=1"]) == 2
-    assert "data.source.unlabelled" in capsys.readouterr().err
+    for command in (
+        ["train", "experiment=landmarks/cnn"],
+        ["train", "experiment=identification/gnb"],
+        ["cluster", "k=[2,3]"],
+    ):
+        assert main([*command, *data, "threads=1"]) == 2
+        assert "data.source.unlabelled" in capsys.readouterr().err.strip().splitlines()[-1]
 
 
 def test_what_was_trained_on_is_no_part_to_be_measured(workplace: Path, store, capsys) -> None:

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from faceline.data.cache import FrameStore, cached_frames
 from faceline.data.datamodule import Draw, Pipeline
 from faceline.data.index import FrameIndex, FrameRow, FrameSource
-from faceline.data.splits import Split, Trial, columns_of, limited, make_split, make_trial
+from faceline.data.splits import Split, Trial, columns_of, limited, make_split, make_trial, refuse_unknown_people
 from faceline.errors import InputError
 from faceline.geometry.crops import align_face
 from faceline.types import Image, Shape, Square
@@ -157,6 +157,9 @@ class FaceData(pl.LightningDataModule):
         cache_dir: Folder of the cache.
         limit: Use at most so many frames of each part, for quick trials.
         detector: Finds the landmarks of frames that nobody has labelled.
+
+    Raises:
+        InputError: Nobody in validation would be known.
     """
 
     def __init__(
@@ -174,6 +177,7 @@ class FaceData(pl.LightningDataModule):
         detector: Detector | None = None,
     ) -> None:
         super().__init__()
+        refuse_unknown_people(split)
         self.source, self.split_settings, self.pipelines = source, split, transforms
         self.size, self.people_per_batch, self.frames_per_person = size, people, frames
         self.workers, self.seed, self.cache_dir, self.limit = workers, seed, cache_dir, limit

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from faceline.data.index import FrameSource, LabelIndex
 from faceline.data.labels import read_labels
-from faceline.data.splits import Split, Trial, columns_of, limited, make_split, make_trial
+from faceline.data.splits import Split, Trial, columns_of, limited, make_split, make_trial, refuse_unknown_people
 from faceline.errors import InputError
 from faceline.geometry.shape import centroid_size, generalised_procrustes, normalise
 
@@ -93,7 +93,8 @@ class ShapeData(pl.LightningDataModule):
         limit: Use at most so many frames of each part, for quick trials.
 
     Raises:
-        InputError: The data set has no three-dimensional landmarks and ``dims`` is 3.
+        InputError: Nobody in validation would be known; the data set has no three-dimensional landmarks and ``dims``
+            is 3.
     """
 
     def __init__(
@@ -108,6 +109,7 @@ class ShapeData(pl.LightningDataModule):
         limit: int | None = None,
     ) -> None:
         super().__init__()
+        refuse_unknown_people(split)
         self.source, self.split_settings, self.dims, self.rotate = source, split, dims, rotate
         self.batch_size, self.seed, self.cache_dir, self.limit = batch_size, seed, cache_dir, limit
 

@@ -4,8 +4,9 @@ A split is made from the index alone, seeded, before any model exists; its test 
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -164,6 +165,22 @@ def make_trial(index: LabelIndex, split: Split, part: Literal["val", "test"], se
     asked = [rng.choice(videos[person]) for person in enrolled]
     of_enrolled, of_probe = np.isin(index.persons[rows], enrolled), np.isin(index.videos[rows], asked)
     return Trial(rows[of_enrolled & ~of_probe], rows[~of_enrolled | of_probe])
+
+
+def refuse_unknown_people(settings: Mapping[str, Any]) -> None:
+    """Refuse settings of `make_split` whose validation asks for nobody whom `make_trial` could enrol for it.
+
+    Every method would find nobody, and none could be chosen.
+
+    Raises:
+        InputError: They are such settings.
+    """
+    if settings["protocol"] == "official" and settings.get("val_by", "person") == "person":
+        raise InputError(
+            "official then draws people for validation whom nobody has enrolled; set it to frame, or choose another "
+            "split.protocol",
+            column="split.val_by",
+        )
 
 
 def columns_of(persons: np.ndarray, people: np.ndarray) -> np.ndarray:
