@@ -240,6 +240,7 @@ def test_an_event_that_no_database_takes_holds_nobody_up(database: str) -> None:
         store.append(visitor(1), visitor(2**64), visitor(3))
         assert store.flush()
         assert store.health.lost == {"visitor_appeared": 1}
+        assert store.health.written == 2
         assert store.health.paused is None
     assert sorted(row.visit for row in rows(database)) == [1, 3]
 
@@ -254,6 +255,45 @@ def test_days_that_are_too_old_are_deleted_whole(database: str) -> None:
         while len(rows(database)) == 3 and time.monotonic() < until:
             time.sleep(0.05)
     assert sorted(utc(row.at) for row in rows(database)) == times[1:]
+
+
+def test_whatever_goes_wrong_while_old_days_are_deleted_events_are_written(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'stand.db'}"
+    with EventStore(url, interval=0.01, keep_days=1_000_000) as store:  # before the first year
+        store.append(visitor(1))
+        assert store.flush(20.0)
+    assert [row.visit for row in rows(url) if row.visit is not None] == [1]
+
+
+def test_a_fault_that_nobody_foresaw_is_told_and_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = f"sqlite:///{tmp_path / 'stand.db'}"
+    with EventStore(url, interval=0.01) as store:
+        with monkeypatch.context() as patch:
+            patch.setattr(store, "_reopen_if_gone", lambda: {}["nothing"])
+            store.append(visitor(1))
+            assert not store.flush(0.5)
+            assert "nothing" in str(store.health.paused)
+        assert store.flush(20.0)
+        assert (store.health.lost, store.health.paused) == ({}, None)
+    assert [row.visit for row in rows(url) if row.visit is not None] == [1]
+
+
+def test_a_database_that_is_damaged_pauses_the_writing_until_it_is_moved_away(tmp_path: Path) -> None:
+    file = tmp_path / "stand.db"
+    with EventStore(f"sqlite:///{file}", interval=0.02) as store:
+        store.append(visitor(1))
+        assert store.flush()
+        store.engine.dispose()  # the next connection reads the file
+        file.write_bytes(b"no longer a database" * 1000)
+        store.append(visitor(2), visitor(3))
+        assert not store.flush(0.5)
+        assert "not a database" in str(store.health.paused)
+        assert (store.health.pending, store.health.written, store.health.lost) == (2, 1, {})
+        for path in tmp_path.iterdir():
+            path.rename(path.with_suffix(".old"))
+        assert store.flush(20.0)
+        assert store.health.paused is None
+    assert [row.visit for row in rows(f"sqlite:///{file}") if row.visit is not None] == [2, 3]
 
 
 def test_many_threads_may_append(tmp_path: Path) -> None:

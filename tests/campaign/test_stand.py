@@ -84,6 +84,7 @@ def port() -> Iterator[int]:
         (["zone=Mars"], "zone: Mars: no such time zone"),
         (["store=mysql://x"], "store: expected sqlite:///FILE"),
         (["name=a/b"], "name"),
+        (["keep_days=1000000"], "keep_days: expected at most 36500, got 1000000"),
     ],
 )
 def test_wrong_settings_are_refused_in_one_line(arguments: list[str], told: str, tmp_path: Path) -> None:

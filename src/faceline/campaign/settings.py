@@ -102,7 +102,7 @@ class Stand(Watching):
 
     folder: Text
     store: str | None
-    keep_days: Count
+    keep_days: Annotated[int, Field(ge=1, le=36_500)]
     people: str | None
     embedder: str | None
     embedder_size: Annotated[int, Field(ge=16, le=1024)]

@@ -1,6 +1,7 @@
 """Where events are kept: SQLite or PostgreSQL, written in batches by a thread of its own."""
 
 import contextlib
+import logging
 import threading
 import time
 from collections import Counter, deque
@@ -12,7 +13,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import InterfaceError, InternalError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 
 from faceline.campaign.clock import now
 from faceline.campaign.database import EVENTS, microseconds, open_database, reason, sqlite_file
@@ -24,6 +25,8 @@ _LONGEST_WAIT: Final = 5.0
 """Seconds between two tries of a database that is away."""
 _TIDY: Final = 3600.0
 
+log = logging.getLogger("faceline.stand")
+
 
 @dataclass(frozen=True)
 class StoreHealth:
@@ -32,7 +35,8 @@ class StoreHealth:
     Attributes:
         paused: Why nothing is written at the moment; None where all is well.
         pending: Events in memory that are not written yet.
-        lost: Events that did not fit into memory while the writing was paused, by kind, since the start.
+        lost: Events that did not fit into memory while the writing was paused, or that no database takes, by kind,
+            since the start.
         written: Events written since the start.
     """
 
@@ -45,8 +49,8 @@ class StoreHealth:
 class EventStore:
     """Takes events without ever making the caller wait, and writes them within a second.
 
-    While the database is away (disk full, file or server gone) events stay in memory, up to a capacity; what comes
-    after is counted and dropped. When it is back, the gap itself is written down.
+    While the database is away (disk full, file damaged, file or server gone) events stay in memory, up to a capacity;
+    what comes after is counted and dropped. When it is back, the gap itself is written down.
 
     Args:
         url: ``sqlite:///FILE`` or ``postgresql://…``; created and migrated where needed.
@@ -122,38 +126,41 @@ class EventStore:
                 batch = list(islice(self._queue, _BATCH))
                 more = len(self._queue) > _BATCH
                 self._hurry = False
-            self._tidy()
-            if not batch:
-                wait = self.interval
-                continue
-            refused = self._try(batch)
+            try:
+                self._tidy()
+                refused, dropped = self._try(batch)
+            except Exception as error:  # the thread must live on, whatever it was
+                log.exception("the store goes on after a fault")
+                refused, dropped = reason(error), []
             wait = min(2 * wait, _LONGEST_WAIT) if refused else 0.0 if more else self.interval
-            self._note(batch, refused)
+            self._note(batch, refused, dropped)
 
-    def _try(self, batch: Sequence[Event]) -> str | None:
-        """Write a batch; the reason where the database is away."""
+    def _try(self, batch: Sequence[Event]) -> tuple[str | None, list[Event]]:
+        """Write a batch, event by event where one of them is not as it should be.
+
+        Returns:
+            The reason where the database is away, and the events that no database would take.
+        """
+        if not batch:
+            return None, []
         try:
             self._reopen_if_gone()
             with self.engine.begin() as connection:
                 connection.execute(insert_once(self.engine), [_row(event) for event in batch])
-        except (OperationalError, InterfaceError, InternalError, OSError, InputError) as error:
-            return reason(error)
-        except (SQLAlchemyError, OverflowError, ValueError):  # one of them is not as it should be
-            return self._try_each(batch)
-        return None
-
-    def _try_each(self, batch: Sequence[Event]) -> str | None:
-        """Write event by event, and drop those that no database would take."""
+        except Exception as error:
+            if not _is_of_an_event(error):
+                return reason(error), []
+            if len(batch) == 1:
+                return None, list(batch)
+        else:
+            return None, []
+        dropped: list[Event] = []
         for event in batch:
-            try:
-                with self.engine.begin() as connection:
-                    connection.execute(insert_once(self.engine), [_row(event)])
-            except (OperationalError, InterfaceError, InternalError) as error:
-                return reason(error)
-            except (SQLAlchemyError, OverflowError, ValueError):
-                with self._changed:
-                    self._lost[event.kind] += 1
-        return None
+            refused, more = self._try([event])
+            dropped += more
+            if refused is not None:
+                return refused, []
+        return None, dropped
 
     def _tidy(self) -> None:
         """Delete the days that are older than they may be; what does not go now goes an hour later."""
@@ -165,7 +172,7 @@ class EventStore:
         with contextlib.suppress(SQLAlchemyError), self.engine.begin() as connection:
             connection.execute(EVENTS.delete().where(old))
 
-    def _note(self, batch: Sequence[Event], refused: str | None) -> None:
+    def _note(self, batch: Sequence[Event], refused: str | None, dropped: Sequence[Event]) -> None:
         with self._changed:
             self._paused = refused
             if refused is not None:
@@ -173,8 +180,9 @@ class EventStore:
                 return
             for _ in batch:
                 self._queue.popleft()
-            self._written += len(batch)
-            if self._gap is not None:
+            self._written += len(batch) - len(dropped)
+            self._lost.update(event.kind for event in dropped)
+            if self._gap is not None and batch:
                 began, lost = self._gap
                 self._gap = None
                 self._queue.append(
@@ -205,6 +213,13 @@ class EventStore:
             self.engine.dispose()
             self.engine = open_database(self.url)
             self._inode = self._identity()
+
+
+def _is_of_an_event(error: Exception) -> bool:
+    """Whether an event is not as it should be; else the database is away, be it full, gone or damaged."""
+    if isinstance(error, DBAPIError | InputError):
+        return isinstance(error, DataError | IntegrityError)
+    return isinstance(error, StatementError | OverflowError | ValueError)
 
 
 def insert_once(engine: sa.Engine) -> Any:
