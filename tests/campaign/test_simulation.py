@@ -54,7 +54,12 @@ def test_the_command_drives_store_and_report(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    real = [tmp_path / "stand" / "simulation" / f"events.db{end}" for end in ("", "-wal", "-shm")]
+    real[0].parent.mkdir(parents=True)
+    for file in real:
+        file.write_text("of a stand")
     assert main(["simulate", "days=2", "audiences_per_day=60"]) == 0
+    assert [file.read_text() for file in real] == ["of a stand"] * 3
     told = capsys.readouterr().out
     found = re.search(
         r"reported ([+-][\d.]+) \[([+-][\d.]+), ([+-][\d.]+)\], truly ([+-][\d.]+): the interval (holds|does)", told

@@ -103,8 +103,8 @@ def _one(catalogue: Catalogue, settings: Simulate, console: Console) -> None:
 
     folder = Path(settings.output)
     make_folder(folder, "output")
-    database = folder / "events.db"
-    for path in (database, *folder.glob("events.db-*")):
+    database = folder / "simulated.db"  # a name of its own: events.db may be of a real stand
+    for path in (database, *folder.glob("simulated.db-*")):
         path.unlink(missing_ok=True)
     with EventStore(f"sqlite:///{database}", interval=0.05) as store:
 
