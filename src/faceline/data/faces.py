@@ -13,7 +13,16 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from faceline.data.cache import FrameStore, cached_frames
 from faceline.data.datamodule import Draw, Pipeline
 from faceline.data.index import FrameIndex, FrameRow, FrameSource
-from faceline.data.splits import Split, Trial, columns_of, limited, make_split, make_trial, refuse_unknown_people
+from faceline.data.splits import (
+    Split,
+    Trial,
+    columns_of,
+    limited,
+    make_split,
+    make_trial,
+    refuse_unknown_people,
+    unseen,
+)
 from faceline.errors import InputError
 from faceline.geometry.crops import align_face
 from faceline.types import Image, Shape, Square
@@ -146,7 +155,8 @@ class FaceData(pl.LightningDataModule):
     """Aligned faces: cached, split, transformed, batched by people.
 
     Args:
-        source: The data set. Frames without landmarks join the training of their video, and nothing else.
+        source: The data set. Frames without landmarks join the training of their video, and nothing else; those
+            with the very pixels of a frame that is validated or tested on join nothing.
         split: Settings of `make_split`.
         transforms: Pipelines ``train`` and ``eval``; they take faces with a margin of `MARGIN` and give ``size``.
         size: Edge of the template in pixels.
@@ -283,7 +293,7 @@ class FaceData(pl.LightningDataModule):
         split = Split(split.protocol, **{part: labelled[rows] for part, rows in split.parts().items()})
         others = np.setdiff1d(np.arange(len(index)), labelled)
         held_out = index.videos[np.concatenate([split.val, split.test])]
-        mine = np.isin(index.videos[others], index.videos[split.train])
+        mine = np.isin(index.videos[others], index.videos[split.train]) & unseen(index.digests[others], index, split)
         if split.protocol in ("video_disjoint", "person_disjoint"):
             mine &= ~np.isin(index.videos[others], held_out)
         return limited(split, self.limit, self.seed), others[mine] if self.limit is None else others[:0]

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from faceline.data.index import LabelIndex
+from faceline.data.index import FrameIndex, LabelIndex
 from faceline.errors import InputError
 
 ValidationUnit = Literal["person", "frame"]
@@ -196,6 +196,17 @@ def limited(split: Split, limit: int | None, seed: int) -> Split:
     rng = np.random.default_rng(seed)
     parts = {name: np.sort(rng.permutation(rows)[:limit]) for name, rows in split.parts().items()}
     return Split(split.protocol, **parts)
+
+
+def unseen(digests: np.ndarray, index: FrameIndex, split: Split) -> np.ndarray:
+    """(n,) bool: which frames do not have the very pixels of one that is validated or tested on.
+
+    Args:
+        digests: (n,) of the pixels of frames that could train beside those of the split.
+        index: The frames of the split.
+        split: Its parts.
+    """
+    return ~np.isin(digests, index.digests[np.concatenate([split.val, split.test])])
 
 
 def _draw(units: np.ndarray, among: np.ndarray, fraction: float, rng: np.random.Generator) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 from faceline.data.cache import FrameStore, cached_frames
 from faceline.data.chosen import ChosenFrames
 from faceline.data.index import BadRows, FrameIndex, FrameSource
-from faceline.data.splits import Split
+from faceline.data.splits import Split, unseen
 from faceline.errors import InputError
 from faceline.geometry.coordinates import denormalise_landmarks
 from faceline.types import Images, Landmarks, PerFrame
@@ -87,8 +87,7 @@ def teach(
     chosen = ChosenFrames(listing, files)
     landmarks, sure = teacher.predict(cached_frames(chosen, teacher.size, cache_dir).images)
     store = cached_frames(chosen, size, cache_dir)
-    held_out = index.digests[np.concatenate([split.val, split.test])]
-    believed = ~np.isin(store.index.digests, held_out) & (sure is None or sure >= SURE)
+    believed = unseen(store.index.digests, index, split) & (sure is None or sure >= SURE)
     if not believed.any():
         raise InputError(f"the teacher is sure of none of the {len(files)} frames without landmarks", column=_KEY)
     in_pixels = denormalise_landmarks(landmarks, store.index.sizes[:, None])

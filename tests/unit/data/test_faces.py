@@ -1,5 +1,6 @@
 """Aligned faces for training: who is in a batch, what frames without landmarks may do, what validation asks."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -104,6 +105,18 @@ def test_frames_without_landmarks_train_with_their_video_and_change_no_part(with
     assert not held_out & set(more.index.videos[more.extra])
     assert set(more.index.videos[more.extra]) <= set(more.index.videos[more.split.train])
     assert len(more.train_dataloader().dataset) == len(plain.train_dataloader().dataset) + len(more.extra)
+
+
+def test_a_copy_of_a_test_frame_is_not_trained_on(with_others: Path, tmp_path: Path) -> None:
+    def data() -> FaceData:
+        source = UdacityFaces(with_others, unlabelled=True)
+        return face_data(tmp_path, source, people=2, frames=2, detector=Finder(), split={"protocol": "frame_random"})
+
+    before = data()
+    first, *others = before.index.files[before.extra].tolist()
+    shutil.copy(with_others / before.index.files[before.split.test[0]], with_others / first)
+    after = data()
+    assert after.index.files[after.extra].tolist() == others
 
 
 def test_without_a_detector_they_are_refused(with_others: Path, tmp_path: Path) -> None:
