@@ -176,6 +176,43 @@ def test_nothing_of_the_withdrawn_is_left_in_the_files(
     assert found_in(files, kept[3:9]) != set()
 
 
+def test_a_wipe_that_is_held_up_is_told_and_tried_again(tmp_path: Path) -> None:
+    enrolment = Enrolment(f"sqlite:///{tmp_path / 'people.db'}", key_file=tmp_path / "keys", model="m")
+    anna, ben = enrol(enrolment, 1, days=1), enrol(enrolment, 2)
+    pieces = secrets_of(enrolment, anna)
+    sa.event.listen(enrolment.engine, "checkout", lambda raw, *_: raw.execute("PRAGMA busy_timeout = 20").close())
+    reader = sqlite3.connect(tmp_path / "people.db", isolation_level=None)
+    reader.execute("BEGIN").execute("SELECT count(*) FROM people").fetchall()
+    for minutes in (0, 1, 2):
+        later = Moment(now().utc + timedelta(days=2, minutes=minutes), 0.0)
+        assert enrolment.gallery(later).persons == (ben,), "the others are recognised"
+        assert "keeps the old bytes" in str(enrolment.problem)
+    assert found_in(database_bytes(enrolment, None), pieces) != set()
+    reader.close()
+    assert enrolment.gallery(Moment(now().utc + timedelta(days=2, minutes=4), 0.0)).persons == (ben,)
+    assert enrolment.problem is None
+    assert found_in(database_bytes(enrolment, None), pieces) == set()
+    enrolment.close()
+
+
+def test_a_stand_that_starts_wipes_what_a_killed_process_left(
+    opened: Callable[..., Enrolment], database: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = request.getfixturevalue("cluster") if database.startswith("postgresql") else None
+    enrolment = opened()
+    anna = enrol(enrolment)
+    pieces = secrets_of(enrolment, anna)
+
+    def die() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(enrolment, "scrub", die)
+    with pytest.raises(KeyboardInterrupt):
+        enrolment.withdraw(anna, by="desk")
+    assert found_in(database_bytes(enrolment, cluster), pieces) != set()
+    assert found_in(database_bytes(opened(), cluster), pieces) == set()
+
+
 def test_nothing_under_the_old_key_is_left_after_a_rotation(opened: Callable[..., Enrolment], tmp_path: Path) -> None:
     enrolment, other = opened(), opened()
     anna = enrol(enrolment, 1, greeting="Anna")

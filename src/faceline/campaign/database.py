@@ -74,6 +74,7 @@ AUDIT: Final = sa.Table(
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LOCK: Final = 0x666163656C  # the number of PostgreSQL's lock around migrations
+_WIPE_TRIES: Final = 3
 _SECONDS: Final = 5
 """How long a database may take to answer or to let go of a lock."""
 
@@ -135,6 +136,31 @@ def reason(error: BaseException) -> str:
     if isinstance(error, InputError):
         return error.told
     return first_line(getattr(error, "orig", None) or error)
+
+
+def wipe_deleted(engine: sa.Engine) -> None:
+    """Wipe the bytes of deleted people from the database's files.
+
+    SQLite overwrites them with zeros (secure_delete); they are left in its write-ahead log, which is emptied here.
+    PostgreSQL leaves them in the table's file until it is written anew.
+
+    Raises:
+        InputError: Another process holds it up.
+    """
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(sa.text(f"SET lock_timeout = '{_SECONDS}s'"))
+            connection.execute(sa.text("VACUUM FULL people"))
+            return
+        for _ in range(_WIPE_TRIES):
+            busy = connection.execute(sa.text("PRAGMA wal_checkpoint(TRUNCATE)")).one()[0]
+            if not busy:
+                return
+    raise InputError(
+        "deleted, but another process keeps the old bytes in the database's log: end it and run "
+        "faceline consent action=expire",
+        column="people",
+    )
 
 
 def sqlite_file(engine: sa.Engine) -> Path | None:

@@ -9,7 +9,7 @@ import json
 import re
 import secrets
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,7 +20,16 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from faceline.campaign.clock import Moment
-from faceline.campaign.database import AUDIT, PEOPLE, database_errors, microseconds, open_database, reason, utc
+from faceline.campaign.database import (
+    AUDIT,
+    PEOPLE,
+    database_errors,
+    microseconds,
+    open_database,
+    reason,
+    utc,
+    wipe_deleted,
+)
 from faceline.campaign.keys import TemplateKeys
 from faceline.campaign.quality import LIMITS, Embeddings, FrameQuality, QualityLimits, template_of
 from faceline.errors import InputError
@@ -31,7 +40,8 @@ _CLOCKS_DIFFER: Final = timedelta(minutes=5)
 UNREADABLE: Final = "(cannot be opened)"
 """Told in place of the name of somebody whose row no key opens; they can still be withdrawn."""
 
-_SCRUB_TRIES: Final = 3
+_WIPE_EVERY: Final = 60_000_000
+"""Microseconds between two tries of a wipe that another process holds up; each may take some seconds."""
 
 
 @dataclass(frozen=True)
@@ -95,9 +105,6 @@ class Enrolment:
         limits: What frames must be like.
         create: Make database and keys where there are none.
 
-    Attributes:
-        problem: Why nobody, or somebody, is not recognised at the moment; None where all is well.
-
     Raises:
         InputError: The database or the keys cannot be used.
     """
@@ -114,8 +121,17 @@ class Enrolment:
         self.engine = open_database(url, "people" if create else "database", create=create)
         self.keys = TemplateKeys(key_file, create=create)
         self.model, self.limits = model, limits
-        self.problem: str | None = None
+        self._unread: str | None = None  # why the gallery lacks somebody
+        self._unwiped: str | None = None  # why bytes of the deleted may still be there
+        self._wipe_at = 0
+        with suppress(InputError):  # another process may have been killed before it did
+            self.scrub()
         self._known: tuple[int, Gallery, int] | None = None  # number of the audit, gallery, first end of a consent
+
+    @property
+    def problem(self) -> str | None:
+        """Why nobody, or somebody, is not recognised at the moment, or is not wiped yet; None where all is well."""
+        return self._unread or self._unwiped
 
     def __enter__(self) -> "Enrolment":
         return self
@@ -181,13 +197,14 @@ class Enrolment:
             with self.engine.connect() as connection:
                 newest = connection.scalar(sa.select(sa.func.max(AUDIT.c.id))) or 0
             if self._known is None or self._known[0] != newest or self._known[2] <= at:
-                self.expire(utc(at))
-                self._known, self.problem = self._read(at)
+                self._end(at, "stand")
+                self._known, self._unread = self._read(at)
+            self._wipe_again(at)
         except (SQLAlchemyError, InputError) as error:
-            self.problem, self._known = reason(error), None
+            self._known, self._unread = None, reason(error)
             return NOBODY
         gallery = self._known[1]
-        if self.problem is not None:
+        if self._unread is not None:
             self._known = None
         return gallery
 
@@ -197,12 +214,11 @@ class Enrolment:
         Raises:
             InputError: There is no such person.
         """
-        with database_errors(self.engine.url, "people"):
-            with self.engine.begin() as connection:
-                if not connection.execute(PEOPLE.delete().where(PEOPLE.c.id == person)).rowcount:
-                    raise _nobody(person)
-                self._audit(connection, by, "withdrawn", person)
-            self.scrub()
+        with database_errors(self.engine.url, "people"), self.engine.begin() as connection:
+            if not connection.execute(PEOPLE.delete().where(PEOPLE.c.id == person)).rowcount:
+                raise _nobody(person)
+            self._audit(connection, by, "withdrawn", person)
+        self.scrub()
 
     def expire(self, at: datetime | None = None, *, by: str = "stand") -> list[str]:
         """Delete everybody whose consent has ended.
@@ -214,16 +230,23 @@ class Enrolment:
         Returns:
             Their ids.
         """
-        ended = PEOPLE.c.expires_at <= microseconds(at or datetime.now(UTC))
         with database_errors(self.engine.url, "people"):
-            with self.engine.connect() as connection:
-                gone = list(connection.scalars(sa.select(PEOPLE.c.id).where(ended)))
-            if gone:
-                with self.engine.begin() as connection:
-                    connection.execute(PEOPLE.delete().where(PEOPLE.c.id.in_(gone)))
-                    for person in gone:
-                        self._audit(connection, by, "expired", person)
-                self.scrub()
+            gone = self._end(microseconds(at or datetime.now(UTC)), by)
+        if gone:
+            self.scrub()
+        return gone
+
+    def _end(self, at: int, by: str) -> list[str]:
+        """Delete the rows of those whose consent has ended; their bytes are still to be wiped."""
+        ended = PEOPLE.c.expires_at <= at
+        with self.engine.connect() as connection:
+            gone = list(connection.scalars(sa.select(PEOPLE.c.id).where(ended)))
+        if gone:
+            with self.engine.begin() as connection:
+                connection.execute(PEOPLE.delete().where(PEOPLE.c.id.in_(gone)))
+                for person in gone:
+                    self._audit(connection, by, "expired", person)
+            self._unwiped, self._wipe_at = "what has expired is not wiped yet", 0
         return gone
 
     def export(self, person: str, *, by: str) -> dict[str, Any]:
@@ -268,8 +291,7 @@ class Enrolment:
                 again = {name: self._seal(row.id, value) for name, value in values.items()}
                 connection.execute(PEOPLE.update().where(PEOPLE.c.id == row.id).values(again))
             self._audit(connection, by, "key rotated", None, f"{len(rows)} people")
-        with database_errors(self.engine.url, "people"):
-            self.scrub()
+        self.scrub()
         with self._alone():
             self.keys.forget_older(newest)
         return len(rows)
@@ -344,24 +366,26 @@ class Enrolment:
         connection.execute(AUDIT.insert(), {**entry, "detail": detail})
 
     def scrub(self) -> None:
-        """Wipe the bytes of deleted rows from the database's files.
+        """Wipe the bytes of deleted rows from the database's files; where that fails, `gallery` does it later.
 
-        SQLite overwrites them with zeros (secure_delete); they are left in its write-ahead log, which is emptied here.
-        PostgreSQL leaves them in the table's file until it is written anew.
+        Raises:
+            InputError: They are still there.
         """
-        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            if self.engine.dialect.name == "postgresql":
-                connection.execute(sa.text("VACUUM FULL people"))
-                return
-            for _ in range(_SCRUB_TRIES):
-                busy = connection.execute(sa.text("PRAGMA wal_checkpoint(TRUNCATE)")).one()[0]
-                if not busy:
-                    return
-        raise InputError(
-            "deleted, but another process keeps the old bytes in the database's log: end it and run "
-            "faceline consent action=expire",
-            column="people",
-        )
+        self._unwiped, self._wipe_at = "what was deleted is not wiped yet", 0
+        try:
+            with database_errors(self.engine.url, "people"):
+                wipe_deleted(self.engine)
+        except InputError as error:
+            self._unwiped = error.told
+            raise
+        self._unwiped = None
+
+    def _wipe_again(self, at: int) -> None:
+        """Try what `scrub` could not do, now and then."""
+        if self._unwiped is not None and at >= self._wipe_at:
+            with suppress(InputError):
+                self.scrub()
+            self._wipe_at = at + _WIPE_EVERY
 
 
 def _check(person: Person, consent: Consent) -> None:
