@@ -20,7 +20,7 @@ from filelock import FileLock
 from rich.console import Console
 from rich.progress import Progress
 
-from faceline.data.index import BadRows, FrameIndex, FrameRow, FrameSource
+from faceline.data.index import BadRows, FrameIndex, FrameRow, FrameSource, index_of
 from faceline.errors import InputError
 from faceline.geometry.resize import resize_image
 from faceline.types import Image, Images, Square
@@ -146,7 +146,8 @@ def _write_images(source: FrameSource, size: int, path: Path, view: View | None)
     if not rows:
         first = bad.errors[0] if bad.errors else "the source lists none"
         raise InputError(f"{source.name} has no usable frame; {len(bad.errors)} rows were skipped, first: {first}")
-    return _make_index(source, rows, sizes, digests, bad)
+    labels = index_of(source, rows, bad)
+    return FrameIndex(**vars(labels), sizes=np.array(sizes, dtype=np.int64), digests=np.array(digests))
 
 
 def _progress() -> Progress:
@@ -171,30 +172,6 @@ def _digest(image: Image) -> str:
     digest = hashlib.sha256(str(image.shape).encode())
     digest.update(image.tobytes())
     return digest.hexdigest()[:32]
-
-
-def _make_index(
-    source: FrameSource,
-    rows: list[FrameRow],
-    sizes: list[tuple[int, int]],
-    digests: list[str],
-    bad: BadRows,
-) -> FrameIndex:
-    solid = [row.landmarks3d for row in rows if row.landmarks3d is not None]
-    return FrameIndex(
-        dataset=source.name,
-        files=np.array([row.file for row in rows]),
-        persons=np.array([row.person for row in rows]),
-        videos=np.array([row.video for row in rows]),
-        frames=np.array([row.frame for row in rows], dtype=np.int64),
-        parts=np.array([row.part for row in rows]),
-        landmarks=np.array([row.landmarks for row in rows]),  # (n, 68, 2)
-        sizes=np.array(sizes, dtype=np.int64),
-        digests=np.array(digests),
-        unlabelled=source.unlabelled(),
-        rejected=tuple(str(error) for error in bad.errors),
-        landmarks3d=np.array(solid) if len(solid) == len(rows) else None,
-    )
 
 
 def _write_index(index: FrameIndex, folder: Path) -> None:

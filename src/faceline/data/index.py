@@ -161,6 +161,29 @@ class FrameIndex(LabelIndex):
         return normalise_landmarks(self.landmarks, self.sizes[:, None, :]).astype(np.float32)
 
 
+def index_of(source: FrameSource, rows: list[FrameRow], bad: BadRows) -> LabelIndex:
+    """The index of some rows of a source.
+
+    Args:
+        source: Where they come from.
+        rows: Those that can be used.
+        bad: Has those that cannot.
+    """
+    solid = [row.landmarks3d for row in rows if row.landmarks3d is not None]
+    return LabelIndex(
+        dataset=source.name,
+        files=np.array([row.file for row in rows], dtype=np.str_),
+        persons=np.array([row.person for row in rows], dtype=np.str_),
+        videos=np.array([row.video for row in rows], dtype=np.str_),
+        frames=np.array([row.frame for row in rows], dtype=np.int64),
+        parts=np.array([row.part for row in rows], dtype=np.str_),
+        landmarks=np.array([row.landmarks for row in rows]).reshape(-1, 68, 2),
+        landmarks3d=np.array(solid) if solid and len(solid) == len(rows) else None,
+        unlabelled=source.unlabelled(),
+        rejected=tuple(str(error) for error in bad.errors),
+    )
+
+
 def evenly(rows: np.ndarray, count: int) -> np.ndarray:
     """So many of some rows, evenly over them; all of them where there are fewer."""
     return np.asarray(rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int)])

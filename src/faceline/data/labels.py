@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock
 
-from faceline.data.index import BadRows, FrameRow, FrameSource, LabelIndex
+from faceline.data.index import BadRows, FrameSource, LabelIndex, index_of
 from faceline.errors import InputError
 
 _FORMAT: Final = 1  # raise when the layout of the file changes
@@ -66,7 +66,7 @@ def list_labels(source: FrameSource) -> LabelIndex:
         InputError: A label cannot be used and the source says ``raise``, or none can be used.
     """
     bad = BadRows(source.on_error)
-    index = source.labels(bad) if isinstance(source, LabelSource) else _from_rows(source, source.rows(bad), bad)
+    index = source.labels(bad) if isinstance(source, LabelSource) else index_of(source, source.rows(bad), bad)
     if not len(index):
         first = bad.errors[0] if bad.errors else "the source lists none"
         raise InputError(f"{source.name} has no usable label; {len(bad.errors)} were skipped, first: {first}")
@@ -87,22 +87,6 @@ def _list_into(file: Path, source: FrameSource) -> LabelIndex:
         message = f"the cache cannot be written: {reason}; free some space, or choose another folder"
         raise InputError(message, file=file.parent) from None
     return index
-
-
-def _from_rows(source: FrameSource, rows: list[FrameRow], bad: BadRows) -> LabelIndex:
-    solid = [row.landmarks3d for row in rows if row.landmarks3d is not None]
-    return LabelIndex(
-        dataset=source.name,
-        files=np.array([row.file for row in rows], dtype=np.str_),
-        persons=np.array([row.person for row in rows], dtype=np.str_),
-        videos=np.array([row.video for row in rows], dtype=np.str_),
-        frames=np.array([row.frame for row in rows], dtype=np.int64),
-        parts=np.array([row.part for row in rows], dtype=np.str_),
-        landmarks=np.array([row.landmarks for row in rows]).reshape(-1, 68, 2),
-        landmarks3d=np.array(solid) if solid and len(solid) == len(rows) else None,
-        unlabelled=source.unlabelled(),
-        rejected=tuple(str(error) for error in bad.errors),
-    )
 
 
 def _write(index: LabelIndex, file: Path) -> None:

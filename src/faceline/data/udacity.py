@@ -19,6 +19,7 @@ import numpy as np
 
 from faceline.data.images import read_frame
 from faceline.data.index import BadRows, FrameRow, OnError, Part
+from faceline.data.roots import find_root
 from faceline.errors import InputError
 from faceline.geometry.markup import N_LANDMARKS, OUTER_EYE_CORNERS
 from faceline.types import Image, Shape
@@ -62,7 +63,7 @@ class UdacityFaces:
         if len(label_shift) != 2:
             raise InputError(f"expected two numbers, got {len(label_shift)}", column="data.source.label_shift")
         self.label_shift = np.array(label_shift, dtype=np.float64)
-        self.root = _find_root(root)
+        self.root = find_root(root, "udacity")
         self.on_error: OnError = BadRows(on_error).on_error
         self.lists_unlabelled = unlabelled
 
@@ -166,19 +167,6 @@ class _Table:
     def name_column(self) -> str:
         """The published header of that column is empty, which no message can show."""
         return self.header[0] or "file name (the first)"
-
-
-def _find_root(root: str | Path | None) -> Path:
-    ways = "give data.root=FOLDER, or set FACELINE_DATA to the folder that holds udacity/"
-    if not root:
-        base = os.environ.get("FACELINE_DATA")
-        if not base:
-            raise InputError(f"where the Udacity frames are is not known: {ways}", column="data.root")
-        root = Path(base) / "udacity"
-    found = Path(root).expanduser().resolve()
-    if not found.is_dir():
-        raise InputError(f"no such folder; {ways}", file=found)
-    return found
 
 
 def _file_digest(path: Path) -> bytes:

@@ -24,6 +24,7 @@ from rich.progress import Progress
 
 from faceline.data.index import BadRows, FrameRow, LabelIndex, OnError
 from faceline.data.npz_videos import DAMAGED, VideoFile, VideoLabels, read_video_images, read_video_labels
+from faceline.data.roots import find_root
 from faceline.errors import InputError
 from faceline.types import Image
 
@@ -62,7 +63,7 @@ class YouTubeFaces:
     """
 
     def __init__(self, root: str | Path | None = None, on_error: OnError = "raise") -> None:
-        self.root = _find_root(root)
+        self.root = find_root(root, "youtube_faces")
         self.on_error: OnError = BadRows(on_error).on_error
         self.name = "youtube_faces_synthetic" if (self.root / SYNTHETIC).exists() else "youtube_faces"
         self._decoded: tuple[str, np.ndarray] = ("", np.empty(0))
@@ -252,16 +253,3 @@ def _parse(row: dict[str, str | None], path: Path, line: int) -> _Video:
     if not _ID.fullmatch(video):
         raise InputError(f"expected the name of a file, got {video!r}", file=path, row=line, column="videoID")
     return _Video(video, text("personName"), count("imageHeight"), count("imageWidth"), count("videoDuration"), line)
-
-
-def _find_root(root: str | Path | None) -> Path:
-    ways = "give data.root=FOLDER, or set FACELINE_DATA to the folder that holds youtube_faces/"
-    if not root:
-        base = os.environ.get("FACELINE_DATA")
-        if not base:
-            raise InputError(f"where the YouTube Faces videos are is not known: {ways}", column="data.root")
-        root = Path(base) / "youtube_faces"
-    found = Path(root).expanduser().resolve()
-    if not found.is_dir():
-        raise InputError(f"no such folder; {ways}", file=found)
-    return found

@@ -1,0 +1,28 @@
+"""Where a data set is."""
+
+import os
+from pathlib import Path
+
+from faceline.errors import InputError
+
+
+def find_root(root: str | Path | None, name: str) -> Path:
+    """The folder of a data set.
+
+    Args:
+        root: As the user gives it; None for the folder of that name below the environment variable FACELINE_DATA.
+        name: Of the folder as the set is published.
+
+    Raises:
+        InputError: There is no such folder, or nobody knows where it is.
+    """
+    ways = f"give data.root=FOLDER, or set FACELINE_DATA to the folder that holds {name}/"
+    if not root:
+        base = os.environ.get("FACELINE_DATA")
+        if not base:
+            raise InputError(f"the folder of the data set is not known: {ways}", column="data.root")
+        root = Path(base) / name
+    found = Path(root).expanduser().resolve()
+    if not found.is_dir():
+        raise InputError(f"no such folder; {ways}", file=found)
+    return found
