@@ -76,6 +76,19 @@ def test_somebody_enrolled_is_in_the_gallery_and_comes_back_whole(opened: Callab
     np.testing.assert_allclose(np.linalg.norm(gallery.templates, axis=1), 1, rtol=1e-6)
 
 
+def test_nobody_is_enrolled_twice(opened: Callable[..., Enrolment]) -> None:
+    enrolment = opened(threshold=0.8)
+    anna, _ = enrol(enrolment, 1, days=30), enrol(enrolment, 2)
+    again = frames(1, noise=0.2)
+    with pytest.raises(InputError, match=f"take them for Anna Example, enrolled as {anna} until 20") as refusal:
+        enrolment.enrol(Person(), consent(), again, [GOOD] * 5, by="stand")
+    assert "withdraw that consent first" in str(refusal.value)
+    assert len(enrolment.people()) == 2
+    enrolment.withdraw(anna, by="stand")
+    renewed = enrolment.enrol(Person(), consent(), again, [GOOD] * 5, by="stand")
+    assert renewed in enrolment.gallery().persons
+
+
 def test_templates_of_another_embedder_are_not_compared_with(opened: Callable[..., Enrolment]) -> None:
     enrol(opened(), 1)
     assert opened(model="embedder-2").gallery().persons == ()

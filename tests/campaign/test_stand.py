@@ -119,8 +119,9 @@ def test_a_second_stand_in_the_same_folder_is_refused(
     with stand.build(settings):
         assert main(["stand", "folder=here", f"port={free_port()}"]) == 2
         assert "folder: here: another stand runs there; give each its own" in capsys.readouterr().err
-    with stand.build(settings):
-        pass
+    with stand.build(settings) as (_, services):
+        assert services.enrolment is not None
+        assert services.enrolment.threshold is not None  # so that nobody is enrolled twice
 
 
 def test_bad_content_is_refused_with_file_and_line(

@@ -31,7 +31,7 @@ from faceline.campaign.database import (
     wipe_deleted,
 )
 from faceline.campaign.keys import TemplateKeys
-from faceline.campaign.quality import LIMITS, Embeddings, FrameQuality, QualityLimits, template_of
+from faceline.campaign.quality import LIMITS, Embeddings, FrameQuality, QualityLimits, Template, template_of
 from faceline.errors import InputError
 
 _CLOCKS_DIFFER: Final = timedelta(minutes=5)
@@ -103,6 +103,7 @@ class Enrolment:
             (`faceline.campaign.keys`).
         model: Name and version of the embedder; templates of another one are not compared with.
         limits: What frames must be like.
+        threshold: Least cosine similarity at which two templates are of one person; None compares none.
         create: Make database and keys where there are none.
 
     Raises:
@@ -116,11 +117,12 @@ class Enrolment:
         key_file: Path | None,
         model: str,
         limits: QualityLimits = LIMITS,
+        threshold: float | None = None,
         create: bool = True,
     ) -> None:
         self.engine = open_database(url, "people" if create else "database", create=create)
         self.keys = TemplateKeys(key_file, create=create)
-        self.model, self.limits = model, limits
+        self.model, self.limits, self.threshold = model, limits, threshold
         self._unread: str | None = None  # why the gallery lacks somebody
         self._unwiped: str | None = None  # why bytes of the deleted may still be there
         self._wipe_at = 0
@@ -160,7 +162,7 @@ class Enrolment:
 
         Raises:
             InputError: The consent is not complete or not valid now, the frames are too few, bad or of several
-                people, or the database cannot be written.
+                people, the person is enrolled already, or the database cannot be written.
         """
         _check(person, consent)
         template = template_of(embeddings, quality, self.limits)
@@ -177,6 +179,7 @@ class Enrolment:
             "model": self.model,
         }
         with self._alone() as connection:
+            self._refuse_twice(connection, template)
             sealed = {
                 "names": self._seal(name, json.dumps(names).encode()),
                 "template": self._seal(name, template.astype("<f4").tobytes()),
@@ -198,7 +201,8 @@ class Enrolment:
                 newest = connection.scalar(sa.select(sa.func.max(AUDIT.c.id))) or 0
             if self._known is None or self._known[0] != newest or self._known[2] <= at:
                 self._end(at, "stand")
-                self._known, self._unread = self._read(at)
+                with self.engine.connect() as connection:
+                    self._known, self._unread = self._read(connection, at)
             self._wipe_again(at)
         except (SQLAlchemyError, InputError) as error:
             self._known, self._unread = None, reason(error)
@@ -296,6 +300,21 @@ class Enrolment:
             self.keys.forget_older(newest)
         return len(rows)
 
+    def _refuse_twice(self, connection: sa.Connection, template: Template) -> None:
+        """Of two templates of one person neither would lead, and a withdrawal would delete but one of them."""
+        if self.threshold is None:
+            return
+        (_, known, _), _ = self._read(connection, microseconds(datetime.now(UTC)))
+        similarity = known.templates @ template if len(known.persons) else np.array([-np.inf])
+        if similarity.max() < self.threshold:
+            return
+        nearest = known.persons[int(similarity.argmax())]
+        other = self._told(connection.execute(sa.select(PEOPLE).where(PEOPLE.c.id == nearest)).one())["consent"]
+        raise InputError(
+            f"a stand would take them for {other['given_by']}, enrolled as {nearest} until {other['expires_at'][:10]}; "
+            "if that is them, withdraw that consent first"
+        )
+
     @contextmanager
     def _alone(self) -> Iterator[sa.Connection]:
         """Write with the keys as they are now, while nobody else writes: a rotation would take them away."""
@@ -307,12 +326,11 @@ class Enrolment:
             self.keys.reload()
             yield connection
 
-    def _read(self, at: int) -> tuple[tuple[int, Gallery, int], str | None]:
+    def _read(self, connection: sa.Connection, at: int) -> tuple[tuple[int, Gallery, int], str | None]:
         """What is known, and why it does not hold everybody."""
-        with self.engine.connect() as connection:
-            newest = connection.scalar(sa.select(sa.func.max(AUDIT.c.id))) or 0
-            valid = (PEOPLE.c.expires_at > at) & (PEOPLE.c.model == self.model)
-            rows = connection.execute(sa.select(PEOPLE).where(valid).order_by(PEOPLE.c.id)).all()
+        newest = connection.scalar(sa.select(sa.func.max(AUDIT.c.id))) or 0
+        valid = (PEOPLE.c.expires_at > at) & (PEOPLE.c.model == self.model)
+        rows = connection.execute(sa.select(PEOPLE).where(valid).order_by(PEOPLE.c.id)).all()
         self.keys.reload()
         read, problem = [], None
         for row in rows:

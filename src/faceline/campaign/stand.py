@@ -177,7 +177,7 @@ def _people(settings: "Stand", folder: Path, stack: ExitStack) -> tuple[Enrolmen
     embedder, threshold = open_embedder(settings, file)
     url = settings.people or f"sqlite:///{folder / 'people.db'}"
     key_file = None if VARIABLE in os.environ else folder / "template.keys"
-    enrolment = stack.enter_context(Enrolment(url, key_file=key_file, model=embedder_name(file)))
+    enrolment = stack.enter_context(Enrolment(url, key_file=key_file, model=embedder_name(file), threshold=threshold))
     return enrolment, Recogniser(embedder, enrolment, threshold)
 
 
