@@ -6,6 +6,7 @@ from typing import Final
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
+from faceline.campaign.folders import write_whole
 from faceline.errors import InputError
 
 VARIABLE: Final = "FACELINE_TEMPLATE_KEYS"
@@ -28,7 +29,6 @@ class TemplateKeys:
         if file is not None and not file.exists():
             if not create:
                 raise InputError(f"{file}: no such file; give the keys of the stand", column="key_file")
-            file.parent.mkdir(parents=True, exist_ok=True)
             self._write([Fernet.generate_key().decode()])
         self.reload()
 
@@ -73,6 +73,8 @@ class TemplateKeys:
         """End a rotation: no key older than its own stays; in the environment they are to be removed by hand."""
         if self.file is not None and key in self._keys:
             self._write(self._keys[: self._keys.index(key) + 1])
+            for left in self.file.parent.glob(f".{self.file.name}.*partial"):  # by a process that was killed
+                left.unlink()
             self.reload()
 
     @property
@@ -98,10 +100,5 @@ class TemplateKeys:
     def _write(self, keys: list[str]) -> None:
         """All or nothing: a process killed here leaves the old file or the new one."""
         assert self.file is not None
-        partial = self.file.with_name(f".{self.file.name}.partial")
-        partial.unlink(missing_ok=True)
-        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
-            stream.write("\n".join(keys) + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(self.file)
+        with write_whole(self.file, 0o600) as partial:
+            partial.write_text("\n".join(keys) + "\n", encoding="ascii")

@@ -18,6 +18,7 @@ from faceline.campaign.caps import Caps
 from faceline.campaign.catalogue import ANYONE, LOYAL, Catalogue, Content, time_zone
 from faceline.campaign.clock import Moment
 from faceline.campaign.events import Arm, DecisionMade, new_id
+from faceline.campaign.folders import write_whole
 from faceline.errors import InputError, first_line
 
 FEATURES: Final = ("one", "alone", "three or more", "before 11", "after 17", "weekend", "seen before")
@@ -193,10 +194,8 @@ class Policy:
         if self.state is None:
             return
         told = {"features": FEATURES, "place": self._place, "contents": self.bandit.state()}
-        self.state.parent.mkdir(parents=True, exist_ok=True)
-        partial = self.state.with_name(f".{self.state.name}.partial")
-        partial.write_text(json.dumps(told), encoding="utf-8")
-        partial.replace(self.state)
+        with write_whole(self.state) as partial:
+            partial.write_text(json.dumps(told), encoding="utf-8")
 
     def _restore(self, file: Path) -> None:
         try:

@@ -51,7 +51,6 @@ def ship_to_folder(source: sa.Engine, folder: Path, now: datetime) -> int:
         file = folder / f"day={utc(day * _DAY):%Y-%m-%d}" / f"{quote(stand, safe='')}.parquet"
         there = _rows(file)
         if day < microseconds(now) // _DAY and events > there:
-            file.parent.mkdir(parents=True, exist_ok=True)
             count += write_events(source, file, _on(stand, day)) - there
     return count
 

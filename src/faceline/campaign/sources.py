@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import sqlalchemy as sa
 
 from faceline.campaign.database import EVENTS, database_errors, open_database
+from faceline.campaign.folders import write_whole
 from faceline.errors import InputError
 
 _ROWS: Final = 100_000
@@ -63,18 +64,17 @@ def write_events(engine: sa.Engine, file: Path, where: "sa.ColumnElement[bool] |
     Returns:
         How many there were.
     """
-    partial = file.with_name(f".{file.name}.partial")
     query = sa.select(EVENTS).order_by(EVENTS.c.at)
     count = 0
-    try:
-        with engine.connect() as connection, pq.ParquetWriter(partial, SCHEMA, compression="zstd") as writer:
-            streaming = connection.execution_options(stream_results=True, yield_per=_ROWS)
-            for table in _tables(streaming.execute(query if where is None else query.where(where))):
-                writer.write_table(table)
-                count += len(table)
-        partial.replace(file)
-    finally:
-        partial.unlink(missing_ok=True)
+    with (
+        write_whole(file) as partial,
+        engine.connect() as connection,
+        pq.ParquetWriter(partial, SCHEMA, compression="zstd") as writer,
+    ):
+        streaming = connection.execution_options(stream_results=True, yield_per=_ROWS)
+        for table in _tables(streaming.execute(query if where is None else query.where(where))):
+            writer.write_table(table)
+            count += len(table)
     return count
 
 

@@ -1,19 +1,21 @@
 """Who may open which page: passwords and the token of the display as hashes, sessions, and limits on guessing."""
 
-import contextlib
 import hashlib
 import hmac
 import json
-import os
 import re
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
+from filelock import FileLock, Timeout
+
+from faceline.campaign.folders import write_whole
 from faceline.errors import InputError, first_line
 
 Role = Literal["operator", "advertiser"]
@@ -28,6 +30,7 @@ _SCRYPT: Final = {"n": 2**14, "r": 8, "p": 1, "dklen": 32}
 """Cost of a guess: 16 MB and some 50 ms (Percival and Josefsson, RFC 7914)."""
 
 _MOST_SESSIONS: Final = 200
+_LOCK_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,8 @@ class Secrets:
         self._accounts: dict[str, Account] = {}
         self._device = ""
         if not file.exists():
-            self.new = NewSecrets({role: self._put(role, role, None) for role in FIRST}, self.renew_token())
+            with self._changing():
+                self.new = NewSecrets({role: self._put(role, role, None) for role in FIRST}, self._put_token())
         self._state = self._stamp()
         self._read()
 
@@ -114,9 +118,10 @@ class Secrets:
         """
         if not _NAME.fullmatch(name):
             raise InputError(f"expected up to 40 of a to z, 0 to 9, . _ and -, got {name!r}", column="name")
-        if name in self._accounts:
-            raise InputError(f"{name} is there already; remove it first, or choose another name", column="name")
-        return self._put(name, role, None if campaigns is None else tuple(campaigns))
+        with self._changing():
+            if name in self._accounts:
+                raise InputError(f"{name} is there already; remove it first, or choose another name", column="name")
+            return self._put(name, role, None if campaigns is None else tuple(campaigns))
 
     def renew_password(self, name: str) -> str:
         """Another password for somebody, which ends their sessions.
@@ -124,8 +129,9 @@ class Secrets:
         Raises:
             InputError: There is no such account.
         """
-        account = self._known(name)
-        return self._put(name, account.role, account.campaigns)
+        with self._changing():
+            account = self._known(name)
+            return self._put(name, account.role, account.campaigns)
 
     def remove(self, name: str) -> None:
         """Let somebody in no longer, which ends their sessions.
@@ -133,19 +139,17 @@ class Secrets:
         Raises:
             InputError: There is no such account, or it is the last operator.
         """
-        account = self._known(name)
-        operators = [each.name for each in self._accounts.values() if each.role == "operator"]
-        if operators == [account.name]:
-            raise InputError(f"{name} is the last operator; add another one first", column="name")
-        del self._accounts[name]
-        self._write()
+        with self._changing():
+            account = self._known(name)
+            operators = [each.name for each in self._accounts.values() if each.role == "operator"]
+            if operators == [account.name]:
+                raise InputError(f"{name} is the last operator; add another one first", column="name")
+            del self._accounts[name]
 
     def renew_token(self) -> str:
         """Another token for the display; screens have to be opened with it again."""
-        token = secrets.token_urlsafe(24)
-        self._device = _digest(token)
-        self._write()
-        return token
+        with self._changing():
+            return self._put_token()
 
     def _known(self, name: str) -> Account:
         if name not in self._accounts:
@@ -155,16 +159,31 @@ class Secrets:
     def _put(self, name: str, role: Role, campaigns: tuple[str, ...] | None) -> str:
         password, salt = _readable(), secrets.token_bytes(16)
         self._accounts[name] = Account(name, role, campaigns, salt.hex(), _scrypt(password, salt).hex())
-        self._write()
         return password
+
+    def _put_token(self) -> str:
+        token = secrets.token_urlsafe(24)
+        self._device = _digest(token)
+        return token
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Change what is in the file now, while no other process does."""
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            lock = FileLock(self.file.with_name(f".{self.file.name}.lock"), timeout=_LOCK_SECONDS).acquire()
+        except Timeout:
+            raise InputError("another process changes it; try again", file=self.file) from None
+        with lock:
+            if self.file.exists():
+                self._read()
+            yield
+            self._write()
 
     def _write(self) -> None:
         accounts = [asdict(account) for account in self._accounts.values()]
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        part = self.file.with_name(f".{self.file.name}.part")
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
-            json.dump({"device": self._device, "accounts": accounts}, stream, indent=2)
-        part.replace(self.file)
+        with write_whole(self.file, 0o600) as partial:
+            partial.write_text(json.dumps({"device": self._device, "accounts": accounts}, indent=2), encoding="utf-8")
         self._state = self._stamp()
 
     def _read(self) -> None:
@@ -185,7 +204,7 @@ class Secrets:
         state = self._stamp()
         if state != self._state:
             self._state = state
-            with contextlib.suppress(InputError, OSError):
+            with suppress(InputError, OSError):
                 self._read()
 
     def _stamp(self) -> tuple[int, int] | None:
