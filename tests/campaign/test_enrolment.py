@@ -463,6 +463,12 @@ def test_the_command_lists_exports_withdraws_and_rotates(
     assert run("action=export", f"person={anna}", "output=out/anna.json")[0] == 0
     assert (tmp_path / "out" / "anna.json").stat().st_mode & 0o777 == 0o600
     assert json.loads((tmp_path / "out" / "anna.json").read_text())["person"] == anna
+    (tmp_path / "out" / "anna.json").chmod(0o644)
+    assert run("action=export", f"person={anna}", "output=out/anna.json")[0] == 0
+    assert (tmp_path / "out" / "anna.json").stat().st_mode & 0o777 == 0o600
+    assert run("action=export", f"person={anna}", "output=out") == (
+        2, "faceline: error: output: out: cannot be written: Is a directory\n"
+    )  # fmt: skip
     assert '"greeting": "Anna"' in run("action=export", f"person={anna}")[1]
     assert run("action=rotate-key") == (0, "1 people are encrypted with the new key\n")
     assert run("action=withdraw", f"person={anna}", "operator=desk")[0] == 0

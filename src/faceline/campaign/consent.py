@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from faceline.campaign.enrolment import Enrolment
+from faceline.campaign.folders import write_whole
 from faceline.campaign.keys import VARIABLE
 from faceline.campaign.settings import Consent
 from faceline.errors import InputError
@@ -67,10 +68,11 @@ def _write(told: dict[str, Any], output: str | None, console: Console) -> None:
     if output is None:
         console.print(text, markup=False)
         return
-    file = Path(output)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as stream:
-        stream.write(text + "\n")
+    try:
+        with write_whole(Path(output), 0o600) as partial:
+            partial.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{output}: cannot be written: {error.strerror}", column="output") from None
     console.print(f"written to {output}")
 
 
