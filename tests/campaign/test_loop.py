@@ -215,7 +215,7 @@ def test_a_store_that_goes_pauses_the_writing_and_nothing_is_lost(
     stand.run(30)
     failing = itertools.cycle(["disk I/O error: no space left on device"])
     real = stand.store._try
-    monkeypatch.setattr(stand.store, "_try", lambda _: next(failing))
+    monkeypatch.setattr(stand.store, "_try", lambda _: (next(failing), []))
     until(lambda: not stand.board.state.health.logging, stand)
     assert "no space left" in stand.board.state.health.warnings[0]
     stand.run(60)

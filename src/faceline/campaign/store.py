@@ -130,8 +130,9 @@ class EventStore:
                 self._tidy()
                 refused, dropped = self._try(batch)
             except Exception as error:  # the thread must live on, whatever it was
-                log.exception("the store goes on after a fault")
                 refused, dropped = reason(error), []
+                if refused != self._paused:  # one that comes with every try fills no disk
+                    log.exception("the store goes on after a fault")
             wait = min(2 * wait, _LONGEST_WAIT) if refused else 0.0 if more else self.interval
             self._note(batch, refused, dropped)
 
