@@ -170,6 +170,7 @@ def test_the_stand_runs_for_some_seconds_ends_well_and_keeps_no_picture(tmp_path
 
 
 @pytest.mark.slow
+@pytest.mark.no_cover  # other tests cover the stand; counting its lines takes half as long again
 def test_an_hour_leaves_no_image_and_no_template_of_strangers_on_the_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
