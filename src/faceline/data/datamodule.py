@@ -12,13 +12,13 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from faceline.data.cache import FrameStore, cached_frames
 from faceline.data.chosen import ChosenFrames
-from faceline.data.index import FrameIndex, FrameSource
+from faceline.data.index import BadRows, FrameIndex, FrameSource
 from faceline.data.labels import list_labels, refuse_unlabelled
 from faceline.data.splits import Split, limited, make_split
 from faceline.data.taught import TaughtFrames, Teacher, teach
 from faceline.errors import InputError
 from faceline.geometry.coordinates import denormalise_landmarks
-from faceline.types import Image, Shape
+from faceline.types import AnyImage, Image, Shape
 
 Batch = Sequence[Tensor]
 """Images (n, 3, h, w) on [0, 1], landmarks (n, 68, 2) on [0, 1], sizes (n, 2) of the original frames in pixels."""
@@ -179,6 +179,11 @@ class LandmarkData(pl.LightningDataModule):
         """Who trains, chooses and judges."""
         _ = self.store
         return self._split
+
+    def originals(self, rows: np.ndarray) -> list[AnyImage]:
+        """Frames of the index in their own size, which the cache does not have."""
+        listed = {row.file: row for row in self.source.rows(BadRows("skip"))}
+        return [self.source.read(listed[file]) for file in self.index.files[rows].tolist()]
 
     def learn_from(self, teacher: Teacher) -> list[str]:
         """Train on frames without a row too, with landmarks from a teacher.

@@ -40,8 +40,8 @@ class LandmarkDetector(pl.LightningModule):
         head: Builds the head from the channels of the feature maps.
         loss: Module of (preds, target).
         first_look: Finds the face, so that backbone and head see a window around it and not the whole frame.
-        flip_average: Outside of training, the mean of what is found in the frame and in its mirror image.
         cross_entropy: Weight of the cross entropy of a head that classifies coordinates, beside the loss of its points.
+        flip_average: Outside of training, the mean of what is found in the frame and in its mirror image.
         mirror: Mirror half of the training frames here, in place of the transforms, and mark their feature maps, so
             that what an annotator does otherwise on the left than on the right is learnt and not averaged.
         pretrained: Start from timm's own ImageNet weights (needs a network).

@@ -16,7 +16,7 @@ from PIL import Image as PillowImage
 from faceline.config.check import plain
 from faceline.data.datamodule import LandmarkData
 from faceline.data.images import read_any
-from faceline.data.index import BadRows, evenly
+from faceline.data.index import evenly
 from faceline.geometry.resize import resize_image
 from faceline.inference.bundle import DEFAULT, Bundle, LandmarkManifest, digest, read_bundle
 from faceline.inference.runtime import LandmarkRuntime
@@ -56,7 +56,7 @@ def main(cfg: DictConfig) -> None:
     cv2.setNumThreads(1)
     data = LandmarkTask().build_data(config)
     data.prepare_data()
-    images = _images(data)
+    images = data.originals(evenly(data.split.val, FRAMES))
     rows = [row for each in _contestants(config) for row in _forms(each, images, data, config)]
     print_table(f"one frame, {threads} thread, from its pixels to its landmarks", rows)
     report: dict[str, Any] = {"scale": {"data": data.source.name, "threads": threads}, "one_frame": rows}
@@ -66,13 +66,6 @@ def main(cfg: DictConfig) -> None:
         print_table("a folder of frames, decoded by one thread and computed by another", folders)
         report["folders"] = folders
     publish("infer", report, Path(config["output"]))
-
-
-def _images(data: LandmarkData) -> list[AnyImage]:
-    """Frames of validation in their own size."""
-    rows = {row.file: row for row in data.source.rows(BadRows("skip"))}
-    files = data.index.files[evenly(data.split.val, FRAMES)]
-    return [data.source.read(rows[file]) for file in files.tolist()]
 
 
 def _contestants(config: Config) -> Iterator[_Contestant]:

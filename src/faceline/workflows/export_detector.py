@@ -7,13 +7,12 @@ from pathlib import Path
 from hydra.utils import instantiate
 
 from faceline.data.datamodule import LandmarkData
-from faceline.data.index import BadRows, evenly
+from faceline.data.index import evenly
 from faceline.errors import InputError
 from faceline.inference.bundle import Bundle, LandmarkManifest
 from faceline.inference.runtime import LandmarkRuntime
 from faceline.models.onnx_export import to_onnx
 from faceline.transforms import Normalize, Pipeline, Rescale, ToTensor
-from faceline.types import AnyImage
 from faceline.workflows.assembly import Trained
 from faceline.workflows.confidence import calibration_of
 from faceline.workflows.eight_bits import in_eight_bits
@@ -47,7 +46,7 @@ def export_detector(
         outputs=("landmarks",) if calibration is None else ("landmarks", "confidence"),
         **origin(trained, data, onnx, tags),
     )
-    bundle, images = Bundle(file, manifest, onnx, ""), _frames(data, frames)
+    bundle, images = Bundle(file, manifest, onnx, ""), data.originals(evenly(data.split.val, frames))
     checked = check(
         LandmarkRuntime(bundle).detect,
         lambda image: find_landmarks(model, pipeline, image),
@@ -78,10 +77,3 @@ def _pipeline(trained: Trained) -> Pipeline:
             column="transforms.eval",
         )
     return pipeline
-
-
-def _frames(data: LandmarkData, count: int) -> list[AnyImage]:
-    """Frames of the validation part in their own size."""
-    rows = {row.file: row for row in data.source.rows(BadRows("skip"))}
-    files = data.index.files[evenly(data.split.val, count)]
-    return [data.source.read(rows[file]) for file in files.tolist()]
