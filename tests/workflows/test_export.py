@@ -205,6 +205,22 @@ def test_a_model_whose_frames_are_not_just_resized_is_refused(
     assert not (tmp_path / "x.faceline").exists()
 
 
+def test_the_mean_with_the_mirror_image_can_be_left_out(in_trained: Path, tmp_path: Path, bundle: Bundle) -> None:
+    (folder,) = (in_trained / "mlruns" / "runs").iterdir()
+    checkpoint = torch.load(folder / "checkpoints" / "best.ckpt", weights_only=True)
+    checkpoint["faceline"]["config"]["model"]["flip_average"] = True
+    torch.save(checkpoint, tmp_path / "mirrors.ckpt")
+    image = SOURCE.read(SOURCE.rows(BadRows("raise"))[0])
+    found = {}
+    for taken in ("true", "false"):
+        file = str(tmp_path / f"{taken}.faceline")
+        chosen = (f"ckpt_path={tmp_path / 'mirrors.ckpt'}", f"output={file}", "frames=4", f"flip_average={taken}")
+        assert main(["export", *chosen]) == 0
+        found[taken] = LandmarkRuntime(file).detect(image)
+    np.testing.assert_allclose(found["false"], LandmarkRuntime(bundle).detect(image), atol=1e-3)
+    assert np.abs(found["true"] - found["false"]).max() > 0.01
+
+
 FACES = (
     "experiment=identification/embedder",
     "model.backbone=mobilenetv3_small_050",
@@ -230,6 +246,8 @@ def export_faces(capsys: pytest.CaptureFixture[str], *arguments: str) -> Embedde
     assert "FNIR" in capsys.readouterr().out or arguments
     assert main(["export", f"run_id={folder.name}", "output=small.faceline", "int8=true"]) == 2
     assert "only models that find landmarks have 8 bits" in capsys.readouterr().err
+    assert main(["export", f"run_id={folder.name}", "output=small.faceline", "flip_average=false"]) == 2
+    assert "flip_average: a face and its mirror image always make one" in capsys.readouterr().err
     assert not Path("small.faceline").exists()
     return EmbedderRuntime("faces.faceline")
 

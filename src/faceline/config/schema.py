@@ -173,6 +173,7 @@ class Export(Section):
     data: Data | None = None  # the run's own
     output: str | None
     int8: bool
+    flip_average: bool
     frames: Count
     tracking: Tracking
 

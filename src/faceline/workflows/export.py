@@ -46,7 +46,7 @@ def main(cfg: DictConfig) -> None:
             column="data",
         )
     output = Path(config["output"] or _default_output(config, trained))
-    bundle = export(trained, data, config["frames"], config["int8"], tags, output)
+    bundle = export(trained, data, config, tags, output)
     write_bundle(output, bundle.manifest, bundle.onnx)
     check, other = bundle.manifest.check, "its graph in float32" if config["int8"] else "the trained model"
     Console(highlight=False, soft_wrap=True).print(

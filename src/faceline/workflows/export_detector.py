@@ -18,18 +18,19 @@ from faceline.workflows.confidence import calibration_of
 from faceline.workflows.eight_bits import in_eight_bits
 from faceline.workflows.exporting import check, origin, width
 from faceline.workflows.landmark_task import find_landmarks
+from faceline.workflows.task import Config
 
 
 def export_detector(
-    trained: Trained, data: LandmarkData, frames: int, int8: bool, tags: Mapping[str, str], file: Path
+    trained: Trained, data: LandmarkData, asked: Config, tags: Mapping[str, str], file: Path
 ) -> Bundle[LandmarkManifest]:
     """The bundle of a detector, held against it and measured.
 
     Args:
         trained: The model of a run.
         data: What it was trained on.
-        frames: So many of validation are compared.
-        int8: Its convolutions are to compute in 8 bits.
+        asked: How many ``frames`` of validation are compared, and whether its convolutions compute in 8 bits (``int8``)
+            and the mean over mirror images is taken (``flip_average``).
         tags: Of its run.
         file: Where the bundle will be.
 
@@ -38,6 +39,7 @@ def export_detector(
             much.
     """
     pipeline, model, size = _pipeline(trained), trained.model, trained.config["data"]["size"]
+    model.flip_average = model.flip_average and asked["flip_average"]
     calibration = calibration_of(model, data)
     onnx = to_onnx(model, size, calibration)
     manifest = LandmarkManifest(
@@ -46,7 +48,7 @@ def export_detector(
         outputs=("landmarks",) if calibration is None else ("landmarks", "confidence"),
         **origin(trained, data, onnx, tags),
     )
-    bundle, images = Bundle(file, manifest, onnx, ""), data.originals(evenly(data.split.val, frames))
+    bundle, images = Bundle(file, manifest, onnx, ""), data.originals(evenly(data.split.val, asked["frames"]))
     checked = check(
         LandmarkRuntime(bundle).detect,
         lambda image: find_landmarks(model, pipeline, image),
@@ -54,7 +56,7 @@ def export_detector(
         unit=width,
     )
     bundle = replace(bundle, manifest=manifest.model_copy(update={"check": checked}))
-    if int8:
+    if asked["int8"]:
         bundle = in_eight_bits(bundle, data, images)
     scalars = trained.task.measure(LandmarkRuntime(bundle), data, "test", manifest.model, data.source.name).scalars
     return replace(bundle, manifest=bundle.manifest.model_copy(update={"metrics": dict(scalars)}))

@@ -17,26 +17,29 @@ from faceline.models.onnx_export import embedder_to_onnx
 from faceline.workflows.assembly import Trained
 from faceline.workflows.exporting import check, origin
 from faceline.workflows.face_task import as_bytes
+from faceline.workflows.task import Config
 
 
 def export_embedder(
-    trained: Trained, data: FaceData, frames: int, int8: bool, tags: Mapping[str, str], file: Path
+    trained: Trained, data: FaceData, asked: Config, tags: Mapping[str, str], file: Path
 ) -> Bundle[EmbedderManifest]:
     """The bundle of an embedder, held against it and measured.
 
     Args:
         trained: The model of a run.
         data: What it was trained on.
-        frames: So many faces of validation are compared.
-        int8: Refused: what 8 bits do to thresholds is not known.
+        asked: How many faces of validation are compared, its ``frames``. Refused are ``int8``, as what 8 bits do to
+            thresholds is not known, and to leave out the mirror images (``flip_average``), which it always looks at.
         tags: Of its run.
         file: Where the bundle will be.
 
     Raises:
-        InputError: The graph gives something else than the model, or 8 bits are asked for.
+        InputError: The graph gives something else than the model, or something is asked for that it does not have.
     """
-    if int8:
+    if asked["int8"]:
         raise InputError("only models that find landmarks have 8 bits; export it in float32", column="int8")
+    if not asked["flip_average"]:
+        raise InputError("a face and its mirror image always make one embedding; leave it out", column="flip_average")
     model, size = trained.model, trained.config["data"]["size"]
     onnx = embedder_to_onnx(model, size)
     manifest = EmbedderManifest(
@@ -47,7 +50,7 @@ def export_embedder(
         **origin(trained, data, onnx, tags),
     )
     runtime = EmbedderRuntime(Bundle(file, manifest, onnx, ""))
-    faces = data.faces(evenly(data.trial("val").probes, frames))
+    faces = data.faces(evenly(data.trial("val").probes, asked["frames"]))
 
     def trained_embed(face: Tensor) -> np.ndarray:
         with torch.inference_mode():
