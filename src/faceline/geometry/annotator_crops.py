@@ -2,11 +2,11 @@
 
 By all that its labels show, that annotator is a network behind dlib's face detector (Bulat and Tzimiropoulos, "How far
 are we from solving the 2D & 3D face alignment problem?", ICCV 2017). The detector looks for faces of 80 pixels in
-pictures each of which is 5/6 of the one before, so its boxes come in steps of 1.2, and a face of a size between them gets
-one or the other. The network sees the box scaled to a heatmap of 64 pixels, to whose pixels its landmarks are rounded:
-they tell which it was. A face that is larger in its box does not get landmarks that are as much larger, so the labels of
-two like frames differ by up to 7 % of the face's width. From the frame alone the box cannot be told; a network that is
-trained on the labels learns by heart what it can of it.
+pictures each of which is 5/6 of the one before, so its boxes come in steps of 1.2, and a face of a size between them
+gets one or the other. The network sees the box scaled to a heatmap of 64 pixels, to whose pixels its landmarks are
+rounded: they tell which it was. A face that is larger in its box does not get landmarks that are as much larger, so the
+labels of two like frames differ by up to 7 % of the face's width. From the frame alone the box cannot be told; a
+network that is trained on the labels learns by heart what it can of it.
 """
 
 from typing import Final
@@ -20,9 +20,10 @@ EDGES: Final = 2.561 * 1.2 ** np.arange(-4, 9)
 """Edges of a cell in pixels that a box can give; 80 pixels 2.561, as measured on the labels, 0.1 % under what the
 annotator's code says (160 * 200 / 195 / 64)."""
 
-TOO_SMALL: Final = (0.415, 0.186)
+TOO_SMALL: Final = (0.42, 0.19)
 """By how much labels are too narrow and too low, a unit of the logarithm of the face's size in its box. Measured on the
-training part of the Udacity set, against what networks find that were trained on the other half of it."""
+training part of the Udacity set, against what networks find that were trained on the other half of it
+(``scripts/annotator_boxes.py``)."""
 
 _CELLS: Final = (54.0, 73.0)  # width plus height of a shape in its box
 _CLEAR: Final = 6.0  # of points strewn by chance the better of two edges is as clear in one frame of a hundred

@@ -61,7 +61,7 @@ def cell_edges(landmarks: Landmarks) -> PerFrame:
     return np.where(clear, EDGES[best] * sizes, np.nan)
 
 
-def least_errors(landmarks: Landmarks, sizes: Sizes, edges: PerFrame) -> LeastErrors:
+def least_errors(landmarks: Landmarks, sizes: Sizes, edges: PerFrame, moved: Landmarks | None = None) -> LeastErrors:
     """What rounding alone leaves, to the cells and, where the labels are whole pixels, to those too.
 
     Where a landmark lies in its cell is taken as uniform. Frames without known cells are taken to have the median edge.
@@ -70,6 +70,7 @@ def least_errors(landmarks: Landmarks, sizes: Sizes, edges: PerFrame) -> LeastEr
         landmarks: In pixels.
         sizes: Of the frames.
         edges: Of their cells, as `cell_edges` gives them; at least one is known.
+        moved: What the labels lie off beside, that frames do not tell either, in pixels.
     """
     spans = extent(landmarks)
     edges = np.where(np.isnan(edges), np.nanmedian(edges / spans) * spans, edges)
@@ -78,9 +79,13 @@ def least_errors(landmarks: Landmarks, sizes: Sizes, edges: PerFrame) -> LeastEr
     rng = np.random.default_rng(0)
     in_cell, in_pixel = rng.uniform(-0.5, 0.5, (2, _DRAWS, 2))
     left, right = (landmarks[:, corner] for corner in OUTER_EYE_CORNERS)
-    off = np.linalg.norm(in_cell * edges[:, None, None] + in_pixel * pixel, axis=2).mean(axis=1)
-    variance = (edges**2 + pixel) / 12
+    moved = np.zeros_like(landmarks[:, :1]) if moved is None else moved
+    off = np.zeros(len(landmarks))
+    for each in moved.transpose(1, 0, 2):
+        rounded = in_cell * edges[:, None, None] + in_pixel * pixel
+        off += np.linalg.norm(rounded + each[:, None], axis=2).mean(axis=1) / moved.shape[1]
+    squares = (edges[:, None] ** 2 + pixel) / 12 + (moved**2).mean(axis=1)
     return LeastErrors(
         float((off / np.linalg.norm(left - right, axis=1)).mean()),
-        float((variance * (1 / sizes.astype(np.float64) ** 2).mean(axis=1)).mean()),
+        float((squares / sizes.astype(np.float64) ** 2).mean()),
     )

@@ -65,6 +65,17 @@ def test_a_detector_that_knows_all_but_the_lattice_has_the_least_errors(whole: b
     assert least.mse == pytest.approx(mse_per_frame(true / sizes[:, None], labels / sizes[:, None]).mean(), rel=0.03)
 
 
+def test_what_labels_lie_off_beside_counts_too() -> None:
+    rng = np.random.default_rng(2)
+    true = faces(400, 130, rng)
+    moved = (true - true.mean(axis=1, keepdims=True)) * rng.normal(0, 0.03, (400, 1, 1))
+    labels, edges = rounded(true + moved, rng)
+    sizes = np.full((len(true), 2), (500, 400))
+    least = least_errors(labels, sizes, edges, -moved)
+    assert least.nme == pytest.approx(nme_per_frame(true, labels).mean(), rel=0.03)
+    assert least.mse == pytest.approx(mse_per_frame(true / sizes[:, None], labels / sizes[:, None]).mean(), rel=0.03)
+
+
 @pytest.mark.data
 def test_the_labels_of_the_udacity_set_were_rounded_to_cells(data_root: Path) -> None:
     source = UdacityFaces(data_root / "udacity", label_shift=(1.1, 0.0))
