@@ -1,11 +1,13 @@
 """What a data set holds, in numbers and in lines: the text of ``faceline data check``."""
 
 from collections import Counter, defaultdict
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 
 from faceline.data.index import FrameIndex, evenly
+from faceline.geometry.annotator_crops import at_one_crop, crop_edges
 from faceline.geometry.label_cells import LeastErrors, cell_edges, extent, least_errors
 from faceline.geometry.markup import N_LANDMARKS, OUTER_EYE_CORNERS
 
@@ -33,17 +35,20 @@ class LabelCells:
     Attributes:
         share: Of the frames, whose labels show them.
         edge: Median edge of a cell, as a share of the width plus the height of the shape.
-        least: Errors that nobody gets below who does not know where the cells lie.
+        boxes: The landmarks also follow the box in which their annotator saw the face.
+        least: Errors that nobody gets below who does not know the boxes and where the cells lie.
     """
 
     share: float
     edge: float
+    boxes: bool
     least: LeastErrors
 
     def __str__(self) -> str:
+        boxes = ", and following the annotator's box (task.one_crop=true)" if self.boxes else ""
         return (
             f"rounded to cells of {self.edge:.2%} of the face's width plus height, as {self.share:.0%} of the frames "
-            f"show; so the best to expect is NME {self.least.nme:.2%}, MSE {self.least.mse:.2g}"
+            f"show{boxes}; so the best to expect is NME {self.least.nme:.2%}, MSE {self.least.mse:.2g}"
         )
 
 
@@ -143,12 +148,16 @@ def _spread(values: np.ndarray) -> Spread:
 def _cells(index: FrameIndex) -> LabelCells | None:
     """Those of the labels; a few frames whose labels look rounded by chance are none."""
     index = index.take(evenly(np.arange(len(index)), _LOOKED_AT))
-    edges = cell_edges(index.landmarks)
+    edges, moved = cell_edges(index.landmarks), None
+    with suppress(ValueError):  # of another annotator
+        moved = at_one_crop(index.landmarks) - index.landmarks
+        edges = crop_edges(index.landmarks)
     share = float(np.isfinite(edges).mean())
     if share < _FEW:
         return None
     median = float(np.nanmedian(edges / extent(index.landmarks)))
-    return LabelCells(share, median, least_errors(index.landmarks, index.sizes, edges))
+    least = least_errors(index.landmarks, index.sizes, edges, moved)
+    return LabelCells(share, median, moved is not None, least)
 
 
 def _duplicates(index: FrameIndex) -> tuple[tuple[str, ...], ...]:

@@ -7,6 +7,7 @@ import pytest
 
 from faceline.data.index import FrameIndex
 from faceline.data.summary import summarise
+from faceline.geometry.annotator_crops import EDGES
 
 
 def make_index(rejected: tuple[str, ...] = ()) -> FrameIndex:
@@ -45,14 +46,25 @@ def test_what_is_counted() -> None:
 
 def test_labels_that_were_rounded_to_cells_are_told() -> None:
     rng = np.random.default_rng(0)
-    shapes = rng.uniform(0, 200, (4, 68, 2))
+    shapes = rng.uniform(0, 220, (4, 68, 2))
     edges = 0.016 * (shapes.max(axis=1) - shapes.min(axis=1)).sum(axis=1)[:, None, None]
-    index = replace(make_index(), landmarks=np.round(shapes / edges) * edges, sizes=np.full((4, 2), 200))
+    index = replace(make_index(), landmarks=np.round(shapes / edges) * edges, sizes=np.full((4, 2), 220))
     cells = summarise(index).cells
     assert cells is not None and cells.share == 1 and cells.edge == pytest.approx(0.016, rel=0.02)
-    assert cells.least.mse == pytest.approx((edges**2).mean() / 12 / 200**2, rel=0.05)
+    assert cells.least.mse == pytest.approx((edges**2).mean() / 12 / 220**2, rel=0.05)
     (line,) = [each for each in summarise(index).lines() if each.startswith("labels")]
-    assert "rounded to cells of 1.59%" in line and "100% of the frames" in line
+    assert "rounded to cells of 1.59%" in line and "100% of the frames show; so" in line
+
+
+def test_labels_that_follow_a_box_are_told() -> None:
+    rng = np.random.default_rng(0)
+    shapes = rng.uniform(0, 200, (4, 68, 2)) * rng.uniform(0.95, 1.05, (4, 1, 1))
+    edge = EDGES[(EDGES > 6) & (EDGES < 7)]
+    index = replace(make_index(), landmarks=np.round(shapes / edge) * edge, sizes=np.full((4, 2), 220))
+    cells = summarise(index).cells
+    assert cells is not None and cells.share == 1 and cells.boxes
+    assert cells.least.mse > edge**2 / 12 / 220**2
+    assert "following the annotator's box (task.one_crop=true)" in str(cells)
 
 
 def test_the_lines_say_it_all() -> None:
