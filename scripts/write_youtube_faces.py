@@ -28,6 +28,7 @@ import numpy as np
 from faceline.data.synthetic import SyntheticFaces
 from faceline.data.youtube_faces import FOLDERS, SYNTHETIC, TABLE
 from faceline.errors import InputError
+from faceline.files import write_whole
 from faceline.geometry.markup import OUTER_EYE_CORNERS
 
 HEADER = (
@@ -163,8 +164,7 @@ def _video(job: tuple[SyntheticFaces, Plan, Path, argparse.Namespace]) -> dict[s
     boxes = np.stack([low, np.stack([high[:, 0], low[:, 1]], 1), np.stack([low[:, 0], high[:, 1]], 1), high], axis=1)
     file = folder / f"{plan.id}.npz"
     if not file.exists():
-        part = file.with_suffix(".part")
-        with part.open("wb") as stream:
+        with write_whole(file) as part, part.open("wb") as stream:
             np.savez_compressed(
                 stream,
                 colorImages=_images(source, plan, options.images, (width, height), zoom),
@@ -172,7 +172,6 @@ def _video(job: tuple[SyntheticFaces, Plan, Path, argparse.Namespace]) -> dict[s
                 landmarks2D=np.moveaxis(solid[..., :2], 0, 2),
                 landmarks3D=np.moveaxis(solid, 0, 2),
             )
-        part.replace(file)
     facts = (plan.id, plan.name, float(height), float(width), float(plan.frames), float((high - low).mean()))
     return dict(zip(HEADER, facts, strict=False))
 

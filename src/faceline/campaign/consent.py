@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.table import Table
 
 from faceline.campaign.enrolment import Enrolment
-from faceline.campaign.folders import write_whole
 from faceline.campaign.keys import VARIABLE
 from faceline.campaign.settings import Consent
 from faceline.errors import InputError
+from faceline.files import write_whole
 
 _LISTED: Final = {
     "person": "person", "given_by": "name", "greeting": "greeted as", "group": "group", "given_at": "since",

@@ -6,8 +6,8 @@ from typing import Final
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
-from faceline.campaign.folders import write_whole
 from faceline.errors import InputError
+from faceline.files import write_whole
 
 VARIABLE: Final = "FACELINE_TEMPLATE_KEYS"
 """Keys in the environment, with commas between them, the newest first."""

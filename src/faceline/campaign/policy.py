@@ -18,8 +18,8 @@ from faceline.campaign.caps import Caps
 from faceline.campaign.catalogue import ANYONE, LOYAL, Catalogue, Content, time_zone
 from faceline.campaign.clock import Moment
 from faceline.campaign.events import Arm, DecisionMade, new_id
-from faceline.campaign.folders import write_whole
 from faceline.errors import InputError, first_line
+from faceline.files import write_whole
 
 FEATURES: Final = ("one", "alone", "three or more", "before 11", "after 17", "weekend", "seen before")
 """What the bandit knows of a situation, each 0 or 1; hours and days are those of the stand's time zone."""

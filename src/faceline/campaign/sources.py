@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import sqlalchemy as sa
 
 from faceline.campaign.database import EVENTS, database_errors, open_database
-from faceline.campaign.folders import write_whole
 from faceline.errors import InputError
+from faceline.files import write_whole
 
 _ROWS: Final = 100_000
 

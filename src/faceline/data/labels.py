@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Final, Protocol, runtime_checkable
 
@@ -13,6 +12,7 @@ from filelock import FileLock
 
 from faceline.data.index import BadRows, FrameSource, LabelIndex, index_of
 from faceline.errors import InputError
+from faceline.files import write_whole
 
 _FORMAT: Final = 1  # raise when the layout of the file changes
 _FACTS: Final = b"faceline"
@@ -98,13 +98,9 @@ def _write(index: LabelIndex, file: Path) -> None:
             columns[name] = pa.FixedSizeListArray.from_arrays(pa.array(points.ravel()), points[0].size)
     facts = {"dataset": index.dataset, "unlabelled": index.unlabelled, "rejected": index.rejected}
     table = pa.table(columns).replace_schema_metadata({_FACTS: json.dumps(facts)})
-    part = file.with_name(f".{file.name}.{os.getpid()}.part")
-    try:
+    with write_whole(file) as part:
         # Landmarks hardly compress and no two are equal; names are the same in every frame of a video.
         pq.write_table(table, part, compression="none", use_dictionary=list(_WORDS))
-        part.replace(file)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _open(file: Path) -> LabelIndex | None:

@@ -7,7 +7,6 @@ the manifest, which in turn holds that of the graph. So one number tells bundles
 import hashlib
 import io
 import json
-import os
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Annotated, Any, Final, Generic, Literal, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from faceline.errors import InputError, first_line
+from faceline.files import write_whole
 
 FORMAT: Final = 3
 """Raised with every change that an older reader would misunderstand."""
@@ -230,13 +230,8 @@ def write_bundle(file: Path, manifest: Manifest, onnx: bytes) -> None:
     with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
         for name, member in ((_MANIFEST, text), (_SEAL, f"{digest(text)}\n".encode()), (_MODEL, onnx)):
             archive.writestr(zipfile.ZipInfo(name, _DATE), member)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(f".{file.name}.{os.getpid()}.part")
-    try:
+    with write_whole(file) as part:
         part.write_bytes(content.getvalue())
-        part.replace(file)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _members(file: Path) -> dict[str, bytes]:

@@ -19,6 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import ExtraTreeClassifier
 
 from faceline.errors import InputError, first_line
+from faceline.files import write_whole
 
 Features = Float[np.ndarray, "n features"]
 Labels = Integer[np.ndarray, " n"]
@@ -98,12 +99,8 @@ class Baseline:
             "people": self.people,
             "gallery": self._gallery,
         }
-        part = file.with_name(f".{file.name}.part")
-        try:
+        with write_whole(file) as part:
             _skops().dump(state, part)
-            part.replace(file)
-        finally:
-            part.unlink(missing_ok=True)
 
     @classmethod
     def load(cls, file: Path) -> tuple["Baseline", dict[str, Any]]:

@@ -1,6 +1,5 @@
 """What happens around the steps of a training: seeds, the clock, one line an epoch, checkpoints that survive."""
 
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,8 @@ from pytorch_lightning.callbacks import Callback, RichProgressBar
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 from rich.console import Console
 from torch import Tensor
+
+from faceline.files import write_whole
 
 CONFIG_KEY = "faceline"
 """Key of a checkpoint under which the run's config lies."""
@@ -152,17 +153,12 @@ class RunConfig(Callback):
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes a checkpoint beside its place and then moves it there: a kill leaves the one before, whole."""
+    """Writes a checkpoint beside its place and then moves it there: whatever happens, the one before is left, whole."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
         """Save under a name of its own, then replace."""
-        target = Path(path)
-        part = target.with_name(f".{target.name}.{os.getpid()}.part")
-        try:
+        with write_whole(Path(path)) as part:
             super().save_checkpoint(checkpoint, part, storage_options)
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
 
 
 def _has(trainer: pl.Trainer, key: str) -> bool:

@@ -1,7 +1,6 @@
 """Published results: checked rows of a JSON file, rendered as a table into the README."""
 
 import json
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Annotated, Any, Generic, TypeVar
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from faceline.errors import InputError
+from faceline.files import write_whole
 
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Span = Annotated[list[Amount], Field(min_length=2, max_length=2)]
@@ -108,12 +108,8 @@ def render_results(table: ResultsTable[Any], json_path: Path, readme_path: Path,
         return rendered
     if check:
         raise InputError(f"the table differs from {json_path}: render it again", file=readme_path)
-    draft = readme_path.with_name(f".{readme_path.name}.{os.getpid()}")
-    try:
+    with write_whole(readme_path) as draft:
         draft.write_text(rendered, encoding="utf-8")
-        draft.replace(readme_path)
-    finally:
-        draft.unlink(missing_ok=True)
     return rendered
 
 

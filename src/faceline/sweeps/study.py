@@ -18,6 +18,7 @@ from optuna.trial import TrialState
 
 from faceline.config.targets import locate, parameters
 from faceline.errors import InputError
+from faceline.files import write_whole
 from faceline.sweeps.objective import Objective
 from faceline.sweeps.space import Params
 
@@ -122,9 +123,8 @@ def same_sweep(folder: Path, name: str, description: Mapping[str, Any]) -> None:
     """
     file = folder / DESCRIPTION
     if not file.is_file():
-        part = file.with_suffix(".part")
-        part.write_text(yaml.safe_dump(dict(description), sort_keys=False, allow_unicode=True))
-        part.replace(file)
+        with write_whole(file) as part:
+            part.write_text(yaml.safe_dump(dict(description), sort_keys=False, allow_unicode=True))
         return
     before = yaml.safe_load(file.read_text()) or {}
     for key in dict.fromkeys((*description, *before)):

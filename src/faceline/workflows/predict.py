@@ -14,6 +14,7 @@ from rich.console import Console
 from faceline.config.check import plain
 from faceline.data.images import read_any
 from faceline.errors import InputError
+from faceline.files import write_whole
 from faceline.geometry.markup import N_LANDMARKS, OUTLINES
 from faceline.inference.bundle import DEFAULT
 from faceline.inference.faces import FaceFirst
@@ -52,21 +53,15 @@ def predict(config: dict[str, Any]) -> None:
     if config["find_face"]:
         detect = FaceFirst(detect)
     count = 0
-    part = output.with_name(f".{output.name}.{os.getpid()}.part")  # the table appears whole or not at all
-    output.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with part.open("w", newline="", encoding="utf-8") as file:
-            table = csv.writer(file)
-            table.writerow(HEADER)
-            for name, number, image in ahead(_frames(source)):
-                points = detect(image)
-                table.writerow([name, number, *(f"{value:.3f}" for value in points.ravel())])
-                if overlays is not None:
-                    _write_overlay(overlays / f"{name}_{number:05d}.png", image, points)
-                count += 1
-        part.replace(output)
-    finally:
-        part.unlink(missing_ok=True)
+    with write_whole(output) as part, part.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file)
+        table.writerow(HEADER)
+        for name, number, image in ahead(_frames(source)):
+            points = detect(image)
+            table.writerow([name, number, *(f"{value:.3f}" for value in points.ravel())])
+            if overlays is not None:
+                _write_overlay(overlays / f"{name}_{number:05d}.png", image, points)
+            count += 1
     Console(highlight=False, soft_wrap=True).print(
         f"landmarks of {count} {'frame' if count == 1 else 'frames'} written to {output}"
     )

@@ -332,7 +332,7 @@ def test_a_published_table_can_be_followed_and_an_interrupted_run_goes_on(writte
         np.testing.assert_array_equal(one["landmarks3D"], other["landmarks3D"])
     index, like = list_labels(YouTubeFaces(tmp_path / "out")), list_labels(YouTubeFaces(written))
     assert index.videos.tolist() == like.videos.tolist()
-    assert not list((tmp_path / "out").rglob("*.part"))
+    assert not list((tmp_path / "out").rglob("*.partial"))
 
 
 def test_wrong_arguments_are_told_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,8 +15,8 @@ from typing import Final, Literal
 
 from filelock import FileLock, Timeout
 
-from faceline.campaign.folders import write_whole
 from faceline.errors import InputError, first_line
+from faceline.files import write_whole
 
 Role = Literal["operator", "advertiser"]
 FIRST: Final[tuple[Role, ...]] = ("operator", "advertiser")

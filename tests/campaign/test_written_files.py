@@ -1,7 +1,6 @@
-"""Files that are written whole, whatever happens meanwhile."""
+"""Keys, policy and accounts are written whole, whatever happens meanwhile."""
 
 import os
-import stat
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -10,27 +9,9 @@ import pytest
 from cryptography.fernet import Fernet
 
 from faceline.campaign.catalogue import DEMO, read_catalogue
-from faceline.campaign.folders import write_whole
 from faceline.campaign.keys import TemplateKeys
 from faceline.campaign.policy import Policy
 from faceline.campaign.web.access import Secrets
-
-
-def test_a_file_is_there_whole_or_as_it_was(tmp_path: Path) -> None:
-    file = tmp_path / "new" / "a.txt"
-    with write_whole(file) as partial:
-        partial.write_text("first")
-        assert not file.exists()
-    assert file.read_text() == "first"
-    with pytest.raises(RuntimeError), write_whole(file) as partial:
-        partial.write_text("half")
-        raise RuntimeError
-    with write_whole(file, 0o600) as one, write_whole(file) as other:  # two at once
-        one.write_text("one")
-        other.write_text("other")
-    assert file.read_text() == "one"
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert list(file.parent.iterdir()) == [file]
 
 
 def key_change(file: Path) -> Callable[[], object]:

@@ -1,0 +1,25 @@
+"""Files that are written whole, whatever happens meanwhile."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from faceline.files import write_whole
+
+
+def test_a_file_is_there_whole_or_as_it_was(tmp_path: Path) -> None:
+    file = tmp_path / "new" / "a.txt"
+    with write_whole(file) as partial:
+        partial.write_text("first")
+        assert not file.exists()
+    assert file.read_text() == "first"
+    with pytest.raises(RuntimeError), write_whole(file) as partial:
+        partial.write_text("half")
+        raise RuntimeError
+    with write_whole(file, 0o600) as one, write_whole(file) as other:  # two at once
+        one.write_text("one")
+        other.write_text("other")
+    assert file.read_text() == "one"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert list(file.parent.iterdir()) == [file]
