@@ -1,7 +1,6 @@
 """Feeds frames and landmarks to Lightning, the same ones for the same seed, whatever was interrupted."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,7 +17,6 @@ from faceline.data.labels import list_labels, refuse_unlabelled
 from faceline.data.splits import Split, limited, make_split
 from faceline.data.taught import TaughtFrames, Teacher, teach
 from faceline.errors import InputError
-from faceline.geometry.annotator_crops import at_one_crop
 from faceline.geometry.coordinates import denormalise_landmarks
 from faceline.types import AnyImage, Image, Shape
 
@@ -146,7 +144,6 @@ class LandmarkData(pl.LightningDataModule):
         self.seed, self.cache_dir, self.limit = seed, cache_dir, limit
         self.taught: TaughtFrames | None = None
         self._store: FrameStore | None = None
-        self._to_train_on: FrameStore | None = None
 
     @property
     def store(self) -> FrameStore:
@@ -200,23 +197,6 @@ class LandmarkData(pl.LightningDataModule):
         self.taught = teach(teacher, self.source, self.index, self.split, self.size, self.cache_dir)
         return self.taught.files
 
-    def learn_at_one_crop(self) -> None:
-        """Train on labels as if their annotator had cut all faces out alike; validation and test keep theirs.
-
-        Raises:
-            InputError: The labels do not tell how it had.
-        """
-        store, train = self.store, self.split.train
-        landmarks = store.index.landmarks.copy()
-        try:
-            landmarks[train] = at_one_crop(landmarks[train])
-        except ValueError as error:
-            raise InputError(
-                f"the labels of {self.source.name} do not tell how their annotator cut faces out; leave it out",
-                column="task.one_crop",
-            ) from error
-        self._to_train_on = FrameStore(replace(store.index, landmarks=landmarks), store.images)
-
     def prepare_data(self) -> None:
         """Fill the cache in one process before the others need it."""
         _ = self.store
@@ -237,7 +217,7 @@ class LandmarkData(pl.LightningDataModule):
     def train_dataloader(self) -> DataLoader[Batch]:
         """Shuffled, augmented batches; a last incomplete one is dropped."""
         pipeline = self.pipelines["train"]
-        sets = [LandmarkFrames(self._to_train_on or self.store, self.split.train, pipeline)]
+        sets = [LandmarkFrames(self.store, self.split.train, pipeline)]
         if self.taught is not None:
             sets.append(LandmarkFrames(self.taught.store, self.taught.rows, pipeline))
         frames = AllFrames(sets)

@@ -45,7 +45,7 @@ class LabelCells:
     least: LeastErrors
 
     def __str__(self) -> str:
-        boxes = ", and following the annotator's box (task.one_crop=true)" if self.boxes else ""
+        boxes = ", and stretched by the box that their annotator saw" if self.boxes else ""
         return (
             f"rounded to cells of {self.edge:.2%} of the face's width plus height, as {self.share:.0%} of the frames "
             f"show{boxes}; so the best to expect is NME {self.least.nme:.2%}, MSE {self.least.mse:.2g}"

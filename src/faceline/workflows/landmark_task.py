@@ -34,15 +34,13 @@ class LandmarkTask:
 
     Args:
         teacher: Bundle that gives landmarks to frames without a row, which are trained on too.
-        one_crop: Train on labels as if their annotator had cut all faces out alike
-            (`faceline.geometry.annotator_crops`); of the YouTube Faces labels and those of its Udacity frames.
     """
 
     name = "landmarks"
     objective = "nme"
 
-    def __init__(self, teacher: str | None = None, one_crop: bool = False) -> None:
-        self.teacher, self.one_crop = teacher, one_crop
+    def __init__(self, teacher: str | None = None) -> None:
+        self.teacher = teacher
 
     def build_model(self, config: Config) -> LandmarkDetector:
         """The detector of a config, untrained or from the weights that it names.
@@ -76,15 +74,13 @@ class LandmarkTask:
         )
 
     def join(self, model: LandmarkDetector, data: LandmarkData) -> Lessons:
-        """Let the teacher label the frames without a row, where there is one, and even the labels out, where asked to.
+        """Let the teacher label the frames without a row, where there is one.
 
         Raises:
-            InputError: It may have seen what will be validated or tested on, or there are no such frames; or the labels
-                cannot be evened out; or both model and transforms mirror frames.
+            InputError: It may have seen what will be validated or tested on, or there are no such frames; or both model
+                and transforms mirror frames.
         """
         _refuse_two_mirrors(model, data.pipelines["train"])
-        if self.one_crop:
-            data.learn_at_one_crop()
         if self.teacher is None:
             return {}
         teacher = LandmarkRuntime(self.teacher, threads=torch.get_num_threads())

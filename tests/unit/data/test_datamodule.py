@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from faceline.data import datamodule
 from faceline.data.datamodule import EpochSampler, LandmarkData
 from faceline.data.index import FrameRow
 from faceline.data.synthetic import SyntheticFaces
@@ -121,23 +120,3 @@ def test_under_a_limit_no_other_frame_is_read(tmp_path: Path, monkeypatch: pytes
 def test_a_batch_larger_than_the_training_part_is_refused(cache: Path) -> None:
     with pytest.raises(InputError, match=r"data\.batch_size.*lower it"):
         data_at(cache, batch_size=100).train_dataloader()
-
-
-def test_only_what_is_trained_on_is_evened_out(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(datamodule, "at_one_crop", lambda landmarks: landmarks + 5)
-    as_labelled, evened = data_at(cache), data_at(cache)
-    evened.learn_at_one_crop()
-    for (_, before, sizes), (_, after, _) in zip(
-        as_labelled.train_dataloader(), evened.train_dataloader(), strict=True
-    ):
-        moved = ((after - before) * sizes[:, None]).abs()  # a frame may have been mirrored
-        assert torch.allclose(moved, torch.full_like(moved, 5), atol=1e-2)
-    for part in ("train", "val", "test"):
-        np.testing.assert_array_equal(as_labelled.frames(part).landmarks, evened.frames(part).landmarks)
-    assert as_labelled.index.fingerprint == evened.index.fingerprint
-
-
-def test_labels_of_another_annotator_are_not_evened_out(cache: Path) -> None:
-    with pytest.raises(InputError, match="do not tell how their annotator cut faces out") as refused:
-        data_at(cache).learn_at_one_crop()
-    assert refused.value.column == "task.one_crop"

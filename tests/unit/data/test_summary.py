@@ -64,7 +64,7 @@ def test_labels_that_follow_a_box_are_told() -> None:
     cells = summarise(index).cells
     assert cells is not None and cells.share == 1 and cells.boxes
     assert cells.least.mse > edge**2 / 12 / 220**2
-    assert "following the annotator's box (task.one_crop=true)" in str(cells)
+    assert "stretched by the box that their annotator saw" in str(cells)
 
 
 def test_the_lines_say_it_all() -> None:
