@@ -22,7 +22,11 @@ def write_whole(file: Path, mode: int = 0o666) -> Iterator[Path]:
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_name(f".{file.name}.{secrets.token_hex(4)}.partial")
-    os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
+    try:
+        os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
+    except OSError as error:
+        error.filename = str(file)  # the name that the user knows
+        raise
     try:
         yield partial
         _to_disk(partial)

@@ -23,3 +23,11 @@ def test_a_file_is_there_whole_or_as_it_was(tmp_path: Path) -> None:
     assert file.read_text() == "one"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert list(file.parent.iterdir()) == [file]
+
+
+def test_an_error_names_the_file_that_was_asked_for(tmp_path: Path) -> None:
+    file = tmp_path / ("a" * 250)  # there is no room for the name that it has meanwhile
+    with pytest.raises(OSError, match="too long") as refused, write_whole(file):
+        pytest.fail("expected nothing to be written")
+    assert refused.value.filename == str(file)
+    assert not list(tmp_path.iterdir())
