@@ -3,9 +3,9 @@
 
 The runs are of one half of the training frames each (``split.half=1`` and ``2``), and every frame is looked at by the
 network that was not trained on it. Printed are by how much labels are too narrow and too low the larger a face is in
-its box (`faceline.geometry.annotator_crops.TOO_SMALL`), what of the networks' error that is, and whether the box can be
+its box (`faceline.geometry.annotator_boxes.TOO_SMALL`), what of the networks' error that is, and whether the box can be
 told from the frame: from the size of the face in pixels, its shape and its pixels, by trees that are asked about frames
-that they were not grown on. The rungs and the slope are drawn.
+that they were not grown on. The cells' edges and the slope are drawn.
 """
 
 import argparse
@@ -20,9 +20,10 @@ from sklearn.decomposition import PCA
 from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.model_selection import KFold, cross_val_predict
 
-from faceline.geometry.annotator_crops import EDGES, crop_edges
+from faceline.geometry.annotator_boxes import BOX_CELLS, FACE_IN_BOX, STEP, box_cells
 from faceline.geometry.crops import similarity
 from faceline.geometry.label_cells import cell_edges, extent
+from faceline.geometry.markup import OUTER_EYE_CORNERS
 from faceline.geometry.shape import generalised_procrustes
 from faceline.metrics.landmark import mse_per_frame, nme_per_frame
 from faceline.models.landmark_detector import LandmarkDetector
@@ -42,6 +43,9 @@ CLEAR = 2.4
 WINDOW = 24
 """Edge of a face's pixels, by which the box might be told."""
 
+ROOM = 50
+"""Edge of these pixels in cells of the box."""
+
 
 class Unseen(NamedTuple):
     """Frames that a network was not trained on.
@@ -50,7 +54,7 @@ class Unseen(NamedTuple):
         found: Landmarks in pixels, by the network.
         labels: The annotator's.
         sizes: Of the frames.
-        faces: (n, numbers) their pixels around the face, gray, at one size beside the nearest rung.
+        faces: (n, numbers) their pixels around the face, gray, at one size beside the nearest box.
     """
 
     found: Landmarks
@@ -68,12 +72,13 @@ def main() -> None:
     arguments = parser.parse_args()
     client = connect(arguments.store, Path())
     found, labels, sizes, faces = map(np.concatenate, zip(*(_look(client, run) for run in arguments.runs), strict=True))
-    edges = crop_edges(labels)
+    edges = box_cells(labels)
     clear = np.isfinite(edges) & (nme_per_frame(found, labels) < WELL_FOUND)
     filled = np.log(extent(labels) / edges)
     more = np.nan_to_num(filled - filled[clear].mean())
     centred = labels - labels.mean(axis=1, keepdims=True)
-    eyes = np.linalg.norm(labels[:, 36] - labels[:, 45], axis=1)[:, None]
+    left, right = (labels[:, corner] for corner in OUTER_EYE_CORNERS)
+    eyes = np.linalg.norm(left - right, axis=1)[:, None]
     missed = found - labels
     missed -= (missed / eyes[:, None])[clear].mean(axis=0) * eyes[:, None]
     slopes = [
@@ -85,7 +90,7 @@ def main() -> None:
     )
     moved = labels + more[:, None, None] * np.array(slopes) * centred
     usual = labels + missed
-    for name, target in (("labels as they are", labels), ("labels at one crop", moved)):
+    for name, target in (("labels as they are", labels), ("labels as if boxed alike", moved)):
         nme, mse = nme_per_frame(usual, target), mse_per_frame(usual / sizes[:, None], target / sizes[:, None])
         print(f"{name}: NME {nme[clear].mean():.2%}, MSE {mse[clear].mean():.3g}, less the usual miss of each landmark")
     for name, features in _features(found, faces).items():
@@ -94,7 +99,7 @@ def main() -> None:
         told = cross_val_predict(trees, features[clear], filled[clear], cv=folds)
         left = np.square(filled[clear] - told).mean() / filled[clear].var()
         print(f"told from {name}: {1 - left:.1%} of the variance of a face's size in its box")
-    draw(labels[clear], found[clear], filled[clear], arguments.output)
+    _draw(labels[clear], found[clear], filled[clear], arguments.output)
 
 
 def _look(client: MlflowClient, run_id: str) -> Unseen:
@@ -115,9 +120,9 @@ def _look(client: MlflowClient, run_id: str) -> Unseen:
 
 
 def _face(image: np.ndarray, shape: np.ndarray) -> np.ndarray:
-    """Its gray pixels in a window that is as large beside the rung that is nearest to the face as any other."""
-    rung = EDGES[np.abs(np.log(EDGES * 63 / extent(shape[None])[0])).argmin()]
-    zoom, middle = WINDOW / (50 * rung), (shape.min(axis=0) + shape.max(axis=0)) / 2
+    """Its gray pixels in a window that is as much larger than the box nearest to the face's size as any other."""
+    cells = BOX_CELLS[np.abs(np.log(BOX_CELLS * FACE_IN_BOX / extent(shape[None])[0])).argmin()]
+    zoom, middle = WINDOW / (ROOM * cells), (shape.min(axis=0) + shape.max(axis=0)) / 2
     cut = np.array([[zoom, 0, WINDOW / 2 - zoom * middle[0]], [0, zoom, WINDOW / 2 - zoom * middle[1]]])
     gray = cv2.GaussianBlur(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (0, 0), max(0.35 / zoom, 0.3))
     window = cv2.warpAffine(gray, cut, (WINDOW, WINDOW), borderMode=cv2.BORDER_REPLICATE).astype(np.float64)
@@ -131,7 +136,7 @@ def _slope(x: np.ndarray, y: np.ndarray) -> float:
 
 def _features(found: Landmarks, faces: np.ndarray) -> dict[str, np.ndarray]:
     """What might tell the box."""
-    place = 2 * np.pi * np.log(extent(found)) / np.log(1.2)
+    place = 2 * np.pi * np.log(extent(found)) / np.log(STEP)
     size = np.stack([np.sin(place), np.cos(place)], axis=1)
     middle = generalised_procrustes(found)
     shapes = np.stack([each @ similarity(each, middle)[:, :2].T for each in found - found.mean(axis=1, keepdims=True)])
@@ -144,7 +149,7 @@ def _features(found: Landmarks, faces: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def draw(labels: Landmarks, found: Landmarks, filled: PerFrame, output: Path) -> None:
+def _draw(labels: Landmarks, found: Landmarks, filled: PerFrame, output: Path) -> None:
     """The steps of the cells, and how the size of a label follows that of the face in its box."""
     figure = new_figure(
         9.6,
@@ -157,9 +162,9 @@ def draw(labels: Landmarks, found: Landmarks, filled: PerFrame, output: Path) ->
     style_axes(left, xlabel="edge of the cells of a frame's labels, pixels", ylabel="frames")
     shown = edges[np.isfinite(edges) & (edges > CLEAR)]
     left.hist(np.log(shown), bins=120, color=PALETTE[0])
-    ticks = EDGES[(EDGES > CLEAR) & (EDGES < 8)]
+    ticks = BOX_CELLS[(BOX_CELLS > CLEAR) & (BOX_CELLS < 8)]
     left.set_xticks(np.log(ticks), [f"{tick:.2f}" for tick in ticks])
-    panel_title(left, "the cells grow in steps of 1.2")
+    panel_title(left, f"the cells grow in steps of {STEP}")
     _follows(right, np.exp(filled - filled.mean()) - 1, extent(labels) / extent(found) - 1)
     output.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(output)

@@ -2,7 +2,7 @@
 """The cells that the labels of the Udacity set were rounded to: one face on its lattice, and all frames together.
 
 Only training labels are drawn. What rounding leaves of the error at least is printed for both parts, and what the
-boxes leave in which the annotator saw the faces (`faceline.geometry.annotator_crops`).
+boxes leave in which the annotator saw the faces (`faceline.geometry.annotator_boxes`).
 """
 
 import argparse
@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 
 from faceline.data.index import BadRows, FrameRow
 from faceline.data.udacity import UdacityFaces
-from faceline.geometry.annotator_crops import at_one_crop, crop_edges
+from faceline.geometry.annotator_boxes import box_cells, boxed_alike
 from faceline.geometry.label_cells import cell_edges, extent, least_errors
 from faceline.geometry.markup import OUTLINES
 from faceline.reports.style import GRID, INK, MUTED, PALETTE, in_percent, new_figure, panel_title, style_axes
@@ -42,8 +42,8 @@ def main() -> None:
             f"{np.nanmedian(edges / extent(landmarks)):.2%} of the face's width plus height; at least NME "
             f"{least.nme:.2%}, MSE {least.mse:.3g}"
         )
-        told = crop_edges(landmarks)
-        least = least_errors(landmarks, sizes, told, at_one_crop(landmarks) - landmarks)
+        told = box_cells(landmarks)
+        least = least_errors(landmarks, sizes, told, boxed_alike(landmarks, told) - landmarks)
         print(
             f"{part}: {np.isfinite(told).mean():.0%} tell the box in which the annotator saw the face; with what that "
             f"does to labels at least NME {least.nme:.2%}, MSE {least.mse:.3g}"

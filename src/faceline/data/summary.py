@@ -1,19 +1,18 @@
 """What a data set holds, in numbers and in lines: the text of ``faceline data check``."""
 
 from collections import Counter, defaultdict
-from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 
 from faceline.data.index import FrameIndex, evenly
-from faceline.geometry.annotator_crops import at_one_crop, crop_edges
+from faceline.geometry.annotator_boxes import box_cells, boxed_alike
 from faceline.geometry.label_cells import LeastErrors, cell_edges, extent, least_errors
 from faceline.geometry.markup import N_LANDMARKS, OUTER_EYE_CORNERS
 
 _LISTED = 10  # of the skipped rows and duplicates, in the text
 _LOOKED_AT = 5000  # frames whose labels are searched for cells
-_FEW = 0.1  # of these
+_FEW, _MOST = 0.1, 0.5  # of these
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class LabelCells:
     Attributes:
         share: Of the frames, whose labels show them.
         edge: Median edge of a cell, as a share of the width plus the height of the shape.
-        boxes: The landmarks also follow the box in which their annotator saw the face.
+        boxes: They come with the boxes in which an annotator saw the faces, and labels are stretched by these.
         least: Errors that nobody gets below who does not know the boxes and where the cells lie.
     """
 
@@ -148,16 +147,18 @@ def _spread(values: np.ndarray) -> Spread:
 def _cells(index: FrameIndex) -> LabelCells | None:
     """Those of the labels; a few frames whose labels look rounded by chance are none."""
     index = index.take(evenly(np.arange(len(index)), _LOOKED_AT))
-    edges, moved = cell_edges(index.landmarks), None
-    with suppress(ValueError):  # of another annotator
-        moved = at_one_crop(index.landmarks) - index.landmarks
-        edges = crop_edges(index.landmarks)
+    landmarks, moved = index.landmarks, None
+    edges = box_cells(landmarks)
+    boxes = bool(np.isfinite(edges).mean() > _MOST)
+    if boxes:
+        moved = boxed_alike(landmarks, edges) - landmarks
+    else:  # of another annotator
+        edges = cell_edges(landmarks)
     share = float(np.isfinite(edges).mean())
     if share < _FEW:
         return None
-    median = float(np.nanmedian(edges / extent(index.landmarks)))
-    least = least_errors(index.landmarks, index.sizes, edges, moved)
-    return LabelCells(share, median, moved is not None, least)
+    median = float(np.nanmedian(edges / extent(landmarks)))
+    return LabelCells(share, median, boxes, least_errors(landmarks, index.sizes, edges, moved))
 
 
 def _duplicates(index: FrameIndex) -> tuple[tuple[str, ...], ...]:

@@ -7,7 +7,7 @@ import pytest
 
 from faceline.data.index import FrameIndex
 from faceline.data.summary import summarise
-from faceline.geometry.annotator_crops import EDGES
+from faceline.geometry.annotator_boxes import BOX_CELLS
 
 
 def make_index(rejected: tuple[str, ...] = ()) -> FrameIndex:
@@ -51,6 +51,7 @@ def test_labels_that_were_rounded_to_cells_are_told() -> None:
     index = replace(make_index(), landmarks=np.round(shapes / edges) * edges, sizes=np.full((4, 2), 220))
     cells = summarise(index).cells
     assert cells is not None and cells.share == 1 and cells.edge == pytest.approx(0.016, rel=0.02)
+    assert not cells.boxes
     assert cells.least.mse == pytest.approx((edges**2).mean() / 12 / 220**2, rel=0.05)
     (line,) = [each for each in summarise(index).lines() if each.startswith("labels")]
     assert "rounded to cells of 1.59%" in line and "100% of the frames show; so" in line
@@ -59,7 +60,7 @@ def test_labels_that_were_rounded_to_cells_are_told() -> None:
 def test_labels_that_follow_a_box_are_told() -> None:
     rng = np.random.default_rng(0)
     shapes = rng.uniform(0, 200, (4, 68, 2)) * rng.uniform(0.95, 1.05, (4, 1, 1))
-    edge = EDGES[(EDGES > 6) & (EDGES < 7)]
+    edge = BOX_CELLS[(BOX_CELLS > 6) & (BOX_CELLS < 7)]
     index = replace(make_index(), landmarks=np.round(shapes / edge) * edge, sizes=np.full((4, 2), 220))
     cells = summarise(index).cells
     assert cells is not None and cells.share == 1 and cells.boxes
