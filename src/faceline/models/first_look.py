@@ -56,6 +56,8 @@ class FirstLook(nn.Module):
         scale: The same of the logarithm of their edge.
         rotation: The same of their angle, in degrees.
         width: Channels of the head.
+        proportions: Cut windows in the proportions that the frames had before they were stretched to squares. Their
+            sizes must be told then.
     """
 
     template: Tensor
@@ -70,8 +72,10 @@ class FirstLook(nn.Module):
         scale: float = 0.06,
         rotation: float = 6.0,
         width: int = 64,
+        proportions: bool = False,
     ) -> None:
         super().__init__()
+        self.proportions = proportions
         self.backbone, self.head = backbone, VotingHead(cast(Sequence[int], backbone.channels), width)
         self.shrink, self.size, self.room = shrink, size, room
         self.shift, self.scale, self.rotation = shift, scale, rotation
@@ -89,12 +93,29 @@ class FirstLook(nn.Module):
         landmarks, spread = self.head.weigh(self.backbone(F.avg_pool2d(images, self.shrink)))
         return landmarks, spread.mean(dim=1)
 
-    def windows(self, landmarks: Tensor) -> Windows:
+    def windows(self, landmarks: Tensor, sizes: Tensor | None = None) -> Windows:
         """Around faces whose landmarks (n, 68, 2) are roughly known: upright in the window, at one size.
 
         Turn and size are those of the similarity that brings an upright mean face nearest to them; see Umeyama, IEEE
         TPAMI 13, 1991, for two dimensions.
+
+        Args:
+            landmarks: On [0, 1] of their frames.
+            sizes: (n, 2) width and height that these had, for windows in their ``proportions``.
         """
+        edges = self._edges(landmarks, sizes)
+        return _stretched(self._around(landmarks * edges), edges)
+
+    def _edges(self, landmarks: Tensor, sizes: Tensor | None) -> Tensor:
+        """Edges (n, 1, 2) of the frames over their mean; of squares where proportions do not count."""
+        if not self.proportions:
+            return torch.ones_like(landmarks[:, :1])
+        if sizes is None:
+            raise TypeError("expected the sizes of the frames, as first_look.proportions is set")
+        return (sizes / sizes.mean(dim=1, keepdim=True))[:, None]
+
+    def _around(self, landmarks: Tensor) -> Windows:
+        """The same in frames that are not stretched."""
         middle, spread = self.template.mean(dim=0), (self.template - self.template.mean(dim=0))
         centre = landmarks.mean(dim=1, keepdim=True)
         x, y = (landmarks - centre).unbind(-1)
@@ -104,14 +125,21 @@ class FirstLook(nn.Module):
         turn = _turn(cos, sin)
         return _about(centre - _turned(middle[None, None], turn), turn * self.room)
 
-    def near(self, landmarks: Tensor) -> Windows:
-        """Windows for training, beside where they should be by chance."""
-        exact = self.windows(landmarks)
+    def near(self, landmarks: Tensor, sizes: Tensor | None = None) -> Windows:
+        """Windows for training, beside where they should be by chance; landmarks and sizes as for `windows`."""
+        edges = self._edges(landmarks, sizes)
+        exact = self._around(landmarks * edges)
         angle = torch.deg2rad(torch.randn_like(landmarks[:, 0, 0]) * self.rotation)
         zoom = torch.exp(torch.randn_like(angle) * self.scale)
         moved = 0.5 + torch.randn_like(landmarks[:, :1]) * self.shift
         more = _turn(zoom * angle.cos(), zoom * angle.sin())
-        return _about(exact.to_frame(moved), _turned(more.transpose(1, 2), exact.turn).transpose(1, 2))
+        beside = _about(exact.to_frame(moved), _turned(more.transpose(1, 2), exact.turn).transpose(1, 2))
+        return _stretched(beside, edges)
+
+
+def _stretched(windows: Windows, edges: Tensor) -> Windows:
+    """Windows of frames with edges (n, 1, 2), in the squares that the frames are stretched to."""
+    return Windows(windows.corner / edges, windows.turn / edges.transpose(1, 2))
 
 
 def _turn(cos: Tensor, sin: Tensor) -> Tensor:

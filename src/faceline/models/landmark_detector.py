@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple, cast
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Protocol, cast, runtime_checkable
 
 import numpy as np
 import pytorch_lightning as pl
@@ -17,6 +18,15 @@ from faceline.models.first_look import FirstLook
 from faceline.models.heads import SimCCHead, VotingHead
 from faceline.models.landmark_nets import TimmBackbone
 from faceline.models.losses import SmoothL1Loss
+
+
+@runtime_checkable
+class Loading(Protocol):
+    """A backbone that takes weights from a file itself."""
+
+    def load(self, file: Path) -> None:
+        """Fill what the file has weights for."""
+        ...
 
 
 class Found(NamedTuple):
@@ -56,7 +66,7 @@ class LandmarkDetector(pl.LightningModule):
         memory_format: ``channels_last`` is faster on current CPUs and GPUs.
 
     Raises:
-        InputError: Weights for a backbone that is no timm model, a cross entropy of a head that does not classify.
+        InputError: Weights for a backbone that takes none, a cross entropy of a head that does not classify.
     """
 
     mean: Tensor
@@ -85,8 +95,11 @@ class LandmarkDetector(pl.LightningModule):
         super().__init__()
         if isinstance(backbone, str):
             backbone = TimmBackbone(backbone, pretrained, weights)
+        elif weights and isinstance(backbone, Loading):
+            backbone.load(Path(weights))
         elif pretrained or weights:
-            raise InputError("only timm backbones have pretrained weights", column="model.weights")
+            column = "model.weights" if weights else "model.pretrained"
+            raise InputError("only timm backbones and Face Mesh have weights of others", column=column)
         self.backbone = backbone
         self.head = head(backbone.channels)
         if cross_entropy and not isinstance(self.head, SimCCHead):
@@ -109,26 +122,31 @@ class LandmarkDetector(pl.LightningModule):
         self.to(memory_format=self.memory_format)
         self._preds: list[tuple[np.ndarray, ...]] = []
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Landmarks (n, 68, 2) on [0, 1] of images (n, 3, h, w) on [0, 1]."""
-        return self.find(images).landmarks
+    def forward(self, images: Tensor, sizes: Tensor | None = None) -> Tensor:
+        """Landmarks (n, 68, 2) on [0, 1] of images (n, 3, h, w) on [0, 1].
 
-    def find(self, images: Tensor) -> Found:
+        Args:
+            images: Whole frames.
+            sizes: (n, 2) width and height of the frames, for a first look that keeps their proportions.
+        """
+        return self.find(images, sizes).landmarks
+
+    def find(self, images: Tensor, sizes: Tensor | None = None) -> Found:
         """What is found in images as for `forward`, and how doubtful it is."""
         images = self._normalise(images)
-        found = self._in_frame(images)
+        found = self._in_frame(images, sizes)
         if self.training or not self.flip_average:
             return found
-        mirrored = self._in_frame(images.flip(3), mirrored=True)
+        mirrored = self._in_frame(images.flip(3), sizes, mirrored=True)
         doubts = None if found.doubts is None or mirrored.doubts is None else (found.doubts + mirrored.doubts) / 2
         return Found((found.landmarks + self._mirrored(mirrored.landmarks)) / 2, doubts)
 
-    def _in_frame(self, images: Tensor, mirrored: Tensor | bool = False) -> Found:
+    def _in_frame(self, images: Tensor, sizes: Tensor | None, mirrored: Tensor | bool = False) -> Found:
         """What is found in normalised frames, by one look or two."""
         if self.first_look is None:
             return Found(self._look(images, mirrored), None)
         first, spread = self.first_look.look(images)
-        windows = self.first_look.windows(first)
+        windows = self.first_look.windows(first, sizes)
         landmarks = windows.to_frame(self._look(windows.cut(images, self.first_look.size), mirrored))
         return Found(landmarks, torch.stack([_apart(first, landmarks), spread], dim=1))
 
@@ -163,7 +181,7 @@ class LandmarkDetector(pl.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The loss of one batch; of both looks, where there are two."""
-        images, landmarks, _ = batch
+        images, landmarks, sizes = batch
         images = self._normalise(images)
         mirrored: Tensor | bool = False
         if self.marks is not None:
@@ -173,7 +191,7 @@ class LandmarkDetector(pl.LightningModule):
         if self.first_look is None:
             loss = self._loss(images, landmarks, mirrored)
         else:
-            windows = self.first_look.near(landmarks)
+            windows = self.first_look.near(landmarks, sizes)
             loss = self._loss(windows.cut(images, self.first_look.size), windows.from_frame(landmarks), mirrored)
             loss = loss + self.loss(self.first_look(images), landmarks)
         self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(images), sync_dist=True)
@@ -182,7 +200,7 @@ class LandmarkDetector(pl.LightningModule):
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Keep predictions; the metrics are of the whole part, not means over batches."""
         images, landmarks, sizes = batch
-        preds = self(images)
+        preds = self(images, sizes)
         self._preds.append(tuple(x.float().cpu().numpy() for x in (preds, landmarks, sizes)))
 
     def on_validation_epoch_end(self) -> None:

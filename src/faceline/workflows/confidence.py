@@ -102,7 +102,7 @@ def calibration_of(model: LandmarkDetector, data: LandmarkData) -> Calibration |
     if model.first_look is None:
         return None
     trial = make_trial(data.frames("val"))
-    landmarks, doubts = _found(model, data, trial.images)
+    landmarks, doubts = _found(model, data, trial)
     reliable = _nme(landmarks, trial) <= RELIABLE
     return None if reliable.all() or not reliable.any() else calibrate(doubts, reliable)
 
@@ -123,7 +123,7 @@ def trust_in(model: LandmarkDetector | LandmarkRuntime, data: LandmarkData, part
         if calibration is None:
             return None
         trial = make_trial(data.frames(part))
-        landmarks, doubts = _found(model, data, trial.images)
+        landmarks, doubts = _found(model, data, trial)
         confidence = calibration.confidence(torch.from_numpy(doubts)).numpy()
     trust = Trust(confidence, _nme(landmarks, trial))
     return None if trust.reliable.all() or not trust.reliable.any() else trust
@@ -133,15 +133,17 @@ def _nme(landmarks: Landmarks, trial: Trial) -> PerFrame:
     return metrics.evaluate(landmarks, trial.target, trial.sizes).frames["nme"]
 
 
-def _found(model: LandmarkDetector, data: LandmarkData, images: Images) -> tuple[Landmarks, np.ndarray]:
+def _found(model: LandmarkDetector, data: LandmarkData, trial: Trial) -> tuple[Landmarks, np.ndarray]:
     """Landmarks and doubts of frames at the size of the network."""
     pipeline, nowhere = data.pipelines["eval"], np.zeros((68, 2), dtype=np.float32)
     model.eval()
     landmarks, doubts = [], []
     with torch.inference_mode():
-        for first in range(0, len(images), _BATCH):
-            batch = torch.stack([pipeline(image, nowhere, 0)[0] for image in images[first : first + _BATCH]])
-            found = model.find(batch.to(model.device))
+        for first in range(0, len(trial.images), _BATCH):
+            some = slice(first, first + _BATCH)
+            batch = torch.stack([pipeline(image, nowhere, 0)[0] for image in trial.images[some]])
+            sizes = torch.from_numpy(trial.sizes[some].astype(np.float32))
+            found = model.find(batch.to(model.device), sizes.to(model.device))
             assert found.doubts is not None
             landmarks.append(found.landmarks.float().cpu().numpy())
             doubts.append(found.doubts.float().cpu().numpy())

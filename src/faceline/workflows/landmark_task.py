@@ -114,8 +114,8 @@ class LandmarkTask:
 
     def one_frame(self, model: LandmarkDetector, data: LandmarkData) -> Callable[[], object]:
         """From a prepared frame to its landmarks, in inference mode."""
-        image = data.frames("val")[0][0][None]  # (1, 3, h, w)
-        return torch.inference_mode()(lambda: model(image))
+        image, _, size = (each[None] for each in data.frames("val")[0])  # (1, 3, h, w), …, (1, 2)
+        return torch.inference_mode()(lambda: model(image, size))
 
     def lines(self, scalars: Mapping[str, float]) -> list[str]:
         """MSE and the area of a confidence as numbers, all else in percent of the eye distance or of the frames."""
@@ -136,7 +136,7 @@ def predict(model: LandmarkDetector | LandmarkRuntime, frames: LandmarkFrames, b
     loader = DataLoader(frames, batch_size=batch_size)
     model.eval()
     with torch.inference_mode():
-        preds = [model(images.to(model.device)).cpu().numpy() for images, _, _ in loader]
+        preds = [model(images.to(model.device), sizes.to(model.device)).cpu().numpy() for images, _, sizes in loader]
     return np.concatenate(preds)
 
 
@@ -144,9 +144,10 @@ def find_landmarks(model: LandmarkDetector, pipeline: Pipeline, image: Image) ->
     """The landmarks (68, 2) of the one face in an image of any size, in its pixels."""
     unknown = np.zeros((N_LANDMARKS, 2), dtype=np.float32)  # a pipeline takes both
     tensor, _ = pipeline(image, unknown, 0)
+    size = (image.shape[1], image.shape[0])
     with torch.inference_mode():
-        preds = model(torch.as_tensor(tensor)[None])[0].numpy()
-    return denormalise_landmarks(preds, (image.shape[1], image.shape[0]))
+        preds = model(torch.as_tensor(tensor)[None], torch.tensor([size], dtype=torch.float32))[0].numpy()
+    return denormalise_landmarks(preds, size)
 
 
 def by_region(frames: pd.DataFrame) -> dict[str, np.ndarray]:
@@ -216,7 +217,7 @@ def _check_size(model: LandmarkDetector, size: int) -> None:
     """Refuse a backbone that cannot take frames of this size: a forward pass of an empty frame fails."""
     try:
         with torch.inference_mode():
-            model.eval()(torch.zeros(1, 3, size, size))
+            model.eval()(torch.zeros(1, 3, size, size), torch.ones(1, 2))
     except (RuntimeError, AssertionError, ValueError) as error:
         raise InputError(
             f"the backbone does not take frames of {size} px, or gives no maps to find points in "

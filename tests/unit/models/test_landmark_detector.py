@@ -137,7 +137,7 @@ def test_input_is_normalised_as_asked() -> None:
 
 
 def test_pretrained_weights_are_for_timm_backbones() -> None:
-    with pytest.raises(InputError, match="only timm backbones"):
+    with pytest.raises(InputError, match="only timm backbones and Face Mesh"):
         detector(weights="weights.pth")
 
 
