@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tflite  # type: ignore[import-untyped]
+import tflite
 import torch
 from safetensors.torch import save
 
@@ -39,6 +39,8 @@ def main() -> None:
         content = _model(arguments.source)
     except (OSError, KeyError, zipfile.BadZipFile) as error:
         sys.exit(f"{arguments.source}: no wheel with {MODEL}, and no .tflite file ({error})")
+    if not tflite.Model.ModelBufferHasIdentifier(content, 0):
+        sys.exit(f"{arguments.source}: no model of TensorFlow Lite, or a cut one")
     found = list(_tensors(tflite.Model.GetRootAsModel(content, 0)))
     wanted = FaceMeshBackbone().state_dict()
     # The backbone comes first in the file, layer by layer as it does here.

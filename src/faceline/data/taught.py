@@ -12,7 +12,7 @@ from faceline.data.index import BadRows, FrameIndex, FrameSource
 from faceline.data.splits import Split, unseen
 from faceline.errors import InputError
 from faceline.geometry.coordinates import denormalise_landmarks
-from faceline.types import Images, Landmarks, PerFrame
+from faceline.types import Images, Landmarks, PerFrame, Sizes
 
 SURE: Final = 0.9
 """Least confidence with which landmarks are believed, where the teacher knows it."""
@@ -35,8 +35,8 @@ class Teacher(Protocol):
 
     size: int
 
-    def predict(self, squares: Images) -> tuple[Landmarks, PerFrame | None]:
-        """Landmarks on [0, 1] of whole frames of its size, and how sure it is of each."""
+    def predict(self, squares: Images, sizes: Sizes) -> tuple[Landmarks, PerFrame | None]:
+        """Landmarks on [0, 1] of whole frames of its size, which had others, and how sure it is of each."""
         ...
 
 
@@ -85,7 +85,8 @@ def teach(
     if not files:
         raise InputError(f"{source.name} has no frame without landmarks in a video that is trained on", column=_KEY)
     chosen = ChosenFrames(listing, files)
-    landmarks, sure = teacher.predict(cached_frames(chosen, teacher.size, cache_dir).images)
+    seen = cached_frames(chosen, teacher.size, cache_dir)
+    landmarks, sure = teacher.predict(seen.images, seen.index.sizes)
     store = cached_frames(chosen, size, cache_dir)
     believed = unseen(store.index.digests, index, split) & (sure is None or sure >= SURE)
     if not believed.any():

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from faceline.errors import InputError, first_line
 from faceline.files import write_whole
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 """Raised with every change that an older reader would misunderstand."""
 
 DEFAULT: Final = "default"
@@ -40,19 +40,21 @@ class _Part(BaseModel):
 
 
 class Input(_Part):
-    """What the graph takes: ``images`` (n, size, size, 3), uint8.
+    """What the graph takes: ``images`` (n, size, size, 3), uint8, and ``sizes`` (n, 2), float32, where it wants them.
 
     Attributes:
         size: Edge of the square that the whole frame is resized to, or the face aligned in, in pixels.
         channels: Their order.
         mean: Taken off pixels on [0, 1] inside the graph.
         std: What they are divided by then.
+        sizes: Whether it wants the width and height that each frame had before it was resized.
     """
 
     size: Annotated[int, Field(ge=1, le=4096)]
     channels: Literal["rgb"]
     mean: Channels
     std: Channels
+    sizes: bool = False
 
 
 class Split(_Part):
@@ -122,7 +124,7 @@ class Manifest(_Part):
         sha256: Digest of the graph.
     """
 
-    format: Literal[1, 2, 3]
+    format: Literal[1, 2, 3, 4]
     model: Text
     weights: Literal["float32", "int8"] = "float32"
     input: Input

@@ -1,6 +1,6 @@
 """Landmarks and embeddings from bundles, by ONNX Runtime: what training needs is not needed here."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -15,7 +15,7 @@ from faceline.geometry.crops import cut_window, face_window
 from faceline.geometry.markup import N_LANDMARKS
 from faceline.geometry.resize import resize_image
 from faceline.inference.bundle import DEFAULT, Bundle, EmbedderManifest, LandmarkManifest, read_bundle
-from faceline.types import AnyImage, Boxes, Image, Images, Landmarks, PerFrame, Shape
+from faceline.types import AnyImage, Boxes, Image, Images, Landmarks, PerFrame, Shape, Sizes
 
 BATCH: Final = 16
 """Frames that are computed at once; more of them cost memory and save no time."""
@@ -56,10 +56,12 @@ class LandmarkRuntime:
 
     def detect_batch(self, images: Sequence[AnyImage]) -> Detections:
         """Landmarks of the one face in each of some images, whose sizes may differ."""
-        squares = [resize_image(image, self.size, self.size) for image in images]
-        preds, confidence = self.predict(np.stack(squares)) if squares else (np.empty((0, N_LANDMARKS, 2)), None)
-        sizes = np.array([image.shape[1::-1] for image in images], dtype=np.float32).reshape(-1, 1, 2)
-        return Detections(denormalise_landmarks(preds, sizes), confidence)
+        if not images:
+            return Detections(np.empty((0, N_LANDMARKS, 2), dtype=np.float32), None)
+        squares = np.stack([resize_image(image, self.size, self.size) for image in images])
+        sizes = np.array([image.shape[1::-1] for image in images])
+        preds, confidence = self.predict(squares, sizes)
+        return Detections(denormalise_landmarks(preds, sizes[:, None].astype(np.float32)), confidence)
 
     def detect_faces(self, image: Image, boxes: Boxes) -> Detections:
         """Landmarks of each of the faces that a face detector has found in one image, in pixels of the image.
@@ -72,19 +74,24 @@ class LandmarkRuntime:
         corners = np.array([window[:2] for window in windows], dtype=np.float32).reshape(-1, 1, 2)
         return Detections(found.landmarks + corners, found.confidence)
 
-    def predict(self, squares: Images) -> tuple[Float[np.ndarray, "n 68 2"], PerFrame | None]:
+    def predict(self, squares: Images, sizes: Sizes) -> tuple[Float[np.ndarray, "n 68 2"], PerFrame | None]:
         """Landmarks on [0, 1] of frames that have the size of the network, and its confidence in each.
+
+        Args:
+            squares: Whole frames, resized to squares.
+            sizes: Their width and height before.
 
         Raises:
             InputError: The graph fails, or gives something else than its manifest says.
         """
-        parts = [self._run(squares[first : first + BATCH]) for first in range(0, len(squares), BATCH)]
+        batches = [slice(first, first + BATCH) for first in range(0, len(squares), BATCH)]
+        parts = [self._run(squares[some], sizes[some]) for some in batches]
         columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
         return columns[0], columns[1] if len(columns) > 1 else None
 
-    def _run(self, squares: Images) -> Sequence[np.ndarray]:
-        n = len(squares)
-        return self._graph.run(squares, [(n, N_LANDMARKS, 2), (n,)][: len(self.manifest.outputs)])
+    def _run(self, squares: Images, sizes: Sizes) -> Sequence[np.ndarray]:
+        n, more = len(squares), {"sizes": sizes.astype(np.float32)} if self.manifest.input.sizes else {}
+        return self._graph.run({"images": squares, **more}, [(n, N_LANDMARKS, 2), (n,)][: len(self.manifest.outputs)])
 
 
 class EmbedderRuntime:
@@ -110,7 +117,7 @@ class EmbedderRuntime:
         Raises:
             InputError: The graph fails, or gives something else than its manifest says.
         """
-        return self._graph.run(faces, [(len(faces), self.manifest.numbers)])[0]
+        return self._graph.run({"images": faces}, [(len(faces), self.manifest.numbers)])[0]
 
 
 class _Graph:
@@ -134,18 +141,21 @@ class _Graph:
         except (states.Fail, states.InvalidProtobuf, states.InvalidGraph, states.NotImplemented, ValueError) as error:
             raise self._refuse(f"its model cannot be run by this ONNX Runtime ({first_line(error)})") from error
         size = bundle.manifest.input.size
+        wanted = [("images", "tensor(uint8)", [size, size, 3]), ("sizes", "tensor(float)", [2])]
         takes = [(each.name, each.type, each.shape[1:]) for each in session.get_inputs()]
         gives = [each.name for each in session.get_outputs()]
-        if takes != [("images", "tensor(uint8)", [size, size, 3])] or gives != self._outputs:
+        if takes != wanted[: 1 + bundle.manifest.input.sizes] or gives != self._outputs:
             raise self._refuse(f"its model is not what its manifest says: it takes {takes} and gives {tuple(gives)}")
         self._session = session
 
-    def run(self, images: Images, shapes: list[tuple[int, ...]]) -> list[np.ndarray]:
+    def run(self, inputs: Mapping[str, np.ndarray], shapes: list[tuple[int, ...]]) -> list[np.ndarray]:
         """What it gives for some images: finite numbers of these shapes."""
         try:
-            outputs = self._session.run(self._outputs, {"images": np.ascontiguousarray(images)})
+            outputs = self._session.run(
+                self._outputs, {name: np.ascontiguousarray(each) for name, each in inputs.items()}
+            )
         except (states.Fail, states.InvalidArgument, states.RuntimeException) as error:
-            raise self._refuse(f"its model fails on {images.shape} ({first_line(error)})") from error
+            raise self._refuse(f"its model fails on {inputs['images'].shape} ({first_line(error)})") from error
         arrays = [np.asarray(output, dtype=np.float32) for output in outputs]
         got = [array.shape for array in arrays]
         if got != shapes or not all(np.isfinite(array).all() for array in arrays):

@@ -122,6 +122,11 @@ class LandmarkDetector(pl.LightningModule):
         self.to(memory_format=self.memory_format)
         self._preds: list[tuple[np.ndarray, ...]] = []
 
+    @property
+    def wants_sizes(self) -> bool:
+        """Whether it must be told the sizes that frames had."""
+        return self.first_look is not None and self.first_look.proportions
+
     def forward(self, images: Tensor, sizes: Tensor | None = None) -> Tensor:
         """Landmarks (n, 68, 2) on [0, 1] of images (n, 3, h, w) on [0, 1].
 

@@ -1,7 +1,7 @@
 """Trained models as ONNX graphs that take pixels as they are: a detector gives points, an embedder embeddings."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import onnx
 import torch
@@ -22,9 +22,9 @@ class _Detector(nn.Module):
         super().__init__()
         self.model, self.calibration = model, calibration
 
-    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Landmarks, and confidence where it is known, of images (n, h, w, 3) uint8, RGB."""
-        found = self.model.find(_on_unit(images))
+    def forward(self, images: Tensor, sizes: Tensor | None = None) -> tuple[Tensor, ...]:
+        """Landmarks, and confidence where it is known, of images (n, h, w, 3) uint8, RGB, that had sizes."""
+        found = self.model.find(_on_unit(images), sizes)
         if self.calibration is None or found.doubts is None:
             return (found.landmarks,)
         return found.landmarks, self.calibration.confidence(found.doubts)
@@ -46,12 +46,13 @@ def to_onnx(model: LandmarkDetector, size: int, calibration: Calibration | None 
     """The graph: ``images`` (n, size, size, 3) uint8 in; ``landmarks`` (n, 68, 2) on [0, 1] out, any n.
 
     Args:
-        model: In evaluation mode, on the CPU.
+        model: In evaluation mode, on the CPU. Where it wants them, ``sizes`` (n, 2) float32 go in too.
         size: Edge of its frames in pixels.
         calibration: Of a model that doubts; ``confidence`` (n,) comes out too.
     """
     outputs = ("landmarks",) if calibration is None else ("landmarks", "confidence")
-    return _to_onnx(_Detector(model, calibration), size, outputs)
+    more = {"sizes": torch.tensor([[4.0, 3.0], [3.0, 4.0]])} if model.wants_sizes else {}
+    return _to_onnx(_Detector(model, calibration), size, outputs, more)
 
 
 def embedder_to_onnx(model: FaceEmbedder, size: int) -> bytes:
@@ -68,17 +69,18 @@ def _on_unit(images: Tensor) -> Tensor:
     return images.permute(0, 3, 1, 2).float() / 255
 
 
-def _to_onnx(module: nn.Module, size: int, outputs: Sequence[str]) -> bytes:
+def _to_onnx(module: nn.Module, size: int, outputs: Sequence[str], more: Mapping[str, Tensor] | None = None) -> bytes:
     for chatty in ("onnxscript", "onnx_ir", "torch.onnx"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
+    examples = {"images": torch.zeros(2, size, size, 3, dtype=torch.uint8), **(more or {})}
+    n = torch.export.Dim("n")
     program = torch.onnx.export(
         module.eval(),
-        (example,),
+        tuple(examples.values()),
         dynamo=True,
-        input_names=["images"],
+        input_names=list(examples),
         output_names=list(outputs),
-        dynamic_shapes={"images": {0: torch.export.Dim("n")}},
+        dynamic_shapes={name: {0: n} for name in examples},
         opset_version=OPSET,
         external_data=False,
         verbose=False,

@@ -3,6 +3,7 @@
 import io
 import logging
 import tempfile
+from collections.abc import Mapping
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Final
@@ -11,8 +12,6 @@ import numpy as np
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from faceline.types import Images
-
 PERCENTILE: Final = 99.99
 """Share of activations, in per cent, that the scales leave room for; what is beyond is cut."""
 
@@ -20,23 +19,24 @@ PERCENTILE: Final = 99.99
 class _Frames(CalibrationDataReader):  # type: ignore[misc]
     """Frames one by one, by whose activations the scales are chosen."""
 
-    def __init__(self, images: Images) -> None:
-        self.images, self.now = images, iter(images)
+    def __init__(self, inputs: Mapping[str, np.ndarray]) -> None:
+        self.inputs = inputs
+        self.now = iter(range(len(self)))
 
     def __len__(self) -> int:
-        return len(self.images)
+        return len(self.inputs["images"])
 
     def set_range(self, start_index: int, end_index: int) -> None:
         """Which frames come next."""
-        self.now = iter(self.images[start_index:end_index])
+        self.now = iter(range(len(self))[start_index:end_index])
 
     def get_next(self) -> dict[str, np.ndarray] | None:
         """The next frame, or None after the last."""
-        image = next(self.now, None)
-        return None if image is None else {"images": image[None]}
+        frame = next(self.now, None)
+        return None if frame is None else {name: each[frame : frame + 1] for name, each in self.inputs.items()}
 
 
-def to_int8(onnx: bytes, images: Images) -> bytes:
+def to_int8(onnx: bytes, inputs: Mapping[str, np.ndarray]) -> bytes:
     """The graph with its convolutions in 8 bits; votes and coordinates stay as they are.
 
     Weights have only 7 of them, so that processors that add up products in 16 bits (x86 before VNNI) give the same.
@@ -44,7 +44,7 @@ def to_int8(onnx: bytes, images: Images) -> bytes:
 
     Args:
         onnx: A graph of `faceline.models.onnx_export`.
-        images: Frames of the network's size to calibrate on.
+        inputs: What the graph takes, of some frames to calibrate on.
     """
     logging.getLogger().setLevel(logging.WARNING)  # the quantiser writes to the root of all logs
     with tempfile.TemporaryDirectory() as name:
@@ -55,7 +55,7 @@ def to_int8(onnx: bytes, images: Images) -> bytes:
             quantize_static(
                 ready,
                 small,
-                _Frames(images),
+                _Frames(inputs),
                 quant_format=QuantFormat.QDQ,
                 calibrate_method=CalibrationMethod.Percentile,
                 per_channel=True,

@@ -88,16 +88,15 @@ def _of_model(
     steps = [{"_target_": f"faceline.transforms.{step}"} for step in ("Rescale", "Normalize", "ToTensor")]
     steps[0] |= {"height": size, "width": size}  # type: ignore[dict-item]
     pipeline = instantiate({"_target_": "faceline.transforms.Pipeline", "steps": steps})
-    bundle = _with_graph(
-        template.model_copy(update={"outputs": ("landmarks",), "weights": "float32"}), to_onnx(model, size), size
-    )
+    wanted = {"input": template.input.model_copy(update={"size": size, "sizes": model.wants_sizes})}
+    plain = template.model_copy(update={"outputs": ("landmarks",), "weights": "float32", **wanted})
+    bundle = _with_graph(plain, to_onnx(model, size))
     return _Contestant(name, bundle, trained, lambda image: find_landmarks(model, pipeline, image))
 
 
-def _with_graph(template: LandmarkManifest, onnx: bytes, size: int) -> Bundle[LandmarkManifest]:
+def _with_graph(template: LandmarkManifest, onnx: bytes) -> Bundle[LandmarkManifest]:
     """A bundle in memory that has only what the runtime asks for."""
-    wanted = {"input": template.input.model_copy(update={"size": size}), "sha256": digest(onnx)}
-    return Bundle(Path("memory"), template.model_copy(update=wanted), onnx, "")
+    return Bundle(Path("memory"), template.model_copy(update={"sha256": digest(onnx)}), onnx, "")
 
 
 def _forms(each: _Contestant, images: list[AnyImage], data: LandmarkData, config: Config) -> list[Row]:
@@ -110,8 +109,8 @@ def _forms(each: _Contestant, images: list[AnyImage], data: LandmarkData, config
         sized = _sized(data, runtime.size)
         rows[-1]["nme"] = nme_of_validation(runtime, sized)
         if config["int8"] and form == FLOAT:
-            graph = quantised(each.bundle.onnx, sized)
-            small = LandmarkRuntime(_with_graph(each.bundle.manifest, graph, runtime.size), config["threads"])
+            graph = quantised(each.bundle, sized)
+            small = LandmarkRuntime(_with_graph(each.bundle.manifest, graph), config["threads"])
             row = _row(each.name, runtime.size, INT8, small.detect, images, config)
             row["nme"] = nme_of_validation(small, sized)
             row["kept"] = _verdict(row, rows[-1])

@@ -116,7 +116,7 @@ def trust_in(model: LandmarkDetector | LandmarkRuntime, data: LandmarkData, part
         if "confidence" not in model.manifest.outputs:
             return None
         trial = make_trial(data.frames(part))
-        landmarks, confidence = model.predict(trial.images)
+        landmarks, confidence = model.predict(trial.images, trial.sizes)
         assert confidence is not None
     else:
         calibration = calibration_of(model, data)

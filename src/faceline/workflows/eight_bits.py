@@ -36,7 +36,7 @@ def in_eight_bits(
     Raises:
         InputError: Too much is lost by it.
     """
-    graph = quantised(bundle.onnx, data)
+    graph = quantised(bundle, data)
     manifest = bundle.manifest.model_copy(update={"weights": "int8", "sha256": digest(graph)})
     small = replace(bundle, manifest=manifest, onnx=graph)
     before, after = LandmarkRuntime(bundle), LandmarkRuntime(small)
@@ -51,14 +51,17 @@ def in_eight_bits(
     return replace(small, manifest=manifest.model_copy(update={"check": checked}))
 
 
-def quantised(onnx: bytes, data: LandmarkData) -> bytes:
-    """The graph in 8 bits, by training frames."""
+def quantised(bundle: Bundle[LandmarkManifest], data: LandmarkData) -> bytes:
+    """Its graph in 8 bits, by training frames."""
     rows = data.split.train[:: max(1, len(data.split.train) // CALIBRATION)]
-    return to_int8(onnx, np.asarray(data.store.images[rows]))
+    inputs = {"images": np.asarray(data.store.images[rows])}
+    if bundle.manifest.input.sizes:
+        inputs["sizes"] = data.index.sizes[rows].astype(np.float32)
+    return to_int8(bundle.onnx, inputs)
 
 
 def nme_of_validation(runtime: LandmarkRuntime, data: LandmarkData) -> float:
     """By which 8 bits are chosen or not."""
     index = data.index.take(data.split.val)
-    preds, _ = runtime.predict(data.store.images[data.split.val])
+    preds, _ = runtime.predict(data.store.images[data.split.val], index.sizes)
     return metrics.evaluate(preds, index.normalised(), index.sizes).scalars["nme"]

@@ -10,6 +10,7 @@ import numpy as np
 
 from faceline.errors import InputError
 from faceline.inference.bundle import FORMAT, Check, Data, Input, Split, digest
+from faceline.models.landmark_detector import LandmarkDetector
 from faceline.tracking.provenance import provenance
 from faceline.types import AnyImage
 from faceline.workflows.assembly import Trained
@@ -36,7 +37,13 @@ def origin(trained: Trained, data: Any, onnx: bytes, tags: Mapping[str, str]) ->
     return {
         "format": FORMAT,
         "model": trained.config["name"],
-        "input": Input(size=trained.config["data"]["size"], channels="rgb", mean=mean, std=std),
+        "input": Input(
+            size=trained.config["data"]["size"],
+            channels="rgb",
+            mean=mean,
+            std=std,
+            sizes=isinstance(model, LandmarkDetector) and model.wants_sizes,
+        ),
         "parameters": sum(p.numel() for p in model.parameters()),
         "metrics": {},
         "data": Data(

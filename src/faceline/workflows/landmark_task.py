@@ -132,7 +132,7 @@ class LandmarkTask:
 def predict(model: LandmarkDetector | LandmarkRuntime, frames: LandmarkFrames, batch_size: int = 64) -> Landmarks:
     """Landmarks (n, 68, 2) on [0, 1] of every frame, in order, in float32."""
     if isinstance(model, LandmarkRuntime):
-        return model.predict(frames.store.images[frames.rows])[0]
+        return model.predict(frames.store.images[frames.rows], frames.store.index.sizes[frames.rows])[0]
     loader = DataLoader(frames, batch_size=batch_size)
     model.eval()
     with torch.inference_mode():

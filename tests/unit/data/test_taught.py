@@ -34,7 +34,7 @@ class Teacher:
     def __init__(self, *sure: float) -> None:
         self.sure = sure
 
-    def predict(self, squares: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    def predict(self, squares: np.ndarray, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         assert squares.shape[1:] == (self.size, self.size, 3)
         sure = np.resize(self.sure, len(squares)) if self.sure else None
         return np.full((len(squares), 68, 2), 0.25, dtype=np.float32), sure

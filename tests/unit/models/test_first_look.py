@@ -43,12 +43,42 @@ def test_every_face_is_upright_in_its_window_and_fills_the_same_part_of_it(x, y,
     np.testing.assert_allclose(inside[36, 1], inside[45, 1], atol=1e-3)  # the eyes are level
 
 
+@given(width=st.floats(20, 500), height=st.floats(20, 500), angle=st.floats(-90, 90))
+def test_a_window_in_proportions_does_not_depend_on_how_the_frame_was_stretched(width, height, angle) -> None:
+    sizes, look = torch.tensor([[width, height]]), first_look(proportions=True)
+    face = faces((90, 60), 70, angle)  # in pixels
+    square = look.windows(face / 100, torch.tensor([[100.0, 100.0]])).from_frame(face / 100)
+    stretched = look.windows(face / sizes, sizes).from_frame(face / sizes)
+    torch.testing.assert_close(stretched, square, atol=1e-3, rtol=0)
+
+
+def test_a_window_in_proportions_shows_what_opencv_cuts_out_of_the_frame_before_it_was_stretched() -> None:
+    frame = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 255, (160, 90, 3), dtype=np.uint8), (0, 0), 5)
+    face = faces((45, 75), 60, 25)
+    sizes = torch.tensor([[90.0, 160.0]])
+    seen = first_look(proportions=True).windows(face / sizes, sizes)
+    square = torch.from_numpy(cv2.resize(frame, (128, 128)).transpose(2, 0, 1)[None].astype(np.float32))
+    got = seen.cut(square, 48)[0].permute(1, 2, 0).numpy()
+    upright = first_look().windows(face / 100)  # of a square of 100 pixels, which is not stretched
+    matrix = np.hstack([upright.turn[0].numpy() * 100 / 48, 100 * upright.corner[0].numpy().T])
+    matrix[:, 2] += matrix[:, :2] @ [0.5, 0.5] - 0.5
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    expected = cv2.warpAffine(frame.astype(np.float32), matrix, (48, 48), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    assert np.abs(got - expected).mean() < 0.5
+
+
+def test_proportions_cannot_be_kept_of_frames_whose_size_is_not_told() -> None:
+    with pytest.raises(TypeError, match="expected the sizes"):
+        first_look(proportions=True).near(faces((0.5, 0.5), 0.6, 0))
+
+
 @given(seed=st.integers(0, 1000))
 def test_points_go_into_a_window_and_come_back(seed: int) -> None:
     torch.manual_seed(seed)
     landmarks = faces((0.4, 0.5), 0.5, 20) + torch.randn(3, 68, 2) * 0.02
-    windows = first_look().near(landmarks)
-    torch.testing.assert_close(windows.to_frame(windows.from_frame(landmarks)), landmarks, atol=1e-5, rtol=0)
+    for proportions in (False, True):
+        windows = first_look(proportions=proportions).near(landmarks, torch.tensor([[90.0, 60.0]] * 3))
+        torch.testing.assert_close(windows.to_frame(windows.from_frame(landmarks)), landmarks, atol=1e-5, rtol=0)
 
 
 def test_windows_show_what_opencv_cuts_out() -> None:
@@ -109,16 +139,20 @@ def test_both_looks_learn_in_one_training(trainer) -> None:
         assert not torch.equal(model.state_dict()[votes], before[votes]), votes
 
 
-def test_the_graph_of_two_looks_gives_what_the_model_gives() -> None:
+@pytest.mark.parametrize("proportions", [False, True])
+def test_the_graph_of_two_looks_gives_what_the_model_gives(proportions: bool) -> None:
     torch.manual_seed(0)
-    model = LandmarkDetector(SmallCNN(16), first_look=first_look(), flip_average=True).eval()
+    look = first_look(proportions=proportions)
+    model = LandmarkDetector(SmallCNN(16), first_look=look, flip_average=True).eval()
     calibration = Calibration(-3.0, (-1.0, 0.5))
     with torch.no_grad():  # an untrained first look sees a face too small to cut out
         model.first_look.head.votes.bias.copy_(torch.randn(204) * 3)
     images = np.random.default_rng(0).integers(0, 255, (3, 64, 64, 3), dtype=np.uint8)
+    sizes = torch.tensor([[64.0, 64.0], [90.0, 60.0], [50.0, 80.0]])
     with torch.inference_mode():
-        found = model.find(torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255)
+        found = model.find(torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255, sizes)
     session = onnxruntime.InferenceSession(to_onnx(model, 64, calibration), providers=["CPUExecutionProvider"])
-    landmarks, sure = session.run(None, {"images": images})
+    more = {"sizes": sizes.numpy()} if proportions else {}
+    landmarks, sure = session.run(None, {"images": images, **more})
     np.testing.assert_allclose(landmarks, found.landmarks.numpy(), atol=1e-4)
     np.testing.assert_allclose(sure, calibration.confidence(found.doubts).numpy(), atol=1e-4)
