@@ -113,7 +113,7 @@ def test_where_8_bits_lose_too_much_nothing_is_written(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(eight_bits, "quantised", lambda graph, _: blurred(graph))
+    monkeypatch.setattr(eight_bits, "quantised", lambda bundle, _: blurred(bundle.onnx))
     arguments = [f"run_id={bundle.manifest.run_id}", f"output={tmp_path / 'x.faceline'}", "frames=4", "int8=true"]
     assert main(["export", *arguments]) == 2
     error = capsys.readouterr().err
@@ -132,11 +132,13 @@ def blurred(graph: bytes) -> bytes:
 
 def test_a_model_that_looks_twice_gives_its_confidence(workplace: Path, store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(confidence, "RELIABLE", 0.6)  # it is trained for a moment
-    twice = ("first_look@model.first_look=window", "model.first_look.size=32", "model.first_look.backbone.width=16")
+    twice = ["first_look@model.first_look=window", "model.first_look.size=32", "model.first_look.backbone.width=16"]
+    twice.append("model.first_look.proportions=true")
     assert main(["train", *TINY, *twice, "callbacks.ema=null", "model.lr=0.01", "trainer.max_epochs=25"]) == 0
     (folder,) = Path("mlruns", "runs").iterdir()
     assert main(["export", f"run_id={folder.name}", "output=sure.faceline", "frames=4"]) == 0
     runtime = LandmarkRuntime("sure.faceline")
+    assert runtime.manifest.input.sizes
     images = [SOURCE.read(row) for row in SOURCE.rows(BadRows("raise"))]
     sure = runtime.detect_batch(images).confidence
     assert sure is not None and sure.shape == (len(images),)

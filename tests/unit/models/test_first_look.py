@@ -17,6 +17,7 @@ from faceline.models.first_look import FirstLook
 from faceline.models.landmark_detector import LandmarkDetector
 from faceline.models.landmark_nets import SmallCNN
 from faceline.models.onnx_export import to_onnx
+from faceline.models.onnx_int8 import to_int8
 
 
 def first_look(**settings) -> FirstLook:
@@ -156,3 +157,16 @@ def test_the_graph_of_two_looks_gives_what_the_model_gives(proportions: bool) ->
     landmarks, sure = session.run(None, {"images": images, **more})
     np.testing.assert_allclose(landmarks, found.landmarks.numpy(), atol=1e-4)
     np.testing.assert_allclose(sure, calibration.confidence(found.doubts).numpy(), atol=1e-4)
+
+
+def test_8_bits_are_chosen_by_frames_with_their_sizes() -> None:
+    torch.manual_seed(0)
+    model = LandmarkDetector(SmallCNN(16), first_look=first_look(proportions=True)).eval()
+    images = np.random.default_rng(0).integers(0, 255, (4, 64, 64, 3), dtype=np.uint8)
+    inputs = {"images": images, "sizes": np.array([[90, 60]] * 4, dtype=np.float32)}
+    whole = to_onnx(model, 64)
+    exact, small = (
+        onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"]).run(["landmarks"], inputs)[0]
+        for graph in (whole, to_int8(whole, inputs))
+    )
+    assert 0 < np.abs(exact - small).max() < 0.05
