@@ -1,6 +1,7 @@
 """Trained models as ONNX graphs that take pixels as they are: a detector gives points, an embedder embeddings."""
 
 import logging
+import warnings
 from collections.abc import Mapping, Sequence
 
 import onnx
@@ -74,17 +75,19 @@ def _to_onnx(module: nn.Module, size: int, outputs: Sequence[str], more: Mapping
         logging.getLogger(chatty).setLevel(logging.WARNING)
     examples = {"images": torch.zeros(2, size, size, 3, dtype=torch.uint8), **(more or {})}
     n = torch.export.Dim("n")
-    program = torch.onnx.export(
-        module.eval(),
-        tuple(examples.values()),
-        dynamo=True,
-        input_names=list(examples),
-        output_names=list(outputs),
-        dynamic_shapes={name: {0: n} for name in examples},
-        opset_version=OPSET,
-        external_data=False,
-        verbose=False,
-    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "# The axis name")  # images and sizes are of as many frames
+        program = torch.onnx.export(
+            module.eval(),
+            tuple(examples.values()),
+            dynamo=True,
+            input_names=list(examples),
+            output_names=list(outputs),
+            dynamic_shapes={name: {0: n} for name in examples},
+            opset_version=OPSET,
+            external_data=False,
+            verbose=False,
+        )
     assert program is not None
     graph = program.model_proto
     _strip(graph)
