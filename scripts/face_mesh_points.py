@@ -26,6 +26,8 @@ def main() -> None:
     parser.add_argument("output", type=Path, help="the .npz file to write")
     arguments = parser.parse_args()
     files = sorted(each for each in arguments.folder.rglob("*.jpg") if each.is_file())
+    if not files:
+        parser.error(f"{arguments.folder}: no .jpg file in this folder or below it")
     mesh = mediapipe.solutions.face_mesh.FaceMesh(
         static_image_mode=True, max_num_faces=3, refine_landmarks=True, min_detection_confidence=0.2
     )

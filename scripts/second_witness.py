@@ -44,6 +44,8 @@ def main() -> None:
     labels = index.normalised() * index.sizes[:, None]
     with np.load(arguments.points) as saved:
         where = {file: row for row, file in enumerate(saved["files"].tolist())}
+        if missing := [file for file in index.files.tolist() if file not in where]:
+            parser.error(f"{arguments.points}: {len(missing)} frames of the run are not in it, such as {missing[0]}")
         mesh = saved["points"][[where[file] for file in index.files.tolist()]].astype(np.float64)
     views = [_mapped(mesh[:, view], labels, train) for view in range(mesh.shape[1])]
     sizes, label = index.sizes[val][:, None], labels[val]

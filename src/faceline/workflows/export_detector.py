@@ -46,7 +46,7 @@ def export_detector(
         task="landmarks",
         markup="ibug-68",
         outputs=("landmarks",) if calibration is None else ("landmarks", "confidence"),
-        **origin(trained, data, onnx, tags),
+        **origin(trained, data, onnx, tags, sizes=model.wants_sizes),
     )
     bundle, images = Bundle(file, manifest, onnx, ""), data.originals(evenly(data.split.val, asked["frames"]))
     checked = check(

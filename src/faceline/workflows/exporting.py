@@ -10,7 +10,6 @@ import numpy as np
 
 from faceline.errors import InputError
 from faceline.inference.bundle import FORMAT, Check, Data, Input, Split, digest
-from faceline.models.landmark_detector import LandmarkDetector
 from faceline.tracking.provenance import provenance
 from faceline.types import AnyImage
 from faceline.workflows.assembly import Trained
@@ -23,7 +22,7 @@ REPEATS = 50
 Picture = TypeVar("Picture")
 
 
-def origin(trained: Trained, data: Any, onnx: bytes, tags: Mapping[str, str]) -> dict[str, Any]:
+def origin(trained: Trained, data: Any, onnx: bytes, tags: Mapping[str, str], *, sizes: bool = False) -> dict[str, Any]:
     """What every manifest tells, but for what is measured when the graph has run.
 
     Args:
@@ -31,6 +30,7 @@ def origin(trained: Trained, data: Any, onnx: bytes, tags: Mapping[str, str]) ->
         data: What it was trained on.
         onnx: Its graph.
         tags: Of its run.
+        sizes: Whether the graph wants the sizes that frames had.
     """
     model, source = trained.model, data.source
     mean, std = (np.broadcast_to(np.asarray(each, dtype=float).ravel(), 3).tolist() for each in (model.mean, model.std))
@@ -42,7 +42,7 @@ def origin(trained: Trained, data: Any, onnx: bytes, tags: Mapping[str, str]) ->
             channels="rgb",
             mean=mean,
             std=std,
-            sizes=isinstance(model, LandmarkDetector) and model.wants_sizes,
+            sizes=sizes,
         ),
         "parameters": sum(p.numel() for p in model.parameters()),
         "metrics": {},
