@@ -10,23 +10,14 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from sklearn.decomposition import PCA
-from sklearn.linear_model import Ridge
-from sklearn.pipeline import make_pipeline
 
-from faceline.geometry.markup import OUTER_EYE_CORNERS
 from faceline.metrics.landmark import nme_per_frame
 from faceline.tracking.records import checkpoint, get_run
 from faceline.tracking.store import connect
 from faceline.types import Landmarks
 from faceline.workflows.assembly import load_trained
 from faceline.workflows.landmark_task import predict
-
-MESH_EYES = (33, 263)
-"""Its outer corners of the eyes."""
-
-ASTRAY = 1.2
-"""Distance of a mesh from its label, in distances of the eyes, beyond which it is of somebody else."""
+from mesh_opinions import mapped, meshes_of
 
 WEIGHTS = (0.0, 0.2, 0.3, 0.4, 0.5, 1.0)
 DRAWS = 2000
@@ -42,12 +33,11 @@ def main() -> None:
     data = trained.task.build_data(trained.config)
     index, train, val = data.index, data.split.train, data.split.val
     labels = index.normalised() * index.sizes[:, None]
-    with np.load(arguments.points) as saved:
-        where = {file: row for row, file in enumerate(saved["files"].tolist())}
-        if missing := [file for file in index.files.tolist() if file not in where]:
-            parser.error(f"{arguments.points}: {len(missing)} frames of the run are not in it, such as {missing[0]}")
-        mesh = saved["points"][[where[file] for file in index.files.tolist()]].astype(np.float64)
-    views = [_mapped(mesh[:, view], labels, train) for view in range(mesh.shape[1])]
+    try:
+        mesh = meshes_of(index.files.tolist(), arguments.points)
+    except KeyError as missing:
+        parser.error(f"{arguments.points}: {missing.args[0]}, a frame of the run, is not in it")
+    views = [mapped(view, labels, train) for view in mesh.swapaxes(0, 1)]
     sizes, label = index.sizes[val][:, None], labels[val]
     own = predict(trained.model, data.frames("val")) * sizes
     witness = np.nanmean([each[val] for each in views], axis=0)
@@ -61,27 +51,6 @@ def main() -> None:
         share = common[some].mean() / alone[some].mean()
         low, high = _interval(alone[some], common[some])
         print(f"{words}: {share:.0%} [{low:.0%}, {high:.0%}] of the MSE of the run is common to both")
-
-
-def _mapped(mesh: np.ndarray, labels: Landmarks, train: np.ndarray) -> np.ndarray:
-    """The 68 landmarks of meshes (n, 478, 3), by a map fitted on training frames; NaN where there is no mesh."""
-    flat, (left, right) = mesh[..., :2], OUTER_EYE_CORNERS
-    centre = flat.mean(axis=1, keepdims=True)
-    x, y = (flat[:, MESH_EYES[1]] - flat[:, MESH_EYES[0]]).T
-    angle, size = np.arctan2(y, x), np.sqrt(np.square(flat - centre).sum(axis=2).mean(axis=1))
-    turn = np.stack([np.cos(angle), np.sin(angle), -np.sin(angle), np.cos(angle)], axis=1).reshape(-1, 2, 2)
-    scale = size[:, None, None]
-    upright = np.concatenate([(flat - centre) @ turn.transpose(0, 2, 1) / scale, mesh[..., 2:] / scale], axis=2)
-    target = (labels - centre) @ turn.transpose(0, 2, 1) / scale
-    away = np.linalg.norm(labels.mean(axis=1) - centre[:, 0], axis=1)
-    near = away < ASTRAY * np.linalg.norm(labels[:, left] - labels[:, right], axis=1)  # False where there is no mesh
-    rows = train[near[train]]
-    linear = make_pipeline(PCA(200, whiten=True, random_state=0), Ridge(100.0))
-    linear.fit(upright[rows].reshape(len(rows), -1), target[rows].reshape(len(rows), -1))
-    found = np.full(labels.shape, np.nan)
-    there = np.isfinite(size)
-    found[there] = linear.predict(upright[there].reshape(there.sum(), -1)).reshape(-1, *labels.shape[1:])
-    return np.asarray(found @ turn * scale + centre)
 
 
 def _mse(one: np.ndarray, other: np.ndarray, label: Landmarks, sizes: np.ndarray) -> np.ndarray:

@@ -216,10 +216,11 @@ class WeightsPlace(Section):
 
 
 class TaskPlace(Section):
-    """Where landmark models are."""
+    """Where landmark models are, and what they learnt from."""
 
     detector: str | None
     teacher: str | None
+    opinions: str | None
 
 
 class EmbedderPlace(Section):
