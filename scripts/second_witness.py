@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""How much of a run's error is the labels'? What a network that learnt elsewhere from others misses in the same way.
+"""How much of a model's error is the labels'? What a network that learnt elsewhere from others misses in the same way.
 
-A linear map, fitted on training frames, brings the points of MediaPipe's Face Mesh (``face_mesh_points.py``) to the 68
-landmarks. Where it and the run err alike on validation frames, the label is what they have in common: the mean product
-of their errors is that of the label's own error, and of what both get wrong of themselves. Validation frames only.
+A smooth map, fitted on training frames (``mesh_opinions.py``), brings the points of MediaPipe's Face Mesh
+(``face_mesh_points.py``) to the 68 landmarks. Where it and the model err alike, the label is what they have in common:
+the mean product of their errors is that of the label's own error, and of what both get wrong of themselves. Means of
+both are judged by validation frames; of the test part nothing but the share in common is told, which chooses nothing.
 """
 
 import argparse
@@ -11,12 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
+from faceline.data.cache import cached_frames
+from faceline.data.splits import make_split
+from faceline.data.udacity import UdacityFaces
+from faceline.errors import InputError
+from faceline.inference.runtime import LandmarkRuntime
 from faceline.metrics.landmark import nme_per_frame
-from faceline.tracking.records import checkpoint, get_run
-from faceline.tracking.store import connect
 from faceline.types import Landmarks
-from faceline.workflows.assembly import load_trained
-from faceline.workflows.landmark_task import predict
 from mesh_opinions import mapped, meshes_of
 
 WEIGHTS = (0.0, 0.2, 0.3, 0.4, 0.5, 1.0)
@@ -26,31 +28,44 @@ DRAWS = 2000
 def main() -> None:
     """Fit, compare, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", help="id of a finished landmark run of the store in this folder")
+    parser.add_argument("bundle", help="of a model that was trained on the Udacity set: faceline export run_id=RUN")
     parser.add_argument("points", type=Path, help="what face_mesh_points.py wrote")
+    parser.add_argument("--root", help="folder of the Udacity set; by default below FACELINE_DATA")
+    parser.add_argument("--cache", type=Path, default=Path("mlruns/cache"), help="where prepared frames are kept")
     arguments = parser.parse_args()
-    trained = load_trained(checkpoint(get_run(connect(None, Path()), arguments.run), "best"))
-    data = trained.task.build_data(trained.config)
-    index, train, val = data.index, data.split.train, data.split.val
-    labels = index.normalised() * index.sizes[:, None]
+    try:
+        model = LandmarkRuntime(arguments.bundle, threads=2)
+        source = UdacityFaces(arguments.root, on_error="skip", label_shift=[1.1, 0.0])
+        store = cached_frames(source, model.size, arguments.cache)
+    except InputError as error:
+        parser.error(str(error))
+    index, taught = store.index, model.manifest.data
+    if taught.fingerprint != index.fingerprint:
+        parser.error(f"{arguments.bundle}: trained on other frames than those of {source.root}")
+    split = make_split(index, **dict(taught.split))
+    sizes = index.sizes[:, None]
+    labels = index.normalised() * sizes
     try:
         mesh = meshes_of(index.files.tolist(), arguments.points)
     except KeyError as missing:
-        parser.error(f"{arguments.points}: {missing.args[0]}, a frame of the run, is not in it")
-    views = [mapped(view, labels, train) for view in mesh.swapaxes(0, 1)]
-    sizes, label = index.sizes[val][:, None], labels[val]
-    own = predict(trained.model, data.frames("val")) * sizes
-    witness = np.nanmean([each[val] for each in views], axis=0)
-    witness = np.where(np.isnan(witness), own, witness)
-    for weight in WEIGHTS:
-        mean = (1 - weight) * own + weight * witness
-        nme, mse = nme_per_frame(mean, label).mean(), _mse(mean, mean, label, sizes).mean()
-        print(f"{weight:.0%} of the witness: NME {nme:.2%}, MSE {mse:.3g}")
-    alone, common = _mse(own, own, label, sizes), _mse(own, witness, label, sizes)
-    for words, some in (("all frames", alone >= 0), ("all but the worst", alone < alone.max())):
-        share = common[some].mean() / alone[some].mean()
-        low, high = _interval(alone[some], common[some])
-        print(f"{words}: {share:.0%} [{low:.0%}, {high:.0%}] of the MSE of the run is common to both")
+        parser.error(f"{arguments.points}: {missing.args[0]} is not in it")
+    witness = np.mean([mapped(view, labels, split.train) for view in mesh.swapaxes(0, 1)], axis=0)
+    for part, rows in (("validation", split.val), ("test", split.test)):
+        size, label = sizes[rows], labels[rows]
+        own = model.predict(store.images[rows], index.sizes[rows])[0] * size
+        other = np.where(np.isnan(witness[rows]), own, witness[rows])
+        for weight in WEIGHTS if part == "validation" else ():
+            mean = (1 - weight) * own + weight * other
+            nme, mse = nme_per_frame(mean, label).mean(), _mse(mean, mean, label, size).mean()
+            print(f"{weight:.0%} of the witness: NME {nme:.2%}, MSE {mse:.3g}")
+        alone, common = _mse(own, own, label, size), _mse(own, other, label, size)
+        for words, some in (("all frames", alone >= 0), ("all but the worst", alone < alone.max())):
+            share = common[some].mean() / alone[some].mean()
+            low, high = _interval(alone[some], common[some])
+            print(
+                f"{part}, {words}: {share:.0%} [{low:.0%}, {high:.0%}] of the model's MSE of {alone[some].mean():.3g} "
+                "is common to both"
+            )
 
 
 def _mse(one: np.ndarray, other: np.ndarray, label: Landmarks, sizes: np.ndarray) -> np.ndarray:

@@ -79,8 +79,10 @@ def read_opinions(file: Path, weight: float) -> Opinions:
     try:
         types = {name: pa.float64() for name in COLUMNS[1:]} | {"file": pa.string()}
         table = pyarrow.csv.read_csv(file, convert_options=pyarrow.csv.ConvertOptions(column_types=types))
-    except (OSError, pa.ArrowInvalid) as error:
-        raise InputError(f"no table of opinions: {error}", file=file, column=_KEY) from None
+    except OSError as error:
+        raise InputError("cannot be opened; expected a CSV of landmarks", file=file, column=_KEY) from error
+    except pa.ArrowInvalid as error:
+        raise InputError(f"is no table of landmarks: {error}", file=file, column=_KEY) from error
     if missing := [name for name in COLUMNS if name not in table.column_names]:
         raise InputError(f"lacks a column; expected {COLUMNS[0]}, x0, y0 to y67", file=file, column=missing[0])
     files = table["file"].to_pylist()
