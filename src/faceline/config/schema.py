@@ -216,11 +216,10 @@ class WeightsPlace(Section):
 
 
 class TaskPlace(Section):
-    """Where landmark models are, and what they learnt from."""
+    """Where landmark models are."""
 
     detector: str | None
     teacher: str | None
-    opinions: str | None
 
 
 class EmbedderPlace(Section):

@@ -14,7 +14,6 @@ from faceline.data.cache import FrameStore, cached_frames
 from faceline.data.chosen import ChosenFrames
 from faceline.data.index import BadRows, FrameIndex, FrameSource
 from faceline.data.labels import list_labels, refuse_unlabelled
-from faceline.data.opinions import Opinions
 from faceline.data.splits import Split, limited, make_split
 from faceline.data.taught import TaughtFrames, Teacher, teach
 from faceline.errors import InputError
@@ -144,7 +143,6 @@ class LandmarkData(pl.LightningDataModule):
         self.size, self.batch_size, self.workers = size, batch_size, workers
         self.seed, self.cache_dir, self.limit = seed, cache_dir, limit
         self.taught: TaughtFrames | None = None
-        self.opinions: Opinions | None = None
         self._store: FrameStore | None = None
 
     @property
@@ -199,20 +197,6 @@ class LandmarkData(pl.LightningDataModule):
         self.taught = teach(teacher, self.source, self.index, self.split, self.size, self.cache_dir)
         return self.taught.files
 
-    def listen_to(self, opinions: Opinions) -> list[str]:
-        """Train on the mean of landmarks and of the opinions on them; validation and test keep their labels.
-
-        Returns:
-            The names of the frames that have another label now.
-
-        Raises:
-            InputError: Some are on frames that are validated or tested on, or none on what is trained on.
-        """
-        opinions.refuse_held_out(self.index, self.split)
-        self.opinions = opinions
-        names = self.index.files[self.split.train].tolist() + (self.taught.files if self.taught else [])
-        return [name for name in names if name in opinions.landmarks]
-
     def prepare_data(self) -> None:
         """Fill the cache in one process before the others need it."""
         _ = self.store
@@ -233,11 +217,10 @@ class LandmarkData(pl.LightningDataModule):
     def train_dataloader(self) -> DataLoader[Batch]:
         """Shuffled, augmented batches; a last incomplete one is dropped."""
         pipeline = self.pipelines["train"]
-        sets = [(self.store, self.split.train)]
+        sets = [LandmarkFrames(self.store, self.split.train, pipeline)]
         if self.taught is not None:
-            sets.append((self.taught.store, self.taught.rows))
-        heard = self.opinions.heard if self.opinions is not None else lambda store: store
-        frames = AllFrames([LandmarkFrames(heard(store), rows, pipeline) for store, rows in sets])
+            sets.append(LandmarkFrames(self.taught.store, self.taught.rows, pipeline))
+        frames = AllFrames(sets)
         sampler = EpochSampler(len(frames), self.seed)
         if len(sampler) < self.batch_size:
             raise InputError(

@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 from torch.utils.data import DataLoader
 
 from faceline.data.datamodule import LandmarkData, LandmarkFrames
-from faceline.data.opinions import read_opinions
 from faceline.errors import InputError, first_line
 from faceline.geometry.coordinates import denormalise_landmarks
 from faceline.geometry.markup import N_LANDMARKS
@@ -35,15 +34,13 @@ class LandmarkTask:
 
     Args:
         teacher: Bundle that gives landmarks to frames without a row, which are trained on too.
-        opinions: CSV of landmarks that another annotator gives frames: the mean of these and of the labels is learnt.
-        opinion_weight: Of the opinion in that mean.
     """
 
     name = "landmarks"
     objective = "nme"
 
-    def __init__(self, teacher: str | None = None, opinions: str | None = None, opinion_weight: float = 0.4) -> None:
-        self.teacher, self.opinions, self.opinion_weight = teacher, opinions, opinion_weight
+    def __init__(self, teacher: str | None = None) -> None:
+        self.teacher = teacher
 
     def build_model(self, config: Config) -> LandmarkDetector:
         """The detector of a config, untrained or from the weights that it names.
@@ -77,21 +74,18 @@ class LandmarkTask:
         )
 
     def join(self, model: LandmarkDetector, data: LandmarkData) -> Lessons:
-        """Let the teacher label the frames without a row, and hear the opinions on all that is learnt, where there are.
+        """Let the teacher label the frames without a row, where there is one.
 
         Raises:
-            InputError: The teacher or the opinions may know what will be validated or tested on, or have nothing to
-                say; or both model and transforms mirror frames.
+            InputError: It may have seen what will be validated or tested on, or there are no such frames; or both model
+                and transforms mirror frames.
         """
         _refuse_two_mirrors(model, data.pipelines["train"])
-        lessons = {}
-        if self.teacher is not None:
-            teacher = LandmarkRuntime(self.teacher, threads=torch.get_num_threads())
-            _refuse_insider(teacher.manifest.data, data)
-            lessons["taught"] = data.learn_from(teacher)
-        if self.opinions is not None:
-            lessons["heard"] = data.listen_to(read_opinions(Path(self.opinions), self.opinion_weight))
-        return lessons
+        if self.teacher is None:
+            return {}
+        teacher = LandmarkRuntime(self.teacher, threads=torch.get_num_threads())
+        _refuse_insider(teacher.manifest.data, data)
+        return {"taught": data.learn_from(teacher)}
 
     def fit(self, model: Any, data: Any, file: Path, record: Mapping[str, Any]) -> None:
         """Detectors are trained in epochs."""

@@ -11,7 +11,7 @@ from faceline.workflows.task import Config
 
 TEACHER = "task.teacher"
 
-NAMED = ("ckpt_path", "model.weights", "task.detector", TEACHER, "task.opinions", "embedder.onnx")
+NAMED = ("ckpt_path", "model.weights", "task.detector", TEACHER, "embedder.onnx")
 """Keys that name a file, and the teacher may be the bundle that ships."""
 
 DIGESTS_FILE = "files.json"
