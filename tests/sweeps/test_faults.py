@@ -42,12 +42,20 @@ def wait_for(process: subprocess.Popen[str], log: Path, *patterns: str, times: i
 
 
 def jobs_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
-    """What is forked from the process that jobs are forked from."""
+    """What is forked from the process that jobs are forked from, and not what that starts while it imports."""
     for child in psutil.Process(process.pid).children():
         with contextlib.suppress(psutil.NoSuchProcess):
             if "forkserver" in " ".join(child.cmdline()):
-                return child.children()
+                return [each for each in child.children() if prints_to_a_log(each)]
     return []
+
+
+def prints_to_a_log(process: psutil.Process) -> bool:
+    """As jobs do, from their first moment on."""
+    try:
+        return Path(f"/proc/{process.pid}/fd/1").readlink().name == "output.log"
+    except OSError:
+        return False
 
 
 def stopped_at_its_beginning(process: subprocess.Popen[str]) -> psutil.Process:

@@ -28,15 +28,21 @@ class FaceFinder:
         cascades = Path(cv2.__file__).with_name("data")
         self._cascade = cv2.CascadeClassifier(str(cascades / "haarcascade_frontalface_alt2.xml"))
 
-    def find(self, image: Image) -> Boxes:
-        """Boxes of the faces, the largest first."""
+    def find(self, image: Image, step: float = 1.1, votes: int = 4) -> Boxes:
+        """Boxes of the faces, the largest first.
+
+        Args:
+            image: Pixels, RGB.
+            step: By which the sizes that are looked for grow.
+            votes: So many boxes that nearly agree make a face.
+        """
         shrink = max(1.0, max(image.shape[:2]) / LONGEST)
         grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
         if shrink > 1:
             height, width = (max(1, round(edge / shrink)) for edge in grey.shape)
             grey = cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA)
         least = max(20, round(self.smallest * max(grey.shape)))
-        found = self._cascade.detectMultiScale(grey, 1.1, 4, minSize=(least, least))
+        found = self._cascade.detectMultiScale(grey, step, votes, minSize=(least, least))
         boxes = np.asarray(found, dtype=np.float64).reshape(-1, 4) * shrink
         return np.asarray(boxes[np.argsort(-boxes[:, 2], kind="stable")])
 
@@ -57,6 +63,8 @@ class FaceFirst:
     def __call__(self, image: Image) -> Shape:
         """Landmarks in pixels of the photo."""
         boxes = self.finder.find(image)
+        if not len(boxes):
+            boxes = self.finder.find(image, step=1.05, votes=3)
         if not len(boxes):
             return self.detect(image)
         window = face_window(boxes[0])

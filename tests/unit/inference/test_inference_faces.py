@@ -5,7 +5,7 @@ import pytest
 
 from faceline.data.index import BadRows
 from faceline.data.synthetic import SyntheticFaces
-from faceline.inference.faces import FaceFinder
+from faceline.inference.faces import FaceFinder, FaceFirst
 
 
 @pytest.fixture(scope="module")
@@ -44,3 +44,21 @@ def test_the_largest_face_is_the_first(portraits) -> None:
         photo[100 : 100 + image.shape[0], 350 * i : 350 * i + image.shape[1]] = image
     widths = FaceFinder().find(photo)[:, 2]
     assert len(widths) >= 2 and (np.diff(widths) <= 0).all()
+
+
+def test_a_face_that_is_overlooked_is_looked_for_again() -> None:
+    source = SyntheticFaces(people=40, videos=1, frames=1, test_frames=0, min_width=180, seed=3)
+    row = source.rows(BadRows("raise"))[29]
+    image, photo = source.read(row), np.full((700, 900, 3), 128, dtype=np.uint8)
+    photo[100 : 100 + image.shape[0], 200 : 200 + image.shape[1]] = image
+    assert not len(FaceFinder().find(photo))
+    looked_at: list[tuple[int, ...]] = []
+
+    def detect(part: np.ndarray) -> np.ndarray:
+        looked_at.append(part.shape)
+        return np.zeros((68, 2))
+
+    corner, middle = FaceFirst(detect)(photo)[0], row.landmarks.mean(axis=0) + np.array([200, 100])
+    ((height, width, _),) = looked_at
+    assert (corner < middle).all() and (middle < corner + np.array([width, height])).all()
+    assert max(height, width) < 350
