@@ -52,6 +52,7 @@ class FaceFirst:
 
     Models know frames that one face fills to about a half. On validation frames of the Udacity set, the same frames
     with more and more around them, this is as good as the whole frame or better throughout: see ``docs/speed.md``.
+    Where the cascade finds no face it looks again, closer: a photo whose landmarks are asked for shows one.
 
     Args:
         detect: Gives the landmarks of the one face in a frame.
