@@ -18,7 +18,7 @@ from faceline.campaign.identity import Recogniser, Sample
 from faceline.campaign.quality import FrameQuality
 from faceline.campaign.web.app import create_app
 from faceline.errors import InputError
-from faceline.models.onnx_embedder import OnnxEmbedder
+from faceline.inference.onnx_embedder import OnnxEmbedder
 
 GERMAN = {
     "version": "2026-11",

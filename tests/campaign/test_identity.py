@@ -22,7 +22,7 @@ from faceline.drawing.person import PosedFace, draw_person
 from faceline.errors import InputError
 from faceline.geometry.crops import align_face
 from faceline.geometry.face_model import rotation
-from faceline.models.onnx_embedder import OnnxEmbedder
+from faceline.inference.onnx_embedder import OnnxEmbedder
 
 LOOKING = Reaction(3.0, True, 4.0, 3.0, 2.0, 0.0, 0.0, 0.0, 1.0, 0.0, "neutral", False)
 COLOURS = """

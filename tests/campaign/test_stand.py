@@ -29,7 +29,7 @@ from faceline.campaign.web.advertiser import Figures
 from faceline.cli import main
 from faceline.config.plain import read_settings
 from faceline.errors import InputError
-from faceline.models.onnx_embedder import OnnxEmbedder
+from faceline.inference.onnx_embedder import OnnxEmbedder
 from faceline.types import Boxes, Image
 
 HEAVY = ("torch", "lightning", "pytorch_lightning", "mlflow", "hydra", "torchvision", "timm")

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from faceline.campaign.identity import Embedder
 from faceline.errors import InputError
+from faceline.inference.onnx_embedder import OnnxEmbedder
 from faceline.inference.runtime import EmbedderRuntime
-from faceline.models.onnx_embedder import OnnxEmbedder
 
 if TYPE_CHECKING:
     from faceline.campaign.settings import Stand

@@ -11,8 +11,10 @@ from faceline.workflows.task import Config
 
 TEACHER = "task.teacher"
 
-NAMED = ("ckpt_path", "model.weights", "task.detector", TEACHER, "embedder.onnx")
-"""Keys that name a file, and the teacher may be the bundle that ships."""
+BUNDLES = (TEACHER, "task.landmarks", "embedder.bundle")
+
+NAMED = ("ckpt_path", "model.weights", "task.detector", "embedder.onnx", *BUNDLES)
+"""Keys that name a file; those of bundles may name one that ships."""
 
 DIGESTS_FILE = "files.json"
 """Artifact of a run that holds what `digests` found when it began."""
@@ -27,7 +29,7 @@ def digests(config: Config) -> dict[str, str]:
         InputError: There is no such file.
     """
     named = {key: file for key in NAMED if (file := _value(config, key))}
-    return {key: _digest(key, locate_bundle(file) if key == TEACHER else Path(file)) for key, file in named.items()}
+    return {key: _digest(key, locate_bundle(file) if key in BUNDLES else Path(file)) for key, file in named.items()}
 
 
 def with_places(config: Config, places: Config) -> Config:

@@ -8,7 +8,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from faceline.errors import InputError
-from faceline.models.onnx_embedder import OnnxEmbedder
+from faceline.inference.onnx_embedder import OnnxEmbedder
 
 SIZE = 8
 
