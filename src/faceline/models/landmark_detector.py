@@ -1,6 +1,7 @@
 """The landmark detector that Lightning trains: a backbone, a head, a loss and a schedule."""
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, cast, runtime_checkable
@@ -220,6 +221,13 @@ class LandmarkDetector(pl.LightningModule):
         scalars = metrics.evaluate(preds, target, sizes.astype(np.int64)).scalars
         loss = self.loss(torch.from_numpy(preds), torch.from_numpy(target))
         self.log_dict({"val/loss": loss, **{f"val/{key}": value for key, value in scalars.items()}}, sync_dist=True)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Read the weights of the coarse stage also under the name that older versions gave it."""
+        weights = checkpoint["state_dict"]
+        checkpoint["state_dict"] = {
+            re.sub(r"^first_look\.", "coarse_stage.", key): each for key, each in weights.items()
+        }
 
     def configure_optimizers(self) -> Any:
         """AdamW with a warm-up and a cosine over all steps of the run."""

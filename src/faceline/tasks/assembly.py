@@ -17,6 +17,7 @@ from hydra.errors import InstantiationException
 from threadpoolctl import threadpool_limits
 
 from faceline.config.check import check_targets, plain
+from faceline.config.names import current
 from faceline.errors import InputError, first_line
 from faceline.models.baselines import Baseline
 from faceline.models.callbacks import CONFIG_KEY
@@ -85,7 +86,8 @@ def read_checkpoint(file: Path) -> dict[str, Any]:
         raise InputError(f"not a readable checkpoint ({first_line(error)})", file=file) from error
     if not isinstance(checkpoint, dict) or CONFIG_KEY not in checkpoint:
         raise InputError("no checkpoint of a faceline run: it holds no config", file=file)
-    return checkpoint
+    record = checkpoint[CONFIG_KEY]
+    return {**checkpoint, CONFIG_KEY: {**record, "config": current(record["config"])}}
 
 
 def load_trained(file: Path) -> Trained:

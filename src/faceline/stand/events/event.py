@@ -1,11 +1,9 @@
 """What a stand writes down: anonymous events, each a few numbers, none about a face.
 
 A *visit* is one person before the stand, from coming to going, under a random number that is never used again. A
-*session* is one audience: it begins when somebody comes before a screen that nobody watched (or when the last one grew
-too long, see `faceline.stand.audience.sessions`) and has one arm, since those who stand together see the same screen. An
-*impression* is one showing of one content. An event names neither a person nor a template.
-
-Every field beside ``id``, ``stand`` and ``at`` is a column of the table of events with that name.
+*session* is one audience. It begins when somebody comes before a screen that nobody watched, or when the last one grew
+too long (see `faceline.stand.audience.sessions`). It has one arm, since those who stand together see the same screen.
+An *impression* is one showing of one content. An event names neither a person nor a template.
 """
 
 import secrets
