@@ -162,10 +162,11 @@ def _refuse_flags(verb: str, overrides: Sequence[str], flags: Sequence[str]) -> 
 
 def _key_or_flag(verb: str, name: str, flags: Sequence[str]) -> str:
     """What somebody may have meant who typed a flag that is none: another flag, or a key."""
-    key = nearest_leaf(name.strip("-").replace("-", "_"), keys_of(conf_dir(), verb.replace(" ", "_")))
-    if nearest(name, flags) is None and key is not None:
+    word, near = name.strip("-").replace("-", "_"), nearest(name, flags)
+    key = nearest_leaf(word, keys_of(conf_dir(), verb.replace(" ", "_")))
+    if key is not None and (near is None or key.rpartition(".")[2] == word):
         return f"; settings are written key=value: did you mean {key}=…?"
-    return hint(name, flags) if nearest(name, flags) else "; settings are written key=value"
+    return f"; did you mean {near}?" if near else "; settings are written key=value"
 
 
 def _run_plain(verb: str, overrides: list[str]) -> int:

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from faceline.config.tree import options
+from faceline.config.tree import inner_groups, options
 
 VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
     "train": (
@@ -289,7 +289,8 @@ def _with_inner(conf: Path, group: str, default: str) -> list[tuple[str, str]]:
     file = conf / group / f"{default}.yaml"
     text = file.read_text(encoding="utf-8") if file.is_file() else ""
     inner = re.findall(r"^ +- (\w+): *(\S+)", text, re.MULTILINE)
-    return [(group, default), *((f"{group}/{name}", chosen) for name, chosen in inner)]
+    known = inner_groups(conf, group) if inner else []
+    return [(group, default), *((f"{group}/{name}", chosen) for name, chosen in inner if name in known)]
 
 
 def _choice(conf: Path, group: str, default: str) -> str:

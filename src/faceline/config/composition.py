@@ -101,8 +101,11 @@ def _unknown_key(key: str, node: Any, conf: Path) -> str:
         return f"{key}: not in this config; add it with +{key}=…"
     hydra = key.startswith("hydra")
     known = [name for name in _keys(config, "") if name.startswith("hydra") == hydra] + groups(conf)
-    if inner := [group for group in groups(conf) if group.endswith(f"/{key}")]:
-        return f"{key}: no such key; did you mean {inner[0]}=…?"
+    inner = [group for group in groups(conf) if "/" in group]
+    if group := next((group for group in inner if group.endswith(f"/{key}")), None) or (
+        nearest(key, inner) if "/" in key else None
+    ):
+        return f"{key}: no such key; did you mean {group}=…?"
     siblings = {name for name in known if name.rpartition(".")[0] == parent} | {f"{parent}.{name}" for name in beside}
     near = nearest_leaf(word, siblings) or nearest(key, known) or nearest_leaf(word, known)
     if near is not None:

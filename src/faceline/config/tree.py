@@ -25,6 +25,8 @@ def groups(conf: Path) -> list[str]:
 def inner_groups(conf: Path, group: str) -> list[str]:
     """The subfolders of a group that its options choose from, such as ``head`` of ``model``."""
     folder = conf / group
+    if not folder.is_dir():
+        return []
     texts = [file.read_text(encoding="utf-8") for file in folder.glob("*.yaml")]
     names = (path.name for path in folder.iterdir() if path.is_dir())
     return sorted(
@@ -53,11 +55,19 @@ def keys_of(conf: Path, verb: str) -> list[str]:
         conf: The folder of the configs.
         verb: Name of its file there.
     """
-    main = _read(conf / f"{verb}.yaml")
-    found = _leaves(main, "")
-    for each in main.get("defaults", ()):
-        for group, option in each.items() if isinstance(each, dict) else ():
-            found += _leaves(_read(conf / group / f"{option}.yaml"), group)
+    return _keys_below(conf, "", verb)
+
+
+def _keys_below(conf: Path, group: str, option: str) -> list[str]:
+    """The keys of one file of a group, and of the files that its defaults name."""
+    content = _read(conf / group / f"{option}.yaml")
+    found = _leaves(content, group.replace("/", "."))
+    for each in content.get("defaults", ()):
+        if isinstance(each, dict):
+            for name, chosen in each.items():
+                found += _keys_below(conf, f"{group}/{name}".strip("/"), str(chosen))
+        elif each != "_self_":
+            found += _keys_below(conf, group, str(each))
     return found
 
 
