@@ -17,7 +17,8 @@ from onnx import load_from_string
 from faceline.data.faces import FaceData
 from faceline.data.index import evenly
 from faceline.data.udacity import UdacityFaces
-from faceline.errors import InputError
+from faceline.export.parity import check
+from faceline.export.sface import FACTOR, NUMBERS, OFFSET, SIZE, sface_graph
 from faceline.inference.bundle import (
     FORMAT,
     Bundle,
@@ -33,11 +34,9 @@ from faceline.inference.bundle import (
 from faceline.inference.runtime import EmbedderRuntime
 from faceline.metrics.identification import FPIRS, threshold_at
 from faceline.metrics.verification import Scale, measure_scale, visits_of
-from faceline.models.sface_graph import FACTOR, NUMBERS, OFFSET, SIZE, sface_graph
+from faceline.tasks.faces import BundleFinder, FaceTask, as_bytes
 from faceline.tracking.provenance import provenance
 from faceline.transforms import Crop, Normalize, Pipeline, ToTensor
-from faceline.workflows.exporting import check
-from faceline.workflows.face_task import BundleFinder, FaceTask, as_bytes
 
 SPLIT = {"protocol": "person_disjoint", "seed": 0, "val_fraction": 0.25, "test_fraction": 0.3}
 ORIGIN = Origin(

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from faceline.config.tree import options
+from faceline.config.tree import inner_groups, options
 
 VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
     "train": (
@@ -202,7 +202,7 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
 """What each verb that takes overrides is for, and examples of its use."""
 
 PLAIN = ("stand", "report", "ship", "simulate", "consent", "accounts", "benchmark stand", "benchmark report")
-"""Verbs of `faceline.campaign`, whose settings are read without Hydra."""
+"""Verbs of `faceline.stand`, whose settings are read without Hydra."""
 
 RESULTS = """\
 faceline results [--check | --add RUN_ID [--as NAME]]
@@ -285,15 +285,16 @@ def _section(title: str, lines: list[str] | tuple[str, ...]) -> list[str]:
 
 
 def _with_inner(conf: Path, group: str, default: str) -> list[tuple[str, str]]:
-    """A group and its default, then those that the default chooses from in turn, such as ``head@model.head``."""
+    """A group and its default, then those that the default chooses from in turn, such as ``model/head``."""
     file = conf / group / f"{default}.yaml"
     text = file.read_text(encoding="utf-8") if file.is_file() else ""
-    inner = re.findall(r"^ +- /(\w+): *(\S+)", text, re.MULTILINE)
-    return [(group, default), *((f"{name}@{group}.{name}", chosen) for name, chosen in inner)]
+    inner = re.findall(r"^ +- (\w+): *(\S+)", text, re.MULTILINE)
+    known = inner_groups(conf, group) if inner else []
+    return [(group, default), *((f"{group}/{name}", chosen) for name, chosen in inner if name in known)]
 
 
 def _choice(conf: Path, group: str, default: str) -> str:
-    names = sorted(options(conf, group.partition("@")[0]), key=lambda name: name != default)
+    names = sorted(options(conf, group), key=lambda name: name != default)
     return f"{group}={' | '.join(names)}" if default != "null" else f"{group}= (none) | {' | '.join(names)}"
 
 

@@ -73,8 +73,8 @@ def test_the_help_of_a_verb_has_examples_choices_and_keys(capsys: pytest.Capture
     for part in (
         "examples:",
         "trainer=cpu | ddp | ddp_sim | gpu",
-        "head@model.head=voting | grid",
-        "first_look@model.first_look= (none) | window",
+        "model/head=voting | grid",
+        "model/coarse_stage= (none) | window",
         "debug= (none) | fdr | limit",
         "ckpt_path=",
         "--multirun",
@@ -158,9 +158,9 @@ def workflow(command: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.Mo
     (tmp_path / "conf" / "compare.yaml").write_text(COMPARE)
 
     def run(body: Callable[[Any], float | None], *overrides: str) -> tuple[int, str]:
-        module = ModuleType("faceline.workflows.compare")
+        module = ModuleType("faceline.commands.compare")
         module.main = body  # type: ignore[attr-defined]
-        monkeypatch.setitem(sys.modules, "faceline.workflows.compare", module)
+        monkeypatch.setitem(sys.modules, "faceline.commands.compare", module)
         return command("compare", *overrides, "--config-path", str(tmp_path / "conf"))
 
     return run
@@ -262,9 +262,9 @@ def test_a_reader_that_leaves_a_workflow_is_quiet(
 
 def test_results_are_told_what_to_do(command: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[dict[str, Any]] = []
-    module = ModuleType("faceline.workflows.results")
+    module = ModuleType("faceline.commands.results")
     module.main = lambda **settings: seen.append(settings)  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "faceline.workflows.results", module)
+    monkeypatch.setitem(sys.modules, "faceline.commands.results", module)
     for arguments in ([], ["--check"], ["--add", "abc"], ["--add", "abc", "--as", "large"]):
         assert command("results", *arguments) == (0, "")
     assert seen == [{}, {"check": True}, {"add": "abc"}, {"add": "abc", "name": "large"}]

@@ -12,6 +12,7 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 from rich.console import Console
 from torch import Tensor
 
+from faceline.config.names import stored
 from faceline.files import write_whole
 
 CONFIG_KEY = "faceline"
@@ -143,7 +144,7 @@ class RunConfig(Callback):
     """
 
     def __init__(self, config: dict[str, Any], run_id: str) -> None:
-        self.record = {"config": config, "run_id": run_id}
+        self.record = {"config": stored(config), "run_id": run_id}
 
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]

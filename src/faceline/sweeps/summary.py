@@ -152,7 +152,7 @@ def table(study: optuna.Study, plan: Plan) -> Table:
     trials = best(study) if several else _ranked(study)[:SHOWN]
     title = "the Pareto front: no other trial is better in each" if several else f"the best of {plan.name}"
     made = Table(title=title, title_justify="left")
-    for name in ("trial", *plan.objective.metrics, *(key.partition("@")[0] for key in plan.space.swept)):
+    for name in ("trial", *plan.objective.metrics, *plan.space.swept):
         made.add_column(name, justify="right")
     for trial in trials:
         params = [_short(trial.params[key]) for key in plan.space.swept]

@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 import psutil
 from omegaconf import OmegaConf
 
+from faceline.config.names import current
 from faceline.errors import InputError
 from faceline.tracking.store import store_errors
 
@@ -82,7 +83,7 @@ class RunRecord:
         """
         config = OmegaConf.to_container(OmegaConf.load(download(self, CONFIG_FILE)))
         assert isinstance(config, dict)
-        return {str(key): value for key, value in config.items()}
+        return {str(key): value for key, value in current(config).items()}
 
 
 def get_run(client: MlflowClient, run_id: str) -> RunRecord:
