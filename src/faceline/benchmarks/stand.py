@@ -16,6 +16,8 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
+from faceline.benchmarks.galleries import ChanceGallery
+from faceline.inference.runtime import EmbedderRuntime
 from faceline.stand.assembly import Watch
 from faceline.stand.board import Board
 from faceline.stand.camera.capture import Capture, CaptureHealth, Frame
@@ -23,6 +25,8 @@ from faceline.stand.camera.demo_visitors import DemoScene, DemoVisitors, Visit
 from faceline.stand.clock import Moment, Pace, now
 from faceline.stand.events.store import EventStore
 from faceline.stand.loop import Frames, Loop
+from faceline.stand.recognition.likeness import Rule
+from faceline.stand.recognition.recogniser import Recogniser
 from faceline.types import Image
 
 if TYPE_CHECKING:
@@ -228,7 +232,13 @@ def _lines(file: Path) -> list[str]:
 def _loop(settings: "BenchmarkStand", frames: Frames, folder: Path, clock: Callable[[], Moment] = now) -> Loop:
     folder.mkdir(parents=True)
     store = EventStore(f"sqlite:///{folder / 'events.db'}")
-    return Watch(settings, folder).loop(frames, store, Board(), clock=clock)
+    recogniser = None
+    if settings.enrolled:  # who of them is there makes no difference to the time
+        embedder = EmbedderRuntime(threads=settings.threads)
+        enrolment: Any = ChanceGallery(embedder, settings.enrolled)
+        assert embedder.manifest.calibration is not None
+        recogniser = Recogniser(embedder, enrolment, Rule(embedder.manifest.calibration))
+    return Watch(settings, folder).loop(frames, store, Board(), recogniser, clock=clock)
 
 
 def _run_for(loop: Loop, seconds: float, seen: list[int]) -> list[float]:

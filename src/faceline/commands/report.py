@@ -37,6 +37,8 @@ def main(settings: Report) -> None:
         zone=settings.zone,
         smallest_group=settings.smallest_group,
         level=settings.level,
+        greeting_rate=settings.greeting_rate,
+        stranger_rate=settings.stranger_rate,
         threads=settings.threads,
     )
     console = Console(highlight=False, soft_wrap=True)

@@ -106,7 +106,7 @@ class Check(_Strict):
     cpu: str
 
 
-class Origin(_Part):
+class PublishedBy(_Strict):
     """Where a network comes from that somebody else has published.
 
     Attributes:
@@ -124,7 +124,7 @@ class Origin(_Part):
     training: Text
 
 
-class Calibration(_Part):
+class Calibration(_Strict):
     """How alike embeddings are, measured on people of validation: of different people, and of one on two occasions.
 
     The similarity of two different people is all but normally distributed, so that thresholds can be told for rates
@@ -211,9 +211,10 @@ class EmbedderManifest(Manifest):
         numbers: In an embedding.
         thresholds: Least cosine similarity at which somebody is recognised, by the share of strangers that were taken
             for somebody there in validation: ``1pct`` is 1 %. None are known where the protocol has no strangers.
+            Of a published network: by the share of the comparisons of different people that reach it.
         template: How faces are aligned.
         calibration: How alike people are; None where it was not measured.
-        origin: Of a network that was published by somebody else; ``data`` is then what it was calibrated on.
+        published: Of a network that was published by somebody else; ``data`` is then what it was calibrated on.
     """
 
     task: Literal["embedding"]
@@ -222,7 +223,7 @@ class EmbedderManifest(Manifest):
     thresholds: dict[Text, Annotated[float, Field(allow_inf_nan=False)]]
     template: Literal["arcface", "dlib"] = "arcface"
     calibration: Calibration | None = None
-    origin: Origin | None = None
+    published: PublishedBy | None = None
 
 
 M = TypeVar("M", bound=Manifest)

@@ -1,5 +1,6 @@
 """A ready embedder of the user's own as an ONNX file, prepared for as its publisher says."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,6 +97,12 @@ class OnnxEmbedder:
         self.session = self._open(threads)
         self.input, self.unread = self._inputs()
         self.one_by_one = self.input.shape[0] == 1
+
+    @property
+    def version(self) -> str:
+        """Tells embedders apart, by file and preparation: templates of one mean nothing to another."""
+        prepared = (self.size, self.channels, self.layout, self.mean.tolist(), self.std.tolist(), self.template)
+        return hashlib.sha256(self.file.read_bytes() + repr(prepared).encode()).hexdigest()[:12]
 
     def embed(self, faces: Images) -> Float[np.ndarray, "n e"]:
         """Embeddings of aligned faces (n, size, size, 3), RGB.

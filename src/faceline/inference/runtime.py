@@ -111,6 +111,11 @@ class EmbedderRuntime:
         self.size, self.template = self.manifest.input.size, TEMPLATES[self.manifest.template]
         self._graph = _Graph(self.bundle, self.manifest.outputs, threads)
 
+    @property
+    def version(self) -> str:
+        """Tells embedders apart: templates of one mean nothing to another."""
+        return self.manifest.sha256[:12]
+
     def embed(self, faces: Images) -> Float[np.ndarray, "n e"]:
         """Embeddings of length 1 of aligned faces (n, size, size, 3), RGB.
 

@@ -82,7 +82,7 @@ class Rule:
         return self.likeness.threshold(_HONEST / max(enrolled, 1))
 
     def one_person(self) -> float:
-        """Least similarity of the frames that somebody is enrolled from."""
+        """Least similarity of any two frames that somebody is enrolled from."""
         return self.likeness.threshold(_ONE_PERSON)
 
     def probability(self, similarities: Similarities) -> float | None:

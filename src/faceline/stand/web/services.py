@@ -54,6 +54,7 @@ class Services:
 
     def __post_init__(self) -> None:
         self.displays = 0  # connected now
+        self.pending: dict[str, Any] = {}  # whose frames wait for the word of an operator, by session
         self.sessions = Logins()
         self.logins = Limit(tries=5, seconds=60.0, of_all=30)
         self.devices = Limit(tries=10, seconds=60.0, of_all=60)
