@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.recorded import identification_run, landmark_run
-from tests.workflows.conftest import TINY
+from tests.commands.conftest import TINY
 
 from faceline.cli import main
 from faceline.tracking.runs import tracked_run

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
-from tests.campaign.web_stand import make
+from tests.stand.web_stand import make
 
 from faceline.cli import main
 from faceline.stand.consent.enrolment import Consent, Enrolment, Person

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import yaml
 from fastapi.testclient import TestClient
-from tests.campaign.web_stand import make
+from tests.stand.web_stand import make
 
 from faceline.errors import InputError
 from faceline.inference.onnx_embedder import OnnxEmbedder

@@ -144,7 +144,7 @@ def test_a_kill_loses_at_most_the_last_second(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'stand.db'}"
     code = f"""
 import time
-from tests.campaign.test_event_store import EventStore, visitor
+from tests.stand.test_event_store import EventStore, visitor
 store = EventStore({url!r})
 for visit in range(100_000):
     store.append(visitor(visit))

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import sqlalchemy as sa
-from tests.campaign.web_stand import CATALOGUE, PNG
+from tests.stand.web_stand import CATALOGUE, PNG
 
 from faceline.inference.runtime import LandmarkRuntime
 from faceline.stand.assembly import DRAWN

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
-from tests.campaign.web_stand import WebStand, make, visitor
+from tests.stand.web_stand import WebStand, make, visitor
 
 from faceline.errors import InputError
 from faceline.stand.web.access import SESSION_SECONDS, Account, Limit, Logins, Secrets

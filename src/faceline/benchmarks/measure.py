@@ -5,10 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
-from faceline.reports.terminal import show
+from faceline.terminal import show
 from faceline.tracking.provenance import peak_memory, provenance
 
 Row = Mapping[str, Any]
@@ -39,7 +38,7 @@ def publish(benchmark: str, report: Mapping[str, Any], output: Path) -> None:
     content = _reports(output)
     content[benchmark] = {**report, "peak_mb": round(peak_memory(), 1), "made_with": made_with}
     output.write_text(json.dumps(content, indent=2, default=str) + "\n")
-    Console(highlight=False, soft_wrap=True).print(f"written to {output}")
+    print(f"written to {output}")
 
 
 def _reports(file: Path) -> dict[str, Any]:

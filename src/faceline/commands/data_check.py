@@ -4,7 +4,6 @@ from pathlib import Path
 
 from hydra.utils import instantiate
 from omegaconf import DictConfig
-from rich.console import Console
 
 from faceline.data.cache import cached_frames
 from faceline.data.summary import summarise
@@ -18,10 +17,9 @@ def main(cfg: DictConfig) -> None:
     config = plain(cfg)
     data = config["data"]
     store = cached_frames(instantiate(data["source"]), data["size"], Path(data["cache_dir"]))
-    console = Console(highlight=False, soft_wrap=True, markup=False)
     for line in summarise(store.index).lines():
-        console.print(line)
+        print(line)
     figure = Path(config["figure"])
     figure.parent.mkdir(parents=True, exist_ok=True)
     figure.write_bytes(png(data_distributions(store.index, source=f"{store.index.dataset} · all frames")))
-    console.print(f"distributions drawn in {figure}")
+    print(f"distributions drawn in {figure}")

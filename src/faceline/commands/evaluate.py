@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from omegaconf import DictConfig
-from rich.console import Console
 
 from faceline.data.index import FrameIndex, LabelIndex
 from faceline.errors import InputError
@@ -73,16 +72,13 @@ def _contents(index: LabelIndex) -> np.ndarray:
 
 
 def _tell(facts: dict[str, Any], lines: list[str], folder: Path) -> None:
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(
-        f"{facts['model']} on {facts['data']}, {facts['protocol']}, {facts['part']}: {facts['frames']} frames"
-    )
+    print(f"{facts['model']} on {facts['data']}, {facts['protocol']}, {facts['part']}: {facts['frames']} frames")
     for line in lines:
-        console.print(f"  {line}")
+        print(f"  {line}")
     if facts["frames_trained_on"] is None:
-        console.print("warning: whether the model was trained on these frames is not known: its own data is not here")
+        print("warning: whether the model was trained on these frames is not known: its own data is not here")
     elif facts["frames_trained_on"]:
-        console.print(
+        print(
             f"warning: the model was trained on {facts['frames_trained_on']} of these frames; these figures flatter it"
         )
-    console.print(f"written to {folder}")
+    print(f"written to {folder}")

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from omegaconf import DictConfig
-from rich.console import Console
 
 from faceline.config.check import plain
 from faceline.errors import InputError
@@ -49,7 +48,7 @@ def main(cfg: DictConfig) -> None:
     bundle = export(trained, data, config, tags, output)
     write_bundle(output, bundle.manifest, bundle.onnx)
     check, other = bundle.manifest.check, "its graph in float32" if config["int8"] else "the trained model"
-    Console(highlight=False, soft_wrap=True).print(
+    print(
         f"{bundle.manifest.model}: test {trained.task.verdict(bundle.manifest.metrics)}; {check.latency_ms:.2f} ms a "
         f"frame on one thread; differs by {check.difference:.1e} from {other} on {check.frames} frames\n"
         f"written to {output} ({output.stat().st_size / 1e6:.1f} MB)"

@@ -9,7 +9,6 @@ from typing import Any
 import cv2
 import numpy as np
 from omegaconf import DictConfig
-from rich.console import Console
 
 from faceline.config.check import plain
 from faceline.data.images import read_any
@@ -62,9 +61,7 @@ def predict(config: dict[str, Any]) -> None:
             if overlays is not None:
                 _write_overlay(overlays / f"{name}_{number:05d}.png", image, points)
             count += 1
-    Console(highlight=False, soft_wrap=True).print(
-        f"landmarks of {count} {'frame' if count == 1 else 'frames'} written to {output}"
-    )
+    print(f"landmarks of {count} {'frame' if count == 1 else 'frames'} written to {output}")
 
 
 def _detector(config: dict[str, Any]) -> FindLandmarks:

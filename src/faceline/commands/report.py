@@ -6,7 +6,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
-from rich.console import Console
 from rich.table import Table
 
 from faceline.errors import InputError
@@ -16,6 +15,7 @@ from faceline.stand.report.effectiveness import Effectiveness, Scope, measure
 from faceline.stand.report.figures import headline
 from faceline.stand.report.page import cell, page
 from faceline.stand.settings import Report
+from faceline.terminal import show
 
 _MOST_ROWS: Final = 20
 """Of a table in the terminal; the files have all."""
@@ -39,10 +39,9 @@ def main(settings: Report) -> None:
         level=settings.level,
         threads=settings.threads,
     )
-    console = Console(highlight=False, soft_wrap=True)
-    _print(told, console)
-    console.print(headline(told, settings.level))
-    console.print(f"written to {folder / 'report.html'}, tables as CSV and Parquet beside it")
+    _print(told)
+    print(headline(told, settings.level))
+    print(f"written to {folder / 'report.html'}, tables as CSV and Parquet beside it")
 
 
 def write_report(stores: Sequence[str], folder: Path, title: str, **scope: Any) -> Effectiveness:
@@ -76,7 +75,7 @@ def _day(text: str | None, key: str) -> date | None:
         raise InputError(f"expected a day such as 2026-03-01, got {text}", column=key) from None
 
 
-def _print(told: Effectiveness, console: Console) -> None:
+def _print(told: Effectiveness) -> None:
     for name, visitors, attention in (
         ("campaign", "viewers", "attention_per_viewer"),
         ("stand", "passers_by", "attention_per_visitor"),
@@ -95,4 +94,4 @@ def _print(told: Effectiveness, console: Console) -> None:
             table.add_column(heading, justify="left" if column == "name" else "right")
         for _, row in told.tables[name].head(_MOST_ROWS).iterrows():
             table.add_row(*(cell(column, row[column]) for column in headings))
-        console.print(table)
+        show(table)

@@ -14,7 +14,6 @@ import numpy as np
 from hydra.core.hydra_config import HydraConfig
 from mlflow import MlflowClient
 from omegaconf import DictConfig, ListConfig, OmegaConf
-from rich.console import Console
 
 from faceline.config.targets import same_build
 from faceline.errors import InputError
@@ -184,8 +183,7 @@ def _conclude(run: Run, config: Config, task: Task, data: TaskData, fitted: Fitt
     if fitted.file is not None:
         run.log_model(BEST, fitted.file, metrics=scores, params={"model": config["name"]})
     test = {name.removeprefix("test/"): value for name, value in scores.items() if name.startswith("test/")}
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(f"{config['name']}: test {task.verdict(test)}; run {run.id}")
+    print(f"{config['name']}: test {task.verdict(test)}; run {run.id}")
     return fitted.best if fitted.best is not None else scores.get(f"best_val/{task.objective}")
 
 

@@ -1,6 +1,5 @@
 """The landmark detector that Lightning trains: a backbone, a head, a loss and a schedule."""
 
-import math
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from faceline.models.coarse_stage import CoarseStage
 from faceline.models.heads import SimCCHead, VotingHead
 from faceline.models.landmark_nets import TimmBackbone
 from faceline.models.losses import SmoothL1Loss
+from faceline.models.optimizers import adamw, param_groups
 
 
 @runtime_checkable
@@ -231,22 +231,8 @@ class LandmarkDetector(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """AdamW with a warm-up and a cosine over all steps of the run."""
-        groups = [
-            {"params": params, "lr": self.lr * factor, "weight_decay": decay}
-            for module, factor in (
-                (self.backbone, self.backbone_lr),
-                (self.head, 1.0),
-                (self.marks, 1.0),
-                (self.coarse_stage, 1.0),
-            )
-            if module is not None
-            for params, decay in zip(by_decay(module), (self.weight_decay, 0.0), strict=True)
-            if params
-        ]
-        optimizer = torch.optim.AdamW(groups, lr=self.lr)
-        total = int(self.trainer.estimated_stepping_batches)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, WarmupCosine(total, self.warmup))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        parts = ((self.backbone, self.backbone_lr), (self.head, 1.0), (self.marks, 1.0), (self.coarse_stage, 1.0))
+        return adamw(param_groups(parts, self.lr, self.weight_decay), self.trainer, self.warmup)
 
 
 def _apart(first: Tensor, second: Tensor) -> Tensor:
@@ -254,28 +240,3 @@ def _apart(first: Tensor, second: Tensor) -> Tensor:
     left, right = (second[:, corner] for corner in OUTER_EYE_CORNERS)
     apart: Tensor = (first - second).norm(dim=2).mean(dim=1) / (left - right).norm(dim=1)
     return apart
-
-
-class WarmupCosine:
-    """Factor of the learning rate at a step: up linearly, down as a cosine to zero.
-
-    Args:
-        total: Steps of the run.
-        warmup: Share of them in which it rises.
-    """
-
-    def __init__(self, total: int, warmup: float) -> None:
-        self.total, self.rise = max(total, 1), max(1, round(warmup * total))
-
-    def __call__(self, step: int) -> float:
-        """The factor, in [0, 1]."""
-        if step < self.rise:
-            return (step + 1) / (self.rise + 1)
-        progress = (step - self.rise) / max(1, self.total - self.rise)
-        return 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
-
-
-def by_decay(module: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    """Parameters that decay (kernels, matrices) and those that do not (biases, norms)."""
-    params = [p for p in module.parameters() if p.requires_grad]
-    return [p for p in params if p.ndim > 1], [p for p in params if p.ndim <= 1]
