@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tests.recorded import identification_run, landmark_run
 from tests.commands.conftest import TINY
+from tests.recorded import identification_run, landmark_run
 
 from faceline.cli import main
 from faceline.tracking.runs import tracked_run
