@@ -140,7 +140,10 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ([], "no verb given; expected one of accounts, benchmark, cluster, compare, consent, data, dev, evaluate, export, "),
+        (
+            [],
+            "no verb given; expected one of accounts, benchmark, cluster, compare, consent, data, dev, evaluate, export, ",
+        ),
         (["evalute"], "evalute: no such verb; did you mean evaluate?"),
         (["data"], "data: not the whole of a verb; expected one of check;"),
         (["data", "chek"], "data chek: no such verb; did you mean check?; see faceline data --help"),
