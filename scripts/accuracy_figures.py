@@ -15,9 +15,9 @@ from faceline.geometry.coordinates import denormalise_landmarks
 from faceline.metrics.landmark import nme_per_frame
 from faceline.reports import landmark_plots as plots
 from faceline.reports.contact_sheet import contact_sheet, pick_extremes
+from faceline.tasks.landmarks import LandmarkTask, by_region, predict
 from faceline.tracking.records import checkpoint, download, get_run
 from faceline.tracking.store import connect
-from faceline.workflows.landmark_task import LandmarkTask, by_region, predict
 
 COLUMNS = 6
 

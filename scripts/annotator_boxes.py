@@ -27,12 +27,12 @@ from faceline.geometry.markup import OUTER_EYE_CORNERS
 from faceline.geometry.shape import generalised_procrustes
 from faceline.metrics.landmark import mse_per_frame, nme_per_frame
 from faceline.models.landmark_detector import LandmarkDetector
-from faceline.reports.style import MUTED, PALETTE, in_percent, new_figure, panel_title, style_axes
+from faceline.plot_style import MUTED, PALETTE, in_percent, new_figure, panel_title, style_axes
+from faceline.tasks.assembly import load_trained
+from faceline.tasks.landmarks import predict
 from faceline.tracking.records import checkpoint, get_run
 from faceline.tracking.store import connect
 from faceline.types import Landmarks, PerFrame, Sizes
-from faceline.workflows.assembly import load_trained
-from faceline.workflows.landmark_task import predict
 
 WELL_FOUND = 0.12
 """Greatest NME of a frame whose miss is taken for what its label does, and not for a face that was not found."""

@@ -16,7 +16,7 @@ from faceline.data.udacity import UdacityFaces
 from faceline.geometry.annotator_boxes import box_cells, boxed_alike
 from faceline.geometry.label_cells import cell_edges, extent, least_errors
 from faceline.geometry.markup import OUTLINES
-from faceline.reports.style import GRID, INK, MUTED, PALETTE, in_percent, new_figure, panel_title, style_axes
+from faceline.plot_style import GRID, INK, MUTED, PALETTE, in_percent, new_figure, panel_title, style_axes
 from faceline.types import Landmarks, PerFrame, Shape
 
 LARGE = 3.0

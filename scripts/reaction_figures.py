@@ -7,19 +7,19 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from faceline.campaign.capture import Frame
-from faceline.campaign.clock import Moment
-from faceline.campaign.demo_visitors import HEIGHT, WIDTH, DemoScene, DemoVisitors, Visit
-from faceline.campaign.detector import CascadeDetector
-from faceline.campaign.perception import Face, Perception
-from faceline.campaign.reactions import ReactionSettings
-from faceline.campaign.stand import DRAWN
 from faceline.drawing.person import PosedFace
 from faceline.geometry.face_model import express, rotation
 from faceline.geometry.markup import OUTLINES
 from faceline.geometry.measures import measure
 from faceline.inference.runtime import LandmarkRuntime
-from faceline.reports.style import GRID, MUTED, PALETTE, TEXT_SIZE, new_figure, style_axes
+from faceline.plot_style import GRID, MUTED, PALETTE, TEXT_SIZE, new_figure, style_axes
+from faceline.stand.assembly import DRAWN
+from faceline.stand.audience.perception import Face, Perception
+from faceline.stand.audience.reactions import ReactionSettings
+from faceline.stand.camera.capture import Frame
+from faceline.stand.camera.demo_visitors import HEIGHT, WIDTH, DemoScene, DemoVisitors, Visit
+from faceline.stand.camera.detector import CascadeDetector
+from faceline.stand.clock import Moment
 
 RATE = 15.0
 SECONDS = 15.0

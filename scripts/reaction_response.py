@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from faceline.campaign.detector import box_of
 from faceline.data.index import BadRows, FrameSource
 from faceline.data.synthetic import SyntheticFaces
 from faceline.data.udacity import UdacityFaces
 from faceline.geometry.measures import measure
 from faceline.inference.runtime import LandmarkRuntime
+from faceline.stand.camera.detector import box_of
 
 MEASURES = ("yaw", "smile", "mouth_opening", "brow_raise", "eye_opening")
 

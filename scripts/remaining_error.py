@@ -27,11 +27,11 @@ from faceline.geometry.label_cells import extent
 from faceline.geometry.shape import generalised_procrustes
 from faceline.metrics.landmark import nme_per_frame
 from faceline.models.landmark_detector import LandmarkDetector
+from faceline.tasks.assembly import Trained, load_trained
+from faceline.tasks.landmarks import predict
 from faceline.tracking.records import RunRecord, checkpoint, get_run
 from faceline.tracking.store import connect
 from faceline.types import Landmarks
-from faceline.workflows.assembly import Trained, load_trained
-from faceline.workflows.landmark_task import predict
 
 COMPONENTS = (10, 20, 30, 60)
 SHRINK = 2.0

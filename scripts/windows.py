@@ -13,9 +13,9 @@ import torch
 
 from faceline.data.cache import cached_frames
 from faceline.data.udacity import UdacityFaces
-from faceline.models.first_look import FirstLook
+from faceline.models.coarse_stage import CoarseStage
 from faceline.models.landmark_nets import SmallCNN
-from faceline.reports.style import PALETTE, new_figure, panel_title
+from faceline.plot_style import PALETTE, new_figure, panel_title
 
 FACES = 8
 
@@ -42,7 +42,7 @@ def main() -> None:
     )
     axes = figure.subplots(2, FACES)
     for row, proportions in zip(axes, (False, True), strict=True):
-        look = FirstLook(SmallCNN(16), proportions=proportions)
+        look = CoarseStage(SmallCNN(16), proportions=proportions)
         inside = look.windows(landmarks, sizes).from_frame(landmarks).numpy()
         for axis, points, (width, height) in zip(row, inside, chosen.sizes, strict=True):
             axis.scatter(*points.T, s=4, color=PALETTE[int(proportions)])

@@ -16,8 +16,8 @@ from functools import cache
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
-from faceline.cli_help import FLAGS, OVERVIEW, PLAIN, RESULTS, VERBS, verb_help
-from faceline.config.tree import conf_dir, hint
+from faceline.cli_help import FLAGS, PLAIN, RESULTS, VERBS, dev, overview, verb_help
+from faceline.config.tree import conf_dir, hint, keys_of, nearest, nearest_leaf
 from faceline.errors import InputError, NegativeAnswer
 
 if TYPE_CHECKING:
@@ -73,7 +73,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _dispatch(arguments: list[str]) -> int:
     verb = arguments[0] if arguments else ""
     if verb in ("-h", "--help", "help"):
-        print(OVERVIEW)
+        print(overview())
+    elif verb == "dev":
+        print(dev())
     elif verb == "--version":
         print(f"faceline {importlib.import_module('importlib.metadata').version('faceline')}")
     elif verb == "results":
@@ -86,7 +88,7 @@ def _dispatch(arguments: list[str]) -> int:
         return _one_word(verb, arguments[1:])
     else:
         wrong = f"{verb}: no such verb" if verb else "no verb given"
-        raise InputError(wrong + hint(verb, (*PAIRS, "results")) + "; see faceline --help")
+        raise InputError(wrong + hint(verb, (*PAIRS, "results", "dev")) + "; see faceline --help")
     return OK
 
 
@@ -119,7 +121,7 @@ def _results(arguments: list[str]) -> None:
             settings = {"add": run_id, "name": name}
         case _:
             raise InputError(f"results {' '.join(arguments)}: expected nothing, --check or --add RUN_ID [--as NAME]")
-    importlib.import_module("faceline.workflows.results").main(**settings)
+    importlib.import_module("faceline.commands.results").main(**settings)
 
 
 def _workflow(verb: str, overrides: list[str]) -> int:
@@ -148,7 +150,7 @@ def _predict(words: list[str]) -> int:
     if any(word.startswith(("-", "run_id=", "ckpt_path=")) for word in overrides):
         return _run_hydra("predict", overrides)
     settings = read_settings("predict", overrides, Predict)
-    importlib.import_module("faceline.workflows.predict").predict(settings.model_dump())
+    importlib.import_module("faceline.commands.predict").predict(settings.model_dump())
     return OK
 
 
@@ -157,16 +159,25 @@ def _refuse_flags(verb: str, overrides: Sequence[str], flags: Sequence[str]) -> 
     for word in overrides:
         name = word.split("=")[0]
         if name.startswith("-") and name not in flags:
-            raise InputError(f"{name}: no such flag{hint(name, flags)}; see faceline {verb} --help")
+            raise InputError(f"{name}: no such flag{_key_or_flag(verb, name, flags)}; see faceline {verb} --help")
+
+
+def _key_or_flag(verb: str, name: str, flags: Sequence[str]) -> str:
+    """What somebody may have meant who typed a flag that is none: another flag, or a key."""
+    word, near = name.strip("-").replace("-", "_"), nearest(name, flags)
+    key = nearest_leaf(word, keys_of(conf_dir(), verb.replace(" ", "_")))
+    if key is not None and (near is None or key.rpartition(".")[2] == word):
+        return f"; settings are written key=value: did you mean {key}=…?"
+    return f"; did you mean {near}?" if near else "; settings are written key=value"
 
 
 def _run_plain(verb: str, overrides: list[str]) -> int:
     """A verb of the stand, which needs neither Hydra nor anything that trains."""
-    from faceline.campaign.settings import SETTINGS  # noqa: PLC0415
     from faceline.config.plain import read_settings  # noqa: PLC0415
+    from faceline.stand.settings import SETTINGS  # noqa: PLC0415
 
     settings = read_settings(verb, overrides, SETTINGS[verb])
-    importlib.import_module(f"faceline.campaign.{verb}").main(settings)
+    _module(verb).main(settings)
     return OK
 
 
@@ -198,6 +209,12 @@ def _run_hydra(workflow: str, overrides: list[str]) -> int:
     return min(codes, default=OK)  # of a sweep, a mistake before a no
 
 
+def _module(verb: str) -> Any:
+    """The module of a verb, such as ``runs_clean`` or ``benchmark_train``."""
+    name = verb.removeprefix("benchmark_")
+    return importlib.import_module(f"faceline.{'commands' if name == verb else 'benchmarks'}.{name}")
+
+
 def _id_as_text(word: str) -> str:
     """An id that is all digits, such as ``run_id=91902090``, is no number."""
     return re.sub(r"^(run_id|sweep_id)=(?!null$)(\w+)$", r'\1="\2"', word)
@@ -216,7 +233,7 @@ def _run_job(workflow: str, cfg: "DictConfig", codes: list[int]) -> float | None
     try:
         with _uncollected():
             check(cfg, workflow)  # imports what the config names
-            module = importlib.import_module(f"faceline.workflows.{workflow}")
+            module = _module(workflow)
         result: float | None = module.main(cfg)
     except BrokenPipeError:
         _silence_stdout()

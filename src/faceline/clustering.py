@@ -39,7 +39,7 @@ class Clusters:
 
 
 @dataclass(frozen=True)
-class Trial:
+class KScore:
     """What a number of groups gives.
 
     Attributes:
@@ -74,7 +74,7 @@ def cluster(shapes: Shapes, k: int, seed: int = 0) -> Clusters:
     return Clusters(labels, means.reshape(k, *shapes.shape[1:]), float(((flat - means[labels]) ** 2).sum()))
 
 
-def scan(shapes: Shapes, ks: Sequence[int], seed: int = 0) -> list[Trial]:
+def scan(shapes: Shapes, ks: Sequence[int], seed: int = 0) -> list[KScore]:
     """Elbow and silhouette of several numbers of groups, each from 2."""
     rng = np.random.default_rng(seed)
     sample = rng.permutation(len(shapes))[:_SAMPLE]
@@ -83,11 +83,11 @@ def scan(shapes: Shapes, ks: Sequence[int], seed: int = 0) -> list[Trial]:
         found = cluster(shapes, k, seed)
         flat, labels = shapes[sample].reshape(len(sample), -1), found.labels[sample]
         several = 1 < len(np.unique(labels)) < len(sample)
-        trials.append(Trial(k, found.inertia, float(silhouette_score(flat, labels)) if several else 0.0))
+        trials.append(KScore(k, found.inertia, float(silhouette_score(flat, labels)) if several else 0.0))
     return trials
 
 
-def elbow(trials: Sequence[Trial]) -> int:
+def elbow(trials: Sequence[KScore]) -> int:
     """The number of groups after which more of them pay least: the point farthest below the line from first to last.
 
     Source: Satopää et al., "Finding a Kneedle in a Haystack", ICDCS workshops 2011.
@@ -101,7 +101,7 @@ def elbow(trials: Sequence[Trial]) -> int:
     return trials[int((down - along).argmax())].k
 
 
-def most_separate(trials: Sequence[Trial]) -> int:
+def most_separate(trials: Sequence[KScore]) -> int:
     """The number of groups with the greatest silhouette."""
     return max(trials, key=lambda trial: trial.silhouette).k
 

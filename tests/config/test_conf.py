@@ -8,15 +8,15 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import LightningModule
 
-from faceline.campaign.settings import SETTINGS
 from faceline.cli_help import PLAIN
 from faceline.config.check import check
 from faceline.config.plain import read_settings
 from faceline.config.resolvers import register
 from faceline.config.tree import conf_dir, groups, options
+from faceline.stand.settings import SETTINGS
 
 CONF = conf_dir()
-MODEL_PARTS = ("loss", "head", "first_look")
+MODEL_PARTS = ("loss", "head", "coarse_stage")
 BENCHMARKS = ("identification", "infer", "input", "startup", "sweep", "train")
 VERBS = (
     *("train", "evaluate", "export", "predict", "compare", "cluster", "data_check"),
@@ -70,16 +70,15 @@ def test_what_looks_like_a_number_is_text_where_text_is_asked_for(tmp_path: Path
 
 @pytest.mark.parametrize(("group", "option"), LEAVES, ids=str)
 def test_every_option_composes_into_a_training_and_passes_the_check(group: str, option: str) -> None:
-    place = f"{group}@model.{group}" if group in MODEL_PARTS else group
-    check(composed("train", f"{place}={option}"), "train")
+    check(composed("train", f"{group}={option}"), "train")
 
 
 @pytest.mark.parametrize("group", MODEL_PARTS)
 @pytest.mark.parametrize("experiment", ["landmarks/cnn", "landmarks/mobilenetv2"])
 def test_what_is_chosen_of_a_model_is_what_the_model_has(group: str, experiment: str) -> None:
-    for option in options(CONF, group):
-        cfg = composed("train", f"experiment={experiment}", f"{group}@model.{group}={option}")
-        alone = OmegaConf.load(CONF / group / f"{option}.yaml")
+    for option in options(CONF, f"model/{group}"):
+        cfg = composed("train", f"experiment={experiment}", f"model/{group}={option}")
+        alone = OmegaConf.load(CONF / "model" / group / f"{option}.yaml")
         assert cfg.model[group] == alone
         assert getattr(instantiate(cfg.model), group) is not None
 

@@ -51,10 +51,31 @@ assert not loaded, loaded
     assert "faceline" in done.stdout
 
 
-def test_the_overview_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_overviews_name_every_verb_once(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
-    text = capsys.readouterr().out
-    assert all(f"\n  {verb} " in text for verb in (*VERBS, "results"))
+    assert main(["dev"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for verb in (*VERBS, "results"):
+        assert sum(line.startswith(f"  {verb:<26}") for line in lines) == 1
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("--epochs=3", "trainer.max_epochs="),
+        ("--batch-size", "data.batch_size="),
+        ("--lr", "model.lr="),
+        ("--mutlirun", "--multirun?"),
+        ("head=simcc", "model/head="),
+        ("model/haed=simcc", "model/head="),
+        ("model/head=simc", "model/head=simcc"),
+    ],
+)
+def test_what_a_newcomer_types_is_answered_with_what_they_meant(
+    typed: str, meant: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", typed]) == 2
+    assert f"did you mean {meant}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -73,8 +94,8 @@ def test_the_help_of_a_verb_has_examples_choices_and_keys(capsys: pytest.Capture
     for part in (
         "examples:",
         "trainer=cpu | ddp | ddp_sim | gpu",
-        "head@model.head=voting | grid",
-        "first_look@model.first_look= (none) | window",
+        "model/head=voting | grid",
+        "model/coarse_stage= (none) | window",
         "debug= (none) | fdr | limit",
         "ckpt_path=",
         "--multirun",
@@ -119,7 +140,10 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ([], "no verb given; expected one of accounts, benchmark, cluster, compare, consent, data, evaluate, export, "),
+        (
+            [],
+            "no verb given; expected one of accounts, benchmark, cluster, compare, consent, data, dev, evaluate, export, ",
+        ),
         (["evalute"], "evalute: no such verb; did you mean evaluate?"),
         (["data"], "data: not the whole of a verb; expected one of check;"),
         (["data", "chek"], "data chek: no such verb; did you mean check?; see faceline data --help"),
@@ -158,9 +182,9 @@ def workflow(command: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.Mo
     (tmp_path / "conf" / "compare.yaml").write_text(COMPARE)
 
     def run(body: Callable[[Any], float | None], *overrides: str) -> tuple[int, str]:
-        module = ModuleType("faceline.workflows.compare")
+        module = ModuleType("faceline.commands.compare")
         module.main = body  # type: ignore[attr-defined]
-        monkeypatch.setitem(sys.modules, "faceline.workflows.compare", module)
+        monkeypatch.setitem(sys.modules, "faceline.commands.compare", module)
         return command("compare", *overrides, "--config-path", str(tmp_path / "conf"))
 
     return run
@@ -262,9 +286,9 @@ def test_a_reader_that_leaves_a_workflow_is_quiet(
 
 def test_results_are_told_what_to_do(command: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[dict[str, Any]] = []
-    module = ModuleType("faceline.workflows.results")
+    module = ModuleType("faceline.commands.results")
     module.main = lambda **settings: seen.append(settings)  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "faceline.workflows.results", module)
+    monkeypatch.setitem(sys.modules, "faceline.commands.results", module)
     for arguments in ([], ["--check"], ["--add", "abc"], ["--add", "abc", "--as", "large"]):
         assert command("results", *arguments) == (0, "")
     assert seen == [{}, {"check": True}, {"add": "abc"}, {"add": "abc", "name": "large"}]

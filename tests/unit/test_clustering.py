@@ -47,8 +47,8 @@ def test_a_scan_tells_silhouettes_and_where_the_gain_bends() -> None:
 
 def test_the_elbow_by_hand() -> None:
     inertias = [100.0, 40.0, 30.0, 25.0, 20.0]  # of the fall of 80, 60 come with the first step
-    assert c.elbow([c.Trial(k, inertia, 0.0) for k, inertia in enumerate(inertias, start=2)]) == 3
-    assert c.elbow([c.Trial(4, 1.0, 0.0)]) == 4
+    assert c.elbow([c.KScore(k, inertia, 0.0) for k, inertia in enumerate(inertias, start=2)]) == 3
+    assert c.elbow([c.KScore(4, 1.0, 0.0)]) == 4
 
 
 def test_purity_by_hand() -> None:

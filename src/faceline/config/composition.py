@@ -16,7 +16,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from faceline.config.targets import ALLOWED, locate, parameters, refuse_prefix
-from faceline.config.tree import groups, hint, nearest, options
+from faceline.config.tree import groups, hint, nearest, nearest_leaf, options
 from faceline.errors import InputError, first_line
 
 
@@ -46,7 +46,7 @@ def explain_composition(error: BaseException, conf: Path) -> str | None:  # noqa
 
 def _missing_option(error: MissingConfigException, conf: Path) -> str:
     """``model=cn``: the options of the group."""
-    group, _, option = str(error.missing_cfg_file).partition("/")
+    group, _, option = _group_and_option(str(error.missing_cfg_file), conf)
     if not option:
         verbs = [path.stem for path in conf.glob("*.yaml")]
         return f"--config-name {group}: no such config{hint(group, verbs)}"
@@ -58,6 +58,12 @@ def _missing_option(error: MissingConfigException, conf: Path) -> str:
     near = nearest(option, known)
     meant = f"did you mean {group}={near}? " if near else ""
     return f"{group}={option}: no such option; {meant}options: {', '.join(known) or 'none'}"
+
+
+def _group_and_option(file: str, conf: Path) -> tuple[str, str, str]:
+    """``model/head/simc`` is the option ``simc`` of the group ``model/head``."""
+    inner = [group for group in groups(conf) if "/" in group and file.startswith(f"{group}/")]
+    return (inner[0], "/", file.removeprefix(f"{inner[0]}/")) if inner else file.partition("/")
 
 
 def _instantiation(error: InstantiationException) -> str | None:
@@ -95,19 +101,17 @@ def _unknown_key(key: str, node: Any, conf: Path) -> str:
         return f"{key}: not in this config; add it with +{key}=…"
     hydra = key.startswith("hydra")
     known = [name for name in _keys(config, "") if name.startswith("hydra") == hydra] + groups(conf)
+    inner = [group for group in groups(conf) if "/" in group]
+    if group := next((group for group in inner if group.endswith(f"/{key}")), None) or (
+        nearest(key, inner) if "/" in key else None
+    ):
+        return f"{key}: no such key; did you mean {group}=…?"
     siblings = {name for name in known if name.rpartition(".")[0] == parent} | {f"{parent}.{name}" for name in beside}
-    near = _nearest_leaf(word, siblings) or nearest(key, known) or _nearest_leaf(word, known)
+    near = nearest_leaf(word, siblings) or nearest(key, known) or nearest_leaf(word, known)
     if near is not None:
         plus = "" if near in known else "+"
         return f"{key}: no such key; did you mean {plus}{near}?"
     return f"{key}: no such key{hint('', siblings)}"
-
-
-def _nearest_leaf(word: str, keys: Any) -> str | None:
-    """The key whose last part is the most similar to a word."""
-    leaves = {key.rpartition(".")[2]: key for key in sorted(keys, key=len, reverse=True)}
-    near = nearest(word, leaves)
-    return None if near is None else leaves[near]
 
 
 def _optional(node: Any) -> list[str]:

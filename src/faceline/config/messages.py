@@ -95,7 +95,7 @@ def _extra(package: str) -> str:
     """What a package comes with that not everybody needs."""
     if package == "psycopg":
         return "postgresql"
-    return "stand" if "faceline.campaign" in sys.modules else "train"
+    return "stand" if "faceline.stand" in sys.modules else "train"
 
 
 def _own_message(error: InputError) -> str:

@@ -1,8 +1,12 @@
 """Where the configs are, and what can be chosen there; imports nothing heavy, for the command's help."""
 
 import difflib
+import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 
 def conf_dir() -> Path:
@@ -13,18 +17,81 @@ def conf_dir() -> Path:
 
 
 def groups(conf: Path) -> list[str]:
-    """The config groups, such as ``data`` and ``model``."""
-    return sorted(path.name for path in conf.iterdir() if path.is_dir())
+    """The config groups, such as ``data``, ``model`` and, chosen inside a model, ``model/head``."""
+    outer = sorted(path.name for path in conf.iterdir() if path.is_dir())
+    return sorted([*outer, *(f"{group}/{inner}" for group in outer for inner in inner_groups(conf, group))])
+
+
+def inner_groups(conf: Path, group: str) -> list[str]:
+    """The subfolders of a group that its options choose from, such as ``head`` of ``model``."""
+    folder = conf / group
+    if not folder.is_dir():
+        return []
+    texts = [file.read_text(encoding="utf-8") for file in folder.glob("*.yaml")]
+    names = (path.name for path in folder.iterdir() if path.is_dir())
+    return sorted(
+        name for name in names if any(re.search(rf"^ +- {re.escape(name)}: ", text, re.MULTILINE) for text in texts)
+    )
 
 
 def options(conf: Path, group: str) -> list[str]:
     """What a group can be set to; options in a subfolder as ``folder/option``.
 
-    Names that begin with an underscore are parts of other options and are left out.
+    Names that begin with an underscore are parts of other options and are left out, and so are subfolders that are
+    groups of their own.
     """
     folder = conf / group
-    files = (path for path in folder.rglob("*.yaml") if not path.name.startswith("_"))
+    inner = {folder / name for name in inner_groups(conf, group)}
+    files = (
+        path for path in folder.rglob("*.yaml") if not path.name.startswith("_") and inner.isdisjoint(path.parents)
+    )
     return sorted(path.relative_to(folder).with_suffix("").as_posix() for path in files)
+
+
+def keys_of(conf: Path, verb: str) -> list[str]:
+    """The keys that a verb has as it is, such as ``trainer.max_epochs``; those of its default groups too.
+
+    Args:
+        conf: The folder of the configs.
+        verb: Name of its file there.
+    """
+    return _keys_below(conf, "", verb)
+
+
+def _keys_below(conf: Path, group: str, option: str) -> list[str]:
+    """The keys of one file of a group, and of the files that its defaults name."""
+    content = _read(conf / group / f"{option}.yaml")
+    found = _leaves(content, group.replace("/", "."))
+    for each in content.get("defaults", ()):
+        if isinstance(each, dict):
+            for name, chosen in each.items():
+                found += _keys_below(conf, f"{group}/{name}".strip("/"), str(chosen))
+        elif each != "_self_":
+            found += _keys_below(conf, group, str(each))
+    return found
+
+
+def _read(file: Path) -> dict[str, Any]:
+    content = yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else None
+    return content if isinstance(content, dict) else {}
+
+
+def _leaves(node: dict[str, Any], prefix: str) -> list[str]:
+    """The full keys of the values below a node."""
+    found = []
+    for name, value in node.items():
+        key = f"{prefix}.{name}" if prefix else str(name)
+        if name == "defaults" or str(name).startswith("_"):
+            continue
+        found += _leaves(value, key) if isinstance(value, dict) else [key]
+    return found
+
+
+def nearest_leaf(word: str, keys: Iterable[str]) -> str | None:
+    """The key whose last part is the most similar to a word."""
+    leaves = {re.split(r"[./]", key)[-1]: key for key in sorted(keys, key=len, reverse=True)}
+    near = nearest(word, leaves)
+    return None if near is None else leaves[near]
 
 
 def nearest(word: str, words: Iterable[str]) -> str | None:

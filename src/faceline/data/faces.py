@@ -14,12 +14,12 @@ from faceline.data.cache import FrameStore, cached_frames
 from faceline.data.datamodule import Draw, Pipeline
 from faceline.data.index import FrameIndex, FrameRow, FrameSource
 from faceline.data.splits import (
+    GalleryAndProbes,
     Split,
-    Trial,
     columns_of,
+    gallery_and_probes,
     limited,
     make_split,
-    make_trial,
     refuse_unknown_people,
     unseen,
 )
@@ -230,9 +230,9 @@ class FaceData(pl.LightningDataModule):
         """Rows of all frames that gradients see."""
         return np.union1d(self.split.train, self.extra)
 
-    def trial(self, part: Literal["val", "test"]) -> Trial:
+    def trial(self, part: Literal["val", "test"]) -> GalleryAndProbes:
         """Who is enrolled and who asks, in one part."""
-        return make_trial(self.index, self.split, part, self.split_settings["seed"])
+        return gallery_and_probes(self.index, self.split, part, self.split_settings["seed"])
 
     def prepare_data(self) -> None:
         """Fill the cache in one process before the others need it."""

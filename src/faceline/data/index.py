@@ -13,7 +13,7 @@ from faceline.geometry.coordinates import normalise_landmarks
 from faceline.types import Image, Landmarks, Shape, Sizes
 
 OnError = Literal["raise", "skip"]
-Part = Literal["train", "test"]
+PublishedPart = Literal["train", "test"]
 
 _Index = TypeVar("_Index", bound="LabelIndex")
 
@@ -37,7 +37,7 @@ class FrameRow:
     person: str
     video: str
     frame: int
-    part: Part
+    part: PublishedPart
     landmarks: Shape
     landmarks3d: Float[np.ndarray, "68 3"] | None = None
     line: int | None = None

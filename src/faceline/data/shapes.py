@@ -14,7 +14,15 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from faceline.data.index import FrameSource, LabelIndex
 from faceline.data.labels import read_labels
-from faceline.data.splits import Split, Trial, columns_of, limited, make_split, make_trial, refuse_unknown_people
+from faceline.data.splits import (
+    GalleryAndProbes,
+    Split,
+    columns_of,
+    gallery_and_probes,
+    limited,
+    make_split,
+    refuse_unknown_people,
+)
 from faceline.errors import InputError
 from faceline.geometry.shape import centroid_size, generalised_procrustes, normalise
 
@@ -151,9 +159,9 @@ class ShapeData(pl.LightningDataModule):
         """The names of those who are trained on, sorted."""
         return np.unique(self.index.persons[self.split.train])
 
-    def trial(self, part: Literal["val", "test"]) -> Trial:
+    def trial(self, part: Literal["val", "test"]) -> GalleryAndProbes:
         """Who is enrolled and who asks, in one part."""
-        return make_trial(self.index, self.split, part, self.split_settings["seed"])
+        return gallery_and_probes(self.index, self.split, part, self.split_settings["seed"])
 
     def prepare_data(self) -> None:
         """Read the labels in one process before the others need them."""

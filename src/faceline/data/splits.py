@@ -117,7 +117,7 @@ def make_split(
 
 
 @dataclass(frozen=True, eq=False)
-class Trial:
+class GalleryAndProbes:
     """Who is enrolled with which frames, and which frames ask who is seen.
 
     Attributes:
@@ -130,7 +130,9 @@ class Trial:
     probes: np.ndarray
 
 
-def make_trial(index: LabelIndex, split: Split, part: Literal["val", "test"], seed: int = 0) -> Trial:
+def gallery_and_probes(
+    index: LabelIndex, split: Split, part: Literal["val", "test"], seed: int = 0
+) -> GalleryAndProbes:
     """The identification task of one part of a split.
 
     Under the protocols whose people are known, everyone is enrolled with all frames that are not in the part and
@@ -150,7 +152,7 @@ def make_trial(index: LabelIndex, split: Split, part: Literal["val", "test"], se
     """
     rows = split.parts()[part]
     if split.protocol != "person_disjoint":
-        return Trial(split.train if part == "val" else np.union1d(split.train, split.val), rows)
+        return GalleryAndProbes(split.train if part == "val" else np.union1d(split.train, split.val), rows)
     rng = np.random.default_rng(np.random.SeedSequence([seed, *part.encode()]))
     people = np.unique(index.persons[rows])
     videos = {person: np.unique(index.videos[rows][index.persons[rows] == person]) for person in people}
@@ -164,11 +166,11 @@ def make_trial(index: LabelIndex, split: Split, part: Literal["val", "test"], se
         )
     asked = [rng.choice(videos[person]) for person in enrolled]
     of_enrolled, of_probe = np.isin(index.persons[rows], enrolled), np.isin(index.videos[rows], asked)
-    return Trial(rows[of_enrolled & ~of_probe], rows[~of_enrolled | of_probe])
+    return GalleryAndProbes(rows[of_enrolled & ~of_probe], rows[~of_enrolled | of_probe])
 
 
 def refuse_unknown_people(settings: Mapping[str, Any]) -> None:
-    """Refuse settings of `make_split` whose validation asks for nobody whom `make_trial` could enrol for it.
+    """Refuse settings of `make_split` whose validation asks for nobody whom `gallery_and_probes` could enrol for it.
 
     Every method would find nobody, and none could be chosen.
 

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from faceline.data.index import BadRows, FrameRow, OnError
-from faceline.drawing.appearance import Looks, Scene, random_looks, random_scene
+from faceline.drawing.appearance import Looks, VideoScene, random_looks, random_scene
 from faceline.drawing.person import PosedFace, draw_person
 from faceline.drawing.scenery import draw_occluder, random_background, take_picture
 from faceline.errors import InputError
@@ -50,7 +50,7 @@ class _Video:
     width: int
     height: int
     scale: float
-    scene: Scene
+    scene: VideoScene
     waves: dict[str, _Wave]
     blink: int
 

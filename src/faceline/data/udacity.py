@@ -18,13 +18,13 @@ from typing import Final
 import numpy as np
 
 from faceline.data.images import read_frame
-from faceline.data.index import BadRows, FrameRow, OnError, Part
+from faceline.data.index import BadRows, FrameRow, OnError, PublishedPart
 from faceline.data.roots import find_root
 from faceline.errors import InputError
 from faceline.geometry.markup import N_LANDMARKS, OUTER_EYE_CORNERS
 from faceline.types import Image, Shape
 
-_PARTS: Final[tuple[tuple[Part, str, str], ...]] = (
+_PARTS: Final[tuple[tuple[PublishedPart, str, str], ...]] = (
     ("train", "training_frames_keypoints.csv", "training"),
     ("test", "test_frames_keypoints.csv", "test"),
 )
@@ -151,7 +151,7 @@ class UdacityFaces:
 class _Table:
     """One CSV with the folder that it speaks of."""
 
-    part: Part
+    part: PublishedPart
     root: Path
     path: Path
     folder: Path
@@ -177,7 +177,7 @@ def _file_digest(path: Path) -> bytes:
         raise InputError(f"cannot be read: {error.strerror}", file=path) from None
 
 
-def _read_table(part: Part, root: Path, path: Path, folder: Path) -> _Table:
+def _read_table(part: PublishedPart, root: Path, path: Path, folder: Path) -> _Table:
     for expected, is_there in ((path, path.is_file()), (folder, folder.is_dir())):
         if not is_there:
             raise InputError(f"missing; expected {path.name} and {folder.name}/ beside each other", file=expected)

@@ -79,7 +79,7 @@ class Light:
 
 
 @dataclass(frozen=True, eq=False)
-class Scene:
+class VideoScene:
     """What stays within a video, beside the person.
 
     Attributes:
@@ -163,7 +163,7 @@ def random_light(rng: np.random.Generator) -> Light:
     )
 
 
-def random_scene(rng: np.random.Generator, looks: Looks) -> Scene:
+def random_scene(rng: np.random.Generator, looks: Looks) -> VideoScene:
     """Light, clothes and camera of a video of a person."""
     glasses_drawn, occluder_drawn, motion_drawn = rng.random(3)
     glasses: Literal["clear", "sun"] | None = None
@@ -174,7 +174,7 @@ def random_scene(rng: np.random.Generator, looks: Looks) -> Scene:
     occluder: Literal["microphone", "edge"] | None = None
     if occluder_drawn < 0.14:
         occluder = "microphone" if occluder_drawn < 0.07 else "edge"
-    return Scene(
+    return VideoScene(
         light=random_light(rng),
         clothes=muted(rng.uniform(20, 235, 3), 0.5),
         glasses=glasses,

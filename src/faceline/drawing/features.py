@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float
 
-from faceline.drawing.appearance import Looks, Scene
+from faceline.drawing.appearance import Looks, VideoScene
 from faceline.drawing.painting import blend, box, curve, fill, fill_soft, stroke_soft
 from faceline.geometry.face_model import Shape3D
 from faceline.types import Image, Shape
@@ -140,7 +140,7 @@ def draw_mouth(canvas: Image, points: Shape, looks: Looks, tint: Tint, scale: fl
 
 
 def draw_glasses(
-    canvas: Image, shape: Shape3D, to_pixels: Callable[[np.ndarray], np.ndarray], scene: Scene, scale: float
+    canvas: Image, shape: Shape3D, to_pixels: Callable[[np.ndarray], np.ndarray], scene: VideoScene, scale: float
 ) -> None:
     """Rims before the eyes, a bridge, and bows to the ears.
 

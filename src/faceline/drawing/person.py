@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float
 
-from faceline.drawing.appearance import Looks, Scene
+from faceline.drawing.appearance import Looks, VideoScene
 from faceline.drawing.features import draw_brows, draw_eye, draw_glasses, draw_mouth, draw_nose
 from faceline.drawing.painting import blend, box, curve, fill, fill_soft, paint_quads, quads_of
 from faceline.geometry.face_model import Shape3D, project
@@ -43,7 +43,7 @@ class PosedFace:
         return project(points, self.turn, self.scale, self.place)
 
 
-def draw_person(canvas: Image, face: PosedFace, looks: Looks, scene: Scene) -> None:
+def draw_person(canvas: Image, face: PosedFace, looks: Looks, scene: VideoScene) -> None:
     """Draw head, hair, neck and shoulders over what is on the canvas.
 
     Args:
@@ -105,7 +105,7 @@ def _skin_colours(looks: Looks) -> np.ndarray:
     return np.asarray(colours * (1 - hairy) + hairy * (0.8 * looks.hair + 0.1 * looks.skin))
 
 
-def _draw_skin(canvas: Image, head: Grid, face: PosedFace, looks: Looks, scene: Scene) -> None:
+def _draw_skin(canvas: Image, head: Grid, face: PosedFace, looks: Looks, scene: VideoScene) -> None:
     posed = face.to_pixels(head)
     normal = normals(posed)
     # Skin is softer than the mesh: light sees the mean normal of the neighbourhood.
@@ -178,7 +178,7 @@ def _hair_locks(head: Grid, looks: Looks) -> Hair | None:
     return np.stack([radius * bell * np.sin(theta), y, radius * bell * np.cos(theta) - 0.12 * down], axis=2)
 
 
-def _draw_hair(canvas: Image, grid: Hair, face: PosedFace, looks: Looks, scene: Scene, front: bool) -> None:
+def _draw_hair(canvas: Image, grid: Hair, face: PosedFace, looks: Looks, scene: VideoScene, front: bool) -> None:
     posed = face.to_pixels(grid)
     normal = normals(posed)
     column = np.arange(normal.shape[1])
@@ -194,7 +194,7 @@ def _draw_hair(canvas: Image, grid: Hair, face: PosedFace, looks: Looks, scene: 
     paint_quads(canvas, quads_of(posed), colours.reshape(-1, 3), visible, 0.02 * face.scale)
 
 
-def _draw_ears(canvas: Image, face: PosedFace, looks: Looks, scene: Scene, near: bool) -> None:
+def _draw_ears(canvas: Image, face: PosedFace, looks: Looks, scene: VideoScene, near: bool) -> None:
     angle = np.linspace(0, 2 * np.pi, 24, endpoint=False)
     for side, column in ((-1, 0), (1, 16)):
         outward = np.array([side, 0.0, 0.35]) @ face.turn.T
@@ -211,7 +211,7 @@ def _draw_ears(canvas: Image, face: PosedFace, looks: Looks, scene: Scene, near:
         fill_soft(canvas, face.to_pixels(inner)[:, :2], 0.62 * colour, 0.03 * face.scale, 0.6)
 
 
-def _draw_torso(canvas: Image, face: PosedFace, looks: Looks, scene: Scene) -> None:
+def _draw_torso(canvas: Image, face: PosedFace, looks: Looks, scene: VideoScene) -> None:
     """Neck and shoulders; they follow the head only by half."""
     s = face.scale
     throat = face.to_pixels(np.array([[0.0, 1.05, 0.05]]))[0, :2]

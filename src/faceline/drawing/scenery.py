@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from faceline.drawing.appearance import Light, Scene, muted
+from faceline.drawing.appearance import Light, VideoScene, muted
 from faceline.drawing.painting import Points, blend, fill, fill_soft
 from faceline.types import Image
 
@@ -84,7 +84,7 @@ def _portrait(canvas: Image, rng: np.random.Generator) -> None:
     fill(canvas, _circle(centre + radius * np.array([0.0, 0.6]), 0.4 * radius, 0.25), dark)
 
 
-def draw_occluder(canvas: Image, points: Points, scale: float, scene: Scene, rng: np.random.Generator) -> None:
+def draw_occluder(canvas: Image, points: Points, scale: float, scene: VideoScene, rng: np.random.Generator) -> None:
     """Something between the camera and the face; most landmarks stay in sight.
 
     Args:
@@ -115,7 +115,7 @@ def draw_occluder(canvas: Image, points: Points, scale: float, scene: Scene, rng
         blend(canvas, colour.astype(np.float32), soft / np.float32(255))
 
 
-def take_picture(canvas: Image, scene: Scene, rng: np.random.Generator) -> Image:
+def take_picture(canvas: Image, scene: VideoScene, rng: np.random.Generator) -> Image:
     """What the camera makes of it: lens and motion blur, exposure, noise, JPEG.
 
     Args:

@@ -35,11 +35,11 @@ Channels = Annotated[tuple[float, ...], Field(min_length=3, max_length=3)]
 Text = Annotated[str, Field(min_length=1)]
 
 
-class _Part(BaseModel):
+class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Input(_Part):
+class Input(_Strict):
     """What the graph takes: ``images`` (n, size, size, 3), uint8, and ``sizes`` (n, 2), float32, where it wants them.
 
     Attributes:
@@ -57,7 +57,7 @@ class Input(_Part):
     sizes: bool = False
 
 
-class Split(_Part):
+class SplitSettings(_Strict):
     """How the frames were divided: the arguments of `faceline.data.splits.make_split`."""
 
     protocol: Literal["official", "frame_random", "video_disjoint", "person_disjoint"]
@@ -68,7 +68,7 @@ class Split(_Part):
     half: Literal[1, 2] | None = None
 
 
-class Data(_Part):
+class DataOrigin(_Strict):
     """What the model was trained on.
 
     Attributes:
@@ -81,10 +81,10 @@ class Data(_Part):
     name: Text
     licence: Text
     fingerprint: Text
-    split: Split
+    split: SplitSettings
 
 
-class Check(_Part):
+class Check(_Strict):
     """What was measured when the bundle was written.
 
     Attributes:
@@ -106,7 +106,7 @@ Outputs = tuple[Literal["landmarks"]] | tuple[Literal["landmarks"], Literal["con
 """What a graph gives, in this order."""
 
 
-class Manifest(_Part):
+class Manifest(_Strict):
     """What is known of a model.
 
     Attributes:
@@ -130,7 +130,7 @@ class Manifest(_Part):
     input: Input
     parameters: Annotated[int, Field(ge=1)]
     metrics: dict[str, Annotated[float, Field(allow_inf_nan=False)]]
-    data: Data
+    data: DataOrigin
     check: Check
     run_id: Text
     commit: str | None

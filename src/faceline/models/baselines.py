@@ -18,6 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import ExtraTreeClassifier
 
+from faceline.config.names import current, stored
 from faceline.errors import InputError, first_line
 from faceline.files import write_whole
 
@@ -94,7 +95,7 @@ class Baseline:
     def save(self, file: Path, record: Mapping[str, Any]) -> None:
         """Write the fitted classifier with a record, in a form that runs no code when it is read."""
         state = {
-            "record": json.dumps(record),
+            "record": json.dumps({**record, "config": stored(record["config"])}),
             "fitted": self.fitted,
             "people": self.people,
             "gallery": self._gallery,
@@ -112,6 +113,7 @@ class Baseline:
         try:
             state = _skops().load(file, trusted=list(_TRUSTED))
             record: dict[str, Any] = json.loads(state["record"])
+            record["config"] = current(record["config"])
             model = record["config"]["model"]
             baseline = cls(state["fitted"][-1], model["components"], model["whiten"])
             baseline.fitted, baseline.people, baseline._gallery = state["fitted"], state["people"], state["gallery"]

@@ -1,6 +1,6 @@
 """The landmark detector that Lightning trains: a backbone, a head, a loss and a schedule."""
 
-import math
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, cast, runtime_checkable
@@ -14,10 +14,11 @@ from faceline.data.datamodule import Batch
 from faceline.errors import InputError
 from faceline.geometry.markup import FLIP_ORDER, OUTER_EYE_CORNERS
 from faceline.metrics import landmark as metrics
-from faceline.models.first_look import FirstLook
+from faceline.models.coarse_stage import CoarseStage
 from faceline.models.heads import SimCCHead, VotingHead
 from faceline.models.landmark_nets import TimmBackbone
 from faceline.models.losses import SmoothL1Loss
+from faceline.models.optimizers import adamw, param_groups
 
 
 @runtime_checkable
@@ -35,7 +36,7 @@ class Found(NamedTuple):
     Attributes:
         landmarks: (n, 68, 2) on [0, 1].
         doubts: (n, 2) of two looks, None of one: how far apart they put a landmark in the mean, over the interocular
-            distance; and how far apart the votes of the first look lie, on [0, 1]. Both are small where a face is.
+            distance; and how far apart the votes of the coarse stage lie, on [0, 1]. Both are small where a face is.
     """
 
     landmarks: Tensor
@@ -49,7 +50,7 @@ class LandmarkDetector(pl.LightningModule):
         backbone: A timm model by name, or a module that gives feature maps and tells their ``channels``.
         head: Builds the head from the channels of the feature maps.
         loss: Module of (preds, target).
-        first_look: Finds the face, so that backbone and head see a window around it and not the whole frame.
+        coarse_stage: Finds the face, so that backbone and head see a window around it and not the whole frame.
         cross_entropy: Weight of the cross entropy of a head that classifies coordinates, beside the loss of its points.
         flip_average: Outside of training, the mean of what is found in the frame and in its mirror image.
         mirror: Mirror half of the training frames here, in place of the transforms, and mark their feature maps, so
@@ -78,7 +79,7 @@ class LandmarkDetector(pl.LightningModule):
         backbone: str | nn.Module,
         head: Callable[..., nn.Module] = VotingHead,
         loss: nn.Module | None = None,
-        first_look: FirstLook | None = None,
+        coarse_stage: CoarseStage | None = None,
         cross_entropy: float = 0.0,
         flip_average: bool = False,
         mirror: bool = False,
@@ -104,12 +105,12 @@ class LandmarkDetector(pl.LightningModule):
         self.head = head(backbone.channels)
         if cross_entropy and not isinstance(self.head, SimCCHead):
             raise InputError(
-                f"{type(self.head).__name__} does not classify coordinates; choose head@model.head=simcc",
+                f"{type(self.head).__name__} does not classify coordinates; choose model/head=simcc",
                 column="model.cross_entropy",
             )
         self.cross_entropy = cross_entropy
         self.loss = loss or SmoothL1Loss()
-        self.first_look, self.flip_average = first_look, flip_average
+        self.coarse_stage, self.flip_average = coarse_stage, flip_average
         channels = cast(Sequence[int], backbone.channels)
         self.marks = nn.ParameterList([torch.zeros(each) for each in channels]) if mirror else None
         self.lr, self.backbone_lr, self.weight_decay, self.warmup = lr, backbone_lr, weight_decay, warmup
@@ -125,14 +126,14 @@ class LandmarkDetector(pl.LightningModule):
     @property
     def wants_sizes(self) -> bool:
         """Whether it must be told the sizes that frames had."""
-        return self.first_look is not None and self.first_look.proportions
+        return self.coarse_stage is not None and self.coarse_stage.proportions
 
     def forward(self, images: Tensor, sizes: Tensor | None = None) -> Tensor:
         """Landmarks (n, 68, 2) on [0, 1] of images (n, 3, h, w) on [0, 1].
 
         Args:
             images: Whole frames.
-            sizes: (n, 2) width and height of the frames, for a first look that keeps their proportions.
+            sizes: (n, 2) width and height of the frames, for a coarse stage that keeps their proportions.
         """
         return self.find(images, sizes).landmarks
 
@@ -148,11 +149,11 @@ class LandmarkDetector(pl.LightningModule):
 
     def _in_frame(self, images: Tensor, sizes: Tensor | None, mirrored: Tensor | bool = False) -> Found:
         """What is found in normalised frames, by one look or two."""
-        if self.first_look is None:
+        if self.coarse_stage is None:
             return Found(self._look(images, mirrored), None)
-        first, spread = self.first_look.look(images)
-        windows = self.first_look.windows(first, sizes)
-        landmarks = windows.to_frame(self._look(windows.cut(images, self.first_look.size), mirrored))
+        first, spread = self.coarse_stage.look(images)
+        windows = self.coarse_stage.windows(first, sizes)
+        landmarks = windows.to_frame(self._look(windows.cut(images, self.coarse_stage.size), mirrored))
         return Found(landmarks, torch.stack([_apart(first, landmarks), spread], dim=1))
 
     def _normalise(self, images: Tensor) -> Tensor:
@@ -193,12 +194,12 @@ class LandmarkDetector(pl.LightningModule):
             mirrored = torch.rand(len(images), device=images.device) < 0.5
             images = torch.where(mirrored.view(-1, 1, 1, 1), images.flip(3), images)
             landmarks = torch.where(mirrored.view(-1, 1, 1), self._mirrored(landmarks), landmarks)
-        if self.first_look is None:
+        if self.coarse_stage is None:
             loss = self._loss(images, landmarks, mirrored)
         else:
-            windows = self.first_look.near(landmarks, sizes)
-            loss = self._loss(windows.cut(images, self.first_look.size), windows.from_frame(landmarks), mirrored)
-            loss = loss + self.loss(self.first_look(images), landmarks)
+            windows = self.coarse_stage.near(landmarks, sizes)
+            loss = self._loss(windows.cut(images, self.coarse_stage.size), windows.from_frame(landmarks), mirrored)
+            loss = loss + self.loss(self.coarse_stage(images), landmarks)
         self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(images), sync_dist=True)
         return loss
 
@@ -221,24 +222,17 @@ class LandmarkDetector(pl.LightningModule):
         loss = self.loss(torch.from_numpy(preds), torch.from_numpy(target))
         self.log_dict({"val/loss": loss, **{f"val/{key}": value for key, value in scalars.items()}}, sync_dist=True)
 
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Read the weights of the coarse stage also under the name that older versions gave it."""
+        weights = checkpoint["state_dict"]
+        checkpoint["state_dict"] = {
+            re.sub(r"^first_look\.", "coarse_stage.", key): each for key, each in weights.items()
+        }
+
     def configure_optimizers(self) -> Any:
         """AdamW with a warm-up and a cosine over all steps of the run."""
-        groups = [
-            {"params": params, "lr": self.lr * factor, "weight_decay": decay}
-            for module, factor in (
-                (self.backbone, self.backbone_lr),
-                (self.head, 1.0),
-                (self.marks, 1.0),
-                (self.first_look, 1.0),
-            )
-            if module is not None
-            for params, decay in zip(by_decay(module), (self.weight_decay, 0.0), strict=True)
-            if params
-        ]
-        optimizer = torch.optim.AdamW(groups, lr=self.lr)
-        total = int(self.trainer.estimated_stepping_batches)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, WarmupCosine(total, self.warmup))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        parts = ((self.backbone, self.backbone_lr), (self.head, 1.0), (self.marks, 1.0), (self.coarse_stage, 1.0))
+        return adamw(param_groups(parts, self.lr, self.weight_decay), self.trainer, self.warmup)
 
 
 def _apart(first: Tensor, second: Tensor) -> Tensor:
@@ -246,28 +240,3 @@ def _apart(first: Tensor, second: Tensor) -> Tensor:
     left, right = (second[:, corner] for corner in OUTER_EYE_CORNERS)
     apart: Tensor = (first - second).norm(dim=2).mean(dim=1) / (left - right).norm(dim=1)
     return apart
-
-
-class WarmupCosine:
-    """Factor of the learning rate at a step: up linearly, down as a cosine to zero.
-
-    Args:
-        total: Steps of the run.
-        warmup: Share of them in which it rises.
-    """
-
-    def __init__(self, total: int, warmup: float) -> None:
-        self.total, self.rise = max(total, 1), max(1, round(warmup * total))
-
-    def __call__(self, step: int) -> float:
-        """The factor, in [0, 1]."""
-        if step < self.rise:
-            return (step + 1) / (self.rise + 1)
-        progress = (step - self.rise) / max(1, self.total - self.rise)
-        return 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
-
-
-def by_decay(module: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    """Parameters that decay (kernels, matrices) and those that do not (biases, norms)."""
-    params = [p for p in module.parameters() if p.requires_grad]
-    return [p for p in params if p.ndim > 1], [p for p in params if p.ndim <= 1]

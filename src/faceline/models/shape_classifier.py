@@ -13,8 +13,8 @@ from faceline.data.shapes import ShapeBatch, ShapeData
 from faceline.data.splits import columns_of
 from faceline.errors import InputError
 from faceline.metrics.identification import evaluate
-from faceline.models.landmark_detector import WarmupCosine
 from faceline.models.matching import cosine_scores, enrol
+from faceline.models.optimizers import adamw
 
 _SHAPE = "shape_classifier"
 """Key of a checkpoint under which the sizes and names lie that a network is built from."""
@@ -172,10 +172,8 @@ class ShapeClassifier(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """AdamW with a warm-up and a cosine over all steps of the run."""
-        optimizer = torch.optim.AdamW(self.parameters(), lr=self.lr, weight_decay=self.weight_decay)
-        schedule = WarmupCosine(int(self.trainer.estimated_stepping_batches), self.warmup)
-        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, schedule)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+        groups = [{"params": list(self.parameters()), "lr": self.lr, "weight_decay": self.weight_decay}]
+        return adamw(groups, self.trainer, self.warmup)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what the layers are built from."""

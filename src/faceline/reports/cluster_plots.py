@@ -8,10 +8,10 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from faceline.clustering import Clusters, Trial, elbow, most_separate
+from faceline.clustering import Clusters, KScore, elbow, most_separate
 from faceline.geometry.markup import OUTLINES
 from faceline.geometry.shape import Shapes, centre, normalise
-from faceline.reports.style import (
+from faceline.plot_style import (
     GRID,
     INK,
     MUTED,
@@ -54,7 +54,7 @@ def normalisation_steps(shapes: Shapes, *, source: str) -> Figure:
     return figure
 
 
-def elbow_and_silhouette(trials: Sequence[Trial], *, source: str) -> Figure:
+def elbow_and_silhouette(trials: Sequence[KScore], *, source: str) -> Figure:
     """How tight and how separate the groups are for each number of them.
 
     Args:

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from faceline.metrics.bootstrap import Interval
 from faceline.metrics.paired import Paired
+from faceline.plot_style import percent
 from faceline.reports.results import line
-from faceline.reports.style import percent
 
 SURE: Final = 0.95
 LIKELY: Final = 0.80
@@ -48,7 +48,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Board:
+class Leaderboard:
     """Runs that may be ranked together, the best first.
 
     Attributes:
@@ -146,7 +146,7 @@ class Comparison:
         review: Of two runs.
     """
 
-    boards: Sequence[Board]
+    boards: Sequence[Leaderboard]
     apart: Sequence[Apart] = ()
     left_out: Mapping[str, int] = field(default_factory=dict)
     review: Review | None = None
@@ -161,7 +161,7 @@ class Comparison:
         return f"{runs} runs on {len(self.boards)} leaderboards, which must not be ranked together"
 
 
-def board_verdict(board: Board) -> str:
+def board_verdict(board: Leaderboard) -> str:
     """Who leads, with what, and whether that is luck."""
     first = board.entries[0]
     reached = f"{TITLES[board.metric]} {board.shown(first.figure)}"
@@ -181,7 +181,7 @@ def beats(probability: float, other: str) -> str:
     return f"cannot be told apart from {other} ({percent(probability)})"
 
 
-def review_verdict(board: Board, a: Entry, b: Entry) -> str:
+def review_verdict(board: Leaderboard, a: Entry, b: Entry) -> str:
     """Which of two is the better, by how much, and whether that is luck."""
     winner, loser = board.entries[0], board.entries[1]
     if loser.behind is None or winner.beats_next is None:
@@ -229,7 +229,7 @@ def markdown(comparison: Comparison) -> str:
     return "\n".join([*text, *([f"Left out: {_escaped(left_out)}.", ""] if left_out else [])])
 
 
-def _leaderboard(board: Board) -> list[str]:
+def _leaderboard(board: Leaderboard) -> list[str]:
     head = ["", "model", TITLES[board.metric], "95 %", "beats the next", *COSTS.values(), "run"]
     rule = ["---:", "---", "---:", "---:", "---:", *("---:" for _ in COSTS), "---"]
     rows = [

@@ -11,8 +11,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from faceline.geometry.markup import OUTLINES
-from faceline.reports.comparison import COSTS, TITLES, Board, Comparison, board_verdict, cost
-from faceline.reports.style import percent
+from faceline.plot_style import percent
+from faceline.reports.comparison import COSTS, TITLES, Comparison, Leaderboard, board_verdict, cost
 
 _MARKS: Final = (
     "M11 2a4 4 0 1 0 .01 0z",
@@ -140,7 +140,7 @@ def _outline(shape: np.ndarray) -> str:
     return " ".join("M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in shape[list(line)]) for line in OUTLINES)
 
 
-def _places(board: Board, low: float, at: float, high: float, *, gap: bool = False) -> Markup:
+def _places(board: Leaderboard, low: float, at: float, high: float, *, gap: bool = False) -> Markup:
     """Where an interval lies on the common scale of a board, as properties of a style.
 
     Args:

@@ -14,7 +14,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 
 from faceline.geometry.markup import REGIONS
 from faceline.metrics.identification import rank_k
-from faceline.reports.style import GRID, MUTED, PALETTE, in_percent, style_axes, whole_numbers
+from faceline.plot_style import GRID, MUTED, PALETTE, in_percent, style_axes, whole_numbers
 
 DRAWN: Final = len(PALETTE)
 """More series in one figure cannot be told apart."""

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from faceline.metrics.reliability import calibration_bins, error_of_surest, errors_kept
-from faceline.reports.style import (
+from faceline.plot_style import (
     MUTED,
     PALETTE,
     SMALL_SIZE,

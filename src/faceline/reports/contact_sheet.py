@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 from faceline.geometry.markup import OUTLINES
-from faceline.reports.style import GRID, INK, MUTED, TEXT_SIZE, new_figure, percent
+from faceline.plot_style import GRID, INK, MUTED, TEXT_SIZE, new_figure, percent
 from faceline.types import Images, Landmarks, PerFrame, Sizes
 
 TRUE_COLOUR: Final = "#35D0FF"

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from faceline.data.index import FrameIndex
 from faceline.geometry.markup import OUTER_EYE_CORNERS
-from faceline.reports.style import (
+from faceline.plot_style import (
     INK,
     PALETTE,
     SMALL_SIZE,

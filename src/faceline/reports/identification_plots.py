@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from faceline.geometry.markup import OUTLINES
 from faceline.metrics.identification import FPIRS, STRANGER, f1, rank_k
-from faceline.reports.style import (
+from faceline.plot_style import (
     GRID,
     INK,
     MUTED,

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from faceline.geometry.markup import REGIONS
 from faceline.geometry.measures import head_pose
 from faceline.metrics.landmark import auc, failure_rate, interocular_distance
-from faceline.reports.style import (
+from faceline.plot_style import (
     MUTED,
     PALETTE,
     SMALL_SIZE,

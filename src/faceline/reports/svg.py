@@ -9,7 +9,7 @@ import matplotlib as mpl
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from faceline.reports.style import GRID, INK, MUTED, PALETTE
+from faceline.plot_style import GRID, INK, MUTED, PALETTE
 
 _SVG: Final = "http://www.w3.org/2000/svg"
 _HREF: Final = "{http://www.w3.org/1999/xlink}href"

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from faceline.reports.style import (
+from faceline.plot_style import (
     INK,
     MUTED,
     PALETTE,
@@ -100,7 +100,7 @@ def _draw_importance(axes: Axes, importance: Mapping[str, float]) -> None:
     style_axes(axes, grid="x")
     panel_title(axes, "What it depends on")
     shown = sorted(importance.items(), key=lambda item: item[1])[-SHOWN:]
-    names, shares = [_name(key) for key, _ in shown], [share for _, share in shown]
+    names, shares = [key for key, _ in shown], [share for _, share in shown]
     bars = axes.barh(names, shares, color=PALETTE[0], height=0.6)
     axes.bar_label(bars, [percent(share) for share in shares], padding=4, size=TEXT_SIZE, color=INK)
     axes.set_xlim(0, max(*shares, 0.01) * 1.25)
@@ -146,11 +146,6 @@ def _label_front(axes: Axes, points: Sequence[tuple[float, float, str]]) -> None
             offset = {"xytext": (6, 5), "textcoords": "offset points"}
             axes.annotate(text, (x, y), size=SMALL_SIZE, color=INK, **offset)  # type: ignore[arg-type]
             last = height
-
-
-def _name(key: str) -> str:
-    """``model.lr`` as it is, ``loss@model.loss`` as the group that it is."""
-    return key.partition("@")[0]
 
 
 def _value(metric: str, value: float) -> str:

@@ -15,10 +15,10 @@ from omegaconf import DictConfig, open_dict
 PRELOADED = (
     "optuna",
     "faceline.sweeps.trial",
-    "faceline.workflows.train",
-    "faceline.workflows.face_task",
-    "faceline.workflows.landmark_task",
-    "faceline.workflows.shape_task",
+    "faceline.commands.train",
+    "faceline.tasks.faces",
+    "faceline.tasks.landmarks",
+    "faceline.tasks.shapes",
     "timm",
 )
 """What every job needs and is slow to import."""

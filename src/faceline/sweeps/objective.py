@@ -6,7 +6,7 @@ from typing import Any
 
 from faceline.config.tree import hint
 from faceline.errors import InputError
-from faceline.workflows.task import task_of
+from faceline.tasks.task import task_of
 
 COSTS = ("ms_per_frame", "parameters", "train_seconds")
 """What may stand beside a metric of validation."""

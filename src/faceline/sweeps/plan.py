@@ -14,9 +14,9 @@ from faceline.sweeps.local import warm_up
 from faceline.sweeps.objective import Objective, read_objective, refuse_test
 from faceline.sweeps.space import Params, Space, read_space
 from faceline.sweeps.trial import sweep_folder
+from faceline.tasks.assembly import plain
 from faceline.tracking.limits import flat_params
 from faceline.tracking.provenance import IGNORED, config_digest, without
-from faceline.workflows.assembly import plain
 
 OWN = ("sweep", "launcher")
 """Groups that are about the sweep itself."""

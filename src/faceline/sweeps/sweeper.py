@@ -14,6 +14,7 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, open_dict
 from optuna.trial import TrialState
 
+from faceline.commands.train import PRUNED_TAG
 from faceline.errors import InputError, first_line
 from faceline.sweeps.jobs import Job, NextJob, lost
 from faceline.sweeps.parent import ChildRuns, describe, open_parent
@@ -24,7 +25,6 @@ from faceline.sweeps.summary import Progress, conclude
 from faceline.sweeps.trial import TrialError, run
 from faceline.tracking.records import ERROR_TAG, RunRecord
 from faceline.tracking.store import connect
-from faceline.workflows.train import PRUNED_TAG
 
 BATCH = 8
 """Jobs of a search that are handed at once to a launcher that takes batches, if not told otherwise."""

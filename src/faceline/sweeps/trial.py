@@ -7,6 +7,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from faceline.commands.train import Member, train
 from faceline.config.check import check
 from faceline.config.messages import explain
 from faceline.config.resolvers import register
@@ -14,9 +15,8 @@ from faceline.config.tree import conf_dir
 from faceline.errors import first_line
 from faceline.sweeps.objective import read_objective
 from faceline.sweeps.study import join
+from faceline.tasks.assembly import plain
 from faceline.tracking.records import PARENT_TAG
-from faceline.workflows.assembly import plain
-from faceline.workflows.train import Member, train
 
 TRIAL_TAG = "faceline.trial"
 """Number of the trial in its sweep."""

@@ -19,7 +19,7 @@ VALIDATION: Final = "val/frames.csv"
 
 
 @dataclass(frozen=True)
-class Decision:
+class Verdict:
     """Whether a run takes the place of the champion.
 
     Attributes:
@@ -31,20 +31,20 @@ class Decision:
     reason: str
 
 
-def decide(run: RunRecord, champion: Version | None) -> Decision:
+def decide(run: RunRecord, champion: Version | None) -> Verdict:
     """Compare a run with the champion by a paired bootstrap over the videos of validation."""
     if champion is None:
-        return Decision(True, "there was no champion")
+        return Verdict(True, "there was no champion")
     try:
         before = get_run(run.client, champion.run_id)
         apart = why_apart(terms_of(run), terms_of(before)) or _other_split(run, before)
         if apart:
-            return Decision(None, f"the champion stands on {apart}")
+            return Verdict(None, f"the champion stands on {apart}")
         paired = compare_runs(run, before, VALIDATION)
     except InputError as error:
-        return Decision(None, f"the frames of the champion's run cannot be compared: {error.message}")
+        return Verdict(None, f"the frames of the champion's run cannot be compared: {error.message}")
     wins = paired.probability >= PROBABILITY
-    return Decision(
+    return Verdict(
         wins,
         f"{_figures(run, 'best_val')} in validation against {_figures(before, 'best_val')} of {champion}, "
         f"{'better' if wins else 'better only'} with {_percent(paired.probability)} probability (paired bootstrap over "

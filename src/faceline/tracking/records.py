@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 from omegaconf import OmegaConf
 
+from faceline.config.names import current
 from faceline.errors import InputError
 from faceline.tracking.places import found_beside, local_path
 from faceline.tracking.store import local_database, store_errors
@@ -82,7 +83,7 @@ class RunRecord:
         """
         config = OmegaConf.to_container(OmegaConf.load(download(self, CONFIG_FILE)))
         assert isinstance(config, dict)
-        return {str(key): value for key, value in config.items()}
+        return {str(key): value for key, value in current(config).items()}
 
 
 def get_run(client: MlflowClient, run_id: str) -> RunRecord:

@@ -307,7 +307,7 @@ def test_no_value_crashes_the_check(value: Any) -> None:
 TARGET = {"_target_": "torch.nn.Identity"}
 TRAIN: dict[str, Any] = {
     "name": "toy",
-    "task": {"_target_": "faceline.workflows.landmark_task.LandmarkTask"},
+    "task": {"_target_": "faceline.tasks.landmarks.LandmarkTask"},
     "seed": 0,
     "threads": None,
     "tags": [],

@@ -6,7 +6,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from faceline.data.index import FrameIndex
-from faceline.data.splits import Split, columns_of, limited, make_split, make_trial
+from faceline.data.splits import Split, columns_of, gallery_and_probes, limited, make_split
 from faceline.errors import InputError
 
 PROTOCOLS = ("official", "frame_random", "video_disjoint", "person_disjoint")
@@ -177,12 +177,12 @@ def test_a_trial_enrols_before_it_asks(videos_per_person: list[int], protocol: s
     index = index_of([*videos_per_person, 2, 2, 2, 2], 3)
     try:
         split = make_split(index, protocol, seed=seed, val_fraction=0.3, test_fraction=0.4)
-        trials = {part: make_trial(index, split, part, seed) for part in ("val", "test")}
+        trials = {part: gallery_and_probes(index, split, part, seed) for part in ("val", "test")}
     except InputError:
         assume(False)
     for part, trial in trials.items():
         assert not set(trial.gallery) & set(trial.probes)
-        assert trial.gallery.tolist() == make_trial(index, split, part, seed).gallery.tolist()
+        assert trial.gallery.tolist() == gallery_and_probes(index, split, part, seed).gallery.tolist()
         if protocol == "person_disjoint":
             assert set(trial.gallery) | set(trial.probes) <= set(split.parts()[part])
             assert not videos(index, trial.gallery) & videos(index, trial.probes)
@@ -200,7 +200,7 @@ def test_without_a_second_video_nobody_can_be_enrolled_in_an_open_set() -> None:
     index = index_of([1] * 30, 3)
     split = make_split(index, "person_disjoint")
     with pytest.raises(InputError, match="someone to enrol and a stranger"):
-        make_trial(index, split, "test")
+        gallery_and_probes(index, split, "test")
 
 
 def test_columns_are_places_in_a_sorted_list_of_names() -> None:

@@ -17,7 +17,7 @@ from faceline.config.resolvers import register
 from faceline.config.tree import conf_dir
 from faceline.errors import InputError
 from faceline.models.baselines import Baseline, NearestShapes, SparseForest
-from faceline.workflows.assembly import load_trained
+from faceline.tasks.assembly import load_trained
 
 METHODS = ("gnb", "logreg", "tree", "forest", "knn")
 

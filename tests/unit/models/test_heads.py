@@ -10,11 +10,11 @@ from scipy.stats import norm
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from faceline.export.onnx_export import to_onnx
 from faceline.models.heads import GridHead, HeatmapHead, RegressionHead, SimCCHead, VotingHead
 from faceline.models.landmark_detector import LandmarkDetector
 from faceline.models.landmark_nets import SmallCNN
 from faceline.models.losses import SmoothL1Loss
-from faceline.models.onnx_export import to_onnx
 
 
 def test_voting_head_can_point_anywhere_even_outside_the_frame() -> None:

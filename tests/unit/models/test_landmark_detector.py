@@ -12,10 +12,11 @@ from torch.utils.data import DataLoader
 from faceline.errors import InputError
 from faceline.geometry.markup import FLIP_ORDER
 from faceline.metrics.landmark import evaluate
-from faceline.models.first_look import FirstLook
+from faceline.models.coarse_stage import CoarseStage
 from faceline.models.heads import RegressionHead, SimCCHead
-from faceline.models.landmark_detector import LandmarkDetector, WarmupCosine
+from faceline.models.landmark_detector import LandmarkDetector
 from faceline.models.landmark_nets import SmallCNN
+from faceline.models.optimizers import WarmupCosine
 
 
 def detector(**settings) -> LandmarkDetector:
@@ -54,7 +55,7 @@ def test_validation_metrics_are_of_the_whole_part_not_means_over_batches(trainer
 
 @pytest.mark.parametrize("looks_first", [False, True])
 def test_flip_averaging_finds_in_a_mirror_image_the_mirror_of_what_it_finds(looks_first: bool) -> None:
-    model = detector(flip_average=True, first_look=FirstLook(SmallCNN(16), size=32) if looks_first else None).eval()
+    model = detector(flip_average=True, coarse_stage=CoarseStage(SmallCNN(16), size=32) if looks_first else None).eval()
     images = torch.rand(3, 3, 64, 64, generator=torch.Generator().manual_seed(2))
     with torch.inference_mode():
         found, mirrored = model(images), model(images.flip(3))
@@ -98,8 +99,8 @@ def test_what_an_annotator_does_otherwise_on_one_side_is_learnt_by_a_model_that_
 @pytest.mark.parametrize("looks_first", [False, True])
 def test_a_cross_entropy_comes_beside_the_loss_in_training(looks_first: bool) -> None:
     def loss(weight: float) -> float:
-        first_look = FirstLook(SmallCNN(16), size=32) if looks_first else None
-        model = detector(head=SimCCHead, cross_entropy=weight, first_look=first_look)
+        coarse_stage = CoarseStage(SmallCNN(16), size=32) if looks_first else None
+        model = detector(head=SimCCHead, cross_entropy=weight, coarse_stage=coarse_stage)
         model.log = lambda *_, **__: None
         return float(model.training_step([torch.stack(column) for column in zip(*frames(4), strict=True)], 0))
 
@@ -114,7 +115,7 @@ def test_only_heads_that_classify_have_a_cross_entropy() -> None:
 
 
 def test_doubts_of_a_mirror_image_are_those_of_the_image() -> None:
-    model = detector(flip_average=True, first_look=FirstLook(SmallCNN(16), size=32)).eval()
+    model = detector(flip_average=True, coarse_stage=CoarseStage(SmallCNN(16), size=32)).eval()
     images = torch.rand(3, 3, 64, 64, generator=torch.Generator().manual_seed(2))
     with torch.inference_mode():
         found, mirrored = model.find(images), model.find(images.flip(3))

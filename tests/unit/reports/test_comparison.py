@@ -8,9 +8,9 @@ import pytest
 from faceline.metrics.paired import Paired
 from faceline.reports.comparison import (
     Apart,
-    Board,
     Comparison,
     Entry,
+    Leaderboard,
     Review,
     as_json,
     beats,
@@ -35,11 +35,13 @@ def entry(label: str, figure: float, beats_next: float | None = None, behind: Pa
     )
 
 
-def board(probability: float = 0.97, *, lowest: bool = True, names: tuple[str, str] = ("cnn", "resnet18")) -> Board:
+def board(
+    probability: float = 0.97, *, lowest: bool = True, names: tuple[str, str] = ("cnn", "resnet18")
+) -> Leaderboard:
     sign = 1 if lowest else -1
     behind = Paired(sign * 0.01, *sorted((sign * 0.002, sign * 0.018)), 1 - probability, 40)
     first, second = (0.04, 0.05) if lowest else (0.5, 0.49)
-    return Board(
+    return Leaderboard(
         task="landmarks" if lowest else "identification",
         data="synthetic",
         protocol="official",

@@ -8,9 +8,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from tests.unit.reports.test_comparison import board
 
+from faceline.plot_style import PALETTE
 from faceline.reports.comparison import Apart, Comparison, Review
 from faceline.reports.comparison_page import Closer, Plot, WorstFrame, page
-from faceline.reports.style import PALETTE
 from faceline.reports.svg import inline_svg
 
 VOID = {"meta", "br", "hr", "img", "input", "link", "wbr"}

@@ -8,8 +8,8 @@ from hypothesis.extra import numpy as hnp
 from matplotlib.colors import to_rgb
 from PIL import Image
 
+from faceline.plot_style import png
 from faceline.reports.contact_sheet import PREDICTED_COLOUR, TRUE_COLOUR, contact_sheet, pick_extremes
-from faceline.reports.style import png
 
 REFUSED = (ValueError, TypeError)  # a shape that does not fit is a TypeError where signatures are checked
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from faceline.data.index import FrameIndex
+from faceline.plot_style import png
 from faceline.reports.data_plots import data_distributions
-from faceline.reports.style import png
 
 
 def index(videos_of: dict[str, list[int]], sizes: list[tuple[int, int]] | None = None) -> FrameIndex:

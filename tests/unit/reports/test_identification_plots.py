@@ -6,8 +6,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from faceline.metrics.identification import det_curve
+from faceline.plot_style import png
 from faceline.reports import identification_plots as plots
-from faceline.reports.style import png
 
 
 def title(figure: Figure) -> str:

@@ -4,8 +4,8 @@ from matplotlib import pyplot
 
 from faceline.geometry.face_model import neutral_shape
 from faceline.geometry.markup import REGIONS
+from faceline.plot_style import png
 from faceline.reports.landmark_plots import error_by_condition, error_curve, published, region_errors
-from faceline.reports.style import png
 
 
 def texts(axes) -> str:

@@ -3,7 +3,7 @@
 import pytest
 from matplotlib.figure import Figure
 
-from faceline.reports.style import png
+from faceline.plot_style import png
 from faceline.reports.sweep_plots import TrialPoint, history, pareto
 
 TRIALS = [
@@ -19,7 +19,7 @@ def title(figure: Figure) -> str:
     return figure.get_suptitle()
 
 
-@pytest.mark.parametrize("importance", [{}, {"model.lr": 0.9, "loss@model.loss": 0.1}])
+@pytest.mark.parametrize("importance", [{}, {"model.lr": 0.9, "model/loss": 0.1}])
 def test_a_history_names_the_best_trial(importance: dict[str, float]) -> None:
     low = history(TRIALS, importance, "val/nme", low_is_good=True, source="here")
     assert title(low) == "Trial 4 of 5 is the best: val/nme 6 %"

@@ -1,0 +1,90 @@
+"""``faceline benchmark startup``: seconds until the command does something, each in a fresh process."""
+
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from omegaconf import DictConfig
+from PIL import Image as PillowImage
+
+from faceline.benchmarks.measure import print_table, publish
+from faceline.config.check import plain
+
+COMMAND = (sys.executable, "-m", "faceline")
+TARGETS = {
+    "faceline --help": 0.5,
+    "import faceline.inference.runtime": 0.6,
+    "faceline predict photo.png": None,
+    "faceline train debug=fdr, nothing cached": 8.0,
+    "faceline train debug=fdr, again": 8.0,
+}
+"""What is started, and in how many seconds it shall be done."""
+
+FIRST_STEP = "epoch 1/"
+"""Begins the line by which a training tells that its first step, and a validation, are behind it."""
+
+
+def main(cfg: DictConfig) -> None:
+    """Start each, print and write the seconds."""
+    config = plain(cfg)
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        PillowImage.fromarray(np.full((240, 320, 3), 127, dtype=np.uint8)).save(place / "photo.png")
+        taken = {
+            "faceline --help": _start(place, config["repeats"], *COMMAND, "--help"),
+            "import faceline.inference.runtime": _start(
+                place, config["repeats"], sys.executable, "-c", "import faceline.inference.runtime"
+            ),
+            "faceline predict photo.png": _start(place, config["repeats"], *COMMAND, "predict", "photo.png"),
+            "faceline train debug=fdr, nothing cached": [_first_step(place)],
+            "faceline train debug=fdr, again": [_first_step(place)],
+        }
+    rows: list[dict[str, Any]] = [
+        {
+            "start": name,
+            "seconds": statistics.median(seconds),
+            "target": TARGETS[name],
+            "share_of_the_target": statistics.median(seconds) / target if (target := TARGETS[name]) else None,
+            "repeats": len(seconds),
+        }
+        for name, seconds in taken.items()
+    ]
+    print_table("from the start of a fresh process to its end, of a training to its first step", rows)
+    publish("startup", {"starts": rows}, Path(config["output"]))
+
+
+def _start(place: Path, repeats: int, *command: str) -> list[float]:
+    """Seconds of each start.
+
+    Raises:
+        CalledProcessError: It failed.
+    """
+    taken = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        subprocess.run(command, cwd=place, check=True, capture_output=True)
+        taken.append(time.perf_counter() - began)
+    return taken
+
+
+def _first_step(place: Path) -> float:
+    """Seconds until a training has made its first step.
+
+    Raises:
+        RuntimeError: It ended before.
+    """
+    began = time.perf_counter()
+    command = (*COMMAND, "train", "debug=fdr")
+    with subprocess.Popen(command, cwd=place, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith(FIRST_STEP):
+                taken = time.perf_counter() - began
+                process.communicate()
+                return taken
+    raise RuntimeError(f"{' '.join(command)} made no step")

@@ -1,0 +1,119 @@
+"""``faceline compare``: finished runs ranked among their like; two runs are reviewed."""
+
+import json
+import time
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from mlflow import MlflowClient
+from omegaconf import DictConfig, OmegaConf
+from rich.table import Table
+
+from faceline.errors import InputError
+from faceline.leaderboards.figures import closer_look
+from faceline.leaderboards.ranking import Ranked, grouped, ranked, reviewed
+from faceline.plot_style import percent
+from faceline.reports.comparison import TITLES, Comparison, Leaderboard, as_json, board_verdict, markdown
+from faceline.reports.comparison_page import page
+from faceline.terminal import show
+from faceline.tracking.records import PARENT_TAG, TAG, RunRecord, find_runs, get_run
+from faceline.tracking.store import connect
+
+LISTED = 20
+"""Lines of a leaderboard in the terminal."""
+
+
+def main(cfg: DictConfig) -> None:
+    """Print the verdicts; write a page, a Markdown table and JSON."""
+    config: dict[str, Any] = {str(key): value for key, value in OmegaConf.to_object(cfg).items()}  # type: ignore[union-attr]
+    tracking = config["tracking"]
+    runs = _chosen(connect(tracking["uri"], Path(tracking["root"])), config)
+    comparison, boards = reviewed(*runs) if len(config["run_ids"]) == 2 else _ranked(runs)
+    made = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
+    closer = [closer_look(found, f"b{i}") for i, found in enumerate(boards, start=1)]
+    files = {
+        "comparison.html": page(comparison, closer, made=made, version=version("faceline")),
+        "comparison.md": markdown(comparison),
+        "comparison.json": json.dumps({"made": made, **as_json(comparison)}, indent=2) + "\n",
+    }
+    folder = Path(config["output"] or Path(tracking["root"], "mlruns", "comparison"))
+    _write(folder, files)
+    _tell(comparison, folder)
+
+
+def _chosen(client: MlflowClient, config: Mapping[str, Any]) -> list[RunRecord]:
+    """The runs that were asked for; all of the project's, if nothing was.
+
+    Raises:
+        InputError: There are none.
+    """
+    if config["run_ids"]:
+        runs = [get_run(client, run_id) for run_id in config["run_ids"]]
+        if len({run.id for run in runs}) < len(runs):
+            raise InputError("the same run is given twice", column="run_ids")
+    else:
+        experiment = config["tracking"]["experiment"]
+        runs = find_runs(client, [experiment] if experiment else [])
+        runs = [run for run in runs if "data_fingerprint" in run.tags]  # others are not of this project
+    parent = get_run(client, config["sweep_id"]).id if config["sweep_id"] else None
+    chosen = [
+        run
+        for run in runs
+        if all(run.tags.get(TAG + tag) == "true" for tag in config["tags"])
+        and (parent is None or run.tags.get(PARENT_TAG) == parent)
+    ]
+    if not chosen:
+        raise InputError("no runs that match; train one first, or ask for others", column="tags")
+    return chosen
+
+
+def _ranked(runs: list[RunRecord]) -> tuple[Comparison, list[Ranked]]:
+    groups, left_out = grouped(runs)
+    if not groups:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
+        raise InputError(f"no finished runs that match ({reasons}); train one first, or ask for others", column="tags")
+    boards, apart = ranked(groups)
+    return Comparison([found.board for found in boards], apart, left_out), boards
+
+
+def _write(folder: Path, files: Mapping[str, str]) -> None:
+    """All of the files or none: each is whole before it gets its name."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        drafts = {folder / f".{name}.partial": folder / name for name in files}
+        for draft, text in zip(drafts, files.values(), strict=True):
+            draft.write_text(text, encoding="utf-8")
+        for draft, file in drafts.items():
+            draft.replace(file)
+    except OSError as error:
+        raise InputError(f"cannot be written: {error.strerror}", file=folder, column="output") from error
+
+
+def _tell(comparison: Comparison, folder: Path) -> None:
+    print(comparison.verdict())
+    for board in comparison.boards:
+        if len(comparison.boards) > 1:
+            print(f"\n{board_verdict(board)}")
+        show(_table(board))
+    for one in comparison.apart:
+        print(f"apart: {one.label} ({one.run_id[:8]}), {one.where}, {one.figure}: {one.reason}")
+    for reason, count in comparison.left_out.items():
+        print(f"left out: {count} {reason}")
+    print(f"written: {folder / 'comparison.html'}, .md and .json")
+
+
+def _table(board: Leaderboard) -> Table:
+    """The leaderboard as it stands in a terminal."""
+    table = Table(title=board.title, title_justify="left", title_style="bold")
+    table.add_column("", justify="right")
+    table.add_column("model", overflow="fold")
+    for name in (TITLES[board.metric], "95 %", "beats the next"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for place, entry in enumerate(board.entries[:LISTED], start=1):
+        probability = "–" if entry.beats_next is None else percent(entry.beats_next)
+        table.add_row(str(place), entry.label, board.shown(entry.figure), board.shown_interval(entry), probability)
+    if len(board.entries) > LISTED:
+        table.add_row("", f"… and {len(board.entries) - LISTED} more")
+    return table

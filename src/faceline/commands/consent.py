@@ -1,0 +1,94 @@
+"""``faceline consent``: who is enrolled, and their rights."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from rich.table import Table
+
+from faceline.errors import InputError
+from faceline.files import write_whole
+from faceline.stand.consent.enrolment import Enrolment
+from faceline.stand.consent.keys import VARIABLE
+from faceline.stand.settings import ConsentSettings
+from faceline.terminal import show
+
+_LISTED: Final = {
+    "person": "person", "given_by": "name", "greeting": "greeted as", "group": "group", "given_at": "since",
+    "expires_at": "until", "text_version": "text",
+}  # fmt: skip
+"""What is told of each person, as it fits into 80 columns; an export has all."""
+_AUDITED: Final = {name: name for name in ("at", "action", "person", "operator", "detail")}
+
+
+def main(settings: ConsentSettings) -> None:
+    """Do what ``action`` says, and tell it."""
+    keys = _key_file(settings)
+    with Enrolment(settings.database, key_file=keys, model="", create=False) as enrolment:
+        match settings.action:
+            case "list":
+                _print(enrolment.people(), _LISTED)
+            case "audit":
+                _print(enrolment.audit(), _AUDITED)
+            case "withdraw":
+                enrolment.withdraw(_person(settings), by=settings.operator)
+                print(f"{settings.person}: withdrawn; template, names and consent are deleted")
+            case "export":
+                _write(enrolment.export(_person(settings), by=settings.operator), settings.output)
+            case "expire":
+                ended = enrolment.expire(by=settings.operator)
+                print(f"{len(ended)} consents had ended; all that belonged to them is deleted")
+                enrolment.scrub()
+            case "rotate-key":
+                print(f"{enrolment.rotate_key(by=settings.operator)} people are encrypted with the new key")
+
+
+def _key_file(settings: ConsentSettings) -> Path | None:
+    """The keys where a stand has them: in the environment, else beside its database; None for the environment."""
+    if settings.key_file is not None:
+        return Path(settings.key_file)
+    if VARIABLE in os.environ:
+        return None
+    if not settings.database.startswith("sqlite:///"):
+        raise InputError(f"missing; give the stand's template.keys, or {VARIABLE}", column="key_file")
+    return Path(settings.database.removeprefix("sqlite:///")).with_name("template.keys")
+
+
+def _person(settings: ConsentSettings) -> str:
+    if settings.person is None:
+        raise InputError(f"missing; faceline consent action={settings.action} person=ID", column="person")
+    return settings.person
+
+
+def _write(told: dict[str, Any], output: str | None) -> None:
+    text = json.dumps(told, indent=2, ensure_ascii=False)
+    if output is None:
+        print(text)
+        return
+    try:
+        with write_whole(Path(output), 0o600) as partial:
+            partial.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{output}: cannot be written: {error.strerror}", column="output") from None
+    print(f"written to {output}")
+
+
+def _print(rows: list[dict[str, Any]], headings: Mapping[str, str]) -> None:
+    if not rows:
+        print("nobody is enrolled, and nothing was done")
+        return
+    table = Table(title_justify="left")
+    for name, heading in headings.items():
+        table.add_column(heading, overflow="fold", no_wrap=name in ("person", "given_at", "expires_at"))
+    for row in rows:
+        values = {**row, **row.get("consent", {})}
+        table.add_row(*(_short(name, values[name]) for name in headings))
+    show(table)
+
+
+def _short(name: str, value: Any) -> str:
+    """A cell; times in UTC, days of people and seconds of the audit."""
+    text = "" if value is None else str(value)
+    return text[:10] if name.endswith("_at") else text[:19].replace("T", " ") if name == "at" else text

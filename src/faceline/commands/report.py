@@ -1,0 +1,97 @@
+"""``faceline report``: what a campaign did, as a page, CSV and Parquet."""
+
+import tempfile
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+from rich.table import Table
+
+from faceline.errors import InputError
+from faceline.stand.events.sources import collect
+from faceline.stand.folders import make_folder
+from faceline.stand.report.effectiveness import Effectiveness, Scope, measure
+from faceline.stand.report.figures import headline
+from faceline.stand.report.page import cell, page
+from faceline.stand.settings import Report
+from faceline.terminal import show
+
+_MOST_ROWS: Final = 20
+"""Of a table in the terminal; the files have all."""
+
+
+def main(settings: Report) -> None:
+    """Write the report of some stores and print its findings."""
+    folder = Path(settings.output)
+    since, until = _day(settings.since, "since"), _day(settings.until, "until")
+    if since and until and until < since:
+        raise InputError(f"{until} is before {since}, which is the first day", column="until")
+    told = write_report(
+        settings.stores,
+        folder,
+        settings.title,
+        campaign=settings.campaign,
+        since=since,
+        until=until,
+        zone=settings.zone,
+        smallest_group=settings.smallest_group,
+        level=settings.level,
+        threads=settings.threads,
+    )
+    _print(told)
+    print(headline(told, settings.level))
+    print(f"written to {folder / 'report.html'}, tables as CSV and Parquet beside it")
+
+
+def write_report(stores: Sequence[str], folder: Path, title: str, **scope: Any) -> Effectiveness:
+    """Measure what is in some stores and write page and tables into a folder.
+
+    Args:
+        stores: Addresses of databases, or folders of Parquet files.
+        folder: Created where there is none.
+        title: Of the page.
+        **scope: Fields of `Scope`.
+
+    Raises:
+        InputError: A store cannot be read, holds too few visitors, or the folder cannot be made.
+    """
+    chosen = Scope(**scope)
+    make_folder(folder, "output")
+    with tempfile.TemporaryDirectory(prefix="faceline-report-") as temporary:
+        told = measure(collect(stores, Path(temporary)), chosen, Path(temporary))
+    text = page(told, chosen, title)
+    for name, table in told.tables.items():
+        table.to_csv(folder / f"{name}.csv", index=False)
+        table.to_parquet(folder / f"{name}.parquet", index=False)
+    (folder / "report.html").write_text(text, encoding="utf-8")
+    return told
+
+
+def _day(text: str | None, key: str) -> date | None:
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError:
+        raise InputError(f"expected a day such as 2026-03-01, got {text}", column=key) from None
+
+
+def _print(told: Effectiveness) -> None:
+    for name, visitors, attention in (
+        ("campaign", "viewers", "attention_per_viewer"),
+        ("stand", "passers_by", "attention_per_visitor"),
+    ):
+        table = Table(title=f"By {name}", title_justify="left")
+        headings = {
+            "name": name,
+            visitors: visitors.replace("_", "-"),
+            attention: "attention s",
+            "reaction_rate": "reaction",
+            "interest_rate": "interest",
+            "greeted": "greeted",
+            "offers_taken": "offers",
+        }
+        for column, heading in headings.items():
+            table.add_column(heading, justify="left" if column == "name" else "right")
+        for _, row in told.tables[name].head(_MOST_ROWS).iterrows():
+            table.add_row(*(cell(column, row[column]) for column in headings))
+        show(table)

@@ -1,0 +1,38 @@
+"""``faceline runs delete``: mark runs that came to nothing as deleted."""
+
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from faceline.commands.confirm import agreed
+from faceline.commands.runs import matching, own_runs, show_runs
+from faceline.tasks.assembly import plain
+from faceline.tracking.housekeeping import delete, parents_of, registered_runs, why_kept
+from faceline.tracking.records import get_run
+from faceline.tracking.store import connect
+
+
+def main(cfg: DictConfig) -> None:
+    """Show what would go, ask, delete.
+
+    Raises:
+        InputError: Nobody is there to be asked, or a run that was named is not there.
+    """
+    config = plain(cfg)
+    client = connect(config["tracking"]["uri"], Path(config["tracking"]["root"]))
+    runs, _ = own_runs(client, config)
+    named = [get_run(client, run_id) for run_id in config["run_ids"]]
+    parents, registered = parents_of(runs), registered_runs(client)
+    found = matching(named or runs, config)
+    reasons = {run.id: why_kept(run, parents, registered) for run in found}
+    for run in found if named else ():
+        if reasons[run.id]:
+            print(f"run {run.id} is kept: {reasons[run.id]}")
+    doomed = [run for run in found if reasons[run.id] is None]
+    if not doomed:
+        print("no failed or killed run to delete")
+        return
+    show_runs(doomed, client)
+    if agreed(f"delete {len(doomed)} runs", config["yes"]):
+        delete(doomed)
+        print(f"{len(doomed)} runs deleted; faceline runs clean removes their files")

@@ -1,0 +1,260 @@
+"""``faceline train``: one tracked run, from a config to a measured model."""
+
+import os
+import re
+import shlex
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from hydra.core.hydra_config import HydraConfig
+from mlflow import MlflowClient
+from omegaconf import DictConfig, ListConfig, OmegaConf
+
+from faceline.config.targets import same_build
+from faceline.errors import InputError
+from faceline.models.callbacks import CONFIG_KEY, Pruning
+from faceline.tasks.assembly import load_trained, plain, prepare_process, read_checkpoint
+from faceline.tasks.fitting import RESUME, Fitted, fit, fit_at_once, folder, last_checkpoint
+from faceline.tasks.named_files import DIGESTS_FILE, digests
+from faceline.tasks.task import Config, Lessons, Task, TaskData, is_trained_in_epochs, task_of
+from faceline.timing import milliseconds, seconds_of
+from faceline.tracking.comparison import LANDMARKS
+from faceline.tracking.lightning import RunLogger
+from faceline.tracking.provenance import IGNORED, config_digest, peak_memory, provenance
+from faceline.tracking.records import BEST, DIGEST_TAG, TAG, unfinished
+from faceline.tracking.runs import Context, Run, tracked_run
+from faceline.tracking.store import connect
+
+Scores = dict[str, float]
+PRUNED_TAG = "faceline.pruned"
+"""Of a run that was given up, because others of its sweep did better by then."""
+RUN_ENV = "FACELINE_RUN_ID"
+"""Tells the other processes of a distributed run which run they belong to."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """What a training that is one of several, such as a trial of a sweep, knows of that.
+
+    Attributes:
+        name: Of the run, in place of the config's.
+        tags: By which the run is found.
+        watched: The metric of validation that `stops` is told.
+        stops: Takes an epoch and a value, says whether to give up; None: never.
+    """
+
+    name: str
+    tags: dict[str, Any]
+    watched: str = ""
+    stops: Callable[[int, float], bool] | None = None
+
+
+def main(cfg: DictConfig) -> float | None:
+    """Train, measure, track.
+
+    Returns:
+        The best validation score; never a figure of the test part.
+    """
+    config = plain(cfg)
+    config.pop("sweep", None)  # one run is none
+    return train(config)
+
+
+def train(config: Config, member: Member | None = None) -> float | None:
+    """Train, measure and track one run.
+
+    Args:
+        config: Resolved, without what is only for a sweep.
+        member: What it is one of.
+
+    Returns:
+        The best validation score; never a figure of the test part.
+    """
+    config["threads"] = prepare_process(config["seed"], config["threads"])
+    _refuse_what_cannot_start(config)
+    task = task_of(config)
+    model = task.build_model(config)  # before any data is read: a wrong model is the cheapest mistake to find
+    data = task.build_data(config)
+    data.prepare_data()
+    lessons = task.join(model, data)
+    if not _leads():  # a distributed run is tracked and measured by its first process alone
+        fit(config, model, data, _followed(config), logger=None)
+        return None
+    pruning = Pruning(member.watched, member.stops) if member and member.stops else None
+    with _open_run(config, task, model, data, lessons, member) as run:
+        os.environ[RUN_ENV] = run.id
+        if is_trained_in_epochs(model):
+            fitted = fit(config, model, data, run.id, RunLogger(run, folder(config, run.id).parent), pruning)
+        else:
+            fitted = fit_at_once(config, task, model, data, run.id)
+        if fitted.pruned:
+            run.set_tags({PRUNED_TAG: "true"})
+            run.log_metrics(fitted.costs)
+        elif not config["trainer"].get("fast_dev_run"):
+            return _conclude(run, config, task, data, fitted)
+    return fitted.best
+
+
+def _leads() -> bool:
+    """Whether this is the first process of a distributed run, or the only one of another."""
+    return all(os.environ.get(rank, "0") == "0" for rank in _RANKS)
+
+
+_RANKS = ("RANK", "NODE_RANK", "GROUP_RANK", "LOCAL_RANK", "SLURM_PROCID")
+
+
+def _followed(config: Config) -> str:
+    """The run that this process of a distributed run works for; on other machines it need not be known."""
+    run_id = os.environ.get(RUN_ENV, "")
+    if config["ckpt_path"] == RESUME and not run_id:
+        raise InputError(f"on every machine but the first, set {RUN_ENV} to the run to go on with", column="ckpt_path")
+    return run_id
+
+
+def _refuse_what_cannot_start(config: Config) -> None:
+    """Mistakes that only this verb can see, before anything is built."""
+    if config["ckpt_path"] not in (None, RESUME):
+        before = read_checkpoint(Path(config["ckpt_path"]))[CONFIG_KEY]["config"]["model"]
+        for key in ("backbone", "head", "coarse_stage", "mirror"):
+            if not same_build(f"model.{key}", before.get(key) or None, config["model"].get(key) or None):
+                raise InputError(
+                    f"this checkpoint is of another model: model.{key} was {before.get(key)!r}",
+                    file=config["ckpt_path"],
+                    column="ckpt_path",
+                )
+
+
+@contextmanager
+def _open_run(
+    config: Config, task: Task, model: Any, data: TaskData, lessons: Lessons, member: Member | None
+) -> Iterator[Run]:
+    """A new run that holds all it depends on, or the interrupted one of this config."""
+    tracking, digest = config["tracking"], config_digest(config)
+    client = connect(tracking["uri"], Path(tracking["root"]))
+    if config["ckpt_path"] == RESUME:
+        run_id = _interrupted(client, config, digest)
+        with tracked_run(client, tracking["experiment"], config["name"], run_id=run_id) as run:
+            run.log_provenance(provenance())
+            yield run
+        return
+    tags = {DIGEST_TAG: digest, **_headline(config, task, data), **{TAG + tag: "true" for tag in config["tags"]}}
+    tags |= member.tags if member else {}
+    with tracked_run(client, tracking["experiment"], member.name if member else config["name"], tags=tags) as run:
+        run.log_provenance(provenance())
+        _describe(run, config, data, lessons, model)
+        yield run
+
+
+def _interrupted(client: MlflowClient, config: Config, digest: str) -> str:
+    experiment = config["tracking"]["experiment"]
+    record = unfinished(client, experiment, digest)
+    if record is None:
+        raise InputError(
+            f"no unfinished run of this config in experiment {experiment!r}; start one without ckpt_path=last, or give "
+            f"the overrides of the run that was interrupted",
+            column="ckpt_path",
+        )
+    last = last_checkpoint(config, record.id)
+    if "train/loss" in record.metrics and not last.is_file():
+        raise InputError(
+            f"run {record.id} has finished epochs, but its checkpoint is not here: go on where it was started, or "
+            f"start a new run without ckpt_path=last",
+            file=last,
+            column="ckpt_path",
+        )
+    return record.id
+
+
+def _conclude(run: Run, config: Config, task: Task, data: TaskData, fitted: Fitted) -> float | None:
+    """Measure the best model and log it with all that it cost."""
+    trained = fitted.model if fitted.file is None else load_trained(fitted.file).model
+    began = time.perf_counter()
+    scores = _measure(run, config, task, trained, data, "test")
+    seconds = fitted.costs["train_seconds"] + time.perf_counter() - began
+    run.log_metrics({**fitted.costs, "seconds": seconds, "peak_mb": peak_memory()})
+    scores |= _measure(run, config, task, trained, data, "val")
+    if (work := task.one_frame(trained, data)) is not None:
+        run.log_metrics({"ms_per_frame": milliseconds(seconds_of(work, repeats=15, warmup=3))["median_ms"]})
+    if fitted.file is not None:
+        run.log_model(BEST, fitted.file, metrics=scores, params={"model": config["name"]})
+    test = {name.removeprefix("test/"): value for name, value in scores.items() if name.startswith("test/")}
+    print(f"{config['name']}: test {task.verdict(test)}; run {run.id}")
+    return fitted.best if fitted.best is not None else scores.get(f"best_val/{task.objective}")
+
+
+def _headline(config: Config, task: Task, data: TaskData) -> dict[str, str]:
+    """The tags by which runs are found and told apart; the columns of a reviewer's table."""
+    return {
+        "task": task.name,
+        "model": config["name"],
+        "data": data.source.name,
+        "protocol": config["split"]["protocol"],
+        "data_fingerprint": data.index.fingerprint,
+        "split_fingerprint": data.split.fingerprint(data.index),
+        "command": _command(),
+    }
+
+
+def _command() -> str:
+    """What the user typed; ``${…}`` as it is, not what it stands for on this machine."""
+    hydra = HydraConfig.get() if HydraConfig.initialized() else None
+    overrides = OmegaConf.to_container(hydra.overrides.task if hydra else ListConfig([]), resolve=False)
+    assert isinstance(overrides, list)
+    verb = hydra.job.name if hydra else "train"
+    typed = [_QUOTED_ID.sub(r"\1=\2", str(word)) for word in overrides if not _SWEEP.match(str(word))]
+    return shlex.join(["faceline", verb, *typed])
+
+
+_SWEEP = re.compile(r"\+?(sweep|launcher)\b")
+"""Overrides without which the same run is had outside its sweep."""
+
+_QUOTED_ID = re.compile(r'^(run_id|sweep_id)="(\w+)"$')
+"""How the command hands on an id, lest one of digits be taken for a number; nobody types it so."""
+
+
+_OF_EPOCHS = ("callbacks", "trainer", "transforms")
+"""Parts of a config that mean nothing to a model that is fitted at once: no params of its run."""
+
+
+def _describe(run: Run, config: Config, data: TaskData, lessons: Lessons, model: Any) -> None:
+    """Log all that the run depends on, before it starts."""
+    run.log_config(config, IGNORED if is_trained_in_epochs(model) else (*IGNORED, *_OF_EPOCHS))
+    index, split = data.index, data.split
+    run.log_dict({part: index.files[rows].tolist() for part, rows in split.parts().items()}, "split.json")
+    run.log_dict({"skipped": list(index.rejected)}, "skipped_rows.json")
+    run.log_dict(digests(config), DIGESTS_FILE)
+    if lessons:
+        run.log_dict(lessons, "taught.json")
+    contexts: dict[str, Context] = {"train": "training", "val": "validation", "test": "test"}
+    for part, rows in split.parts().items():
+        profile = {"frames": len(rows), "people": len(set(index.persons[rows])), "skipped": len(index.rejected)}
+        run.log_dataset(
+            f"{data.source.name}-{part}",
+            index.take(rows).fingerprint,
+            split=split.protocol,
+            context=contexts[part],
+            profile=profile,
+        )
+    if is_trained_in_epochs(model):
+        run.log_metrics({"parameters": sum(p.numel() for p in model.parameters())})
+
+
+def _measure(run: Run, config: Config, task: Task, model: Any, data: TaskData, part: Literal["val", "test"]) -> Scores:
+    """Metrics of one part, logged with the errors frame by frame and, of the test part, the figures."""
+    source = f"{data.source.name} · {config['split']['protocol']} · {part} · run {run.id[:8]}"
+    result = task.measure(model, data, part, config["name"], source)
+    run.log_text(result.frames.to_csv(index=False, float_format="%.8g"), f"{part}/frames.csv")
+    if part == "test":
+        for name, figure in result.figures.items():
+            run.log_figure(figure, f"test/{name}")
+        if result.landmarks is not None:  # with less precision than was measured: they are for drawing
+            run.log_array(result.landmarks.astype(np.float16), LANDMARKS)
+    prefix = "best_val" if part == "val" else part
+    scores = {f"{prefix}/{name}": value for name, value in result.scalars.items()}
+    run.log_metrics(scores)
+    return scores

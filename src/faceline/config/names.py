@@ -1,0 +1,91 @@
+"""Names of what a config builds that stay the same when modules move.
+
+A checkpoint lives longer than the layout of the code. It stores ``faceline:LandmarkDetector``, and this table says
+where that class is today. Files of older versions hold Python paths and older keys; the same function reads them.
+"""
+
+from typing import Any, Final
+
+from faceline.errors import InputError
+
+PREFIX: Final = "faceline:"
+
+PLACES: Final = {
+    name: f"faceline.{module}.{name}"
+    for module, names in {
+        "data.synthetic": ("SyntheticFaces",),
+        "data.udacity": ("UdacityFaces",),
+        "data.youtube_faces": ("YouTubeFaces",),
+        "models.averaging": ("ExponentialAverage",),
+        "models.baselines": ("Baseline", "NearestShapes", "SparseForest"),
+        "models.coarse_stage": ("CoarseStage",),
+        "models.face_embedder": ("FaceEmbedder",),
+        "models.face_mesh": ("FaceMeshBackbone",),
+        "models.heads": ("GridHead", "HeatmapHead", "RegressionHead", "SimCCHead", "VotingHead"),
+        "models.landmark_detector": ("LandmarkDetector",),
+        "models.landmark_nets": ("SmallCNN",),
+        "models.losses": ("L1Loss", "MSELoss", "SmoothL1Loss", "WingLoss"),
+        "models.shape_classifier": ("ShapeClassifier",),
+        "tasks.faces": ("FaceTask",),
+        "tasks.landmarks": ("LandmarkTask",),
+        "tasks.shapes": ("ShapeTask",),
+        "transforms": (
+            *("AddNoise", "Blur", "Brightness", "Compression", "Crop", "HorizontalFlip", "Normalize", "Occlusion"),
+            *("Pipeline", "RandomAffine", "RandomRotation", "Recolour", "Rescale", "Scene", "ToTensor"),
+        ),
+    }.items()
+    for name in names
+}
+"""Where each class is that a config of the project builds."""
+
+_MOVED: Final = {
+    "faceline.models.first_look.FirstLook": "CoarseStage",
+    "faceline.workflows.face_task.FaceTask": "FaceTask",
+    "faceline.workflows.landmark_task.LandmarkTask": "LandmarkTask",
+    "faceline.workflows.shape_task.ShapeTask": "ShapeTask",
+}
+"""Paths that older versions wrote."""
+
+_KEYS: Final = {"first_look": "coarse_stage"}
+"""Keys of a model's config that older versions wrote."""
+
+_GONE: Final = ("half", "teacher")
+"""Keys of older versions that mean nothing where they are null."""
+
+_NAMES: Final = {place: name for name, place in PLACES.items()}
+
+
+def stored(config: Any) -> Any:
+    """A config as it goes into a file: targets of the project by name, those of other packages as they are."""
+    if isinstance(config, dict):
+        return {key: _name(value) if key == "_target_" else stored(value) for key, value in config.items()}
+    return [stored(value) for value in config] if isinstance(config, list) else config
+
+
+def current(config: Any) -> Any:
+    """A stored config as this version writes it: targets by their Python path, keys by their names of today.
+
+    Raises:
+        InputError: It names a class that this version does not have.
+    """
+    if isinstance(config, dict):
+        kept = {key: value for key, value in config.items() if not (key in _GONE and value is None)}
+        if "_target_" in config:
+            kept = {_KEYS.get(key, key): value for key, value in kept.items()}
+        return {key: _place(value) if key == "_target_" else current(value) for key, value in kept.items()}
+    return [current(value) for value in config] if isinstance(config, list) else config
+
+
+def _name(target: Any) -> Any:
+    return f"{PREFIX}{_NAMES[target]}" if target in _NAMES else target
+
+
+def _place(target: Any) -> Any:
+    if not isinstance(target, str):
+        return target
+    name = target.removeprefix(PREFIX) if target.startswith(PREFIX) else _MOVED.get(target)
+    if name is None:
+        return target
+    if name not in PLACES:
+        raise InputError(f"{target}: this version of faceline has no such class; the file is of another version")
+    return PLACES[name]

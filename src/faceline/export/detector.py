@@ -1,0 +1,81 @@
+"""A trained landmark model as a bundle."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from hydra.utils import instantiate
+
+from faceline.data.datamodule import LandmarkData
+from faceline.data.index import evenly
+from faceline.errors import InputError
+from faceline.export.eight_bits import in_eight_bits
+from faceline.export.onnx_export import to_onnx
+from faceline.export.parity import check, origin, width
+from faceline.inference.bundle import Bundle, LandmarkManifest
+from faceline.inference.runtime import LandmarkRuntime
+from faceline.tasks.assembly import Trained
+from faceline.tasks.confidence import calibration_of
+from faceline.tasks.landmarks import find_landmarks
+from faceline.tasks.task import Config
+from faceline.transforms import Normalize, Pipeline, Rescale, ToTensor
+
+
+def export_detector(
+    trained: Trained, data: LandmarkData, asked: Config, tags: Mapping[str, str], file: Path
+) -> Bundle[LandmarkManifest]:
+    """The bundle of a detector, held against it and measured.
+
+    Args:
+        trained: The model of a run.
+        data: What it was trained on.
+        asked: How many ``frames`` of validation are compared, and whether its convolutions compute in 8 bits (``int8``)
+            and the mean over mirror images is taken (``flip_average``).
+        tags: Of its run.
+        file: Where the bundle will be.
+
+    Raises:
+        InputError: Its frames are not just resized, the graph gives something else than the model, or 8 bits lose too
+            much.
+    """
+    pipeline, model, size = _pipeline(trained), trained.model, trained.config["data"]["size"]
+    model.flip_average = model.flip_average and asked["flip_average"]
+    calibration = calibration_of(model, data)
+    onnx = to_onnx(model, size, calibration)
+    manifest = LandmarkManifest(
+        task="landmarks",
+        markup="ibug-68",
+        outputs=("landmarks",) if calibration is None else ("landmarks", "confidence"),
+        **origin(trained, data, onnx, tags, sizes=model.wants_sizes),
+    )
+    bundle, images = Bundle(file, manifest, onnx, ""), data.originals(evenly(data.split.val, asked["frames"]))
+    checked = check(
+        LandmarkRuntime(bundle).detect,
+        lambda image: find_landmarks(model, pipeline, image),
+        images,
+        unit=width,
+    )
+    bundle = replace(bundle, manifest=manifest.model_copy(update={"check": checked}))
+    if asked["int8"]:
+        bundle = in_eight_bits(bundle, data, images)
+    scalars = trained.task.measure(LandmarkRuntime(bundle), data, "test", manifest.model, data.source.name).scalars
+    return replace(bundle, manifest=bundle.manifest.model_copy(update={"metrics": dict(scalars)}))
+
+
+def _pipeline(trained: Trained) -> Pipeline:
+    """What the model expects to be done to a frame, which must be what the runtime does.
+
+    Raises:
+        InputError: Its frames are not just resized.
+    """
+    pipeline: Pipeline = instantiate(trained.config["transforms"]["eval"])
+    edge = trained.config["data"]["size"]
+    kinds = [type(step) for step in pipeline.steps]
+    first = pipeline.steps[0]
+    if kinds != [Rescale, Normalize, ToTensor] or not isinstance(first, Rescale) or first.size != (edge, edge):
+        raise InputError(
+            f"a bundle resizes whole frames to {edge} x {edge} px and nothing else; the model expects "
+            f"{', '.join(kind.__name__ for kind in kinds)}",
+            column="transforms.eval",
+        )
+    return pipeline

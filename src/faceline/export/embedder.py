@@ -1,0 +1,68 @@
+"""A trained face embedder as a bundle, with the thresholds at which it may name people."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from faceline.data.faces import FaceData
+from faceline.data.index import evenly
+from faceline.errors import InputError
+from faceline.export.onnx_export import embedder_to_onnx
+from faceline.export.parity import check, origin
+from faceline.inference.bundle import Bundle, EmbedderManifest
+from faceline.inference.runtime import EmbedderRuntime
+from faceline.metrics.identification import FPIRS, threshold_at
+from faceline.tasks.assembly import Trained
+from faceline.tasks.faces import as_bytes
+from faceline.tasks.task import Config
+
+
+def export_embedder(
+    trained: Trained, data: FaceData, asked: Config, tags: Mapping[str, str], file: Path
+) -> Bundle[EmbedderManifest]:
+    """The bundle of an embedder, held against it and measured.
+
+    Args:
+        trained: The model of a run.
+        data: What it was trained on.
+        asked: How many faces of validation are compared, its ``frames``. Refused are ``int8``, as what 8 bits do to
+            thresholds is not known, and to leave out the mirror images (``flip_average``), which it always looks at.
+        tags: Of its run.
+        file: Where the bundle will be.
+
+    Raises:
+        InputError: The graph gives something else than the model, or something is asked for that it does not have.
+    """
+    if asked["int8"]:
+        raise InputError("only models that find landmarks have 8 bits; export it in float32", column="int8")
+    if not asked["flip_average"]:
+        raise InputError("a face and its mirror image always make one embedding; leave it out", column="flip_average")
+    model, size = trained.model, trained.config["data"]["size"]
+    onnx = embedder_to_onnx(model, size)
+    manifest = EmbedderManifest(
+        task="embedding",
+        outputs=("embeddings",),
+        numbers=model.neck.embedding,
+        thresholds={},
+        **origin(trained, data, onnx, tags),
+    )
+    runtime = EmbedderRuntime(Bundle(file, manifest, onnx, ""))
+    faces = data.faces(evenly(data.trial("val").probes, asked["frames"]))
+
+    def trained_embed(face: Tensor) -> np.ndarray:
+        with torch.inference_mode():
+            return np.asarray(model.embed(face[None])[0].numpy())
+
+    checked = check(
+        lambda face: np.asarray(runtime.embed(as_bytes(face[None]))[0]),
+        trained_embed,
+        [faces[i][0] for i in range(len(faces))],
+        unit=lambda _: 1.0,
+    )
+    scalars = trained.task.measure(runtime, data, "test", manifest.model, data.source.name).scalars
+    thresholds = {name: scalars[threshold_at(name)] for name in FPIRS if threshold_at(name) in scalars}
+    measured = {"check": checked, "metrics": dict(scalars), "thresholds": thresholds}
+    return Bundle(file, manifest.model_copy(update=measured), onnx, "")

@@ -1,0 +1,148 @@
+"""Makes the parts of a stand from its settings, and refuses a wrong setting before anything starts."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from filelock import FileLock, Timeout
+
+from faceline.errors import InputError
+from faceline.inference.bundle import DEFAULT
+from faceline.inference.runtime import LandmarkRuntime
+from faceline.stand.audience.expression_clusters import ExpressionClusters
+from faceline.stand.audience.perception import Perception
+from faceline.stand.audience.reactions import ReactionSettings
+from faceline.stand.audience.sessions import Sessions
+from faceline.stand.board import Board
+from faceline.stand.camera.capture import DEMO, Capture, source_opener
+from faceline.stand.camera.detector import make_detector
+from faceline.stand.clock import Moment, now
+from faceline.stand.consent.consent_text import read_consent_text
+from faceline.stand.consent.enrolment import Enrolment
+from faceline.stand.consent.keys import VARIABLE
+from faceline.stand.content.catalogue import read_catalogue
+from faceline.stand.content.policy import Policy
+from faceline.stand.director import Director
+from faceline.stand.events.store import EventStore
+from faceline.stand.folders import make_folder
+from faceline.stand.loop import Frames, Loop
+from faceline.stand.recognition.embedder import COLOURS, open_embedder
+from faceline.stand.recognition.recogniser import Recogniser, embedder_name
+from faceline.stand.web.access import Secrets
+from faceline.stand.web.advertiser import Figures
+from faceline.stand.web.services import Services
+
+if TYPE_CHECKING:
+    from faceline.stand.settings import Stand, Watching
+
+_PACKAGE: Final = Path(str(files("faceline.stand")))
+
+DRAWN: Final = _PACKAGE / "demo" / "drawn.faceline"
+"""Landmarks of drawn faces, for the demo."""
+
+
+@contextmanager
+def build(settings: "Stand") -> Iterator[tuple[Loop, Services]]:
+    """All parts of a stand, refused before anything starts where a setting is wrong; closed at the end."""
+    folder = Path(settings.folder)
+    opener = source_opener(settings.source)
+    with ExitStack() as stack:
+        watch = Watch(settings, folder)
+        store = settings.store or f"sqlite:///{folder / 'events.db'}"
+        consent = read_consent_text(Path(settings.consent_text)) if settings.consent_text else read_consent_text()
+        make_folder(folder, "folder")
+        stack.enter_context(_alone_in(folder))
+        events = stack.enter_context(EventStore(store, keep_days=settings.keep_days))
+        enrolment, recogniser = _people(settings, folder, stack)
+        secrets = Secrets(folder / "access.json")
+        board = Board()
+        loop = watch.loop(Capture(opener), events, board, recogniser, settings.live_picture)
+        stack.callback(loop.close)
+        figures = Figures(store, settings.smallest_group, settings.zone)
+        yield loop, Services(
+            settings.name, board, watch.policy.catalogue, watch.media, loop.director, secrets, figures, consent,
+            enrolment, recogniser, settings.live_picture, secure=settings.certificate is not None,
+        )  # fmt: skip
+
+
+class Watch:
+    """What sees and decides, made of settings; everything that can be refused is refused here.
+
+    Args:
+        settings: Of the stand.
+        folder: Where the policy keeps what it learns.
+
+    Attributes:
+        media: Folder of the media of the catalogue.
+
+    Raises:
+        InputError: A setting, or a file that it names, is wrong.
+    """
+
+    def __init__(self, settings: "Watching", folder: Path) -> None:
+        file = Path(settings.catalogue) if settings.catalogue else _PACKAGE / "demo" / "catalogue.yaml"
+        catalogue = read_catalogue(file)
+        self.media = file.parent
+        self.reactions = ReactionSettings(
+            attention_angle=settings.attention_angle, screen_yaw=settings.screen_yaw, screen_pitch=settings.screen_pitch
+        )
+        landmarks = LandmarkRuntime(_bundle(settings), settings.threads)
+        detector = make_detector(settings.detector)
+        clusters = ExpressionClusters(Path(settings.clusters)) if settings.clusters else None
+        self.perception = Perception(landmarks, detector, self.reactions, settings.detect_every, clusters=clusters)
+        self.policy = Policy(
+            catalogue,
+            stand=settings.name,
+            control_share=settings.control_share,
+            zone=settings.zone,
+            state=folder / "policy.json",
+        )
+
+    def loop(
+        self,
+        frames: Frames,
+        store: EventStore,
+        board: Board,
+        recogniser: Recogniser | None = None,
+        pictures: bool = False,
+        clock: Callable[[], Moment] = now,
+    ) -> Loop:
+        """The loop, not started yet."""
+        director = Director(self.policy, Sessions(), self.reactions, store.append)
+        return Loop(frames, self.perception, director, store, recogniser, board, pictures, clock)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """No second stand keeps its events and what it learns in the same folder meanwhile."""
+    lock = FileLock(folder / "stand.lock")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise InputError(f"{folder}: another stand runs there; give each its own", column="folder") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _bundle(settings: "Watching") -> str | Path:
+    """What finds landmarks: a model of drawn faces for drawn faces, unless told otherwise."""
+    if settings.bundle is not None:
+        return settings.bundle
+    return DRAWN if settings.source == DEMO else DEFAULT
+
+
+def _people(settings: "Stand", folder: Path, stack: ExitStack) -> tuple[Enrolment | None, Recogniser | None]:
+    """Those who may be recognised; nobody where there is no embedder."""
+    file = Path(settings.embedder) if settings.embedder else COLOURS if settings.source == DEMO else None
+    if file is None:
+        return None, None
+    embedder, threshold = open_embedder(settings, file)
+    url = settings.people or f"sqlite:///{folder / 'people.db'}"
+    key_file = None if VARIABLE in os.environ else folder / "template.keys"
+    enrolment = stack.enter_context(Enrolment(url, key_file=key_file, model=embedder_name(file), threshold=threshold))
+    return enrolment, Recogniser(embedder, enrolment, threshold)

@@ -1,0 +1,231 @@
+"""From a frame to faces: detection, landmarks, tracks, head poses and reactions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+from jaxtyping import Float
+
+from faceline.geometry.measures import measure
+from faceline.inference.runtime import LandmarkRuntime
+from faceline.stand.audience.expression_clusters import ExpressionClusters
+from faceline.stand.audience.reactions import Reaction, ReactionMeter, ReactionSettings
+from faceline.stand.audience.tracker import UNLIKE, Track, Tracker, overlap
+from faceline.stand.camera.capture import Frame
+from faceline.stand.camera.detector import FaceDetector, box_of
+from faceline.stand.clock import Moment
+from faceline.types import Boxes, Image, Shape
+
+MOST_FACES: Final = 12
+"""So many faces are looked at in one frame, the largest first: who stands near counts."""
+
+_FOLLOW: Final = 0.4  # seconds for which landmarks alone hold a face that the detector misses
+_SLOWEST: Final = 0.25  # seconds from one detection to the next, at most
+_CLOSER: Final = 0.75
+"""Faces are cut out closer than training frames show them: their mouths and brows get more pixels, and landmarks are
+nearer to the truth, on drawn faces and on labelled frames (``scripts/reaction_response.py``)."""
+_TINTS: Final = 4  # levels of each colour
+
+
+@dataclass(frozen=True, eq=False)
+class Face:
+    """One face at one moment.
+
+    Attributes:
+        number: Of its track.
+        landmarks: Pixels of the frame.
+        yaw: Degrees, positive to the image's right.
+        pitch: Degrees, positive upwards.
+        roll: Degrees, positive clockwise.
+        width: Of the face at the ears, pixels.
+        reaction: What it does.
+        arrived: Seconds of the steady clock when it was first seen.
+        cluster: What the nearest group of the cluster model does; None without one.
+    """
+
+    number: int
+    landmarks: Shape
+    yaw: float
+    pitch: float
+    roll: float
+    width: float
+    reaction: Reaction
+    arrived: float
+    cluster: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Departure:
+    """A face that is gone.
+
+    Attributes:
+        number: Of its track.
+        last: Seconds of the steady clock when it was last seen.
+    """
+
+    number: int
+    last: float
+
+
+@dataclass(frozen=True, eq=False)
+class Sight:
+    """What is before the screen at one moment.
+
+    Attributes:
+        moment: When the frame was taken.
+        frame: Its number.
+        size: Its width and height in pixels.
+        faces: That are seen now.
+        present: Numbers of all that are there, also of those not seen for a moment.
+        gone: Who is no longer waited for.
+    """
+
+    moment: Moment
+    frame: int
+    size: tuple[int, int]
+    faces: tuple[Face, ...] = ()
+    present: frozenset[int] = frozenset()
+    gone: tuple[Departure, ...] = ()
+
+
+class Perception:
+    """Sees who is before the screen.
+
+    Args:
+        landmarks: Finds the landmarks of faces.
+        detector: Finds faces.
+        reactions: When a reaction counts.
+        detect_every: Frames from one detection to the next, if they come quickly; in between landmarks hold the faces.
+        patience: Seconds for which a face that is not seen, or turned away, is waited for.
+        clusters: Groups that faces are told by, beside the measures of a reaction.
+    """
+
+    def __init__(
+        self,
+        landmarks: LandmarkRuntime,
+        detector: FaceDetector,
+        reactions: ReactionSettings,
+        detect_every: int = 3,
+        patience: float = 3.0,
+        clusters: ExpressionClusters | None = None,
+    ) -> None:
+        self._landmarks, self._detector, self._settings = landmarks, detector, reactions
+        self._every, self._clusters = detect_every, clusters
+        self._tracker = Tracker(patience)
+        self._meters: dict[int, ReactionMeter] = {}
+        self._frames, self._detected = 0, -np.inf
+
+    def look(self, frame: Frame, content: str | None = None) -> Sight:
+        """Who is there in a frame.
+
+        Args:
+            frame: Later than the one before.
+            content: What the screen shows.
+        """
+        time, image = frame.moment.steady, frame.image
+        tracks = self._detect(image, time) if self._is_due(time) else []
+        tracks = self._drop_doubles([*tracks, *(track for track in self._held(image, time) if track not in tracks)])
+        landmarks = self._read(image, tracks, time)
+        faces = self._faces(tracks, landmarks, time, content)
+        return self._sight(frame.moment, frame.number, (image.shape[1], image.shape[0]), faces)
+
+    def wait(self, moment: Moment) -> Sight:
+        """Who is still waited for when there is no frame."""
+        return self._sight(moment, 0, (0, 0), ())
+
+    def _sight(self, moment: Moment, number: int, size: tuple[int, int], faces: Sequence[Face]) -> Sight:
+        gone = [track for track in self._tracker.end(moment.steady) if self._meters.pop(track.number, None)]
+        return Sight(
+            moment,
+            number,
+            size,
+            faces=tuple(faces),
+            present=frozenset(self._meters),
+            gone=tuple(Departure(track.number, track.seen) for track in gone),
+        )
+
+    def _is_due(self, time: float) -> bool:
+        """Whether to look for faces in this frame: in every few, and on a slow machine in each."""
+        self._frames += 1
+        due = self._frames >= self._every or time - self._detected >= _SLOWEST
+        if due:
+            self._frames, self._detected = 0, time
+        return due
+
+    def _detect(self, image: Image, time: float) -> list[Track]:
+        boxes = self._detector.detect(image)
+        boxes = boxes[np.argsort(-boxes[:, 2], kind="stable")][:MOST_FACES]
+        boxes = boxes[_visible(boxes, image)]
+        before = {track.number: track.foresee(time) for track in self._tracker.tracks if time - track.seen < _FOLLOW}
+        tracks = self._tracker.update(boxes, time, tints_around(image, boxes))
+        for track in tracks:
+            own = before.get(track.number)
+            if own is not None and overlap(own[None], track.box[None])[0, 0] > 0.4:
+                track.box = own  # the box of the landmarks is calmer than that of the detector
+        return tracks
+
+    def _held(self, image: Image, time: float) -> list[Track]:
+        """Tracks that go on without a detection in this frame, unless somebody else has come before them."""
+        held = [track for track in self._tracker.tracks if time - track.detected <= _FOLLOW and track.seen < time]
+        held = sorted(held, key=lambda track: -track.detected)[:MOST_FACES]
+        boxes = np.array([track.foresee(time) for track in held]).reshape(-1, 4)
+        inside = _visible(boxes, image)
+        held = [track for track, there in zip(held, inside, strict=True) if there]
+        tints = tints_around(image, boxes[inside])
+        return [track for track, row in zip(held, tints, strict=True) if track.unlike(row) < UNLIKE]
+
+    def _drop_doubles(self, tracks: Sequence[Track]) -> list[Track]:
+        """Of tracks that lie on one face, the one that was detected last: the other face is hidden behind it."""
+        kept: list[Track] = []
+        for track in sorted(tracks, key=lambda track: (-track.detected, track.first)):
+            if not kept or overlap(track.box[None], np.stack([other.box for other in kept])).max() < 0.5:
+                kept.append(track)
+        return kept
+
+    def _read(self, image: Image, tracks: list[Track], time: float) -> Float[np.ndarray, "n 68 2"]:
+        boxes = np.array([track.foresee(time) for track in tracks]).reshape(-1, 4)
+        tracks[:] = [track for track, inside in zip(tracks, _visible(boxes, image), strict=True) if inside]
+        boxes = boxes[_visible(boxes, image)]
+        middles = boxes[:, :2] + boxes[:, 2:] / 2
+        closer = np.hstack([middles - _CLOSER * boxes[:, 2:] / 2, _CLOSER * boxes[:, 2:]])
+        return self._landmarks.detect_faces(image, closer).landmarks
+
+    def _faces(
+        self, tracks: Sequence[Track], landmarks: Float[np.ndarray, "n 68 2"], time: float, content: str | None
+    ) -> list[Face]:
+        measures = measure(landmarks) if len(landmarks) else {}
+        faces = []
+        for row, track in enumerate(tracks):
+            track.move(box_of(landmarks[row]), time)
+            if not self._tracker.confirmed(track):
+                continue
+            values = {name: float(column[row]) for name, column in measures.items()}
+            meter = self._meters.setdefault(track.number, ReactionMeter(self._settings))
+            reaction = meter.update(values, time, content)
+            width = float(np.ptp(landmarks[row, :17, 0]))
+            pose = values["yaw"], values["pitch"], values["roll"]
+            cluster = self._clusters.nearest(values) if self._clusters else None
+            faces.append(Face(track.number, landmarks[row], *pose, width, reaction, track.first, cluster))
+        return faces
+
+
+def tints_around(image: Image, boxes: Boxes) -> Float[np.ndarray, "k tints"]:
+    """How much of each of 64 tints is in the face, the hair and the clothes of each person."""
+    rows = []
+    for x, y, width, height in boxes.tolist():
+        top, bottom = max(round(y - 0.2 * height), 0), round(y + 1.9 * height)
+        left, right = max(round(x - 0.1 * width), 0), round(x + 1.1 * width)
+        small = cv2.resize(image[top:bottom, left:right], (16, 28), interpolation=cv2.INTER_AREA)
+        levels = (small // (256 // _TINTS)).reshape(-1, 3).astype(np.int64)
+        tint = (levels * _TINTS ** np.arange(3)).sum(axis=1)
+        rows.append(np.bincount(tint, minlength=_TINTS**3) / len(tint))
+    return np.array(rows).reshape(-1, _TINTS**3)
+
+
+def _visible(boxes: Boxes, image: Image) -> np.ndarray:
+    """Which boxes have their middle in the image and are large enough to be read."""
+    middles = boxes[:, :2] + boxes[:, 2:] / 2
+    inside = ((middles > 0) & (middles < image.shape[1::-1])).all(axis=1)
+    return np.asarray(inside & (boxes[:, 2:] > 12).all(axis=1))

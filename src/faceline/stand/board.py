@@ -1,0 +1,119 @@
+"""What the stand shows of itself to its pages: the newest state, handed from the loop to the web server."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from faceline.stand.audience.perception import Face
+from faceline.stand.content.catalogue import Catalogue, Content
+from faceline.stand.director import Showing
+
+
+@dataclass(frozen=True)
+class Health:
+    """How the stand is.
+
+    Attributes:
+        frames_per_second: Looked at, over the last seconds.
+        latency_ms: From a frame to its decision, 95th percentile over the last ones; None where there were none.
+        warnings: What somebody should look after, in sentences.
+        camera: Whether frames come.
+        logging: Whether events are written.
+        enrolled: People who may be recognised; None where nobody can be, for want of an embedder.
+        counts: Frames, dropped, damaged, reopened, events written and pending.
+    """
+
+    frames_per_second: float = 0.0
+    latency_ms: float | None = None
+    warnings: tuple[str, ...] = ()
+    camera: bool = False
+    logging: bool = True
+    enrolled: int | None = None
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """What the pages can know.
+
+    Attributes:
+        showing: What is on the screen; None before the first decision.
+        faces: Who is there.
+        names: Greetings of the recognised, by the numbers of their tracks.
+        size: Width and height of the frame.
+        health: How the stand is.
+        picture: The frame as JPEG, where the operator may see it.
+    """
+
+    showing: Showing | None = None
+    faces: tuple[Face, ...] = ()
+    names: dict[int, str] = field(default_factory=dict)
+    size: tuple[int, int] = (640, 480)
+    health: Health = Health()
+    picture: bytes | None = None
+
+
+class Board:
+    """Holds the newest state; the loop's thread writes, tasks of the server wait for changes of the screen."""
+
+    def __init__(self) -> None:
+        self.state = State()
+        self._lock = threading.Lock()
+        self._waiting: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
+        self._impression: int | None = None
+
+    def publish(self, state: State) -> None:
+        """Take up the newest state, and wake the displays where the screen has changed."""
+        impression = state.showing.impression if state.showing else None
+        with self._lock:
+            self.state = state
+            if impression == self._impression:
+                return
+            self._impression = impression
+            waiting = list(self._waiting)
+        for loop, event in waiting:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(event.set)
+
+    @asynccontextmanager
+    async def changes(self) -> AsyncIterator[asyncio.Event]:
+        """An event that is set whenever the screen changes; whoever waits clears it."""
+        event = asyncio.Event()
+        entry = asyncio.get_running_loop(), event
+        with self._lock:
+            self._waiting.add(entry)
+        try:
+            yield event
+        finally:
+            with self._lock:
+                self._waiting.discard(entry)
+
+
+def screen_of(showing: Showing | None, catalogue: Catalogue) -> dict[str, Any] | None:
+    """What a display is told; numbers of events go as text, since JavaScript's end at 53 bits."""
+    if showing is None:
+        return None
+    return {
+        **content_of(showing.decision.content, catalogue),
+        "impression": str(showing.impression),
+        "greeting": showing.greeting,
+        "welcome": showing.decision.greeted is not None,
+    }
+
+
+def content_of(content: Content, catalogue: Catalogue) -> dict[str, Any]:
+    """A content as a display shows it."""
+    return {
+        "content": content.id,
+        "campaign": content.campaign,
+        "by": catalogue.campaign_by_id[content.campaign].name,
+        "title": content.title,
+        "text": content.text,
+        "offer": content.offer,
+        "media": content.media and f"/media/{content.id}",
+        "film": bool(content.media) and str(content.media).endswith((".mp4", ".webm")),
+        "seconds": content.seconds,
+    }

@@ -1,0 +1,268 @@
+"""Where frames come from: a camera, a file, a network stream, a folder, or drawn visitors.
+
+A source gives one frame at a time. `Capture` reads it in a thread and keeps only the newest frame: a slow machine sees
+fewer frames, never old ones.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol, runtime_checkable
+
+import cv2
+import numpy as np
+
+from faceline.errors import InputError, first_line
+from faceline.stand.clock import Moment, Pace, now
+from faceline.types import Image
+
+DEMO: Final = "demo"
+"""Names the source that draws visitors."""
+
+_PICTURES: Final = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
+_STREAMS: Final = ("rtsp://", "rtsps://", "http://", "https://")
+
+
+class SourceLostError(RuntimeError):
+    """The source gives no more frames for now."""
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Gives frames."""
+
+    def read(self) -> Image | None:
+        """The next frame, when it is time for it; None for one that is damaged.
+
+        Raises:
+            SourceLostError: There is none: the camera is gone, the stream broke.
+        """
+
+    def close(self) -> None:
+        """Let go of the device."""
+
+
+class VideoSource:
+    """A camera by its index, a film by its file, a stream by its address.
+
+    Args:
+        name: What is opened.
+
+    Raises:
+        SourceLostError: It cannot be opened.
+    """
+
+    def __init__(self, name: int | str) -> None:
+        self.name = name
+        self._video = cv2.VideoCapture(name)
+        self._video.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+        self._from_file = isinstance(name, str) and not name.startswith(_STREAMS)
+        rate = float(self._video.get(cv2.CAP_PROP_FPS)) if self._from_file else 0.0
+        self._pace = Pace(rate if 1 <= rate <= 240 else 25.0)
+        if not self._video.isOpened():
+            raise SourceLostError(f"cannot open {name}")
+
+    def read(self) -> Image | None:
+        """The next frame; a film begins again at its end."""
+        if self._from_file:
+            self._pace.wait()
+        there, picture = self._video.read()
+        if not there and self._from_file:
+            self._video.set(cv2.CAP_PROP_POS_FRAMES, 0)
+            there, picture = self._video.read()
+        if not there:
+            raise SourceLostError(f"no frame from {self.name}")
+        return as_image(picture)
+
+    def close(self) -> None:
+        """Let go of the device."""
+        self._video.release()
+
+
+class FolderSource:
+    """The pictures of a folder in the order of their names, again and again.
+
+    Args:
+        folder: Holds the pictures.
+        rate: Frames a second.
+
+    Raises:
+        SourceLostError: There is no picture in it.
+    """
+
+    def __init__(self, folder: Path, rate: float = 25.0) -> None:
+        self.folder = folder
+        self._pace = Pace(rate)
+        self._files = self._forever()
+
+    def read(self) -> Image | None:
+        """The next picture; None for a file that is none."""
+        self._pace.wait()
+        picture = cv2.imread(str(next(self._files)), cv2.IMREAD_COLOR)
+        return None if picture is None else as_image(picture)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def _forever(self) -> Iterator[Path]:
+        while True:
+            files = sorted(file for file in self.folder.glob("*") if file.suffix.lower() in _PICTURES)
+            if not files:
+                raise SourceLostError(f"no picture in {self.folder}")
+            yield from files
+
+
+def as_image(picture: np.ndarray | None) -> Image | None:
+    """A picture as OpenCV gives it, in RGB; None for one that is empty or no picture."""
+    if picture is None or picture.dtype != np.uint8 or min(picture.shape[:2], default=0) < 16:
+        return None
+    if picture.ndim == 2 or picture.shape[2] == 1:
+        return np.asarray(cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB), dtype=np.uint8)
+    return np.ascontiguousarray(picture[..., 2::-1])
+
+
+def source_opener(name: str) -> Callable[[], Source]:
+    """How a source is opened, and opened again after it was lost.
+
+    Args:
+        name: ``demo``, the index of a camera, a film, a folder of pictures, or the address of a stream.
+
+    Raises:
+        InputError: It is none of these.
+    """
+    if name == DEMO:
+        from faceline.stand.camera.demo_visitors import DemoSource  # noqa: PLC0415 (drawing is loaded for the demo only)
+
+        return DemoSource
+    if name.isdecimal():
+        return lambda: VideoSource(int(name))
+    if name.startswith(_STREAMS):
+        return lambda: VideoSource(name)
+    path = Path(name).expanduser()
+    if name and path.is_dir():
+        return lambda: FolderSource(path)
+    if path.is_file():
+        return lambda: VideoSource(str(path))
+    raise InputError(
+        f"{name}: expected demo, the number of a camera, a film, a folder of pictures, or an address such as "
+        f"rtsp://HOST/PATH",
+        column="source",
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One picture of the scene.
+
+    Attributes:
+        image: RGB.
+        moment: When it was taken.
+        number: Counts the frames that the source gave.
+    """
+
+    image: Image
+    moment: Moment
+    number: int
+
+
+@dataclass(frozen=True)
+class CaptureHealth:
+    """How the reading goes.
+
+    Attributes:
+        lost: Why there is no frame now; None where all is well.
+        frames: Frames that the source gave.
+        dropped: Of these, those that a newer one replaced before they were looked at.
+        damaged: Frames that could not be read.
+        reopened: Times that the source came back.
+    """
+
+    lost: str | None = None
+    frames: int = 0
+    dropped: int = 0
+    damaged: int = 0
+    reopened: int = 0
+
+
+class Capture:
+    """Reads a source in a thread and keeps its newest frame only.
+
+    Args:
+        opener: Opens the source, also after it was lost.
+        retry: Seconds to the first attempt to open it again; each next waits twice as long, up to ten times that.
+    """
+
+    def __init__(self, opener: Callable[[], Source], retry: float = 0.5) -> None:
+        self._opener, self._retry = opener, retry
+        self._fresh = threading.Condition()
+        self._newest: Frame | None = None
+        self._stop = threading.Event()
+        self._counts = {"frames": 0, "dropped": 0, "damaged": 0, "reopened": 0}
+        self._lost: str | None = "not opened yet"
+        self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
+        self._thread.start()
+
+    @property
+    def health(self) -> CaptureHealth:
+        """How the reading goes."""
+        with self._fresh:
+            return CaptureHealth(self._lost, **self._counts)
+
+    def newest(self, timeout: float) -> Frame | None:
+        """The newest frame that was not given before; None where none comes in time."""
+        with self._fresh:
+            self._fresh.wait_for(lambda: self._newest is not None or self._stop.is_set(), timeout)
+            frame, self._newest = self._newest, None
+            return frame
+
+    def close(self) -> None:
+        """Stop reading."""
+        self._stop.set()
+        with self._fresh:
+            self._fresh.notify_all()
+        self._thread.join(timeout=3.0)
+
+    def _run(self) -> None:
+        wait, opened = self._retry, False
+        while not self._stop.is_set():
+            before = self._counts["frames"]
+            try:
+                source = self._opener()
+            except Exception as error:  # a driver may raise anything; the stand must live on
+                self._lose(error)
+            else:
+                self._counts["reopened"] += opened
+                opened = True
+                self._read(source)
+            wait = self._retry if self._counts["frames"] > before else min(2 * wait, 10 * self._retry)
+            self._stop.wait(wait)
+
+    def _read(self, source: Source) -> None:
+        """Until the source is lost."""
+        try:
+            while not self._stop.is_set():
+                image = source.read()
+                if image is None:
+                    self._count("damaged")
+                else:
+                    self._publish(image)
+        except Exception as error:
+            self._lose(error)
+        finally:
+            source.close()
+
+    def _publish(self, image: Image) -> None:
+        with self._fresh:
+            self._counts["frames"] += 1
+            self._counts["dropped"] += self._newest is not None
+            self._newest, self._lost = Frame(image, now(), self._counts["frames"]), None
+            self._fresh.notify()
+
+    def _count(self, name: str) -> None:
+        with self._fresh:
+            self._counts[name] += 1
+
+    def _lose(self, error: Exception) -> None:
+        with self._fresh:
+            self._lost = first_line(error)

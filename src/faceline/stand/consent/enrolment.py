@@ -1,0 +1,436 @@
+"""Who may be recognised: people with a recorded consent, and nobody else.
+
+What is stored of a person is in one row: the consent, how they wish to be greeted, and one template. Names and template
+are encrypted. A withdrawal or the end of a consent deletes the row and wipes its bytes from the database's files; the
+audit keeps that somebody was there, under a random id. No image is ever stored.
+"""
+
+import json
+import re
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+
+from faceline.errors import InputError
+from faceline.stand.clock import Moment
+from faceline.stand.consent.keys import TemplateKeys
+from faceline.stand.consent.quality import LIMITS, Embeddings, FrameQuality, QualityLimits, Template, template_of
+from faceline.stand.database import (
+    AUDIT,
+    PEOPLE,
+    database_errors,
+    microseconds,
+    open_database,
+    reason,
+    utc,
+    wipe_deleted,
+)
+
+_CLOCKS_DIFFER: Final = timedelta(minutes=5)
+"""A consent may be dated this much later than this machine's clock."""
+
+UNREADABLE: Final = "(cannot be opened)"
+"""Told in place of the name of somebody whose row no key opens; they can still be withdrawn."""
+
+_WIPE_EVERY: Final = 60_000_000
+"""Microseconds between two tries of a wipe that another process holds up; each may take some seconds."""
+
+
+@dataclass(frozen=True)
+class Consent:
+    """What somebody agreed to.
+
+    Attributes:
+        given_by: Who they are, as on the form that they signed.
+        purpose: For what.
+        text_version: Of the text that they read.
+        given_at: When, in UTC.
+        expires_at: Until when, in UTC.
+    """
+
+    given_by: str
+    purpose: str
+    text_version: str
+    given_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class Person:
+    """How an enrolled person wishes to be met.
+
+    Attributes:
+        greeting: The name to greet them with on the screen; None greets without a name.
+        group: The group of customers they chose; None where they chose none.
+    """
+
+    greeting: str | None = None
+    group: str | None = None
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Those who may be recognised now.
+
+    Attributes:
+        persons: Their ids.
+        people: How each wishes to be met.
+        templates: The embedding of each, of length 1; (0, 0) where there is nobody.
+    """
+
+    persons: tuple[str, ...]
+    people: tuple[Person, ...]
+    templates: Embeddings
+
+
+NOBODY: Final = Gallery((), (), np.empty((0, 0), dtype=np.float32))
+
+
+class Enrolment:
+    """The people of one database, their consents and their templates.
+
+    Args:
+        url: Database, as of `faceline.stand.events.store.EventStore`.
+        key_file: File of the keys, created where there is none; None reads them from the environment
+            (`faceline.stand.consent.keys`).
+        model: Name and version of the embedder; templates of another one are not compared with.
+        limits: What frames must be like.
+        threshold: Least cosine similarity at which two templates are of one person; None compares none.
+        create: Make database and keys where there are none.
+
+    Raises:
+        InputError: The database or the keys cannot be used.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        key_file: Path | None,
+        model: str,
+        limits: QualityLimits = LIMITS,
+        threshold: float | None = None,
+        create: bool = True,
+    ) -> None:
+        self.engine = open_database(url, "people" if create else "database", create=create)
+        self.keys = TemplateKeys(key_file, create=create)
+        self.model, self.limits, self.threshold = model, limits, threshold
+        self._unread: str | None = None  # why the gallery lacks somebody
+        self._unwiped: str | None = None  # why bytes of the deleted may still be there
+        self._wipe_at = 0
+        with suppress(InputError):  # another process may have been killed before it did
+            self.scrub()
+        self._known: tuple[int, Gallery, int] | None = None  # number of the audit, gallery, first end of a consent
+
+    @property
+    def problem(self) -> str | None:
+        """Why nobody, or somebody, is not recognised at the moment, or is not wiped yet; None where all is well."""
+        return self._unread or self._unwiped
+
+    def __enter__(self) -> "Enrolment":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self.engine.dispose()
+
+    def enrol(
+        self, person: Person, consent: Consent, embeddings: Embeddings, quality: Sequence[FrameQuality], *, by: str
+    ) -> str:
+        """Enrol somebody from a few frames of theirs.
+
+        Args:
+            person: How they wish to be met.
+            consent: What they agreed to.
+            embeddings: (n, d), one of each frame.
+            quality: Of each frame.
+            by: Who does it; stands in the audit, here as below.
+
+        Returns:
+            The random id of the person.
+
+        Raises:
+            InputError: The consent is not complete or not valid now, the frames are too few, bad or of several
+                people, the person is enrolled already, or the database cannot be written.
+        """
+        _check(person, consent)
+        template = template_of(embeddings, quality, self.limits)
+        name = secrets.token_hex(8)
+        names = {"given_by": consent.given_by, "greeting": person.greeting}
+        row = {
+            "id": name,
+            "customer_group": person.group,
+            "purpose": consent.purpose,
+            "text_version": consent.text_version,
+            "given_at": microseconds(consent.given_at),
+            "expires_at": microseconds(consent.expires_at),
+            "enrolled_at": microseconds(datetime.now(UTC)),
+            "model": self.model,
+        }
+        with self._alone() as connection:
+            self._refuse_twice(connection, template)
+            sealed = {
+                "names": self._seal(name, json.dumps(names).encode()),
+                "template": self._seal(name, template.astype("<f4").tobytes()),
+            }
+            connection.execute(PEOPLE.insert(), row | sealed)
+            self._audit(connection, by, "enrolled", name, f"consent to text {consent.text_version}")
+        return name
+
+    def gallery(self, moment: Moment | None = None) -> Gallery:
+        """Those whose consent is valid; cheap enough to ask every second.
+
+        What has expired is deleted first, and what another process enrols or withdraws is seen at once. Where the
+        database cannot be asked, nobody is recognised: a consent that cannot be seen is none. Whose row cannot be
+        opened is left out, told as a problem, and tried again.
+        """
+        at = microseconds(datetime.now(UTC) if moment is None else moment.utc)
+        try:
+            with self.engine.connect() as connection:
+                newest = connection.scalar(sa.select(sa.func.max(AUDIT.c.id))) or 0
+            if self._known is None or self._known[0] != newest or self._known[2] <= at:
+                self._end(at, "stand")
+                with self.engine.connect() as connection:
+                    self._known, self._unread = self._read(connection, at)
+            self._wipe_again(at)
+        except (SQLAlchemyError, InputError) as error:
+            self._known, self._unread = None, reason(error)
+            return NOBODY
+        gallery = self._known[1]
+        if self._unread is not None:
+            self._known = None
+        return gallery
+
+    def withdraw(self, person: str, *, by: str) -> None:
+        """Delete all that is stored of a person, now; only the audit remembers that there was one.
+
+        Raises:
+            InputError: There is no such person.
+        """
+        with database_errors(self.engine.url, "people"), self.engine.begin() as connection:
+            if not connection.execute(PEOPLE.delete().where(PEOPLE.c.id == person)).rowcount:
+                raise _nobody(person)
+            self._audit(connection, by, "withdrawn", person)
+        self.scrub()
+
+    def expire(self, at: datetime | None = None, *, by: str = "stand") -> list[str]:
+        """Delete everybody whose consent has ended.
+
+        Args:
+            at: When; now by default.
+            by: Who asks for it; the stand does by itself.
+
+        Returns:
+            Their ids.
+        """
+        with database_errors(self.engine.url, "people"):
+            gone = self._end(microseconds(at or datetime.now(UTC)), by)
+        if gone:
+            self.scrub()
+        return gone
+
+    def _end(self, at: int, by: str) -> list[str]:
+        """Delete the rows of those whose consent has ended; their bytes are still to be wiped."""
+        ended = PEOPLE.c.expires_at <= at
+        with self.engine.connect() as connection:
+            gone = list(connection.scalars(sa.select(PEOPLE.c.id).where(ended)))
+        if gone:
+            with self.engine.begin() as connection:
+                connection.execute(PEOPLE.delete().where(PEOPLE.c.id.in_(gone)))
+                for person in gone:
+                    self._audit(connection, by, "expired", person)
+            self._unwiped, self._wipe_at = "what has expired is not wiped yet", 0
+        return gone
+
+    def export(self, person: str, *, by: str) -> dict[str, Any]:
+        """All that is stored about a person, for them to read.
+
+        Raises:
+            InputError: There is no such person.
+        """
+        with database_errors(self.engine.url, "people"), self.engine.begin() as connection:
+            row = connection.execute(sa.select(PEOPLE).where(PEOPLE.c.id == person)).one_or_none()
+            if row is None:
+                raise _nobody(person)
+            self._audit(connection, by, "exported", person)
+            audit = connection.execute(sa.select(AUDIT).where(AUDIT.c.person == person).order_by(AUDIT.c.id))
+            history = [_told_audit(entry) for entry in audit]
+        return {**self._told(row), "template": self._template(row).tolist(), "audit": history}
+
+    def people(self) -> list[dict[str, Any]]:
+        """Id, group, greeting and consent of everybody, without templates; whose row no key opens, without names."""
+        with database_errors(self.engine.url, "people"), self.engine.connect() as connection:
+            return [self._told(row) for row in connection.execute(sa.select(PEOPLE).order_by(PEOPLE.c.enrolled_at))]
+
+    def audit(self) -> list[dict[str, Any]]:
+        """What was done to people's data, oldest first."""
+        with database_errors(self.engine.url, "people"), self.engine.connect() as connection:
+            return [_told_audit(row) for row in connection.execute(sa.select(AUDIT).order_by(AUDIT.c.id))]
+
+    def rotate_key(self, *, by: str) -> int:
+        """Encrypt everything with a new key and forget the old one; killed at any point, all can still be read.
+
+        Returns:
+            How many people that were.
+
+        Raises:
+            InputError: A row cannot be decrypted, or a new key is missing in the environment.
+        """
+        with self._alone() as connection:
+            rows = connection.execute(sa.select(PEOPLE)).all()
+            plain = [{name: self._open(row, name) for name in ("names", "template")} for row in rows]
+            newest = self.keys.add()
+            for row, values in zip(rows, plain, strict=True):
+                again = {name: self._seal(row.id, value) for name, value in values.items()}
+                connection.execute(PEOPLE.update().where(PEOPLE.c.id == row.id).values(again))
+            self._audit(connection, by, "key rotated", None, f"{len(rows)} people")
+        self.scrub()
+        with self._alone():
+            self.keys.forget_older(newest)
+        return len(rows)
+
+    def _refuse_twice(self, connection: sa.Connection, template: Template) -> None:
+        """Of two templates of one person neither would lead, and a withdrawal would delete but one of them."""
+        if self.threshold is None:
+            return
+        (_, known, _), _ = self._read(connection, microseconds(datetime.now(UTC)))
+        similarity = known.templates @ template if len(known.persons) else np.array([-np.inf])
+        if similarity.max() < self.threshold:
+            return
+        nearest = known.persons[int(similarity.argmax())]
+        other = self._told(connection.execute(sa.select(PEOPLE).where(PEOPLE.c.id == nearest)).one())["consent"]
+        raise InputError(
+            f"a stand would take them for {other['given_by']}, enrolled as {nearest} until {other['expires_at'][:10]}; "
+            "if that is them, withdraw that consent first"
+        )
+
+    @contextmanager
+    def _alone(self) -> Iterator[sa.Connection]:
+        """Write with the keys as they are now, while nobody else writes: a rotation would take them away."""
+        postgresql = self.engine.dialect.name == "postgresql"
+        with database_errors(self.engine.url, "people"), self.engine.begin() as connection:
+            connection.exec_driver_sql(
+                "LOCK TABLE people IN SHARE ROW EXCLUSIVE MODE" if postgresql else "BEGIN IMMEDIATE"
+            )
+            self.keys.reload()
+            yield connection
+
+    def _read(self, connection: sa.Connection, at: int) -> tuple[tuple[int, Gallery, int], str | None]:
+        """What is known, and why it does not hold everybody."""
+        newest = connection.scalar(sa.select(sa.func.max(AUDIT.c.id))) or 0
+        valid = (PEOPLE.c.expires_at > at) & (PEOPLE.c.model == self.model)
+        rows = connection.execute(sa.select(PEOPLE).where(valid).order_by(PEOPLE.c.id)).all()
+        self.keys.reload()
+        read, problem = [], None
+        for row in rows:
+            try:
+                person = Person(self._names(row)["greeting"], row.customer_group)
+                read.append((row.id, person, self._template(row)))
+            except InputError as error:
+                problem = error.told
+        if not read:
+            return (newest, NOBODY, min((row.expires_at for row in rows), default=2**63)), problem
+        ids, people, templates = zip(*read, strict=True)
+        return (newest, Gallery(ids, people, np.stack(templates)), min(row.expires_at for row in rows)), problem
+
+    def _seal(self, person: str, plain: bytes) -> bytes:
+        return self.keys.encrypt(person.encode() + plain)
+
+    def _open(self, row: Any, column: str) -> bytes:
+        """Decrypt, and see that the row was not given another's data."""
+        try:
+            plain = self.keys.decrypt(row._mapping[column])
+        except InputError as error:
+            raise InputError(f"person {row.id}: {error.told}, or withdraw it") from None
+        owner = row.id.encode()
+        if not plain.startswith(owner):
+            raise InputError(f"the row of person {row.id} holds another person's data; withdraw it")
+        return plain.removeprefix(owner)
+
+    def _names(self, row: Any) -> dict[str, str | None]:
+        names: dict[str, str | None] = json.loads(self._open(row, "names"))
+        return names
+
+    def _template(self, row: Any) -> np.ndarray:
+        return np.frombuffer(self._open(row, "template"), dtype="<f4").astype(np.float32)
+
+    def _told(self, row: Any) -> dict[str, Any]:
+        try:
+            names = self._names(row)
+        except InputError:
+            names = {"given_by": UNREADABLE, "greeting": None}
+        consent = Consent(str(names["given_by"]), row.purpose, row.text_version, utc(row.given_at), utc(row.expires_at))
+        return {
+            "person": row.id,
+            **asdict(Person(names["greeting"], row.customer_group)),
+            "consent": {key: _iso(value) for key, value in asdict(consent).items()},
+            "enrolled_at": _iso(utc(row.enrolled_at)),
+            "model": row.model,
+        }
+
+    def _audit(self, connection: sa.Connection, by: str, action: str, person: str | None, detail: str = "") -> None:
+        entry = {"at": microseconds(datetime.now(UTC)), "action": action, "person": person, "operator": by}
+        connection.execute(AUDIT.insert(), {**entry, "detail": detail})
+
+    def scrub(self) -> None:
+        """Wipe the bytes of deleted rows from the database's files; where that fails, `gallery` does it later.
+
+        Raises:
+            InputError: They are still there.
+        """
+        self._unwiped, self._wipe_at = "what was deleted is not wiped yet", 0
+        try:
+            with database_errors(self.engine.url, "people"):
+                wipe_deleted(self.engine)
+        except InputError as error:
+            self._unwiped = error.told
+            raise
+        self._unwiped = None
+
+    def _wipe_again(self, at: int) -> None:
+        """Try what `scrub` could not do, now and then."""
+        if self._unwiped is not None and at >= self._wipe_at:
+            with suppress(InputError):
+                self.scrub()
+            self._wipe_at = at + _WIPE_EVERY
+
+
+def _check(person: Person, consent: Consent) -> None:
+    now = datetime.now(UTC)
+    for name in ("given_by", "purpose", "text_version"):
+        if not getattr(consent, name).strip():
+            raise InputError("a consent says who, for what and to which text", column=name)
+    _check_time(consent.given_at, "given_at", lambda at: at <= now + _CLOCKS_DIFFER, "in the past")
+    _check_time(consent.expires_at, "expires_at", lambda at: at > now, "in the future")
+    if person.group is not None and not re.fullmatch(r"[\w-]{1,40}", person.group):
+        raise InputError(f"expected a name of letters, digits, - and _, got {person.group!r}", column="group")
+
+
+def _check_time(at: datetime, name: str, holds: Callable[[datetime], bool], expected: str) -> None:
+    if at.utcoffset() is None:
+        raise InputError("expected a time with its zone", column=name)
+    if not holds(at):
+        raise InputError(f"expected a time {expected}, got {at.isoformat()}", column=name)
+
+
+def _nobody(person: str) -> InputError:
+    return InputError(f"{person}: nobody is enrolled under this id; faceline consent lists all", column="person")
+
+
+def _iso(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _told_audit(row: Any) -> dict[str, Any]:
+    return {**row._mapping, "at": _iso(utc(row.at))}

@@ -1,0 +1,222 @@
+"""Opens the database of a stand, SQLite or PostgreSQL, and brings it to the form that this version writes.
+
+Both hold the same tables, so one address may serve for events and people, or two. Times are microseconds since 1970 in
+UTC: one form in both, and no time zone to mistake.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import sqlalchemy as sa
+from filelock import FileLock, Timeout
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from faceline.errors import InputError, first_line
+
+METADATA: Final = sa.MetaData()
+
+EVENTS: Final = sa.Table(
+    "events",
+    METADATA,
+    sa.Column("stand", sa.Text, primary_key=True),
+    sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("at", sa.BigInteger, nullable=False, index=True),
+    sa.Column("session", sa.BigInteger),
+    sa.Column("arm", sa.Text),
+    sa.Column("visit", sa.BigInteger),
+    sa.Column("continued", sa.Boolean),
+    sa.Column("impression", sa.BigInteger),
+    sa.Column("decision", sa.BigInteger),
+    sa.Column("content", sa.Text),
+    sa.Column("campaign", sa.Text),
+    sa.Column("seconds", sa.Double),
+    sa.Column("reason", sa.Text),
+    sa.Column("probability", sa.Double),
+    sa.Column("people", sa.Integer),
+    sa.Column("reaction", sa.Text),
+    sa.Column("strength", sa.Double),
+    sa.Column("follow_up", sa.Text),
+    sa.Column("lost", sa.BigInteger),
+)
+"""Events; the columns are their fields (`faceline.stand.events.event`)."""
+
+PEOPLE: Final = sa.Table(
+    "people",
+    METADATA,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("customer_group", sa.Text),
+    sa.Column("purpose", sa.Text, nullable=False),
+    sa.Column("text_version", sa.Text, nullable=False),
+    sa.Column("given_at", sa.BigInteger, nullable=False),
+    sa.Column("expires_at", sa.BigInteger, nullable=False),
+    sa.Column("enrolled_at", sa.BigInteger, nullable=False),
+    sa.Column("model", sa.Text, nullable=False),
+    sa.Column("names", sa.LargeBinary, nullable=False),
+    sa.Column("template", sa.LargeBinary, nullable=False),
+)
+"""Enrolled people; ``names`` (who consented, how to greet them) and ``template`` are encrypted."""
+
+AUDIT: Final = sa.Table(
+    "audit",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("person", sa.Text),
+    sa.Column("operator", sa.Text, nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+)
+"""What was done to people's data, by whom; the database refuses to change or delete a row."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LOCK: Final = 0x666163656C  # the number of PostgreSQL's lock around migrations
+_WIPE_TRIES: Final = 3
+_SECONDS: Final = 5
+"""How long a database may take to answer or to let go of a lock."""
+
+
+def microseconds(at: datetime) -> int:
+    """A time as it is stored."""
+    return (at - _EPOCH) // timedelta(microseconds=1)
+
+
+def utc(stored: int) -> datetime:
+    """A stored time as one in UTC."""
+    return _EPOCH + timedelta(microseconds=stored)
+
+
+def open_database(url: str, column: str = "store", *, create: bool = True) -> sa.Engine:
+    """An engine whose database exists, answers and has the tables.
+
+    Args:
+        url: ``sqlite:///FILE`` or ``postgresql://USER:PASSWORD@HOST/NAME``.
+        column: The key that the address came from, for messages.
+        create: Make a SQLite file where there is none.
+
+    Raises:
+        InputError: It is not such an address, or the database cannot be used.
+    """
+    address = _address(url, column)
+    if not create and address.drivername.startswith("sqlite") and not Path(str(address.database)).is_file():
+        raise InputError(f"no such file: {address.database}", column=column)
+    with database_errors(address, column):
+        engine = _engine(address)
+        with _alone(address), engine.begin() as connection:
+            if address.drivername.startswith("postgresql"):
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+            _migrate(connection)
+    return engine
+
+
+@contextmanager
+def database_errors(address: sa.URL, column: str) -> Iterator[None]:
+    """Tell in one line what a database refuses.
+
+    Raises:
+        InputError: In place of any error of the database.
+    """
+    try:
+        yield
+    except Timeout:
+        raise InputError(f"{address.database} is being set up by another process", column=column) from None
+    except (SQLAlchemyError, OSError) as error:
+        raise InputError(
+            f"the database {address.render_as_string(hide_password=True)} cannot be used: {reason(error)}; "
+            "check the address, free space and permissions",
+            column=column,
+        ) from None
+
+
+def reason(error: BaseException) -> str:
+    """What the database said, in one line."""
+    if isinstance(error, InputError):
+        return error.told
+    return first_line(getattr(error, "orig", None) or error)
+
+
+def wipe_deleted(engine: sa.Engine) -> None:
+    """Wipe the bytes of deleted people from the database's files.
+
+    SQLite overwrites them with zeros (secure_delete); they are left in its write-ahead log, which is emptied here.
+    PostgreSQL leaves them in the table's file until it is written anew.
+
+    Raises:
+        InputError: Another process holds it up.
+    """
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(sa.text(f"SET lock_timeout = '{_SECONDS}s'"))
+            connection.execute(sa.text("VACUUM FULL people"))
+            return
+        for _ in range(_WIPE_TRIES):
+            busy = connection.execute(sa.text("PRAGMA wal_checkpoint(TRUNCATE)")).one()[0]
+            if not busy:
+                return
+    raise InputError(
+        "deleted, but another process keeps the old bytes in the database's log: end it and run "
+        "faceline consent action=expire",
+        column="people",
+    )
+
+
+def sqlite_file(engine: sa.Engine) -> Path | None:
+    """The file of a SQLite database."""
+    return Path(str(engine.url.database)) if engine.dialect.name == "sqlite" else None
+
+
+def _address(url: str, column: str) -> sa.URL:
+    try:
+        address = sa.make_url(url)
+    except ArgumentError:
+        address = None
+    name = address.drivername.partition("+")[0] if address is not None else ""
+    if address is None or name not in ("sqlite", "postgresql") or address.database in (None, "", ":memory:"):
+        raise InputError(f"expected sqlite:///FILE or postgresql://USER@HOST/NAME, got {url!r}", column=column)
+    if name == "sqlite":
+        return address.set(drivername="sqlite+pysqlite", database=str(Path(str(address.database)).absolute()))
+    return address.set(drivername="postgresql+psycopg")
+
+
+def _engine(address: sa.URL) -> sa.Engine:
+    if address.drivername.startswith("postgresql"):
+        return sa.create_engine(address, pool_pre_ping=True, connect_args={"connect_timeout": _SECONDS})
+    Path(str(address.database)).parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(address, connect_args={"timeout": _SECONDS})
+
+    @sa.event.listens_for(engine, "connect")
+    def _set_up(connection: Any, _: Any) -> None:
+        for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "secure_delete = ON", "foreign_keys = ON"):
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    return engine
+
+
+def _alone(address: sa.URL) -> Any:
+    """Hold off other processes that would create the same SQLite file; PostgreSQL has locks of its own."""
+    if address.drivername.startswith("postgresql"):
+        return nullcontext()
+    file = Path(str(address.database))
+    return FileLock(file.with_name(f".{file.name}.lock"), timeout=12 * _SECONDS)
+
+
+def _migrate(connection: sa.Connection) -> None:
+    from alembic import command  # noqa: PLC0415  # half a second
+    from alembic.config import Config  # noqa: PLC0415
+    from alembic.runtime.migration import MigrationContext  # noqa: PLC0415
+    from alembic.script import ScriptDirectory  # noqa: PLC0415
+    from alembic.util import CommandError  # noqa: PLC0415
+
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", "faceline.stand:migrations")
+    current = MigrationContext.configure(connection).get_current_revision()
+    newest = ScriptDirectory.from_config(config).get_current_head()
+    if current == newest:
+        return
+    try:
+        command.upgrade(config, "head")
+    except CommandError:
+        raise InputError(f"the database has the form {current}, of a newer version of faceline") from None

@@ -1,0 +1,215 @@
+"""The loop of the stand: the newest frame in, a decision out, and what became of both on the board."""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, Protocol, runtime_checkable
+
+import cv2
+import numpy as np
+
+from faceline.errors import first_line
+from faceline.stand.audience.perception import Perception, Sight
+from faceline.stand.board import Board, Health, State
+from faceline.stand.camera.capture import CaptureHealth, Frame
+from faceline.stand.clock import Moment, now
+from faceline.stand.director import Director
+from faceline.stand.events.store import EventStore
+from faceline.stand.recognition.recogniser import Recogniser
+from faceline.types import Image
+
+_NO_FRAME: Final = 0.2  # seconds after which the screen goes on without one
+_SAVE_EVERY: Final = 60.0
+_RECENT: Final = 250  # frames of which speed is told
+
+log = logging.getLogger("faceline.stand")
+
+
+@runtime_checkable
+class Frames(Protocol):
+    """Gives the newest frame, as `faceline.stand.camera.capture.Capture` does."""
+
+    @property
+    def health(self) -> CaptureHealth:
+        """How the reading goes."""
+
+    def newest(self, timeout: float) -> Frame | None:
+        """The newest frame that was not given before; None where none comes in time."""
+
+    def close(self) -> None:
+        """Stop reading."""
+
+
+@dataclass(eq=False)
+class Speed:
+    """How fast frames are looked at.
+
+    Attributes:
+        times: When the last frames were done, seconds.
+        latencies: From taking each to its decision, seconds.
+    """
+
+    times: deque[float] = field(default_factory=lambda: deque(maxlen=_RECENT))
+    latencies: deque[float] = field(default_factory=lambda: deque(maxlen=_RECENT))
+
+    def add(self, done: float, latency: float) -> None:
+        """Take up a frame."""
+        self.times.append(done)
+        self.latencies.append(latency)
+
+    def frames_per_second(self, at: float, over: float = 5.0) -> float:
+        """Of the last seconds."""
+        return sum(at - done <= over for done in self.times) / over
+
+    def latency_ms(self) -> float | None:
+        """95th percentile."""
+        return float(np.percentile(self.latencies, 95)) * 1000 if self.latencies else None
+
+
+class Loop:
+    """Runs the stand, whatever happens: a fault is told on the board, and the screen goes on.
+
+    Args:
+        capture: Gives frames.
+        perception: Sees who is there.
+        director: Decides.
+        store: Takes events.
+        recogniser: Names enrolled people; None where there is no embedder.
+        board: Is told everything.
+        pictures: Whether the board gets the frames too, for the operator's eyes.
+        clock: Tells the moment.
+    """
+
+    def __init__(
+        self,
+        capture: Frames,
+        perception: Perception,
+        director: Director,
+        store: EventStore,
+        recogniser: Recogniser | None,
+        board: Board,
+        pictures: bool = False,
+        clock: Callable[[], Moment] = now,
+    ) -> None:
+        self.capture, self.perception, self.director = capture, perception, director
+        self.store, self.recogniser, self.board, self.pictures = store, recogniser, board, pictures
+        self.speed, self._clock = Speed(), clock
+        self._stop = threading.Event()
+        self._fault: str | None = None
+        self._logged: str | None = None
+        self._unsaved: str | None = None
+        self._saved = clock().steady
+        self._thread = threading.Thread(target=self._run, name="stand", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """End what is shown, write what is left."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=5.0)
+        self.capture.close()
+        self.director.close(self._clock())
+        if self.recogniser is not None:
+            self.recogniser.close()
+        self.store.close()
+        self._save()
+
+    def step(self) -> None:
+        """One frame, or the lack of one."""
+        frame = self.capture.newest(_NO_FRAME)
+        sight = self._look(frame)
+        known = {} if self.recogniser is None else self.recogniser.known(sight)
+        showing = self.director.update(sight, known)
+        done = self._clock().steady
+        if frame is not None:
+            self.speed.add(done, done - frame.moment.steady)
+            if self.recogniser is not None:
+                self.recogniser.look(sight, frame.image)
+        self.board.publish(
+            State(
+                showing,
+                sight.faces,
+                {number: person.greeting or "enrolled" for number, (_, person) in known.items()},
+                sight.size,
+                self.health(done),
+                _jpeg(frame.image) if self.pictures and frame is not None else None,
+            )
+        )
+        if done - self._saved >= _SAVE_EVERY:
+            self._save()
+
+    def health(self, at: float) -> Health:
+        """How the stand is."""
+        capture, store = self.capture.health, self.store.health
+        warnings = []
+        if capture.lost is not None:
+            warnings.append(f"No frames from the camera: {capture.lost}. The standard loop goes on; it is tried again.")
+        if store.paused is not None:
+            warnings.append(f"Events are not written: {store.paused}. {store.pending:,} wait in memory.")
+        if store.lost:
+            warnings.append(f"{sum(store.lost.values()):,} events were lost while nothing could be written.")
+        warnings += [told for told in (self._fault, self._unsaved, self._people_problem()) if told]
+        return Health(
+            frames_per_second=self.speed.frames_per_second(at),
+            latency_ms=self.speed.latency_ms(),
+            warnings=tuple(warnings),
+            camera=capture.lost is None,
+            logging=store.paused is None,
+            enrolled=None if self.recogniser is None else self.recogniser.enrolled,
+            counts={
+                "frames": capture.frames,
+                "dropped": capture.dropped,
+                "damaged": capture.damaged,
+                "reopened": capture.reopened,
+                "written": store.written,
+                "pending": store.pending,
+            },
+        )
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self.step()
+            except Exception as error:  # the screen must live on, whatever it was
+                self._tell(error)
+                self._stop.wait(_NO_FRAME)
+
+    def _look(self, frame: Frame | None) -> Sight:
+        """Who is there; nobody new where the frame cannot be looked at."""
+        showing = self.director.showing
+        if frame is None:
+            return self.perception.wait(self._clock())
+        try:
+            sight = self.perception.look(frame, str(showing.impression) if showing else None)
+            self._fault = None
+            return sight
+        except Exception as error:  # a frame that breaks the detector is no reason to stop
+            self._tell(error)
+            return self.perception.wait(frame.moment)
+
+    def _tell(self, error: Exception) -> None:
+        told = f"A fault: {first_line(error)}"
+        if told != self._logged:  # one that comes with every frame fills no disk
+            log.exception("the loop goes on after a fault")
+        self._fault = self._logged = told
+
+    def _save(self) -> None:
+        self._saved = self._clock().steady
+        try:
+            self.director.policy.save()
+            self._unsaved = None
+        except OSError as error:
+            self._unsaved = f"What was learned cannot be saved: {first_line(error)}."
+
+    def _people_problem(self) -> str | None:
+        return None if self.recogniser is None else self.recogniser.problem
+
+
+def _jpeg(image: Image) -> bytes:
+    _, coded = cv2.imencode(".jpg", np.ascontiguousarray(image[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, 70])
+    return bytes(coded)

@@ -1,0 +1,142 @@
+"""What the keys of the verbs of a campaign may hold."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from faceline.config.plain import Settings
+from faceline.config.schema import Count, Seed, Share
+
+Text = Annotated[str, Field(min_length=1)]
+Day = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$")]
+
+
+class Report(Settings):
+    """``faceline report``."""
+
+    stores: Annotated[list[Text], Field(min_length=1)]
+    output: Text
+    title: Text
+    campaign: str | None
+    since: Day | None
+    until: Day | None
+    zone: Text
+    smallest_group: Annotated[int, Field(ge=2)]
+    level: Share
+    threads: Count | None
+
+
+class Ship(Settings):
+    """``faceline ship``."""
+
+    store: Text
+    to: Text
+
+
+class Simulate(Settings):
+    """``faceline simulate``."""
+
+    days: Count
+    audiences_per_day: Count
+    control_share: Share
+    catalogue: str | None
+    output: Text
+    repeats: Count
+    level: Share
+    seed: Seed
+
+
+class ConsentSettings(Settings):
+    """``faceline consent``."""
+
+    action: Literal["list", "withdraw", "expire", "export", "rotate-key", "audit"]
+    database: Text
+    key_file: str | None
+    person: str | None
+    output: str | None
+    operator: Text
+
+
+class Accounts(Settings):
+    """``faceline accounts``."""
+
+    action: Literal["list", "add", "password", "remove", "token"]
+    folder: Text
+    name: str | None
+    role: Literal["operator", "advertiser"] | None
+    campaigns: Annotated[list[Text], Field(min_length=1)] | None
+
+
+class BenchmarkReport(Settings):
+    """``faceline benchmark report``."""
+
+    events: Count
+    stands: Count
+    folder: str | None
+    output: Text
+    threads: Count | None
+    memory_gb: Annotated[float, Field(gt=0)]
+    seed: Seed
+
+
+class Watching(Settings):
+    """What a stand sees with, and what it decides by."""
+
+    source: Text
+    name: Annotated[str, Field(pattern=r"^[\w. -]{1,60}$")]
+    catalogue: str | None
+    bundle: str | None
+    detector: Text
+    control_share: Annotated[float, Field(ge=0, le=1)]
+    zone: Text
+    attention_angle: Annotated[float, Field(gt=0, le=60)]
+    screen_yaw: Annotated[float, Field(ge=-60, le=60)]
+    screen_pitch: Annotated[float, Field(ge=-60, le=60)]
+    detect_every: Annotated[int, Field(ge=1, le=30)]
+    clusters: str | None
+    threads: Count
+
+
+class Stand(Watching):
+    """``faceline stand``."""
+
+    folder: Text
+    store: str | None
+    keep_days: Annotated[int, Field(ge=1, le=36_500)]
+    people: str | None
+    embedder: str | None
+    embedder_size: Annotated[int, Field(ge=16, le=1024)]
+    embedder_channels: Literal["rgb", "bgr"]
+    threshold: Annotated[float, Field(ge=-1, le=1)] | None
+    consent_text: str | None
+    smallest_group: Annotated[int, Field(ge=2)]
+    host: Text
+    port: Annotated[int, Field(ge=1, le=65535)]
+    certificate: str | None
+    certificate_key: str | None
+    live_picture: bool
+    seconds: Annotated[float, Field(gt=0)] | None
+
+
+class BenchmarkStand(Watching):
+    """``faceline benchmark stand``."""
+
+    faces: Annotated[int, Field(ge=1, le=50)]
+    rate: Annotated[float, Field(gt=0, le=240)]
+    seconds: Annotated[float, Field(gt=0)]
+    soak_seconds: Annotated[float, Field(ge=0)]
+    soak_rate: Annotated[float, Field(gt=0, le=60)]
+    output: Text
+
+
+SETTINGS: dict[str, type[Settings]] = {
+    "stand": Stand,
+    "benchmark_stand": BenchmarkStand,
+    "report": Report,
+    "ship": Ship,
+    "simulate": Simulate,
+    "consent": ConsentSettings,
+    "accounts": Accounts,
+    "benchmark_report": BenchmarkReport,
+}
+"""The schema of each verb."""

@@ -1,0 +1,232 @@
+"""Visitors whose true preferences are known: to see whether the policy learns them and the report tells the truth."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+import numpy as np
+
+from faceline.stand.clock import Moment
+from faceline.stand.content.catalogue import ANYONE, Catalogue, Content
+from faceline.stand.content.policy import Context, Decision, Policy, Recognised
+from faceline.stand.events.event import (
+    Arm,
+    AttentionHeld,
+    Event,
+    FollowUpShown,
+    ImpressionEnded,
+    ImpressionStarted,
+    InterestSeen,
+    LoyalGreeted,
+    OfferTaken,
+    Reacted,
+    VisitorAppeared,
+    VisitorLeft,
+    new_id,
+)
+
+_OPEN, _CLOSED = 10, 20  # hours
+_CONCENTRATION: Final = 6.0
+"""Of the beta distribution of attention: its standard deviation is about 0.18."""
+
+_STAYS: Final = 0.65
+"""Chance that an audience watches one more content. It does not depend on what was shown, so that truth is exact."""
+
+
+@dataclass(frozen=True)
+class Audience:
+    """Some people who stop before the stand, and what they will be like.
+
+    Attributes:
+        session: Its number.
+        came: When.
+        visits: A number for each of them.
+        contents: How many contents they stay for.
+        loyal: The group of the first of them if enrolled, else None.
+    """
+
+    session: int
+    came: Moment
+    visits: tuple[int, ...]
+    contents: int
+    loyal: str | None
+
+
+class World:
+    """What people like, drawn once.
+
+    Args:
+        catalogue: What can be shown.
+        seed: Of the preferences.
+    """
+
+    def __init__(self, catalogue: Catalogue, seed: int) -> None:
+        self.catalogue = catalogue
+        rng = np.random.default_rng(seed)
+        names = list(catalogue.by_id)
+        self._base = dict(zip(names, rng.uniform(0.2, 0.6, len(names)), strict=True))
+        self._alone, self._late = (dict(zip(names, rng.normal(0, 0.1, len(names)), strict=True)) for _ in range(2))
+
+    def attention(self, content: Content, people: int, hour: int, seen: bool) -> float:
+        """Expected share of its time that a visitor attends to a content."""
+        mean = self._base[content.id] + self._alone[content.id] * (people == 1) + self._late[content.id] * (hour >= 17)
+        mean += 0.15 * (content.audience != ANYONE or content.id in self.catalogue.follow_ups) - 0.15 * seen
+        return float(np.clip(mean, 0.05, 0.95))
+
+    def best(self, people: int, hour: int, seen: set[str]) -> float:
+        """The attention of the best content for anyone."""
+        return max(
+            self.attention(content, people, hour, content.id in seen)
+            for content in self.catalogue.contents
+            if content.audience == ANYONE and content.id not in self.catalogue.follow_ups
+        )
+
+
+@dataclass
+class Outcome:
+    """What an audience did.
+
+    Attributes:
+        arm: Of its session.
+        visitors: How many they were.
+        attention: Seconds, summed over visitors.
+        expected: What the attention was to be, given what was shown.
+        regret: For each choice of the bandit: how much more the best content would have held.
+        events: As the stand writes them.
+    """
+
+    arm: Arm
+    visitors: int
+    attention: float = 0.0
+    expected: float = 0.0
+    regret: list[float] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+
+
+def audiences(days: int, per_day: int, start: datetime, rng: np.random.Generator) -> Iterator[Audience]:
+    """Audiences one after the other, at random times of the opening hours."""
+    begin = Moment(start, 0.0)
+    for day in range(days):
+        times = np.sort(rng.uniform(_OPEN * 3600, _CLOSED * 3600, per_day)) + 86_400 * day
+        sizes = rng.choice([1, 2, 3, 4], per_day, p=[0.55, 0.27, 0.12, 0.06])
+        lengths = rng.geometric(1 - _STAYS, per_day).clip(max=12)
+        groups = rng.choice(["", "silver", "gold"], per_day, p=[0.9, 0.06, 0.04])
+        for second, size, length, group in zip(times, sizes, lengths, groups, strict=True):
+            session, *visits = map(int, rng.integers(2**63, size=1 + size))
+            yield Audience(session, begin.later(float(second)), tuple(visits), int(length), str(group) or None)
+
+
+def play(
+    policy: Policy, audience: Audience, world: World, rng: np.random.Generator, *, learn: bool, write: bool = False
+) -> Outcome:
+    """Let a policy meet an audience.
+
+    Args:
+        policy: Decides.
+        audience: Watches.
+        world: Says what they like.
+        rng: Of their attention.
+        learn: Whether the policy is told what happened.
+        write: Whether events are made.
+    """
+    outcome = Outcome(policy.arm(audience.session), len(audience.visits))
+    stage = _Stage(policy, audience, outcome, write)
+    stage.come()
+    moment, seen, interest = audience.came, set[str](), None
+    person = Recognised(f"p{audience.visits[0]}", audience.visits[0], audience.loyal)
+    recognised = (person,) if audience.loyal else ()
+    for _ in range(audience.contents):
+        people = len(audience.visits)
+        decision = policy.decide(Context(moment, audience.session, people, recognised, interest))
+        content = decision.content
+        hour = moment.utc.astimezone(policy.zone).hour
+        mean = world.attention(content, people, hour, content.id in seen)
+        if decision.reason == "bandit":
+            outcome.regret.append(world.best(people, hour, seen) - mean)
+        shares = rng.beta(_CONCENTRATION * mean, _CONCENTRATION * (1 - mean), people)
+        outcome.attention += content.seconds * float(shares.sum())
+        outcome.expected += content.seconds * mean * people
+        curious = rng.random(people) < 0.4 * shares
+        interest = (content.id, audience.visits[int(curious.argmax())]) if curious.any() else None
+        stage.show(decision, moment, shares, curious, rng)
+        if learn:
+            policy.reward(decision, float(shares.mean()))
+        seen.add(content.id)
+        moment = moment.later(content.seconds)
+    stage.leave(moment)
+    return outcome
+
+
+class _Stage:
+    """Writes the events of one session."""
+
+    def __init__(self, policy: Policy, audience: Audience, outcome: Outcome, write: bool) -> None:
+        self.stand, self.audience, self.outcome, self.write = policy.stand, audience, outcome, write
+        self.session: dict[str, Any] = {"stand": policy.stand, "session": audience.session, "arm": outcome.arm}
+        self.shown: dict[str, int] = {}  # impression of each content
+
+    def come(self) -> None:
+        self._add(
+            lambda: [
+                VisitorAppeared(**self.session, at=self.audience.came.utc, visit=visit)
+                for visit in self.audience.visits
+            ]
+        )
+
+    def leave(self, moment: Moment) -> None:
+        seconds = moment.since(self.audience.came)
+        self._add(
+            lambda: [
+                VisitorLeft(**self.session, at=moment.utc, visit=visit, seconds=seconds)
+                for visit in self.audience.visits
+            ]
+        )
+
+    def show(
+        self, decision: Decision, moment: Moment, shares: np.ndarray, curious: np.ndarray, rng: np.random.Generator
+    ) -> None:
+        takes = rng.random() < 0.2  # drawn always, so that writing changes nothing
+        smiles = rng.random(len(shares)) < 0.3 * shares
+        self._add(lambda: self._showing(decision, moment, shares, curious, smiles, takes))
+
+    def _showing(
+        self,
+        decision: Decision,
+        moment: Moment,
+        shares: np.ndarray,
+        curious: np.ndarray,
+        smiles: np.ndarray,
+        takes: bool,
+    ) -> list[Event]:
+        content = decision.content
+        ended = moment.later(content.seconds).utc
+        impression = self.shown[content.id] = new_id()
+        now: dict[str, Any] = {
+            **self.session, "impression": impression, "content": content.id, "campaign": content.campaign
+        }  # fmt: skip
+        events: list[Event] = [
+            decision.event(self.stand),
+            ImpressionStarted(**now, at=moment.utc, decision=decision.id),
+            ImpressionEnded(**now, at=ended, seconds=content.seconds),
+        ]
+        if decision.answers is not None:
+            name, visit = decision.answers
+            asked = {**now, "impression": self.shown[name], "content": name}
+            events.append(FollowUpShown(**asked, at=moment.utc, visit=visit, follow_up=content.id))
+        if decision.greeted is not None:
+            events.append(LoyalGreeted(**now, at=moment.utc, visit=decision.greeted.visit))
+        for visit, share, is_curious, smile in zip(self.audience.visits, shares, curious, smiles, strict=True):
+            watched = {**now, "visit": visit, "at": ended}
+            events.append(AttentionHeld(**watched, seconds=content.seconds * float(share)))
+            if smile or is_curious:  # without a positive change there is no interest
+                events.append(Reacted(**watched, reaction="smile", strength=0.2))
+            if is_curious:
+                events.append(InterestSeen(**watched))
+        if content.offer is not None and takes:
+            events.append(OfferTaken(**now, at=ended))
+        return events
+
+    def _add(self, events: Callable[[], list[Event]]) -> None:
+        if self.write:
+            self.outcome.events += events()

@@ -1,0 +1,323 @@
+"""Who may open which page: passwords and the token of the display as hashes, sessions, and limits on guessing."""
+
+import hashlib
+import hmac
+import json
+import re
+import secrets
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Final, Literal
+
+from filelock import FileLock, Timeout
+
+from faceline.errors import InputError, first_line
+from faceline.files import write_whole
+
+Role = Literal["operator", "advertiser"]
+FIRST: Final[tuple[Role, ...]] = ("operator", "advertiser")
+"""The accounts that a new stand has, each named after its role."""
+
+SESSION_SECONDS: Final = 8 * 3600.0
+"""After so long without a request one has to log in again."""
+
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
+_SCRYPT: Final = {"n": 2**14, "r": 8, "p": 1, "dklen": 32}
+"""Cost of a guess: 16 MB and some 50 ms (Percival and Josefsson, RFC 7914)."""
+
+_MOST_SESSIONS: Final = 200
+_LOCK_SECONDS: Final = 10.0
+
+
+@dataclass(frozen=True)
+class Account:
+    """Somebody who may log in.
+
+    Attributes:
+        name: What they log in as; stands in the audit.
+        role: What they may open.
+        campaigns: Whose figures an advertiser sees; None: those of all.
+        salt: Of the hash, hexadecimal.
+        hash: Of the password, hexadecimal.
+    """
+
+    name: str
+    role: Role
+    campaigns: tuple[str, ...] | None
+    salt: str
+    hash: str
+
+    def sees(self, campaign: str) -> bool:
+        """Whether the figures of a campaign, or of all where it is empty, are for them."""
+        return self.campaigns is None or campaign in self.campaigns
+
+
+@dataclass(frozen=True)
+class NewSecrets:
+    """What is told once, when it is made, and stored as hashes only."""
+
+    passwords: dict[str, str]
+    device_token: str
+
+
+class Secrets:
+    """The hashes of what opens the pages. A change of the file by ``faceline accounts`` holds at once.
+
+    Args:
+        file: JSON, readable by its owner only; made where there is none.
+
+    Attributes:
+        new: What was just made; None where the file was there. It is the only time that anybody can see it.
+
+    Raises:
+        InputError: The file is damaged, or others may read it.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.new: NewSecrets | None = None
+        self._accounts: dict[str, Account] = {}
+        self._device = ""
+        if not file.exists():
+            with self._changing():
+                self.new = NewSecrets({role: self._put(role, role, None) for role in FIRST}, self._put_token())
+        self._state = self._stamp()
+        self._read()
+
+    @property
+    def accounts(self) -> list[Account]:
+        """All, by name."""
+        self._look_again()
+        return sorted(self._accounts.values(), key=lambda account: account.name)
+
+    def find(self, name: str) -> Account | None:
+        """The account of a name."""
+        self._look_again()
+        return self._accounts.get(name)
+
+    def opens(self, name: str, password: str) -> Account | None:
+        """The account of a name whose password this is; a wrong name takes as long as a wrong password."""
+        account = self.find(name) or Account("", "operator", None, "00", "00")
+        right = hmac.compare_digest(_scrypt(password, bytes.fromhex(account.salt)), bytes.fromhex(account.hash))
+        return account if right and account.name else None
+
+    def is_device(self, token: str) -> bool:
+        """Whether a token is that of the display; it is long and random, so a plain digest of it is enough."""
+        self._look_again()
+        return hmac.compare_digest(_digest(token), self._device)
+
+    def add(self, name: str, role: Role, campaigns: Sequence[str] | None = None) -> str:
+        """Let somebody in; their password.
+
+        Raises:
+            InputError: The name is taken or not one.
+        """
+        if not _NAME.fullmatch(name):
+            raise InputError(f"expected up to 40 of a to z, 0 to 9, . _ and -, got {name!r}", column="name")
+        with self._changing():
+            if name in self._accounts:
+                raise InputError(f"{name} is there already; remove it first, or choose another name", column="name")
+            return self._put(name, role, None if campaigns is None else tuple(campaigns))
+
+    def renew_password(self, name: str) -> str:
+        """Another password for somebody, which ends their sessions.
+
+        Raises:
+            InputError: There is no such account.
+        """
+        with self._changing():
+            account = self._known(name)
+            return self._put(name, account.role, account.campaigns)
+
+    def remove(self, name: str) -> None:
+        """Let somebody in no longer, which ends their sessions.
+
+        Raises:
+            InputError: There is no such account, or it is the last operator.
+        """
+        with self._changing():
+            account = self._known(name)
+            operators = [each.name for each in self._accounts.values() if each.role == "operator"]
+            if operators == [account.name]:
+                raise InputError(f"{name} is the last operator; add another one first", column="name")
+            del self._accounts[name]
+
+    def renew_token(self) -> str:
+        """Another token for the display; screens have to be opened with it again."""
+        with self._changing():
+            return self._put_token()
+
+    def _known(self, name: str) -> Account:
+        if name not in self._accounts:
+            raise InputError(f"{name}: no such account; there are {', '.join(sorted(self._accounts))}", column="name")
+        return self._accounts[name]
+
+    def _put(self, name: str, role: Role, campaigns: tuple[str, ...] | None) -> str:
+        password, salt = _readable(), secrets.token_bytes(16)
+        self._accounts[name] = Account(name, role, campaigns, salt.hex(), _scrypt(password, salt).hex())
+        return password
+
+    def _put_token(self) -> str:
+        token = secrets.token_urlsafe(24)
+        self._device = _digest(token)
+        return token
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Change what is in the file now, while no other process does."""
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            lock = FileLock(self.file.with_name(f".{self.file.name}.lock"), timeout=_LOCK_SECONDS).acquire()
+        except Timeout:
+            raise InputError("another process changes it; try again", file=self.file) from None
+        with lock:
+            if self.file.exists():
+                self._read()
+            yield
+            self._write()
+
+    def _write(self) -> None:
+        accounts = [asdict(account) for account in self._accounts.values()]
+        with write_whole(self.file, 0o600) as partial:
+            partial.write_text(json.dumps({"device": self._device, "accounts": accounts}, indent=2), encoding="utf-8")
+        self._state = self._stamp()
+
+    def _read(self) -> None:
+        if self.file.stat().st_mode & 0o077:
+            raise InputError("others may read it; run chmod 600 on it", file=self.file)
+        try:
+            content = json.loads(self.file.read_text(encoding="utf-8"))
+            accounts = [_account(**each) for each in content["accounts"]]
+            device = bytes.fromhex(content["device"]).hex()
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(
+                f"not what opens the pages ({first_line(error)}); move it away to make new passwords", file=self.file
+            ) from None
+        self._accounts, self._device = {account.name: account for account in accounts}, device
+
+    def _look_again(self) -> None:
+        """Take what has changed; a file that cannot be used changes nothing."""
+        state = self._stamp()
+        if state != self._state:
+            self._state = state
+            with suppress(InputError, OSError):
+                self._read()
+
+    def _stamp(self) -> tuple[int, int] | None:
+        try:
+            status = self.file.stat()
+        except OSError:
+            return None
+        return status.st_mtime_ns, status.st_ino
+
+
+def _account(name: str, role: str, campaigns: list[str] | None, salt: str, hash: str) -> Account:  # noqa: A002
+    if role not in FIRST:
+        raise ValueError(f"no such role: {role}")
+    bytes.fromhex(salt + hash)
+    return Account(name, role, None if campaigns is None else tuple(campaigns), salt, hash)
+
+
+@dataclass(eq=False)
+class Login:
+    """Somebody who is logged in.
+
+    Attributes:
+        account: Who.
+        csrf: What their forms must send, so that no other site can send them.
+        used: When they last did something.
+        told: What their next page says of what they did.
+    """
+
+    account: Account
+    csrf: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    used: float = 0.0
+    told: str = ""
+
+
+class Logins:
+    """Who is logged in, in memory only: a restart logs everybody out.
+
+    Args:
+        clock: Steady seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._sessions: dict[str, Login] = {}
+
+    def open(self, account: Account) -> str:
+        """Log somebody in; the secret of their cookie."""
+        self._forget_old()
+        while len(self._sessions) >= _MOST_SESSIONS:
+            del self._sessions[min(self._sessions, key=lambda token: self._sessions[token].used)]
+        token = secrets.token_urlsafe(32)
+        self._sessions[token] = Login(account, used=self._clock())
+        return token
+
+    def find(self, token: str | None) -> Login | None:
+        """The session of a cookie."""
+        self._forget_old()
+        session = self._sessions.get(token or "")
+        if session is not None:
+            session.used = self._clock()
+        return session
+
+    def close(self, token: str | None) -> None:
+        """Log somebody out."""
+        self._sessions.pop(token or "", None)
+
+    def _forget_old(self) -> None:
+        now = self._clock()
+        self._sessions = {t: s for t, s in self._sessions.items() if now - s.used < SESSION_SECONDS}
+
+
+class Limit:
+    """At most so many tries in a time, for each address and for all together.
+
+    Args:
+        tries: Of one address.
+        seconds: In so long.
+        of_all: Of all addresses together.
+        clock: Steady seconds.
+    """
+
+    def __init__(self, tries: int, seconds: float, of_all: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self.tries, self.seconds, self.of_all = tries, seconds, of_all
+        self._clock = clock
+        self._past: deque[tuple[float, str]] = deque()
+
+    def wait(self, address: str) -> float:
+        """Seconds until the next try is allowed; 0 takes it up as made."""
+        now = self._clock()
+        while self._past and now - self._past[0][0] >= self.seconds:
+            self._past.popleft()
+        own = [at for at, by in self._past if by == address]
+        if len(own) >= self.tries:
+            return self.seconds - (now - own[0])
+        if len(self._past) >= self.of_all:
+            return self.seconds - (now - self._past[0][0])
+        self._past.append((now, address))
+        return 0.0
+
+    def forgive(self, address: str) -> None:
+        """Forget the tries of an address, after a right one."""
+        self._past = deque((at, by) for at, by in self._past if by != address)
+
+
+def _readable() -> str:
+    """A password of 80 bits that can be typed: no letters that look like others."""
+    letters = "abcdefghjkmnpqrstuvwxyz23456789"
+    return "-".join("".join(secrets.choice(letters) for _ in range(4)) for _ in range(4))
+
+
+def _scrypt(password: str, salt: bytes) -> bytes:
+    return hashlib.scrypt(password.encode(), salt=salt, **_SCRYPT)
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

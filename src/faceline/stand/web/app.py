@@ -1,0 +1,73 @@
+"""The pages of the stand: one application, and what holds for all of its answers."""
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+
+from faceline.stand.web import advertiser, display, login, operator
+from faceline.stand.web.services import HERE, TEMPLATES, Services
+
+_HEADERS: Final = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src 'self'; "
+        "connect-src 'self'; worker-src 'self'; manifest-src 'self'; form-action 'self'; frame-ancestors 'none'; "
+        "base-uri 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+_LARGEST_FORM: Final = 64_000
+
+
+def create_app(services: Services) -> FastAPI:
+    """The application of one stand."""
+    app = FastAPI(title="faceline stand", docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.services = services
+    app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
+    for part in (login, display, operator, advertiser):
+        app.include_router(part.router)
+    app.middleware("http")(_guard)
+    app.exception_handler(HTTPException)(_told)
+    app.exception_handler(RequestValidationError)(_told_form)
+    return app
+
+
+async def _guard(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
+    """Refuse forms that no form of ours sends, and say to browsers what pages may do."""
+    length = request.headers.get("content-length", "0")
+    if not length.isdecimal() or int(length) > _LARGEST_FORM or "transfer-encoding" in request.headers:
+        response: Response = HTMLResponse("too much", status_code=413)
+    else:
+        response = await answer(request)
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    if not request.url.path.startswith("/static/"):
+        response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+async def _told(request: Request, error: Exception) -> Response:
+    """A refusal as a page."""
+    assert isinstance(error, HTTPException)
+    if error.status_code == 303:
+        return Response(status_code=303, headers=dict(error.headers or {}))
+    context = {"status": error.status_code, "told": error.detail}
+    return TEMPLATES.TemplateResponse(
+        request, "refused.html", context, status_code=error.status_code, headers=dict(error.headers or {})
+    )
+
+
+async def _told_form(request: Request, error: Exception) -> Response:
+    """The same of a form, or an address, that holds something else than was asked for."""
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    return await _told(request, HTTPException(422, f"{first['loc'][-1]}: {first['msg']}."))

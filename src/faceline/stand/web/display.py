@@ -1,0 +1,153 @@
+"""The page of the display: what is on it now, and the standard loop to go on with when the stand is out of reach."""
+
+import asyncio
+import contextlib
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Request, Response, WebSocket, WebSocketDisconnect
+from fastapi.responses import FileResponse, JSONResponse, RedirectResponse
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import Field as Bounded
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
+
+from faceline.stand.board import content_of, screen_of
+from faceline.stand.web.login import address_of, same_origin, session_of
+from faceline.stand.web.services import HERE, TEMPLATES, Services, services_of
+
+router = APIRouter()
+
+COOKIE: Final = "stand_display"
+_YEAR: Final = 365 * 24 * 3600
+_PING: Final = 10.0  # seconds after which a quiet connection is tried
+_LONGEST: Final = 1_000  # characters of a message
+_MOST_FAULTS: Final = 3  # messages that are none, after which a connection is closed
+
+
+class Shown(BaseModel):
+    """What a display says: which impression is on its screen."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    shown: Annotated[str, Bounded(pattern=r"^\d{1,20}$")]
+
+
+def is_device(connection: HTTPConnection) -> bool:
+    """Whether the display asks, or the operator, who may look at its page too."""
+    services = services_of(connection)
+    if services.secrets.is_device(connection.cookies.get(COOKIE, "")):
+        return True
+    session = session_of(connection)
+    return session is not None and session.account.role == "operator"
+
+
+@router.get("/display")
+def display_page(request: Request, token: str | None = None) -> Response:
+    """The page; its first address holds the token, which goes into a cookie and out of the address at once."""
+    services = services_of(request)
+    if token is not None:
+        if services.devices.wait(address_of(request)):
+            raise HTTPException(429, "Too many tries. Wait a minute.")
+        if not services.secrets.is_device(token):
+            raise HTTPException(403, "This is not the token of the display. It was told when the stand was set up.")
+        services.devices.forgive(address_of(request))
+        response: Response = RedirectResponse("/display", status_code=303)
+        _keep(token, response, services)
+        return response
+    _check(request)
+    page = TEMPLATES.TemplateResponse(
+        request,
+        "display.html",
+        {"stand": services.stand, "screen": screen_of(services.board.state.showing, services.catalogue)},
+    )
+    page.headers["Cache-Control"] = "no-cache"  # the service worker keeps it for when the stand is away
+    kept = request.cookies.get(COOKIE, "")
+    if services.secrets.is_device(kept):  # else the operator looks on
+        _keep(kept, page, services)
+    return page
+
+
+@router.get("/display/loop")
+def standard_loop(request: Request) -> Response:
+    """The contents of the standard loop, for the display to show on its own."""
+    _check(request)
+    catalogue = services_of(request).catalogue
+    contents = [content_of(catalogue.by_id[name], catalogue) for name in catalogue.loop]
+    return JSONResponse({"contents": contents}, headers={"Cache-Control": "no-cache"})
+
+
+@router.get("/media/{content}")
+def medium(request: Request, content: str) -> Response:
+    """The picture or film of a content; only files that the catalogue names can be asked for."""
+    _check(request)
+    services = services_of(request)
+    known = services.catalogue.by_id.get(content)
+    if known is None or known.media is None:
+        raise HTTPException(404, "No such medium.")
+    file = (services.media / known.media).resolve()
+    if not file.is_relative_to(services.media.resolve()) or not file.is_file():
+        raise HTTPException(404, "No such medium.")
+    headers = {
+        "Cache-Control": "private, max-age=3600",
+        "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",  # an SVG runs no script
+    }
+    return FileResponse(file, headers=headers)
+
+
+@router.get("/worker.js")
+def worker() -> Response:
+    """The service worker that keeps the page for when the stand is away; it must lie above what it keeps."""
+    return FileResponse(HERE / "static" / "worker.js", media_type="text/javascript")
+
+
+@router.websocket("/display/live")
+async def live(socket: WebSocket) -> None:
+    """Tell a display what to show, at once when that changes."""
+    if not same_origin(socket) or not is_device(socket):
+        await socket.close(code=1008)
+        return
+    await socket.accept()
+    services = services_of(socket)
+    board = services.board
+    services.displays += 1
+    reader = asyncio.create_task(_listen(socket))
+    try:
+        async with board.changes() as changed:
+            while not reader.done():
+                changed.clear()
+                await socket.send_json({"screen": screen_of(board.state.showing, services.catalogue)})
+                waiting = asyncio.create_task(changed.wait())
+                await asyncio.wait({waiting, reader}, timeout=_PING, return_when=asyncio.FIRST_COMPLETED)
+                waiting.cancel()
+    except (WebSocketDisconnect, RuntimeError):
+        pass
+    finally:
+        services.displays -= 1
+        reader.cancel()
+        with contextlib.suppress(RuntimeError, WebSocketDisconnect):
+            await socket.close()
+
+
+async def _listen(socket: WebSocket) -> None:
+    """Read what a display says until it leaves, or says too much that is nothing."""
+    faults = 0
+    while faults < _MOST_FAULTS:
+        try:
+            text = await socket.receive_text()
+            if len(text) > _LONGEST:
+                raise ValueError("too long")
+            Shown.model_validate_json(text)
+        except WebSocketDisconnect:
+            return
+        except (ValidationError, ValueError, KeyError):
+            faults += 1
+
+
+def _keep(token: str, response: Response, services: Services) -> None:
+    """Let the browser keep the token for a year from now; browsers keep nothing for much longer."""
+    response.set_cookie(COOKIE, token, max_age=_YEAR, httponly=True, samesite="strict", secure=services.secure)
+
+
+def _check(request: Request) -> None:
+    if not is_device(request):
+        raise HTTPException(403, "The display opens this page by the address with its token.")

@@ -1,0 +1,126 @@
+"""Logging in and out, and what every page behind the login asks first."""
+
+import hmac
+import math
+from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi.responses import RedirectResponse
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
+
+from faceline.stand.web.access import SESSION_SECONDS, Login, Role
+from faceline.stand.web.services import TEMPLATES, Services, services_of
+
+router = APIRouter()
+
+COOKIE: Final = "stand_session"
+_HOME: Final[dict[Role, str]] = {"operator": "/operator", "advertiser": "/advertiser"}
+
+
+def address_of(connection: HTTPConnection) -> str:
+    """Whose tries are counted together."""
+    return connection.client.host if connection.client else "?"
+
+
+def same_origin(connection: HTTPConnection) -> bool:
+    """Whether a page of this stand asks; browsers name the origin of every form and WebSocket."""
+    origin = connection.headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == connection.headers.get("host")
+
+
+def session_of(connection: HTTPConnection) -> Login | None:
+    """Who is logged in; nobody whose account was changed or removed meanwhile."""
+    services, token = services_of(connection), connection.cookies.get(COOKIE)
+    session = services.sessions.find(token)
+    if session is not None and services.secrets.find(session.account.name) != session.account:
+        services.sessions.close(token)
+        return None
+    return session
+
+
+def needs(*roles: Role) -> Any:
+    """The session of somebody in one of these roles, or the way to the login."""
+
+    def check(request: Request) -> Login:
+        session = session_of(request)
+        if session is None:
+            raise HTTPException(303, headers={"Location": "/login"})
+        if session.account.role not in roles:
+            raise HTTPException(403, f"This page is not for the {session.account.role}.")
+        return session
+
+    return Depends(check)
+
+
+def check_form(request: Request, session: Login, csrf: str) -> None:
+    """Refuse a form that another site sends.
+
+    Raises:
+        HTTPException: It does not hold the token of the session, or comes from elsewhere.
+    """
+    if not (same_origin(request) and hmac.compare_digest(csrf.encode(), session.csrf.encode())):
+        raise HTTPException(403, "This form is not of your session. Open the page again and send it once more.")
+
+
+@router.get("/")
+def start() -> Response:
+    """To the pages."""
+    return RedirectResponse("/operator", status_code=303)
+
+
+@router.get("/login")
+def login_page(request: Request) -> Response:
+    """The form."""
+    return _page(request, services_of(request))
+
+
+@router.post("/login")
+async def log_in(
+    request: Request, name: Annotated[str, Form()] = "", password: Annotated[str, Form(max_length=200)] = ""
+) -> Response:
+    """Open a session, or say how long to wait."""
+    services, address = services_of(request), address_of(request)
+    if not same_origin(request):
+        raise HTTPException(403, "This form comes from elsewhere.")
+    wait = services.logins.wait(address)
+    if wait:
+        return _page(request, services, f"Too many tries. Wait {math.ceil(wait)} seconds.", 429, wait)
+    account = await run_in_threadpool(services.secrets.opens, name.strip().lower(), password)
+    if account is None:
+        return _page(request, services, "Name or password is wrong.", 401)
+    services.logins.forgive(address)
+    services.sessions.close(request.cookies.get(COOKIE))
+    response = RedirectResponse(_HOME[account.role], status_code=303)
+    response.set_cookie(
+        COOKIE,
+        services.sessions.open(account),
+        max_age=int(SESSION_SECONDS),
+        httponly=True,
+        samesite="strict",
+        secure=services.secure,
+    )
+    return response
+
+
+@router.post("/logout")
+def log_out(
+    request: Request,
+    session: Annotated[Login, needs("operator", "advertiser")],
+    csrf: Annotated[str, Form()] = "",
+) -> Response:
+    """End a session."""
+    check_form(request, session, csrf)
+    services_of(request).sessions.close(request.cookies.get(COOKIE))
+    response = RedirectResponse("/login", status_code=303)
+    response.delete_cookie(COOKIE)
+    return response
+
+
+def _page(request: Request, services: Services, told: str = "", status: int = 200, wait: float = 0) -> Response:
+    headers = {"Retry-After": str(math.ceil(wait))} if wait else None
+    return TEMPLATES.TemplateResponse(
+        request, "login.html", {"stand": services.stand, "wrong": told}, status_code=status, headers=headers
+    )

@@ -1,0 +1,65 @@
+"""What every page of the stand works with, and the templates that they are made of."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+
+from fastapi.templating import Jinja2Templates
+
+from faceline.stand.board import Board
+from faceline.stand.consent.consent_text import ConsentText
+from faceline.stand.consent.enrolment import Enrolment
+from faceline.stand.content.catalogue import Catalogue
+from faceline.stand.director import Director
+from faceline.stand.recognition.recogniser import Recogniser
+from faceline.stand.web.access import Limit, Logins, Secrets
+
+HERE: Final = Path(str(files("faceline.stand.web")))
+TEMPLATES: Final = Jinja2Templates(HERE / "templates")
+
+
+@dataclass(eq=False)
+class Services:
+    """What the pages are made of.
+
+    Attributes:
+        stand: Its name.
+        board: The newest state.
+        catalogue: What can be shown.
+        media: Folder of the media of the catalogue.
+        director: Takes the word that an offer was taken.
+        secrets: What opens the pages.
+        figures: The figures of the advertiser's page, for a campaign or all.
+        consent: What people agree to who are enrolled.
+        enrolment: The people; None where there is no embedder.
+        recogniser: Gathers frames of those who enrol; None where there is no embedder.
+        live_picture: Whether the operator sees the picture beside points and boxes.
+        secure: Whether cookies go over TLS only.
+    """
+
+    stand: str
+    board: Board
+    catalogue: Catalogue
+    media: Path
+    director: Director
+    secrets: Secrets
+    figures: Callable[[str | None], dict[str, Any]]
+    consent: ConsentText
+    enrolment: Enrolment | None = None
+    recogniser: Recogniser | None = None
+    live_picture: bool = False
+    secure: bool = False
+
+    def __post_init__(self) -> None:
+        self.displays = 0  # connected now
+        self.sessions = Logins()
+        self.logins = Limit(tries=5, seconds=60.0, of_all=30)
+        self.devices = Limit(tries=10, seconds=60.0, of_all=60)
+
+
+def services_of(request: Any) -> Services:
+    """The services behind a request or a WebSocket."""
+    services: Services = request.app.state.services
+    return services

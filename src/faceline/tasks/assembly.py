@@ -1,0 +1,137 @@
+"""From a checked config to the objects of a run, and from a checkpoint back to them."""
+
+import json
+import logging
+import os
+import pickle
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import pytorch_lightning as pl
+import torch
+from hydra.errors import InstantiationException
+from threadpoolctl import threadpool_limits
+
+from faceline.config.check import check_targets, plain
+from faceline.config.names import current
+from faceline.errors import InputError, first_line
+from faceline.models.baselines import Baseline
+from faceline.models.callbacks import CONFIG_KEY
+from faceline.plot_style import png
+from faceline.tasks.task import Config, Measurement, Task, task_of
+
+__all__ = [
+    "CLASSIFIER",
+    "Trained",
+    "load_trained",
+    "plain",
+    "prepare_process",
+    "read_checkpoint",
+    "write",
+]
+
+CLASSIFIER = ".skops"
+"""How files of models end that are not trained in epochs."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model from a checkpoint, and the run that made it.
+
+    Attributes:
+        model: On the CPU, in evaluation mode.
+        config: The config of its run.
+        run_id: Its run.
+        task: What it is for.
+    """
+
+    model: Any
+    config: Config
+    run_id: str
+    task: Task
+
+
+def prepare_process(seed: int, threads: int | None) -> int:
+    """Fix what results depend on in this process: seeds and the number of threads.
+
+    Returns:
+        The number of threads.
+    """
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # its notes on itself
+    logging.getLogger("pytorch_lightning.profilers").setLevel(logging.INFO)  # what debug=profiler asks for
+    warnings.filterwarnings("ignore", module="pytorch_lightning.utilities._pytree")  # about its own use of torch
+    threads = threads or len(os.sched_getaffinity(0))
+    threadpool_limits(threads)  # of NumPy's and scikit-learn's libraries
+    torch.set_num_threads(threads)
+    cv2.setNumThreads(0)  # one frame is too little work to share, and its threads would compete with torch's
+    pl.seed_everything(seed, workers=True, verbose=False)
+    return threads
+
+
+def read_checkpoint(file: Path) -> dict[str, Any]:
+    """A checkpoint of a run, tensors and plain containers only.
+
+    Raises:
+        InputError: Missing, damaged, or not made by a run of this project.
+    """
+    if not file.is_file():
+        raise InputError("no such checkpoint", file=file)
+    try:
+        checkpoint = torch.load(file, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        raise InputError(f"not a readable checkpoint ({first_line(error)})", file=file) from error
+    if not isinstance(checkpoint, dict) or CONFIG_KEY not in checkpoint:
+        raise InputError("no checkpoint of a faceline run: it holds no config", file=file)
+    record = checkpoint[CONFIG_KEY]
+    return {**checkpoint, CONFIG_KEY: {**record, "config": current(record["config"])}}
+
+
+def load_trained(file: Path) -> Trained:
+    """The model of a checkpoint, or of a saved classifier, under the config of its own run.
+
+    Raises:
+        InputError: The file is missing or damaged, its config names what may not be built, or its model is one of
+            another version of the code.
+    """
+    if file.suffix == CLASSIFIER:
+        if not file.is_file():
+            raise InputError("no such file", file=file)
+        model, record = Baseline.load(file)
+        check_targets(record["config"])
+        return Trained(model, record["config"], record["run_id"], task_of(record["config"]))
+    checkpoint = read_checkpoint(file)
+    record = checkpoint[CONFIG_KEY]
+    config = record["config"]
+    check_targets(config)
+    own = {name: value for name, value in {"pretrained": False, "weights": None}.items() if name in config["model"]}
+    task = task_of(config)
+    try:
+        model = task.build_model({**config, "model": {**config["model"], **own}})  # its weights are in the checkpoint
+        model.on_load_checkpoint(checkpoint)
+        model.load_state_dict(checkpoint["state_dict"])
+    except (InstantiationException, RuntimeError) as error:
+        raise InputError(
+            f"its model is not one of this version of faceline ({_reason(error)}); use the commit that run "
+            f"{record['run_id']} tells",
+            file=file,
+        ) from error
+    return Trained(model.eval(), config, record["run_id"], task)
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong at last: its first line, or the one below it where that is a heading."""
+    _, _, rest = str(error.__cause__ or error).partition(":\n")
+    return rest.strip().splitlines()[0] if rest.strip() else first_line(error.__cause__ or error)
+
+
+def write(measurement: Measurement, folder: Path, facts: Mapping[str, Any]) -> None:
+    """Write ``metrics.json``, the facts before the figures, ``frames.csv``, one row a frame, and the figures."""
+    folder.mkdir(parents=True, exist_ok=True)
+    measurement.frames.to_csv(folder / "frames.csv", index=False, float_format="%.8g")
+    (folder / "metrics.json").write_text(json.dumps({**facts, **measurement.scalars}, indent=2) + "\n")
+    for file, figure in measurement.figures.items():
+        (folder / file).write_bytes(png(figure))

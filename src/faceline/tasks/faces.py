@@ -1,0 +1,153 @@
+"""The task of identifying people by their looks: aligned faces and an embedder, trained here or brought along."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from hydra.utils import instantiate
+from matplotlib.figure import Figure
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from faceline.data.faces import FaceData, Faces
+from faceline.errors import InputError, first_line
+from faceline.inference.onnx_embedder import OnnxEmbedder
+from faceline.inference.runtime import EmbedderRuntime
+from faceline.models.face_embedder import FaceEmbedder
+from faceline.models.identifier import ByEmbedding, Identifier
+from faceline.reports import identification_plots as plots
+from faceline.tasks.assembly import load_trained
+from faceline.tasks.identification import IdentificationTask
+from faceline.tasks.landmarks import LandmarkTask, find_landmarks
+from faceline.tasks.task import Config, Lessons
+from faceline.types import Image, Shape
+
+AnyEmbedder = FaceEmbedder | OnnxEmbedder | EmbedderRuntime
+"""Trained here, brought along, or exported."""
+
+_BATCH = 64
+
+
+class FaceTask(IdentificationTask):
+    """Identify people by pictures of their faces.
+
+    Args:
+        people: People in a training batch.
+        frames: Frames of each.
+        detector: Checkpoint of a landmark model of ours, for frames that nobody has labelled.
+    """
+
+    def __init__(self, people: int = 16, frames: int = 4, detector: str | None = None) -> None:
+        self.people, self.frames = people, frames
+        self.detector = None if detector is None else LandmarkFinder(Path(detector))
+
+    def build_model(self, config: Config) -> FaceEmbedder | OnnxEmbedder:
+        """The embedder of a config, or the ready one that it names."""
+        ready = config.get("embedder") or {}
+        size = config["data"]["size"]
+        if ready.get("onnx"):
+            if ready["size"] != size:
+                raise InputError(f"takes faces of {ready['size']} px; set data.size to that", column="embedder.size")
+            return OnnxEmbedder(**ready)
+        model = instantiate(config["model"])
+        if not isinstance(model, FaceEmbedder):
+            raise InputError("embeds no faces; choose a model for this task, such as model=embedder", column="model")
+        _check_size(model, size)
+        return model
+
+    def build_data(self, config: Config) -> FaceData:
+        """Aligned faces of the size and under the transforms of a config."""
+        data = config["data"]
+        return FaceData(
+            source=instantiate(data["source"]),
+            split=dict(config["split"]),
+            transforms={name: instantiate(config["transforms"][name]) for name in ("train", "eval")},
+            size=data["size"],
+            people=self.people,
+            frames=self.frames,
+            workers=data["workers"],
+            seed=config["seed"],
+            cache_dir=Path(data["cache_dir"]),
+            limit=data["limit"],
+            detector=self.detector,
+        )
+
+    def join(self, model: FaceEmbedder | OnnxEmbedder, data: FaceData) -> Lessons:
+        """Make room for the people of the training part."""
+        if isinstance(model, FaceEmbedder):
+            model.learn_from(data)
+        return {}
+
+    def fit(self, model: OnnxEmbedder, data: FaceData, file: Path, record: Mapping[str, Any]) -> None:
+        """Nothing: a ready model is fitted, and its file is the user's own."""
+
+    def features(self, data: FaceData, rows: np.ndarray) -> Faces:
+        """Aligned faces."""
+        return data.faces(rows)
+
+    def identifier(self, model: AnyEmbedder, open_set: bool) -> Identifier:
+        """People are enrolled by the mean of their embeddings."""
+        return ByEmbedding(lambda faces: _embed(model, faces))
+
+    def examples(
+        self, data: FaceData, gallery: np.ndarray, probes: np.ndarray, captions: list[str], source: str
+    ) -> Figure:
+        """The faces as they were compared."""
+        images = data.store.images
+        return plots.example_faces(np.array(images[probes]), np.array(images[gallery]), captions, source=source)
+
+
+class LandmarkFinder:
+    """A trained landmark model of ours, as a function of a frame.
+
+    Args:
+        checkpoint: Of its run.
+
+    Raises:
+        InputError: The file is missing or is no landmark model.
+    """
+
+    def __init__(self, checkpoint: Path) -> None:
+        trained = load_trained(checkpoint)
+        if not isinstance(trained.task, LandmarkTask):
+            raise InputError("finds no landmarks; name the checkpoint of a landmark model", file=checkpoint)
+        self._model, self._pipeline = trained.model, instantiate(trained.config["transforms"]["eval"])
+        self._digest = hashlib.sha256(checkpoint.read_bytes()).hexdigest()[:16]
+
+    def key(self) -> str:
+        """Digest of the checkpoint."""
+        return self._digest
+
+    def __call__(self, image: Image) -> Shape:
+        """The landmarks of the one face in a frame, in its pixels."""
+        return find_landmarks(self._model, self._pipeline, image)
+
+
+def _embed(model: AnyEmbedder, faces: Faces) -> np.ndarray:
+    """(n, e) embeddings of faces, in order."""
+    loader = DataLoader(faces, batch_size=_BATCH)
+    if not isinstance(model, FaceEmbedder):
+        return np.concatenate([model.embed(as_bytes(images)) for images, _, _ in loader])
+    model.eval()
+    with torch.inference_mode():
+        return np.concatenate([model.embed(images.to(model.device)).cpu().numpy() for images, _, _ in loader])
+
+
+def as_bytes(images: Tensor) -> np.ndarray:
+    """Pictures (n, 3, h, w) on [0, 1] as the bytes (n, h, w, 3) that they were made of."""
+    return (images * 255).round().byte().permute(0, 2, 3, 1).contiguous().numpy()
+
+
+def _check_size(model: FaceEmbedder, size: int) -> None:
+    try:
+        with torch.inference_mode():
+            model.eval()(torch.zeros(2, 3, size, size))
+    except (RuntimeError, AssertionError, ValueError) as error:
+        raise InputError(
+            f"the backbone takes no faces of {size} px ({first_line(error)}); set data.size to what it was made for",
+            column="model.backbone",
+        ) from error
+    model.train()

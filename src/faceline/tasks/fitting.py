@@ -1,0 +1,129 @@
+"""From an untrained model to a file of a fitted one: epochs under Lightning, or one fit at once."""
+
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from hydra.utils import instantiate
+
+from faceline.errors import InputError
+from faceline.models.callbacks import (
+    AtomicCheckpointIO,
+    EpochLines,
+    EpochSeeds,
+    Pruning,
+    RunConfig,
+    StayStopped,
+    StepBar,
+    TrainingClock,
+)
+from faceline.tasks.assembly import CLASSIFIER
+from faceline.tasks.task import Config, Task, TaskData
+from faceline.tracking.lightning import RunLogger
+
+RESUME = "last"
+"""The ``ckpt_path`` of going on with an interrupted run."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A model after its training.
+
+    Attributes:
+        model: As it is in memory: of a training in epochs, the last.
+        file: The best, as it is measured and kept; None where there is nothing to keep.
+        costs: What the training took, by the names of metrics.
+        best: Best validation score of the epochs; None where there were none.
+        pruned: Whether it was given up, because others did better by then.
+    """
+
+    model: Any
+    file: Path | None
+    costs: dict[str, float]
+    best: float | None
+    pruned: bool = False
+
+
+def folder(config: Config, run_id: str) -> Path:
+    """Where a run works."""
+    return Path(config["tracking"]["root"]) / "mlruns" / "runs" / run_id
+
+
+def last_checkpoint(config: Config, run_id: str) -> Path:
+    """The checkpoint from which a run goes on; none before its first epoch has ended."""
+    return folder(config, run_id) / "checkpoints" / "last.ckpt"
+
+
+def fit(
+    config: Config,
+    model: pl.LightningModule,
+    data: TaskData,
+    run_id: str,
+    logger: RunLogger | None,
+    pruning: Pruning | None = None,
+) -> Fitted:
+    """Train in epochs; in none, where a model is wanted as it starts.
+
+    Raises:
+        InputError: No epoch was both trained and validated.
+        KeyboardInterrupt: The training was interrupted.
+    """
+    place, clock = folder(config, run_id), TrainingClock()
+    configured = [instantiate(node) for node in config["callbacks"].values() if node]
+    bars = [StepBar()] if sys.stderr.isatty() else []
+    own = [EpochSeeds(config["seed"]), clock, RunConfig(config, run_id), StayStopped(), EpochLines(), *bars]
+    own += [pruning] if pruning else []
+    trainer = instantiate(
+        config["trainer"],
+        callbacks=[*configured, *own],
+        logger=logger or False,
+        plugins=[AtomicCheckpointIO()],
+        default_root_dir=str(place),
+        enable_progress_bar=bool(bars),
+    )
+    assert isinstance(trainer, pl.Trainer)
+    assert isinstance(data, pl.LightningDataModule)
+    trainer.fit(model, data, ckpt_path=_start(config, run_id), weights_only=True)
+    if trainer.interrupted:
+        raise KeyboardInterrupt
+    best = place / "checkpoints" / "best.ckpt"
+    if config["trainer"]["max_epochs"] == 0:
+        trainer.save_checkpoint(best)  # what the model starts as is what it is
+    if logger is not None and not config["trainer"].get("fast_dev_run") and not best.is_file():
+        raise InputError(
+            "no epoch was trained and validated, so there is nothing to measure; a checkpoint of a finished training "
+            "needs more trainer.max_epochs, and callbacks.best must stay",
+            column="ckpt_path",
+        )
+    costs = {
+        "train_seconds": clock.seconds,
+        "images_per_second": clock.images / max(clock.seconds, 1e-9),
+        "epochs": float(trainer.current_epoch),
+    }
+    return Fitted(model, best, costs, _best_validation(trainer), pruning is not None and pruning.pruned)
+
+
+def fit_at_once(config: Config, task: Task, model: Any, data: TaskData, run_id: str) -> Fitted:
+    """Fit a model that knows no epochs."""
+    place = folder(config, run_id) / "checkpoints"
+    place.mkdir(parents=True, exist_ok=True)
+    file, began = place / f"best{CLASSIFIER}", time.perf_counter()
+    task.fit(model, data, file, {"config": config, "run_id": run_id})
+    return Fitted(model, file if file.is_file() else None, {"train_seconds": time.perf_counter() - began}, None)
+
+
+def _start(config: Config, run_id: str) -> str | None:
+    """The checkpoint that fit starts from."""
+    if config["ckpt_path"] != RESUME:
+        return config["ckpt_path"]  # type: ignore[no-any-return]
+    last = last_checkpoint(config, run_id)
+    return str(last) if last.is_file() else None  # killed in its first epoch: begin it again
+
+
+def _best_validation(trainer: pl.Trainer) -> float | None:
+    checkpoint = trainer.checkpoint_callback
+    score = getattr(checkpoint, "best_model_score", None)
+    return None if score is None else float(score)

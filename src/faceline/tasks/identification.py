@@ -1,0 +1,215 @@
+"""What the tasks of identification share: one trial, one way of asking, one set of figures."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from faceline.data.index import LabelIndex
+from faceline.data.splits import GalleryAndProbes, Split, columns_of
+from faceline.errors import InputError
+from faceline.metrics import identification as metrics
+from faceline.metrics.bootstrap import identification_intervals, mean_interval
+from faceline.models.identifier import Identifier
+from faceline.reports import identification_plots as plots
+from faceline.tasks.task import Config, Measurement, Part
+
+OPEN_SET = "person_disjoint"
+"""The protocol whose probes may show strangers."""
+
+
+@runtime_checkable
+class TrialData(Protocol):
+    """A data module that knows who is enrolled and who asks."""
+
+    @property
+    def index(self) -> LabelIndex:
+        """The usable frames."""
+        ...
+
+    @property
+    def split(self) -> Split:
+        """Who trains, chooses and judges."""
+        ...
+
+    def trial(self, part: Literal["val", "test"]) -> GalleryAndProbes:
+        """Gallery and probes of one part."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What an identifier said in one trial.
+
+    Attributes:
+        trial: Rows of the gallery and of the probes.
+        people: Names of the columns, sorted: everybody enrolled and, in a closed set, everybody who asked.
+        enrolled: (people,) bool whom the identifier knows. It may give somebody whom it knows no finite score.
+        scores: (probes, people).
+        target: (probes,) column of the true person, -1 for a stranger.
+    """
+
+    trial: GalleryAndProbes
+    people: np.ndarray
+    enrolled: np.ndarray
+    scores: metrics.Scores
+    target: metrics.Target
+
+
+class IdentificationTask(ABC):
+    """Tell which person is seen, among those who are enrolled."""
+
+    name = "identification"
+    objective = "rank1"
+
+    def scalars(self, config: Config) -> frozenset[str]:
+        """Those of the open set only under the protocol that has one."""
+        return metrics.scalar_names(config["split"]["protocol"] == OPEN_SET)
+
+    @abstractmethod
+    def features(self, data: Any, rows: np.ndarray) -> Any:
+        """What an identifier sees of some frames."""
+
+    @abstractmethod
+    def identifier(self, model: Any, open_set: bool) -> Identifier:
+        """A trained model as one that people can be enrolled with."""
+
+    @abstractmethod
+    def examples(self, data: Any, gallery: np.ndarray, probes: np.ndarray, captions: list[str], source: str) -> Figure:
+        """Some probes above the frames of the person that each was taken for."""
+
+    @abstractmethod
+    def fit(self, model: Any, data: Any, file: Path, record: Mapping[str, Any]) -> None:
+        """Fit and save a model that is not trained in epochs."""
+
+    def measure(self, model: Any, data: Any, part: Part, label: str, source: str) -> Measurement:
+        """All figures of one trial; thresholds of the open set are found in that of validation.
+
+        Raises:
+            InputError: The part is the one that was trained on.
+        """
+        if part == "train":
+            raise InputError("people are identified in val or test; in training they are learnt", column="part")
+        open_set = data.split.protocol == OPEN_SET
+        identifier = self.identifier(model, open_set)
+        thresholds = None
+        if open_set:
+            tuning = self._ask(identifier, data, "val", open_set)
+            thresholds = metrics.thresholds_for(tuning.scores, tuning.target)
+        answers = tuning if open_set and part == "val" else self._ask(identifier, data, part, open_set)
+        result = metrics.evaluate(answers.scores, answers.target, thresholds)
+        table = _table(answers, data.index, result.frames)
+        scalars = {**result.scalars, **_counts(answers), **_intervals(answers, table, thresholds)}
+        figures = {
+            "ranks.png": plots.rank_curve({label: result.frames["rank"]}, source=source),
+            "mixed_up.png": plots.most_mixed_up(table, source=source),
+            "frames_per_person.png": plots.by_frames(table, data.index.persons[answers.trial.gallery], source=source),
+            "examples.png": self._examples(answers, data, result.frames, source),
+        }
+        if thresholds is not None:
+            curve = metrics.det_curve(answers.scores, answers.target)
+            strangers = int((answers.target == metrics.STRANGER).sum())
+            chosen = {name: (scalars[f"fpir_at_{name}"], scalars[f"fnir_at_fpir_{name}"]) for name in thresholds}
+            figures["det.png"] = plots.det_curve({label: (curve[1], curve[2], chosen)}, strangers, source=source)
+        return Measurement(scalars, table, figures)
+
+    def one_frame(self, model: Any, data: Any) -> None:
+        """None: finding the landmarks takes the time, not telling whose they are."""
+        return
+
+    def lines(self, scalars: Mapping[str, float]) -> list[str]:
+        """Counts as numbers, everything else as shares."""
+        return [
+            f"{name:<21} {value:.0f}" if name in _COUNTS else f"{name:<21} {value:.3f}"
+            for name, value in scalars.items()
+        ]
+
+    def verdict(self, scalars: Mapping[str, float]) -> str:
+        """F1 with its interval and rank-1, for strangers FNIR; and who could not be found."""
+        text = (
+            f"F1 weighted {scalars['f1_weighted']:.3f} "
+            f"[{scalars['f1_weighted_low']:.3f}, {scalars['f1_weighted_high']:.3f}], rank-1 {scalars['rank1']:.3f}"
+        )
+        if "fnir_at_fpir_1pct" in scalars:
+            text += f", FNIR {scalars['fnir_at_fpir_1pct']:.3f} at a threshold for FPIR 1 %"
+        if scalars["not_enrolled"]:
+            text += f"; {scalars['not_enrolled']:.0f} probes show people who have no frame in the gallery: errors all"
+        return text
+
+    def _ask(self, identifier: Identifier, data: TrialData, part: Literal["val", "test"], open_set: bool) -> Answers:
+        trial, persons = data.trial(part), data.index.persons
+        asking = persons[trial.probes]
+        identifier.enrol(self.features(data, trial.gallery), persons[trial.gallery])
+        scores = identifier.scores(self.features(data, trial.probes))
+        people = identifier.people if open_set else np.union1d(identifier.people, asking)
+        if len(people) > len(identifier.people):  # nobody is found who is not enrolled, and not looking is no excuse
+            wide = np.full((len(scores), len(people)), -np.inf, dtype=scores.dtype)
+            wide[:, np.searchsorted(people, identifier.people)] = scores
+            scores = wide
+        enrolled = np.isin(people, identifier.people)
+        return Answers(trial, people, enrolled, scores, columns_of(asking, people))
+
+    def _examples(self, answers: Answers, data: Any, frames: Mapping[str, np.ndarray], source: str) -> Figure:
+        probes, columns = plots.pick_examples(answers.target, frames["predicted"], frames["score"])
+        persons = data.index.persons
+        gallery = np.array(
+            [
+                answers.trial.gallery[np.flatnonzero(persons[answers.trial.gallery] == answers.people[column])[0]]
+                for column in columns
+            ]
+        )
+        rows = answers.trial.probes[probes]
+        captions = [
+            f"{persons[probe]}\n{'= ' if persons[probe] == persons[guess] else '≠ '}{persons[guess]}"
+            for probe, guess in zip(rows, gallery, strict=True)
+        ]
+        return self.examples(data, gallery, rows, captions, source)
+
+
+_COUNTS = ("people", "probes", "strangers", "not_enrolled")
+
+
+def _counts(answers: Answers) -> dict[str, float]:
+    """How large the trial was; a figure means nothing without it."""
+    missing = (answers.target >= 0) & ~answers.enrolled[answers.target]
+    return {
+        "people": float(answers.enrolled.sum()),
+        "probes": float(len(answers.target)),
+        "strangers": float((answers.target == metrics.STRANGER).sum()),
+        "not_enrolled": float(missing.sum()),
+    }
+
+
+def _table(answers: Answers, index: LabelIndex, frames: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    probes = answers.trial.probes
+    return pd.DataFrame(
+        {
+            "file": index.files[probes],
+            "person": index.persons[probes],
+            "video": index.videos[probes],
+            "predicted": answers.people[frames["predicted"]],
+            "score": frames["score"],
+            "rank": frames["rank"],
+        }
+    )
+
+
+def _intervals(answers: Answers, table: pd.DataFrame, thresholds: Mapping[str, float] | None) -> dict[str, float]:
+    """Ends of the intervals of 95 % by the names of their figures."""
+    mated = answers.target != metrics.STRANGER
+    videos, preds = table["video"].to_numpy(), answers.scores.argmax(axis=1)
+    intervals = identification_intervals(preds[mated], answers.target[mated], videos[mated])
+    for name, threshold in (thresholds or {}).items():
+        found = (table["rank"].to_numpy() == 1) & metrics.reaches(table["score"].to_numpy(), threshold)
+        missed = (~found).astype(np.float64)[mated]
+        intervals[f"fnir_at_fpir_{name}"] = mean_interval(missed, videos[mated])
+    return {
+        f"{name}_{end}": value
+        for name, pair in intervals.items()
+        for end, value in zip(("low", "high"), pair, strict=True)
+    }

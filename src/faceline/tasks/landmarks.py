@@ -1,0 +1,227 @@
+"""The task of finding landmarks: how a detector is built, checked and measured."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from hydra.utils import instantiate
+from matplotlib.figure import Figure
+from torch.utils.data import DataLoader
+
+from faceline.data.datamodule import LandmarkData, LandmarkFrames
+from faceline.errors import InputError, first_line
+from faceline.geometry.coordinates import denormalise_landmarks
+from faceline.geometry.markup import N_LANDMARKS
+from faceline.inference.bundle import DataOrigin as TrainedOn
+from faceline.inference.bundle import SplitSettings as TrainedUnder
+from faceline.inference.runtime import LandmarkRuntime
+from faceline.metrics import landmark as metrics
+from faceline.models.landmark_detector import LandmarkDetector
+from faceline.reports import contact_sheet as sheets
+from faceline.reports import landmark_plots as plots
+from faceline.reports.confidence_plots import confidence
+from faceline.tasks.confidence import RELIABLE, trust_in
+from faceline.tasks.task import Config, Lessons, Measurement, Part
+from faceline.transforms import HorizontalFlip, Pipeline
+from faceline.types import Image, Landmarks, Shape
+
+
+class LandmarkTask:
+    """Find the 68 landmarks of the one face in a frame.
+
+    Args:
+        teacher: Bundle that gives landmarks to frames without a row, which are trained on too.
+    """
+
+    name = "landmarks"
+    objective = "nme"
+
+    def __init__(self, teacher: str | None = None) -> None:
+        self.teacher = teacher
+
+    def build_model(self, config: Config) -> LandmarkDetector:
+        """The detector of a config, untrained or from the weights that it names.
+
+        Raises:
+            InputError: The backbone cannot take frames of this size.
+        """
+        model = instantiate(config["model"])
+        if not isinstance(model, LandmarkDetector):
+            raise InputError("finds no landmarks; choose a model for this task, such as model=cnn", column="model")
+        _check_size(model, config["data"]["size"])
+        return model
+
+    def scalars(self, config: Config) -> frozenset[str]:
+        """All errors."""
+        return metrics.scalar_names()
+
+    def build_data(self, config: Config) -> LandmarkData:
+        """Frames of the size and the transforms of a config."""
+        data = config["data"]
+        return LandmarkData(
+            source=instantiate(data["source"]),
+            split=dict(config["split"]),
+            transforms={name: instantiate(config["transforms"][name]) for name in ("train", "eval")},
+            size=data["size"],
+            batch_size=data["batch_size"],
+            workers=data["workers"],
+            limit=data["limit"],
+            seed=config["seed"],
+            cache_dir=Path(data["cache_dir"]),
+        )
+
+    def join(self, model: LandmarkDetector, data: LandmarkData) -> Lessons:
+        """Let the teacher label the frames without a row, where there is one.
+
+        Raises:
+            InputError: It may have seen what will be validated or tested on, or there are no such frames; or both model
+                and transforms mirror frames.
+        """
+        _refuse_two_mirrors(model, data.pipelines["train"])
+        if self.teacher is None:
+            return {}
+        teacher = LandmarkRuntime(self.teacher, threads=torch.get_num_threads())
+        _refuse_insider(teacher.manifest.data, data)
+        return {"taught": data.learn_from(teacher)}
+
+    def fit(self, model: Any, data: Any, file: Path, record: Mapping[str, Any]) -> None:
+        """Detectors are trained in epochs."""
+        raise TypeError(f"expected a LightningModule, got {type(model).__name__}")
+
+    def measure(
+        self, model: LandmarkDetector | LandmarkRuntime, data: LandmarkData, part: Part, label: str, source: str
+    ) -> Measurement:
+        """All errors of a detector on a part, with its error curves, its best and worst frames, and how sure it was."""
+        frames = data.frames(part)
+        index = frames.store.index.take(frames.rows)
+        preds = predict(model, frames)
+        errors = metrics.evaluate(preds, index.normalised(), index.sizes)
+        names = {"file": index.files, "person": index.persons, "video": index.videos}
+        table = pd.DataFrame({**names, **errors.frames})
+        scalars, figures = errors.scalars, _figures(preds, table, frames, label, source)
+        trust = trust_in(model, data, part)
+        if trust is not None:
+            whole = trust.whole
+            scalars |= trust.scalars()
+            table["confidence"] = whole.confidence
+            figures["confidence.png"] = confidence(
+                whole.nme, whole.confidence, trust.confidence, trust.reliable, bound=RELIABLE, source=source
+            )
+        return Measurement(scalars, table, figures, preds)
+
+    def one_frame(self, model: LandmarkDetector, data: LandmarkData) -> Callable[[], object]:
+        """From a prepared frame to its landmarks, in inference mode."""
+        image, _, size = (each[None] for each in data.frames("val")[0])  # (1, 3, h, w), …, (1, 2)
+        return torch.inference_mode()(lambda: model(image, size))
+
+    def lines(self, scalars: Mapping[str, float]) -> list[str]:
+        """MSE and the area of a confidence as numbers, all else in percent of the eye distance or of the frames."""
+        return [
+            f"{name:<16} {value:.3g}" if name in ("mse", "confidence_auc") else f"{name:<16} {value:.2%}"
+            for name, value in scalars.items()
+        ]
+
+    def verdict(self, scalars: Mapping[str, float]) -> str:
+        """MSE and NME."""
+        return f"MSE {scalars['mse']:.3g}, NME {scalars['nme']:.2%}"
+
+
+def predict(model: LandmarkDetector | LandmarkRuntime, frames: LandmarkFrames, batch_size: int = 64) -> Landmarks:
+    """Landmarks (n, 68, 2) on [0, 1] of every frame, in order, in float32."""
+    if isinstance(model, LandmarkRuntime):
+        return model.predict(frames.store.images[frames.rows], frames.store.index.sizes[frames.rows])[0]
+    loader = DataLoader(frames, batch_size=batch_size)
+    model.eval()
+    with torch.inference_mode():
+        preds = [model(images.to(model.device), sizes.to(model.device)).cpu().numpy() for images, _, sizes in loader]
+    return np.concatenate(preds)
+
+
+def find_landmarks(model: LandmarkDetector, pipeline: Pipeline, image: Image) -> Shape:
+    """The landmarks (68, 2) of the one face in an image of any size, in its pixels."""
+    unknown = np.zeros((N_LANDMARKS, 2), dtype=np.float32)  # a pipeline takes both
+    tensor, _ = pipeline(image, unknown, 0)
+    size = (image.shape[1], image.shape[0])
+    with torch.inference_mode():
+        preds = model(torch.as_tensor(tensor)[None], torch.tensor([size], dtype=torch.float32))[0].numpy()
+    return denormalise_landmarks(preds, size)
+
+
+def by_region(frames: pd.DataFrame) -> dict[str, np.ndarray]:
+    """The errors of each facial region, from a table of frames."""
+    names = [str(column) for column in frames.columns]
+    return {name.removeprefix("nme_"): frames[name].to_numpy() for name in names if name.startswith("nme_")}
+
+
+def _refuse_insider(taught: TrainedOn, data: LandmarkData) -> None:
+    """Refuse a teacher that may have seen frames that will be validated or tested on, and would tell of them.
+
+    Raises:
+        InputError: It was trained on the same data set, but not on the same part of it.
+    """
+    if taught.name != data.source.name:
+        return
+    if taught.split != TrainedUnder(**data.split_settings):
+        theirs = ", ".join(f"split.{name}={'null' if value is None else value}" for name, value in taught.split)
+        raise InputError(
+            f"it was trained under another split and may have seen frames of validation or test: choose its split, "
+            f"{theirs}, or another teacher",
+            column="task.teacher",
+        )
+    if data.limit is None and taught.fingerprint != data.index.fingerprint:
+        raise InputError(
+            f"it was trained on other frames of {taught.name} (fingerprint {taught.fingerprint}, not "
+            f"{data.index.fingerprint}), which are divided in another way; train a teacher on these",
+            column="task.teacher",
+        )
+
+
+def _figures(
+    preds: Landmarks, table: pd.DataFrame, frames: LandmarkFrames, label: str, source: str
+) -> dict[str, Figure]:
+    nme = table["nme"].to_numpy()
+    index = frames.store.index.take(frames.rows)
+    target_px = denormalise_landmarks(index.normalised(), index.sizes[:, None].astype(np.float32))
+    picks = sheets.pick_extremes(nme, 6).ravel()
+    return {
+        "error_curve.png": plots.error_curve({label: nme}, source=source),
+        "region_errors.png": plots.region_errors({label: by_region(table)}, source=source),
+        "error_by_condition.png": plots.error_by_condition(nme, target_px, source=source),
+        "best_median_worst.png": sheets.contact_sheet(
+            frames.store.images[frames.rows[picks]],
+            preds[picks],
+            index.normalised()[picks],
+            nme[picks],
+            labels=index.videos[picks].tolist(),
+            sizes=index.sizes[picks],
+            source=source,
+        ),
+    }
+
+
+def _refuse_two_mirrors(model: LandmarkDetector, pipeline: Any) -> None:
+    """Refuse frames that are mirrored without the knowledge of a model that marks those that are."""
+    steps = pipeline.steps if isinstance(pipeline, Pipeline) else ()
+    if model.marks is not None and any(isinstance(step, HorizontalFlip) and step.probability for step in steps):
+        raise InputError(
+            "model.mirror=true mirrors frames itself and has to know which; leave HorizontalFlip out, or set its "
+            "probability to 0",
+            column="transforms.train",
+        )
+
+
+def _check_size(model: LandmarkDetector, size: int) -> None:
+    """Refuse a backbone that cannot take frames of this size: a forward pass of an empty frame fails."""
+    try:
+        with torch.inference_mode():
+            model.eval()(torch.zeros(1, 3, size, size), torch.ones(1, 2))
+    except (RuntimeError, AssertionError, ValueError) as error:
+        raise InputError(
+            f"the backbone does not take frames of {size} px, or gives no maps to find points in "
+            f"({first_line(error)}); set data.size to what it was made for, or take another",
+            column="model.backbone",
+        ) from error
+    model.train()

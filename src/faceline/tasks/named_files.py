@@ -1,0 +1,72 @@
+"""The files beside the data that a config names: what they hold is part of the result, and they may have moved."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from faceline.errors import InputError
+from faceline.inference.bundle import locate_bundle
+from faceline.tasks.task import Config
+
+TEACHER = "task.teacher"
+
+NAMED = ("ckpt_path", "model.weights", "task.detector", TEACHER, "embedder.onnx")
+"""Keys that name a file, and the teacher may be the bundle that ships."""
+
+DIGESTS_FILE = "files.json"
+"""Artifact of a run that holds what `digests` found when it began."""
+
+_PLACES = (*NAMED, "data.root", "data.cache_dir")
+
+
+def digests(config: Config) -> dict[str, str]:
+    """Hex digest of the content of each file that a config names, by its key.
+
+    Raises:
+        InputError: There is no such file.
+    """
+    named = {key: file for key in NAMED if (file := _value(config, key))}
+    return {key: _digest(key, locate_bundle(file) if key == TEACHER else Path(file)) for key, file in named.items()}
+
+
+def with_places(config: Config, places: Config) -> Config:
+    """The config with its files and its data where they are now.
+
+    Args:
+        config: As a run was started with.
+        places: A path at each key that changes, None at the others.
+
+    Raises:
+        InputError: A path for what the config does not use.
+    """
+    moved = {key: place for key in _PLACES if (place := _value(places, key))}
+    for key, place in moved.items():
+        if _value(config, key) is None and key != "data.root":
+            raise InputError(f"the run used no such file; leave {key} out", column=key)
+        config = _replaced(config, key.split("."), place)
+    if "data.root" in moved:
+        if "root" not in config["data"]["source"]:
+            raise InputError("the data set of this run is made without files; leave data.root out", column="data.root")
+        config = _replaced(config, ["data", "source", "root"], moved["data.root"])
+    return config
+
+
+def _replaced(config: Config, keys: list[str], value: str) -> Config:
+    first, *rest = keys
+    return {**config, first: _replaced(config[first], rest, value) if rest else value}
+
+
+def _digest(key: str, file: Path) -> str:
+    if not file.is_file():
+        raise InputError(f"no such file: {file}; say where it is now with {key}=FILE", column=key)
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()[:16]
+
+
+def _value(config: Mapping[str, Any], key: str) -> Any:
+    """The value at a key with dots, None where there is none."""
+    value: Any = config
+    for part in key.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value

@@ -1,0 +1,102 @@
+"""Which run or trained model a verb is about: a run of the store, a registered model, or a file; and on which data."""
+
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from hydra.utils import instantiate
+from mlflow import MlflowClient
+
+from faceline.errors import InputError
+from faceline.inference.runtime import LandmarkRuntime
+from faceline.models.landmark_detector import LandmarkDetector
+from faceline.tasks.assembly import Trained, load_trained, prepare_process
+from faceline.tasks.landmarks import find_landmarks
+from faceline.tasks.task import Config, task_of
+from faceline.tracking.records import BEST, RunRecord, checkpoint, get_run, model_file
+from faceline.tracking.registry import MODEL_ID, named_version
+from faceline.tracking.store import connect
+from faceline.types import AnyImage, Shape
+
+
+def chosen_model(config: Config) -> Trained:
+    """The model that ``run_id`` or ``ckpt_path``, or, where the verb has it, ``bundle`` names.
+
+    Raises:
+        InputError: Not exactly one of them is given, or what it names does not exist.
+    """
+    run_id, file = config["run_id"], config["ckpt_path"]
+    if config.get("bundle") is not None and (run_id, file) == (None, None):
+        return _bundled(config)
+    if (run_id is None) == (file is None) or config.get("bundle") is not None:
+        bundle = " or bundle=FILE" if "bundle" in config else ""
+        raise InputError(f"give either run_id=RUN or ckpt_path=FILE{bundle}", column="run_id")
+    if file is not None:
+        return load_trained(Path(file))
+    client = connect(config["tracking"]["uri"], Path(config["tracking"]["root"]))
+    version = named_version(client, run_id)
+    if version is not None:  # its model is there even where its run was deleted
+        return load_trained(model_file(client, version.tags[MODEL_ID]))
+    return load_trained(checkpoint(get_run(client, run_id), BEST))
+
+
+def chosen_detector(config: Config) -> Callable[[AnyImage], Shape]:
+    """What finds the landmarks of a frame, in its pixels, by that model.
+
+    Raises:
+        InputError: As `chosen_model`, or it is no landmark model.
+    """
+    trained = chosen_model(config)
+    if not isinstance(trained.model, LandmarkDetector):
+        raise InputError(f"run {trained.run_id} is of a model that identifies people; give one that finds landmarks")
+    prepare_process(0, config["threads"])
+    return partial(find_landmarks, trained.model, instantiate(trained.config["transforms"]["eval"]))
+
+
+def run_tags(config: Config) -> dict[str, str]:
+    """The tags of the run of a model, such as its commit; none where only its checkpoint is at hand."""
+    return _run(config).tags if config["run_id"] else {}
+
+
+def on_data(config: Config, run: Config) -> Config:
+    """A run's config with the data set and the split that were asked for, at the run's own size."""
+    data = {**config["data"], "size": run["data"]["size"]} if config.get("data") else run["data"]
+    return {**run, "data": data, "split": {**run["split"], **(config.get("split") or {})}}
+
+
+def _bundled(config: Config) -> Trained:
+    """A bundle as what it was exported from, on the data that the verb was given."""
+    if config.get("data") is None:
+        raise InputError(
+            "a bundle holds no data: say on which to measure it, as in data=udacity data.root=FOLDER", column="data"
+        )
+    threads = config["threads"] or len(os.sched_getaffinity(0))
+    runtime = LandmarkRuntime(config["bundle"], threads)
+    manifest, size = runtime.manifest, runtime.size
+    steps = [{"_target_": "faceline.transforms.Rescale", "height": size, "width": size}]
+    resize = {"_target_": "faceline.transforms.Pipeline", "steps": steps}
+    own = {
+        "name": manifest.model,
+        "seed": 0,
+        "threads": threads,
+        "data": {**config["data"], "size": size},
+        "split": manifest.data.split.model_dump(),
+        "transforms": {"train": resize, "eval": resize},
+    }
+    return Trained(runtime, own, manifest.run_id, task_of(own))
+
+
+def _run(config: Config) -> RunRecord:
+    tracking = config["tracking"]
+    return chosen_run(connect(tracking["uri"], Path(tracking["root"])), config["run_id"])
+
+
+def chosen_run(client: MlflowClient, run_id: str) -> RunRecord:
+    """The run with an id, or the one behind a registered model.
+
+    Raises:
+        InputError: There is no such run or model.
+    """
+    version = named_version(client, run_id)
+    return get_run(client, run_id if version is None else version.run_id)

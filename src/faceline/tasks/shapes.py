@@ -1,0 +1,90 @@
+"""The task of identifying people by the shape of their faces, without pixels."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from hydra.utils import instantiate
+from matplotlib.figure import Figure
+
+from faceline.data.shapes import Features, ShapeData
+from faceline.errors import InputError
+from faceline.models.baselines import Baseline
+from faceline.models.identifier import ByClass, ByEmbedding, Identifier
+from faceline.models.shape_classifier import ShapeClassifier
+from faceline.reports import identification_plots as plots
+from faceline.tasks.identification import IdentificationTask
+from faceline.tasks.task import Config, Lessons
+
+ShapeModel = Baseline | ShapeClassifier
+
+
+class ShapeTask(IdentificationTask):
+    """Identify people by their landmarks.
+
+    Args:
+        dims: Use two or three coordinates of each landmark.
+        rotate: Turn every shape to the mean shape of the training part.
+    """
+
+    def __init__(self, dims: Literal[2, 3] = 2, rotate: bool = False) -> None:
+        self.dims, self.rotate = dims, rotate
+
+    def build_model(self, config: Config) -> ShapeModel:
+        """A classifier or a network that takes shapes."""
+        model = instantiate(config["model"])
+        if not isinstance(model, ShapeModel):
+            raise InputError("takes no shapes; choose a model for this task, such as model=knn", column="model")
+        return model
+
+    def build_data(self, config: Config) -> ShapeData:
+        """Shapes of the frames of a config."""
+        data = config["data"]
+        return ShapeData(
+            source=instantiate(data["source"]),
+            split=dict(config["split"]),
+            dims=self.dims,
+            rotate=self.rotate,
+            batch_size=data["batch_size"],
+            seed=config["seed"],
+            cache_dir=Path(data["cache_dir"]),
+            limit=data["limit"],
+        )
+
+    def join(self, model: ShapeModel, data: ShapeData) -> Lessons:
+        """Build the layers of a network for the people and shapes of the data."""
+        if isinstance(model, ShapeClassifier):
+            model.learn_from(data)
+        return {}
+
+    def fit(self, model: Baseline, data: ShapeData, file: Path, record: Mapping[str, Any]) -> None:
+        """Enrol everyone whom the test part asks for."""
+        gallery = data.trial("test").gallery
+        model.enrol(data.features[gallery], data.index.persons[gallery])
+        model.save(file, record)
+
+    def features(self, data: ShapeData, rows: np.ndarray) -> Features:
+        """Normalised shapes."""
+        features: Features = data.features[rows]
+        return features
+
+    def examples(
+        self, data: ShapeData, gallery: np.ndarray, probes: np.ndarray, captions: list[str], source: str
+    ) -> Figure:
+        """The outlines of both faces, from the front as they are labelled."""
+        shapes = [data.features[rows].reshape(-1, 68, data.dims)[..., :2] for rows in (probes, gallery)]
+        return plots.example_shapes(shapes[0], shapes[1], captions, source=source)
+
+    def identifier(self, model: ShapeModel, open_set: bool) -> Identifier:
+        """A network answers by its classes, or where new people are enrolled, by its last hidden layer."""
+        if isinstance(model, Baseline):
+            return model
+        return ByEmbedding(lambda shapes: _embed(model, shapes)) if open_set else ByClass(model)
+
+
+def _embed(model: ShapeClassifier, shapes: Features) -> np.ndarray:
+    model.eval()
+    with torch.inference_mode():
+        return np.asarray(model.embed(torch.from_numpy(shapes).to(model.device)).float().cpu().numpy())

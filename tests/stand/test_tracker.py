@@ -1,0 +1,111 @@
+"""No visit changes its number: crossings, gaps and dropouts whose truth is known."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from faceline.stand.audience.tracker import Tracker, box_size, overlap
+
+RATE = 25.0
+
+
+def square(x: float, y: float, size: float = 90.0) -> np.ndarray:
+    return np.array([x - size / 2, y - size / 2, size, size])
+
+
+def palette(person: int, rng: np.random.Generator) -> np.ndarray:
+    shares = np.full(12, 0.3) + np.eye(12)[person % 12] * 6 + np.eye(12)[(5 * person + 3) % 12] * 3
+    return rng.dirichlet(40 * shares)
+
+
+def run(paths: list[np.ndarray], seed: int, dropout: float = 0.0, colours: bool = True, hidden: bool = False) -> list:
+    """Visit numbers of each person over time; NaN rows of a path are frames without the person."""
+    rng, tracker = np.random.default_rng(seed), Tracker(patience=1.0)
+    numbers: list[list[int]] = [[] for _ in paths]
+    for step in range(len(paths[0])):
+        seen = [p for p, path in enumerate(paths) if np.isfinite(path[step]).all() and rng.random() >= dropout]
+        if hidden:  # who stands behind somebody is not detected; the first path is in front
+            seen = [p for p in seen if not any(abs(paths[p][step][0] - paths[q][step][0]) < 55 for q in range(p))]
+        boxes = np.array([square(*(paths[p][step] + rng.normal(0, 1.5, 2))) for p in seen]).reshape(-1, 4)
+        tints = np.array([palette(p, rng) for p in seen]).reshape(-1, 12) if colours else None
+        for person, track in zip(seen, tracker.update(boxes, step / RATE, tints), strict=True):
+            numbers[person].append(track.number)
+        tracker.end(step / RATE)
+    return numbers
+
+
+def line(start: float, stop: float, seconds: float = 4.0, y: float = 200.0) -> np.ndarray:
+    steps = round(seconds * RATE)
+    return np.stack([np.linspace(start, stop, steps), np.full(steps, y)], axis=1)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_two_who_cross_keep_their_numbers(seed: int) -> None:
+    numbers = run([line(100, 540), line(540, 100, y=215)], seed, dropout=0.15, hidden=True)
+    assert [len(set(each)) for each in numbers] == [1, 1]
+    assert numbers[0][0] != numbers[1][0]
+
+
+def test_a_crossing_at_a_distance_needs_no_colours() -> None:
+    numbers = run([line(100, 540, y=150), line(540, 100, y=260)], 0, colours=False)
+    assert [len(set(each)) for each in numbers] == [1, 1]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_crowd_of_eight_with_dropouts_keeps_its_numbers(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    paths = []
+    for person in range(8):
+        t = np.arange(250) / RATE
+        x = 70 + 70 * person + 22 * np.sin(t * rng.uniform(0.5, 2) + rng.uniform(0, 6))
+        paths.append(np.stack([x, 200 + 25 * np.sin(t * rng.uniform(0.5, 2) + rng.uniform(0, 6))], axis=1))
+    numbers = run(paths, seed, dropout=0.25)
+    assert [len(set(each)) for each in numbers] == [1] * 8
+    assert len({each[0] for each in numbers}) == 8
+
+
+def test_a_gap_shorter_than_the_patience_keeps_the_number_and_a_longer_one_does_not() -> None:
+    short, long = line(300, 330), line(300, 330)
+    short[40:60], long[40:75] = np.nan, np.nan
+    assert len(set(run([short], 0)[0])) == 1
+    assert len(set(run([long], 0)[0])) == 2
+
+
+def test_another_person_in_the_same_place_is_another_visit() -> None:
+    one, other = line(300, 300), line(300, 300)
+    one[50:], other[:62] = np.nan, np.nan
+    first, second = run([one, other], 0)
+    assert not set(first) & set(second)
+
+
+def test_what_is_seen_once_is_no_visit() -> None:
+    tracker = Tracker(confirm=3)
+    (track,) = tracker.update(square(100, 100)[None], 0.0)
+    assert not tracker.confirmed(track)
+    assert tracker.end(0.5) == [track]
+    for step in range(3):
+        (track,) = tracker.update(square(100, 100)[None], 1 + step / RATE)
+    assert tracker.confirmed(track)
+    assert tracker.end(1.5) == []
+    assert tracker.end(3.0) == [track]
+    assert tracker.update(np.empty((0, 4)), 4.0) == []
+
+
+def test_fifty_faces_are_fifty_visits() -> None:
+    grid = np.stack([square(60 + 60 * (i % 10), 60 + 80 * (i // 10), 50) for i in range(50)])
+    tracker = Tracker()
+    for step in range(10):
+        visits = [track.number for track in tracker.update(grid + 0.5 * step * np.array([1, 1, 0, 0]), step / RATE)]
+    assert len(set(visits)) == len(tracker.tracks) == 50
+
+
+boxes = st.tuples(st.floats(0, 600), st.floats(0, 400), st.floats(10, 200)).map(lambda b: square(*b))
+
+
+@given(boxes, boxes)
+def test_overlap_is_symmetric_and_one_with_itself(one: np.ndarray, other: np.ndarray) -> None:
+    assert overlap(one[None], other[None])[0, 0] == pytest.approx(overlap(other[None], one[None])[0, 0])
+    assert overlap(one[None], one[None])[0, 0] == pytest.approx(1)
+    assert 0 <= overlap(one[None], other[None])[0, 0] <= 1 + 1e-9
+    assert box_size(one) == pytest.approx(one[2])

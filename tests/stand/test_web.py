@@ -1,0 +1,347 @@
+"""The pages answer those who may ask, and nobody else."""
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
+from tests.stand.web_stand import WebStand, make, visitor
+
+from faceline.errors import InputError
+from faceline.stand.web.access import SESSION_SECONDS, Account, Limit, Logins, Secrets
+from faceline.stand.web.app import create_app
+
+HERE = "http://testserver"
+SOMEBODY = Account("anna", "operator", None, "00", "00")
+
+
+@pytest.fixture
+def stand(tmp_path: Path) -> WebStand:
+    return make(tmp_path)
+
+
+@pytest.fixture
+def client(stand: WebStand) -> Iterator[TestClient]:
+    with TestClient(create_app(stand.services), follow_redirects=False) as client:
+        yield client
+
+
+@pytest.fixture
+def operator(stand: WebStand, client: TestClient) -> TestClient:
+    answer = client.post("/login", data={"name": "operator", "password": stand.password})
+    assert answer.status_code == 303
+    assert answer.headers["location"] == "/operator"
+    return client
+
+
+def csrf_of(client: TestClient) -> str:
+    found = re.search(r'name="csrf" value="([^"]+)"', client.get("/operator").text)
+    assert found is not None
+    return found[1]
+
+
+@pytest.mark.parametrize(
+    "path", ["/operator", "/operator/people", "/operator/picture", "/advertiser", "/advertiser/figures"]
+)
+def test_pages_behind_the_login_lead_to_it(client: TestClient, path: str) -> None:
+    answer = client.get(path)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/login")
+
+
+@pytest.mark.parametrize("path", ["/display", "/display/loop", "/media/espresso"])
+def test_the_display_needs_its_token(client: TestClient, path: str) -> None:
+    assert client.get(path).status_code == 403
+
+
+@pytest.mark.parametrize("path", ["/docs", "/openapi.json", "/static/../app.py", "/static/%2e%2e/app.py", "/static/"])
+def test_nothing_else_is_served(client: TestClient, path: str) -> None:
+    assert client.get(path).status_code in (404, 405)
+
+
+def test_every_answer_says_what_a_page_may_do(client: TestClient, stand: WebStand) -> None:
+    for path in ("/login", "/operator", "/nowhere", "/static/pages.css", f"/display?token={stand.token}"):
+        headers = client.get(path).headers
+        policy = headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["x-frame-options"] == "DENY"
+
+
+def test_pages_hold_no_script_or_style_that_their_policy_would_refuse(operator: TestClient, stand: WebStand) -> None:
+    stand.show("espresso", visitor())
+    for path in ("/login", "/operator", "/operator/people", "/advertiser", "/display"):
+        text = operator.get(path).text
+        assert not re.search(r"<script(?![^>]* src=)|<style| style=| on\w+=|https?://", text), path
+
+
+def test_the_cookie_of_a_session_is_for_the_server_alone(client: TestClient, stand: WebStand) -> None:
+    cookie = client.post("/login", data={"name": "operator", "password": stand.password}).headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=strict" in cookie
+
+
+@pytest.mark.parametrize(("name", "password"), [("operator", "wrong"), ("admin", "wrong"), ("", "")])
+def test_a_wrong_name_and_a_wrong_password_are_told_alike(client: TestClient, name: str, password: str) -> None:
+    answer = client.post("/login", data={"name": name, "password": password})
+    assert answer.status_code == 401
+    assert "Name or password is wrong." in answer.text
+    assert "set-cookie" not in answer.headers
+
+
+def test_guessing_is_slowed_down(client: TestClient, stand: WebStand) -> None:
+    for _ in range(5):
+        client.post("/login", data={"name": "operator", "password": "guess"})
+    answer = client.post("/login", data={"name": "operator", "password": stand.password})
+    assert answer.status_code == 429
+    assert 0 < int(answer.headers["retry-after"]) <= 60
+    for _ in range(10):
+        assert client.get("/display?token=guess").status_code == 403
+    assert client.get("/display?token=guess").status_code == 429
+
+
+def test_logging_out_ends_the_session(operator: TestClient) -> None:
+    csrf = csrf_of(operator)
+    cookies = dict(operator.cookies)
+    assert operator.post("/logout", data={"csrf": csrf}).headers["location"] == "/login"
+    operator.cookies.update(cookies)
+    assert operator.get("/operator").status_code == 303
+
+
+@pytest.mark.parametrize("csrf", ["", "guess"])
+@pytest.mark.parametrize("path", ["/logout", "/operator/people", "/operator/people/x/withdraw", "/operator/offers/1"])
+def test_a_form_of_another_site_is_refused(operator: TestClient, path: str, csrf: str) -> None:
+    assert operator.post(path, data={"csrf": csrf}).status_code == 403
+
+
+def test_a_form_from_another_origin_is_refused_even_with_the_token(operator: TestClient, stand: WebStand) -> None:
+    csrf = csrf_of(operator)
+    assert operator.post("/logout", data={"csrf": csrf}, headers={"origin": "http://evil"}).status_code == 403
+    login = {"name": "operator", "password": stand.password}
+    assert operator.post("/login", data=login, headers={"origin": "null"}).status_code == 403
+
+
+def test_too_large_a_form_is_refused(client: TestClient) -> None:
+    assert client.post("/login", data={"name": "x" * 100_000}).status_code == 413
+
+
+def test_a_form_that_holds_something_else_is_refused_with_a_page(client: TestClient) -> None:
+    answer = client.post("/login", data={"name": "operator", "password": "x" * 300})
+    assert answer.status_code == 422
+    assert "password: String should have at most 200 characters." in answer.text
+    assert "Not possible" in answer.text
+    assert "xxx" not in answer.text
+
+
+def test_a_display_that_is_used_keeps_its_token(client: TestClient, stand: WebStand) -> None:
+    first = client.get(f"/display?token={stand.token}").headers["set-cookie"]
+    again = client.get("/display").headers["set-cookie"]
+    assert again == first
+    assert "Max-Age=31536000" in again
+
+
+def test_the_advertiser_sees_figures_only(client: TestClient, stand: WebStand) -> None:
+    assert stand.services.secrets.new is not None
+    password = stand.services.secrets.new.passwords["advertiser"]
+    assert client.post("/login", data={"name": "operator", "password": password}).status_code == 401
+    answer = client.post("/login", data={"name": "advertiser", "password": password})
+    assert answer.headers["location"] == "/advertiser"
+    assert "that is too few" in client.get("/advertiser").text
+    assert client.get("/advertiser?campaign=coffee").status_code == 200
+    assert client.get("/advertiser?campaign=../x").status_code == 404
+    assert client.get("/operator").status_code == 403
+    assert client.get("/display").status_code == 403
+
+
+def test_figures_of_few_people_are_not_on_the_page(tmp_path: Path) -> None:
+    total = {
+        "passers_by": 40, "impressions": 90, "dwell_seconds": 6.5, "attention_per_visitor": 3.25, "reaction_rate": 0.5,
+        "interest_rate": None, "greeted": None, "offers_taken": 0,
+    }  # fmt: skip
+    row = {"name": "espresso", "impressions": 30, "viewers": 20, "attention_per_viewer": 4.0, "reaction_rate": 0.25,
+           "interest_rate": None, "followed_up": None, "offers_taken": None}  # fmt: skip
+    uplift = {"group": "all", "outcome": "attention", "difference": 1.25, "low": 0.5, "high": 2.0, "chance": 0.98,
+              "adaptive": 4.0, "control": 2.75}  # fmt: skip
+    told = {"at": datetime.now(UTC), "smallest_group": 10, "empty": None, "total": total,
+            "tables": {"content": [row], "uplift": [uplift]}}  # fmt: skip
+    stand = make(tmp_path, figures=lambda _: told)
+    with TestClient(create_app(stand.services)) as client:
+        client.post("/login", data={"name": "operator", "password": stand.password})
+        text = re.sub(r"\s+", " ", client.get("/advertiser").text)
+    assert "40</span> passers-by" in text
+    assert 'title="fewer than 10 people">few</span></span> greeted' in text
+    assert "+1.2 s of attention a visitor" in text
+    assert "98 %" in text
+    assert "Freshly &lt;b&gt;roasted&lt;/b&gt;" in text
+
+
+def test_the_display_trades_its_token_for_a_cookie_and_is_told_changes_at_once(
+    client: TestClient, stand: WebStand
+) -> None:
+    answer = client.get(f"/display?token={stand.token}")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/display")
+    stand.show("welcome")
+    assert "Welcome" in client.get("/display").text
+    loop = client.get("/display/loop").json()["contents"]
+    assert [each["content"] for each in loop] == ["welcome", "espresso"]
+    with client.websocket_connect("/display/live") as socket:
+        assert socket.receive_json()["screen"]["title"] == "Welcome"
+        showing = stand.show("espresso", greeting="Ada")
+        told = socket.receive_json()["screen"]
+        assert told["greeting"] == "Ada"
+        assert told["impression"] == str(showing.impression)
+        assert stand.services.displays == 1
+    assert client.get("/media/espresso").headers["content-type"] == "image/png"
+
+
+@pytest.mark.parametrize("cookie", [None, "wrong token"])
+@pytest.mark.parametrize("path", ["/display/live", "/operator/live"])
+def test_a_socket_without_a_right_is_closed(client: TestClient, path: str, cookie: str | None) -> None:
+    if cookie:
+        client.cookies.update({"stand_display": cookie, "stand_session": cookie})
+    with pytest.raises(WebSocketDisconnect), client.websocket_connect(path):
+        pass
+
+
+def test_a_socket_of_another_site_is_closed(operator: TestClient) -> None:
+    for path in ("/display/live", "/operator/live"):
+        with pytest.raises(WebSocketDisconnect), operator.websocket_connect(path, headers={"origin": "http://evil"}):
+            pass
+
+
+@pytest.mark.parametrize("message", ["", "{", "[]", '{"shown": "<script>"}', '{"shown": "1", "more": 2}', "x" * 5000])
+def test_messages_that_are_none_end_the_connection_and_nothing_else(
+    client: TestClient, stand: WebStand, message: str
+) -> None:
+    client.get(f"/display?token={stand.token}")
+    stand.show("welcome")
+    with client.websocket_connect("/display/live") as socket:
+        socket.receive_json()
+        socket.send_bytes(b"\x00\xff")
+        for _ in range(3):
+            socket.send_text(message)
+        with pytest.raises(WebSocketDisconnect):
+            for _ in range(5):
+                socket.receive_json()
+    with client.websocket_connect("/display/live") as socket:
+        socket.send_text(json.dumps({"shown": "12"}))
+        assert socket.receive_json()["screen"]["content"] == "welcome"
+
+
+@pytest.mark.parametrize(
+    "name", ["welcome", "nothing", "..%2Fsecret.png", "..%2F..%2Faccess.json", "%2e%2e", "espresso/../../secret.png"]
+)
+def test_only_media_that_the_catalogue_names_are_served(client: TestClient, stand: WebStand, name: str) -> None:
+    client.get(f"/display?token={stand.token}")
+    assert client.get(f"/media/{name}").status_code == 404
+
+
+def test_a_medium_that_became_a_link_out_of_its_folder_is_not_served(client: TestClient, stand: WebStand) -> None:
+    client.get(f"/display?token={stand.token}")
+    medium = stand.services.media / "cup.png"
+    medium.unlink()
+    medium.symlink_to(stand.services.media.parent / "secret.png")
+    assert client.get("/media/espresso").status_code == 404
+
+
+def test_the_live_view_tells_points_measures_and_health_but_no_picture(operator: TestClient, stand: WebStand) -> None:
+    stand.show("espresso", visitor(), warnings=("Events are not written: disk full.",), logging=False)
+    with operator.websocket_connect("/operator/live") as socket:
+        told = socket.receive_json()
+    (face,) = told["faces"]
+    assert len(face["points"]) == 68
+    assert all(0 <= x <= 1 and 0 <= y <= 1 for x, y in face["points"])
+    assert (face["group"], face["interested"], face["smile"]) == ("smile", True, 0.06)
+    assert told["decision"] == {"reason": "bandit", "probability": 0.5, "arm": "adaptive", "people": 1}
+    assert told["health"]["warnings"] == ["Events are not written: disk full."]
+    assert "picture" not in json.dumps(told)
+    assert operator.get("/operator/picture").status_code == 404
+
+
+def test_without_an_embedder_the_pages_say_that_nobody_is_recognised(operator: TestClient) -> None:
+    assert "started without an embedder" in operator.get("/operator/people").text
+    csrf = csrf_of(operator)
+    assert operator.post("/operator/people", data={"csrf": csrf, "given_by": "Ada"}).status_code == 409
+
+
+def test_an_offer_is_noted_as_taken(operator: TestClient, stand: WebStand) -> None:
+    showing = stand.show("espresso", visitor())
+    stand.services.director.offers.append(showing)
+    assert "second cup" in operator.get("/operator").text
+    address = f"/operator/offers/{showing.impression}"
+    assert operator.post(address, data={"csrf": csrf_of(operator)}).status_code == 303
+    assert [event.kind for event in stand.events] == ["offer_taken"]
+    assert "an offer was taken" in operator.get("/operator").text
+    assert "an offer was taken" not in operator.get("/operator").text
+    operator.post(address, data={"csrf": csrf_of(operator)})
+    assert "was taken already" in operator.get("/operator").text
+
+
+def test_only_hashes_are_stored_and_only_for_their_owner(tmp_path: Path) -> None:
+    file = tmp_path / "access.json"
+    secrets = Secrets(file)
+    assert secrets.new is not None
+    stored = file.read_text()
+    for secret in (*secrets.new.passwords.values(), secrets.new.device_token):
+        assert secret not in stored
+    assert file.stat().st_mode & 0o777 == 0o600
+    again = Secrets(file)
+    assert again.new is None
+    assert again.opens("operator", secrets.new.passwords["operator"])
+    assert not again.opens("advertiser", secrets.new.passwords["operator"])
+    assert again.is_device(secrets.new.device_token)
+    assert not again.is_device("")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{}",
+        '{"device": "00", "accounts": [{"name": "a", "role": "operator", "campaigns": null, "salt": "z", "hash": ""}]}',
+        '{"device": "00", "accounts": [{"name": "a", "role": "king", "campaigns": null, "salt": "", "hash": ""}]}',
+        '{"device": "00", "accounts": [{"name": "a"}]}',
+    ],
+)
+def test_a_damaged_file_of_hashes_is_refused(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "access.json"
+    file.write_text(content)
+    file.chmod(0o600)
+    with pytest.raises(InputError, match="not what opens the pages"):
+        Secrets(file)
+    file.chmod(0o644)
+    with pytest.raises(InputError, match="chmod 600"):
+        Secrets(file)
+
+
+def test_sessions_end_by_themselves_and_are_limited() -> None:
+    time = [0.0]
+    sessions = Logins(lambda: time[0])
+    token = sessions.open(SOMEBODY)
+    time[0] = SESSION_SECONDS - 1
+    assert sessions.find(token) is not None
+    time[0] += SESSION_SECONDS - 1
+    assert sessions.find(token) is not None, "used in between"
+    time[0] += SESSION_SECONDS
+    assert sessions.find(token) is None
+    tokens = [sessions.open(SOMEBODY) for _ in range(300)]
+    assert sessions.find(tokens[-1]) is not None
+    assert sum(sessions.find(token) is not None for token in tokens) <= 200
+
+
+def test_a_limit_counts_each_address_and_all_together() -> None:
+    time = [0.0]
+    limit = Limit(tries=2, seconds=10.0, of_all=3, clock=lambda: time[0])
+    answers: list[Any] = [limit.wait(address) for address in ("a", "a", "a", "b", "c")]
+    assert answers == [0, 0, 10, 0, 10]
+    time[0] = 4.0
+    assert limit.wait("a") == 6
+    limit.forgive("a")
+    assert limit.wait("a") == 0
+    time[0] = 10.0
+    assert limit.wait("c") == 0
