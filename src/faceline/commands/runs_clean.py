@@ -25,7 +25,7 @@ def main(cfg: DictConfig) -> None:
         return
     for leftover in found:
         for folder in leftover.outside:
-            console.print(
+            print(
                 f"run {leftover.run.id} ({leftover.run.name}): {folder} is kept, it is not in the folder of this "
                 f"store; remove it by hand if no other store needs it"
             )
