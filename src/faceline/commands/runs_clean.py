@@ -24,6 +24,15 @@ def main(cfg: DictConfig) -> None:
         print("no deleted run has left anything")
         return
     for leftover in found:
+        for folder in leftover.outside:
+            print(
+                f"run {leftover.run.id} ({leftover.run.name}): {folder} is kept, it is not in the folder of this "
+                f"store; remove it by hand if no other store needs it"
+            )
+    found = [leftover for leftover in found if leftover.folders or leftover.addresses or not leftover.outside]
+    if not found:
+        return
+    for leftover in found:
         places = ", ".join(map(str, [*leftover.folders, *leftover.addresses]))
         print(f"run {leftover.run.id} ({leftover.run.name}), models: {len(leftover.models)}, in {places}")
     size = f"{sum(leftover.size for leftover in found) / 1e6:.1f} MB on this machine"
