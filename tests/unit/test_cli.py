@@ -142,7 +142,7 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     [
         (
             [],
-            "no verb given; expected one of accounts, benchmark, cluster, compare, consent, data, dev, evaluate, export, ",
+            "no verb given; expected one of accounts, benchmark, cluster, compare, consent, data, dev, evaluate, ",
         ),
         (["evalute"], "evalute: no such verb; did you mean evaluate?"),
         (["data"], "data: not the whole of a verb; expected one of check;"),
