@@ -63,7 +63,7 @@ class ExpressionWarp(Transform):
         self.probability = number("ExpressionWarp.probability", probability, 0, 1)
         self._draw = np.random.default_rng(0)
         super().__init__()
-        self.transforms = (self,)  # type: ignore[assignment]  # the pipeline hands its generators to each transform
+        self.transforms = (self,)  # the pipeline hands its generators to each transform
 
     def set_random_state(self, generator: np.random.Generator, _: random.Random) -> None:
         """Draw from this generator from now on."""
