@@ -16,7 +16,7 @@ from functools import cache
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
-from faceline.cli_help import FLAGS, OVERVIEW, PLAIN, RESULTS, VERBS, verb_help
+from faceline.cli_help import FLAGS, PLAIN, RESULTS, VERBS, dev, overview, verb_help
 from faceline.config.tree import conf_dir, hint, keys_of, nearest, nearest_leaf
 from faceline.errors import InputError, NegativeAnswer
 
@@ -73,7 +73,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _dispatch(arguments: list[str]) -> int:
     verb = arguments[0] if arguments else ""
     if verb in ("-h", "--help", "help"):
-        print(OVERVIEW)
+        print(overview())
+    elif verb == "dev":
+        print(dev())
     elif verb == "--version":
         print(f"faceline {importlib.import_module('importlib.metadata').version('faceline')}")
     elif verb == "results":
@@ -86,7 +88,7 @@ def _dispatch(arguments: list[str]) -> int:
         return _one_word(verb, arguments[1:])
     else:
         wrong = f"{verb}: no such verb" if verb else "no verb given"
-        raise InputError(wrong + hint(verb, (*PAIRS, "results")) + "; see faceline --help")
+        raise InputError(wrong + hint(verb, (*PAIRS, "results", "dev")) + "; see faceline --help")
     return OK
 
 

@@ -7,7 +7,7 @@ from faceline.config.tree import inner_groups, options
 
 VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
     "train": (
-        "train or fit a model as one tracked run, or a sweep with -m",
+        "train a model as one tracked run, or a sweep with -m",
         (
             "faceline train experiment=landmarks/cnn data=synthetic",
             "faceline train experiment=landmarks/mobilenetv2 data=udacity data.root=/data/udacity seed=1",
@@ -30,14 +30,14 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     "export": (
-        "a trained model, of landmarks or of faces, as one file that runs without torch",
+        "write a trained model as one file that runs without torch",
         (
             "faceline export run_id=0123abcd",
             "faceline export run_id=0123abcd data=udacity data.root=/data/udacity output=small.faceline",
         ),
     ),
     "predict": (
-        "landmarks for an image, a folder of images or a video",
+        "find faces and their landmarks in photos, folders and videos",
         (
             "faceline predict photo.jpg overlays=drawn",
             "faceline predict faces/ find_face=false output=landmarks.csv  # each frame is one face already",
@@ -46,7 +46,7 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     "compare": (
-        "rank finished runs on one page, or review two: which is better, is it luck, what does it cost",
+        "rank finished runs on one page, or review two of them",
         (
             "faceline compare",
             "faceline compare tags=[trial] output=comparison",
@@ -55,7 +55,7 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     "reproduce": (
-        "train a run again, and see whether every figure comes out the same",
+        "train a run again and check that every figure is the same",
         (
             "faceline reproduce run_id=0123abcd",
             "faceline reproduce run_id=0123abcd data.root=/data/udacity task.detector=landmarks.ckpt",
@@ -81,32 +81,32 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("faceline runs clean",),
     ),
     "runs models": (
-        "list the registered models, their champions and why they are",
+        "list registered models and champions",
         ("faceline runs models",),
     ),
     "promote": (
-        "register the model of a run, and make it champion if it beats the one before",
+        "register a run's model; it becomes champion if it beats the last one",
         (
             "faceline promote run_id=0123abcd",
             "faceline promote run_id=0123abcd force=true 'reason=the champion was trained on faulty labels'",
         ),
     ),
     "rollback": (
-        "make the champion before the present one champion again",
+        "go back to the previous champion",
         (
             "faceline rollback",
             "faceline rollback name=landmarks-udacity-official 'reason=jitters on dark frames'",
         ),
     ),
     "cluster": (
-        "find groups of faces of a like shape, and whether they are people",
+        "find groups of similar face shapes, and whether they are people",
         (
             "faceline cluster data=synthetic",
             "faceline cluster data=udacity data.root=/data/udacity k=[2,16] chosen=8",
         ),
     ),
     "data check": (
-        "validate a data set, print a summary and draw its distributions",
+        "check a data set, summarise it and draw its distributions",
         (
             "faceline data check data=synthetic",
             "faceline data check data=udacity data.root=/data/udacity data.on_error=skip",
@@ -147,7 +147,7 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     "stand": (
-        "the interactive screen: sees who is there, chooses what they see, serves its pages",
+        "run the interactive screen and its web pages",
         (
             "faceline stand                                    # drawn visitors",
             "faceline stand source=0 name=north catalogue=mall.yaml detector=yunet.onnx",
@@ -155,25 +155,25 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     "report": (
-        "what a campaign did: figures, uplift over the standard loop, page and tables",
+        "report what a campaign did, as a page and tables",
         (
             "faceline report",
             "faceline report stores=[sqlite:///north.db,postgresql://user@host/chain,shipped/] campaign=spring",
         ),
     ),
     "ship": (
-        "send the events of a stand to a folder of Parquet files or a database of the chain",
+        "send a stand's events to the chain's folder or database",
         ("faceline ship to=/mnt/chain", "faceline ship to=postgresql://stand@host/chain"),
     ),
     "simulate": (
-        "policy and report with visitors whose true preferences are known",
+        "run the stand on simulated visitors whose true preferences are known",
         (
             "faceline simulate",
             "faceline simulate repeats=200 days=3     # how often the interval holds the truth",
         ),
     ),
     "consent": (
-        "who is enrolled at a stand; withdraw, expire, export, new key",
+        "list, withdraw, expire or export consents; rotate the key",
         (
             "faceline consent",
             "faceline consent action=withdraw person=ID",
@@ -182,7 +182,7 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     "accounts": (
-        "who may log in to the pages of a stand; add, remove, new password, new token",
+        "manage who may log in to the stand's pages",
         (
             "faceline accounts",
             "faceline accounts action=add name=anna role=operator",
@@ -212,23 +212,63 @@ faceline results [--check | --add RUN_ID [--as NAME]]
   --add RUN_ID  take up the figures of a finished run first, in place of the row of the same model
   --as NAME     under another name than its model's, so that another row of that model stays"""
 
+GROUPS: dict[str, tuple[str, ...]] = {
+    "data": ("data check", "cluster"),
+    "train": ("train", "reproduce"),
+    "models": ("evaluate", "compare", "promote", "rollback", "export"),
+    "use": ("predict",),
+    "stand": ("stand", "simulate", "report", "ship", "consent", "accounts"),
+    "upkeep": ("runs", "runs models", "runs delete", "runs clean"),
+}
+"""The verbs by what they are for, as the overview lists them; the rest are for developers of faceline."""
+
 _FIRST_COLUMN = 26
 
-OVERVIEW = "\n".join(
-    (
-        "faceline: train, compare and use models that find the landmarks of a face and tell whose it is",
-        "",
-        "usage: faceline VERB [key=value …]",
-        "",
-        *(f"  {verb:<{_FIRST_COLUMN}}{about}" for verb, (about, _) in VERBS.items()),
-        f"  {'results':<{_FIRST_COLUMN}}render the published results into the README",
-        "",
-        "examples:",
-        *(f"  {examples[0]}" for _, examples in VERBS.values()),
-        "",
-        "faceline VERB --help tells the keys and options of a verb; faceline --version the version.",
-    )
+EXAMPLES = (
+    ("landmarks of every face in a photo", "faceline predict photo.jpg overlays=drawn"),
+    ("train a model on drawn faces", "faceline train experiment=landmarks/cnn data=synthetic"),
+    ("rank the runs on one page", "faceline compare"),
+    ("check a data set of your own", "faceline data check data=udacity data.root=FOLDER"),
+    ("open the stand with drawn visitors", "faceline stand"),
 )
+
+
+def overview() -> str:
+    """The help of the whole command: verbs in groups, five examples."""
+    return "\n".join(
+        (
+            "faceline: find the landmarks of faces, tell people apart, run an interactive stand",
+            "",
+            "usage: faceline VERB [key=value …]",
+            *(line for group, verbs in GROUPS.items() for line in ("", group, *map(_line, verbs))),
+            f"  {'dev':<{_FIRST_COLUMN}}benchmarks and published results: faceline dev",
+            "",
+            "examples",
+            *(f"  {command:<56} # {about}" for about, command in EXAMPLES),
+            "",
+            "faceline VERB --help lists the keys and options of a verb. faceline --version prints the version.",
+        )
+    )
+
+
+def dev() -> str:
+    """The help of the verbs that only developers of faceline need."""
+    grouped = {verb for verbs in GROUPS.values() for verb in verbs}
+    return "\n".join(
+        (
+            "faceline: verbs for its developers",
+            "",
+            *(_line(verb) for verb in VERBS if verb not in grouped),
+            f"  {'results':<{_FIRST_COLUMN}}render the published results into the README",
+            "",
+            "faceline VERB --help lists the keys and options of a verb.",
+        )
+    )
+
+
+def _line(verb: str) -> str:
+    return f"  {verb:<{_FIRST_COLUMN}}{VERBS[verb][0]}"
+
 
 FLAGS = {
     "-m": "",
@@ -275,7 +315,8 @@ def verb_help(verb: str, conf: Path) -> str:
         *_section("keys", [_key(*key) for key in keys if key[0] != "defaults"]),
     ]
     if verb not in PLAIN:
-        parts += _section("flags", [f"{flag:<20} {told}" for flag, told in FLAGS.items() if told])
+        known = {flag: told for flag, told in FLAGS.items() if told and (verb == "train" or flag != "--multirun")}
+        parts += _section("flags", [f"{flag:<20} {told}" for flag, told in known.items()])
         parts += ["", f"Every key of the composed config can be set: faceline {verb} --cfg job prints it."]
     return "\n".join(parts)
 

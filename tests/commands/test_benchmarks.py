@@ -11,13 +11,9 @@ from PIL import Image
 
 from faceline.benchmarks import infer as benchmark_infer
 from faceline.benchmarks import startup as benchmark_startup
-from faceline.benchmarks import train as benchmark_train
 from faceline.benchmarks.measure import publish
 from faceline.benchmarks.plain_loop import PlainFrames, PlainLoop
 from faceline.cli import main
-from faceline.data.datamodule import LandmarkData
-from faceline.data.udacity import UdacityFaces
-from faceline.transforms import Normalize, Pipeline, Rescale, ToTensor
 
 
 @pytest.fixture
@@ -131,25 +127,6 @@ def test_starts_are_timed_and_a_failure_is_no_time(workplace: Path, monkeypatch:
     with pytest.raises(Exception, match="exit status 3"):
         main(["benchmark", "startup", "repeats=1", "output=failed.json"])
     assert not Path("failed.json").exists()
-
-
-def test_frames_that_stay_on_a_device_are_those_of_the_training_part(tmp_path: Path, udacity_like: Path) -> None:
-    resize = Pipeline([Rescale(32, 32), Normalize(), ToTensor()])
-    data = LandmarkData(
-        UdacityFaces(udacity_like, "skip"),
-        {"protocol": "official"},
-        {"train": resize, "eval": resize},
-        32,
-        4,
-        0,
-        0,
-        tmp_path,
-    )
-    batches = benchmark_train.resident(data, "cpu")
-    assert len(batches) == len(data.split.train) // 4
-    assert np.array_equal(batches.images.numpy(), data.store.images[data.split.train])
-    expected = np.stack([data.frames("train")[i][1].numpy() for i in range(len(data.split.train))])
-    np.testing.assert_allclose(batches.landmarks.numpy(), expected, atol=1e-5)
 
 
 def test_the_plain_loop_needs_files(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 
 import pytest
+from tests.commands.conftest import TINY
 from tests.recorded import identification_run, landmark_run
-from tests.workflows.conftest import TINY
 
 from faceline.cli import main
 from faceline.tracking.runs import tracked_run

@@ -10,7 +10,7 @@ import onnx
 import pytest
 import torch
 from hydra.utils import instantiate
-from tests.workflows.conftest import TINY
+from tests.commands.conftest import TINY
 
 from faceline.cli import main
 from faceline.config.plain import read_settings

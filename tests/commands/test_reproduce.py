@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from mlflow.entities import Run
-from tests.workflows.conftest import TINY
+from tests.commands.conftest import TINY
 
 from faceline.cli import main
 from faceline.commands import reproduce as module

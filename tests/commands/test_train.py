@@ -13,7 +13,7 @@ import pytest
 import torch
 import yaml
 from mlflow.entities import Run
-from tests.workflows.conftest import TINY
+from tests.commands.conftest import TINY
 
 from faceline.cli import main
 

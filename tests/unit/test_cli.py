@@ -51,10 +51,31 @@ assert not loaded, loaded
     assert "faceline" in done.stdout
 
 
-def test_the_overview_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_overviews_name_every_verb_once(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
-    text = capsys.readouterr().out
-    assert all(f"\n  {verb} " in text for verb in (*VERBS, "results"))
+    assert main(["dev"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for verb in (*VERBS, "results"):
+        assert sum(line.startswith(f"  {verb:<26}") for line in lines) == 1
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("--epochs=3", "trainer.max_epochs="),
+        ("--batch-size", "data.batch_size="),
+        ("--lr", "model.lr="),
+        ("--mutlirun", "--multirun?"),
+        ("head=simcc", "model/head="),
+        ("model/haed=simcc", "model/head="),
+        ("model/head=simc", "model/head=simcc"),
+    ],
+)
+def test_what_a_newcomer_types_is_answered_with_what_they_meant(
+    typed: str, meant: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", typed]) == 2
+    assert f"did you mean {meant}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -119,7 +140,10 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ([], "no verb given; expected one of accounts, benchmark, cluster, compare, consent, data, evaluate, export, "),
+        (
+            [],
+            "no verb given; expected one of accounts, benchmark, cluster, compare, consent, data, dev, evaluate, ",
+        ),
         (["evalute"], "evalute: no such verb; did you mean evaluate?"),
         (["data"], "data: not the whole of a verb; expected one of check;"),
         (["data", "chek"], "data chek: no such verb; did you mean check?; see faceline data --help"),

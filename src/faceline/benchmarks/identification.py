@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig
-from rich.console import Console
 from torch.utils.data import DataLoader, Dataset
 
 from faceline.benchmarks.measure import print_table, publish
@@ -37,7 +36,6 @@ def main(cfg: DictConfig) -> None:
     """Measure reading, every method and the ways to feed the network; print a table and write a JSON file."""
     config = plain(cfg)
     threads = prepare_process(config["seed"], config["threads"])
-    console = Console(highlight=False, soft_wrap=True)
     source = instantiate(config["data"]["source"])
     data = ShapeData(
         source=source,
@@ -69,10 +67,10 @@ def main(cfg: DictConfig) -> None:
         row = _network(model, data, config["epochs"]) if name == NETWORK else _classifier(model, data)
         report["methods"][name] = row
         gc.collect()
-        console.print(f"{name}: fitted in {row['fit_seconds']} s, scored in {row['score_seconds']} s")
+        print(f"{name}: fitted in {row['fit_seconds']} s, scored in {row['score_seconds']} s")
     if NETWORK in config["methods"]:
         report["feeding"] = _feeding(data, config)
-    _print(report, console)
+    _print(report)
     publish("identification", report, Path(config["output"]))
 
 
@@ -210,18 +208,18 @@ def _train(
         after()
 
 
-def _print(report: dict[str, Any], console: Console) -> None:
+def _print(report: dict[str, Any]) -> None:
     reading, scale = report["reading"], report["scale"]
     rows = [{"method": name, **row} for name, row in report["methods"].items()]
     print_table(f"{scale['data']}: {scale['gallery']:,} frames enrolled, {scale['probes']:,} probes", rows)
-    console.print(
+    print(
         f"labels of {reading['frames']:,} frames: {reading['first_seconds']:.1f} s from the set "
         f"({reading['read_mb']:,.0f} MB read), {reading['again_seconds']:.1f} s from the index"
     )
     if "feeding" in report:
         feeding = report["feeding"]
-        console.print(
+        print(
             f"an epoch of the network: {feeding['memory_seconds']:.1f} s from memory, "
             f"{feeding['frame_by_frame_seconds']:.1f} s frame by frame: {feeding['ratio']:.1f} times"
         )
-    console.print(f"peak memory {peak_memory():,.0f} MB")
+    print(f"peak memory {peak_memory():,.0f} MB")

@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
-from faceline.reports.terminal import show
+from faceline.files import write_whole
+from faceline.outputs import check_output
+from faceline.terminal import show
 from faceline.tracking.provenance import peak_memory, provenance
 
 Row = Mapping[str, Any]
@@ -35,11 +36,12 @@ def print_table(title: str, rows: Sequence[Row]) -> None:
 def publish(benchmark: str, report: Mapping[str, Any], output: Path) -> None:
     """Write the report under its name with all that it was made with; those of other benchmarks in the file stay."""
     made_with = {name: value for name, value in provenance().items() if name != "diff"}
-    output.parent.mkdir(parents=True, exist_ok=True)
+    check_output(output, "output", begins=[b"{"])
     content = _reports(output)
     content[benchmark] = {**report, "peak_mb": round(peak_memory(), 1), "made_with": made_with}
-    output.write_text(json.dumps(content, indent=2, default=str) + "\n")
-    Console(highlight=False, soft_wrap=True).print(f"written to {output}")
+    with write_whole(output) as part:
+        part.write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")
+    print(f"written to {output}")
 
 
 def _reports(file: Path) -> dict[str, Any]:

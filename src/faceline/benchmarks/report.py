@@ -14,8 +14,9 @@ from typing import Any
 
 import duckdb
 import pyarrow.parquet as pq
-from rich.console import Console
 
+from faceline.files import write_whole
+from faceline.outputs import check_output
 from faceline.stand.events.synthetic import UPLIFT, write_events
 from faceline.stand.report.effectiveness import Scope, measure
 from faceline.stand.settings import BenchmarkReport
@@ -23,27 +24,27 @@ from faceline.stand.settings import BenchmarkReport
 
 def main(settings: BenchmarkReport) -> None:
     """Write synthetic events, unless the folder has some, aggregate them and tell what that took."""
-    console = Console(highlight=False, soft_wrap=True)
     with ExitStack() as stack:
         folder = Path(settings.folder or stack.enter_context(tempfile.TemporaryDirectory(prefix="faceline-events-")))
         if not list(folder.glob("*.parquet")):
             began = time.perf_counter()
             write_events(folder, settings.events, settings.stands, settings.seed)
-            console.print(f"events written in {time.perf_counter() - began:.0f} s")
+            print(f"events written in {time.perf_counter() - began:.0f} s")
         files = sorted(folder.glob("*.parquet"))
         # a process of its own: its peak of memory is that of the aggregation alone
         pool = stack.enter_context(ProcessPoolExecutor(1, get_context("spawn")))
         told = pool.submit(aggregate, files, settings.threads, settings.memory_gb).result()
     report = {**told, "memory_limit_gb": settings.memory_gb}
     output = Path(settings.output)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    console.print(
+    check_output(output, "output", begins=[b"{"])
+    with write_whole(output) as part:
+        part.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    print(
         f"{report['events']:,} events of {report['stands']:,} stands ({report['megabytes']:,.0f} MB) aggregated in "
         f"{report['seconds']:.1f} s, peak memory {report['peak_gb']:.2f} GB, {report['threads']} threads; "
         f"uplift {report['relative']:+.1%} [{report['low']:+.1%}, {report['high']:+.1%}], made with {UPLIFT:+.0%}"
     )
-    console.print(f"written to {output}")
+    print(f"written to {output}")
 
 
 def aggregate(files: list[Path], threads: int | None, memory_gb: float) -> dict[str, Any]:

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, Final
 import cv2
 import numpy as np
 import psutil
-from rich.console import Console
 from rich.table import Table
 
 from faceline.benchmarks.galleries import ChanceGallery
+from faceline.files import write_whole
 from faceline.inference.runtime import EmbedderRuntime
+from faceline.outputs import check_output
 from faceline.stand.assembly import Watch
 from faceline.stand.board import Board
 from faceline.stand.camera.capture import Capture, CaptureHealth, Frame
@@ -27,6 +28,8 @@ from faceline.stand.events.store import EventStore
 from faceline.stand.loop import Frames, Loop
 from faceline.stand.recognition.likeness import Rule
 from faceline.stand.recognition.recogniser import Recogniser
+from faceline.terminal import show
+from faceline.threads import usable_threads
 from faceline.types import Image
 
 if TYPE_CHECKING:
@@ -40,24 +43,24 @@ _WARM: Final = 0.25  # of the soak, after which memory is compared
 
 def main(settings: "BenchmarkStand") -> None:
     """Measure, print a table, write JSON."""
-    cv2.setNumThreads(settings.threads)
-    console = Console(highlight=False, soft_wrap=True)
+    cv2.setNumThreads(usable_threads(settings.threads))
     result: dict[str, Any] = {"machine": machine(), "settings": settings.model_dump(exclude={"config"})}
     with tempfile.TemporaryDirectory() as folder:
-        console.print("drawing the frames …")
+        print("drawing the frames …")
         still = record(DemoScene(StandingVisitors(settings.faces)), 8.0, 15.0)
-        console.print(f"{settings.faces} faces, {settings.rate:g} frames a second offered, {settings.seconds:g} s …")
+        print(f"{settings.faces} faces, {settings.rate:g} frames a second offered, {settings.seconds:g} s …")
         result["speed"] = measure_speed(settings, still, Path(folder) / "speed")
         if settings.soak_seconds:
             crowd = record(DemoScene(DemoVisitors(0)), min(settings.soak_seconds, 120.0), settings.soak_rate)
-            console.print(f"{settings.soak_seconds:g} simulated seconds, as fast as they go …")
+            print(f"{settings.soak_seconds:g} simulated seconds, as fast as they go …")
             result["soak"] = soak(settings, crowd, Path(folder) / "soak")
     result["reached"] = reached(result)
     output = Path(settings.output)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    console.print(_table(result))
-    console.print(f"written to {output}")
+    check_output(output, "output", begins=[b"{"])
+    with write_whole(output) as part:
+        part.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    show(_table(result))
+    print(f"written to {output}")
 
 
 class StandingVisitors(DemoVisitors):

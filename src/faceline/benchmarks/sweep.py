@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
-from rich.console import Console
 from rich.table import Table
 
 from faceline.benchmarks.measure import publish
 from faceline.errors import InputError
-from faceline.reports.terminal import show
 from faceline.tasks.assembly import plain
+from faceline.terminal import show
 from faceline.tracking.records import RunRecord, download, find_runs
 from faceline.tracking.store import connect
 
@@ -36,21 +35,20 @@ def main(cfg: DictConfig) -> None:
     cores = len(os.sched_getaffinity(0))
     if config["jobs"] > cores:
         raise InputError(f"expected at most {cores}, as many as there are cores, got {config['jobs']}", column="jobs")
-    console = Console(highlight=False, soft_wrap=True)
     with tempfile.TemporaryDirectory(prefix="faceline-") as place:
-        report = _measure(config, Path(place), console)
+        report = _measure(config, Path(place))
     show(_table(report))
     publish("sweep", report, Path(config["output"]))
 
 
-def _measure(config: dict[str, Any], place: Path, console: Console) -> dict[str, Any]:
+def _measure(config: dict[str, Any], place: Path) -> dict[str, Any]:
     training = [*config["training"], "threads=1", "data.cache_dir=cache"]
-    console.print("preparing: data are drawn once")
+    print("preparing: data are drawn once")
     _train(place, [*training, "trainer.max_epochs=1", "tracking.experiment=prepared"])
     alone = []
     for seed in range(config["trials"]):
         alone.append(_train(place, [*training, f"seed={seed}", f"tracking.experiment={LONE}"]))
-        console.print(f"alone {seed}: {alone[-1]:.1f} s")
+        print(f"alone {seed}: {alone[-1]:.1f} s")
     seeds = ",".join(map(str, range(config["trials"])))
     together = _train(
         place, ["-m", *training, f"seed={seeds}", f"sweep.jobs={config['jobs']}", f"tracking.experiment={SWEEP}"]

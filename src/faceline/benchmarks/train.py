@@ -23,7 +23,6 @@ from faceline.benchmarks.plain_loop import PlainFrames, PlainLoop, endless, plai
 from faceline.config.check import plain
 from faceline.data.datamodule import Batch, LandmarkData
 from faceline.data.index import BadRows
-from faceline.device_transforms import DeviceAugmentation, ResidentBatches
 from faceline.errors import InputError
 from faceline.geometry.markup import N_LANDMARKS
 from faceline.metrics import landmark as metrics
@@ -36,7 +35,6 @@ from faceline.tasks.task import Config
 WAYS = {
     "plain loop": "what a newcomer writes",
     "faceline": "what faceline train does",
-    "faceline, resident": "frames stay in the GPU's memory as bytes and are augmented there; only with trainer=gpu",
     "faceline, one batch": "the same steps on one batch that is in memory: what no input pipeline can beat",
 }
 
@@ -92,8 +90,7 @@ def _rates(config: Config, backbone: str, data: LandmarkData, frames: PlainFrame
     gc.collect()
     loader, repeated = data.train_dataloader(), [part.to(device) for part in next(iter(data.train_dataloader()))]
     if device == "cuda":
-        feeds: dict[str, Any] = {"faceline": loader, "faceline, resident": resident(data, device)}
-        feeds["faceline, one batch"] = _Feed(repeat(repeated), steps)
+        feeds: dict[str, Any] = {"faceline": loader, "faceline, one batch": _Feed(repeat(repeated), steps)}
         for way, feed in feeds.items():
             seconds[way] = sum(_time_ours(config, backbone, feed, steps))
             gc.collect()
@@ -120,16 +117,6 @@ class _Feed:
 
     def __iter__(self) -> Iterator[Sequence[torch.Tensor]]:
         return islice(self.batches, self.count)
-
-
-def resident(data: LandmarkData, device: str) -> ResidentBatches:
-    """The training part as bytes in the memory of a device."""
-    rows = data.split.train
-    index = data.index.take(rows)
-    images = torch.from_numpy(np.asarray(data.store.images[rows])).to(device)
-    landmarks = torch.from_numpy(index.normalised()).to(device)
-    sizes = torch.from_numpy(index.sizes.astype(np.float32)).to(device)
-    return ResidentBatches(images, landmarks, sizes, DeviceAugmentation(), data.batch_size, data.seed)
 
 
 def _time_plain(loop: PlainLoop, batches: Iterator[Sequence[torch.Tensor]], warmup: int, device: str) -> float:

@@ -2,38 +2,37 @@
 
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from faceline.errors import InputError
 from faceline.stand.settings import Accounts
 from faceline.stand.web.access import Account, Secrets
+from faceline.terminal import show
 
 
 def main(settings: Accounts) -> None:
     """Do what ``action`` says, and tell it; a password or token is told here and never again."""
-    console = Console(highlight=False, soft_wrap=True)
     file = Path(settings.folder) / "access.json"
     if not file.is_file():
         raise InputError(f"{file}: no such file; it is made when the stand is started first", column="folder")
     secrets = Secrets(file)
     match settings.action:
         case "list":
-            _print(console, secrets.accounts)
+            _print(secrets.accounts)
         case "add":
             if settings.role is None:
                 raise InputError(f"missing; add role=operator or role=advertiser for {_name(settings)}", column="role")
             if settings.campaigns is not None and settings.role == "operator":
                 raise InputError("an operator sees the figures of all; leave it out", column="campaigns")
             password = secrets.add(_name(settings), settings.role, settings.campaigns)
-            console.print(f"{settings.role} {settings.name}, password {password}", markup=False)
+            print(f"{settings.role} {settings.name}, password {password}")
         case "password":
-            console.print(f"{settings.name}, password {secrets.renew_password(_name(settings))}", markup=False)
+            print(f"{settings.name}, password {secrets.renew_password(_name(settings))}")
         case "remove":
             secrets.remove(_name(settings))
-            console.print(f"{settings.name}: removed, and logged out", markup=False)
+            print(f"{settings.name}: removed, and logged out")
         case "token":
-            console.print(f"open the display as /display?token={secrets.renew_token()}", markup=False)
+            print(f"open the display as /display?token={secrets.renew_token()}")
 
 
 def _name(settings: Accounts) -> str:
@@ -42,10 +41,10 @@ def _name(settings: Accounts) -> str:
     return settings.name
 
 
-def _print(console: Console, accounts: list[Account]) -> None:
+def _print(accounts: list[Account]) -> None:
     table = Table()
     for heading in ("name", "role", "figures of"):
         table.add_column(heading, overflow="fold")
     for account in accounts:
         table.add_row(account.name, account.role, "all" if account.campaigns is None else ", ".join(account.campaigns))
-    console.print(table)
+    show(table)

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from hydra.utils import instantiate
 from omegaconf import DictConfig
-from rich.console import Console
 from rich.table import Table
 
 from faceline import clustering
@@ -18,10 +17,11 @@ from faceline.errors import InputError
 from faceline.geometry.crops import align_face
 from faceline.geometry.measures import UNITS, describe, measure
 from faceline.geometry.shape import Shapes, generalised_procrustes, normalise
+from faceline.outputs import csv_cells
 from faceline.reports import cluster_plots as plots
-from faceline.reports.terminal import show
 from faceline.tasks.assembly import plain, prepare_process
 from faceline.tasks.task import Config
+from faceline.terminal import note, show
 from faceline.tracking.provenance import provenance
 from faceline.tracking.runs import Run, tracked_run
 from faceline.tracking.store import connect
@@ -52,7 +52,7 @@ def main(cfg: DictConfig) -> None:
         line = f"{source.name} · {len(index):,} frames · run {run.id[:8]}"
         _describe_groups(run, config, source, index, shapes, line)
         _compare_with_people(run, config, index, shapes, line)
-    Console(highlight=False, soft_wrap=True).print(f"figures and tables are in run {run.id}")
+    print(f"figures and tables are in run {run.id}")
 
 
 def _shapes(config: Config, source: FrameSource, index: LabelIndex) -> Shapes:
@@ -88,7 +88,7 @@ def _describe_groups(
     run.log_dict({"units": UNITS, "usual": usual, "groups": groups}, "clusters.json")
     run.log_dict({"trials": [vars(trial) for trial in trials]}, "scan.json")
     table = pd.DataFrame({"file": index.files, "person": index.persons, "group": found.labels + 1, **measures})
-    run.log_text(table.to_csv(index=False, float_format="%.5g"), "frames.csv")
+    run.log_text(csv_cells(table).to_csv(index=False, float_format="%.5g"), "frames.csv")
     run.log_figure(plots.elbow_and_silhouette(trials, source=line), "elbow_and_silhouette.png")
     run.log_figure(plots.mean_shapes(shapes, found, words, source=line), "mean_shapes.png")
     few = np.unique(index.persons, return_index=True)[1][:4]
@@ -101,7 +101,7 @@ def _describe_groups(
 def _compare_with_people(run: Run, config: Config, index: LabelIndex, shapes: Shapes, line: str) -> None:
     people = len(np.unique(index.persons))
     if people < 2:
-        Console(stderr=True).print("one person only: whether groups are people cannot be asked")
+        note("one person only: whether groups are people cannot be asked")
         return
     found = clustering.cluster(shapes, people, config["seed"])
     values = {
@@ -117,7 +117,7 @@ def _compare_with_people(run: Run, config: Config, index: LabelIndex, shapes: Sh
     )
     run.log_figure(plots.purity_bars(values, people, source=line), "purity.png")
     (by_person, chance), (by_video, _) = values["person"], values["video"]
-    Console(highlight=False, soft_wrap=True).print(
+    print(
         f"{people} groups for {people} people: purity {by_person:.3f} by person (chance {chance:.3f}), "
         f"{by_video:.3f} by video"
     )

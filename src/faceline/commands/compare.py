@@ -9,17 +9,16 @@ from typing import Any
 
 from mlflow import MlflowClient
 from omegaconf import DictConfig, OmegaConf
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from faceline.errors import InputError
 from faceline.leaderboards.figures import closer_look
 from faceline.leaderboards.ranking import Ranked, grouped, ranked, reviewed
+from faceline.outputs import check_output_folder
 from faceline.plot_style import percent
 from faceline.reports.comparison import TITLES, Comparison, Leaderboard, as_json, board_verdict, markdown
 from faceline.reports.comparison_page import page
-from faceline.reports.terminal import show
+from faceline.terminal import show
 from faceline.tracking.records import PARENT_TAG, TAG, RunRecord, find_runs, get_run
 from faceline.tracking.store import connect
 
@@ -41,6 +40,7 @@ def main(cfg: DictConfig) -> None:
         "comparison.json": json.dumps({"made": made, **as_json(comparison)}, indent=2) + "\n",
     }
     folder = Path(config["output"] or Path(tracking["root"], "mlruns", "comparison"))
+    check_output_folder(folder, "output", own=list(files))
     _write(folder, files)
     _tell(comparison, folder)
 
@@ -94,17 +94,16 @@ def _write(folder: Path, files: Mapping[str, str]) -> None:
 
 
 def _tell(comparison: Comparison, folder: Path) -> None:
-    console = Console(soft_wrap=True, highlight=False)
-    console.print(f"[bold]{escape(comparison.verdict())}[/]")
+    print(comparison.verdict())
     for board in comparison.boards:
         if len(comparison.boards) > 1:
-            console.print(f"\n{escape(board_verdict(board))}")
+            print(f"\n{board_verdict(board)}")
         show(_table(board))
     for one in comparison.apart:
-        console.print(escape(f"apart: {one.label} ({one.run_id[:8]}), {one.where}, {one.figure}: {one.reason}"))
+        print(f"apart: {one.label} ({one.run_id[:8]}), {one.where}, {one.figure}: {one.reason}")
     for reason, count in comparison.left_out.items():
-        console.print(f"left out: {count} {reason}")
-    console.print(f"written: {folder / 'comparison.html'}, .md and .json")
+        print(f"left out: {count} {reason}")
+    print(f"written: {folder / 'comparison.html'}, .md and .json")
 
 
 def _table(board: Leaderboard) -> Table:

@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from rich.console import Console
 from rich.table import Table
 
 from faceline.errors import InputError
 from faceline.files import write_whole
+from faceline.outputs import check_output
 from faceline.stand.consent.enrolment import Enrolment
 from faceline.stand.consent.keys import VARIABLE
 from faceline.stand.settings import ConsentSettings
+from faceline.terminal import show
 
 _LISTED: Final = {
     "person": "person", "given_by": "name", "greeting": "greeted as", "group": "group", "given_at": "since",
@@ -25,25 +26,24 @@ _AUDITED: Final = {name: name for name in ("at", "action", "person", "operator",
 
 def main(settings: ConsentSettings) -> None:
     """Do what ``action`` says, and tell it."""
-    console = Console(highlight=False, soft_wrap=True)
     keys = _key_file(settings)
     with Enrolment(settings.database, key_file=keys, model="", create=False) as enrolment:
         match settings.action:
             case "list":
-                _print(console, enrolment.people(), _LISTED)
+                _print(enrolment.people(), _LISTED)
             case "audit":
-                _print(console, enrolment.audit(), _AUDITED)
+                _print(enrolment.audit(), _AUDITED)
             case "withdraw":
                 enrolment.withdraw(_person(settings), by=settings.operator)
-                console.print(f"{settings.person}: withdrawn; template, names and consent are deleted")
+                print(f"{settings.person}: withdrawn; template, names and consent are deleted")
             case "export":
-                _write(enrolment.export(_person(settings), by=settings.operator), settings.output, console)
+                _write(enrolment.export(_person(settings), by=settings.operator), settings.output)
             case "expire":
                 ended = enrolment.expire(by=settings.operator)
-                console.print(f"{len(ended)} consents had ended; all that belonged to them is deleted")
+                print(f"{len(ended)} consents had ended; all that belonged to them is deleted")
                 enrolment.scrub()
             case "rotate-key":
-                console.print(f"{enrolment.rotate_key(by=settings.operator)} people are encrypted with the new key")
+                print(f"{enrolment.rotate_key(by=settings.operator)} people are encrypted with the new key")
 
 
 def _key_file(settings: ConsentSettings) -> Path | None:
@@ -63,22 +63,23 @@ def _person(settings: ConsentSettings) -> str:
     return settings.person
 
 
-def _write(told: dict[str, Any], output: str | None, console: Console) -> None:
+def _write(told: dict[str, Any], output: str | None) -> None:
     text = json.dumps(told, indent=2, ensure_ascii=False)
     if output is None:
-        console.print(text, markup=False)
+        print(text)
         return
+    check_output(Path(output), "output", begins=[b"{"])
     try:
         with write_whole(Path(output), 0o600) as partial:
             partial.write_text(text + "\n", encoding="utf-8")
     except OSError as error:
         raise InputError(f"{output}: cannot be written: {error.strerror}", column="output") from None
-    console.print(f"written to {output}")
+    print(f"written to {output}")
 
 
-def _print(console: Console, rows: list[dict[str, Any]], headings: Mapping[str, str]) -> None:
+def _print(rows: list[dict[str, Any]], headings: Mapping[str, str]) -> None:
     if not rows:
-        console.print("nobody is enrolled, and nothing was done")
+        print("nobody is enrolled, and nothing was done")
         return
     table = Table(title_justify="left")
     for name, heading in headings.items():
@@ -86,7 +87,7 @@ def _print(console: Console, rows: list[dict[str, Any]], headings: Mapping[str, 
     for row in rows:
         values = {**row, **row.get("consent", {})}
         table.add_row(*(_short(name, values[name]) for name in headings))
-    console.print(table)
+    show(table)
 
 
 def _short(name: str, value: Any) -> str:

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from mlflow import MlflowClient
 from omegaconf import DictConfig
-from rich.console import Console
 
 from faceline.errors import InputError, NegativeAnswer
 from faceline.tasks.assembly import plain
@@ -78,4 +77,4 @@ def _tell(version: Version, champion: Version | None, run: RunRecord, decision: 
 
 
 def _print(line: str) -> None:
-    Console(highlight=False, soft_wrap=True, markup=False).print(line)
+    print(line)

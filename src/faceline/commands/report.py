@@ -6,16 +6,18 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
-from rich.console import Console
 from rich.table import Table
 
 from faceline.errors import InputError
+from faceline.files import write_whole
+from faceline.outputs import check_output_folder, csv_cells
 from faceline.stand.events.sources import collect
 from faceline.stand.folders import make_folder
 from faceline.stand.report.effectiveness import Effectiveness, Scope, measure
 from faceline.stand.report.figures import headline
 from faceline.stand.report.page import cell, page
 from faceline.stand.settings import Report
+from faceline.terminal import show
 
 _MOST_ROWS: Final = 20
 """Of a table in the terminal; the files have all."""
@@ -41,10 +43,9 @@ def main(settings: Report) -> None:
         stranger_rate=settings.stranger_rate,
         threads=settings.threads,
     )
-    console = Console(highlight=False, soft_wrap=True)
-    _print(told, console)
-    console.print(headline(told, settings.level))
-    console.print(f"written to {folder / 'report.html'}, tables as CSV and Parquet beside it")
+    _print(told)
+    print(headline(told, settings.level))
+    print(f"written to {folder / 'report.html'}, tables as CSV and Parquet beside it")
 
 
 def write_report(stores: Sequence[str], folder: Path, title: str, **scope: Any) -> Effectiveness:
@@ -60,14 +61,18 @@ def write_report(stores: Sequence[str], folder: Path, title: str, **scope: Any) 
         InputError: A store cannot be read, holds too few visitors, or the folder cannot be made.
     """
     chosen = Scope(**scope)
+    check_output_folder(folder, "output", own=("report.html", "total.csv", "day.csv"))
     make_folder(folder, "output")
     with tempfile.TemporaryDirectory(prefix="faceline-report-") as temporary:
         told = measure(collect(stores, Path(temporary)), chosen, Path(temporary))
     text = page(told, chosen, title)
     for name, table in told.tables.items():
-        table.to_csv(folder / f"{name}.csv", index=False)
-        table.to_parquet(folder / f"{name}.parquet", index=False)
-    (folder / "report.html").write_text(text, encoding="utf-8")
+        with write_whole(folder / f"{name}.csv") as part:
+            csv_cells(table).to_csv(part, index=False)
+        with write_whole(folder / f"{name}.parquet") as part:
+            table.to_parquet(part, index=False)
+    with write_whole(folder / "report.html") as part:
+        part.write_text(text, encoding="utf-8")
     return told
 
 
@@ -78,7 +83,7 @@ def _day(text: str | None, key: str) -> date | None:
         raise InputError(f"expected a day such as 2026-03-01, got {text}", column=key) from None
 
 
-def _print(told: Effectiveness, console: Console) -> None:
+def _print(told: Effectiveness) -> None:
     for name, visitors, attention in (
         ("campaign", "viewers", "attention_per_viewer"),
         ("stand", "passers_by", "attention_per_visitor"),
@@ -97,4 +102,4 @@ def _print(told: Effectiveness, console: Console) -> None:
             table.add_column(heading, justify="left" if column == "name" else "right")
         for _, row in told.tables[name].head(_MOST_ROWS).iterrows():
             table.add_row(*(cell(column, row[column]) for column in headings))
-        console.print(table)
+        show(table)

@@ -7,17 +7,16 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities import rank_zero_only
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 
 from faceline.commands.train import RUN_ENV, Member, train
 from faceline.config.check import check
 from faceline.errors import InputError, NegativeAnswer
-from faceline.reports.terminal import show
 from faceline.tasks.assembly import plain, prepare_process
 from faceline.tasks.named_files import DIGESTS_FILE, digests, with_places
 from faceline.tasks.selection import chosen_run
 from faceline.tasks.task import Config, task_of
+from faceline.terminal import show
 from faceline.tracking.provenance import provenance
 from faceline.tracking.records import RunRecord, download, get_run
 from faceline.tracking.reproduction import IDENTICAL, REPRODUCES, Agreement, changes, compare_figures, provenances
@@ -149,4 +148,4 @@ def _difference(figure: Agreement) -> str:
 
 @rank_zero_only  # the other processes of a distributed run know the same
 def _print(content: str) -> None:
-    Console(highlight=False, soft_wrap=True, markup=False).print(content)
+    print(content)

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from omegaconf import DictConfig
-from rich.console import Console
 
 from faceline.errors import InputError
 from faceline.tasks.assembly import plain
@@ -39,6 +38,4 @@ def main(cfg: DictConfig) -> None:
         reason = f": {config['reason']}" if config["reason"] else ""
         note(client, champion, ROLLBACK, f"back to version {previous.number}{reason}")
         set_champion(client, previous, champion)
-    Console(highlight=False, soft_wrap=True, markup=False).print(
-        f"{previous} is the champion again (run {previous.run_id}), {champion} is previous{reason}"
-    )
+    print(f"{previous} is the champion again (run {previous.run_id}), {champion} is previous{reason}")

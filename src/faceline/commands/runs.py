@@ -8,12 +8,11 @@ from pathlib import Path
 from mlflow import MlflowClient
 from omegaconf import DictConfig
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 
-from faceline.reports.terminal import show
 from faceline.tasks.assembly import plain
 from faceline.tasks.task import Config
+from faceline.terminal import show
 from faceline.tracking.comparison import RANKED_BY
 from faceline.tracking.housekeeping import is_own, state
 from faceline.tracking.records import ERROR_TAG, PARENT_TAG, TAG, RunRecord, find_runs
@@ -129,4 +128,4 @@ def _duration(seconds: float) -> str:
 
 
 def _print(line: str) -> None:
-    Console(highlight=False, soft_wrap=True, markup=False).print(line)
+    print(line)

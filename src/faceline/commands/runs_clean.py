@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from omegaconf import DictConfig
-from rich.console import Console
 
 from faceline.commands.confirm import agreed
 from faceline.tasks.assembly import plain
@@ -20,16 +19,24 @@ def main(cfg: DictConfig) -> None:
     config = plain(cfg)
     tracking = config["tracking"]
     client = connect(tracking["uri"], Path(tracking["root"]))
-    console = Console(highlight=False, soft_wrap=True, markup=False)
     found = leftovers(client, Path(tracking["root"]))
     if not found:
-        console.print("no deleted run has left anything")
+        print("no deleted run has left anything")
+        return
+    for leftover in found:
+        for folder in leftover.outside:
+            print(
+                f"run {leftover.run.id} ({leftover.run.name}): {folder} is kept, it is not in the folder of this "
+                f"store; remove it by hand if no other store needs it"
+            )
+    found = [leftover for leftover in found if leftover.folders or leftover.addresses or not leftover.outside]
+    if not found:
         return
     for leftover in found:
         places = ", ".join(map(str, [*leftover.folders, *leftover.addresses]))
-        console.print(f"run {leftover.run.id} ({leftover.run.name}), models: {len(leftover.models)}, in {places}")
+        print(f"run {leftover.run.id} ({leftover.run.name}), models: {len(leftover.models)}, in {places}")
     size = f"{sum(leftover.size for leftover in found) / 1e6:.1f} MB on this machine"
     if agreed(f"remove what {len(found)} deleted runs have left, {size}, for good", config["yes"]):
         for leftover in found:
             remove(leftover)
-        console.print(f"removed: {size} of {len(found)} runs")
+        print(f"removed: {size} of {len(found)} runs")

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from omegaconf import DictConfig
-from rich.console import Console
 
 from faceline.commands.confirm import agreed
 from faceline.commands.runs import matching, own_runs, show_runs
@@ -21,7 +20,6 @@ def main(cfg: DictConfig) -> None:
     """
     config = plain(cfg)
     client = connect(config["tracking"]["uri"], Path(config["tracking"]["root"]))
-    console = Console(highlight=False, soft_wrap=True, markup=False)
     runs, _ = own_runs(client, config)
     named = [get_run(client, run_id) for run_id in config["run_ids"]]
     parents, registered = parents_of(runs), registered_runs(client)
@@ -29,12 +27,12 @@ def main(cfg: DictConfig) -> None:
     reasons = {run.id: why_kept(run, parents, registered) for run in found}
     for run in found if named else ():
         if reasons[run.id]:
-            console.print(f"run {run.id} is kept: {reasons[run.id]}")
+            print(f"run {run.id} is kept: {reasons[run.id]}")
     doomed = [run for run in found if reasons[run.id] is None]
     if not doomed:
-        console.print("no failed or killed run to delete")
+        print("no failed or killed run to delete")
         return
     show_runs(doomed, client)
     if agreed(f"delete {len(doomed)} runs", config["yes"]):
         delete(doomed)
-        console.print(f"{len(doomed)} runs deleted; faceline runs clean removes their files")
+        print(f"{len(doomed)} runs deleted; faceline runs clean removes their files")

@@ -4,12 +4,11 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 
 from faceline.errors import InputError
-from faceline.reports.terminal import show
 from faceline.tasks.assembly import plain
+from faceline.terminal import show
 from faceline.tracking.registry import DECISION, FORCED, ROLLBACK, Version, versions
 from faceline.tracking.store import connect
 
@@ -23,22 +22,21 @@ def main(cfg: DictConfig) -> None:
     config = plain(cfg)
     client = connect(config["tracking"]["uri"], Path(config["tracking"]["root"]))
     found = versions(client, config["name"])
-    console = Console(highlight=False, soft_wrap=True, markup=False)
     if not found and config["name"]:
         names = sorted({version.name for version in versions(client)})
         raise InputError(
             f"no registered model {config['name']!r}; there are {', '.join(names) or 'none'}", column="name"
         )
     if not found:
-        console.print("no registered models; faceline promote run_id=RUN makes the first")
+        print("no registered models; faceline promote run_id=RUN makes the first")
         return
     show(_table(found))
     for version in found:
         if version.aliases:
-            console.print(f"{version} ({' and '.join(version.aliases)})")
+            print(f"{version} ({' and '.join(version.aliases)})")
             for tag, label in ((DECISION, "decided"), (FORCED, "forced"), (ROLLBACK, "rolled back")):
                 if tag in version.tags:
-                    console.print(f"  {label} {version.tags[tag]}")
+                    print(f"  {label} {version.tags[tag]}")
 
 
 def _table(found: list[Version]) -> Table:

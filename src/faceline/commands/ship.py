@@ -8,7 +8,6 @@ from urllib.parse import quote
 import pyarrow as pa
 import pyarrow.parquet as pq
 import sqlalchemy as sa
-from rich.console import Console
 
 from faceline.stand.database import EVENTS, database_errors, microseconds, open_database, utc
 from faceline.stand.events.sources import write_events
@@ -30,7 +29,7 @@ def main(settings: Ship) -> None:
             make_folder(Path(settings.to), "to")
             count = ship_to_folder(source, Path(settings.to), datetime.now(UTC))
     source.dispose()
-    Console(highlight=False, soft_wrap=True).print(f"{count:,} new events shipped")
+    print(f"{count:,} new events shipped")
 
 
 def ship_to_folder(source: sa.Engine, folder: Path, now: datetime) -> int:

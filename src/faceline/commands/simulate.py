@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 from scipy import stats
 
 from faceline.errors import InputError
+from faceline.outputs import check_output_folder
 from faceline.stand.content.catalogue import DEMO, Catalogue, read_catalogue
 from faceline.stand.content.policy import Policy
 from faceline.stand.events.store import EventStore
@@ -19,6 +19,7 @@ from faceline.stand.folders import make_folder
 from faceline.stand.report.uplift import Uplift, compare, session_sums
 from faceline.stand.settings import Simulate
 from faceline.stand.simulation import Outcome, World, audiences, play
+from faceline.terminal import show
 
 _START: Final = datetime(2026, 3, 2, tzinfo=UTC)
 _DRAWS: Final = 100
@@ -60,11 +61,10 @@ class SimulatedRun:
 def main(settings: Simulate) -> None:
     """Simulate one campaign and report it, or many and count how often the interval holds the truth."""
     catalogue = read_catalogue(DEMO if settings.catalogue is None else Path(settings.catalogue))
-    console = Console(highlight=False, soft_wrap=True)
     if settings.repeats > 1:
-        _many(catalogue, settings, console)
+        _many(catalogue, settings)
     else:
-        _one(catalogue, settings, console)
+        _one(catalogue, settings)
 
 
 def simulate(
@@ -100,10 +100,11 @@ def simulate(
     return SimulatedRun(outcomes, np.array(days), gain / visitors)
 
 
-def _one(catalogue: Catalogue, settings: Simulate, console: Console) -> None:
+def _one(catalogue: Catalogue, settings: Simulate) -> None:
     from faceline.commands.report import write_report  # noqa: PLC0415  # DuckDB and matplotlib
 
     folder = Path(settings.output)
+    check_output_folder(folder, "output", own=("report.html", "total.csv", "day.csv"))
     make_folder(folder, "output")
     database = folder / "simulated.db"  # a name of its own: events.db may be of a real stand
     for path in (database, *folder.glob("simulated.db-*")):
@@ -122,16 +123,16 @@ def _one(catalogue: Catalogue, settings: Simulate, console: Console) -> None:
             )
     told = write_report([f"sqlite:///{database}"], folder, f"Simulation of {settings.days} days", level=settings.level)
     row = told.uplift[(told.uplift["group"] == "all") & (told.uplift["outcome"] == "attention")].iloc[0]
-    _print_regret(run, console)
+    _print_regret(run)
     inside = "holds" if row["low"] <= run.truth <= row["high"] else "does not hold"
-    console.print(
+    print(
         f"uplift in seconds of attention a visitor: reported {row['difference']:+.2f} "
         f"[{row['low']:+.2f}, {row['high']:+.2f}], truly {run.truth:+.2f}: the interval {inside} it"
     )
-    console.print(f"report: {folder / 'report.html'}")
+    print(f"report: {folder / 'report.html'}")
 
 
-def _many(catalogue: Catalogue, settings: Simulate, console: Console) -> None:
+def _many(catalogue: Catalogue, settings: Simulate) -> None:
     hits, truths, found = 0, [], []
     for repeat in range(settings.repeats):
         run = simulate(catalogue, settings, settings.seed + repeat)
@@ -140,14 +141,14 @@ def _many(catalogue: Catalogue, settings: Simulate, console: Console) -> None:
         truths.append(run.truth)
         found.append(uplift.difference[0])
     interval = stats.binomtest(hits, settings.repeats).proportion_ci(0.95, "wilson")
-    console.print(
+    print(
         f"{settings.repeats} campaigns of {settings.days} days: intervals of {settings.level:.0%} held the truth in "
         f"{hits / settings.repeats:.1%} [{interval.low:.1%}, {interval.high:.1%}]; "
         f"mean uplift {np.mean(found):+.3f} s reported, {np.mean(truths):+.3f} s true"
     )
 
 
-def _print_regret(run: SimulatedRun, console: Console) -> None:
+def _print_regret(run: SimulatedRun) -> None:
     table = Table(title="Attention that the best content would have held beyond the chosen one", title_justify="left")
     table.add_column("day", justify="right")
     table.add_column("regret of a choice", justify="right")
@@ -155,4 +156,4 @@ def _print_regret(run: SimulatedRun, console: Console) -> None:
     values = run.regret()
     for day, value in enumerate(values, start=1):
         table.add_row(str(day), f"{value:.3f}", "▇" * round(40 * value / values.max()))
-    console.print(table)
+    show(table)

@@ -14,11 +14,11 @@ import numpy as np
 from hydra.core.hydra_config import HydraConfig
 from mlflow import MlflowClient
 from omegaconf import DictConfig, ListConfig, OmegaConf
-from rich.console import Console
 
 from faceline.config.targets import same_build
 from faceline.errors import InputError
 from faceline.models.callbacks import CONFIG_KEY, Pruning
+from faceline.outputs import csv_cells
 from faceline.tasks.assembly import load_trained, plain, prepare_process, read_checkpoint
 from faceline.tasks.fitting import RESUME, Fitted, fit, fit_at_once, folder, last_checkpoint
 from faceline.tasks.named_files import DIGESTS_FILE, digests
@@ -184,8 +184,7 @@ def _conclude(run: Run, config: Config, task: Task, data: TaskData, fitted: Fitt
     if fitted.file is not None:
         run.log_model(BEST, fitted.file, metrics=scores, params={"model": config["name"]})
     test = {name.removeprefix("test/"): value for name, value in scores.items() if name.startswith("test/")}
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(f"{config['name']}: test {task.verdict(test)}; run {run.id}")
+    print(f"{config['name']}: test {task.verdict(test)}; run {run.id}")
     return fitted.best if fitted.best is not None else scores.get(f"best_val/{task.objective}")
 
 
@@ -250,7 +249,7 @@ def _measure(run: Run, config: Config, task: Task, model: Any, data: TaskData, p
     """Metrics of one part, logged with the errors frame by frame and, of the test part, the figures."""
     source = f"{data.source.name} · {config['split']['protocol']} · {part} · run {run.id[:8]}"
     result = task.measure(model, data, part, config["name"], source)
-    run.log_text(result.frames.to_csv(index=False, float_format="%.8g"), f"{part}/frames.csv")
+    run.log_text(csv_cells(result.frames).to_csv(index=False, float_format="%.8g"), f"{part}/frames.csv")
     if part == "test":
         for name, figure in result.figures.items():
             run.log_figure(figure, f"test/{name}")

@@ -20,8 +20,7 @@ PLACES: Final = {
         "models.baselines": ("Baseline", "NearestShapes", "SparseForest"),
         "models.coarse_stage": ("CoarseStage",),
         "models.face_embedder": ("FaceEmbedder",),
-        "models.face_mesh": ("FaceMeshBackbone",),
-        "models.heads": ("GridHead", "HeatmapHead", "RegressionHead", "SimCCHead", "VotingHead"),
+        "models.heads": ("HeatmapHead", "RegressionHead", "SimCCHead", "VotingHead"),
         "models.landmark_detector": ("LandmarkDetector",),
         "models.landmark_nets": ("SmallCNN",),
         "models.losses": ("L1Loss", "MSELoss", "SmoothL1Loss", "WingLoss"),
@@ -32,6 +31,7 @@ PLACES: Final = {
         "transforms": (
             *("AddNoise", "Blur", "Brightness", "Compression", "Crop", "HorizontalFlip", "Normalize", "Occlusion"),
             *("Pipeline", "RandomAffine", "RandomRotation", "Recolour", "Rescale", "Scene", "ToTensor"),
+            *("ExpressionWarp", "FaceOcclusion", "LowLight", "LowResolution", "ScaleShift", "Stretch"),
         ),
     }.items()
     for name in names
@@ -49,7 +49,7 @@ _MOVED: Final = {
 _KEYS: Final = {"first_look": "coarse_stage"}
 """Keys of a model's config that older versions wrote."""
 
-_GONE: Final = ("half", "teacher")
+_GONE: Final = ("half", "negatives", "teacher")
 """Keys of older versions that mean nothing where they are null."""
 
 _NAMES: Final = {place: name for name, place in PLACES.items()}

@@ -48,7 +48,6 @@ class Split(Section):
     val_fraction: Share
     test_fraction: Share
     val_by: Literal["person", "frame"] = "person"
-    half: Literal[1, 2] | None = None
 
 
 class Data(Section):
@@ -152,7 +151,6 @@ class SplitChange(Section):
     val_fraction: Share | None = None
     test_fraction: Share | None = None
     val_by: Literal["person", "frame"] | None = None
-    half: Literal[1, 2] | None = None
 
 
 class Evaluate(Section):

@@ -127,9 +127,27 @@ def _kind(image: PillowImage.Image, path: Path) -> str:
     return f"{bits}-bit {image.mode}"
 
 
-def _lenient_rgb(image: PillowImage.Image, path: Path) -> PillowImage.Image:  # noqa: ARG001 - as _strict_rgb
+def _lenient_rgb(image: PillowImage.Image, path: Path) -> PillowImage.Image:
     upright = ImageOps.exif_transpose(image)
-    if upright.mode.startswith("I"):  # Pillow would clip 16-bit grey at 255
-        grey = np.clip(np.asarray(upright, dtype=np.int64) >> 8, 0, 255)
-        upright = PillowImage.fromarray(grey.astype(np.uint8))
+    if upright.mode == "F" or upright.mode.startswith("I"):  # Pillow would clip them at 255
+        upright = PillowImage.fromarray(_eight_bits(upright, path))
     return upright.convert("RGB")
+
+
+def _eight_bits(image: PillowImage.Image, path: Path) -> np.ndarray:
+    """Grey of 16 bits, or of floating point on [0, 1], as 8 bits; of other numbers nobody knows what white is."""
+    values = np.asarray(image)
+    low, high = float(values.min()), float(values.max())
+    if image.mode == "F":
+        if low >= 0 and high <= 1:
+            return np.round(values * 255).astype(np.uint8)
+        kind = "floating-point numbers"
+    elif image.mode.startswith("I;16") or (image.format == "PNG" and high < 1 << 16):
+        return (values.astype(np.int64) >> 8).astype(np.uint8)
+    else:
+        kind = "32-bit numbers"
+    raise InputError(
+        f"holds {kind} from {low:g} to {high:g}, of which none is known to be white; save it with 8 or 16 bits, "
+        "or as floating point from 0 to 1",
+        file=path,
+    )

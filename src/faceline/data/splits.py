@@ -17,9 +17,6 @@ ValidationUnit = Literal["person", "frame"]
 """What the validation part of ``official`` is drawn by: people with all their frames, or frames of people who are
 trained on, as the publishers of some data sets draw the test part."""
 
-Half = Literal[1, 2]
-"""One of two equal parts, drawn by frames, of what could be trained on."""
-
 Protocol = Literal["official", "frame_random", "video_disjoint", "person_disjoint"]
 """What the test part has not seen in training.
 
@@ -65,7 +62,6 @@ def make_split(
     val_fraction: float = 0.1,
     test_fraction: float = 0.2,
     val_by: ValidationUnit = "person",
-    half: Half | None = None,
 ) -> Split:
     """Divide the frames of an index.
 
@@ -76,8 +72,6 @@ def make_split(
         val_fraction: Share of the people, videos or frames that are left for training.
         test_fraction: Share of the people, videos or frames; ``official`` has its own test part.
         val_by: What validation is drawn by; the other protocols than ``official`` say it themselves.
-        half: Train on this half of the training frames and leave the other to nobody, which tells what twice as many
-            frames bring.
 
     Raises:
         InputError: A part would be empty, or a setting is out of range.
@@ -102,9 +96,6 @@ def make_split(
         test = _draw(units, np.ones(len(index), dtype=bool), test_fraction, rng)
         val = ~test & _draw(units, ~test, val_fraction, rng)
     train = ~test & ~val
-    if half is not None:
-        first = _draw(index.files, train, 0.5, rng)
-        train &= first if half == 1 else ~first
     split = Split(protocol, np.flatnonzero(train), np.flatnonzero(val), np.flatnonzero(test))
     for name, rows in split.parts().items():
         if not len(rows):

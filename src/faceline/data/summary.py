@@ -5,14 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from faceline.data.index import FrameIndex, evenly
-from faceline.geometry.annotator_boxes import box_cells, boxed_alike
-from faceline.geometry.label_cells import LeastErrors, cell_edges, extent, least_errors
+from faceline.data.index import FrameIndex
 from faceline.geometry.markup import N_LANDMARKS, OUTER_EYE_CORNERS
 
 _LISTED = 10  # of the skipped rows and duplicates, in the text
-_LOOKED_AT = 5000  # frames whose labels are searched for cells
-_FEW, _MOST = 0.1, 0.5  # of these
 
 
 @dataclass(frozen=True)
@@ -25,30 +21,6 @@ class Spread:
 
     def __str__(self) -> str:
         return f"{self.minimum:g} to {self.maximum:g}, median {self.median:g}"
-
-
-@dataclass(frozen=True)
-class LabelCells:
-    """The cells of a heatmap that the labels were rounded to.
-
-    Attributes:
-        share: Of the frames, whose labels show them.
-        edge: Median edge of a cell, as a share of the width plus the height of the shape.
-        boxes: They come with the boxes in which an annotator saw the faces, and labels are stretched by these.
-        least: Errors that nobody gets below who does not know the boxes and where the cells lie.
-    """
-
-    share: float
-    edge: float
-    boxes: bool
-    least: LeastErrors
-
-    def __str__(self) -> str:
-        boxes = ", and stretched by the box that their annotator saw" if self.boxes else ""
-        return (
-            f"rounded to cells of {self.edge:.2%} of the face's width plus height, as {self.share:.0%} of the frames "
-            f"show{boxes}; so the best to expect is NME {self.least.nme:.2%}, MSE {self.least.mse:.2g}"
-        )
 
 
 @dataclass(frozen=True)
@@ -67,7 +39,6 @@ class Summary:
         face_sizes: Distance of the outer eye corners, pixels.
         outside_landmarks: Landmarks beyond the edges of their frame.
         outside_frames: Frames with such landmarks.
-        cells: That the labels were rounded to; None where they show none.
         duplicates: Names of the frames that have the same pixels, one group each.
         skipped: One line for each row that could not be used.
     """
@@ -83,7 +54,6 @@ class Summary:
     face_sizes: Spread
     outside_landmarks: int
     outside_frames: int
-    cells: LabelCells | None
     duplicates: tuple[tuple[str, ...], ...]
     skipped: tuple[str, ...]
 
@@ -100,7 +70,6 @@ class Summary:
             "frame height": f"{self.heights} px",
             "face size": f"{self.face_sizes} px between the outer eye corners",
             "outside": f"{self.outside_landmarks} landmarks ({share:.2%}) in {self.outside_frames} frames",
-            **({"labels": str(self.cells)} if self.cells else {}),
             "duplicates": f"{len(self.duplicates)} groups of frames with the same pixels",
             "skipped rows": str(len(self.skipped)),
         }
@@ -134,7 +103,6 @@ def summarise(index: FrameIndex) -> Summary:
         face_sizes=_spread(face_sizes),
         outside_landmarks=int(outside.sum()),
         outside_frames=int(outside.any(axis=1).sum()),
-        cells=_cells(index),
         duplicates=_duplicates(index),
         skipped=index.rejected,
     )
@@ -142,23 +110,6 @@ def summarise(index: FrameIndex) -> Summary:
 
 def _spread(values: np.ndarray) -> Spread:
     return Spread(*(round(float(value), 1) for value in (values.min(), np.median(values), values.max())))
-
-
-def _cells(index: FrameIndex) -> LabelCells | None:
-    """Those of the labels; a few frames whose labels look rounded by chance are none."""
-    index = index.take(evenly(np.arange(len(index)), _LOOKED_AT))
-    landmarks, moved = index.landmarks, None
-    edges = box_cells(landmarks)
-    boxes = bool(np.isfinite(edges).mean() > _MOST)
-    if boxes:
-        moved = boxed_alike(landmarks, edges) - landmarks
-    else:  # of another annotator
-        edges = cell_edges(landmarks)
-    share = float(np.isfinite(edges).mean())
-    if share < _FEW:
-        return None
-    median = float(np.nanmedian(edges / extent(landmarks)))
-    return LabelCells(share, median, boxes, least_errors(landmarks, index.sizes, edges, moved))
 
 
 def _duplicates(index: FrameIndex) -> tuple[tuple[str, ...], ...]:

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final, Generic, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from faceline.config.names import current
 from faceline.errors import InputError, first_line
 from faceline.files import write_whole
 
@@ -69,7 +70,6 @@ class SplitSettings(_Strict):
     val_fraction: Share
     test_fraction: Share
     val_by: Literal["person", "frame"] = "person"
-    half: Literal[1, 2] | None = None
 
 
 class DataOrigin(_Strict):
@@ -329,7 +329,7 @@ def _manifest(file: Path, content: bytes, kind: type[M]) -> M:
     if isinstance(task, str) and task != wanted:
         raise _refuse(file, f"is made for {task}; give one that is made for {wanted}")
     try:
-        return kind.model_validate_json(content)
+        return kind.model_validate_json(json.dumps(current(claims)))
     except ValidationError as refusal:
         first = refusal.errors(include_url=False)[0]
         key = ".".join(map(str, first["loc"]))

@@ -9,11 +9,11 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback, RichProgressBar
 from pytorch_lightning.plugins.io import TorchCheckpointIO
-from rich.console import Console
 from torch import Tensor
 
 from faceline.config.names import stored
 from faceline.files import write_whole
+from faceline.terminal import note
 
 CONFIG_KEY = "faceline"
 """Key of a checkpoint under which the run's config lies."""
@@ -109,7 +109,6 @@ class EpochLines(Callback):
     """One line an epoch: metrics, rate, and the time that is left of the whole training."""
 
     def __init__(self) -> None:
-        self.console = Console(stderr=True, highlight=False, soft_wrap=True)
         self._began, self._first = 0.0, 0
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -132,7 +131,7 @@ class EpochLines(Callback):
         }
         values = {name: form.format(_number(trainer, key)) for name, (key, form) in shown.items() if _has(trainer, key)}
         text = "  ".join(f"{name} {value}" for name, value in values.items())
-        self.console.print(f"epoch {done}/{total}  {text}  {left / 60:.1f} min left")
+        note(f"epoch {done}/{total}  {text}  {left / 60:.1f} min left")
 
 
 class RunConfig(Callback):

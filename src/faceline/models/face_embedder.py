@@ -14,9 +14,9 @@ from faceline.data.faces import FaceBatch, FaceData
 from faceline.errors import InputError
 from faceline.metrics.identification import evaluate
 from faceline.models.discriminant import Projection, discriminant
-from faceline.models.landmark_detector import WarmupCosine, by_decay
 from faceline.models.landmark_nets import TimmBackbone
 from faceline.models.matching import cosine_scores, enrol
+from faceline.models.optimizers import adamw, param_groups
 
 _PEOPLE = "face_embedder"
 """Key of a checkpoint under which the names of those lie who were trained on."""
@@ -178,16 +178,8 @@ class FaceEmbedder(pl.LightningModule):
         """AdamW with a warm-up and a cosine over all steps of the run."""
         head = nn.ModuleDict({"neck": self.neck})
         head.register_parameter("directions", self.directions)
-        groups = [
-            {"params": params, "lr": self.lr * factor, "weight_decay": decay}
-            for module, factor in ((self.backbone, self.backbone_lr), (head, 1.0))
-            for params, decay in zip(by_decay(module), (self.weight_decay, 0.0), strict=True)
-            if params
-        ]
-        optimizer = torch.optim.AdamW(groups, lr=self.lr)
-        schedule = WarmupCosine(int(self.trainer.estimated_stepping_batches), self.warmup)
-        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, schedule)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+        parts = ((self.backbone, self.backbone_lr), (head, 1.0))
+        return adamw(param_groups(parts, self.lr, self.weight_decay), self.trainer, self.warmup)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the names of those who were trained on."""

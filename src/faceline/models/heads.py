@@ -92,26 +92,6 @@ class HeatmapHead(_Pyramid):
         return _mean(heat, _places(torch.zeros_like(heat).expand(-1, -1, 2, -1, -1)))
 
 
-class GridHead(nn.Module):
-    """The cell of the coarsest map that a landmark lies in, and where in this cell.
-
-    Source: Jin et al., "Pixel-in-Pixel Net", IJCV 129, 2021; the cells are weighed by a softmax in place of taking the
-    one with the highest score, so that the points themselves can be trained.
-
-    Args:
-        channels: Channels of the feature maps, fine to coarse.
-    """
-
-    def __init__(self, channels: Sequence[int]) -> None:
-        super().__init__()
-        self.cells = nn.Conv2d(channels[-1], N_LANDMARKS * 3, 1)
-
-    def forward(self, maps: Sequence[Tensor]) -> Tensor:
-        """Landmarks (n, 68, 2) on [0, 1] of the frame, float32."""
-        cells = _each(self.cells(maps[-1]))
-        return _mean(cells[:, :, :1], _places(cells[:, :, 1:].sigmoid() - 0.5))
-
-
 class SimCCHead(_Pyramid):
     """Each coordinate is classified by itself, into bins finer than the cells of the map.
 

@@ -1,6 +1,5 @@
 """The landmark detector that Lightning trains: a backbone, a head, a loss and a schedule."""
 
-import math
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,12 +12,13 @@ from torch import Tensor, nn
 
 from faceline.data.datamodule import Batch
 from faceline.errors import InputError
-from faceline.geometry.markup import FLIP_ORDER, OUTER_EYE_CORNERS
+from faceline.geometry.markup import FLIP_ORDER, LIDS_AND_LIPS, OUTER_EYE_CORNERS
 from faceline.metrics import landmark as metrics
 from faceline.models.coarse_stage import CoarseStage
 from faceline.models.heads import SimCCHead, VotingHead
 from faceline.models.landmark_nets import TimmBackbone
 from faceline.models.losses import SmoothL1Loss
+from faceline.models.optimizers import adamw, param_groups
 
 
 @runtime_checkable
@@ -51,12 +51,14 @@ class LandmarkDetector(pl.LightningModule):
         head: Builds the head from the channels of the feature maps.
         loss: Module of (preds, target).
         coarse_stage: Finds the face, so that backbone and head see a window around it and not the whole frame.
+        distances: Weight of the loss of the distances across eyes and mouth, beside that of the points.
         cross_entropy: Weight of the cross entropy of a head that classifies coordinates, beside the loss of its points.
         flip_average: Outside of training, the mean of what is found in the frame and in its mirror image.
         mirror: Mirror half of the training frames here, in place of the transforms, and mark their feature maps, so
             that what an annotator does otherwise on the left than on the right is learnt and not averaged.
         pretrained: Start from timm's own ImageNet weights (needs a network).
         weights: Start from a local .safetensors or .pth file instead.
+        start: Start all layers from a bundle of the same layers: its file, or ``default``.
         mean: Mean of the channels that the backbone expects, on [0, 1]; by default what the pretrained weights ask for,
             else 0.5.
         std: The same for the standard deviation.
@@ -80,11 +82,13 @@ class LandmarkDetector(pl.LightningModule):
         head: Callable[..., nn.Module] = VotingHead,
         loss: nn.Module | None = None,
         coarse_stage: CoarseStage | None = None,
+        distances: float = 0.0,
         cross_entropy: float = 0.0,
         flip_average: bool = False,
         mirror: bool = False,
         pretrained: bool = False,
         weights: str | None = None,
+        start: str | None = None,
         mean: list[float] | None = None,
         std: list[float] | None = None,
         lr: float = 1e-3,
@@ -108,7 +112,7 @@ class LandmarkDetector(pl.LightningModule):
                 f"{type(self.head).__name__} does not classify coordinates; choose model/head=simcc",
                 column="model.cross_entropy",
             )
-        self.cross_entropy = cross_entropy
+        self.cross_entropy, self.distances, self.start = cross_entropy, distances, start
         self.loss = loss or SmoothL1Loss()
         self.coarse_stage, self.flip_average = coarse_stage, flip_average
         channels = cast(Sequence[int], backbone.channels)
@@ -165,13 +169,19 @@ class LandmarkDetector(pl.LightningModule):
 
     def _loss(self, images: Tensor, landmarks: Tensor, mirrored: Tensor | bool) -> Tensor:
         """Of what the head finds in such frames or windows."""
-        maps = self._maps(images, mirrored)
-        if not self.cross_entropy:
-            return cast(Tensor, self.loss(self.head(maps), landmarks))
-        head = cast(SimCCHead, self.head)
-        scores = head.classify(maps)
-        points: Tensor = self.loss(head.expected(scores), landmarks)
-        return points + self.cross_entropy * head.cross_entropy(scores, landmarks)
+        maps, scores = self._maps(images, mirrored), None
+        if self.cross_entropy:
+            scores = cast(SimCCHead, self.head).classify(maps)
+        points = self.head(maps) if scores is None else cast(SimCCHead, self.head).expected(scores)
+        loss: Tensor = self.loss(points, landmarks)
+        if self.distances:
+            first, second = torch.tensor(LIDS_AND_LIPS, device=points.device).T
+            loss = loss + self.distances * self.loss(
+                points[:, first] - points[:, second], landmarks[:, first] - landmarks[:, second]
+            )
+        if scores is not None:
+            loss = loss + self.cross_entropy * cast(SimCCHead, self.head).cross_entropy(scores, landmarks)
+        return loss
 
     def _maps(self, images: Tensor, mirrored: Tensor | bool) -> Sequence[Tensor]:
         maps: Sequence[Tensor] = self.backbone(images.contiguous(memory_format=self.memory_format))
@@ -231,22 +241,8 @@ class LandmarkDetector(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """AdamW with a warm-up and a cosine over all steps of the run."""
-        groups = [
-            {"params": params, "lr": self.lr * factor, "weight_decay": decay}
-            for module, factor in (
-                (self.backbone, self.backbone_lr),
-                (self.head, 1.0),
-                (self.marks, 1.0),
-                (self.coarse_stage, 1.0),
-            )
-            if module is not None
-            for params, decay in zip(by_decay(module), (self.weight_decay, 0.0), strict=True)
-            if params
-        ]
-        optimizer = torch.optim.AdamW(groups, lr=self.lr)
-        total = int(self.trainer.estimated_stepping_batches)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, WarmupCosine(total, self.warmup))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        parts = ((self.backbone, self.backbone_lr), (self.head, 1.0), (self.marks, 1.0), (self.coarse_stage, 1.0))
+        return adamw(param_groups(parts, self.lr, self.weight_decay), self.trainer, self.warmup)
 
 
 def _apart(first: Tensor, second: Tensor) -> Tensor:
@@ -254,28 +250,3 @@ def _apart(first: Tensor, second: Tensor) -> Tensor:
     left, right = (second[:, corner] for corner in OUTER_EYE_CORNERS)
     apart: Tensor = (first - second).norm(dim=2).mean(dim=1) / (left - right).norm(dim=1)
     return apart
-
-
-class WarmupCosine:
-    """Factor of the learning rate at a step: up linearly, down as a cosine to zero.
-
-    Args:
-        total: Steps of the run.
-        warmup: Share of them in which it rises.
-    """
-
-    def __init__(self, total: int, warmup: float) -> None:
-        self.total, self.rise = max(total, 1), max(1, round(warmup * total))
-
-    def __call__(self, step: int) -> float:
-        """The factor, in [0, 1]."""
-        if step < self.rise:
-            return (step + 1) / (self.rise + 1)
-        progress = (step - self.rise) / max(1, self.total - self.rise)
-        return 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
-
-
-def by_decay(module: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    """Parameters that decay (kernels, matrices) and those that do not (biases, norms)."""
-    params = [p for p in module.parameters() if p.requires_grad]
-    return [p for p in params if p.ndim > 1], [p for p in params if p.ndim <= 1]

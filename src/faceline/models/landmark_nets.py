@@ -12,7 +12,6 @@ from torch.nn import functional as F
 
 from faceline.errors import InputError, first_line
 from faceline.models.heads import (  # noqa: F401 (configs of earlier runs name them here)
-    GridHead,
     HeatmapHead,
     RegressionHead,
     SimCCHead,

@@ -1,6 +1,5 @@
 """A feed-forward network that tells people apart by the shape of their faces."""
 
-import math
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -13,8 +12,8 @@ from faceline.data.shapes import ShapeBatch, ShapeData
 from faceline.data.splits import columns_of
 from faceline.errors import InputError
 from faceline.metrics.identification import evaluate
-from faceline.models.landmark_detector import WarmupCosine
 from faceline.models.matching import cosine_scores, enrol
+from faceline.models.optimizers import adamw
 
 _SHAPE = "shape_classifier"
 """Key of a checkpoint under which the sizes and names lie that a network is built from."""
@@ -37,8 +36,6 @@ class ShapeClassifier(pl.LightningModule):
         noise: Standard deviation of what is added to each coordinate in training, in pixels of the original frame, in
             which the labels are wrong themselves.
         smoothing: Share of the certainty that is spread over all classes (Szegedy et al., CVPR 2016).
-        negatives: Other classes that a step tells its frames from, drawn anew each time, so that a step costs the same
-            however many there are (Bengio and Senécal, IEEE TNN 2008); None: all.
         lr: Highest learning rate of AdamW.
         weight_decay: Of AdamW.
         warmup: Share of the steps in which the rate rises; it falls as a cosine after.
@@ -56,16 +53,13 @@ class ShapeClassifier(pl.LightningModule):
         dropout: float = 0.3,
         noise: float = 0.6,
         smoothing: float = 0.1,
-        negatives: int | None = None,
         lr: float = 2e-3,
         weight_decay: float = 0.02,
         warmup: float = 0.15,
     ) -> None:
         super().__init__()
-        if negatives is not None and smoothing:
-            raise InputError("a few classes cannot be smoothed over all; set it to 0", column="model.smoothing")
         self.width, self.depth, self.classes, self.dropout = width, depth, classes, dropout
-        self.noise, self.smoothing, self.negatives = noise, smoothing, negatives
+        self.noise, self.smoothing = noise, smoothing
         self.lr, self.weight_decay, self.warmup = lr, weight_decay, warmup
         self.people = np.empty(0, dtype=np.str_)
         self._seen: list[tuple[Tensor, Tensor, Tensor]] = []
@@ -118,27 +112,10 @@ class ShapeClassifier(pl.LightningModule):
         noisy = torch.addcmul(batch.features, self.noise / batch.sizes, torch.randn_like(batch.features))
         embedded = self.embed(noisy)
         target = batch.videos if self.classes == "videos" else batch.people
-        if self.negatives is None or self.negatives >= self.head.out_features:
-            logits = self.head(embedded)
-        else:
-            logits, target = self._sampled(embedded, target, self.negatives), torch.zeros_like(target)
+        logits = self.head(embedded)
         # Autocast would make the logits float32 again: with many classes that is half of the time of a step.
         with torch.autocast(self.device.type, enabled=False):
             return F.cross_entropy(logits, target, label_smoothing=self.smoothing)
-
-    def _sampled(self, embedded: Tensor, target: Tensor, count: int) -> Tensor:
-        """Logits (n, 1 + count) of each frame's own class and of some drawn ones, which stand for all others."""
-        classes = self.head.out_features
-        drawn = torch.randperm(classes, device=embedded.device)[:count]
-        own = (embedded * F.embedding(target, self.head.weight)).sum(dim=1) + self.head.bias[target]
-        others = F.linear(embedded, self.head.weight[drawn], self.head.bias[drawn]) + math.log(classes / count)
-        places = torch.full((classes,), -1, device=drawn.device).scatter(
-            0, drawn, torch.arange(count, device=drawn.device)
-        )
-        among = places[target]  # where the own class is among those drawn
-        rows = (among >= 0).nonzero()[:, 0]
-        others[rows, among[rows]] = -torch.inf
-        return torch.cat([own[:, None].to(others.dtype), others], dim=1)
 
     def training_step(self, batch: ShapeBatch, batch_idx: int) -> Tensor:
         """The loss of one batch."""
@@ -172,10 +149,8 @@ class ShapeClassifier(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """AdamW with a warm-up and a cosine over all steps of the run."""
-        optimizer = torch.optim.AdamW(self.parameters(), lr=self.lr, weight_decay=self.weight_decay)
-        schedule = WarmupCosine(int(self.trainer.estimated_stepping_batches), self.warmup)
-        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, schedule)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+        groups = [{"params": list(self.parameters()), "lr": self.lr, "weight_decay": self.weight_decay}]
+        return adamw(groups, self.trainer, self.warmup)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what the layers are built from."""

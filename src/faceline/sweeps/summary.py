@@ -8,17 +8,15 @@ import optuna
 from matplotlib.figure import Figure
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from faceline.errors import InputError
 from faceline.reports.sweep_plots import State, TrialPoint, history, pareto
-from faceline.reports.terminal import show
 from faceline.sweeps.objective import logged_as
 from faceline.sweeps.plan import Plan
 from faceline.sweeps.queue import Queue
 from faceline.sweeps.study import REASON
+from faceline.terminal import note, show
 from faceline.tracking.runs import Run
 
 TELLING = 4
@@ -44,14 +42,13 @@ class Progress:
 
     def __init__(self, study: optuna.Study, plan: Plan) -> None:
         self.study, self.plan = study, plan
-        self.console = Console(stderr=True, highlight=False, soft_wrap=True)
         self._began = time.perf_counter()
 
     def begin(self, queue: Queue) -> None:
         """Say what is to be done."""
         there = f"{queue.ended} of {queue.wanted} trials are there already"
         state = there if queue.ended else f"{queue.wanted} trials"
-        self.console.print(f"sweep {self.plan.name}: {state}; jobs print to {self.plan.folder}/TRIAL/output.log")
+        note(f"sweep {self.plan.name}: {state}; jobs print to {self.plan.folder}/TRIAL/output.log")
 
     def tell(self, number: int) -> None:
         """The line of a trial."""
@@ -60,7 +57,7 @@ class Progress:
         what = f"{_values(trial)}" if trial.values else _STATES[trial.state]
         why = f": {trial.user_attrs[REASON]}" if REASON in trial.user_attrs else ""
         params = " ".join(f"{key}={_short(value)}" for key, value in trial.params.items())
-        self.console.print(f"trial {number}: {escape(what)}{took}  {escape(params)}{escape(why)}")
+        note(f"trial {number}: {what}{took}  {params}{why}")
 
     def end(self, queue: Queue) -> None:
         """The best trials.
@@ -156,7 +153,7 @@ def table(study: optuna.Study, plan: Plan) -> Table:
         made.add_column(name, justify="right")
     for trial in trials:
         params = [_short(trial.params[key]) for key in plan.space.swept]
-        made.add_row(str(trial.number), *(f"{value:.4g}" for value in trial.values), *map(escape, params))
+        made.add_row(str(trial.number), *(f"{value:.4g}" for value in trial.values), *params)
     return made
 
 

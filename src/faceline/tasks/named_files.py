@@ -11,7 +11,9 @@ from faceline.tasks.task import Config
 
 TEACHER = "task.teacher"
 
-BUNDLES = (TEACHER, "task.landmarks", "embedder.bundle")
+START = "model.start"
+
+BUNDLES = (TEACHER, START, "task.landmarks", "embedder.bundle")
 
 NAMED = ("ckpt_path", "model.weights", "task.detector", "embedder.onnx", *BUNDLES)
 """Keys that name a file; those of bundles may name one that ships."""

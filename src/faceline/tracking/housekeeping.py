@@ -8,11 +8,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import unquote, urlsplit
 
 from faceline.errors import InputError
-from faceline.tracking.records import PARENT_TAG, PROCESS_TAG, RunRecord, find_runs, is_lost
-from faceline.tracking.store import store_errors
+from faceline.tracking.places import FOLDER
+from faceline.tracking.records import PARENT_TAG, PROCESS_TAG, RunRecord, artifact_folder, find_runs, is_lost
+from faceline.tracking.store import local_database, store_errors
 
 # isort: split
 # After the store module, which switches telemetry off.
@@ -29,8 +29,9 @@ class Leftover:
     Attributes:
         run: The run.
         models: Ids of its models.
-        folders: Folders on this machine: its artifacts, where they lie here, and where it worked.
-        addresses: Of its artifacts, where they lie elsewhere.
+        folders: Folders of this store: its artifacts, and where it worked.
+        addresses: Of its artifacts, where they are not on this machine.
+        outside: Folders that are not this store's, such as those of the store that it was copied from. They stay.
         size: Bytes of the folders.
     """
 
@@ -38,6 +39,7 @@ class Leftover:
     models: Sequence[str]
     folders: Sequence[Path]
     addresses: Sequence[str]
+    outside: Sequence[Path]
     size: int
 
 
@@ -106,18 +108,18 @@ def leftovers(client: MlflowClient, root: Path) -> list[Leftover]:
     registered = registered_runs(client)
     deleted = [run for run in find_runs(client, deleted=True) if is_own(run) and state(run) != "RUNNING"]
     found = (_leftover(run, root) for run in deleted if run.id not in registered)
-    return [left for left in found if left.models or left.folders or left.addresses]
+    return [left for left in found if left.models or left.folders or left.addresses or left.outside]
 
 
 def remove(leftover: Leftover) -> None:
-    """Remove what a deleted run has left, its models last: what is interrupted is found again."""
+    """Remove what a deleted run has left in its store, its models last: what is interrupted is found again."""
     client = leftover.run.client
     with store_errors(client.tracking_uri):
         for folder in leftover.folders:
             shutil.rmtree(folder)
         for address in leftover.addresses:
             _artifacts(client, address).delete_artifacts()
-        for model_id in leftover.models:
+        for model_id in leftover.models if not leftover.outside else ():
             client.delete_logged_model(model_id)
 
 
@@ -127,29 +129,50 @@ def _leftover(run: RunRecord, root: Path) -> Leftover:
         experiment = str(client.get_run(run.id).info.experiment_id)
         models = client.search_logged_models([experiment], filter_string=f"source_run_id = '{run.id}'")
         places = {run.id: run.artifact_uri, **{str(model.model_id): str(model.artifact_location) for model in models}}
-        local = {owner: _local(uri, owner) for owner, uri in places.items()}
+        local = {owner: _local(client, uri, owner) for owner, uri in places.items()}
         remote = [uri for owner, uri in places.items() if local[owner] is None]
         addresses = [uri for uri in remote if _artifacts(client, uri).list_artifacts()]
-    folders = [place for place in (*local.values(), root / "mlruns" / "runs" / run.id) if place and place.is_dir()]
-    return Leftover(run, [str(model.model_id) for model in models], folders, addresses, sum(map(_size, folders)))
+    there = [place for place in (*local.values(), root / "mlruns" / "runs" / run.id) if place and place.is_dir()]
+    folders = [place for place in there if _belongs(place, client, root)]
+    outside = [place for place in there if place not in folders]
+    model_ids = [str(model.model_id) for model in models]
+    return Leftover(run, model_ids, folders, addresses, outside, sum(map(_size, folders)))
 
 
 def _artifacts(client: MlflowClient, uri: str) -> Any:
     return get_artifact_repository(uri, client.tracking_uri)
 
 
-def _local(uri: str, owner: str) -> Path | None:
+def _local(client: MlflowClient, uri: str, owner: str) -> Path | None:
     """The folder of a run's or a model's artifacts with all that is in it, if it is on this machine.
 
     It bears the owner's id, so that nothing else is ever removed.
     """
-    parts = urlsplit(uri)
-    if parts.scheme not in ("", "file"):
+    artifacts = artifact_folder(client, uri)
+    if artifacts is None:
         return None
-    folder = Path(unquote(parts.path) if parts.scheme else uri).parent
-    if folder.name != owner:
-        raise InputError(f"expected the artifacts of {owner} in a folder of that name, got {folder}", column="run_id")
-    return folder
+    if artifacts.parent.name != owner:
+        raise InputError(
+            f"expected the artifacts of {owner} in a folder of that name, got {artifacts.parent}", column="run_id"
+        )
+    return artifacts.parent
+
+
+def _belongs(folder: Path, client: MlflowClient, root: Path) -> bool:
+    """Whether a folder is this store's, links followed: beside a SQLite store, or where its runs work.
+
+    The address of a server says nothing of where it keeps files, so there every folder of the run is its own.
+    """
+    database = local_database(client)
+    if database is None:
+        return True
+    homes = [database.parent / FOLDER]
+    own_runs = root.resolve() / "mlruns"
+    if (
+        own_runs.resolve() == database.parent.resolve() or not (own_runs / database.name).exists()
+    ):  # no other store is there
+        homes.append(own_runs / "runs")
+    return any(folder.resolve().is_relative_to(home.resolve()) for home in homes)
 
 
 def _size(folder: Path) -> int:

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import psutil
 from omegaconf import OmegaConf
 
 from faceline.config.names import current
 from faceline.errors import InputError
-from faceline.tracking.store import store_errors
+from faceline.tracking.places import found_beside, local_path
+from faceline.tracking.store import local_database, store_errors
 
 # isort: split
 # After the store module, which switches telemetry off.
@@ -199,12 +199,25 @@ def model_file(client: MlflowClient, model_id: str) -> Path:
     return _fetch(client, str(model.artifact_location), model.tags[FILE_TAG], f"model {model_id}")
 
 
+def artifact_folder(client: MlflowClient, uri: str) -> Path | None:
+    """The folder of a run's or a model's artifacts; None where they are not on this machine.
+
+    Args:
+        client: Client of the store.
+        uri: The address that the store has recorded.
+    """
+    database = local_database(client)
+    return local_path(uri) if database is None else found_beside(database, uri)
+
+
 def _fetch(client: MlflowClient, base: str, path: str, owner: str) -> Path:
-    parts = urlsplit(base)
-    if parts.scheme in ("", "file"):
-        file = Path(unquote(parts.path) if parts.scheme else base) / path
+    if (place := artifact_folder(client, base)) is not None:
+        file = place / path
         if not file.exists():
-            raise InputError(f"{owner} has no artifact {path!r}", file=file)
+            raise InputError(
+                f"{owner} has no artifact {path!r}: its files were deleted, or left behind when the store was moved",
+                file=file,
+            )
         return file
     folder = tempfile.mkdtemp(dir=_downloads().name)
     uri = f"{base}/{path}"

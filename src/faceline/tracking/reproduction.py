@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from faceline.tracking.records import RunRecord, download, history
+from faceline.tracking.records import RunRecord, artifact_folder, download, history
 from faceline.tracking.store import store_errors
 
 REPRODUCES = "faceline.reproduces"
@@ -54,8 +54,12 @@ class Agreement:
 
 def provenances(record: RunRecord) -> list[dict[str, Any]]:
     """What was noted at each start of a run, with its ``diff``; more than one where it was interrupted."""
-    with store_errors(record.client.tracking_uri):
-        files = sorted(file.path for file in record.client.list_artifacts(record.id, "provenance"))
+    place = artifact_folder(record.client, record.artifact_uri)
+    if place is not None:
+        files = sorted(f"provenance/{file.name}" for file in (place / "provenance").glob("*"))
+    else:
+        with store_errors(record.client.tracking_uri):
+            files = sorted(file.path for file in record.client.list_artifacts(record.id, "provenance"))
     starts = []
     for file in (path for path in files if path.endswith(".json")):
         diff = file.removesuffix(".json") + ".diff"

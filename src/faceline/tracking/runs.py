@@ -30,7 +30,7 @@ from faceline.tracking.records import (
     process_mark,
 )
 from faceline.tracking.store import experiment as experiment_id
-from faceline.tracking.store import store_errors
+from faceline.tracking.store import settle_store, store_errors
 
 # isort: split
 # After the store module, which switches telemetry off.
@@ -189,6 +189,7 @@ class Run:
         """
         values = checked_metrics(metrics)
         texts = flat_params(params)
+        settle_store(self.client)  # a long training may outlast a command that saw the store under another path
         with store_errors(self.client.tracking_uri):
             model = self.client.create_logged_model(
                 self.experiment_id, name, self.id, tags={FILE_TAG: checkpoint.name}, params=texts

@@ -25,6 +25,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from faceline.errors import InputError
 from faceline.tracking.page import arrange
+from faceline.tracking.places import FOLDER, settle
 
 DATABASE_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 SCHEMES = ("sqlite", "http", "https", *DATABASE_PORTS)
@@ -142,13 +143,25 @@ def database_file(uri: str) -> Path:
     return Path(name).absolute()
 
 
+def local_database(client: MlflowClient) -> Path | None:
+    """The file of a SQLite store, None for a server."""
+    return database_file(client.tracking_uri) if client.tracking_uri.startswith("sqlite:") else None
+
+
+def settle_store(client: MlflowClient) -> None:
+    """Let a SQLite store know where it lies now; a server knows."""
+    if (file := local_database(client)) is not None:
+        with store_errors(client.tracking_uri):
+            settle(file, timeout=PROBE_SECONDS * 5)
+
+
 def _address(file: Path) -> str:
     return f"sqlite:///{file}"
 
 
 def _artifacts(uri: str) -> str | None:
     """Where artifacts go, as an address; None leaves it to the server."""
-    return (database_file(uri).parent / "artifacts").as_uri() if uri.startswith("sqlite:") else None
+    return (database_file(uri).parent / FOLDER).as_uri() if uri.startswith("sqlite:") else None
 
 
 def _connect_sqlite(uri: str) -> MlflowClient:
@@ -159,7 +172,9 @@ def _connect_sqlite(uri: str) -> MlflowClient:
         if not file.exists() or (file.is_file() and file.stat().st_size == 0):
             _create(file)
         _probe_sqlite(file)
-        return MlflowClient(_address(file))
+        client = MlflowClient(_address(file))
+        settle_store(client)
+        return client
 
 
 def _create(file: Path) -> None:
@@ -172,7 +187,7 @@ def _create(file: Path) -> None:
     _unlink(*rest)
     try:
         with _unsynced(partial):
-            store = SqlAlchemyStore(_address(partial), (file.parent / "artifacts").as_uri())  # type: ignore[no-untyped-call]
+            store = SqlAlchemyStore(_address(partial), (file.parent / FOLDER).as_uri())  # type: ignore[no-untyped-call]
             store._dispose_engine()  # type: ignore[no-untyped-call]
         with partial.open("rb+") as written:
             os.fsync(written.fileno())

@@ -116,17 +116,6 @@ def test_other_protocols_say_themselves_how_validation_is_drawn(protocol: str) -
     assert refused.value.column == "split.val_by"
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_halves_share_no_frame_and_change_nothing_else(protocol: str) -> None:
-    index = index_of([3] * 20, 4)
-    whole, one, two = (make_split(index, protocol, seed=3, half=half) for half in (None, 1, 2))
-    assert not set(one.train) & set(two.train)
-    assert sorted([*one.train, *two.train]) == whole.train.tolist()
-    assert abs(len(one.train) - len(two.train)) <= 1
-    for half in (one, two):
-        assert np.array_equal(half.val, whole.val) and np.array_equal(half.test, whole.test)
-
-
 def test_video_disjoint_leaves_people_with_one_video_in_training() -> None:
     index = index_of([1] * 10 + [3] * 10, 2)
     split = make_split(index, "video_disjoint", test_fraction=0.3)

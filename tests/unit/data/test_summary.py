@@ -1,13 +1,9 @@
 """The summary counts what an index holds."""
 
-from dataclasses import replace
-
 import numpy as np
-import pytest
 
 from faceline.data.index import FrameIndex
 from faceline.data.summary import summarise
-from faceline.geometry.annotator_boxes import BOX_CELLS
 
 
 def make_index(rejected: tuple[str, ...] = ()) -> FrameIndex:
@@ -41,31 +37,6 @@ def test_what_is_counted() -> None:
     assert (faces.minimum, faces.median, faces.maximum) == (6, 15, 40)
     assert (summary.outside_landmarks, summary.outside_frames) == (3, 2)
     assert summary.duplicates == (("a", "c", "d"),)
-    assert summary.cells is None
-
-
-def test_labels_that_were_rounded_to_cells_are_told() -> None:
-    rng = np.random.default_rng(0)
-    shapes = rng.uniform(0, 220, (4, 68, 2))
-    edges = 0.016 * (shapes.max(axis=1) - shapes.min(axis=1)).sum(axis=1)[:, None, None]
-    index = replace(make_index(), landmarks=np.round(shapes / edges) * edges, sizes=np.full((4, 2), 220))
-    cells = summarise(index).cells
-    assert cells is not None and cells.share == 1 and cells.edge == pytest.approx(0.016, rel=0.02)
-    assert not cells.boxes
-    assert cells.least.mse == pytest.approx((edges**2).mean() / 12 / 220**2, rel=0.05)
-    (line,) = [each for each in summarise(index).lines() if each.startswith("labels")]
-    assert "rounded to cells of 1.59%" in line and "100% of the frames show; so" in line
-
-
-def test_labels_that_follow_a_box_are_told() -> None:
-    rng = np.random.default_rng(0)
-    shapes = rng.uniform(0, 200, (4, 68, 2)) * rng.uniform(0.95, 1.05, (4, 1, 1))
-    edge = BOX_CELLS[(BOX_CELLS > 6) & (BOX_CELLS < 7)]
-    index = replace(make_index(), landmarks=np.round(shapes / edge) * edge, sizes=np.full((4, 2), 220))
-    cells = summarise(index).cells
-    assert cells is not None and cells.share == 1 and cells.boxes
-    assert cells.least.mse > edge**2 / 12 / 220**2
-    assert "stretched by the box that their annotator saw" in str(cells)
 
 
 def test_the_lines_say_it_all() -> None:

@@ -11,7 +11,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from faceline.export.onnx_export import to_onnx
-from faceline.models.heads import GridHead, HeatmapHead, RegressionHead, SimCCHead, VotingHead
+from faceline.models.heads import HeatmapHead, RegressionHead, SimCCHead, VotingHead
 from faceline.models.landmark_detector import LandmarkDetector
 from faceline.models.landmark_nets import SmallCNN
 from faceline.models.losses import SmoothL1Loss
@@ -58,18 +58,6 @@ def test_heatmap_head_gives_the_mean_place_of_its_heat() -> None:
     x = (shares.sum(axis=2) * (np.arange(10) + 0.5) / 10).sum(axis=2)
     y = (shares.sum(axis=3) * (np.arange(6) + 0.5) / 6).sum(axis=2)
     np.testing.assert_allclose(got, np.stack([x, y], axis=2), atol=1e-5)
-
-
-def test_grid_head_stays_in_the_cell_that_it_chooses() -> None:
-    head = GridHead([1]).eval()
-    features = torch.zeros(1, 1, 4, 4)
-    features[0, 0, 2, 1] = 100.0
-    with torch.no_grad():
-        head.cells.weight.zero_()
-        head.cells.weight[0::3] = 1.0
-        head.cells.bias.copy_(torch.tensor([0.0, 50.0, -50.0]).repeat(68))  # as far right and up as a cell goes
-        landmarks = head([torch.zeros(1, 1, 8, 8), features])
-    assert landmarks[0, 7].tolist() == pytest.approx([2 / 4, 2 / 4], abs=1e-5)
 
 
 def test_simcc_head_points_at_the_bin_that_it_is_sure_of_even_outside_the_frame() -> None:
@@ -119,7 +107,6 @@ HEADS: list[Callable[..., nn.Module]] = [
     VotingHead,
     HeatmapHead,
     SimCCHead,
-    GridHead,
     RegressionHead,
 ]
 

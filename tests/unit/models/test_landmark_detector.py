@@ -14,8 +14,9 @@ from faceline.geometry.markup import FLIP_ORDER
 from faceline.metrics.landmark import evaluate
 from faceline.models.coarse_stage import CoarseStage
 from faceline.models.heads import RegressionHead, SimCCHead
-from faceline.models.landmark_detector import LandmarkDetector, WarmupCosine
+from faceline.models.landmark_detector import LandmarkDetector
 from faceline.models.landmark_nets import SmallCNN
+from faceline.models.optimizers import WarmupCosine
 
 
 def detector(**settings) -> LandmarkDetector:

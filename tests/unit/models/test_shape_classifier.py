@@ -111,33 +111,3 @@ def test_one_person_alone_is_refused(tmp_path: Path) -> None:
 def test_a_training_that_diverges_says_so(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="not finite"):
         trained(shape_data(tmp_path), epochs=3, lr=1e30, warmup=0.01)
-
-
-def test_a_few_classes_stand_for_all_others_without_bias(tmp_path: Path) -> None:
-    data = shape_data(tmp_path, people=12)
-    model = ShapeClassifier(width=16, noise=0.0, smoothing=0.0)
-    model.learn_from(data)
-    model.eval()
-    one = data.train_dataloader().dataset.columns.take(torch.tensor([3]))
-    with torch.no_grad():
-        model.head.weight.mul_(8)  # far from all alike
-        whole = model.loss(one).exp().item()
-        model.negatives = len(data.videos)
-        assert model.loss(one).exp().item() == pytest.approx(whole)
-        model.negatives = 6  # of 24
-        drawn = torch.stack([model.loss(one) for _ in range(4000)]).exp()
-    error = drawn.std().item() / len(drawn) ** 0.5
-    assert drawn.std().item() > 0.01 * whole
-    assert drawn.mean().item() == pytest.approx(whole, abs=4 * error)
-
-
-def test_it_learns_who_is_who_from_a_few_classes_at_a_time(tmp_path: Path) -> None:
-    data = shape_data(tmp_path)
-    model, _ = trained(data, smoothing=0.0, negatives=3)
-    right = ByClass(model).scores(data.features[data.split.test]).argmax(axis=1)
-    assert (model.people[right] == data.index.persons[data.split.test]).mean() > 0.7
-
-
-def test_a_few_classes_cannot_be_smoothed_over_all() -> None:
-    with pytest.raises(InputError, match="set it to 0"):
-        ShapeClassifier(negatives=3, smoothing=0.1)

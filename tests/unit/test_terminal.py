@@ -3,7 +3,7 @@
 import pytest
 from rich.table import Table
 
-from faceline.reports.terminal import show
+from faceline.terminal import show
 
 
 def test_no_cell_is_cut_on_a_narrow_terminal(
