@@ -27,9 +27,9 @@ _MOVED: Final = 0.12  # distances of the eyes that a face must move by, to tell 
 _EYES: Final = (36, 45)
 
 # Fitted on clips and photos of calibration people by scripts/flat_photos.py, which prints them.
-_WEIGHTS: Final = (1.0, 0.5, 0.5, -4.0, -3.0)
-_OFFSET: Final = 8.0
-_ALIVE: Final = 0.0
+_WEIGHTS: Final = (1.355, 1.491, 0.732, -1.694, -4.822)
+_OFFSET: Final = 19.842
+_ALIVE: Final = -1.143
 
 
 class Signs(NamedTuple):
