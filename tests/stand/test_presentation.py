@@ -70,7 +70,7 @@ def test_a_photo_that_is_moved_about_is_found_out() -> None:
     assert check.verdict is True
     assert check.signs is not None
     assert check.signs.along > 0.9, "what is around the face moves along"
-    assert check.signs.edges == 1.0
+    assert check.signs.edges > 0.5
     assert check.signs.bend < -4.5, "landmarks move as a plane"
 
 

@@ -33,8 +33,10 @@ _BUNDLE: Final = ".faceline"
 _FPIR: Final = "1pct"  # of a bundle that knows no more than thresholds of single frames
 _DRAWN: Final = 8  # people, for the check of an embedder
 _APART: Final = 2.0
-"""Spreads by which drawn people must be less alike than two pictures of one. SFace as published has 3.2, and 1.3 with
+"""Spreads by which drawn people should be less alike than two pictures of one. SFace as published has 3.2, and 1.3 with
 the pixels of another network."""
+_FAR: Final = 0.25
+"""Cosine by which they may be less alike instead: SFace has 0.33, and 0.11 with the pixels of another network."""
 
 
 @runtime_checkable
@@ -107,7 +109,7 @@ def refuse_alike(embedder: Embedder, file: Path) -> None:
     same = person[:, None] == person[None]
     others, own = similar[~same], similar[same & ~np.eye(len(unit), dtype=bool)]
     apart = float((own.mean() - others.mean()) / max(float(others.std()), 1e-6))
-    if apart < _APART:
+    if apart < _APART and own.mean() - others.mean() < _FAR:
         raise InputError(
             f"{file}: different faces come out alike (mean cosine {others.mean():.2f}, of one person "
             f"{own.mean():.2f}); it would take strangers for customers. Choose embedder_preset, or set embedder_mean, "
