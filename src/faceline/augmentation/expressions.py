@@ -167,10 +167,9 @@ def _close_eye(frame: np.ndarray, points: np.ndarray, eye: tuple[int, ...], shar
     )
     frame[y0:y1, x0:x1] = moved
     for index, of_upper in ((1, True), (2, True), (4, False), (5, False)):
-        upper, lower = (float(lid[0]) for lid in lids(u[index : index + 1]))
-        gap = lower - upper
-        step = _UPPER_SHARE * share * gap if of_upper else -(1 - _UPPER_SHARE) * share * gap
-        points[eye[index]] += step * down
+        high, low = (float(lid[0]) for lid in lids(u[index : index + 1]))
+        moves = _UPPER_SHARE if of_upper else _UPPER_SHARE - 1
+        points[eye[index]] += moves * share * (low - high) * down
 
 
 def _gap(points: np.ndarray, scale: float) -> float:
