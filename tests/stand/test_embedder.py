@@ -36,7 +36,7 @@ def test_people_are_recognised_by_the_embedder_of_the_package_unless_told_otherw
 def test_the_embedder_of_the_package_says_where_it_comes_from(sface: EmbedderRuntime) -> None:
     manifest = sface.manifest
     assert manifest.published is not None and manifest.published.licence == "Apache-2.0"
-    assert locate_bundle(SFACE).with_suffix(".LICENSE").read_text().count("Apache License") >= 1
+    assert locate_bundle(SFACE).with_name("LICENSE-sface").read_text().count("Apache License") >= 1
     assert locate_bundle(SFACE).stat().st_size < 11_000_000
     assert manifest.calibration is not None
     found = [manifest.calibration.threshold(rate) for rate in (1e-2, 1e-4, 1e-6)]

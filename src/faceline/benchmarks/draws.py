@@ -67,13 +67,14 @@ def draw_people(
         order = rng.permutation(sorted(of)).tolist()
         for name in order:
             mine = [of[name][i] for i in rng.permutation(len(of[name]))]
-            if len(names) == count or len(mine) <= at_enrolment:
+            able = [visit for visit in mine if enrol_from([visit], rule) is not None][:at_enrolment]
+            if len(names) == count or len(mine) <= at_enrolment or len(able) < at_enrolment:
                 continue
-            template = enrol_from(mine[:at_enrolment], rule)
+            template = enrol_from(able, rule)
             if template is not None:
                 names.append(name)
                 templates.append(template)
-                own += mine[at_enrolment:]
+                own += [visit for visit in mine if visit not in able]
         others = [name for name in order if name not in set(names)][:most_strangers]
         if len(names) < count or not others:
             return []

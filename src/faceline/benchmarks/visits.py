@@ -53,7 +53,7 @@ class Clip(NamedTuple):
     frames: Sequence[Image]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Visit:
     """What the loop made of a clip.
 
