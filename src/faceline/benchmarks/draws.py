@@ -9,6 +9,7 @@ from faceline.benchmarks.galleries import gallery_of
 from faceline.benchmarks.visits import Outcome, Visit, enrol_from, judge
 from faceline.metrics.bootstrap import mean_interval
 from faceline.stand.consent.enrolment import Gallery
+from faceline.stand.consent.quality import Template
 from faceline.stand.recognition.likeness import Rule
 
 
@@ -63,7 +64,9 @@ def draw_people(
     of, made = by_person(visits), []
     for seed in range(times):
         rng = np.random.default_rng([seed, count, at_enrolment])
-        names, templates, own = [], [], []
+        names: list[str] = []
+        templates: list[Template] = []
+        own: list[Visit] = []
         order = rng.permutation(sorted(of)).tolist()
         for name in order:
             mine = [of[name][i] for i in rng.permutation(len(of[name]))]
@@ -111,7 +114,7 @@ def figures(counted: Sequence[Counted]) -> dict[str, Any]:
     own = [each for each in counted if each.enrolled]
     strangers = [each for each in counted if not each.enrolled]
     sure = [each for each in counted if each.outcome.probability is not None]
-    waits = [each.outcome.seconds for each in own if each.right]
+    waits = [each.outcome.seconds for each in own if each.right and each.outcome.seconds is not None]
     return {
         **_share("greeted_rightly", own, [each.right for each in own]),
         **_share("by_another_name", own, [not each.right and each.outcome.greeted is not None for each in own]),

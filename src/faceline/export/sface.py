@@ -50,7 +50,7 @@ class _Packed:
 
     def unpacked(self) -> Float[np.ndarray, "rows columns"]:
         values = (self.packed.astype(np.float64) - self.zero) * self.scale
-        return values.reshape(len(values), -1)
+        return np.asarray(values.reshape(len(values), -1))
 
 
 class _Published:

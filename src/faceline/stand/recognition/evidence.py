@@ -98,6 +98,7 @@ class Evidence:
         similarity, lead = float(similar[best]), _lead(similar, best)
         probability = rule.probability(similar)
         person: str | None = None
+        reason: Reason
         kept = gallery.persons[best] == self.verdict.person and similarity >= rule.to_keep(count)
         if kept or (similarity >= wanted and lead >= rule.lead):
             person, reason = gallery.persons[best], "recognised"
