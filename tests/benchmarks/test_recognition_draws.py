@@ -6,8 +6,8 @@ from faceline.benchmarks.draws import count_visits, draw_people, figures
 from faceline.benchmarks.flat_photos import flat_photo
 from faceline.benchmarks.visits import Clip, Visit, enrol_from, judge
 from faceline.inference.bundle import Calibration
+from faceline.stand.consent.likeness import Rule
 from faceline.stand.consent.quality import FrameQuality
-from faceline.stand.recognition.likeness import Rule
 from faceline.stand.recognition.recogniser import Look
 
 RULE = Rule(Calibration(people=50, mean=0.0, deviation=0.09, slope=30.0, offset=-6.0))

@@ -15,10 +15,10 @@ from faceline.errors import InputError
 from faceline.inference.onnx_embedder import OnnxEmbedder
 from faceline.stand.consent.consent_text import OURS, read_consent_text
 from faceline.stand.consent.enrolment import Enrolment
+from faceline.stand.consent.likeness import OneThreshold, Rule
 from faceline.stand.consent.quality import FrameQuality
 from faceline.stand.recognition.collection import Sample
 from faceline.stand.recognition.embedder import COLOURS
-from faceline.stand.recognition.likeness import OneThreshold, Rule
 from faceline.stand.recognition.recogniser import Recogniser
 from faceline.stand.web.app import create_app
 

@@ -24,9 +24,9 @@ from faceline.errors import InputError
 from faceline.stand.clock import Moment, now
 from faceline.stand.consent.enrolment import UNREADABLE, Consent, Enrolment, Person
 from faceline.stand.consent.keys import VARIABLE
+from faceline.stand.consent.likeness import OneThreshold, Rule
 from faceline.stand.consent.quality import FrameQuality, QualityLimits, make_template
 from faceline.stand.database import AUDIT, PEOPLE
-from faceline.stand.recognition.likeness import OneThreshold, Rule
 
 GOOD = FrameQuality(width_px=120.0, sharpness=90.0, yaw=3.0, pitch=-2.0)
 

@@ -19,8 +19,8 @@ from faceline.stand.audience.reactions import Reaction
 from faceline.stand.camera.demo_visitors import DemoScene, DemoVisitors
 from faceline.stand.clock import Moment
 from faceline.stand.consent.enrolment import Consent, Enrolment, Gallery, Person
+from faceline.stand.consent.likeness import OneThreshold, Rule
 from faceline.stand.recognition.embedder import COLOURS as COLOURS_FILE
-from faceline.stand.recognition.likeness import OneThreshold, Rule
 from faceline.stand.recognition.recogniser import Recogniser, quality_of
 
 LOOKING = Reaction(3.0, True, 4.0, 3.0, 2.0, 0.0, 0.0, 0.0, 1.0, 0.0, "neutral", False)

@@ -24,10 +24,10 @@ from faceline.stand.board import Board
 from faceline.stand.camera.demo_visitors import DemoScene, DemoVisitors
 from faceline.stand.camera.detector import FaceDetector, make_detector
 from faceline.stand.consent.enrolment import Consent, Enrolment, Person
+from faceline.stand.consent.likeness import OneThreshold, Rule
 from faceline.stand.consent.quality import FrameQuality
 from faceline.stand.events.store import EventStore
 from faceline.stand.recognition.embedder import COLOURS, open_embedder
-from faceline.stand.recognition.likeness import OneThreshold, Rule
 from faceline.stand.recognition.recogniser import Recogniser
 from faceline.stand.settings import SETTINGS, Stand, Watching
 from faceline.stand.web.advertiser import Figures

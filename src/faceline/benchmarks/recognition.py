@@ -20,8 +20,8 @@ from faceline.data.udacity import UdacityFaces
 from faceline.errors import InputError
 from faceline.plot_style import png
 from faceline.reports.visit_plots import visit_det
+from faceline.stand.consent.likeness import Rule
 from faceline.stand.recognition.embedder import embedder_file, open_embedder
-from faceline.stand.recognition.likeness import Rule
 from faceline.stand.settings import BenchmarkRecognition
 from faceline.types import Image
 

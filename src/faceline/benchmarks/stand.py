@@ -24,9 +24,9 @@ from faceline.stand.board import Board
 from faceline.stand.camera.capture import Capture, CaptureHealth, Frame
 from faceline.stand.camera.demo_visitors import DemoScene, DemoVisitors, Visit
 from faceline.stand.clock import Moment, Pace, now
+from faceline.stand.consent.likeness import Rule
 from faceline.stand.events.store import EventStore
 from faceline.stand.loop import Frames, Loop
-from faceline.stand.recognition.likeness import Rule
 from faceline.stand.recognition.recogniser import Recogniser
 from faceline.terminal import show
 from faceline.threads import usable_threads

@@ -23,11 +23,11 @@ from faceline.stand.board import Board
 from faceline.stand.camera.capture import CaptureHealth, Frame
 from faceline.stand.clock import Moment
 from faceline.stand.consent.enrolment import Gallery
+from faceline.stand.consent.likeness import OneThreshold, Rule
 from faceline.stand.consent.quality import LIMITS, Template, make_template, mean_direction
 from faceline.stand.events.store import EventStore
 from faceline.stand.recognition.embedder import Embedder
 from faceline.stand.recognition.evidence import Evidence
-from faceline.stand.recognition.likeness import OneThreshold, Rule
 from faceline.stand.recognition.recogniser import Look, Recogniser
 from faceline.stand.settings import Watching
 from faceline.types import Image

@@ -23,6 +23,7 @@ from faceline.stand.clock import Moment, now
 from faceline.stand.consent.consent_text import read_consent_text
 from faceline.stand.consent.enrolment import Enrolment
 from faceline.stand.consent.keys import VARIABLE
+from faceline.stand.consent.likeness import Rule
 from faceline.stand.content.catalogue import read_catalogue
 from faceline.stand.content.policy import Policy
 from faceline.stand.director import Director
@@ -30,7 +31,6 @@ from faceline.stand.events.store import EventStore
 from faceline.stand.folders import make_folder
 from faceline.stand.loop import Frames, Loop
 from faceline.stand.recognition.embedder import COLOURS, embedder_file, open_embedder
-from faceline.stand.recognition.likeness import Rule
 from faceline.stand.recognition.recogniser import Recogniser
 from faceline.stand.web.access import Secrets
 from faceline.stand.web.advertiser import Figures

@@ -22,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from faceline.errors import InputError
 from faceline.stand.clock import Moment
 from faceline.stand.consent.keys import TemplateKeys
+from faceline.stand.consent.likeness import Rule
 from faceline.stand.consent.quality import (
     LIMITS,
     Embeddings,
@@ -41,7 +42,6 @@ from faceline.stand.database import (
     utc,
     wipe_deleted,
 )
-from faceline.stand.recognition.likeness import Rule
 
 _CLOCKS_DIFFER: Final = timedelta(minutes=5)
 """A consent may be dated this much later than this machine's clock."""

@@ -16,7 +16,7 @@ from faceline.inference.onnx_embedder import OnnxEmbedder
 from faceline.inference.runtime import EmbedderRuntime
 from faceline.stand.camera.capture import DEMO
 from faceline.stand.camera.demo_visitors import DemoScene, DemoVisitors
-from faceline.stand.recognition.likeness import Likeness, OneThreshold
+from faceline.stand.consent.likeness import Likeness, OneThreshold
 from faceline.types import Images
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import Final, Literal, NamedTuple
 import numpy as np
 
 from faceline.stand.consent.enrolment import Gallery
+from faceline.stand.consent.likeness import Rule
 from faceline.stand.consent.quality import Template
-from faceline.stand.recognition.likeness import Rule
 
 Reason = Literal["recognised", "nobody", "not sure yet", "between two people"]
 """Why somebody is named, or is not."""

@@ -18,11 +18,11 @@ from faceline.errors import InputError, first_line
 from faceline.geometry.crops import align_face
 from faceline.stand.audience.perception import Face, Sight
 from faceline.stand.consent.enrolment import NOBODY, Enrolment, Person
+from faceline.stand.consent.likeness import Rule
 from faceline.stand.consent.quality import FrameQuality, Template
 from faceline.stand.recognition.collection import Collection, Guidance, Sample
 from faceline.stand.recognition.embedder import Embedder
 from faceline.stand.recognition.evidence import Evidence, Reason, Verdict
-from faceline.stand.recognition.likeness import Rule
 from faceline.stand.recognition.presentation import FlatCheck, Signs
 from faceline.types import Image, Square
 
