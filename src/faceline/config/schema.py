@@ -31,6 +31,13 @@ def _is_duration(text: Any) -> Any:
 Duration = Annotated[str | None, BeforeValidator(_is_duration)]
 """Minutes, hours, days or weeks."""
 
+
+def _is_name(text: Any) -> Any:
+    if not isinstance(text, str) or not re.fullmatch(r"[\w(][\w .,+=@()-]{0,99}", text):
+        raise ValueError("a name of letters, digits, blanks and .,+=@()_- (files are called after it)")
+    return text
+
+
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
@@ -124,7 +131,7 @@ class Train(Section):
 
     task: Node
     embedder: Embedder | None = None
-    name: Annotated[str, Field(min_length=1)]
+    name: Annotated[str, BeforeValidator(_is_name)]
     seed: Seed
     threads: Count | None
     tags: list[str]
