@@ -81,9 +81,9 @@ def test_several_paths_of_a_sweep_stay_several() -> None:
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (ValueError("Expected more than 1 value per channel when training, got input size [1, 8]"), "data.batch_size: "),
-        (RuntimeError("DataLoader worker (pid 7) is killed by signal: Bus error. It is possible that dataloader's workers "
-                      "are out of shared memory."), "data.workers=0"),
+        (ValueError("Expected more than 1 value per channel when training, got [1, 8]"), "data.batch_size: "),
+        (RuntimeError("DataLoader worker (pid 7) is killed by signal: Bus error. It is possible that dataloader's "
+                      "workers are out of shared memory."), "data.workers=0"),
         (RuntimeError("unable to open shared memory object </torch_7_1> in read-write mode"), "data.workers=0"),
         (FileNotFoundError(2, "No such file or directory", "/proc/x.csv"), "/proc/x.csv: is not there, or cannot"),
     ],

@@ -1,5 +1,7 @@
 """Models that keep weights in other files are found, wherever the tensor is."""
 
+import contextlib
+
 import numpy as np
 import onnx
 import pytest
@@ -44,7 +46,5 @@ def test_weights_in_other_files_are_found(where: str) -> None:
 
 @given(st.binary(max_size=200))
 def test_other_bytes_are_no_model_or_have_no_files(content: bytes) -> None:
-    try:
+    with contextlib.suppress(ValueError):
         assert has_external_data(content) in (True, False)
-    except ValueError:
-        pass
