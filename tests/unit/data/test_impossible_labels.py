@@ -7,7 +7,7 @@ from faceline.data.index import BadRows, FrameRow, index_of, refuse_impossible
 from faceline.data.synthetic import SyntheticFaces
 from faceline.errors import InputError
 
-SOURCE = SyntheticFaces(people=8, videos=1, frames=2, seed=1)
+SOURCE = SyntheticFaces(people=8, videos=2, frames=4, seed=1)
 ROWS = SOURCE.rows(BadRows("raise"))
 LANDMARKS = np.array([row.landmarks for row in ROWS])
 
