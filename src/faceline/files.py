@@ -1,40 +1,118 @@
 """Writes files whole."""
 
+import fcntl
 import os
+import re
 import secrets
+import shutil
+import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from faceline.errors import InputError
+
+_PARTIAL = re.compile(r"\..+\.[0-9a-f]{8}\.partial")
 
 
 @contextmanager
 def write_whole(file: Path, mode: int = 0o666) -> Iterator[Path]:
     """A file to write, which takes the place of another at once when it is complete.
 
-    Killed or without power at any point, there is the old file or the new one. What fails leaves the old one.
+    Killed or without power at any point, there is the old file or the new one. What fails leaves the old one. A link
+    is followed, and keeps pointing where it did. A device or a pipe gets the content when it is complete. What killed
+    processes have left unfinished in the folder is removed.
 
     Args:
         file: To be there in the end; its folder is made.
         mode: Permissions of the new file, less the umask.
 
     Raises:
+        InputError: There is a folder, a socket or a disk of this name.
         OSError: The disk does not take it.
     """
-    file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_name(f".{file.name}.{secrets.token_hex(4)}.partial")
+    if is_stream(file):
+        with _streamed(file) as partial:
+            yield partial
+        return
+    target = file.resolve() if file.is_symlink() else file
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(target.parent)
     try:
-        os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
+        partial, lock = _partial(target, mode)
     except OSError as error:
         error.filename = str(file)  # the name that the user knows
         raise
     try:
         yield partial
         _to_disk(partial)
-        partial.replace(file)
+        partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
+        os.close(lock)
     with suppress(OSError):  # some mounted stores know no folders
-        _to_disk(file.parent)
+        _to_disk(target.parent)
+
+
+def is_stream(file: Path) -> bool:
+    """Whether a name is that of a device or a pipe, to which a content is handed on.
+
+    Raises:
+        InputError: It is a folder, a socket or a disk, to which no file can be written.
+    """
+    try:
+        mode = file.stat().st_mode
+    except OSError:  # there is nothing yet, or nothing that may be seen; to write it tells
+        return False
+    if stat.S_ISDIR(mode):
+        raise InputError("is a folder, where a file is needed; choose another name", file=file)
+    if stat.S_ISSOCK(mode) or stat.S_ISBLK(mode):
+        raise InputError("is a socket or a disk, where a file is needed; choose another name", file=file)
+    return stat.S_ISCHR(mode) or stat.S_ISFIFO(mode)
+
+
+@contextmanager
+def _streamed(file: Path) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="faceline-") as folder:
+        whole = Path(folder, "whole")
+        yield whole
+        with whole.open("rb") as content:
+            try:
+                with file.open("wb") as stream:
+                    shutil.copyfileobj(content, stream)
+            except OSError as error:
+                error.filename = str(file)
+                raise
+
+
+def _partial(target: Path, mode: int) -> tuple[Path, int]:
+    """A new file beside the target, and the lock that says that somebody still writes it."""
+    while True:
+        partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
+        lock = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with suppress(OSError):  # some mounted stores know no locks, and there nothing is removed either
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(lock).st_nlink:  # else another process has taken it for a leftover just now
+            return partial, lock
+        os.close(lock)
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove what processes that are gone have left unfinished in a folder."""
+    for file in folder.glob(".*.partial"):
+        if _PARTIAL.fullmatch(file.name):
+            with suppress(OSError):
+                _remove_unless_written(file)
+
+
+def _remove_unless_written(file: Path) -> None:
+    number = os.open(file, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        file.unlink()
+    finally:
+        os.close(number)
 
 
 def _to_disk(path: Path) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 from rich.table import Table
 
+from faceline.files import write_whole
+from faceline.outputs import check_output
 from faceline.terminal import show
 from faceline.tracking.provenance import peak_memory, provenance
 
@@ -34,10 +36,11 @@ def print_table(title: str, rows: Sequence[Row]) -> None:
 def publish(benchmark: str, report: Mapping[str, Any], output: Path) -> None:
     """Write the report under its name with all that it was made with; those of other benchmarks in the file stay."""
     made_with = {name: value for name, value in provenance().items() if name != "diff"}
-    output.parent.mkdir(parents=True, exist_ok=True)
+    check_output(output, "output", begins=[b"{"])
     content = _reports(output)
     content[benchmark] = {**report, "peak_mb": round(peak_memory(), 1), "made_with": made_with}
-    output.write_text(json.dumps(content, indent=2, default=str) + "\n")
+    with write_whole(output) as part:
+        part.write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")
     print(f"written to {output}")
 
 

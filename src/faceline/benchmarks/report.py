@@ -15,6 +15,8 @@ from typing import Any
 import duckdb
 import pyarrow.parquet as pq
 
+from faceline.files import write_whole
+from faceline.outputs import check_output
 from faceline.stand.events.synthetic import UPLIFT, write_events
 from faceline.stand.report.effectiveness import Scope, measure
 from faceline.stand.settings import BenchmarkReport
@@ -34,8 +36,9 @@ def main(settings: BenchmarkReport) -> None:
         told = pool.submit(aggregate, files, settings.threads, settings.memory_gb).result()
     report = {**told, "memory_limit_gb": settings.memory_gb}
     output = Path(settings.output)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    check_output(output, "output", begins=[b"{"])
+    with write_whole(output) as part:
+        part.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     print(
         f"{report['events']:,} events of {report['stands']:,} stands ({report['megabytes']:,.0f} MB) aggregated in "
         f"{report['seconds']:.1f} s, peak memory {report['peak_gb']:.2f} GB, {report['threads']} threads; "

@@ -15,6 +15,8 @@ import numpy as np
 import psutil
 from rich.table import Table
 
+from faceline.files import write_whole
+from faceline.outputs import check_output
 from faceline.stand.assembly import Watch
 from faceline.stand.board import Board
 from faceline.stand.camera.capture import Capture, CaptureHealth, Frame
@@ -23,6 +25,7 @@ from faceline.stand.clock import Moment, Pace, now
 from faceline.stand.events.store import EventStore
 from faceline.stand.loop import Frames, Loop
 from faceline.terminal import show
+from faceline.threads import usable_threads
 from faceline.types import Image
 
 if TYPE_CHECKING:
@@ -36,7 +39,7 @@ _WARM: Final = 0.25  # of the soak, after which memory is compared
 
 def main(settings: "BenchmarkStand") -> None:
     """Measure, print a table, write JSON."""
-    cv2.setNumThreads(settings.threads)
+    cv2.setNumThreads(usable_threads(settings.threads))
     result: dict[str, Any] = {"machine": machine(), "settings": settings.model_dump(exclude={"config"})}
     with tempfile.TemporaryDirectory() as folder:
         print("drawing the frames …")
@@ -49,8 +52,9 @@ def main(settings: "BenchmarkStand") -> None:
             result["soak"] = soak(settings, crowd, Path(folder) / "soak")
     result["reached"] = reached(result)
     output = Path(settings.output)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    check_output(output, "output", begins=[b"{"])
+    with write_whole(output) as part:
+        part.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     show(_table(result))
     print(f"written to {output}")
 

@@ -17,6 +17,7 @@ from faceline.errors import InputError
 from faceline.geometry.crops import align_face
 from faceline.geometry.measures import UNITS, describe, measure
 from faceline.geometry.shape import Shapes, generalised_procrustes, normalise
+from faceline.outputs import csv_cells
 from faceline.reports import cluster_plots as plots
 from faceline.tasks.assembly import plain, prepare_process
 from faceline.tasks.task import Config
@@ -87,7 +88,7 @@ def _describe_groups(
     run.log_dict({"units": UNITS, "usual": usual, "groups": groups}, "clusters.json")
     run.log_dict({"trials": [vars(trial) for trial in trials]}, "scan.json")
     table = pd.DataFrame({"file": index.files, "person": index.persons, "group": found.labels + 1, **measures})
-    run.log_text(table.to_csv(index=False, float_format="%.5g"), "frames.csv")
+    run.log_text(csv_cells(table).to_csv(index=False, float_format="%.5g"), "frames.csv")
     run.log_figure(plots.elbow_and_silhouette(trials, source=line), "elbow_and_silhouette.png")
     run.log_figure(plots.mean_shapes(shapes, found, words, source=line), "mean_shapes.png")
     few = np.unique(index.persons, return_index=True)[1][:4]

@@ -14,6 +14,7 @@ from rich.table import Table
 from faceline.errors import InputError
 from faceline.leaderboards.figures import closer_look
 from faceline.leaderboards.ranking import Ranked, grouped, ranked, reviewed
+from faceline.outputs import check_output_folder
 from faceline.plot_style import percent
 from faceline.reports.comparison import TITLES, Comparison, Leaderboard, as_json, board_verdict, markdown
 from faceline.reports.comparison_page import page
@@ -39,6 +40,7 @@ def main(cfg: DictConfig) -> None:
         "comparison.json": json.dumps({"made": made, **as_json(comparison)}, indent=2) + "\n",
     }
     folder = Path(config["output"] or Path(tracking["root"], "mlruns", "comparison"))
+    check_output_folder(folder, "output", own=list(files))
     _write(folder, files)
     _tell(comparison, folder)
 

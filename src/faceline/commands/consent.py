@@ -10,6 +10,7 @@ from rich.table import Table
 
 from faceline.errors import InputError
 from faceline.files import write_whole
+from faceline.outputs import check_output
 from faceline.stand.consent.enrolment import Enrolment
 from faceline.stand.consent.keys import VARIABLE
 from faceline.stand.settings import ConsentSettings
@@ -67,6 +68,7 @@ def _write(told: dict[str, Any], output: str | None) -> None:
     if output is None:
         print(text)
         return
+    check_output(Path(output), "output", begins=[b"{"])
     try:
         with write_whole(Path(output), 0o600) as partial:
             partial.write_text(text + "\n", encoding="utf-8")

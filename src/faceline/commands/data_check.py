@@ -7,6 +7,8 @@ from omegaconf import DictConfig
 
 from faceline.data.cache import cached_frames
 from faceline.data.summary import summarise
+from faceline.files import write_whole
+from faceline.outputs import check_output
 from faceline.plot_style import png
 from faceline.reports.data_plots import data_distributions
 from faceline.tasks.assembly import plain
@@ -15,11 +17,11 @@ from faceline.tasks.assembly import plain
 def main(cfg: DictConfig) -> None:
     """Validate every frame, print the summary, draw the distributions."""
     config = plain(cfg)
-    data = config["data"]
+    data, figure = config["data"], Path(config["figure"])
+    check_output(figure, "figure", begins=[b"\x89PNG"])
     store = cached_frames(instantiate(data["source"]), data["size"], Path(data["cache_dir"]))
     for line in summarise(store.index).lines():
         print(line)
-    figure = Path(config["figure"])
-    figure.parent.mkdir(parents=True, exist_ok=True)
-    figure.write_bytes(png(data_distributions(store.index, source=f"{store.index.dataset} · all frames")))
+    with write_whole(figure) as part:
+        part.write_bytes(png(data_distributions(store.index, source=f"{store.index.dataset} · all frames")))
     print(f"distributions drawn in {figure}")

@@ -9,7 +9,8 @@ from omegaconf import DictConfig
 from faceline.data.index import FrameIndex, LabelIndex
 from faceline.errors import InputError
 from faceline.inference.runtime import LandmarkRuntime
-from faceline.tasks.assembly import Trained, plain, prepare_process, write
+from faceline.outputs import check_output_folder
+from faceline.tasks.assembly import MEASURED, Trained, plain, prepare_process, write
 from faceline.tasks.selection import chosen_model, on_data
 from faceline.tasks.task import TaskData
 
@@ -22,12 +23,13 @@ def main(cfg: DictConfig) -> None:
     data = trained.task.build_data(on_data(config, trained.config))
     data.prepare_data()
     part, protocol = config["part"], data.split.protocol
-    source = f"{data.source.name} · {protocol} · {part} · run {trained.run_id[:8]}"
-    result = trained.task.measure(trained.model, data, part, trained.config["name"], source)
     name = f"{data.source.name}-{protocol}-{part}"
     bundle = trained.model.bundle.digest if isinstance(trained.model, LandmarkRuntime) else None
     owner = trained.run_id if bundle is None else f"bundle-{bundle[:8]}"
     folder = Path(config["output"] or Path(config["tracking"]["root"], "mlruns", "evaluations", owner, name))
+    check_output_folder(folder, "output", own=MEASURED)
+    source = f"{data.source.name} · {protocol} · {part} · run {trained.run_id[:8]}"
+    result = trained.task.measure(trained.model, data, part, trained.config["name"], source)
     facts = {
         "model": trained.config["name"],
         "run_id": trained.run_id,

@@ -13,6 +13,7 @@ from faceline.export.embedder import export_embedder
 from faceline.inference.bundle import Bundle, write_bundle
 from faceline.models.face_embedder import FaceEmbedder
 from faceline.models.landmark_detector import LandmarkDetector
+from faceline.outputs import check_output
 from faceline.tasks.assembly import Trained, prepare_process
 from faceline.tasks.selection import chosen_model, on_data, run_tags
 from faceline.tasks.task import Config
@@ -34,6 +35,8 @@ def main(cfg: DictConfig) -> None:
             f"finds landmarks or embeds faces",
             column="run_id",
         )
+    output = Path(config["output"] or _default_output(config, trained))
+    check_output(output, "output", begins=[b"PK"], inputs=[Path(config["ckpt_path"])] if config["ckpt_path"] else [])
     prepare_process(0, threads=1)
     data = trained.task.build_data(on_data(config, trained.config))
     data.prepare_data()
@@ -44,7 +47,6 @@ def main(cfg: DictConfig) -> None:
             f"frames (fingerprint {tags['data_fingerprint']}, not {data.index.fingerprint}); give those, or none",
             column="data",
         )
-    output = Path(config["output"] or _default_output(config, trained))
     bundle = export(trained, data, config, tags, output)
     write_bundle(output, bundle.manifest, bundle.onnx)
     check, other = bundle.manifest.check, "its graph in float32" if config["int8"] else "the trained model"

@@ -1,7 +1,6 @@
 """``faceline predict``: landmarks for images, folders and videos of the user's own."""
 
 import csv
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,8 @@ from faceline.inference.bundle import DEFAULT
 from faceline.inference.faces import FaceFirst
 from faceline.inference.runtime import LandmarkRuntime
 from faceline.inference.stream import ahead
+from faceline.outputs import check_output, csv_cell
+from faceline.threads import usable_threads
 from faceline.types import AnyImage, Image, Shape
 
 IMAGES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"}
@@ -44,8 +45,7 @@ def predict(config: dict[str, Any]) -> None:
     overlays = Path(config["overlays"]) if config["overlays"] else None
     if not source.exists():
         raise InputError("no such file or folder", file=source, column="input")
-    if output.is_dir():
-        raise InputError("is a folder; give the name of a CSV file", file=output, column="output")
+    check_output(output, "output", begins=[b"file,frame,"], inputs=[source])
     if output.suffix.lower() in IMAGES | VIDEOS:
         raise InputError("is the name of an image or film; give that of a CSV file", file=output, column="output")
     detect = _detector(config)
@@ -57,7 +57,7 @@ def predict(config: dict[str, Any]) -> None:
         table.writerow(HEADER)
         for name, number, image in ahead(_frames(source)):
             points = detect(image)
-            table.writerow([name, number, *(f"{value:.3f}" for value in points.ravel())])
+            table.writerow([csv_cell(name), number, *(f"{value:.3f}" for value in points.ravel())])
             if overlays is not None:
                 _write_overlay(overlays / f"{name}_{number:05d}.png", image, points)
             count += 1
@@ -68,8 +68,7 @@ def _detector(config: dict[str, Any]) -> FindLandmarks:
     """What finds the landmarks: the model of a run, which needs torch, or a bundle."""
     if config["run_id"] is None and config["ckpt_path"] is None:
         cv2.setNumThreads(0)  # one frame is too little work to share
-        threads = config["threads"] or len(os.sched_getaffinity(0))
-        return LandmarkRuntime(config["bundle"] or DEFAULT, threads).detect
+        return LandmarkRuntime(config["bundle"] or DEFAULT, usable_threads(config["threads"])).detect
     if config["bundle"] is not None:
         raise InputError("give bundle=FILE, or run_id=RUN or ckpt_path=FILE, and not both", column="bundle")
     from faceline.tasks.selection import chosen_detector  # noqa: PLC0415  # it imports torch
@@ -115,7 +114,7 @@ def _write_overlay(file: Path, image: Image, points: Shape) -> None:
         cv2.polylines(canvas, [pixels[list(outline)]], False, (255, 255, 255), thickness, cv2.LINE_AA, shift=4)
     for x, y in pixels:
         cv2.circle(canvas, (int(x), int(y)), 16 * (thickness + 2), (255, 122, 26), -1, cv2.LINE_AA, shift=4)
-    file.parent.mkdir(parents=True, exist_ok=True)
     written, content = cv2.imencode(".png", cv2.cvtColor(canvas, cv2.COLOR_RGB2BGR))
     assert written
-    file.write_bytes(content.tobytes())
+    with write_whole(file) as part:
+        part.write_bytes(content.tobytes())

@@ -9,6 +9,8 @@ from typing import Any, Final
 from rich.table import Table
 
 from faceline.errors import InputError
+from faceline.files import write_whole
+from faceline.outputs import check_output_folder, csv_cells
 from faceline.stand.events.sources import collect
 from faceline.stand.folders import make_folder
 from faceline.stand.report.effectiveness import Effectiveness, Scope, measure
@@ -57,14 +59,18 @@ def write_report(stores: Sequence[str], folder: Path, title: str, **scope: Any) 
         InputError: A store cannot be read, holds too few visitors, or the folder cannot be made.
     """
     chosen = Scope(**scope)
+    check_output_folder(folder, "output", own=("report.html", "total.csv", "day.csv"))
     make_folder(folder, "output")
     with tempfile.TemporaryDirectory(prefix="faceline-report-") as temporary:
         told = measure(collect(stores, Path(temporary)), chosen, Path(temporary))
     text = page(told, chosen, title)
     for name, table in told.tables.items():
-        table.to_csv(folder / f"{name}.csv", index=False)
-        table.to_parquet(folder / f"{name}.parquet", index=False)
-    (folder / "report.html").write_text(text, encoding="utf-8")
+        with write_whole(folder / f"{name}.csv") as part:
+            csv_cells(table).to_csv(part, index=False)
+        with write_whole(folder / f"{name}.parquet") as part:
+            table.to_parquet(part, index=False)
+    with write_whole(folder / "report.html") as part:
+        part.write_text(text, encoding="utf-8")
     return told
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from faceline.errors import InputError
+from faceline.files import write_whole
 from faceline.plot_style import png
 from faceline.reports.identification_plots import cost_of_a_visit
 from faceline.reports.identification_table import IDENTIFICATION, IdentificationResult
@@ -82,8 +83,8 @@ def _take_up(run_id: str, name: str | None) -> None:
     file = FOLDER / f"{task}.json"
     rows = json.loads(file.read_text()) if file.is_file() else []
     kept = [other for other in rows if any(other[key] != row[key] for key in PLACE[task])]
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps([*kept, row], indent=2) + "\n")
+    with write_whole(file) as part:
+        part.write_text(json.dumps([*kept, row], indent=2) + "\n", encoding="utf-8")
 
 
 def published_row(run_id: str) -> tuple[str, dict[str, Any]]:

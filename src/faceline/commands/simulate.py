@@ -11,6 +11,7 @@ from rich.table import Table
 from scipy import stats
 
 from faceline.errors import InputError
+from faceline.outputs import check_output_folder
 from faceline.stand.content.catalogue import DEMO, Catalogue, read_catalogue
 from faceline.stand.content.policy import Policy
 from faceline.stand.events.store import EventStore
@@ -103,6 +104,7 @@ def _one(catalogue: Catalogue, settings: Simulate) -> None:
     from faceline.commands.report import write_report  # noqa: PLC0415  # DuckDB and matplotlib
 
     folder = Path(settings.output)
+    check_output_folder(folder, "output", own=("report.html", "total.csv", "day.csv"))
     make_folder(folder, "output")
     database = folder / "simulated.db"  # a name of its own: events.db may be of a real stand
     for path in (database, *folder.glob("simulated.db-*")):

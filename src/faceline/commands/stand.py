@@ -18,6 +18,7 @@ from faceline.errors import InputError, first_line
 from faceline.stand.assembly import build
 from faceline.stand.web.access import Secrets
 from faceline.stand.web.app import create_app
+from faceline.threads import usable_threads
 
 if TYPE_CHECKING:
     from faceline.stand.settings import Stand
@@ -28,7 +29,7 @@ _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 def main(settings: "Stand") -> None:
     """Run until told to stop, by Ctrl-C or by whatever started it."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
-    cv2.setNumThreads(settings.threads)
+    cv2.setNumThreads(usable_threads(settings.threads))
     _check_certificate(settings)
     with _listening(settings) as address, build(settings) as (loop, services):
         server = uvicorn.Server(

@@ -18,6 +18,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from faceline.config.targets import same_build
 from faceline.errors import InputError
 from faceline.models.callbacks import CONFIG_KEY, Pruning
+from faceline.outputs import csv_cells
 from faceline.tasks.assembly import load_trained, plain, prepare_process, read_checkpoint
 from faceline.tasks.fitting import RESUME, Fitted, fit, fit_at_once, folder, last_checkpoint
 from faceline.tasks.named_files import DIGESTS_FILE, digests
@@ -248,7 +249,7 @@ def _measure(run: Run, config: Config, task: Task, model: Any, data: TaskData, p
     """Metrics of one part, logged with the errors frame by frame and, of the test part, the figures."""
     source = f"{data.source.name} · {config['split']['protocol']} · {part} · run {run.id[:8]}"
     result = task.measure(model, data, part, config["name"], source)
-    run.log_text(result.frames.to_csv(index=False, float_format="%.8g"), f"{part}/frames.csv")
+    run.log_text(csv_cells(result.frames).to_csv(index=False, float_format="%.8g"), f"{part}/frames.csv")
     if part == "test":
         for name, figure in result.figures.items():
             run.log_figure(figure, f"test/{name}")

@@ -21,7 +21,6 @@ ENOUGH_PIXELS: Final = 25_000_000
 """Larger photos are read at a half, a quarter or an eighth of their size: faces are still large enough in them."""
 
 _HEIF_BRANDS: Final = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
-_DEPTHS: Final = (1.0, 255.0, 65535.0)  # usual values of white in files that hold floats or long integers
 
 
 class Photo(NamedTuple):
@@ -97,7 +96,7 @@ def _decode(image: PillowImage.Image, path: Path) -> Photo:
         image.draft(image.mode, (width // shrink, height // shrink))
         shrink = max(1, round(shrink * image.width / width))
     image.load()
-    picture = _rgb(image)
+    picture = _rgb(image, path)
     if shrink > 1:
         picture = picture.reduce(shrink)
     upright = ImageOps.exif_transpose(picture)
@@ -106,14 +105,14 @@ def _decode(image: PillowImage.Image, path: Path) -> Photo:
     return Photo(np.array(upright), width, height)
 
 
-def _rgb(image: PillowImage.Image) -> PillowImage.Image:
+def _rgb(image: PillowImage.Image, path: Path) -> PillowImage.Image:
     """The same picture in 8-bit RGB, with its EXIF tags."""
     if image.mode == "LAB":
         lab = ImageCms.createProfile("LAB")
         converted = ImageCms.profileToProfile(image, lab, ImageCms.createProfile("sRGB"), outputMode="RGB")
         assert converted is not None
     elif image.mode == "F" or image.mode.startswith("I"):
-        converted = PillowImage.fromarray(_eight_bits(image)).convert("RGB")
+        converted = PillowImage.fromarray(_eight_bits(image, path)).convert("RGB")
     else:
         converted = image.convert("RGB")
     exif = image.getexif()
@@ -122,9 +121,20 @@ def _rgb(image: PillowImage.Image) -> PillowImage.Image:
     return converted
 
 
-def _eight_bits(image: PillowImage.Image) -> np.ndarray:
-    """Grey of 16 or 32 bits, or of floats, in 8 bits: Pillow would clip it at 255."""
-    values = np.nan_to_num(np.asarray(image, dtype=np.float32), nan=0.0, posinf=0.0, neginf=0.0)
-    most = float(values.max(initial=0.0))
-    white = 65535.0 if image.mode.startswith("I;16") else next((top for top in _DEPTHS if most <= top), most)
-    return np.asarray(np.clip(values * (255.99 / white), 0, 255), dtype=np.uint8)
+def _eight_bits(image: PillowImage.Image, path: Path) -> np.ndarray:
+    """Grey of 16 bits, or of floating point on [0, 1], as 8 bits; of other numbers nobody knows what white is."""
+    values = np.asarray(image)
+    low, high = float(values.min()), float(values.max())
+    if image.mode == "F":
+        if low >= 0 and high <= 1:
+            return np.round(values * 255).astype(np.uint8)
+        kind = "floating-point numbers"
+    elif image.mode.startswith("I;16") or (image.format == "PNG" and high < 1 << 16):
+        return (values.astype(np.int64) >> 8).astype(np.uint8)
+    else:
+        kind = "32-bit numbers"
+    raise InputError(
+        f"holds {kind} from {low:g} to {high:g}, of which none is known to be white; save it with 8 or 16 bits, "
+        "or as floating point from 0 to 1",
+        file=path,
+    )

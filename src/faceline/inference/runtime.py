@@ -15,6 +15,7 @@ from faceline.geometry.crops import cut_window, face_window
 from faceline.geometry.markup import N_LANDMARKS
 from faceline.geometry.resize import resize_image
 from faceline.inference.bundle import DEFAULT, Bundle, EmbedderManifest, LandmarkManifest, read_bundle
+from faceline.threads import usable_threads
 from faceline.types import AnyImage, Boxes, Image, Images, Landmarks, PerFrame, Shape, Sizes
 
 BATCH: Final = 16
@@ -134,7 +135,7 @@ class _Graph:
             raise InputError(f"expected at least 1, got {threads}", column="threads")
         self._bundle, self._outputs = bundle, list(outputs)
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+        options.intra_op_num_threads, options.inter_op_num_threads = usable_threads(threads), 1
         options.log_severity_level = 4  # what it would print is said below
         try:
             session = onnxruntime.InferenceSession(bundle.onnx, options, providers=["CPUExecutionProvider"])

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import pickle
 import warnings
 from collections.abc import Mapping
@@ -19,13 +18,17 @@ from threadpoolctl import threadpool_limits
 from faceline.config.check import check_targets, plain
 from faceline.config.names import current
 from faceline.errors import InputError, first_line
+from faceline.files import write_whole
 from faceline.models.baselines import Baseline
 from faceline.models.callbacks import CONFIG_KEY
+from faceline.outputs import check_output_folder, csv_cells
 from faceline.plot_style import png
 from faceline.tasks.task import Config, Measurement, Task, task_of
+from faceline.threads import usable_threads
 
 __all__ = [
     "CLASSIFIER",
+    "MEASURED",
     "Trained",
     "load_trained",
     "plain",
@@ -33,6 +36,9 @@ __all__ = [
     "read_checkpoint",
     "write",
 ]
+
+MEASURED = ("frames.csv", "metrics.json")
+"""Files that every measurement is written to."""
 
 CLASSIFIER = ".skops"
 """How files of models end that are not trained in epochs."""
@@ -64,7 +70,7 @@ def prepare_process(seed: int, threads: int | None) -> int:
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # its notes on itself
     logging.getLogger("pytorch_lightning.profilers").setLevel(logging.INFO)  # what debug=profiler asks for
     warnings.filterwarnings("ignore", module="pytorch_lightning.utilities._pytree")  # about its own use of torch
-    threads = threads or len(os.sched_getaffinity(0))
+    threads = usable_threads(threads)
     threadpool_limits(threads)  # of NumPy's and scikit-learn's libraries
     torch.set_num_threads(threads)
     cv2.setNumThreads(0)  # one frame is too little work to share, and its threads would compete with torch's
@@ -130,8 +136,13 @@ def _reason(error: Exception) -> str:
 
 def write(measurement: Measurement, folder: Path, facts: Mapping[str, Any]) -> None:
     """Write ``metrics.json``, the facts before the figures, ``frames.csv``, one row a frame, and the figures."""
-    folder.mkdir(parents=True, exist_ok=True)
-    measurement.frames.to_csv(folder / "frames.csv", index=False, float_format="%.8g")
-    (folder / "metrics.json").write_text(json.dumps({**facts, **measurement.scalars}, indent=2) + "\n")
+    check_output_folder(folder, "output", own=MEASURED)
     for file, figure in measurement.figures.items():
-        (folder / file).write_bytes(png(figure))
+        with write_whole(folder / file) as part:
+            part.write_bytes(png(figure))
+    frames = csv_cells(measurement.frames).to_csv(index=False, float_format="%.8g")
+    for file, text in zip(
+        MEASURED, (frames, json.dumps({**facts, **measurement.scalars}, indent=2) + "\n"), strict=True
+    ):
+        with write_whole(folder / file) as part:
+            part.write_text(text, encoding="utf-8")

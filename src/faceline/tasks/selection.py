@@ -1,6 +1,5 @@
 """Which run or trained model a verb is about: a run of the store, a registered model, or a file; and on which data."""
 
-import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -14,6 +13,7 @@ from faceline.models.landmark_detector import LandmarkDetector
 from faceline.tasks.assembly import Trained, load_trained, prepare_process
 from faceline.tasks.landmarks import find_landmarks
 from faceline.tasks.task import Config, task_of
+from faceline.threads import usable_threads
 from faceline.tracking.records import BEST, RunRecord, checkpoint, get_run, model_file
 from faceline.tracking.registry import MODEL_ID, named_version
 from faceline.tracking.store import connect
@@ -71,7 +71,7 @@ def _bundled(config: Config) -> Trained:
         raise InputError(
             "a bundle holds no data: say on which to measure it, as in data=udacity data.root=FOLDER", column="data"
         )
-    threads = config["threads"] or len(os.sched_getaffinity(0))
+    threads = usable_threads(config["threads"])
     runtime = LandmarkRuntime(config["bundle"], threads)
     manifest, size = runtime.manifest, runtime.size
     steps = [{"_target_": "faceline.transforms.Rescale", "height": size, "width": size}]

@@ -8,6 +8,7 @@ import pandas as pd
 
 from faceline.errors import InputError
 from faceline.metrics.paired import Paired, Resampled, resampled_error, resampled_identification
+from faceline.outputs import from_csv_cell
 from faceline.tracking.records import RunRecord, download
 from faceline.types import Landmarks
 
@@ -105,7 +106,8 @@ def test_frames(run: RunRecord, table: str = FRAMES) -> pd.DataFrame:
         InputError: The run has no such file.
     """
     texts = dict.fromkeys(("file", "person", "video", "predicted"), str)
-    return pd.read_csv(download(run, table), dtype=texts, keep_default_na=False)
+    frames = pd.read_csv(download(run, table), dtype=texts, keep_default_na=False)
+    return frames.assign(**{name: frames[name].map(from_csv_cell) for name in texts if name in frames})
 
 
 def test_landmarks(run: RunRecord) -> Landmarks:

@@ -199,6 +199,26 @@ def test_a_photo_may_have_any_colours_and_depth(tmp_path) -> None:
 
 
 @pytest.mark.data
+@pytest.mark.parametrize(
+    ("white", "message"),
+    [(1.0, None), (255.0, "floating-point numbers from 0 to 255"), (-1.0, "numbers from -1 to"), (np.nan, "to nan")],
+)
+def test_floating_point_is_scaled_from_one_or_refused(tmp_path, white: float, message: str | None) -> None:
+    grey = np.linspace(0, 1, 256, dtype=np.float32).reshape(16, 16)
+    path = save(tmp_path / "float.tif", Image.fromarray(grey * np.float32(white)), "TIFF")
+    if message is None:
+        np.testing.assert_array_equal(read_any(path)[..., 0], np.arange(256).reshape(16, 16))
+        return
+    with pytest.raises(InputError, match=message):
+        read_any(path)
+
+
+def test_32_bit_grey_is_refused(tmp_path) -> None:
+    path = save(tmp_path / "int.tif", Image.fromarray(np.full((8, 8), 70_000, dtype=np.int32)), "TIFF")
+    with pytest.raises(InputError, match="32-bit numbers from 70000 to 70000"):
+        read_any(path)
+
+
 def test_the_published_files_give_pillows_own_rgb(data_root) -> None:
     paths = sorted((data_root / "udacity_original_png" / "training").glob("*.jpg"))
     assert len(paths) == 27

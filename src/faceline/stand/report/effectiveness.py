@@ -19,6 +19,7 @@ from faceline.errors import InputError, first_line
 from faceline.stand.content.catalogue import time_zone
 from faceline.stand.report.disclosure import Flags, People, complement, protect
 from faceline.stand.report.uplift import MOMENTS, compare
+from faceline.threads import usable_threads
 
 PLACES: Final = {"stand": "stand", "hour": "hour", "day": "day"}
 """Groups of visits, and their column."""
@@ -157,7 +158,7 @@ def _open(engine: duckdb.DuckDBPyConnection, files: Sequence[Path], scope: Scope
         "preserve_insertion_order": False,
         "enable_progress_bar": False,
     }
-    settings |= {} if scope.threads is None else {"threads": scope.threads}
+    settings |= {} if scope.threads is None else {"threads": usable_threads(scope.threads)}
     settings |= {} if scope.memory_gb is None else {"memory_limit": f"{scope.memory_gb}GB"}
     for name, value in settings.items():
         engine.execute(f"SET {name} = {value!r}" if isinstance(value, str) else f"SET {name} = {value}")
