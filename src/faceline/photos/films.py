@@ -45,7 +45,7 @@ class Film:
 
     def __init__(self, path: Path) -> None:
         self.path, self.came, self.last = path, 0, 0.0
-        cv2.setLogLevel(0)
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
         self._video = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)  # it turns frames as the film says
         if not self._video.isOpened():
             raise InputError("is not a video that can be decoded", file=path)
