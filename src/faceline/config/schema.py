@@ -61,6 +61,7 @@ class Data(Section):
     workers: Annotated[int, Field(ge=0)]
     limit: Count | None
     cache_dir: str
+    split_by: Literal["folder"] | None = None  # of pts only
 
 
 class Transforms(Section):
