@@ -12,14 +12,17 @@ import numpy as np
 from faceline.augmentation.base import Frame, Number, Points, Transform, number
 from faceline.geometry.markup import OUTER_EYE_CORNERS
 
-_GRID: Final = 40
+_GRID: Final = 48
 """Points of the displacement field in each direction; it is smooth, so more would change nothing."""
 
-_STIFFNESS: Final = 2e-3
+_STIFFNESS: Final = 1e-4
 """Weight by which the field may miss a landmark, in squared units of the distance between the eyes."""
 
-_LIDS: Final = (((37, 41), (38, 40)), ((43, 47), (44, 46)))
-"""Upper and lower points of the lids of each eye."""
+_EYES: Final = ((36, 37, 38, 39, 40, 41), (42, 43, 44, 45, 46, 47))
+"""Each eye: a corner, two points of the upper lid, the other corner, two of the lower lid from there."""
+
+_UPPER_SHARE: Final = 0.85
+"""How much of a blink the upper lid does; the lower one does the rest."""
 
 _JAW_FOLLOWS: Final = {4: 0.15, 5: 0.4, 6: 0.7, 7: 0.9, 8: 1.0, 9: 0.9, 10: 0.7, 11: 0.4, 12: 0.15}
 _LOWER_LIP: Final = {55: 0.45, 56: 0.9, 57: 1.0, 58: 0.9, 59: 0.45, 65: 0.9, 66: 1.0, 67: 0.9, 48: 0.2, 54: 0.2}
@@ -33,8 +36,9 @@ _INNER_LIPS: Final = tuple(range(60, 68))
 class ExpressionWarp(Transform):
     """Give a face another expression by a smooth warp of its own landmarks.
 
-    The field is a thin-plate spline through the landmarks and the border of the frame; see Bookstein, IEEE TPAMI 11,
-    1989. Where a closed mouth opens, the gap is painted dark, sometimes with teeth.
+    Lids move along the normal of the line between the corners of the eye, which no smooth field could follow: they are
+    a few pixels apart. All else moves by a thin-plate spline through the landmarks and the border of the frame; see
+    Bookstein, IEEE TPAMI 11, 1989. Where a closed mouth opens, the gap is painted dark, sometimes with teeth.
 
     Args:
         eyes: Largest share by which the lids close; they also open, by up to a third of it.
@@ -78,6 +82,8 @@ class ExpressionWarp(Transform):
         scale = float(np.linalg.norm(before[OUTER_EYE_CORNERS[0]] - before[OUTER_EYE_CORNERS[1]]))
         if not 4 < scale < 4 * max(frame.shape):
             return image, landmarks
+        if draw.uniform() < 0.75:
+            frame, before = self._blink(frame, before)
         after = self._moved(before, scale)
         warped = _warp(frame, before, after, scale)
         if _gap(after, scale) > 0.06 and _gap(before, scale) < 0.06:
@@ -91,8 +97,6 @@ class ExpressionWarp(Transform):
         right = points[OUTER_EYE_CORNERS[1]] - points[OUTER_EYE_CORNERS[0]]
         right = right / scale
         down = np.array([-right[1], right[0]])
-        if draw.uniform() < 0.7:
-            self._move_lids(points, moved)
         if draw.uniform() < 0.5:
             drop = self.mouth * scale * draw.beta(1.2, 2.0)
             for index, share in (_JAW_FOLLOWS | _LOWER_LIP | _LOWER_LIP_CORNERS).items():
@@ -108,15 +112,64 @@ class ExpressionWarp(Transform):
             moved[17:27] -= self.brows * scale * draw.uniform(-0.5, 1) * down
         return moved
 
-    def _move_lids(self, points: np.ndarray, moved: np.ndarray) -> None:
+    def _blink(self, frame: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Close or widen the eyes, mostly both alike."""
+        frame, points = frame.copy(), points.copy()
         share = self.eyes * self._draw.uniform(-1 / 3, 1)
-        for pairs in _LIDS:
+        for eye in _EYES:
             own = share if self._draw.uniform() < 0.85 else self.eyes * self._draw.uniform(-1 / 3, 1)
-            for upper, lower in pairs:
-                height = points[lower] - points[upper]
-                moved[upper] = points[upper] + 0.85 * own * height
-                moved[lower] = points[lower] - 0.15 * own * height
+            _close_eye(frame, points, eye, own)
+        return frame, points
+
+
+def _close_eye(frame: np.ndarray, points: np.ndarray, eye: tuple[int, ...], share: float) -> None:
+    """Bring the lids of one eye together by a share of their distance, in place; below 0 it is widened."""
+    corner, other = points[eye[0]], points[eye[3]]
+    length = float(np.linalg.norm(other - corner))
+    if length < 4:
+        return
+    along = (other - corner) / length
+    down = np.array([-along[1], along[0]])
+    u, v = (points[list(eye)] - corner) @ along, (points[list(eye)] - corner) @ down
+    if not (0 < u[1] < u[2] < length and 0 < u[5] < u[4] < length):
+        return  # an eye seen from the side
+
+    def lids(places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        upper = np.interp(places, [0, u[1], u[2], length], [0, v[1], v[2], 0])
+        lower = np.interp(places, [0, u[5], u[4], length], [0, v[5], v[4], 0])
+        return upper, np.maximum(lower, upper)
+
+    room = 0.5 * length
+    x0, y0 = np.floor(np.minimum(corner, other) - 2 * room).astype(int).clip(0)
+    x1, y1 = (np.ceil(np.maximum(corner, other) + 2 * room).astype(int) + 1).clip(max=frame.shape[1::-1])
+    if x1 - x0 < 2 or y1 - y0 < 2:
+        return
+    x, y = np.meshgrid(np.arange(x0, x1) - corner[0], np.arange(y0, y1) - corner[1])
+    place, height = x * along[0] + y * along[1], x * down[0] + y * down[1]
+    upper, lower = lids(place)
+    gap = lower - upper
+    new_upper, new_lower = upper + _UPPER_SHARE * share * gap, lower - (1 - _UPPER_SHARE) * share * gap
+    top, bottom = np.minimum(upper, new_upper) - room, np.maximum(lower, new_lower) + room
+    before = np.select(
+        [height <= top, height <= new_upper, height <= new_lower, height <= bottom],
+        [
+            height,
+            top + (height - top) * (upper - top) / (new_upper - top),
+            upper + (height - new_upper) * gap / np.maximum(new_lower - new_upper, 1e-6),
+            lower + (height - new_lower) * (bottom - lower) / (bottom - new_lower),
+        ],
+        height,
+    )
+    step = before - height
+    x_from, y_from = x + corner[0] + step * down[0], y + corner[1] + step * down[1]
+    moved = cv2.remap(
+        frame, x_from.astype(np.float32), y_from.astype(np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    frame[y0:y1, x0:x1] = moved
+    for index, of_upper in ((1, True), (2, True), (4, False), (5, False)):
+        high, low = (float(lid[0]) for lid in lids(u[index : index + 1]))
+        moves = _UPPER_SHARE if of_upper else _UPPER_SHARE - 1
+        points[eye[index]] += moves * share * (low - high) * down
 
 
 def _gap(points: np.ndarray, scale: float) -> float:
@@ -150,8 +203,9 @@ def _warp(frame: np.ndarray, before: np.ndarray, after: np.ndarray, scale: float
 
 def _bend(places: np.ndarray, knots: np.ndarray) -> np.ndarray:
     """The bending function r^2 log r of a thin plate between (n, 2) places and (k, 2) knots."""
-    squares = ((places[:, None] - knots[None]) ** 2).sum(axis=2)
-    return np.asarray(0.5 * squares * np.log(squares + 1e-12))
+    apart = (places[:, None] - knots[None]).astype(np.float32)
+    squares = apart[..., 0] ** 2 + apart[..., 1] ** 2
+    return np.asarray(0.5 * squares * np.log(squares + 1e-12), dtype=np.float64)
 
 
 def _open_mouth(frame: np.ndarray, points: np.ndarray, draw: np.random.Generator) -> np.ndarray:

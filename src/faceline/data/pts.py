@@ -126,7 +126,9 @@ class PtsFaces:
         left, top, wide, high = face.window
         inside = left < width and top < height and left + wide > 0 and top + high > 0
         if not inside or wide > _MOST_ROOM * max(width, height):
-            told = f"its points reach far beyond its photo of {width} x {height} pixels: are they of another size of it?"
+            told = (
+                f"its points reach far beyond its photo of {width} x {height} pixels: are they of another size of it?"
+            )
             raise InputError(told, file=self.root / row.file)
         return cut_window(self._last[1], face.window).copy()
 

@@ -88,7 +88,10 @@ class FaceDetector:
         if self.faces == "whole":
             return self._whole(image)
         found = self._finder.find(image)
-        seen = [self._with_landmarks(image, found[first : first + BATCH]) for first in range(0, min(len(found), MOST_FACES), BATCH)]
+        seen = [
+            self._with_landmarks(image, found[first : first + BATCH])
+            for first in range(0, min(len(found), MOST_FACES), BATCH)
+        ]
         faces = [face for part in seen for face in part]
         sure = [face for face in faces if face.confidence >= self.min_confidence]
         doubtful, left_out = len(faces) - len(sure), max(0, len(found) - MOST_FACES)

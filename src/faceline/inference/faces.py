@@ -69,8 +69,8 @@ class YuNet:
     """Finds the faces of a photo, large and small, upright and turned.
 
     The photo is looked at in several sizes. A face that is found with little confidence, or turned, is looked at again
-    closer and the right way up; where no sure upright face is found, the whole photo is looked at on its sides and upside
-    down.
+    closer and the right way up. Where no sure upright face is found, the whole photo is looked at on its sides and
+    upside down.
 
     Args:
         score: Least confidence of a face.

@@ -122,6 +122,10 @@ class Animation:
 def animated(path: Path) -> int:
     """How many pictures an animation holds; 1 for every other file."""
     try:
+        with path.open("rb") as file:
+            head = file.read(200)
+        if head[:3] != b"GIF" and b"ANIM" not in head and b"acTL" not in head:
+            return 1  # to count the pictures takes longer
         with PillowImage.open(path, formats=_ANIMATIONS) as image:
             return int(getattr(image, "n_frames", 1)) if getattr(image, "is_animated", False) else 1
     except Exception:  # whoever reads it as a photo tells what is wrong

@@ -1,6 +1,6 @@
 """Which photos and films an input means: files, folders with all that lies below them, and patterns such as ``*.png``.
 
-A file is known by its first bytes and not by its name.
+A file is known by its first bytes and not by its name; an animated picture is a film.
 """
 
 import glob
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from faceline.errors import InputError
+from faceline.photos.films import animated
 
 Kind = Literal["photo", "film", "unknown"]
 
@@ -23,7 +24,14 @@ _RAW: Final = frozenset(".nef .cr2 .cr3 .dng .arw .orf .rw2 .pef .raf .srw".spli
 _HEAD: Final = 400
 _PHOTO_BRANDS: Final = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis")
 _PHOTOS: Final = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\0", b"MM\0*")
-_FILMS: Final = (b"\x1a\x45\xdf\xa3", b"\0\0\x01\xba", b"\0\0\x01\xb3", b"FLV\x01", b"OggS", b"\x30\x26\xb2\x75\x8e\x66")
+_FILMS: Final = (
+    b"\x1a\x45\xdf\xa3",
+    b"\0\0\x01\xba",
+    b"\0\0\x01\xb3",
+    b"FLV\x01",
+    b"OggS",
+    b"\x30\x26\xb2\x75\x8e\x66",
+)
 _BMP_HEADERS: Final = (12, 40, 52, 56, 64, 108, 124)
 _PACKET: Final = 188  # bytes of a packet of MPEG-TS, each of which begins with 0x47
 _PATTERN: Final = frozenset("*?[")
@@ -81,6 +89,8 @@ def find_inputs(words: Sequence[str], leave_out: Sequence[Path] = ()) -> Inputs:
                 continue
             seen.add(path)
             kind = kind_of(path, is_named)
+            if kind == "photo" and animated(path) > 1:
+                kind = "film"
             if kind is None:
                 found.others += 1
             else:

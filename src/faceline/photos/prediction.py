@@ -11,7 +11,7 @@ from faceline.data.photos import Photo, read_photo
 from faceline.errors import InputError
 from faceline.inference.detection import Detected, DetectedFace, FaceDetector
 from faceline.inference.stream import ahead
-from faceline.photos.films import FilmFrame, animated, open_film
+from faceline.photos.films import FilmFrame, open_film
 from faceline.photos.inputs import InputFile
 from faceline.photos.overlays import OverlayFilm, write_overlay
 from faceline.photos.tables import FaceRow, FaceTable
@@ -94,7 +94,7 @@ class Prediction:
             InputError: It cannot be read, and that stops everything.
         """
         try:
-            if file.kind == "film" or animated(file.path) > 1:
+            if file.kind == "film":
                 self._film(file, progress)
             else:
                 self._photo(file)

@@ -74,10 +74,12 @@ def check_table(output: Path, kind: Format, inputs: Sequence[Path]) -> None:
     """
     suffix = output.suffix.lower()
     if suffix in PHOTO_SUFFIXES | FILM_SUFFIXES:
-        raise InputError(f"is the name of an image or film; give that of a {kind.upper()} file", file=output, column="output")
+        raise InputError(
+            f"is the name of an image or film; give that of a {kind.upper()} file", file=output, column="output"
+        )
     if kind == "pts":
         if output.exists() and (not output.is_dir() or any(output.glob("**/*.pts"))):
-            told = "is a file or holds .pts files already; format=pts wants a new folder" 
+            told = "is a file or holds .pts files already; format=pts wants a new folder"
             raise InputError(told, file=output, column="output")
         return
     other = {"csv": ".json", "json": ".csv"}[kind]
