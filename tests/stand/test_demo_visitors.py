@@ -9,7 +9,7 @@ from faceline.data.synthetic import SyntheticFaces
 from faceline.errors import InputError
 from faceline.stand.audience.tracker import overlap
 from faceline.stand.camera.demo_visitors import CROWD, HEIGHT, WIDTH, DemoScene, DemoVisitors
-from faceline.stand.camera.detector import OwnDetector, FaceDetector, YuNetDetector, box_of, make_detector
+from faceline.stand.camera.detector import FaceDetector, OwnDetector, YuNetDetector, box_of, make_detector
 
 
 def facing(visitors: DemoVisitors, time: float) -> list[tuple[float, float]]:

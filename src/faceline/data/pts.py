@@ -46,9 +46,9 @@ class _Face:
 class PtsFaces:
     """Photos of any depth of folders with their points; each face is cut out with the room of other data sets' frames.
 
-    A photo ``name.jpg`` has its points in ``name.pts``, or, with several faces, in ``name_1.pts``, ``name_2.pts`` and so
-    on. Files may begin with ``version`` and ``n_points`` or not; points count from 1. Mirrored copies, whose names end
-    with ``_mirror``, are left out. Nobody knows who is seen: each photo counts as a person with one video.
+    A photo ``name.jpg`` has its points in ``name.pts``, or, with several faces, in ``name_1.pts``, ``name_2.pts`` and
+    so on. Files may begin with ``version`` and ``n_points`` or not; points count from 1. Mirrored copies, whose names
+    end with ``_mirror``, are left out. Nobody knows who is seen: each photo counts as a person with one video.
 
     Args:
         root: Folder of the set; None for the folder ``pts`` below the environment variable FACELINE_DATA.

@@ -15,10 +15,14 @@ from faceline.photos.films import animated
 
 Kind = Literal["photo", "film", "unknown"]
 
-PHOTO_SUFFIXES: Final = frozenset(".jpg .jpeg .png .bmp .webp .tif .tiff .heic .heif .avif .gif".split())
-FILM_SUFFIXES: Final = frozenset(".mp4 .avi .mov .mkv .webm .m4v .mpg .mpeg .ts .mts .wmv .flv .3gp .ogv".split())
+PHOTO_SUFFIXES: Final = frozenset(
+    {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".heic", ".heif", ".avif", ".gif"}
+)
+FILM_SUFFIXES: Final = frozenset(
+    {".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".mts", ".wmv", ".flv", ".3gp", ".ogv"}
+)
 
-_RAW: Final = frozenset(".nef .cr2 .cr3 .dng .arw .orf .rw2 .pef .raf .srw".split())
+_RAW: Final = frozenset([".nef", ".cr2", ".cr3", ".dng", ".arw", ".orf", ".rw2", ".pef", ".raf", ".srw"])
 """Raw files of cameras: they begin as TIFF does, and a reader of TIFF finds a tiny preview in them."""
 
 _HEAD: Final = 400
@@ -150,7 +154,7 @@ def _expand(word: str, closed: set[Path], several: bool) -> Iterator[tuple[Path,
     elif path.exists() or path.is_symlink():
         yield path, path.as_posix() if several else path.name, True
     elif _PATTERN & set(word):
-        matches = sorted(glob.glob(word, recursive=True))
+        matches = sorted(glob.glob(word, recursive=True))  # noqa: PTH207  # the pattern may begin at the root
         if not matches:
             raise InputError(f"nothing is called {word}", column="input")
         for match in matches:

@@ -1,4 +1,4 @@
-"""Photo after photo and film after film: what is found goes into a table and onto overlays, what fails is kept in mind."""
+"""Photo after photo and film after film: finds the faces, writes them, and remembers what failed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
