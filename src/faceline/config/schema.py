@@ -68,6 +68,7 @@ class Data(Section):
     workers: Annotated[int, Field(ge=0)]
     limit: Count | None
     cache_dir: str
+    split_by: Literal["folder"] | None = None  # of pts only
 
 
 class Transforms(Section):
@@ -189,10 +190,14 @@ class Predict(Section):
     run_id: str | None
     ckpt_path: str | None
     bundle: str | None
-    input: str
-    find_face: bool
-    output: str
+    input: Annotated[str, Field(min_length=1)] | Annotated[list[str], Field(min_length=1)]
+    faces: Literal["all", "largest", "whole"]
+    min_confidence: Annotated[float, Field(ge=0, le=1)]
+    smooth: bool
+    format: Literal["csv", "json", "pts"]
+    output: str | None
     overlays: str | None
+    on_error: Literal["skip", "stop"] | None
     threads: Count | None
     tracking: Tracking | None = None  # of no use where a bundle is asked
 
