@@ -182,30 +182,10 @@ def _run_plain(verb: str, overrides: list[str]) -> int:
 
 
 def _run_hydra(workflow: str, overrides: list[str]) -> int:
-    # What hydra.main does, but for sys.argv, which it would read: Lightning starts the other processes of a
-    # distributed run with this process's own arguments, verb included.
-    from hydra import version  # noqa: PLC0415
-    from hydra._internal.utils import _run_hydra as run_hydra  # noqa: PLC0415
-    from hydra._internal.utils import get_args_parser  # noqa: PLC0415
+    from faceline import hydra_app  # noqa: PLC0415
 
-    from faceline.config.resolvers import register  # noqa: PLC0415
-
-    register()
-    version.setbase("1.3")
-    parser = get_args_parser()
-    parser.error = _refuse_arguments  # type: ignore[method-assign]
     codes: list[int] = []
-
-    def job(cfg: "DictConfig") -> float | None:
-        return _run_job(workflow, cfg, codes)
-
-    run_hydra(
-        args=parser.parse_intermixed_args([f"hydra.job.name={workflow}", *map(_id_as_text, overrides)]),
-        args_parser=parser,
-        task_function=job,
-        config_path=str(conf_dir()),
-        config_name=workflow,
-    )
+    hydra_app.run(workflow, list(map(_id_as_text, overrides)), conf_dir(), lambda cfg: _run_job(workflow, cfg, codes))
     return min(codes, default=OK)  # of a sweep, a mistake before a no
 
 
@@ -218,10 +198,6 @@ def _module(verb: str) -> Any:
 def _id_as_text(word: str) -> str:
     """An id that is all digits, such as ``run_id=91902090``, is no number."""
     return re.sub(r"^(run_id|sweep_id)=(?!null$)(\w+)$", r'\1="\2"', word)
-
-
-def _refuse_arguments(message: str) -> Any:
-    raise InputError(f"{message}; see --help")
 
 
 def _run_job(workflow: str, cfg: "DictConfig", codes: list[int]) -> float | None:
