@@ -133,6 +133,10 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
             "faceline benchmark infer bundles=[default,mine.faceline] run_ids=[0123abcd] backbones=[]",
         ),
     ),
+    "benchmark everywhere": (
+        "faces that are turned, covered, dark, small or one of several, and photos without one",
+        ("faceline benchmark everywhere data.root=/data/udacity bundles=[default,mine.faceline]",),
+    ),
     "benchmark startup": ("seconds until the command does something", ("faceline benchmark startup",)),
     "benchmark identification": (
         "time and memory of identification by shapes, at any scale",

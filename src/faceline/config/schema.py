@@ -399,6 +399,15 @@ class BenchmarkInfer(_Benchmark):
     tracking: Tracking
 
 
+class BenchmarkEverywhere(_Benchmark):
+    """``faceline benchmark everywhere``."""
+
+    bundles: Annotated[list[str], Field(min_length=1)]
+    frames: Count
+    photos: Count
+    faceless: Count
+
+
 class BenchmarkStartup(Section):
     """``faceline benchmark startup``."""
 
@@ -414,6 +423,7 @@ SCHEMAS: dict[str, type[Section]] = {
     "compare": Compare,
     "benchmark_identification": BenchmarkIdentification,
     "benchmark_sweep": BenchmarkSweep,
+    "benchmark_everywhere": BenchmarkEverywhere,
     "benchmark_infer": BenchmarkInfer,
     "benchmark_input": BenchmarkInput,
     "benchmark_startup": BenchmarkStartup,
