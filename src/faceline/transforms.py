@@ -15,8 +15,27 @@ import numpy as np
 import torch
 
 from faceline.augmentation.base import A, Frame, Points, Transform, check
-from faceline.augmentation.geometric import Crop, HorizontalFlip, RandomAffine, RandomRotation, Rescale, ScaleShift
-from faceline.augmentation.photometric import AddNoise, Blur, Brightness, Compression, Occlusion, Recolour
+from faceline.augmentation.expressions import ExpressionWarp
+from faceline.augmentation.geometric import (
+    Crop,
+    HorizontalFlip,
+    RandomAffine,
+    RandomRotation,
+    Rescale,
+    ScaleShift,
+    Stretch,
+)
+from faceline.augmentation.occluders import FaceOcclusion
+from faceline.augmentation.photometric import (
+    AddNoise,
+    Blur,
+    Brightness,
+    Compression,
+    LowLight,
+    LowResolution,
+    Occlusion,
+    Recolour,
+)
 from faceline.augmentation.scene import Scene
 from faceline.geometry.coordinates import normalise_landmarks
 from faceline.geometry.markup import N_LANDMARKS
@@ -28,7 +47,11 @@ __all__ = [
     "Brightness",
     "Compression",
     "Crop",
+    "ExpressionWarp",
+    "FaceOcclusion",
     "HorizontalFlip",
+    "LowLight",
+    "LowResolution",
     "Normalize",
     "Occlusion",
     "Pipeline",
@@ -38,6 +61,7 @@ __all__ = [
     "Rescale",
     "ScaleShift",
     "Scene",
+    "Stretch",
     "ToTensor",
     "Transform",
 ]

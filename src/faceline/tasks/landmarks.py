@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,12 @@ from faceline.errors import InputError, first_line
 from faceline.geometry.coordinates import denormalise_landmarks
 from faceline.geometry.markup import N_LANDMARKS
 from faceline.inference.bundle import DataOrigin as TrainedOn
+from faceline.inference.bundle import LandmarkManifest, read_bundle
 from faceline.inference.bundle import SplitSettings as TrainedUnder
 from faceline.inference.runtime import LandmarkRuntime
 from faceline.metrics import landmark as metrics
 from faceline.models.landmark_detector import LandmarkDetector
+from faceline.models.warm_start import start_from
 from faceline.reports import contact_sheet as sheets
 from faceline.reports import landmark_plots as plots
 from faceline.reports.confidence_plots import confidence
@@ -28,6 +31,9 @@ from faceline.tasks.confidence import RELIABLE, Trust, trust_in
 from faceline.tasks.task import Config, Lessons, Measurement, Part
 from faceline.transforms import HorizontalFlip, Pipeline
 from faceline.types import Image, Landmarks, Shape
+
+_BATCHES_TO_CALIBRATE = 12
+"""How many training batches a model that starts from a bundle looks at to know the statistics of its layers."""
 
 
 class LandmarkTask:
@@ -75,13 +81,15 @@ class LandmarkTask:
         )
 
     def join(self, model: LandmarkDetector, data: LandmarkData) -> Lessons:
-        """Let the teacher label the frames without a row, where there is one.
+        """Take the weights of the bundle to start from; let the teacher label frames without a row.
 
         Raises:
             InputError: It may have seen what will be validated or tested on, or there are no such frames; or both model
                 and transforms mirror frames.
         """
         _refuse_two_mirrors(model, data.pipelines["train"])
+        if model.start is not None:
+            _start(model, data)
         if self.teacher is None:
             return {}
         teacher = LandmarkRuntime(self.teacher, threads=torch.get_num_threads())
@@ -150,6 +158,13 @@ def by_region(frames: pd.DataFrame) -> dict[str, np.ndarray]:
     """The errors of each facial region, from a table of frames."""
     names = [str(column) for column in frames.columns]
     return {name.removeprefix("nme_"): frames[name].to_numpy() for name in names if name.startswith("nme_")}
+
+
+def _start(model: LandmarkDetector, data: LandmarkData) -> None:
+    """Give the model the weights of the bundle that it starts from."""
+    bundle = read_bundle(str(model.start), LandmarkManifest)
+    batches = islice(data.train_dataloader(), _BATCHES_TO_CALIBRATE)
+    start_from(model, bundle.onnx, lambda: [model.find(batch[0], batch[2]) for batch in batches])
 
 
 def _refuse_insider(taught: TrainedOn, data: LandmarkData) -> None:
