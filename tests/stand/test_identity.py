@@ -235,3 +235,12 @@ def test_the_length_of_an_embedding_makes_no_difference(scale: float, direction:
     two = gallery([1, 0, 0], [0, 1, 0.5])
     one, other = match(face, two, 0.5, 0.0), match((face * scale).astype(np.float32), two, 0.5, 0.0)
     assert one.similarity == pytest.approx(other.similarity, abs=1e-5)
+
+
+def test_an_embedder_is_known_by_its_content(tmp_path: Path) -> None:
+    files = [tmp_path / folder / "faces.onnx" for folder in ("one", "same", "other")]
+    for file, content in zip(files, (b"a", b"a", b"b"), strict=True):
+        file.parent.mkdir()
+        file.write_bytes(content)
+    one, same, other = map(embedder_name, files)
+    assert one == same != other
