@@ -40,8 +40,10 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
         "find faces and their landmarks in photos, folders and videos",
         (
             "faceline predict photo.jpg overlays=drawn",
-            "faceline predict faces/ find_face=false output=landmarks.csv  # each frame is one face already",
-            "faceline predict film.mp4 bundle=small.faceline",
+            "faceline predict photos/ min_confidence=0.7 format=json",
+            "faceline predict film.mp4 smooth=true overlays=drawn",
+            "faceline predict frames/ faces=whole        # each frame is one face already",
+            "faceline predict 'holiday/*.jpg' more/ bundle=small.faceline",
             "faceline predict photo.jpg run_id=champion",
         ),
     ),
