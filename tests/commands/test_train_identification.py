@@ -43,6 +43,7 @@ def artifacts(run: Run) -> Path:
 CLOSED = {"f1_weighted", "f1_macro", "accuracy", "rank1", "rank5", "people", "probes", "not_enrolled"}
 
 
+@pytest.mark.figures
 @pytest.mark.parametrize("protocol", ["frame_random", "video_disjoint", "person_disjoint"])
 def test_a_baseline_run_holds_its_figures(protocol: str, workplace: Path, store, capsys) -> None:
     wider = ["split.val_fraction=0.5", "split.test_fraction=0.4", "data.source.people=20"]
@@ -91,6 +92,7 @@ def test_the_network_trains_and_is_measured_again_alike(dims: int, workplace: Pa
     assert again["rank5"] == run.data.metrics["test/rank5"]
 
 
+@pytest.mark.figures
 def test_the_embedder_trains_enrols_strangers_out_and_is_measured_again_alike(workplace: Path, store) -> None:
     split = ["split.protocol=person_disjoint", "split.val_fraction=0.5", "split.test_fraction=0.4"]
     assert main(["train", *TINY_EMBEDDER, *CROWD, *split, "task.people=2"]) == 0

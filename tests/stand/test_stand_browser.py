@@ -16,7 +16,7 @@ from urllib.request import urlopen
 import pytest
 from tests.chromium import accessibility_faults, chromium
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = pytest.mark.browser
 
 WAIT = 60_000  # ms; a busy machine is slow
 
@@ -196,6 +196,7 @@ def test_the_advertiser_reads_the_figures_of_a_campaign(page: Any, stand: Runnin
     assert accessibility_faults(page) == []
 
 
+@pytest.mark.slow
 def test_the_display_changes_and_goes_on_when_the_stand_is_gone(page: Any, stand: Running) -> None:
     token = stand.secret(r"token=(\S+)")
     page.goto(f"{stand.url}/display?token={token}")

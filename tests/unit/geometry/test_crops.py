@@ -78,19 +78,23 @@ def test_dlibs_chip_has_the_eyes_where_dlib_has_them() -> None:
         assert (near * rows).sum() / near.sum() == pytest.approx(y - 0.5, abs=0.35)
 
 
-@pytest.mark.parametrize(("zoom", "roll", "margin"), [(1.0, 0, 0.0), (0.4, 25, 0.0), (6.0, -40, 0.0), (2.0, 10, 0.2)])
-def test_the_five_points_come_to_the_template(zoom: float, roll: float, margin: float) -> None:
+@pytest.mark.parametrize(
+    ("zoom", "roll", "margin", "size"),
+    [(1.0, 0, 0.0, 112), (0.4, 25, 0.0, 112), (6.0, -40, 0.0, 112), (2.0, 10, 0.2, 112), (3.0, 5, 0.0, 448)],
+)
+def test_the_five_points_come_to_the_template(zoom: float, roll: float, margin: float, size: int) -> None:
     angle = np.deg2rad(roll)
     turn = zoom * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     points = (TEMPLATE - 56) @ turn.T + 400
     landmarks = np.zeros((68, 2))
     landmarks[36:42], landmarks[42:48] = points[0], points[1]
     landmarks[[30, 48, 54]] = points[2:]
-    crop = align_face(dotted(landmarks, (800, 800), 4 * zoom), landmarks, 112, margin).astype(float)[..., 0]
-    expected = (TEMPLATE + 0.5 + margin * 112) / (1 + 2 * margin) - 0.5
-    rows, columns = np.mgrid[:112, :112]
+    crop = align_face(dotted(landmarks, (800, 800), 4 * zoom), landmarks, size, margin).astype(float)[..., 0]
+    larger = size / 112
+    expected = larger * (TEMPLATE + 0.5 + margin * 112) / (1 + 2 * margin) - 0.5  # of the middles of pixels
+    rows, columns = np.mgrid[:size, :size]
     for x, y in expected:
-        near = crop * (np.hypot(columns - x, rows - y) < 8)
+        near = crop * (np.hypot(columns - x, rows - y) < 8 * larger)
         assert (near * columns).sum() / near.sum() == pytest.approx(x, abs=0.35)
         assert (near * rows).sum() / near.sum() == pytest.approx(y, abs=0.35)
 
