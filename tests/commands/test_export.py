@@ -283,8 +283,9 @@ def test_an_embedder_gives_what_the_trained_model_gives_and_knows_its_thresholds
         assert threshold == pytest.approx(metrics[f"test/threshold_at_fpir_{name}"], abs=1e-3)
     settings = read_settings("stand", [], SETTINGS["stand"])
     assert isinstance(settings, Stand)
-    at_stand, threshold = open_embedder(settings, Path("faces.faceline"))
-    assert threshold == runtime.manifest.thresholds["1pct"]
+    at_stand, likeness = open_embedder(settings, Path("faces.faceline"))
+    assert likeness == runtime.manifest.calibration
+    assert likeness.threshold(1e-4) > likeness.threshold(1e-2)
     np.testing.assert_array_equal(at_stand.embed(faces), runtime.embed(faces))
 
 
@@ -300,7 +301,7 @@ def test_an_embedder_that_met_no_strangers_knows_no_threshold(
             with pytest.raises(InputError, match=r"missing, and faces\.faceline knows none"):
                 open_embedder(settings, Path("faces.faceline"))
         else:
-            assert open_embedder(settings, Path("faces.faceline"))[1] == known
+            assert open_embedder(settings, Path("faces.faceline"))[1].threshold(0.01) == known
 
 
 def test_a_model_of_which_no_bundle_can_be_made_is_refused(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:

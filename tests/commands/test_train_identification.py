@@ -132,7 +132,14 @@ def toy_embedder(file: Path, size: int = 64) -> Path:
 
 def test_a_ready_model_is_measured_by_the_same_command(workplace: Path, store) -> None:
     toy_embedder(workplace / "toy.onnx")
-    arguments = ["experiment=identification/embedder", "data.size=64", "embedder.onnx=toy.onnx", "name=toy", *CROWD]
+    arguments = [
+        "experiment=identification/sface",
+        "data.size=64",
+        "embedder.size=64",
+        "embedder.onnx=toy.onnx",
+        "name=toy",
+        *CROWD,
+    ]
     assert main(["train", *arguments]) == 0
     (run,) = runs_of(store, workplace)
     assert {f"test/{name}" for name in CLOSED} <= set(run.data.metrics)
@@ -186,7 +193,7 @@ def test_who_is_among_no_probes_nearest_frames_is_enrolled_all_the_same(workplac
             "model.backbone: timm has no model 'mobilenet'",
         ),
         (["experiment=identification/embedder", "model.frozen=[nose]"], "model.frozen: the backbone has no nose"),
-        (["experiment=identification/embedder", "embedder.onnx=none.onnx"], "no such file"),
+        (["experiment=identification/sface", "embedder.onnx=none.onnx"], "no such file"),
         (["experiment=identification/embedder", "task.detector=none.ckpt"], "no such checkpoint"),
     ],
     ids=str,

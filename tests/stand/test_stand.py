@@ -24,9 +24,10 @@ from faceline.stand.board import Board
 from faceline.stand.camera.demo_visitors import DemoScene, DemoVisitors
 from faceline.stand.camera.detector import FaceDetector, make_detector
 from faceline.stand.consent.enrolment import Consent, Enrolment, Person
+from faceline.stand.consent.likeness import OneThreshold, Rule
 from faceline.stand.consent.quality import FrameQuality
 from faceline.stand.events.store import EventStore
-from faceline.stand.recognition.embedder import open_embedder
+from faceline.stand.recognition.embedder import COLOURS, open_embedder
 from faceline.stand.recognition.recogniser import Recogniser
 from faceline.stand.settings import SETTINGS, Stand, Watching
 from faceline.stand.web.advertiser import Figures
@@ -134,7 +135,7 @@ def test_a_second_stand_in_the_same_folder_is_refused(
         assert "folder: here: another stand runs there; give each its own" in capsys.readouterr().err
     with stand.build(settings) as (_, services):
         assert services.enrolment is not None
-        assert services.enrolment.threshold is not None  # so that nobody is enrolled twice
+        assert services.enrolment.rule is not None  # so that nobody is enrolled twice
 
 
 def test_bad_content_is_refused_with_file_and_line(
@@ -154,14 +155,14 @@ def test_bad_content_is_refused_with_file_and_line(
 
 def test_a_ready_embedder_needs_a_threshold_and_that_of_the_demo_has_one(tmp_path: Path) -> None:
     own = tmp_path / "own.onnx"
-    shutil.copy(stand.COLOURS, own)
+    shutil.copy(COLOURS, own)
 
     def threshold(file: Path, *given: str) -> float:
         settings = read_settings("stand", list(given), SETTINGS["stand"])
         assert isinstance(settings, Stand)
-        return open_embedder(settings, file)[1]
+        return open_embedder(settings, file)[1].threshold(0.001)
 
-    assert threshold(stand.COLOURS) == 0.45
+    assert threshold(COLOURS) == 0.45
     assert threshold(own, "threshold=0.3") == 0.3
     with pytest.raises(InputError, match=r"missing, and .*own\.onnx knows none.*threshold_at_fpir_1pct") as refusal:
         threshold(own)
@@ -207,7 +208,7 @@ def test_an_hour_leaves_no_image_and_no_template_of_strangers_on_the_disk(
             return self.known[frame].copy()
 
     monkeypatch.setattr(stand, "make_detector", lambda name: Remembering(make_detector(name)))
-    embedder = Watched(str(stand.COLOURS))
+    embedder = Watched(str(COLOURS))
     at = datetime.now(UTC)
     good = FrameQuality(120.0, 90.0, 0.0, 0.0)
     own = np.tile(np.random.default_rng(0).normal(size=48).astype(np.float32), (3, 1))
@@ -220,7 +221,7 @@ def test_an_hour_leaves_no_image_and_no_template_of_strangers_on_the_disk(
         frames = _SimulatedFrames(record(DemoScene(DemoVisitors(0)), 300.0, rate), rate)
         loop = stand.Watch(settings, tmp_path).loop(
             frames, EventStore(f"sqlite:///{tmp_path / 'events.db'}"), Board(),
-            Recogniser(embedder, enrolment, threshold=0.45), clock=frames.clock,
+            Recogniser(embedder, enrolment, Rule(OneThreshold(0.45)), photos=False), clock=frames.clock,
         )  # fmt: skip
         for _ in range(round(3600 * rate)):
             loop.step()

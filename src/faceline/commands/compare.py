@@ -20,7 +20,7 @@ from faceline.reports.comparison import TITLES, Comparison, Leaderboard, as_json
 from faceline.reports.comparison_page import page
 from faceline.terminal import show
 from faceline.tracking.records import PARENT_TAG, TAG, RunRecord, find_runs, get_run
-from faceline.tracking.store import connect
+from faceline.tracking.store import store_of
 
 LISTED = 20
 """Lines of a leaderboard in the terminal."""
@@ -30,7 +30,7 @@ def main(cfg: DictConfig) -> None:
     """Print the verdicts; write a page, a Markdown table and JSON."""
     config: dict[str, Any] = {str(key): value for key, value in OmegaConf.to_object(cfg).items()}  # type: ignore[union-attr]
     tracking = config["tracking"]
-    runs = _chosen(connect(tracking["uri"], Path(tracking["root"])), config)
+    runs = _chosen(store_of(config), config)
     comparison, boards = reviewed(*runs) if len(config["run_ids"]) == 2 else _ranked(runs)
     made = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
     closer = [closer_look(found, f"b{i}") for i, found in enumerate(boards, start=1)]

@@ -10,6 +10,7 @@ import json
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import NormalDist
 from typing import Annotated, Any, Final, Generic, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -17,12 +18,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from faceline.config.names import current
 from faceline.errors import InputError, first_line
 from faceline.files import write_whole
+from faceline.inference.external_data import has_external_data
 
-FORMAT: Final = 4
+FORMAT: Final = 5
 """Raised with every change that an older reader would misunderstand."""
 
 DEFAULT: Final = "default"
-"""Names the bundle that ships with the package."""
+"""Names the bundle that ships with the package and finds landmarks."""
+
+SFACE: Final = "sface"
+"""Names the bundle that ships with the package and embeds aligned faces."""
 
 MAX_BYTES: Final = 1_000_000_000
 """No member may be larger, whatever the archive says of itself."""
@@ -33,7 +38,7 @@ _DATE: Final = (1980, 1, 1, 0, 0, 0)  # the same content gives the same file
 Share = Annotated[float, Field(ge=0, le=1)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Channels = Annotated[tuple[float, ...], Field(min_length=3, max_length=3)]
-Text = Annotated[str, Field(min_length=1)]
+Text = Annotated[str, Field(min_length=1, max_length=2000, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
 class _Strict(BaseModel):
@@ -102,6 +107,53 @@ class Check(_Strict):
     cpu: str
 
 
+class PublishedBy(_Strict):
+    """Where a network comes from that somebody else has published.
+
+    Attributes:
+        publisher: Who publishes it.
+        file: The published file.
+        licence: Under which it may be passed on; its text stands in the file beside the bundle.
+        changes: What was changed on the way into the bundle.
+        training: What is known of the data that it was trained on.
+    """
+
+    publisher: Text
+    file: Text
+    licence: Text
+    changes: Text
+    training: Text
+
+
+class Calibration(_Strict):
+    """How alike embeddings are, measured on people of validation: of different people, and of one on two occasions.
+
+    The similarity of two different people is all but normally distributed, so that thresholds can be told for rates
+    that are too small to be counted.
+
+    Attributes:
+        people: How many were compared.
+        mean: Cosine similarity of a visit of one person with the template of another.
+        deviation: Its standard deviation, as the tail of the distribution has it.
+        slope: Of the logarithm of the likelihood ratio, of one person against two, over the similarity.
+        offset: The same at a similarity of 0.
+    """
+
+    people: Annotated[int, Field(ge=4)]
+    mean: Annotated[float, Field(ge=-1, le=1)]
+    deviation: Annotated[float, Field(gt=0, le=1)]
+    slope: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    offset: Annotated[float, Field(allow_inf_nan=False)]
+
+    def threshold(self, false_match: float) -> float:
+        """The similarity that a share ``false_match`` of the comparisons of different people reaches."""
+        return self.mean + self.deviation * NormalDist().inv_cdf(1 - false_match)
+
+    def evidence(self, similarity: float) -> float:
+        """Logarithm of how much likelier a similarity is for one person than for two."""
+        return self.offset + self.slope * similarity
+
+
 Outputs = tuple[Literal["landmarks"]] | tuple[Literal["landmarks"], Literal["confidence"]]
 """What a graph gives, in this order."""
 
@@ -124,17 +176,17 @@ class Manifest(_Strict):
         sha256: Digest of the graph.
     """
 
-    format: Literal[1, 2, 3, 4]
+    format: Literal[1, 2, 3, 4, 5]
     model: Text
     weights: Literal["float32", "int8"] = "float32"
     input: Input
-    parameters: Annotated[int, Field(ge=1)]
-    metrics: dict[str, Annotated[float, Field(allow_inf_nan=False)]]
+    parameters: Annotated[int, Field(ge=1, le=10**12)]
+    metrics: dict[Text, Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]]
     data: DataOrigin
     check: Check
     run_id: Text
     commit: str | None
-    command: str
+    command: Annotated[str, Field(max_length=20_000, pattern=r"^[^\x00-\x1f\x7f]*$")]
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
@@ -160,12 +212,19 @@ class EmbedderManifest(Manifest):
         numbers: In an embedding.
         thresholds: Least cosine similarity at which somebody is recognised, by the share of strangers that were taken
             for somebody there in validation: ``1pct`` is 1 %. None are known where the protocol has no strangers.
+            Of a published network: by the share of the comparisons of different people that reach it.
+        template: How faces are aligned.
+        calibration: How alike people are; None where it was not measured.
+        published: Of a network that was published by somebody else; ``data`` is then what it was calibrated on.
     """
 
     task: Literal["embedding"]
     outputs: tuple[Literal["embeddings"]]
     numbers: Annotated[int, Field(ge=2)]
     thresholds: dict[Text, Annotated[float, Field(allow_inf_nan=False)]]
+    template: Literal["arcface", "dlib"] = "arcface"
+    calibration: Calibration | None = None
+    published: PublishedBy | None = None
 
 
 M = TypeVar("M", bound=Manifest)
@@ -194,15 +253,15 @@ def digest(content: bytes) -> str:
 
 
 def locate_bundle(name: str | Path) -> Path:
-    """The file that a name means: that of the package for ``default``, else itself."""
-    return Path(__file__).with_name("default.faceline") if str(name) == DEFAULT else Path(name)
+    """The file that a name means: that of the package for ``default`` and ``sface``, else itself."""
+    return Path(__file__).with_name(f"{name}.faceline") if str(name) in (DEFAULT, SFACE) else Path(name)
 
 
 def read_bundle(name: str | Path, kind: type[M]) -> Bundle[M]:
     """Open a bundle and check every byte of it.
 
     Args:
-        name: A file, or ``default`` for the one that ships with the package, which finds landmarks.
+        name: A file, or ``default`` or ``sface`` for one that ships with the package.
         kind: What its manifest must be.
 
     Raises:
@@ -216,6 +275,12 @@ def read_bundle(name: str | Path, kind: type[M]) -> Bundle[M]:
     manifest = _manifest(file, members[_MANIFEST], kind)
     if digest(members[_MODEL]) != manifest.sha256:
         raise _refuse(file, "its model is not the one that its manifest speaks of: the digest is another")
+    try:
+        outside = has_external_data(members[_MODEL])
+    except ValueError as error:
+        raise _refuse(file, f"its model is no ONNX graph ({first_line(error)})") from error
+    if outside:
+        raise _refuse(file, "its model keeps weights in other files, which no digest covers; export it in one file")
     return Bundle(file, manifest, members[_MODEL], seal)
 
 
@@ -260,7 +325,7 @@ def _members(file: Path) -> dict[str, bytes]:
 def _manifest(file: Path, content: bytes, kind: type[M]) -> M:
     try:
         claims: Any = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _refuse(file, f"its manifest is no JSON ({first_line(error)})") from error
     if not isinstance(claims, dict):
         raise _refuse(file, "its manifest is no JSON object")

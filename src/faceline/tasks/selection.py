@@ -16,7 +16,7 @@ from faceline.tasks.task import Config, task_of
 from faceline.threads import usable_threads
 from faceline.tracking.records import BEST, RunRecord, checkpoint, get_run, model_file
 from faceline.tracking.registry import MODEL_ID, named_version
-from faceline.tracking.store import connect
+from faceline.tracking.store import store_of
 from faceline.types import AnyImage, Shape
 
 
@@ -34,7 +34,7 @@ def chosen_model(config: Config) -> Trained:
         raise InputError(f"give either run_id=RUN or ckpt_path=FILE{bundle}", column="run_id")
     if file is not None:
         return load_trained(Path(file))
-    client = connect(config["tracking"]["uri"], Path(config["tracking"]["root"]))
+    client = store_of(config)
     version = named_version(client, run_id)
     if version is not None:  # its model is there even where its run was deleted
         return load_trained(model_file(client, version.tags[MODEL_ID]))
@@ -88,8 +88,7 @@ def _bundled(config: Config) -> Trained:
 
 
 def _run(config: Config) -> RunRecord:
-    tracking = config["tracking"]
-    return chosen_run(connect(tracking["uri"], Path(tracking["root"])), config["run_id"])
+    return chosen_run(store_of(config), config["run_id"])
 
 
 def chosen_run(client: MlflowClient, run_id: str) -> RunRecord:

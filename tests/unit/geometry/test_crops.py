@@ -9,7 +9,21 @@ from hypothesis import strategies as st
 from faceline.data.index import BadRows
 from faceline.data.synthetic import SyntheticFaces
 from faceline.errors import InputError
-from faceline.geometry.crops import TEMPLATE, Window, align_face, cut_window, face_window, five_points, similarity
+from faceline.geometry.crops import (
+    ARCFACE,
+    DLIB,
+    Template,
+    Window,
+    align_face,
+    cut_window,
+    face_window,
+    five_point_template,
+    similarity,
+)
+
+TEMPLATE = np.array(
+    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
+)
 
 
 @given(st.integers(0, 2**32 - 1), st.floats(-3, 3), st.floats(0.05, 20))
@@ -32,13 +46,36 @@ def test_points_that_are_one_point_have_no_similarity() -> None:
         similarity(np.ones((5, 2)), TEMPLATE)
 
 
-def dotted(landmarks: np.ndarray, size: tuple[int, int], radius: float) -> np.ndarray:
-    """White dots at the five points on black."""
+def dotted(landmarks: np.ndarray, size: tuple[int, int], radius: float, template: Template = ARCFACE) -> np.ndarray:
+    """White dots at the points of a template on black."""
     picture = np.zeros((size[1], size[0], 3), np.uint8)
-    for x, y in five_points(landmarks):
+    for x, y in template.of(landmarks):
         centre = (round(x * 16), round(y * 16))
         cv2.circle(picture, centre, round(radius * 16), (255, 255, 255), -1, cv2.LINE_AA, 4)
     return picture
+
+
+def test_a_template_of_ones_own_is_aligned_to() -> None:
+    own = five_point_template([[20, 30], [60, 30], [40, 50], [25, 65], [55, 65]], 80)
+    landmarks = np.zeros((68, 2))
+    landmarks[36:42], landmarks[42:48] = [120, 130], [160, 130]
+    landmarks[[30, 48, 54]] = [[140, 150], [125, 165], [155, 165]]
+    crop = align_face(dotted(landmarks, (300, 300), 3), landmarks, 80, template=own).astype(float)[..., 0]
+    for x, y in ([20, 30], [60, 30], [40, 50], [25, 65], [55, 65]):
+        assert crop[y, x] > 200
+
+
+def test_dlibs_chip_has_the_eyes_where_dlib_has_them() -> None:
+    """Of a chip of 150 pixels with a padding of a quarter, by hand: (0.1206 + 0.25) / 1.5 * 150 = 37.06."""
+    landmarks = np.zeros((68, 2))
+    chip = np.array([[37.06, 46.37], [58.41, 47.91], [89.61, 47.90], [110.96, 46.35], [74.01, 87.78]])
+    landmarks[[36, 39, 42, 45, 33]] = 2 * chip + 30
+    crop = align_face(dotted(landmarks, (400, 400), 6, DLIB), landmarks, 150, template=DLIB).astype(float)[..., 0]
+    rows, columns = np.mgrid[:150, :150]
+    for x, y in chip:
+        near = crop * (np.hypot(columns - x, rows - y) < 7)
+        assert (near * columns).sum() / near.sum() == pytest.approx(x - 0.5, abs=0.35)
+        assert (near * rows).sum() / near.sum() == pytest.approx(y - 0.5, abs=0.35)
 
 
 @pytest.mark.parametrize(
