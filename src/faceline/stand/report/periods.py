@@ -73,7 +73,7 @@ def within(periods: Sequence[Period], since: date | None, until: date | None) ->
 def each(table: pd.DataFrame) -> Iterator[tuple[int, pd.DataFrame]]:
     """The rows of each period of a table, without the column that tells it."""
     for period, rows in table.groupby("period", sort=True):
-        yield int(period), rows.drop(columns="period").reset_index(drop=True)  # type: ignore[call-overload]
+        yield int(str(period)), rows.drop(columns="period").reset_index(drop=True)
 
 
 def added(
@@ -99,7 +99,7 @@ def added(
     for name, (above, _) in ratios.items():
         sums[name] = sums[above] / sums[f"{name} of"].where(sums[f"{name} of"] > 0)
     sums["suppressed"] = sums["suppressed"] > 0
-    return sums
+    return pd.DataFrame(sums)
 
 
 def rounded(table: pd.DataFrame, chosen: Sequence[int], columns: Sequence[str], base: int) -> pd.DataFrame:
