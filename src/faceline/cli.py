@@ -33,8 +33,10 @@ _ENVIRONMENT = {
     "NO_ALBUMENTATIONS_UPDATE": "1",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
+    "TORCH_LOGS": "-torch.utils.flop_counter",
 }
-"""No library may ask the network for its own sake; a value that the user has set stays."""
+"""No library may ask the network for its own sake, and torch need not tell that Triton is missing, which nothing here
+calls; a value that the user has set stays."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -65,6 +67,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stop.__context__, KeyboardInterrupt):
             return _interrupted()
         raise
+    except NegativeAnswer as answer:
+        print(f"faceline: {answer}", file=sys.stderr)
+        return NO
     except Exception as error:
         line = _explain(error)
         if line is None:
@@ -90,7 +95,7 @@ def _dispatch(arguments: list[str]) -> int:
         print(f"faceline {importlib.import_module('importlib.metadata').version('faceline')}")
     elif verb == "results":
         _results(arguments[1:])
-    elif verb == "predict" and not {"-h", "--help"} & set(arguments):
+    elif verb == "predict" and not {"-h", "--help"} & set(takewhile(lambda word: word != "--", arguments)):
         return _predict(arguments[1:])
     elif " ".join(arguments[:2]) in VERBS:
         return _workflow(" ".join(arguments[:2]), arguments[2:])

@@ -40,8 +40,10 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
         "find faces and their landmarks in photos, folders and videos",
         (
             "faceline predict photo.jpg overlays=drawn",
-            "faceline predict faces/ find_face=false output=landmarks.csv  # each frame is one face already",
-            "faceline predict film.mp4 bundle=small.faceline",
+            "faceline predict photos/ min_confidence=0.7 format=json",
+            "faceline predict film.mp4 smooth=true overlays=drawn",
+            "faceline predict frames/ faces=whole        # each frame is one face already",
+            "faceline predict 'holiday/*.jpg' more/ bundle=small.faceline",
             "faceline predict photo.jpg run_id=champion",
         ),
     ),
@@ -131,6 +133,10 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
             "faceline benchmark infer bundles=[default,mine.faceline] run_ids=[0123abcd] backbones=[]",
         ),
     ),
+    "benchmark everywhere": (
+        "faces that are turned, covered, dark, small or one of several, and photos without one",
+        ("faceline benchmark everywhere data.root=/data/udacity bundles=[default,mine.faceline]",),
+    ),
     "benchmark startup": ("seconds until the command does something", ("faceline benchmark startup",)),
     "benchmark identification": (
         "time and memory of identification by shapes, at any scale",
@@ -194,6 +200,10 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
         "frames a second, time to a decision, memory over a simulated hour",
         ("faceline benchmark stand", "faceline benchmark stand faces=50 soak_seconds=0 detector=yunet.onnx"),
     ),
+    "benchmark recognition": (
+        "who is greeted by name, visit by visit, and who should not have been",
+        ("faceline benchmark recognition", "faceline benchmark recognition people=60 'enrolled=[20]' draws=3"),
+    ),
     "benchmark report": (
         "time and memory of a report over a chain of stands",
         ("faceline benchmark report", "faceline benchmark report events=100000000 folder=/data/events"),
@@ -201,7 +211,17 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 """What each verb that takes overrides is for, and examples of its use."""
 
-PLAIN = ("stand", "report", "ship", "simulate", "consent", "accounts", "benchmark stand", "benchmark report")
+PLAIN = (
+    "stand",
+    "report",
+    "ship",
+    "simulate",
+    "consent",
+    "accounts",
+    "benchmark stand",
+    "benchmark recognition",
+    "benchmark report",
+)
 """Verbs of `faceline.stand`, whose settings are read without Hydra."""
 
 RESULTS = """\

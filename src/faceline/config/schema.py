@@ -68,6 +68,7 @@ class Data(Section):
     workers: Annotated[int, Field(ge=0)]
     limit: Count | None
     cache_dir: str
+    split_by: Literal["folder"] | None = None  # of pts only
 
 
 class Transforms(Section):
@@ -92,13 +93,17 @@ class AnyTracking(Tracking):
 
 
 class Embedder(Section):
-    """A ready model of the user's own that embeds faces, in place of one that is trained."""
+    """A ready embedder, and how its faces are prepared."""
 
+    bundle: str | None
     onnx: str | None
-    size: Annotated[int, Field(ge=16, le=1024)]
-    channels: Literal["rgb", "bgr"]
-    mean: float
-    std: Annotated[float, Field(gt=0)]
+    preset: Literal["arcface", "sface", "dlib"]
+    size: Count | None
+    channels: Literal["rgb", "bgr"] | None
+    layout: Literal["nchw", "nhwc"] | None
+    mean: float | list[float] | None
+    std: float | list[float] | None
+    template: str | list[list[float]] | None
 
 
 class Trial(Section):
@@ -189,10 +194,14 @@ class Predict(Section):
     run_id: str | None
     ckpt_path: str | None
     bundle: str | None
-    input: str
-    find_face: bool
-    output: str
+    input: Annotated[str, Field(min_length=1)] | Annotated[list[str], Field(min_length=1)]
+    faces: Literal["all", "largest", "whole"]
+    min_confidence: Annotated[float, Field(ge=0, le=1)]
+    smooth: bool
+    format: Literal["csv", "json", "pts"]
+    output: str | None
     overlays: str | None
+    on_error: Literal["skip", "stop"] | None
     threads: Count | None
     tracking: Tracking | None = None  # of no use where a bundle is asked
 
@@ -225,11 +234,13 @@ class TaskPlace(Section):
 
     detector: str | None
     teacher: str | None
+    landmarks: str | None
 
 
 class EmbedderPlace(Section):
     """Where a ready embedder is."""
 
+    bundle: str | None
     onnx: str | None
 
 
@@ -394,6 +405,15 @@ class BenchmarkInfer(_Benchmark):
     tracking: Tracking
 
 
+class BenchmarkEverywhere(_Benchmark):
+    """``faceline benchmark everywhere``."""
+
+    bundles: Annotated[list[str], Field(min_length=1)]
+    frames: Count
+    photos: Count
+    faceless: Count
+
+
 class BenchmarkStartup(Section):
     """``faceline benchmark startup``."""
 
@@ -409,6 +429,7 @@ SCHEMAS: dict[str, type[Section]] = {
     "compare": Compare,
     "benchmark_identification": BenchmarkIdentification,
     "benchmark_sweep": BenchmarkSweep,
+    "benchmark_everywhere": BenchmarkEverywhere,
     "benchmark_infer": BenchmarkInfer,
     "benchmark_input": BenchmarkInput,
     "benchmark_startup": BenchmarkStartup,

@@ -1,6 +1,7 @@
 """The task of finding landmarks: how a detector is built, checked and measured."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from faceline.models.warm_start import start_from
 from faceline.reports import contact_sheet as sheets
 from faceline.reports import landmark_plots as plots
 from faceline.reports.confidence_plots import confidence
-from faceline.tasks.confidence import RELIABLE, trust_in
+from faceline.tasks.confidence import RELIABLE, Trust, trust_in
 from faceline.tasks.task import Config, Lessons, Measurement, Part
 from faceline.transforms import HorizontalFlip, Pipeline
 from faceline.types import Image, Landmarks, Shape
@@ -109,16 +110,11 @@ class LandmarkTask:
         errors = metrics.evaluate(preds, index.normalised(), index.sizes)
         names = {"file": index.files, "person": index.persons, "video": index.videos}
         table = pd.DataFrame({**names, **errors.frames})
-        scalars, figures = errors.scalars, _figures(preds, table, frames, label, source)
-        trust = trust_in(model, data, part)
+        scalars, trust = errors.scalars, trust_in(model, data, part)
         if trust is not None:
-            whole = trust.whole
             scalars |= trust.scalars()
-            table["confidence"] = whole.confidence
-            figures["confidence.png"] = confidence(
-                whole.nme, whole.confidence, trust.confidence, trust.reliable, bound=RELIABLE, source=source
-            )
-        return Measurement(scalars, table, figures, preds)
+            table["confidence"] = trust.whole.confidence
+        return Measurement(scalars, table, partial(_figures, preds, table, frames, trust, label, source), preds)
 
     def one_frame(self, model: LandmarkDetector, data: LandmarkData) -> Callable[[], object]:
         """From a prepared frame to its landmarks, in inference mode."""
@@ -195,13 +191,13 @@ def _refuse_insider(taught: TrainedOn, data: LandmarkData) -> None:
 
 
 def _figures(
-    preds: Landmarks, table: pd.DataFrame, frames: LandmarkFrames, label: str, source: str
+    preds: Landmarks, table: pd.DataFrame, frames: LandmarkFrames, trust: Trust | None, label: str, source: str
 ) -> dict[str, Figure]:
     nme = table["nme"].to_numpy()
     index = frames.store.index.take(frames.rows)
     target_px = denormalise_landmarks(index.normalised(), index.sizes[:, None].astype(np.float32))
     picks = sheets.pick_extremes(nme, 6).ravel()
-    return {
+    figures = {
         "error_curve.png": plots.error_curve({label: nme}, source=source),
         "region_errors.png": plots.region_errors({label: by_region(table)}, source=source),
         "error_by_condition.png": plots.error_by_condition(nme, target_px, source=source),
@@ -215,6 +211,12 @@ def _figures(
             source=source,
         ),
     }
+    if trust is not None:
+        whole = trust.whole
+        figures["confidence.png"] = confidence(
+            whole.nme, whole.confidence, trust.confidence, trust.reliable, bound=RELIABLE, source=source
+        )
+    return figures
 
 
 def _refuse_two_mirrors(model: LandmarkDetector, pipeline: Any) -> None:
