@@ -104,7 +104,7 @@ def _partial(target: Path, mode: int) -> tuple[Path, int]:
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """Remove what processes that are gone have left unfinished in a folder; once a minute, as it may hold many files."""
+    """Remove what processes that are gone have left unfinished in a folder; once a minute, as it may be large."""
     now = time.monotonic()
     if now - _looked.get(folder, -_AGAIN) < _AGAIN:
         return
