@@ -1,0 +1,34 @@
+"""Find landmarks of faces and tell people apart: train, compare and use models.
+
+What stands here is imported when it is first used, so that ``import faceline`` costs nothing.
+"""
+
+from importlib import import_module
+from typing import Any
+
+_PLACES = {
+    "compare": "faceline.api",
+    "compose": "faceline.api",
+    "evaluate": "faceline.api",
+    "export": "faceline.api",
+    "load": "faceline.api",
+    "train": "faceline.api",
+    "FaceEmbedder": "faceline.models.face_embedder",
+    "InputError": "faceline.errors",
+    "LandmarkData": "faceline.data.datamodule",
+    "LandmarkDetector": "faceline.models.landmark_detector",
+    "LandmarkRuntime": "faceline.inference.runtime",
+    "ShapeClassifier": "faceline.models.shape_classifier",
+    "ShapeData": "faceline.data.shapes",
+    "SyntheticFaces": "faceline.data.synthetic",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module 'faceline' has no attribute {name!r}")
+    return getattr(import_module(_PLACES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(_PLACES)

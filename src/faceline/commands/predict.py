@@ -24,7 +24,6 @@ from faceline.types import AnyImage, Image, Shape
 
 IMAGES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"}
 VIDEOS = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v"}
-HEADER = ["file", "frame", *(f"{axis}{i}" for i in range(N_LANDMARKS) for axis in "xy")]
 
 Frame = tuple[str, int, Image]
 """Name of the file, number of the frame in it, pixels."""
@@ -54,9 +53,10 @@ def predict(config: dict[str, Any]) -> None:
     count = 0
     with write_whole(output) as part, part.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
-        table.writerow(HEADER)
         for name, number, image in ahead(_frames(source)):
             points = detect(image)
+            if not count:
+                table.writerow(["file", "frame", *(f"{axis}{i}" for i in range(len(points)) for axis in "xy")])
             table.writerow([csv_cell(name), number, *(f"{value:.3f}" for value in points.ravel())])
             if overlays is not None:
                 _write_overlay(overlays / f"{name}_{number:05d}.png", image, points)
@@ -110,7 +110,7 @@ def _write_overlay(file: Path, image: Image, points: Shape) -> None:
     canvas = cv2.resize(image, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC)
     pixels = np.round(((points + 0.5) * zoom - 0.5) * 16).astype(np.int32)  # 4 bits of sub-pixel
     thickness = max(1, round(max(canvas.shape[:2]) / 400))
-    for outline in OUTLINES:
+    for outline in OUTLINES if len(points) == N_LANDMARKS else ():
         cv2.polylines(canvas, [pixels[list(outline)]], False, (255, 255, 255), thickness, cv2.LINE_AA, shift=4)
     for x, y in pixels:
         cv2.circle(canvas, (int(x), int(y)), 16 * (thickness + 2), (255, 122, 26), -1, cv2.LINE_AA, shift=4)

@@ -15,6 +15,7 @@ from hydra.core.hydra_config import HydraConfig
 from mlflow import MlflowClient
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
+from faceline.config.project import used_packages
 from faceline.config.targets import same_build
 from faceline.errors import InputError
 from faceline.models.callbacks import CONFIG_KEY, Pruning
@@ -140,13 +141,13 @@ def _open_run(
     if config["ckpt_path"] == RESUME:
         run_id = _interrupted(client, config, digest)
         with tracked_run(client, tracking["experiment"], config["name"], run_id=run_id) as run:
-            run.log_provenance(provenance())
+            run.log_provenance(provenance(own=used_packages(config)))
             yield run
         return
     tags = {DIGEST_TAG: digest, **_headline(config, task, data), **{TAG + tag: "true" for tag in config["tags"]}}
     tags |= member.tags if member else {}
     with tracked_run(client, tracking["experiment"], member.name if member else config["name"], tags=tags) as run:
-        run.log_provenance(provenance())
+        run.log_provenance(provenance(own=used_packages(config)))
         _describe(run, config, data, lessons, model)
         yield run
 

@@ -10,6 +10,7 @@ from jaxtyping import Float
 
 from faceline.errors import InputError
 from faceline.geometry.coordinates import normalise_landmarks
+from faceline.geometry.markup import IBUG68, Markup
 from faceline.types import Image, Landmarks, Shape, Sizes
 
 OnError = Literal["raise", "skip"]
@@ -39,7 +40,7 @@ class FrameRow:
     frame: int
     part: PublishedPart
     landmarks: Shape
-    landmarks3d: Float[np.ndarray, "68 3"] | None = None
+    landmarks3d: Float[np.ndarray, "p 3"] | None = None
     line: int | None = None
 
 
@@ -106,6 +107,7 @@ class LabelIndex:
         landmarks3d: (n, 68, 3), where the source knows them.
         unlabelled: Frames of the source that have no row.
         rejected: One line for each row that was skipped.
+        markup: What the landmarks are.
     """
 
     dataset: str
@@ -115,9 +117,10 @@ class LabelIndex:
     frames: np.ndarray
     parts: np.ndarray
     landmarks: Landmarks
-    landmarks3d: Float[np.ndarray, "n 68 3"] | None = None
+    landmarks3d: Float[np.ndarray, "n p 3"] | None = None
     unlabelled: int = 0
     rejected: tuple[str, ...] = ()
+    markup: Markup = IBUG68
 
     _columns: ClassVar[tuple[str, ...]] = ("files", "persons", "videos", "frames", "parts", "landmarks")
     _named_by: ClassVar[tuple[str, ...]] = ("files", "parts")
@@ -177,11 +180,17 @@ def index_of(source: FrameSource, rows: list[FrameRow], bad: BadRows) -> LabelIn
         videos=np.array([row.video for row in rows], dtype=np.str_),
         frames=np.array([row.frame for row in rows], dtype=np.int64),
         parts=np.array([row.part for row in rows], dtype=np.str_),
-        landmarks=np.array([row.landmarks for row in rows]).reshape(-1, 68, 2),
+        landmarks=np.array([row.landmarks for row in rows]).reshape(len(rows), markup_of(source).points, 2),
         landmarks3d=np.array(solid) if solid and len(solid) == len(rows) else None,
         unlabelled=source.unlabelled(),
         rejected=tuple(str(error) for error in bad.errors),
+        markup=markup_of(source),
     )
+
+
+def markup_of(source: FrameSource) -> Markup:
+    """What the landmarks of a source are: the 68 of iBUG unless it says otherwise by an attribute ``markup``."""
+    return getattr(source, "markup", None) or IBUG68
 
 
 def evenly(rows: np.ndarray, count: int) -> np.ndarray:
