@@ -15,8 +15,27 @@ import numpy as np
 import torch
 
 from faceline.augmentation.base import A, Frame, Points, Transform, check
-from faceline.augmentation.geometric import Crop, HorizontalFlip, RandomAffine, RandomRotation, Rescale, ScaleShift
-from faceline.augmentation.photometric import AddNoise, Blur, Brightness, Compression, Occlusion, Recolour
+from faceline.augmentation.expressions import ExpressionWarp
+from faceline.augmentation.geometric import (
+    Crop,
+    HorizontalFlip,
+    RandomAffine,
+    RandomRotation,
+    Rescale,
+    ScaleShift,
+    Stretch,
+)
+from faceline.augmentation.occluders import FaceOcclusion
+from faceline.augmentation.photometric import (
+    AddNoise,
+    Blur,
+    Brightness,
+    Compression,
+    LowLight,
+    LowResolution,
+    Occlusion,
+    Recolour,
+)
 from faceline.augmentation.scene import Scene
 from faceline.errors import InputError
 from faceline.geometry.coordinates import normalise_landmarks
@@ -30,7 +49,11 @@ __all__ = [
     "Brightness",
     "Compression",
     "Crop",
+    "ExpressionWarp",
+    "FaceOcclusion",
     "HorizontalFlip",
+    "LowLight",
+    "LowResolution",
     "Normalize",
     "Occlusion",
     "Pipeline",
@@ -40,6 +63,7 @@ __all__ = [
     "Rescale",
     "ScaleShift",
     "Scene",
+    "Stretch",
     "ToTensor",
     "Transform",
 ]

@@ -159,6 +159,20 @@ class ScaleShift(RandomAffine):
         super().__init__((0, 0), scale, shift, probability, border)
 
 
+class Stretch(Transform):
+    """Make the image wider or narrower about its centre, as frames are that were resized to a square.
+
+    Args:
+        width: Lowest and highest factor of the width.
+        probability: Share of the samples that are stretched.
+    """
+
+    def __init__(self, width: Range = (0.8, 1.1), probability: Number = 0.5) -> None:
+        factors = span("Stretch.width", width, 0.1, 10)
+        p = number("Stretch.probability", probability, 0, 1)
+        super().__init__(A.Affine(scale={"x": factors, "y": (1, 1)}, border_mode=cv2.BORDER_REPLICATE, p=p))
+
+
 def _check_size(place: str, height: int, width: int) -> None:
     for key, value in (("height", height), ("width", width)):
         whole = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 4096

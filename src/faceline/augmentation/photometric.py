@@ -175,3 +175,52 @@ class Occlusion(Transform):
         sides = span("Occlusion.size", size, 0.01, 0.99)
         p = number("Occlusion.probability", probability, 0, 1)
         super().__init__(A.CoarseDropout((1, holes), sides, sides, fill="random_uniform", p=p))
+
+
+class _Dim(A.ImageOnlyTransform):  # type: ignore[misc]
+    """Take light away and add the noise that a camera adds then; see `LowLight`."""
+
+    def __init__(self, light: tuple[float, float], noise: float, p: float) -> None:
+        super().__init__(p=p)
+        self.light, self.noise = light, noise
+
+    def get_params(self) -> dict[str, Any]:
+        draw = self.random_generator
+        return {"light": draw.uniform(*self.light), "std": draw.uniform(0, self.noise), "start": draw.uniform()}
+
+    def apply(self, img: np.ndarray, light: float, std: float, start: float, **params: Any) -> np.ndarray:
+        grain = _grain()
+        first = int(start * max(1, len(grain) - img.size))
+        noise = np.resize(grain[first : first + img.size], img.shape)
+        share = 255 * std / _GRAIN_STEP
+        return np.asarray(cv2.addWeighted(img, light, noise, share, -128 * share))
+
+
+class LowLight(Transform):
+    """A dark picture with the noise of a camera that lacks light.
+
+    Args:
+        light: Lowest and highest share of the light that is left.
+        noise: Largest standard deviation of the noise, as a share of the full scale.
+        probability: Share of the samples that are darkened.
+    """
+
+    def __init__(self, light: Range = (0.1, 0.5), noise: Number = 0.05, probability: Number = 0.15) -> None:
+        low, high = span("LowLight.light", light, 0, 1)
+        p = number("LowLight.probability", probability, 0, 1)
+        super().__init__(_Dim((low, high), number("LowLight.noise", noise, 0, 1), p))
+
+
+class LowResolution(Transform):
+    """Shrink the frame and enlarge it again, as a small face in a photo is enlarged.
+
+    Args:
+        scale: Smallest and largest share of the edge that it is shrunk to.
+        probability: Share of the samples that are shrunk.
+    """
+
+    def __init__(self, scale: Range = (0.2, 0.7), probability: Number = 0.3) -> None:
+        low, high = span("LowResolution.scale", scale, 0.02, 1)
+        ways = {"downscale": cv2.INTER_AREA, "upscale": cv2.INTER_LINEAR}
+        p = number("LowResolution.probability", probability, 0, 1)
+        super().__init__(A.Downscale(scale_range=(low, high), interpolation_pair=ways, p=p))

@@ -32,6 +32,7 @@ PLACES: Final = {
         "transforms": (
             *("AddNoise", "Blur", "Brightness", "Compression", "Crop", "HorizontalFlip", "Normalize", "Occlusion"),
             *("Pipeline", "RandomAffine", "RandomRotation", "Recolour", "Rescale", "Scene", "ToTensor"),
+            *("ExpressionWarp", "FaceOcclusion", "LowLight", "LowResolution", "ScaleShift", "Stretch"),
         ),
     }.items()
     for name in names

@@ -64,6 +64,12 @@ def _flip_order() -> np.ndarray:
 FLIP_ORDER: Final = _flip_order()
 """After a mirroring, landmark i of the face is at ``landmarks[FLIP_ORDER[i]]``."""
 
+LIDS_AND_LIPS: Final = (
+    *((37, 41), (38, 40), (43, 47), (44, 46), (36, 39), (42, 45)),
+    *((61, 67), (62, 66), (63, 65), (48, 54), (60, 64), (51, 57)),
+)
+"""Pairs of landmarks across the eyes and the mouth, whose distances tell of blinks, speech and smiles."""
+
 
 class Markup(BaseModel):
     """A set of landmarks.

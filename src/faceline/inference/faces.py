@@ -1,6 +1,10 @@
-"""Where the faces are in a photo of any size: OpenCV's cascade, which comes with the package."""
+"""Where the faces are in a photo of any size: YuNet, a small network that comes with the package.
 
-from collections.abc import Callable
+Source: Wu et al., "YuNet: a tiny millisecond-level face detector", Machine Intelligence Research 20, 2023.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -8,7 +12,204 @@ import cv2
 import numpy as np
 
 from faceline.geometry.crops import cut_window, face_window
-from faceline.types import AnyImage, Boxes, Image, Shape
+from faceline.geometry.face_window import FaceWindow, FivePoints, roll_of, window_of
+from faceline.types import AnyImage, Box, Boxes, Image, Shape
+
+NETWORK: Final = Path(__file__).with_name("yunet.onnx")
+"""Its licence, Apache 2.0, lies beside it."""
+
+SCORE: Final = 0.6
+"""Least confidence of a face."""
+
+_DOUBT: Final = 0.3
+"""What is found with less is not looked at again."""
+_SURE: Final = 0.915
+"""What is found with less may be turned: it is looked at again. Of upright training frames, 7 % are."""
+_SLACK: Final = 0.03
+"""A closer look at an upright face counts unless it is less sure by more."""
+_CLOSER: Final = 2
+"""So many closer looks at a turned face at most."""
+_DOUBTFUL: Final = 24
+"""At most so many places are looked at again."""
+_LEVELS: Final = (144, 640, 1920)
+"""Longest edges at which a photo is looked at, where it has as many pixels: for faces that fill it, and for ever
+smaller ones."""
+_MARGIN: Final = 0.25
+"""What is added on each side of the smallest level, as a share of its longer edge, so that a face that fills the photo
+is surrounded by something."""
+_CLOSE: Final = 160
+"""Edge of the picture in which a face is looked at again."""
+_TILT: Final = np.radians(12)
+"""Faces that are turned by more are looked at again, upright: YuNet's points fall short of large turns."""
+_QUARTERS: Final = (0.0, np.pi / 2, np.pi, -np.pi / 2)
+_OVERLAP: Final = 0.5
+"""Boxes that share more of the smaller one are of one face."""
+
+_LEAST: Final = 8
+"""Pictures of fewer rows or columns show no face."""
+
+
+@dataclass(frozen=True)
+class Face:
+    """A face in a photo.
+
+    Attributes:
+        box: x and y of its first pixel, width and height, in pixels of the photo.
+        confidence: Of the finder, on [0, 1].
+        points: Eyes, tip of the nose, corners of the mouth; left ones of the upright face first.
+    """
+
+    box: Box
+    confidence: float
+    points: FivePoints
+
+    @property
+    def window(self) -> FaceWindow:
+        """The part of the photo that a landmark network sees of it."""
+        return window_of(self.box, self.points)
+
+
+class YuNet:
+    """Finds the faces of a photo, large and small, upright and turned.
+
+    The photo is looked at in several sizes. A face that is found with little confidence, or turned, is looked at again
+    closer and the right way up. Where no sure upright face is found, the whole photo is looked at on its sides and
+    upside down.
+
+    Args:
+        score: Least confidence of a face.
+        turns: Look for faces that lie on their side or upside down too.
+        levels: Longest edges at which a photo is looked at, in pixels, rising.
+    """
+
+    def __init__(self, score: float = SCORE, turns: bool = True, levels: tuple[int, ...] = _LEVELS) -> None:
+        self.score, self.turns, self.levels = score, turns, levels
+        self._network = cv2.FaceDetectorYN.create(str(NETWORK), "", (320, 320), _DOUBT, 0.3, 1000)
+
+    def find(self, image: Image) -> list[Face]:
+        """Its faces, the largest first.
+
+        Args:
+            image: Pixels, RGB.
+        """
+        found = _distinct(self._upright(image))
+        if not self.turns:
+            return self._sure(found)
+        sure = [face for face in found if face.confidence >= _SURE and abs(roll_of(face.points)) <= _TILT]
+        doubtful = [face for face in found if face.confidence < _SURE or abs(roll_of(face.points)) > _TILT]
+        found = _distinct(sure + [self._again(image, face) for face in doubtful[:_DOUBTFUL]])
+        if not any(face.confidence >= _SURE and abs(roll_of(face.points)) < np.pi / 4 for face in found):
+            turned = [face for face in self._turned(image) if face.confidence >= _SURE]
+            found = _distinct(found + [self._again(image, face) for face in turned[:_DOUBTFUL]])
+        return self._sure(found)
+
+    def _sure(self, faces: list[Face]) -> list[Face]:
+        kept = [face for face in faces if face.confidence >= self.score]
+        return sorted(kept, key=lambda face: -float(face.box[2] * face.box[3]))
+
+    def _upright(self, image: Image) -> list[Face]:
+        """What is found in every size."""
+        longest = max(image.shape[:2])
+        found: list[Face] = []
+        for i, level in enumerate(self.levels):
+            if i and longest <= self.levels[i - 1]:
+                break
+            shrink = max(1.0, longest / level)
+            height, width = (max(1, round(edge / shrink)) for edge in image.shape[:2])
+            small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA) if shrink > 1 else image
+            pad = round(_MARGIN * max(small.shape[:2])) if i == 0 else 0
+            step = np.array([image.shape[1] / width, image.shape[0] / height])
+            found += [_placed(row, step, pad) for row in self._look(small, pad)]
+        return found
+
+    def _look(self, image: AnyImage, pad: int = 0) -> np.ndarray:
+        """What the network says of one picture: rows of a box, five points and a confidence."""
+        if pad:
+            image = cv2.copyMakeBorder(image, pad, pad, pad, pad, cv2.BORDER_CONSTANT, value=(128, 128, 128))
+        if min(image.shape[:2]) < _LEAST:
+            return np.empty((0, 15))
+        self._network.setInputSize(image.shape[1::-1])
+        _, rows = self._network.detect(np.ascontiguousarray(image[..., ::-1]))
+        return np.empty((0, 15)) if rows is None else rows.astype(np.float64)
+
+    def _again(self, image: Image, face: Face) -> Face:
+        """The surest of what is seen of a face that is turned by what it seems to be, and by quarters besides."""
+        quarters = _QUARTERS if face.confidence < _SURE else (0.0,)
+        seen = [self._within(image, face.window, quarter) for quarter in quarters]
+        best = max((each for each in seen if each), key=lambda each: each.confidence, default=face)
+        for _ in range(_CLOSER):
+            closer = self._within(image, best.window)
+            if closer is None or closer.confidence < best.confidence - _SLACK:
+                break
+            best = closer
+        return best
+
+    def _within(self, image: Image, around: FaceWindow, turn: float = 0.0) -> Face | None:
+        """The face in the middle of a window that is turned by some more, if it is seen there."""
+        window = replace(around, angle=around.angle + turn)
+        found = [
+            (float(np.hypot(*(row[:2] + row[2:4] / 2 - _CLOSE / 2))), row)
+            for row in self._look(window.cut(image, _CLOSE))
+        ]
+        near = [row for distance, row in found if distance < _CLOSE / 4]
+        if not near:
+            return None
+        row = max(near, key=lambda each: float(each[-1]))
+        points = window.to_photo((row[4:14].reshape(5, 2) + 0.5) / _CLOSE)
+        middle = window.to_photo((row[:2] + row[2:4] / 2)[None] / _CLOSE)[0]
+        edges = row[2:4] * window.edge / _CLOSE
+        # Drawn along the window; of a face on its side, width and height change places in the photo.
+        if abs(np.sin(window.angle)) > np.sqrt(0.5):
+            edges = edges[::-1]
+        return Face(np.concatenate([middle - edges / 2, edges]), min(1.0, float(row[-1])), points)
+
+    def _turned(self, image: Image) -> Iterator[Face]:
+        """What is found in the photo on its sides and upside down, in its own pixels."""
+        height, width = image.shape[:2]
+        shrink = max(1.0, max(height, width) / self.levels[1])
+        small = image
+        if shrink > 1:
+            small = cv2.resize(image, None, fx=1 / shrink, fy=1 / shrink, interpolation=cv2.INTER_AREA)
+        for quarter in (1, 2, 3):
+            for face in self._upright(np.ascontiguousarray(np.rot90(small, quarter))):
+                yield _turned_back(face, quarter, small.shape[1], small.shape[0], width / small.shape[1])
+
+
+def _placed(row: np.ndarray, step: np.ndarray, pad: int) -> Face:
+    """What a row of the network says, in pixels of a photo that was shrunk by a step and padded then."""
+    low, points = row[:2] - pad, row[4:14].reshape(5, 2) - pad
+    box = np.concatenate([(low + 0.5) * step - 0.5, row[2:4] * step])
+    return Face(box, min(1.0, float(row[14])), (points + 0.5) * step - 0.5)
+
+
+def _turned_back(face: Face, quarter: int, width: int, height: int, zoom: float) -> Face:
+    """A face that was found in a photo turned by quarters counter-clockwise, in the photo itself."""
+
+    def back(points: np.ndarray) -> np.ndarray:
+        u, v = points.T
+        x, y = {1: (width - 1 - v, u), 2: (width - 1 - u, height - 1 - v), 3: (v, height - 1 - u)}[quarter]
+        return (np.stack([x, y], axis=1) + 0.5) * zoom - 0.5
+
+    middle, edges = back((face.box[:2] + face.box[2:] / 2)[None])[0], face.box[2:] * zoom
+    edges = edges[::-1] if quarter % 2 else edges
+    return Face(np.concatenate([middle - edges / 2, edges]), face.confidence, back(face.points))
+
+
+def _distinct(faces: Iterable[Face]) -> list[Face]:
+    """The surest of those that are one face; surest first."""
+    kept: list[Face] = []
+    for face in sorted(faces, key=lambda each: -each.confidence):
+        if all(_shared(face.box, other.box) < _OVERLAP for other in kept):
+            kept.append(face)
+    return kept
+
+
+def _shared(first: Box, second: Box) -> float:
+    """The area that two boxes share, over the smaller one's: a face within a face is one of them."""
+    low = np.maximum(first[:2], second[:2])
+    high = np.minimum(first[:2] + first[2:], second[:2] + second[2:])
+    return float(np.prod(np.maximum(0, high - low)) / min(np.prod(first[2:]), np.prod(second[2:])))
+
 
 LONGEST: Final = 640
 """Images are looked at with at most this edge, in pixels: what is smaller then is too small for landmarks."""

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from faceline.data.datamodule import Batch
 from faceline.errors import InputError
-from faceline.geometry.markup import IBUG68, Markup
+from faceline.geometry.markup import IBUG68, LIDS_AND_LIPS, Markup
 from faceline.metrics import landmark as metrics
 from faceline.models.coarse_stage import CoarseStage
 from faceline.models.heads import SimCCHead, VotingHead
@@ -51,12 +51,14 @@ class LandmarkDetector(pl.LightningModule):
         head: Builds the head from the channels of the feature maps.
         loss: Module of (preds, target).
         coarse_stage: Finds the face, so that backbone and head see a window around it and not the whole frame.
+        distances: Weight of the loss of the distances across eyes and mouth, beside that of the points.
         cross_entropy: Weight of the cross entropy of a head that classifies coordinates, beside the loss of its points.
         flip_average: Outside of training, the mean of what is found in the frame and in its mirror image.
         mirror: Mirror half of the training frames here, in place of the transforms, and mark their feature maps, so
             that what an annotator does otherwise on the left than on the right is learnt and not averaged.
         pretrained: Start from timm's own ImageNet weights (needs a network).
         weights: Start from a local .safetensors or .pth file instead.
+        start: Start all layers from a bundle of the same layers: its file, or ``default``.
         mean: Mean of the channels that the backbone expects, on [0, 1]; by default what the pretrained weights ask for,
             else 0.5.
         std: The same for the standard deviation.
@@ -83,11 +85,13 @@ class LandmarkDetector(pl.LightningModule):
         head: Callable[..., nn.Module] = VotingHead,
         loss: nn.Module | None = None,
         coarse_stage: CoarseStage | None = None,
+        distances: float = 0.0,
         cross_entropy: float = 0.0,
         flip_average: bool = False,
         mirror: bool = False,
         pretrained: bool = False,
         weights: str | None = None,
+        start: str | None = None,
         mean: list[float] | None = None,
         std: list[float] | None = None,
         lr: float = 1e-3,
@@ -104,6 +108,10 @@ class LandmarkDetector(pl.LightningModule):
                 f"a coarse stage knows only the 68 points of iBUG, not {markup.name}; set model/coarse_stage=null",
                 column="model.coarse_stage",
             )
+        if distances and markup.points != IBUG68.points:
+            raise InputError(
+                f"knows only lids and lips of the 68 points of iBUG, not {markup.name}", column="model.distances"
+            )
         self.markup, self.own_metrics = markup, dict(own_metrics or {})
         if isinstance(backbone, str):
             backbone = TimmBackbone(backbone, pretrained, weights)
@@ -119,7 +127,7 @@ class LandmarkDetector(pl.LightningModule):
                 f"{type(self.head).__name__} does not classify coordinates; choose model/head=simcc",
                 column="model.cross_entropy",
             )
-        self.cross_entropy = cross_entropy
+        self.cross_entropy, self.distances, self.start = cross_entropy, distances, start
         self.loss = loss or SmoothL1Loss()
         self.coarse_stage, self.flip_average = coarse_stage, flip_average
         channels = cast(Sequence[int], backbone.channels)
@@ -176,13 +184,19 @@ class LandmarkDetector(pl.LightningModule):
 
     def _loss(self, images: Tensor, landmarks: Tensor, mirrored: Tensor | bool) -> Tensor:
         """Of what the head finds in such frames or windows."""
-        maps = self._maps(images, mirrored)
-        if not self.cross_entropy:
-            return cast(Tensor, self.loss(self.head(maps), landmarks))
-        head = cast(SimCCHead, self.head)
-        scores = head.classify(maps)
-        points: Tensor = self.loss(head.expected(scores), landmarks)
-        return points + self.cross_entropy * head.cross_entropy(scores, landmarks)
+        maps, scores = self._maps(images, mirrored), None
+        if self.cross_entropy:
+            scores = cast(SimCCHead, self.head).classify(maps)
+        points = self.head(maps) if scores is None else cast(SimCCHead, self.head).expected(scores)
+        loss: Tensor = self.loss(points, landmarks)
+        if self.distances:
+            first, second = torch.tensor(LIDS_AND_LIPS, device=points.device).T
+            loss = loss + self.distances * self.loss(
+                points[:, first] - points[:, second], landmarks[:, first] - landmarks[:, second]
+            )
+        if scores is not None:
+            loss = loss + self.cross_entropy * cast(SimCCHead, self.head).cross_entropy(scores, landmarks)
+        return loss
 
     def _maps(self, images: Tensor, mirrored: Tensor | bool) -> Sequence[Tensor]:
         maps: Sequence[Tensor] = self.backbone(images.contiguous(memory_format=self.memory_format))

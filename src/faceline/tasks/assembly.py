@@ -118,10 +118,14 @@ def load_trained(file: Path) -> Trained:
     config = record["config"]
     _refuse_without_code(record, file)
     check_targets(config)
-    own = {name: value for name, value in {"pretrained": False, "weights": None}.items() if name in config["model"]}
+    own = {
+        name: value
+        for name, value in {"pretrained": False, "weights": None, "start": None}.items()
+        if name in config["model"]
+    }
     task = task_of(config)
     try:
-        model = task.build_model({**config, "model": {**config["model"], **own}})  # its weights are in the checkpoint
+        model = task.build_model({**config, "model": {**config["model"], **own}})
         model.on_load_checkpoint(checkpoint)
         model.load_state_dict(checkpoint["state_dict"])
     except (InstantiationException, RuntimeError) as error:

@@ -1,6 +1,7 @@
 """The task of finding landmarks: how a detector is built, checked and measured."""
 
 from collections.abc import Callable, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,13 @@ from faceline.errors import InputError, first_line
 from faceline.geometry.coordinates import denormalise_landmarks
 from faceline.geometry.markup import IBUG68, N_LANDMARKS, Markup
 from faceline.inference.bundle import DataOrigin as TrainedOn
+from faceline.inference.bundle import LandmarkManifest, read_bundle
 from faceline.inference.bundle import SplitSettings as TrainedUnder
 from faceline.inference.runtime import LandmarkRuntime
 from faceline.metrics import landmark as metrics
 from faceline.metrics.landmark import OwnMetric
 from faceline.models.landmark_detector import LandmarkDetector
+from faceline.models.warm_start import start_from
 from faceline.reports import contact_sheet as sheets
 from faceline.reports import landmark_plots as plots
 from faceline.reports.confidence_plots import confidence
@@ -29,6 +32,9 @@ from faceline.tasks.confidence import RELIABLE, trust_in
 from faceline.tasks.task import Config, Lessons, Measurement, Part
 from faceline.transforms import HorizontalFlip, Pipeline
 from faceline.types import Image, Landmarks, Shape
+
+_BATCHES_TO_CALIBRATE = 12
+"""How many training batches a model that starts from a bundle looks at to know the statistics of its layers."""
 
 
 class LandmarkTask:
@@ -87,13 +93,15 @@ class LandmarkTask:
         )
 
     def join(self, model: LandmarkDetector, data: LandmarkData) -> Lessons:
-        """Let the teacher label the frames without a row, where there is one.
+        """Take the weights of the bundle to start from; let the teacher label frames without a row.
 
         Raises:
             InputError: It may have seen what will be validated or tested on, or there are no such frames; or both model
                 and transforms mirror frames.
         """
         _refuse_two_mirrors(model, data.pipelines["train"])
+        if model.start is not None:
+            _start(model, data)
         if self.teacher is None:
             return {}
         teacher = LandmarkRuntime(self.teacher, threads=torch.get_num_threads())
@@ -179,6 +187,13 @@ def by_region(frames: pd.DataFrame) -> dict[str, np.ndarray]:
     """The errors of each facial region, from a table of frames."""
     names = [str(column) for column in frames.columns]
     return {name.removeprefix("nme_"): frames[name].to_numpy() for name in names if name.startswith("nme_")}
+
+
+def _start(model: LandmarkDetector, data: LandmarkData) -> None:
+    """Give the model the weights of the bundle that it starts from."""
+    bundle = read_bundle(str(model.start), LandmarkManifest)
+    batches = islice(data.train_dataloader(), _BATCHES_TO_CALIBRATE)
+    start_from(model, bundle.onnx, lambda: [model.find(batch[0], batch[2]) for batch in batches])
 
 
 def _refuse_insider(taught: TrainedOn, data: LandmarkData) -> None:

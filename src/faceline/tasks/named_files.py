@@ -11,8 +11,10 @@ from faceline.tasks.task import Config
 
 TEACHER = "task.teacher"
 
-NAMED = ("ckpt_path", "model.weights", "task.detector", TEACHER, "embedder.onnx")
-"""Keys that name a file, and the teacher may be the bundle that ships."""
+START = "model.start"
+
+NAMED = ("ckpt_path", "model.weights", START, "task.detector", TEACHER, "embedder.onnx")
+"""Keys that name a file; the teacher and the start may be the bundle that ships."""
 
 DIGESTS_FILE = "files.json"
 """Artifact of a run that holds what `digests` found when it began."""
@@ -27,7 +29,9 @@ def digests(config: Config) -> dict[str, str]:
         InputError: There is no such file.
     """
     named = {key: file for key in NAMED if (file := _value(config, key))}
-    return {key: _digest(key, locate_bundle(file) if key == TEACHER else Path(file)) for key, file in named.items()}
+    return {
+        key: _digest(key, locate_bundle(file) if key in (TEACHER, START) else Path(file)) for key, file in named.items()
+    }
 
 
 def with_places(config: Config, places: Config) -> Config:

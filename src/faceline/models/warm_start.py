@@ -1,0 +1,131 @@
+"""Start a training from the weights of a bundle, which has them without their batch normalisation and in 8 bits."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from onnx import numpy_helper
+from torch import Tensor, nn
+
+from faceline.errors import InputError
+
+
+def start_from(model: nn.Module, graph: bytes, run: Callable[[], object]) -> None:
+    """Fill a network with the weights of an exported one of the same layers.
+
+    An exported graph has each batch normalisation folded into the convolution before it. Here each is made anew so
+    that the network computes the same, and has the statistics of the frames that it will be trained on.
+
+    Args:
+        model: In any mode; afterwards in the same.
+        graph: ONNX, in 32 or 8 bits.
+        run: Lets the model look at some frames.
+
+    Raises:
+        InputError: The graph is of other layers.
+    """
+    weights = _weights(graph)
+    folded: list[tuple[nn.BatchNorm2d, Tensor]] = []
+    state = model.state_dict()
+    for name, value in weights.items():
+        norm = re.sub(r"\d+\.weight_bias$", lambda place: str(int(place[0].split(".")[0]) + 1), name)
+        if name.endswith(".weight_bias"):
+            folded.append((_norm(model, norm), torch.from_numpy(value)))
+        elif name in state:
+            if state[name].shape != value.shape:
+                raise _other(f"{name} is {tuple(value.shape)}, and {tuple(state[name].shape)} here")
+            state[name].copy_(torch.from_numpy(value))
+    missing = [name for name, module in model.named_modules() if isinstance(module, nn.Conv2d | nn.Conv1d)
+               and f"{name}.weight" not in weights]  # fmt: skip
+    if missing or not folded:
+        raise _other(f"it has no weights for {missing[0] if missing else 'any normalised layer'}")
+    for layer, bias in folded:
+        layer.running_mean.zero_()  # type: ignore[union-attr]
+        layer.running_var.fill_(1 - layer.eps)  # type: ignore[union-attr]
+        layer.weight.data.fill_(1)
+        layer.bias.data.copy_(bias)
+    seen = {id(layer): _Moments() for layer, _ in folded}
+    with _evaluating(model), torch.inference_mode(), _watching([layer for layer, _ in folded], seen):
+        run()
+    for layer, bias in folded:
+        mean, variance = seen[id(layer)].mean_and_variance()
+        layer.running_mean.copy_(mean)  # type: ignore[union-attr]
+        layer.running_var.copy_(variance)  # type: ignore[union-attr]
+        layer.weight.data.copy_((variance + layer.eps).sqrt())
+        layer.bias.data.copy_(bias + mean)
+
+
+class _Moments:
+    """Mean and variance of each channel of what comes along."""
+
+    def __init__(self) -> None:
+        self.count, self.sum, self.squares = 0, torch.zeros(()), torch.zeros(())
+
+    def add(self, maps: Tensor) -> None:
+        """Count maps (n, c, h, w)."""
+        values = maps.double()
+        self.count += maps.numel() // maps.shape[1]
+        self.sum, self.squares = self.sum + values.sum((0, 2, 3)), self.squares + values.square().sum((0, 2, 3))
+
+    def mean_and_variance(self) -> tuple[Tensor, Tensor]:
+        """(c,) each."""
+        mean = self.sum / self.count
+        return mean.float(), (self.squares / self.count - mean.square()).clamp(min=1e-6).float()
+
+
+@contextmanager
+def _watching(layers: list[nn.BatchNorm2d], seen: dict[int, _Moments]) -> Iterator[None]:
+    hooks = [
+        layer.register_forward_pre_hook(lambda module, inputs: seen[id(module)].add(inputs[0])) for layer in layers
+    ]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+@contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(training)
+
+
+def _weights(graph: bytes) -> dict[str, np.ndarray]:
+    """The tensors of a graph by the names that the network gives them; those in 8 bits multiplied out."""
+    tensors = {each.name: numpy_helper.to_array(each) for each in onnx.load_from_string(graph).graph.initializer}
+    found: dict[str, np.ndarray] = {}
+    for name, value in tensors.items():
+        plain = value
+        if name.endswith("_quantized"):
+            stem = name if f"{name}_scale" in tensors else name.removesuffix("_quantized")  # biases, weights
+            scale, zero = (tensors[f"{stem}_{part}"].astype(np.float32) for part in ("scale", "zero_point"))
+            if scale.ndim:
+                around = (-1, *[1] * (value.ndim - 1))
+                scale, zero = scale.reshape(around), zero.reshape(around)
+            plain = (value.astype(np.float32) - zero) * scale
+        short = name.removesuffix("_quantized").removeprefix("model.")
+        found[re.sub(r"^first_look\.", "coarse_stage.", short)] = np.array(plain)
+    return found
+
+
+def _norm(model: nn.Module, name: str) -> nn.BatchNorm2d:
+    try:
+        layer: Any = model.get_submodule(name)
+    except AttributeError:
+        layer = None
+    if not isinstance(layer, nn.BatchNorm2d):
+        raise _other(f"it has no batch normalisation {name}")
+    return layer
+
+
+def _other(reason: str) -> InputError:
+    return InputError(f"the bundle is of another model: {reason}", column="model.start")
