@@ -18,7 +18,7 @@ from faceline.stand.audience.perception import Face, Perception
 from faceline.stand.audience.reactions import ReactionSettings
 from faceline.stand.camera.capture import Frame
 from faceline.stand.camera.demo_visitors import HEIGHT, WIDTH, DemoScene, DemoVisitors, Visit
-from faceline.stand.camera.detector import CascadeDetector
+from faceline.stand.camera.detector import OwnDetector
 from faceline.stand.clock import Moment
 
 RATE = 15.0
@@ -61,7 +61,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("docs/reactions.png"))
     out = parser.parse_args().out
     scene, settings = DemoScene(OneVisitor(0)), ReactionSettings()
-    perception = Perception(LandmarkRuntime(DRAWN), CascadeDetector(), settings)
+    perception = Perception(LandmarkRuntime(DRAWN), OwnDetector(), settings)
     times, found, true, pictures = [], [], [], []
     for number in range(round(SECONDS * RATE)):
         time = number / RATE

@@ -13,6 +13,8 @@ _PLACES = {
     "export": "faceline.api",
     "load": "faceline.api",
     "train": "faceline.api",
+    "detect_faces": "faceline.inference.detection",
+    "DetectedFace": "faceline.inference.detection",
     "FaceEmbedder": "faceline.models.face_embedder",
     "InputError": "faceline.errors",
     "LandmarkData": "faceline.data.datamodule",

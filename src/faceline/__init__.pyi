@@ -8,6 +8,8 @@ from faceline.data.datamodule import LandmarkData as LandmarkData
 from faceline.data.shapes import ShapeData as ShapeData
 from faceline.data.synthetic import SyntheticFaces as SyntheticFaces
 from faceline.errors import InputError as InputError
+from faceline.inference.detection import DetectedFace as DetectedFace
+from faceline.inference.detection import detect_faces as detect_faces
 from faceline.inference.runtime import LandmarkRuntime as LandmarkRuntime
 from faceline.models.face_embedder import FaceEmbedder as FaceEmbedder
 from faceline.models.landmark_detector import LandmarkDetector as LandmarkDetector

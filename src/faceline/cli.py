@@ -7,6 +7,7 @@ import atexit
 import gc
 import importlib
 import json
+import locale
 import os
 import re
 import sys
@@ -47,6 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code: 0, 2 for a user's mistake, 3 where the answer is no (not reproduced, not promoted), 130 when
         interrupted. A bug keeps its traceback (and exits with 1).
     """
+    if argv is None:
+        _speak_utf_8()
     arguments = list(sys.argv[1:] if argv is None else argv)
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
@@ -63,6 +66,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stop.__context__, KeyboardInterrupt):
             return _interrupted()
         raise
+    except NegativeAnswer as answer:
+        print(f"faceline: {answer}", file=sys.stderr)
+        return NO
     except Exception as error:
         line = _explain(error)
         if line is None:
@@ -76,13 +82,20 @@ def _in_project(arguments: list[str]) -> int:
     with opened(arguments, conf_dir()) as words:
         try:
             return _dispatch(words)
-        except BrokenPipeError:
+        except (BrokenPipeError, NegativeAnswer):
             raise
         except Exception as error:
             line = _explain(error)
             if line is None:
                 raise
             return _refuse(line)
+
+
+def _speak_utf_8() -> None:
+    """Start again where the locale knows ASCII or some code page only, in which neither names nor texts fit."""
+    if not sys.flags.utf8_mode and locale.getpreferredencoding(False).lower() not in ("utf-8", "utf8"):
+        environment = {**os.environ, "PYTHONUTF8": "1"}
+        os.execve(sys.executable, [sys.executable, "-m", "faceline", *sys.argv[1:]], environment)
 
 
 def _dispatch(arguments: list[str]) -> int:
@@ -97,7 +110,7 @@ def _dispatch(arguments: list[str]) -> int:
         _results(arguments[1:])
     elif verb == "init":
         _init(arguments[1:])
-    elif verb == "predict" and not {"-h", "--help"} & set(arguments):
+    elif verb == "predict" and not {"-h", "--help"} & set(takewhile(lambda word: word != "--", arguments)):
         return _predict(arguments[1:])
     elif " ".join(arguments[:2]) in VERBS:
         return _workflow(" ".join(arguments[:2]), arguments[2:])
@@ -208,32 +221,15 @@ def _run_plain(verb: str, overrides: list[str]) -> int:
 
 
 def _run_hydra(workflow: str, overrides: list[str]) -> int:
-    # What hydra.main does, but for sys.argv, which it would read: Lightning starts the other processes of a
-    # distributed run with this process's own arguments, verb included.
-    from hydra import version  # noqa: PLC0415
-    from hydra._internal.utils import _run_hydra as run_hydra  # noqa: PLC0415
-    from hydra._internal.utils import get_args_parser  # noqa: PLC0415
+    from faceline import hydra_app  # noqa: PLC0415
+    from faceline.config.hydra_node import guard  # noqa: PLC0415
 
-    from faceline.config.resolvers import register  # noqa: PLC0415
-
-    register()
-    version.setbase("1.3")
-    parser = get_args_parser()
-    parser.error = _refuse_arguments  # type: ignore[method-assign]
+    guard()
     codes: list[int] = []
     folders = ",".join(json.dumps(f"file://{folder}") for folder in config_folders())
     own = [f"hydra.searchpath=[{folders}]"] if folders else []
-
-    def job(cfg: "DictConfig") -> float | None:
-        return _run_job(workflow, cfg, codes)
-
-    run_hydra(
-        args=parser.parse_intermixed_args([f"hydra.job.name={workflow}", *own, *map(_id_as_text, overrides)]),
-        args_parser=parser,
-        task_function=job,
-        config_path=str(conf_dir()),
-        config_name=workflow,
-    )
+    words = [*own, *_quoted(overrides)]
+    hydra_app.run(workflow, words, conf_dir(), lambda cfg: _run_job(workflow, cfg, codes))
     return min(codes, default=OK)  # of a sweep, a mistake before a no
 
 
@@ -243,13 +239,31 @@ def _module(verb: str) -> Any:
     return importlib.import_module(f"faceline.{'commands' if name == verb else 'benchmarks'}.{name}")
 
 
+_PATH_KEYS = re.compile(
+    r"(ckpt_path|model\.weights|bundle|input|output|overlays|figure|task\.(?:detector|teacher)|embedder\.onnx"
+    r"|data\.(?:root|cache_dir)|data\.source\.\w*(?:root|file|folder)|tracking\.(?:root|uri))=(?!null$)(.+)"
+)
+
+
+def _quoted(overrides: Sequence[str]) -> list[str]:
+    """The overrides with paths and ids as text, whatever is in them; several values of a sweep stay several."""
+    several = {"-m", "--multirun"} & set(overrides)
+    return [_id_as_text(word if several else _path_as_text(word)) for word in overrides]
+
+
+def _path_as_text(word: str) -> str:
+    """A path may have signs in it that mean something to Hydra, such as ``=``, a space or brackets."""
+    match = _PATH_KEYS.fullmatch(word)
+    if match is None or match[2][0] in "\"'" or "${" in match[2]:
+        return word
+    quoted = re.sub(r'(\\*)"', r'\1\1\\"', match[2])
+    ending = re.search(r"\\*$", quoted)
+    return f'{match[1]}="{quoted}{ending[0] if ending else ""}"'
+
+
 def _id_as_text(word: str) -> str:
     """An id that is all digits, such as ``run_id=91902090``, is no number."""
     return re.sub(r"^(run_id|sweep_id)=(?!null$)(\w+)$", r'\1="\2"', word)
-
-
-def _refuse_arguments(message: str) -> Any:
-    raise InputError(f"{message}; see --help")
 
 
 def _run_job(workflow: str, cfg: "DictConfig", codes: list[int]) -> float | None:

@@ -40,8 +40,10 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
         "find faces and their landmarks in photos, folders and videos",
         (
             "faceline predict photo.jpg overlays=drawn",
-            "faceline predict faces/ find_face=false output=landmarks.csv  # each frame is one face already",
-            "faceline predict film.mp4 bundle=small.faceline",
+            "faceline predict photos/ min_confidence=0.7 format=json",
+            "faceline predict film.mp4 smooth=true overlays=drawn",
+            "faceline predict frames/ faces=whole        # each frame is one face already",
+            "faceline predict 'holiday/*.jpg' more/ bundle=small.faceline",
             "faceline predict photo.jpg run_id=champion",
         ),
     ),
@@ -130,6 +132,10 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
             "faceline benchmark infer data.root=/data/udacity",
             "faceline benchmark infer bundles=[default,mine.faceline] run_ids=[0123abcd] backbones=[]",
         ),
+    ),
+    "benchmark everywhere": (
+        "faces that are turned, covered, dark, small or one of several, and photos without one",
+        ("faceline benchmark everywhere data.root=/data/udacity bundles=[default,mine.faceline]",),
     ),
     "benchmark startup": ("seconds until the command does something", ("faceline benchmark startup",)),
     "benchmark identification": (

@@ -5,7 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -22,7 +21,10 @@ def ask(in_trained: Path, tmp_path: Path):
 
     def predict(*overrides: str) -> list[dict[str, str]]:
         table = tmp_path / "out" / "landmarks.csv"
-        assert main(["predict", f"run_id={folder.name}", f"output={table}", "find_face=false", *overrides]) == 0
+        assert (
+            main(["predict", f"run_id={folder.name}", f"output={table}", "faces=whole", "min_confidence=0", *overrides])
+            == 0
+        )
         return list(csv.DictReader(table.open()))
 
     return predict
@@ -45,7 +47,8 @@ def test_an_image_gives_one_row_in_pixels_of_that_image(ask, face: Path) -> None
     (row,) = ask(f"input={face}")
     width, height = Image.open(face).size
     assert (row["file"], row["frame"]) == ("face.png", "0")
-    assert len(row) == 2 + 136
+    assert list(row)[:8] == ["file", "frame", "face", "confidence", "left", "top", "right", "bottom"]
+    assert len(row) == 8 + 136
     assert (points(row) > -width).all() and (points(row) < 2 * max(width, height)).all()
 
 
@@ -65,21 +68,6 @@ def test_a_folder_with_all_kinds_of_images_is_read(ask, face: Path) -> None:
     image.convert("RGBA").save(face.with_name("alpha.webp"))
     (face.parent / "notes.txt").write_text("no image")
     assert [row["file"] for row in ask(f"input={face.parent}")] == ["alpha.webp", "cmyk.jpg", "face.png", "grey.png"]
-
-
-def test_a_video_gives_a_row_a_frame_and_overlays(ask, face: Path, tmp_path: Path) -> None:
-    film = tmp_path / "film.avi"
-    image = cv2.imread(str(face))
-    writer = cv2.VideoWriter(str(film), cv2.VideoWriter.fourcc(*"MJPG"), 10, image.shape[1::-1])
-    for _ in range(3):
-        writer.write(image)
-    writer.release()
-    rows = ask(f"input={film}", f"overlays={tmp_path / 'drawn'}")
-    assert [row["frame"] for row in rows] == ["0", "1", "2"]
-    drawn = sorted((tmp_path / "drawn").iterdir())
-    assert [file.name for file in drawn] == [f"film.avi_{number:05d}.png" for number in range(3)]
-    overlay = np.asarray(Image.open(drawn[0]))
-    assert overlay.shape[0] >= image.shape[0] and overlay.shape[2] == 3
 
 
 def test_neither_the_photo_nor_another_file_is_written_over(
@@ -119,7 +107,7 @@ def test_an_empty_folder_and_a_broken_video_are_refused(
     film, empty = tmp_path / "film.mp4", tmp_path / "empty"
     film.write_bytes(b"no film")
     empty.mkdir()
-    for source, words in ((film, "not a video"), (empty, "no images")):
+    for source, words in ((film, "not a video"), (empty, "no images or films")):
         assert main(["predict", f"run_id={folder.name}", f"input={source}", f"output={tmp_path / 'x.csv'}"]) == 2
         assert words in capsys.readouterr().err
 
@@ -127,7 +115,20 @@ def test_an_empty_folder_and_a_broken_video_are_refused(
 def test_a_bundle_gives_what_its_run_gives(ask, exported: Path, face: Path, tmp_path: Path) -> None:
     (expected,) = ask(f"input={face}")
     table = tmp_path / "bundle.csv"
-    assert main(["predict", str(face), f"bundle={exported}", "find_face=false", f"output={table}", "threads=1"]) == 0
+    assert (
+        main(
+            [
+                "predict",
+                str(face),
+                f"bundle={exported}",
+                "faces=whole",
+                "min_confidence=0",
+                f"output={table}",
+                "threads=1",
+            ]
+        )
+        == 0
+    )
     (row,) = csv.DictReader(table.open())
     np.testing.assert_allclose(points(row), points(expected), atol=0.02)
 
@@ -145,36 +146,23 @@ assert not loaded, loaded
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     (row,) = csv.DictReader((workplace / "landmarks.csv").open())
+    assert float(row["confidence"]) > 0.5
     assert row["file"] == photo.name and len(list((workplace / "drawn").iterdir())) == 1
-
-
-def test_a_small_face_in_a_large_photo_is_found_first(workplace: Path) -> None:
-    source = SyntheticFaces(people=6, videos=1, frames=1, test_frames=0, min_width=180, seed=3)
-    errors = {"true": [], "false": []}
-    for row in source.rows(BadRows("raise")):
-        image, photo = source.read(row), np.full((900, 1200, 3), 120, dtype=np.uint8)
-        photo[500 : 500 + image.shape[0], 200 : 200 + image.shape[1]] = image
-        Image.fromarray(photo).save("photo.png")
-        eyes = np.linalg.norm(row.landmarks[36] - row.landmarks[45])
-        for find_face, nme in errors.items():
-            assert main(["predict", "photo.png", f"find_face={find_face}"]) == 0
-            with Path("landmarks.csv").open() as table:
-                (found,) = csv.DictReader(table)
-            nme.append(np.linalg.norm(points(found) - row.landmarks - [200, 500], axis=1).mean() / eyes)
-    assert np.median(errors["true"]) < 0.15
-    assert np.median(errors["false"]) > 0.5
 
 
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["a.png", "b.png"], "input: expected one, got 2: a.png, b.png"),
+        (["face.png", "b.png"], "b.png, column 'input': no such file or folder"),
         (["a.png", "inptu=b"], "inptu: no such key; did you mean input?"),
-        (["a.png", "find_face=maybe"], "find_face: expected true or false"),
+        (["a.png", "faces=maybe"], "faces: expected"),
         (["a.png"], "a.png, column 'input': no such file or folder"),
         (["face.png", "bundle=none.faceline"], "none.faceline: no such bundle; faceline export"),
         (["face.png", "bundle=face.png"], "face.png: is no faceline bundle"),
         (["face.png", "bundle=x", "run_id=abc"], "bundle: give bundle=FILE, or run_id=RUN"),
+        (["face.png", "min_confidence=2"], "min_confidence: "),
+        (["*.gif"], "input: nothing is called *.gif"),
+        (["face.png", "output=x.json"], "x.json, column 'output': has the suffix of another format"),
         ([], "input: missing; give it a value with input="),
     ],
 )

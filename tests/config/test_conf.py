@@ -19,7 +19,7 @@ from faceline.stand.settings import SETTINGS
 
 CONF = conf_dir()
 MODEL_PARTS = ("loss", "head", "coarse_stage")
-BENCHMARKS = ("identification", "infer", "input", "startup", "sweep", "train")
+BENCHMARKS = ("everywhere", "identification", "infer", "input", "startup", "sweep", "train")
 VERBS = (
     *("train", "evaluate", "export", "predict", "compare", "cluster", "data_check"),
     *("reproduce", "promote", "rollback", "runs", "runs_clean", "runs_delete", "runs_models"),

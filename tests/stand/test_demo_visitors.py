@@ -9,7 +9,7 @@ from faceline.data.synthetic import SyntheticFaces
 from faceline.errors import InputError
 from faceline.stand.audience.tracker import overlap
 from faceline.stand.camera.demo_visitors import CROWD, HEIGHT, WIDTH, DemoScene, DemoVisitors
-from faceline.stand.camera.detector import CascadeDetector, FaceDetector, YuNetDetector, box_of, make_detector
+from faceline.stand.camera.detector import FaceDetector, OwnDetector, YuNetDetector, box_of, make_detector
 
 
 def facing(visitors: DemoVisitors, time: float) -> list[tuple[float, float]]:
@@ -36,7 +36,7 @@ def hits(detector: FaceDetector, seconds: int) -> tuple[int, int, int]:
 
 
 def test_the_cascade_finds_the_visitors_who_look_to_the_screen() -> None:
-    faces, found, wrong = hits(CascadeDetector(), 60)
+    faces, found, wrong = hits(OwnDetector(), 60)
     assert faces > 20
     assert found >= 0.9 * faces
     assert wrong <= 1
@@ -68,7 +68,7 @@ def test_a_visitor_enters_and_leaves_outside_of_the_picture() -> None:
 
 def test_the_box_of_landmarks_is_where_the_detector_draws_it() -> None:
     source = SyntheticFaces(people=30, videos=1, frames=1, min_width=200, max_width=260, test_frames=0)
-    detector, overlaps = CascadeDetector(0.15), []
+    detector, overlaps = OwnDetector(0.15), []
     for person in range(30):
         row = source.row(person, 0, 0)
         boxes = detector.detect(source.read(row))
@@ -85,7 +85,7 @@ def test_yunet_finds_the_visitors_and_draws_its_boxes_alike(data_root: Path) -> 
     assert found >= 0.9 * faces
     scene = DemoScene(DemoVisitors(3))
     frame = scene.draw(8.0)
-    assert overlap(yunet.detect(frame), CascadeDetector().detect(frame)).max() > 0.6
+    assert overlap(yunet.detect(frame), OwnDetector().detect(frame)).max() > 0.6
 
 
 def test_a_detector_that_is_none_is_refused(tmp_path: Path) -> None:

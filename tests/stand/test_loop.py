@@ -20,7 +20,7 @@ from faceline.stand.audience.sessions import Sessions
 from faceline.stand.board import Board
 from faceline.stand.camera.capture import Capture, CaptureHealth, Frame, SourceLostError
 from faceline.stand.camera.demo_visitors import DemoScene, DemoVisitors
-from faceline.stand.camera.detector import CascadeDetector
+from faceline.stand.camera.detector import OwnDetector
 from faceline.stand.clock import Moment
 from faceline.stand.content.catalogue import read_catalogue
 from faceline.stand.content.policy import Policy
@@ -62,7 +62,7 @@ class Fixture:
         reactions = ReactionSettings()
         policy = Policy(catalogue, stand="s", state=folder / "policy.json", seed=0, draws=50)
         self.director = Director(policy, Sessions(), reactions, self.store.append)
-        perception = Perception(LandmarkRuntime(DRAWN), CascadeDetector(), reactions)
+        perception = Perception(LandmarkRuntime(DRAWN), OwnDetector(), reactions)
         self.board = Board()
         clock = {"clock": frames.clock} if hasattr(frames, "clock") else {}
         self.loop = Loop(frames, perception, self.director, self.store, None, self.board, **clock)
@@ -101,7 +101,7 @@ def test_drawn_visitors_become_visits_and_reactions_through_the_whole_of_the_sta
 
 @pytest.mark.slow
 def test_landmarks_of_drawn_visitors_follow_their_smiles(scene: DemoScene) -> None:
-    perception = Perception(LandmarkRuntime(DRAWN), CascadeDetector(), ReactionSettings())
+    perception = Perception(LandmarkRuntime(DRAWN), OwnDetector(), ReactionSettings())
     smiles: dict[bool, list[float]] = {True: [], False: []}
     visitors = DemoVisitors(0)
     for number in range(300):

@@ -13,7 +13,7 @@ from starlette.websockets import WebSocketDisconnect
 from tests.stand.web_stand import WebStand, make, visitor
 
 from faceline.errors import InputError
-from faceline.stand.web.access import SESSION_SECONDS, Account, Limit, Logins, Secrets
+from faceline.stand.web.access import SESSION_SECONDS, Account, Delays, Limit, Logins, Secrets
 from faceline.stand.web.app import create_app
 
 HERE = "http://testserver"
@@ -94,15 +94,65 @@ def test_a_wrong_name_and_a_wrong_password_are_told_alike(client: TestClient, na
     assert "set-cookie" not in answer.headers
 
 
+def guess(client: TestClient, name: str, times: int) -> list[int]:
+    return [client.post("/login", data={"name": name, "password": "guess"}).status_code for _ in range(times)]
+
+
 def test_guessing_is_slowed_down(client: TestClient, stand: WebStand) -> None:
-    for _ in range(5):
-        client.post("/login", data={"name": "operator", "password": "guess"})
+    assert guess(client, "operator", 6) == [401] * 5 + [429]
     answer = client.post("/login", data={"name": "operator", "password": stand.password})
     assert answer.status_code == 429
-    assert 0 < int(answer.headers["retry-after"]) <= 60
-    for _ in range(10):
-        assert client.get("/display?token=guess").status_code == 403
-    assert client.get("/display?token=guess").status_code == 429
+    assert int(answer.headers["retry-after"]) == 1
+    assert guess(client, "nobody", 5) == [401] * 5
+
+
+def test_guesses_of_others_lock_nobody_out(stand: WebStand) -> None:
+    app = create_app(stand.services)
+    with TestClient(app, client=("10.0.0.1", 1)) as known:
+        assert known.post("/login", data={"name": "operator", "password": stand.password}).status_code == 200
+        for address in range(2, 9):
+            with TestClient(app, client=(f"10.0.0.{address}", 1)) as other:
+                guess(other, "operator", 6)
+        with TestClient(app, client=("10.0.0.1", 1)) as beside:  # another browser behind the same address
+            assert guess(beside, "operator", 6)[-1] == 429
+        assert known.post("/login", data={"name": "operator", "password": stand.password}).status_code == 200
+        with TestClient(app, client=("10.0.1.1", 1)) as elsewhere:
+            assert elsewhere.post("/login", data={"name": "operator", "password": stand.password}).status_code == 200
+
+
+def test_one_account_does_not_forgive_guesses_at_another(client: TestClient, stand: WebStand) -> None:
+    assert stand.services.secrets.new is not None
+    login = {"name": "advertiser", "password": stand.services.secrets.new.passwords["advertiser"]}
+    assert guess(client, "operator", 5) == [401] * 5
+    assert client.post("/login", data=login).status_code == 303
+    assert guess(client, "operator", 1) == [429]
+
+
+def test_unknown_accounts_are_slowed_down_in_all(client: TestClient) -> None:
+    found = [guess(client, f"nobody{number}", 1)[0] for number in range(31)]
+    assert found == [401] * 30 + [429]
+    assert guess(client, "operator", 1) == [401]
+
+
+def test_the_right_token_of_the_display_passes_whatever_others_have_tried(client: TestClient, stand: WebStand) -> None:
+    found = [client.get("/display?token=guess").status_code for _ in range(11)]
+    assert found == [403] * 10 + [429]
+    assert client.get(f"/display?token={stand.token}").status_code == 303
+
+
+def test_delays_grow_and_are_forgotten() -> None:
+    time = [0.0]
+    delays = Delays(free=2, longest=8.0, clock=lambda: time[0])
+    assert [delays.wait(("a",)) for _ in range(3)] == [0, 0, 1]
+    waited = []
+    for _ in range(5):
+        waited.append(delays.wait(("a",)))
+        time[0] += waited[-1]
+        assert delays.wait(("a",)) == 0
+    assert waited == [1, 2, 4, 8, 8]
+    assert delays.wait(("b",)) == 0
+    time[0] += 901
+    assert delays.wait(("a",)) == 0 == delays.wait(("a",))
 
 
 def test_logging_out_ends_the_session(operator: TestClient) -> None:

@@ -94,7 +94,7 @@ def test_the_help_of_a_verb_has_examples_choices_and_keys(capsys: pytest.Capture
     for part in (
         "examples:",
         "trainer=cpu | ddp | ddp_sim | gpu",
-        "model/head=voting | grid",
+        "model/head=voting | heatmap",
         "model/coarse_stage= (none) | window",
         "debug= (none) | fdr | limit",
         "ckpt_path=",

@@ -24,7 +24,7 @@ from faceline.tasks.task import Config
 from faceline.terminal import note, show
 from faceline.tracking.provenance import provenance
 from faceline.tracking.runs import Run, tracked_run
-from faceline.tracking.store import connect
+from faceline.tracking.store import store_of
 
 _PICTURE = 112  # edge of an example, pixels
 
@@ -42,7 +42,7 @@ def main(cfg: DictConfig) -> None:
         raise InputError(f"{source.name} has {len(index)} frames, fewer than {high} groups; lower it", column="k")
     shapes = _shapes(config, source, index)
     tracking = config["tracking"]
-    client = connect(tracking["uri"], Path(tracking["root"]))
+    client = store_of(config)
     tags = {"task": "clusters", "data": source.name, "data_fingerprint": index.fingerprint}
     with tracked_run(client, tracking["experiment"], "clusters", tags=tags) as run:
         run.log_provenance(provenance())

@@ -20,7 +20,7 @@ from faceline.reports.comparison import TITLES, Comparison, Leaderboard, as_json
 from faceline.reports.comparison_page import page
 from faceline.terminal import show
 from faceline.tracking.records import PARENT_TAG, TAG, RunRecord, find_runs, get_run
-from faceline.tracking.store import connect
+from faceline.tracking.store import store_of
 
 LISTED = 20
 """Lines of a leaderboard in the terminal."""
@@ -41,7 +41,7 @@ def compare(config: Mapping[str, Any]) -> tuple[Comparison, Path]:
         InputError: There are no such runs, or the folder cannot be written.
     """
     tracking = config["tracking"]
-    runs = _chosen(connect(tracking["uri"], Path(tracking["root"])), config)
+    runs = _chosen(store_of(config), config)
     comparison, boards = reviewed(*runs) if len(config["run_ids"]) == 2 else _ranked(runs)
     made = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
     closer = [closer_look(found, f"b{i}") for i, found in enumerate(boards, start=1)]

@@ -1,36 +1,31 @@
-"""``faceline predict``: landmarks for images, folders and videos of the user's own."""
+"""``faceline predict``: the faces of photos, folders and films of the user's own."""
 
-import csv
-from collections.abc import Callable, Iterator
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 from omegaconf import DictConfig
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from faceline.config.check import plain
-from faceline.data.images import read_any
-from faceline.errors import InputError
-from faceline.files import write_whole
-from faceline.geometry.markup import N_LANDMARKS, OUTLINES
+from faceline.errors import InputError, NegativeAnswer
 from faceline.inference.bundle import DEFAULT
-from faceline.inference.faces import FaceFirst
-from faceline.inference.runtime import LandmarkRuntime
-from faceline.inference.stream import ahead
-from faceline.outputs import check_output, csv_cell
+from faceline.inference.detection import FaceDetector, FindLandmarks
+from faceline.inference.runtime import Detections, LandmarkRuntime
+from faceline.photos.inputs import InputFile, Inputs, find_inputs
+from faceline.photos.prediction import Prediction, Summary
+from faceline.photos.tables import DEFAULT_OUTPUTS, check_table, face_table
+from faceline.terminal import note
 from faceline.threads import usable_threads
-from faceline.types import AnyImage, Image, Shape
 
-IMAGES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"}
-VIDEOS = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v"}
-
-Frame = tuple[str, int, Image]
-"""Name of the file, number of the frame in it, pixels."""
-
-
-FindLandmarks = Callable[[AnyImage], Shape]
-"""Landmarks of the one face in a frame, in its pixels."""
+_TORCH_SIZE = 256
+"""Edge of the picture of a face that the model of a run is given; it resizes that to its own."""
 
 
 def main(cfg: DictConfig) -> None:
@@ -39,82 +34,105 @@ def main(cfg: DictConfig) -> None:
 
 
 def predict(config: dict[str, Any]) -> None:
-    """Predict every frame of the input; write the table and, if asked, the overlays."""
-    source, output = Path(config["input"]), Path(config["output"])
+    """Find the faces of every input; write the table and, if asked, the overlays.
+
+    Raises:
+        InputError: A setting or an input is wrong; with ``on_error=stop`` also any file that cannot be read.
+        NegativeAnswer: Some files could not be read, or the one photo shows no face.
+    """
+    words = [config["input"]] if isinstance(config["input"], str) else list(config["input"])
+    kind = config["format"]
+    output = Path(config["output"] or DEFAULT_OUTPUTS[kind])
     overlays = Path(config["overlays"]) if config["overlays"] else None
-    if not source.exists():
-        raise InputError("no such file or folder", file=source, column="input")
-    check_output(output, "output", begins=[b"file,frame,"], inputs=[source])
-    if output.suffix.lower() in IMAGES | VIDEOS:
-        raise InputError("is the name of an image or film; give that of a CSV file", file=output, column="output")
-    detect = _detector(config)
-    if config["find_face"]:
-        detect = FaceFirst(detect)
-    count = 0
-    with write_whole(output) as part, part.open("w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file)
-        for name, number, image in ahead(_frames(source)):
-            points = detect(image)
-            if not count:
-                table.writerow(["file", "frame", *(f"{axis}{i}" for i in range(len(points)) for axis in "xy")])
-            table.writerow([csv_cell(name), number, *(f"{value:.3f}" for value in points.ravel())])
-            if overlays is not None:
-                _write_overlay(overlays / f"{name}_{number:05d}.png", image, points)
-            count += 1
-    print(f"landmarks of {count} {'frame' if count == 1 else 'frames'} written to {output}")
+    _check_overlays(overlays, words)
+    check_table(output, kind, [Path(word) for word in words])
+    inputs = find_inputs(words, leave_out=[folder for folder in (overlays, output) if folder is not None])
+    detector, landmarks = _detector(config)
+    stops = config["on_error"] == "stop" or (config["on_error"] is None and inputs.one)
+    names = [file.name for file in inputs.files]
+    times = any(file.kind == "film" for file in inputs.files)
+    with face_table(output, kind, times, names, landmarks) as table:
+        prediction = Prediction(detector, table, overlays, smooth=config["smooth"], stops=stops)
+        with _progress() as progress:
+            for file in _each(inputs.files, progress):
+                prediction.add(file, progress)
+        summary = prediction.end()
+    _tell(summary, inputs, output)
 
 
-def _detector(config: dict[str, Any]) -> FindLandmarks:
-    """What finds the landmarks: the model of a run, which needs torch, or a bundle."""
+def _check_overlays(overlays: Path | None, words: Sequence[str]) -> None:
+    """Refuse overlays that would be written over what is read."""
+    if overlays is None:
+        return
+    if overlays.exists() and not overlays.is_dir():
+        raise InputError("is a file; give a folder for the overlays", file=overlays, column="overlays")
+    for word in words:
+        folder = Path(word) if Path(word).is_dir() else Path(word).parent
+        with suppress(OSError):
+            if overlays.exists() and overlays.samefile(folder):
+                told = "is the folder of the photos themselves; give another one for the overlays"
+                raise InputError(told, file=overlays, column="overlays")
+
+
+def _detector(config: dict[str, Any]) -> tuple[FaceDetector, int]:
+    """What finds the faces, with the model of a run, which needs torch, or with a bundle; and how many landmarks."""
+    threads = usable_threads(config["threads"])
+    cv2.setNumThreads(0)  # one frame is too little work to share
+    find_landmarks, size, points = _landmarks(config, threads)
+    return FaceDetector(find_landmarks, size, config["faces"], config["min_confidence"]), points
+
+
+def _landmarks(config: dict[str, Any], threads: int) -> tuple[FindLandmarks, int, int]:
     if config["run_id"] is None and config["ckpt_path"] is None:
-        cv2.setNumThreads(0)  # one frame is too little work to share
-        return LandmarkRuntime(config["bundle"] or DEFAULT, usable_threads(config["threads"])).detect
+        runtime = LandmarkRuntime(config["bundle"] or DEFAULT, threads)
+        return runtime.detect_batch, runtime.size, runtime.manifest.points
     if config["bundle"] is not None:
         raise InputError("give bundle=FILE, or run_id=RUN or ckpt_path=FILE, and not both", column="bundle")
     from faceline.tasks.selection import chosen_detector  # noqa: PLC0415  # it imports torch
 
-    return chosen_detector(config)
+    find = chosen_detector(config)
+
+    def one_by_one(images: Sequence[Any]) -> Detections:
+        return Detections(np.stack([find(image) for image in images]), None)
+
+    return one_by_one, _TORCH_SIZE, find.args[0].markup.points
 
 
-def _frames(source: Path) -> Iterator[Frame]:
-    if source.is_dir():
-        files = sorted(path for path in source.iterdir() if path.suffix.lower() in IMAGES)
-        if not files:
-            raise InputError(f"no images in this folder (looked for {' '.join(sorted(IMAGES))})", file=source)
-        for path in files:
-            yield path.name, 0, read_any(path)
-    elif source.suffix.lower() in VIDEOS:
-        yield from _video(source)
-    else:
-        yield source.name, 0, read_any(source)
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    )
 
 
-def _video(source: Path) -> Iterator[Frame]:
-    video, number = cv2.VideoCapture(str(source)), 0
-    try:
-        while True:
-            more, frame = video.read()
-            if not more:
-                break
-            yield source.name, number, np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), dtype=np.uint8)
-            number += 1
-    finally:
-        video.release()
-    if number == 0:
-        raise InputError("not a video that can be decoded", file=source, column="input")
+def _each(files: Sequence[InputFile], progress: Progress) -> Iterator[InputFile]:
+    """The files one by one, with a bar where there are several."""
+    if len(files) == 1:
+        yield files[0]
+        return
+    task = progress.add_task("files", total=len(files), rate="")
+    for file in files:
+        yield file
+        progress.advance(task)
+        speed = progress.tasks[task].speed
+        progress.update(task, rate=f"{speed:.1f} a second" if speed else "")
 
 
-def _write_overlay(file: Path, image: Image, points: Shape) -> None:
-    """A copy of the frame with the face outlined, large enough to see the points."""
-    zoom = max(1, round(512 / max(image.shape[:2])))
-    canvas = cv2.resize(image, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC)
-    pixels = np.round(((points + 0.5) * zoom - 0.5) * 16).astype(np.int32)  # 4 bits of sub-pixel
-    thickness = max(1, round(max(canvas.shape[:2]) / 400))
-    for outline in OUTLINES if len(points) == N_LANDMARKS else ():
-        cv2.polylines(canvas, [pixels[list(outline)]], False, (255, 255, 255), thickness, cv2.LINE_AA, shift=4)
-    for x, y in pixels:
-        cv2.circle(canvas, (int(x), int(y)), 16 * (thickness + 2), (255, 122, 26), -1, cv2.LINE_AA, shift=4)
-    written, content = cv2.imencode(".png", cv2.cvtColor(canvas, cv2.COLOR_RGB2BGR))
-    assert written
-    with write_whole(file) as part:
-        part.write_bytes(content.tobytes())
+def _tell(summary: Summary, inputs: Inputs, output: Path) -> None:
+    """Sum up what was found; the exit code says whether something is missing."""
+    for line in summary.notes:
+        note(line)
+    if inputs.others:
+        note(f"{inputs.others} other {'file is' if inputs.others == 1 else 'files are'} neither photo nor film")
+    print(f"{summary.line()}; written to {os.fspath(output)}")
+    if summary.skipped:
+        count = len(summary.skipped)
+        raise NegativeAnswer(f"{count} {'file' if count == 1 else 'files'} could not be read or not whole, see above")
+    if inputs.one and not summary.faces and not summary.frames_of_films:
+        raise NegativeAnswer(f"no face was found in {inputs.files[0].name}")

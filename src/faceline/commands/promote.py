@@ -1,7 +1,5 @@
 """``faceline promote``: register the model of a run, and make it champion if it beats the one that there is."""
 
-from pathlib import Path
-
 from mlflow import MlflowClient
 from omegaconf import DictConfig
 
@@ -22,7 +20,7 @@ from faceline.tracking.registry import (
     register,
     set_champion,
 )
-from faceline.tracking.store import connect
+from faceline.tracking.store import store_of
 
 
 def main(cfg: DictConfig) -> None:
@@ -38,8 +36,7 @@ def main(cfg: DictConfig) -> None:
             'force=true needs a reason="…", which is kept with the version' if force else "goes with force=true only",
             column="reason",
         )
-    tracking = config["tracking"]
-    client = connect(tracking["uri"], Path(tracking["root"]))
+    client = store_of(config)
     run = chosen_run(client, config["run_id"])
     terms = terms_of(run)
     with one_at_a_time(client):

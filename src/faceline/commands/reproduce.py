@@ -2,7 +2,6 @@
 
 import json
 import os
-from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities import rank_zero_only
@@ -21,7 +20,7 @@ from faceline.tracking.provenance import provenance
 from faceline.tracking.records import RunRecord, download, get_run
 from faceline.tracking.reproduction import IDENTICAL, REPRODUCES, Agreement, changes, compare_figures, provenances
 from faceline.tracking.runs import Run
-from faceline.tracking.store import connect
+from faceline.tracking.store import store_of
 
 
 def main(cfg: DictConfig) -> None:
@@ -31,8 +30,7 @@ def main(cfg: DictConfig) -> None:
         NegativeAnswer: A figure differs.
     """
     config = plain(cfg)
-    tracking = config["tracking"]
-    client = connect(tracking["uri"], Path(tracking["root"]))
+    client = store_of(config)
     then = chosen_run(client, config["run_id"])
     rebuilt = _rebuilt(then, config)
     unknown, changed = _inputs(then, rebuilt)

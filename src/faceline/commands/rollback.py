@@ -1,7 +1,5 @@
 """``faceline rollback``: the version before becomes champion again."""
 
-from pathlib import Path
-
 from omegaconf import DictConfig
 
 from faceline.errors import InputError
@@ -16,7 +14,7 @@ from faceline.tracking.registry import (
     one_at_a_time,
     set_champion,
 )
-from faceline.tracking.store import connect
+from faceline.tracking.store import store_of
 
 
 def main(cfg: DictConfig) -> None:
@@ -26,8 +24,7 @@ def main(cfg: DictConfig) -> None:
         InputError: There is no champion, or none before it.
     """
     config = plain(cfg)
-    tracking = config["tracking"]
-    client = connect(tracking["uri"], Path(tracking["root"]))
+    client = store_of(config)
     name = config["name"]
     with one_at_a_time(client):
         champion = named_version(client, f"{name}@{CHAMPION}" if name else CHAMPION)

@@ -3,7 +3,6 @@
 import re
 import time
 from collections.abc import Iterable
-from pathlib import Path
 
 from mlflow import MlflowClient
 from omegaconf import DictConfig
@@ -18,7 +17,7 @@ from faceline.tracking.housekeeping import is_own, state
 from faceline.tracking.records import ERROR_TAG, PARENT_TAG, TAG, RunRecord, find_runs
 from faceline.tracking.registry import versions
 from faceline.tracking.reproduction import IDENTICAL, REPRODUCES
-from faceline.tracking.store import connect
+from faceline.tracking.store import store_of
 
 _UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _MATCHED = ("task", "model", "data", "protocol")
@@ -27,7 +26,7 @@ _MATCHED = ("task", "model", "data", "protocol")
 def main(cfg: DictConfig) -> None:
     """Print a table."""
     config = plain(cfg)
-    client = connect(config["tracking"]["uri"], Path(config["tracking"]["root"]))
+    client = store_of(config)
     runs, others = own_runs(client, config)
     found = matching(runs, config)
     shown = found[: config["limit"]]

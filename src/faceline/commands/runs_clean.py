@@ -7,7 +7,7 @@ from omegaconf import DictConfig
 from faceline.commands.confirm import agreed
 from faceline.tasks.assembly import plain
 from faceline.tracking.housekeeping import leftovers, remove
-from faceline.tracking.store import connect
+from faceline.tracking.store import store_of
 
 
 def main(cfg: DictConfig) -> None:
@@ -18,7 +18,7 @@ def main(cfg: DictConfig) -> None:
     """
     config = plain(cfg)
     tracking = config["tracking"]
-    client = connect(tracking["uri"], Path(tracking["root"]))
+    client = store_of(config)
     found = leftovers(client, Path(tracking["root"]))
     if not found:
         print("no deleted run has left anything")

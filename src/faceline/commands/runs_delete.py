@@ -1,7 +1,5 @@
 """``faceline runs delete``: mark runs that came to nothing as deleted."""
 
-from pathlib import Path
-
 from omegaconf import DictConfig
 
 from faceline.commands.confirm import agreed
@@ -9,7 +7,7 @@ from faceline.commands.runs import matching, own_runs, show_runs
 from faceline.tasks.assembly import plain
 from faceline.tracking.housekeeping import delete, parents_of, registered_runs, why_kept
 from faceline.tracking.records import get_run
-from faceline.tracking.store import connect
+from faceline.tracking.store import store_of
 
 
 def main(cfg: DictConfig) -> None:
@@ -19,7 +17,7 @@ def main(cfg: DictConfig) -> None:
         InputError: Nobody is there to be asked, or a run that was named is not there.
     """
     config = plain(cfg)
-    client = connect(config["tracking"]["uri"], Path(config["tracking"]["root"]))
+    client = store_of(config)
     runs, _ = own_runs(client, config)
     named = [get_run(client, run_id) for run_id in config["run_ids"]]
     parents, registered = parents_of(runs), registered_runs(client)

@@ -1,7 +1,5 @@
 """``faceline runs models``: the registered models and how their champions came to be."""
 
-from pathlib import Path
-
 from omegaconf import DictConfig
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -10,7 +8,7 @@ from faceline.errors import InputError
 from faceline.tasks.assembly import plain
 from faceline.terminal import show
 from faceline.tracking.registry import DECISION, FORCED, ROLLBACK, Version, versions
-from faceline.tracking.store import connect
+from faceline.tracking.store import store_of
 
 
 def main(cfg: DictConfig) -> None:
@@ -20,7 +18,7 @@ def main(cfg: DictConfig) -> None:
         InputError: There is no such registered model.
     """
     config = plain(cfg)
-    client = connect(config["tracking"]["uri"], Path(config["tracking"]["root"]))
+    client = store_of(config)
     found = versions(client, config["name"])
     if not found and config["name"]:
         names = sorted({version.name for version in versions(client)})

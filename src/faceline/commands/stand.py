@@ -18,6 +18,7 @@ from faceline.errors import InputError, first_line
 from faceline.stand.assembly import build
 from faceline.stand.web.access import Secrets
 from faceline.stand.web.app import create_app
+from faceline.stand.web.gate import PunctualProtocol
 from faceline.threads import usable_threads
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def main(settings: "Stand") -> None:
                 create_app(services),
                 log_level="warning",
                 access_log=False,  # addresses of visitors are nobody's business, and the first one holds the token
+                http=PunctualProtocol,
                 ws_max_size=65_536,
                 ssl_certfile=settings.certificate,
                 ssl_keyfile=settings.certificate_key,

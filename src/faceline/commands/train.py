@@ -30,7 +30,7 @@ from faceline.tracking.lightning import RunLogger
 from faceline.tracking.provenance import IGNORED, config_digest, peak_memory, provenance
 from faceline.tracking.records import BEST, DIGEST_TAG, TAG, unfinished
 from faceline.tracking.runs import Context, Run, tracked_run
-from faceline.tracking.store import connect
+from faceline.tracking.store import store_of
 
 Scores = dict[str, float]
 PRUNED_TAG = "faceline.pruned"
@@ -139,7 +139,7 @@ def _open_run(
 ) -> Iterator[Run]:
     """A new run that holds all it depends on, or the interrupted one of this config."""
     tracking, digest = config["tracking"], config_digest(config)
-    client = connect(tracking["uri"], Path(tracking["root"]))
+    client = store_of(config)
     if config["ckpt_path"] == RESUME:
         run_id = _interrupted(client, config, digest)
         with tracked_run(client, tracking["experiment"], config["name"], run_id=run_id) as run:

@@ -5,7 +5,8 @@ or function that it names, so that a class needs no second description of itself
 """
 
 import json
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from types import NoneType
 from typing import Any, get_args
 
@@ -79,6 +80,7 @@ def check(
     """
     config = plain(cfg)
     config.pop("hydra", None)
+    _check_numbers(config, "")
     _check_plain(config, schema or SCHEMAS[verb])
     check_targets(config, allowed)
     for key, node in _nodes(config, ""):
@@ -122,6 +124,35 @@ def _check_plain(config: dict[Any, Any], schema: type[BaseModel]) -> None:
     if refusal is not None:
         place, message = refusal
         raise InputError(f"{'.'.join(map(str, place))}: {message}")
+
+
+def _check_numbers(value: Any, key: str) -> None:
+    """Refuse numbers without a possible meaning, whatever takes them."""
+    if isinstance(value, dict | list):
+        for name, child in value.items() if isinstance(value, dict) else enumerate(value):
+            _check_numbers(child, f"{key}.{name}" if key else str(name))
+        return
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return
+    if not math.isfinite(value):
+        raise InputError(f"{key}: expected a finite number, got {value}")
+    words, holds = _LIMITS.get(key.rpartition(".")[2], ("", None))
+    if holds is not None and not holds(value):
+        raise InputError(f"{key}: expected {words}, got {value}")
+
+
+_Holds = Callable[[float], bool]
+_AT_LEAST_1: tuple[str, _Holds] = ("at least 1", lambda value: value >= 1)
+_NOT_NEGATIVE: tuple[str, _Holds] = ("at least 0", lambda value: value >= 0)
+_LIMITS: dict[str, tuple[str, _Holds]] = {
+    "lr": ("a number above 0 and at most 100", lambda value: 0 < value <= 100),
+    **dict.fromkeys(("people", "videos", "width", "bins", "k", "n_neighbors", "n_estimators"), _AT_LEAST_1),
+    **dict.fromkeys(("accumulate_grad_batches", "check_val_every_n_epoch", "log_every_n_steps"), _AT_LEAST_1),
+    **dict.fromkeys(("weight_decay", "gradient_clip_val", "patience", "min_delta", "warmup_epochs"), _NOT_NEGATIVE),
+    "max_epochs": ("at least 0 (0 measures the model as it starts)", lambda value: value >= 0),
+    **dict.fromkeys(("dropout", "decay"), ("a share from 0 to 1", lambda value: 0 <= value <= 1)),
+}
+"""Of keys that mean the same wherever they are."""
 
 
 def _fields(schema: type[BaseModel], parents: list[str]) -> list[str]:

@@ -24,6 +24,7 @@ OPTIONAL = frozenset({
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _WRONG_PLACE = {
     errno.EEXIST: "is there already",
+    errno.ENOENT: "is not there, or cannot be made there",
     errno.ENOTDIR: "lies below a file, or is one, where a folder is needed",
     errno.EISDIR: "is a folder, where a file is needed",
     errno.EROFS: "lies on a disk that cannot be written",
@@ -59,7 +60,7 @@ def _is_wrapper(error: BaseException) -> bool:
     return isinstance(error, OmegaConfBaseException) or type(error).__module__.startswith("hydra.")
 
 
-def _explain_one(error: BaseException, conf: Path) -> str | None:  # noqa: PLR0911  # a table of kinds
+def _explain_one(error: BaseException, conf: Path) -> str | None:  # noqa: PLR0911, PLR0912  # a table of kinds
     match error:
         case InputError():
             return _own_message(error)
@@ -75,6 +76,10 @@ def _explain_one(error: BaseException, conf: Path) -> str | None:  # noqa: PLR09
             return f"{error.filename}: {_WRONG_PLACE[error.errno]}; choose another place"
         case MemoryError():
             return _OUT_OF_MEMORY
+        case RuntimeError() | OSError() if _is_shared_memory(error):
+            return "too little shared memory (/dev/shm) for the workers; set data.workers=0, or give it more"
+        case ValueError() if "more than 1 value per channel when training" in str(error):
+            return "data.batch_size: this model cannot learn from a batch of one frame; expected at least 2"
         case RuntimeError() if "can't allocate memory" in str(error):  # torch's, on a CPU
             return _OUT_OF_MEMORY
         case ModuleNotFoundError() if error.name in OPTIONAL:
@@ -89,6 +94,13 @@ def _explain_one(error: BaseException, conf: Path) -> str | None:  # noqa: PLR09
         "OutOfMemoryError": _OUT_OF_MEMORY,  # torch's, on a GPU
         "MisconfigurationException": f"trainer: {first_line(error)}",  # Lightning's
     }.get(type(error).__name__)
+
+
+def _is_shared_memory(error: BaseException) -> bool:
+    """Whether a worker of a DataLoader found no room, or no right, in /dev/shm."""
+    text = str(error)
+    is_memory = any(words in text for words in ("shared memory", "us error", "/dev/shm", "/torch_"))
+    return is_memory and any(words in text for words in ("shm", "DataLoader", "torch_"))
 
 
 def _extra(package: str) -> str:

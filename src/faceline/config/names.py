@@ -13,6 +13,7 @@ PREFIX: Final = "faceline:"
 PLACES: Final = {
     name: f"faceline.{module}.{name}"
     for module, names in {
+        "data.pts": ("PtsFaces",),
         "data.synthetic": ("SyntheticFaces",),
         "data.udacity": ("UdacityFaces",),
         "data.youtube_faces": ("YouTubeFaces",),

@@ -74,15 +74,22 @@ def read_settings(name: str, overrides: Sequence[str], schema: type[_Section]) -
 
 
 def with_positional(words: Sequence[str], key: str) -> list[str]:
-    """The overrides of a command line in which one word, such as the name of a file, may stand without its key.
+    """The overrides of a command line in which words, such as the names of files, may stand without their key.
 
-    Raises:
-        InputError: More than one such word.
+    A word that begins with a dash is a flag, unless a file has that name; after ``--`` there are only names.
     """
-    bare = [word for word in words if not word.startswith("-") and not _sets_a_key(word)]
-    if len(bare) > 1:
-        raise InputError(f"expected one, got {len(bare)}: {', '.join(bare)}", column=key)
-    return [word if word not in bare else f"{key}={json.dumps(word, ensure_ascii=False)}" for word in words]
+    end = words.index("--") if "--" in words else len(words)
+    named = [(word, i > end or not _is_setting(word)) for i, word in enumerate(words) if i != end]
+    bare = [json.dumps(word, ensure_ascii=False) for word, is_name in named if is_name]
+    settings = [word for word, is_name in named if not is_name]
+    if not bare:
+        return settings
+    return [f"{key}={bare[0]}" if len(bare) == 1 else f"{key}=[{','.join(bare)}]", *settings]
+
+
+def _is_setting(word: str) -> bool:
+    """Whether a word is a flag or ``key=value``, and no name of a file."""
+    return _sets_a_key(word) or (word.startswith("-") and not Path(word).exists())
 
 
 def _sets_a_key(word: str) -> bool:

@@ -22,7 +22,7 @@ PLUGINS: Final = "faceline.plugins"
 """Group of entry points; each names a package that configs may build from where it is installed."""
 
 _ALLOW, _CONFIGS, _SOURCES = "FACELINE_ALLOW", "FACELINE_CONFIG_DIR", "FACELINE_SOURCE"
-_KEYS: Final = {"allow": list, "config_dir": str, "source": str}
+_KEYS: Final = ("allow", "config_dir", "source")
 _FLAGS: Final = {"--config-dir": _CONFIGS, "-cd": _CONFIGS, "--allow": _ALLOW}
 _PARTLY_OPEN: Final = ("faceline", "optuna", "pytorch_lightning", "sklearn", "torch")
 
@@ -137,9 +137,9 @@ def _read(file: Path) -> dict[str, Any]:
     for key, value in settings.items():
         if key not in _KEYS:
             raise InputError(f"no such key; expected one of {', '.join(_KEYS)}", file=file, column=str(key))
-        right = isinstance(value, _KEYS[key]) and (key != "allow" or all(isinstance(each, str) for each in value))
-        if not right:
-            expected = "a list of packages" if key == "allow" else "the name of a folder"
+        expected = "a list of packages" if key == "allow" else "the name of a folder"
+        texts = value if key == "allow" and isinstance(value, list) else [value if key != "allow" else None]
+        if not all(isinstance(each, str) for each in texts):
             raise InputError(f"expected {expected}, got {value!r}", file=file, column=key)
     folders = {key: str(file.parent / settings[key]) for key in ("config_dir", "source") if key in settings}
     for key, place in folders.items():

@@ -31,6 +31,13 @@ def _is_duration(text: Any) -> Any:
 Duration = Annotated[str | None, BeforeValidator(_is_duration)]
 """Minutes, hours, days or weeks."""
 
+
+def _is_name(text: Any) -> Any:
+    if not isinstance(text, str) or not re.fullmatch(r"[\w(][\w .,+=@()-]{0,99}", text):
+        raise ValueError("a name of letters, digits, blanks and .,+=@()_- (files are called after it)")
+    return text
+
+
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
@@ -63,6 +70,7 @@ class Data(Section):
     workers: Annotated[int, Field(ge=0)]
     limit: Count | None
     cache_dir: str
+    split_by: Literal["folder"] | None = None  # of pts only
 
 
 class Transforms(Section):
@@ -127,7 +135,7 @@ class Train(Section):
     task: Node
     markup: Node | None = None
     embedder: Embedder | None = None
-    name: Annotated[str, Field(min_length=1)]
+    name: Annotated[str, BeforeValidator(_is_name)]
     seed: Seed
     threads: Count | None
     tags: list[str]
@@ -187,10 +195,14 @@ class Predict(Section):
     run_id: str | None
     ckpt_path: str | None
     bundle: str | None
-    input: str
-    find_face: bool
-    output: str
+    input: Annotated[str, Field(min_length=1)] | Annotated[list[str], Field(min_length=1)]
+    faces: Literal["all", "largest", "whole"]
+    min_confidence: Annotated[float, Field(ge=0, le=1)]
+    smooth: bool
+    format: Literal["csv", "json", "pts"]
+    output: str | None
     overlays: str | None
+    on_error: Literal["skip", "stop"] | None
     threads: Count | None
     tracking: Tracking | None = None  # of no use where a bundle is asked
 
@@ -393,6 +405,15 @@ class BenchmarkInfer(_Benchmark):
     tracking: Tracking
 
 
+class BenchmarkEverywhere(_Benchmark):
+    """``faceline benchmark everywhere``."""
+
+    bundles: Annotated[list[str], Field(min_length=1)]
+    frames: Count
+    photos: Count
+    faceless: Count
+
+
 class BenchmarkStartup(Section):
     """``faceline benchmark startup``."""
 
@@ -408,6 +429,7 @@ SCHEMAS: dict[str, type[Section]] = {
     "compare": Compare,
     "benchmark_identification": BenchmarkIdentification,
     "benchmark_sweep": BenchmarkSweep,
+    "benchmark_everywhere": BenchmarkEverywhere,
     "benchmark_infer": BenchmarkInfer,
     "benchmark_input": BenchmarkInput,
     "benchmark_startup": BenchmarkStartup,

@@ -18,6 +18,7 @@ from faceline.data.splits import Split, limited, make_split
 from faceline.data.taught import TaughtFrames, Teacher, teach
 from faceline.errors import InputError
 from faceline.geometry.coordinates import denormalise_landmarks, normalise_landmarks
+from faceline.threads import usable_threads
 from faceline.types import AnyImage, Image, Shape
 
 Batch = Sequence[Tensor]
@@ -148,7 +149,7 @@ class LandmarkData(pl.LightningDataModule):
         super().__init__()
         self.source, self.split_settings = source, split or {"protocol": "official"}
         self.pipelines = transforms or dict.fromkeys(("train", "eval"), unchanged)
-        self.size, self.batch_size, self.workers = size, batch_size, workers
+        self.size, self.batch_size, self.workers = size, batch_size, usable_threads(workers, "data.workers")
         self.seed, self.cache_dir, self.limit = seed, cache_dir, limit
         self.taught: TaughtFrames | None = None
         self._store: FrameStore | None = None

@@ -25,6 +25,7 @@ from faceline.data.splits import (
 )
 from faceline.errors import InputError
 from faceline.geometry.crops import align_face
+from faceline.threads import usable_threads
 from faceline.types import Image, Shape, Square
 
 FaceBatch = Sequence[Tensor]
@@ -190,7 +191,12 @@ class FaceData(pl.LightningDataModule):
         refuse_unknown_people(split)
         self.source, self.split_settings, self.pipelines = source, split, transforms
         self.size, self.people_per_batch, self.frames_per_person = size, people, frames
-        self.workers, self.seed, self.cache_dir, self.limit = workers, seed, cache_dir, limit
+        self.workers, self.seed, self.cache_dir, self.limit = (
+            usable_threads(workers, "data.workers"),
+            seed,
+            cache_dir,
+            limit,
+        )
         self.detector = detector
         self._store: FrameStore | None = None
 

@@ -1,17 +1,18 @@
 """One image file to RGB pixels: damage, bombs and surprising formats are refused in one line.
 
 The size is read from the header, before any pixel is decoded. Pillow warns about many files that it reads
-well, and about large ones before it refuses them; those warnings are kept back, the refusals are not.
+well; those warnings are kept back.
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from PIL import Image as PillowImage
-from PIL import ImageOps, UnidentifiedImageError
+from PIL import UnidentifiedImageError
 
 from faceline.errors import InputError
 from faceline.types import Image
@@ -20,7 +21,7 @@ MAX_PIXELS: Final = 50_000_000
 """Larger images are refused before they are decoded."""
 
 FRAME_FORMATS: Final = ("JPEG", "PNG")
-ANY_FORMATS: Final = (*FRAME_FORMATS, "WEBP", "BMP", "TIFF", "GIF")
+LABELLED_FORMATS: Final = (*FRAME_FORMATS, "WEBP", "BMP", "TIFF", "GIF")
 
 _ORIENTATION_TAG: Final = 0x0112  # of EXIF
 _PNG_DEPTH_AT: Final = 24  # bytes into the file: signature 8, chunk header 8, width 4, height 4
@@ -45,21 +46,41 @@ def read_frame(path: Path) -> Image:
     return _read(path, FRAME_FORMATS, _strict_rgb)
 
 
-def read_any(path: Path) -> Image:
-    """A photo of the user's own, as a viewer shows it: any colours and depth, turned as its EXIF tag says.
-
-    Alpha is dropped, as in training; of an animation the first picture is taken.
+def read_labelled(path: Path) -> Image:
+    """A photo that has landmarks, in any colours: grey and palettes become RGB, alpha is dropped.
 
     Raises:
-        InputError: The file is missing, damaged, too large, or no image.
+        InputError: The file is missing, damaged, too large, no image, or turned by its EXIF tag.
     """
-    return _read(path, ANY_FORMATS, _lenient_rgb)
+    return _read(path, LABELLED_FORMATS, _any_rgb)
 
 
 Convert = Callable[[PillowImage.Image, Path], PillowImage.Image]
 
 
 def _read(path: Path, formats: tuple[str, ...], convert: Convert) -> Image:
+    pixels: list[Image] = []
+
+    def decode(image: PillowImage.Image, path: Path) -> None:
+        _check_size(image, path)
+        image.load()
+        pixels.append(np.array(convert(image, path)))  # (h, w, 3), a copy that may be written to
+
+    read_with(path, formats, decode)
+    return pixels[0]
+
+
+def read_with(path: Path, formats: tuple[str, ...], decode: Callable[[PillowImage.Image, Path], None]) -> None:
+    """Open an image file and hand it to a decoder; every kind of damage becomes one clear error.
+
+    Args:
+        path: The file.
+        formats: Kinds of image, by Pillow's names, that are accepted.
+        decode: Takes the opened image, whose pixels are not loaded yet.
+
+    Raises:
+        InputError: The file is missing, damaged or of another kind, or ``decode`` raises.
+    """
     if not path.is_file():  # a pipe or a device would block
         raise InputError("is not a file" if path.exists() else "no such file", file=path)
     if path.stat().st_size == 0:
@@ -67,29 +88,34 @@ def _read(path: Path, formats: tuple[str, ...], convert: Convert) -> Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return _decode(path, formats, convert)
+            _decode(path, formats, decode)
     except InputError:
         raise
     except UnidentifiedImageError:
         message = f"is not an image of a known kind ({', '.join(formats)})"
         raise InputError(message, file=path) from None
-    except PillowImage.DecompressionBombError as error:
-        raise InputError(f"is too large: {error}", file=path) from None
     except Exception as error:  # decoders raise nearly anything on damaged files
         reason = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"is damaged or cannot be read: {reason}", file=path) from None
 
 
-def _decode(path: Path, formats: tuple[str, ...], convert: Convert) -> Image:
-    with PillowImage.open(path, formats=formats) as image:
-        _check_size(image, path)
-        image.load()
-        pixels = np.array(convert(image, path))  # (h, w, 3), a copy that may be written to
+def _decode(path: Path, formats: tuple[str, ...], decode: Callable[[PillowImage.Image, Path], None]) -> None:
+    with _any_size(), PillowImage.open(path, formats=formats) as image:
+        decode(image, path)
         is_png = image.format == "PNG"
     if is_png:
-        with PillowImage.open(path, formats=("PNG",)) as image:
+        with _any_size(), PillowImage.open(path, formats=("PNG",)) as image:
             image.verify()  # decoding skips the checksums and the end of the file
-    return pixels
+
+
+@contextmanager
+def _any_size() -> Iterator[None]:
+    """Pillow's own limit lies below the largest photos; each decoder here has its own, checked before it decodes."""
+    limit, PillowImage.MAX_IMAGE_PIXELS = PillowImage.MAX_IMAGE_PIXELS, None
+    try:
+        yield
+    finally:
+        PillowImage.MAX_IMAGE_PIXELS = limit
 
 
 def _check_size(image: PillowImage.Image, path: Path) -> None:
@@ -107,6 +133,11 @@ def _strict_rgb(image: PillowImage.Image, path: Path) -> PillowImage.Image:
             "for example: magick IN -colorspace sRGB -depth 8 -type TrueColor OUT",
             file=path,
         )
+    _refuse_turned(image, path)
+    return image.convert("RGB")
+
+
+def _refuse_turned(image: PillowImage.Image, path: Path) -> None:
     orientation = image.getexif().get(_ORIENTATION_TAG, 1)
     if orientation != 1:
         raise InputError(
@@ -114,7 +145,6 @@ def _strict_rgb(image: PillowImage.Image, path: Path) -> PillowImage.Image:
             "turn the pixels if they need it and remove the tag, for example: exiftool -Orientation= FILE",
             file=path,
         )
-    return image.convert("RGB")
 
 
 def _kind(image: PillowImage.Image, path: Path) -> str:
@@ -127,27 +157,6 @@ def _kind(image: PillowImage.Image, path: Path) -> str:
     return f"{bits}-bit {image.mode}"
 
 
-def _lenient_rgb(image: PillowImage.Image, path: Path) -> PillowImage.Image:
-    upright = ImageOps.exif_transpose(image)
-    if upright.mode == "F" or upright.mode.startswith("I"):  # Pillow would clip them at 255
-        upright = PillowImage.fromarray(_eight_bits(upright, path))
-    return upright.convert("RGB")
-
-
-def _eight_bits(image: PillowImage.Image, path: Path) -> np.ndarray:
-    """Grey of 16 bits, or of floating point on [0, 1], as 8 bits; of other numbers nobody knows what white is."""
-    values = np.asarray(image)
-    low, high = float(values.min()), float(values.max())
-    if image.mode == "F":
-        if low >= 0 and high <= 1:
-            return np.round(values * 255).astype(np.uint8)
-        kind = "floating-point numbers"
-    elif image.mode.startswith("I;16") or (image.format == "PNG" and high < 1 << 16):
-        return (values.astype(np.int64) >> 8).astype(np.uint8)
-    else:
-        kind = "32-bit numbers"
-    raise InputError(
-        f"holds {kind} from {low:g} to {high:g}, of which none is known to be white; save it with 8 or 16 bits, "
-        "or as floating point from 0 to 1",
-        file=path,
-    )
+def _any_rgb(image: PillowImage.Image, path: Path) -> PillowImage.Image:
+    _refuse_turned(image, path)
+    return image.convert("RGB")

@@ -172,7 +172,11 @@ def index_of(source: FrameSource, rows: list[FrameRow], bad: BadRows) -> LabelIn
         rows: Those that can be used.
         bad: Has those that cannot.
     """
+    rows = [row for row in rows if _is_face(row, bad)]
     solid = [row.landmarks3d for row in rows if row.landmarks3d is not None]
+    markup = markup_of(source)
+    landmarks = np.array([row.landmarks for row in rows]).reshape(len(rows), markup.points, 2)
+    refuse_impossible(landmarks, markup)
     return LabelIndex(
         dataset=source.name,
         files=np.array([row.file for row in rows], dtype=np.str_),
@@ -180,17 +184,73 @@ def index_of(source: FrameSource, rows: list[FrameRow], bad: BadRows) -> LabelIn
         videos=np.array([row.video for row in rows], dtype=np.str_),
         frames=np.array([row.frame for row in rows], dtype=np.int64),
         parts=np.array([row.part for row in rows], dtype=np.str_),
-        landmarks=np.array([row.landmarks for row in rows]).reshape(len(rows), markup_of(source).points, 2),
+        landmarks=landmarks,
         landmarks3d=np.array(solid) if solid and len(solid) == len(rows) else None,
         unlabelled=source.unlabelled(),
         rejected=tuple(str(error) for error in bad.errors),
-        markup=markup_of(source),
+        markup=markup,
     )
 
 
 def markup_of(source: FrameSource) -> Markup:
     """What the landmarks of a source are: the 68 of iBUG unless it says otherwise by an attribute ``markup``."""
     return getattr(source, "markup", None) or IBUG68
+
+
+_FARTHEST = 10
+"""A landmark that lies so many times farther from the middle of a face than its others do is none of that face."""
+
+
+def _is_face(row: FrameRow, bad: BadRows) -> bool:
+    """Whether the landmarks of a row lie together; if not, it goes to the bad rows."""
+    points = row.landmarks
+    if np.isnan(points).any():
+        return True
+    far = np.linalg.norm(points - np.median(points, axis=0), axis=1)
+    worst = int(far.argmax())
+    if far[worst] <= _FARTHEST * max(float(np.median(far)), 1.0):
+        return True
+    bad.add(
+        InputError(
+            f"{row.file}: landmark {worst} at ({points[worst, 0]:g}, {points[worst, 1]:g}) lies {far[worst]:,.0f} px "
+            f"from the middle of the face; correct it, or leave such rows out with data.on_error=skip",
+            row=row.line,
+        )
+    )
+    return False
+
+
+def refuse_impossible(landmarks: Landmarks, markup: Markup = IBUG68) -> None:
+    """Refuse labels that as a whole cannot be pixels.
+
+    Args:
+        landmarks: (n, p, 2) of all frames of a data set.
+        markup: What they are.
+
+    Raises:
+        InputError: The faces are smaller than any, or a value stands for "missing"; tells what they look like.
+    """
+    known = landmarks[~np.isnan(landmarks).any(axis=(1, 2))]
+    if not len(known):
+        return
+    eyes = float(np.median(np.linalg.norm(known[:, markup.normaliser[0]] - known[:, markup.normaliser[1]], axis=1)))
+    if eyes < 2:
+        looks = "shares of the frame, on [0, 1]" if np.abs(known).max() <= 2 else "no pixels"
+        raise InputError(
+            f"the eyes of the middle frame are {eyes:.2g} px apart: the labels look like {looks}; multiply x by the "
+            f"width and y by the height of each frame",
+            column="data",
+        )
+    points = known.reshape(-1, 2)
+    same = points[(points[:, 0] == points[:, 1]) & ((points[:, 0] <= 0) | (points[:, 0] >= 999))][:, 0]
+    values, counts = np.unique(same, return_counts=True)
+    if len(values) and counts.max() >= max(3, len(points) / 10_000):
+        value = values[counts.argmax()]
+        raise InputError(
+            f"{counts.max():,} landmarks lie at ({value:g}, {value:g}): that looks like a sign for missing ones, which "
+            f"would be learned as a place; leave out the rows that have them",
+            column="data",
+        )
 
 
 def evenly(rows: np.ndarray, count: int) -> np.ndarray:

@@ -84,6 +84,18 @@ def face_window(box: Box) -> Window:
     return Window(round(left), round(top), max(1, round(wide)), max(1, round(high)))
 
 
+def window_around(landmarks: Shape) -> Window:
+    """The part of a photo around a face with known landmarks that looks like a frame that models are trained on.
+
+    Its edge is 2.3 times the larger extent of the landmarks, whose middle lies 0.13 of that below its own: medians over
+    693 training frames of the Udacity set.
+    """
+    low, high = landmarks.min(axis=0).astype(np.float64), landmarks.max(axis=0).astype(np.float64)
+    extent, (x, y) = float((high - low).max()), ((low + high) / 2).tolist()
+    edge = max(1, round(2.3 * extent))
+    return Window(round(x - edge / 2), round(y - 0.13 * extent - edge / 2), edge, edge)
+
+
 def cut_window(image: Image, window: Window) -> AnyImage:
     """The pixels of a window; beyond the edges of the image they are drawn out.
 

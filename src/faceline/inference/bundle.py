@@ -18,6 +18,7 @@ from faceline.config.names import current
 from faceline.errors import InputError, first_line
 from faceline.files import write_whole
 from faceline.geometry.markup import N_LANDMARKS, OUTLINES
+from faceline.inference.external_data import has_external_data
 
 FORMAT: Final = 5
 """Raised with every change that an older reader would misunderstand: 5 has landmarks of other markups than the 68."""
@@ -37,7 +38,7 @@ _DATE: Final = (1980, 1, 1, 0, 0, 0)  # the same content gives the same file
 Share = Annotated[float, Field(ge=0, le=1)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Channels = Annotated[tuple[float, ...], Field(min_length=3, max_length=3)]
-Text = Annotated[str, Field(min_length=1)]
+Text = Annotated[str, Field(min_length=1, max_length=2000, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
 class _Strict(BaseModel):
@@ -132,13 +133,13 @@ class Manifest(_Strict):
     model: Text
     weights: Literal["float32", "int8"] = "float32"
     input: Input
-    parameters: Annotated[int, Field(ge=1)]
-    metrics: dict[str, Annotated[float, Field(allow_inf_nan=False)]]
+    parameters: Annotated[int, Field(ge=1, le=10**12)]
+    metrics: dict[Text, Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]]
     data: DataOrigin
     check: Check
     run_id: Text
     commit: str | None
-    command: str
+    command: Annotated[str, Field(max_length=20_000, pattern=r"^[^\x00-\x1f\x7f]*$")]
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
@@ -193,7 +194,7 @@ class EmbedderManifest(Manifest):
     task: Literal["embedding"]
     outputs: tuple[Literal["embeddings"]]
     numbers: Annotated[int, Field(ge=2)]
-    thresholds: dict[Text, Annotated[float, Field(allow_inf_nan=False)]]
+    thresholds: dict[Text, Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]]
 
 
 M = TypeVar("M", bound=Manifest)
@@ -244,6 +245,12 @@ def read_bundle(name: str | Path, kind: type[M]) -> Bundle[M]:
     manifest = _manifest(file, members[_MANIFEST], kind)
     if digest(members[_MODEL]) != manifest.sha256:
         raise _refuse(file, "its model is not the one that its manifest speaks of: the digest is another")
+    try:
+        outside = has_external_data(members[_MODEL])
+    except ValueError as error:
+        raise _refuse(file, f"its model is no ONNX graph ({first_line(error)})") from error
+    if outside:
+        raise _refuse(file, "its model keeps weights in other files, which no digest covers; export it in one file")
     return Bundle(file, manifest, members[_MODEL], seal)
 
 
@@ -289,7 +296,7 @@ def _members(file: Path) -> dict[str, bytes]:
 def _manifest(file: Path, content: bytes, kind: type[M]) -> M:
     try:
         claims: Any = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _refuse(file, f"its manifest is no JSON ({first_line(error)})") from error
     if not isinstance(claims, dict):
         raise _refuse(file, "its manifest is no JSON object")

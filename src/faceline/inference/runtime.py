@@ -158,7 +158,10 @@ class _Graph:
             )
         except (states.Fail, states.InvalidArgument, states.RuntimeException) as error:
             raise self._refuse(f"its model fails on {inputs['images'].shape} ({first_line(error)})") from error
-        arrays = [np.asarray(output, dtype=np.float32) for output in outputs]
+        try:
+            arrays = [np.asarray(output, dtype=np.float32) for output in outputs]
+        except (TypeError, ValueError) as error:  # texts, or lists
+            raise self._refuse("its model should give numbers, it gives something else") from error
         got = [array.shape for array in arrays]
         if got != shapes or not all(np.isfinite(array).all() for array in arrays):
             raise self._refuse(f"its model should give finite numbers of shape {shapes}, it gave {got} or others")

@@ -1,6 +1,7 @@
 """Makes the parts of a stand from its settings, and refuses a wrong setting before anything starts."""
 
 import os
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.resources import files
@@ -65,6 +66,7 @@ def build(settings: "Stand") -> Iterator[tuple[Loop, Services]]:
         yield loop, Services(
             settings.name, board, watch.policy.catalogue, watch.media, loop.director, secrets, figures, consent,
             enrolment, recogniser, settings.live_picture, secure=settings.certificate is not None,
+            hosts=("localhost", socket.gethostname().lower(), settings.host.lower(), *settings.allowed_hosts),
         )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ Both hold the same tables, so one address may serve for events and people, or tw
 UTC: one form in both, and no time zone to mistake.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
@@ -184,7 +185,7 @@ def _address(url: str, column: str) -> sa.URL:
 def _engine(address: sa.URL) -> sa.Engine:
     if address.drivername.startswith("postgresql"):
         return sa.create_engine(address, pool_pre_ping=True, connect_args={"connect_timeout": _SECONDS})
-    Path(str(address.database)).parent.mkdir(parents=True, exist_ok=True)
+    _for_its_owner(Path(str(address.database)))
     engine = sa.create_engine(address, connect_args={"timeout": _SECONDS})
 
     @sa.event.listens_for(engine, "connect")
@@ -193,6 +194,20 @@ def _engine(address: sa.URL) -> sa.Engine:
             connection.execute(f"PRAGMA {pragma}").close()
 
     return engine
+
+
+def _for_its_owner(file: Path) -> None:
+    """Make the file, if there is none, and let nobody else read or write it, whatever the umask is.
+
+    The files that SQLite puts beside it get the same permissions.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    number = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        if os.fstat(number).st_uid == os.geteuid():
+            os.fchmod(number, 0o600)
+    finally:
+        os.close(number)
 
 
 def _alone(address: sa.URL) -> Any:

@@ -111,6 +111,7 @@ class Stand(Watching):
     consent_text: str | None
     smallest_group: Annotated[int, Field(ge=2)]
     host: Text
+    allowed_hosts: list[Text]
     port: Annotated[int, Field(ge=1, le=65535)]
     certificate: str | None
     certificate_key: str | None

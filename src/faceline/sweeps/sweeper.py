@@ -3,7 +3,6 @@
 import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import optuna
@@ -24,7 +23,7 @@ from faceline.sweeps.study import PARENT, mend, open_study, same_sweep
 from faceline.sweeps.summary import Progress, conclude
 from faceline.sweeps.trial import TrialError, run
 from faceline.tracking.records import ERROR_TAG, RunRecord
-from faceline.tracking.store import connect
+from faceline.tracking.store import store_of
 
 BATCH = 8
 """Jobs of a search that are handed at once to a launcher that takes batches, if not told otherwise."""
@@ -77,7 +76,7 @@ def _launcher(context: HydraContext, config: DictConfig, plan: Plan) -> Any:
 def _lead(study: optuna.Study, plan: Plan, launcher: Any, arguments: list[str]) -> None:
     """Ask, launch, record, until all is done."""
     tracking = plan.first["tracking"]
-    client = connect(tracking["uri"], Path(tracking["root"]))
+    client = store_of(plan.first)
     parent = study.user_attrs.get(PARENT)
     progress = Progress(study, plan)
     with open_parent(client, tracking["experiment"], plan.name, parent, arguments) as run:

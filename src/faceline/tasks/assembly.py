@@ -93,8 +93,11 @@ def read_checkpoint(file: Path) -> dict[str, Any]:
         checkpoint = torch.load(file, map_location="cpu", weights_only=True)
     except (RuntimeError, EOFError, OSError, ValueError, KeyError, pickle.UnpicklingError) as error:
         raise InputError(f"not a readable checkpoint ({first_line(error)})", file=file) from error
-    if not isinstance(checkpoint, dict) or CONFIG_KEY not in checkpoint:
+    if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get(CONFIG_KEY), dict):
         raise InputError("no checkpoint of a faceline run: it holds no config", file=file)
+    record = checkpoint[CONFIG_KEY]
+    if not isinstance(checkpoint.get("state_dict"), dict) or not {"config", "run_id"} <= set(record):
+        raise InputError("no whole checkpoint: it holds no weights, or does not tell of which run", file=file)
     record = checkpoint[CONFIG_KEY]
     return {**checkpoint, CONFIG_KEY: {**record, "config": current(record["config"])}}
 

@@ -1,6 +1,5 @@
 """Which run or trained model a verb is about: a run of the store, a registered model, or a file; and on which data."""
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -16,8 +15,8 @@ from faceline.tasks.task import Config, task_of
 from faceline.threads import usable_threads
 from faceline.tracking.records import BEST, RunRecord, checkpoint, get_run, model_file
 from faceline.tracking.registry import MODEL_ID, named_version
-from faceline.tracking.store import connect
-from faceline.types import AnyImage, Shape
+from faceline.tracking.store import store_of
+from faceline.types import Shape
 
 
 def chosen_model(config: Config) -> Trained:
@@ -34,14 +33,14 @@ def chosen_model(config: Config) -> Trained:
         raise InputError(f"give either run_id=RUN or ckpt_path=FILE{bundle}", column="run_id")
     if file is not None:
         return load_trained(Path(file))
-    client = connect(config["tracking"]["uri"], Path(config["tracking"]["root"]))
+    client = store_of(config)
     version = named_version(client, run_id)
     if version is not None:  # its model is there even where its run was deleted
         return load_trained(model_file(client, version.tags[MODEL_ID]))
     return load_trained(checkpoint(get_run(client, run_id), BEST))
 
 
-def chosen_detector(config: Config) -> Callable[[AnyImage], Shape]:
+def chosen_detector(config: Config) -> partial[Shape]:
     """What finds the landmarks of a frame, in its pixels, by that model.
 
     Raises:
@@ -88,8 +87,7 @@ def _bundled(config: Config) -> Trained:
 
 
 def _run(config: Config) -> RunRecord:
-    tracking = config["tracking"]
-    return chosen_run(connect(tracking["uri"], Path(tracking["root"])), config["run_id"])
+    return chosen_run(store_of(config), config["run_id"])
 
 
 def chosen_run(client: MlflowClient, run_id: str) -> RunRecord:

@@ -4,7 +4,7 @@ import logging
 import os
 import socket
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,12 @@ logging.getLogger("alembic").setLevel(logging.WARNING)
 
 # What the caller asked for is at fault, not the store.
 _CALLER_ERRORS = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS")
+
+
+def store_of(config: Mapping[str, Any]) -> MlflowClient:
+    """A client of the store that the ``tracking`` section of a config names; as `connect`."""
+    tracking = config["tracking"]
+    return connect(tracking["uri"], Path(tracking["root"]))
 
 
 def connect(uri: str | None, root: Path) -> MlflowClient:

@@ -3,6 +3,7 @@
 import io
 import os
 import struct
+import sys
 import warnings
 import zlib
 from collections.abc import Callable
@@ -13,8 +14,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from faceline.data.images import MAX_PIXELS, read_any, read_frame
+from faceline.data.images import MAX_PIXELS, read_frame
+from faceline.data.photos import ENOUGH_PIXELS, MOST_PIXELS, read_photo
 from faceline.errors import InputError
+
+
+def read_any(path: Path) -> np.ndarray:
+    """The pixels of a photo."""
+    return read_photo(path).image
+
 
 RGB = np.random.default_rng(7).integers(0, 256, (36, 40, 3), dtype=np.uint8)
 ORIENTATION = 0x0112
@@ -114,15 +122,51 @@ def test_damage_is_refused_in_one_line_with_the_file(tmp_path, read, content, me
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("read", [read_frame, read_any])
-@pytest.mark.parametrize("side", [7_100, 10_000, 20_000])
+@pytest.mark.parametrize(("read", "side"), [(read_frame, 7_100), (read_frame, 20_000), (read_any, 20_000)])
 def test_a_bomb_is_refused_from_its_header(tmp_path, capfd, read, side) -> None:
     path = tmp_path / "bomb.jpg"
     path.write_bytes(png_header(side, side))
-    assert side * side > MAX_PIXELS
+    assert side * side > (MAX_PIXELS if read is read_frame else MOST_PIXELS)
     with pytest.raises(InputError, match="too large"):
         read(path)
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_huge_photo_is_read_shrunk_and_knows_its_size(tmp_path, kind, orientation) -> None:
+    width, height = 8000, 4000
+    photo = Image.new("RGB", (width, height), (0, 0, 255))
+    photo.paste((255, 0, 0), (0, 0, width // 4, height))
+    read = read_photo(save(tmp_path / "huge", photo, kind, exif=turned(orientation)))
+    upright = (width, height) if orientation == 1 else (height, width)
+    assert (read.width, read.height) == upright and read.zoom == 2
+    assert read.image.shape == (upright[1] // 2, upright[0] // 2, 3) and read.image[..., 0].size <= ENOUGH_PIXELS
+    red = read.image[100, 100] if orientation == 1 else read.image[100, -100]
+    assert red[0] > 250 and red[2] < 5 and read.image[-100, 100 if orientation == 6 else -100, 2] > 250
+
+
+def test_lab_becomes_rgb(tmp_path) -> None:
+    lab = np.full((20, 30, 3), (136, 208, 195), dtype=np.uint8)  # L 53, a 80, b 67 in offsets of TIFF: pure red
+    lab[..., 1:] = (80, 67)
+    path = save(tmp_path / "lab.tif", Image.fromarray(lab, "LAB"), "TIFF")
+    np.testing.assert_allclose(read_any(path)[10, 10], (255, 0, 0), atol=6)
+
+
+def test_heic_is_read_with_its_package_and_refused_without(tmp_path, monkeypatch) -> None:
+    pillow_heif = pytest.importorskip("pillow_heif")
+    path = tmp_path / "phone.jpg"
+    pillow_heif.from_pillow(Image.new("RGB", (64, 48), (200, 30, 30))).save(path, quality=90)
+    photo = read_photo(path)
+    assert (photo.width, photo.height) == (64, 48) and abs(int(photo.image[20, 20, 0]) - 200) < 8
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(InputError, match=r"faceline\[heif\]"):
+        read_photo(path)
+
+
+def test_avif_is_read(tmp_path) -> None:
+    path = save(tmp_path / "a.avif", Image.new("RGB", (64, 48), (30, 200, 30)), "AVIF")
+    assert abs(int(read_any(path)[20, 20, 1]) - 200) < 8
 
 
 def test_a_pipe_a_folder_and_a_missing_file_are_refused(tmp_path) -> None:

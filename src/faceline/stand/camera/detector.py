@@ -1,6 +1,6 @@
-"""Where faces are in a frame: OpenCV's cascade, or a YuNet network from a file.
+"""Where faces are in a frame: the YuNet network that comes with the package, or another one from a file.
 
-Detectors draw their boxes in different places; here a box is always as the cascade would draw it.
+A box is drawn with more room than YuNet leaves, as OpenCV's cascades did: windows for landmarks are cut by it.
 """
 
 from pathlib import Path
@@ -10,18 +10,18 @@ import cv2
 import numpy as np
 
 from faceline.errors import InputError, first_line
-from faceline.inference.faces import FaceFinder
+from faceline.inference.yunet import FaceNetwork
 from faceline.types import AnyImage, Box, Boxes, Image, Shape
 
-CASCADE: Final = "cascade"
+YUNET: Final = "yunet"
 """Names the detector that needs no file."""
 
 WORKING_HEIGHT: Final = 240
 """Frames are shrunk to this height first: a face before a screen is large enough to be found in it."""
 
 _LANDMARKS: Final = np.array([0.08, 0.26, 0.82, 0.80])
-"""Place and size of the box around the landmarks within that of the cascade, in shares of it (medians over 283
-training frames of the Udacity set)."""
+"""Place and size of the box around the landmarks within that with room, in shares of it (medians over 283 training
+frames of the Udacity set)."""
 _YUNET: Final = np.array([-0.03, 0.26, 1.06, 0.75])
 """The same within a box of YuNet."""
 
@@ -34,26 +34,24 @@ class FaceDetector(Protocol):
         """Boxes of the faces in pixels, in no order."""
 
 
-class CascadeDetector:
-    """Upright faces seen from the front; needs no file.
+class OwnDetector:
+    """Faces at many angles, by the network that comes with the package.
 
     Args:
-        smallest: Width of the smallest face that is looked for, as a share of the frame's longer edge.
+        score: Least score of a face.
     """
 
-    def __init__(self, smallest: float = 0.08) -> None:
-        self._finder = FaceFinder(smallest)
+    def __init__(self, score: float = 0.7) -> None:
+        self._network = FaceNetwork(score)
 
     def detect(self, image: Image) -> Boxes:
         """Boxes of the faces in pixels."""
         small, zoom = _shrink(image)
-        return self._finder.find(small) / zoom
+        return _with_room(self._network.look(small)[:, :4] / zoom)
 
 
 class YuNetDetector:
-    """Faces at many angles, by a small network.
-
-    Source: Wu et al., "YuNet: a tiny millisecond-level face detector", Machine Intelligence Research 20, 2023.
+    """The same by a YuNet network of the user's own.
 
     Args:
         file: The network as ONNX, as OpenCV's model zoo publishes it.
@@ -65,7 +63,7 @@ class YuNetDetector:
 
     def __init__(self, file: Path, score: float = 0.7) -> None:
         if not file.is_file():
-            raise InputError(f"{file}: no such file; give a YuNet network, or cascade", column="detector")
+            raise InputError(f"{file}: no such file; give a YuNet network, or yunet", column="detector")
         try:
             self._network = cv2.FaceDetectorYN.create(str(file), "", (320, 320), score)
             self.detect(np.zeros((240, 320, 3), np.uint8))
@@ -79,16 +77,16 @@ class YuNetDetector:
         self._network.setInputSize(small.shape[1::-1])
         _, faces = self._network.detect(np.ascontiguousarray(small[..., ::-1]))
         found = np.empty((0, 4)) if faces is None else np.asarray(faces[:, :4], dtype=np.float64)
-        return _around(_within(found / zoom, _YUNET), _LANDMARKS)
+        return _with_room(found / zoom)
 
 
 def make_detector(name: str) -> FaceDetector:
-    """The detector that a setting names: ``cascade``, or the file of a YuNet network.
+    """The detector that a setting names: ``yunet``, or the file of another YuNet network.
 
     Raises:
         InputError: As `YuNetDetector`.
     """
-    return CascadeDetector() if name == CASCADE else YuNetDetector(Path(name))
+    return OwnDetector() if name == YUNET else YuNetDetector(Path(name))
 
 
 def box_of(landmarks: Shape) -> Box:
@@ -103,6 +101,11 @@ def _shrink(image: Image) -> tuple[AnyImage, float]:
     if zoom == 1:
         return image, zoom
     return np.asarray(cv2.resize(image, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_AREA), dtype=np.uint8), zoom
+
+
+def _with_room(boxes: Boxes) -> Boxes:
+    """Boxes of YuNet with the room that windows are cut by."""
+    return _around(_within(boxes, _YUNET), _LANDMARKS)
 
 
 def _within(boxes: Boxes, part: np.ndarray) -> Boxes:

@@ -157,5 +157,9 @@ def _notes(scope: Scope) -> list[str]:
         "content; a content that is chosen more often gains what others lose.",
         f"Figures about fewer than {scope.smallest_group} visitors are not told, nor are the next smallest where "
         "fewer could be told from a total.",
+        "All figures are sums over closed periods: whole days, or several where one is too small. A figure leaves out "
+        "the periods in which it is about few; then it is marked as suppressed in the tables. Follow-ups, greetings "
+        f"and offers are rounded down to multiples of {scope.smallest_group}. So two reports with different days never "
+        "tell of few people by their difference.",
         "Somebody who stays for more than ten minutes goes on as a new visit, which is no new passer-by.",
     ]

@@ -31,6 +31,8 @@ _SCRYPT: Final = {"n": 2**14, "r": 8, "p": 1, "dklen": 32}
 
 _MOST_SESSIONS: Final = 200
 _LOCK_SECONDS: Final = 10.0
+_FORGOTTEN: Final = 900.0  # seconds after which wrong tries no longer count
+_MOST_KEYS: Final = 10_000
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,15 @@ class Secrets:
         account = self.find(name) or Account("", "operator", None, "00", "00")
         right = hmac.compare_digest(_scrypt(password, bytes.fromhex(account.salt)), bytes.fromhex(account.hash))
         return account if right and account.name else None
+
+    def known_browser(self, account: Account) -> str:
+        """What a browser keeps in which somebody has logged in; another password makes it worthless."""
+        return f"{account.name}:{_mark(account)}"
+
+    def is_known(self, kept: str, name: str) -> bool:
+        """Whether a browser keeps what it was given when this account logged in there."""
+        account = self.find(name)
+        return account is not None and hmac.compare_digest(kept.encode(), self.known_browser(account).encode())
 
     def is_device(self, token: str) -> bool:
         """Whether a token is that of the display; it is long and random, so a plain digest of it is enough."""
@@ -304,9 +315,39 @@ class Limit:
         self._past.append((now, address))
         return 0.0
 
-    def forgive(self, address: str) -> None:
-        """Forget the tries of an address, after a right one."""
-        self._past = deque((at, by) for at, by in self._past if by != address)
+
+class Delays:
+    """Some tries are free; after each further wrong one the next has to wait twice as long.
+
+    Tries are counted for a key of their own, such as an account and an address, so that nobody can lock out others.
+
+    Args:
+        free: Tries without a delay.
+        longest: Seconds that a delay grows to.
+        clock: Steady seconds.
+    """
+
+    def __init__(self, free: int, longest: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self.free, self.longest = free, longest
+        self._clock = clock
+        self._tries: dict[tuple[str, ...], tuple[int, float]] = {}
+
+    def wait(self, key: tuple[str, ...]) -> float:
+        """Seconds until the next try is allowed; 0 takes it up as made."""
+        now = self._clock()
+        count, last = self._tries.pop(key, (0, now))
+        if now - last > _FORGOTTEN:
+            count = 0
+        delay = min(self.longest, 2.0 ** (count - self.free)) if count >= self.free else 0.0
+        left = max(0.0, last + delay - now)
+        self._tries[key] = (count, last) if left else (count + 1, now)
+        if len(self._tries) > _MOST_KEYS:
+            del self._tries[next(iter(self._tries))]  # the one that was tried longest ago
+        return left
+
+    def forgive(self, key: tuple[str, ...]) -> None:
+        """Forget the tries of a key, after a right one."""
+        self._tries.pop(key, None)
 
 
 def _readable() -> str:
@@ -317,6 +358,10 @@ def _readable() -> str:
 
 def _scrypt(password: str, salt: bytes) -> bytes:
     return hashlib.scrypt(password.encode(), salt=salt, **_SCRYPT)
+
+
+def _mark(account: Account) -> str:
+    return hmac.new(bytes.fromhex(account.hash), b"known browser", hashlib.sha256).hexdigest()
 
 
 def _digest(token: str) -> str:

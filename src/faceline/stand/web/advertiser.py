@@ -18,7 +18,7 @@ from faceline.stand.web.services import TEMPLATES, services_of
 
 router = APIRouter(prefix="/advertiser")
 
-_FRESH: Final = 15.0  # seconds for which figures are told again
+_FRESH: Final = 600.0  # seconds for which figures are told again; they change once a day
 
 Reader = Annotated[Login, needs("operator", "advertiser")]
 

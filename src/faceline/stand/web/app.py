@@ -10,6 +10,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from faceline.stand.web import advertiser, display, login, operator
+from faceline.stand.web.gate import Gate
 from faceline.stand.web.services import HERE, TEMPLATES, Services
 
 _HEADERS: Final = {
@@ -30,12 +31,13 @@ _LARGEST_FORM: Final = 64_000
 
 def create_app(services: Services) -> FastAPI:
     """The application of one stand."""
-    app = FastAPI(title="faceline stand", docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(title="faceline stand", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     app.state.services = services
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     for part in (login, display, operator, advertiser):
         app.include_router(part.router)
     app.middleware("http")(_guard)
+    app.add_middleware(Gate, hosts=services.hosts)
     app.exception_handler(HTTPException)(_told)
     app.exception_handler(RequestValidationError)(_told_form)
     return app

@@ -46,11 +46,10 @@ def display_page(request: Request, token: str | None = None) -> Response:
     """The page; its first address holds the token, which goes into a cookie and out of the address at once."""
     services = services_of(request)
     if token is not None:
-        if services.devices.wait(address_of(request)):
-            raise HTTPException(429, "Too many tries. Wait a minute.")
-        if not services.secrets.is_device(token):
+        if not services.secrets.is_device(token):  # a right one passes, whatever others have tried
+            if services.devices.wait(address_of(request)):
+                raise HTTPException(429, "Too many tries. Wait a minute.")
             raise HTTPException(403, "This is not the token of the display. It was told when the stand was set up.")
-        services.devices.forgive(address_of(request))
         response: Response = RedirectResponse("/display", status_code=303)
         _keep(token, response, services)
         return response

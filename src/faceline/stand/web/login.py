@@ -1,9 +1,9 @@
 """Logging in and out, and what every page behind the login asks first."""
 
 import hmac
+import ipaddress
 import math
 from typing import Annotated, Any, Final
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.responses import RedirectResponse
@@ -17,18 +17,28 @@ from faceline.stand.web.services import TEMPLATES, Services, services_of
 router = APIRouter()
 
 COOKIE: Final = "stand_session"
+KNOWN: Final = "stand_known"
+"""Cookie of a browser in which an account has logged in before: guesses of others do not slow it down."""
+
+_YEAR: Final = 365 * 24 * 3600
+_LONGEST_NAME: Final = 200
 _HOME: Final[dict[Role, str]] = {"operator": "/operator", "advertiser": "/advertiser"}
 
 
 def address_of(connection: HTTPConnection) -> str:
-    """Whose tries are counted together."""
-    return connection.client.host if connection.client else "?"
+    """Whose tries are counted together: of IPv6 a whole network, as one customer has 2^64 addresses or more."""
+    host = connection.client.host if connection.client else "?"
+    try:
+        return str(ipaddress.IPv6Network((host, 64), strict=False))
+    except ValueError:  # IPv4, or no address
+        return host
 
 
 def same_origin(connection: HTTPConnection) -> bool:
     """Whether a page of this stand asks; browsers name the origin of every form and WebSocket."""
     origin = connection.headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == connection.headers.get("host")
+    scheme = {"ws": "http", "wss": "https"}.get(connection.url.scheme, connection.url.scheme)
+    return origin is None or origin == f"{scheme}://{connection.headers.get('host')}"
 
 
 def session_of(connection: HTTPConnection) -> Login | None:
@@ -85,13 +95,17 @@ async def log_in(
     services, address = services_of(request), address_of(request)
     if not same_origin(request):
         raise HTTPException(403, "This form comes from elsewhere.")
-    wait = services.logins.wait(address)
+    name, kept = name.strip().lower()[:_LONGEST_NAME], request.cookies.get(KNOWN, "")
+    key = (name, "known browser") if services.secrets.is_known(kept, name) else (name, address)
+    wait = services.logins.wait(key)
+    if not wait and services.secrets.find(name) is None:
+        wait = services.unknown.wait(address)
     if wait:
         return _page(request, services, f"Too many tries. Wait {math.ceil(wait)} seconds.", 429, wait)
-    account = await run_in_threadpool(services.secrets.opens, name.strip().lower(), password)
+    account = await run_in_threadpool(services.secrets.opens, name, password)
     if account is None:
         return _page(request, services, "Name or password is wrong.", 401)
-    services.logins.forgive(address)
+    services.logins.forgive(key)
     services.sessions.close(request.cookies.get(COOKIE))
     response = RedirectResponse(_HOME[account.role], status_code=303)
     response.set_cookie(
@@ -101,6 +115,15 @@ async def log_in(
         httponly=True,
         samesite="strict",
         secure=services.secure,
+    )
+    response.set_cookie(
+        KNOWN,
+        services.secrets.known_browser(account),
+        max_age=_YEAR,
+        httponly=True,
+        samesite="strict",
+        secure=services.secure,
+        path="/login",
     )
     return response
 

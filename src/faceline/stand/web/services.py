@@ -14,7 +14,7 @@ from faceline.stand.consent.enrolment import Enrolment
 from faceline.stand.content.catalogue import Catalogue
 from faceline.stand.director import Director
 from faceline.stand.recognition.recogniser import Recogniser
-from faceline.stand.web.access import Limit, Logins, Secrets
+from faceline.stand.web.access import Delays, Limit, Logins, Secrets
 
 HERE: Final = Path(str(files("faceline.stand.web")))
 TEMPLATES: Final = Jinja2Templates(HERE / "templates")
@@ -37,6 +37,7 @@ class Services:
         recogniser: Gathers frames of those who enrol; None where there is no embedder.
         live_picture: Whether the operator sees the picture beside points and boxes.
         secure: Whether cookies go over TLS only.
+        hosts: Names that the stand is reached by, beside its addresses; None: any.
     """
 
     stand: str
@@ -51,11 +52,13 @@ class Services:
     recogniser: Recogniser | None = None
     live_picture: bool = False
     secure: bool = False
+    hosts: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         self.displays = 0  # connected now
         self.sessions = Logins()
-        self.logins = Limit(tries=5, seconds=60.0, of_all=30)
+        self.logins = Delays(free=5, longest=60.0)
+        self.unknown = Limit(tries=30, seconds=60.0, of_all=30)  # guesses at accounts that are not there
         self.devices = Limit(tries=10, seconds=60.0, of_all=60)
 
 

@@ -1,0 +1,140 @@
+"""A user's own photos, read as a viewer shows them: any colours and depth, the right way up, huge ones shrunk."""
+
+import importlib
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+from PIL import Image as PillowImage
+from PIL import ImageCms, ImageOps
+
+from faceline.data.images import FRAME_FORMATS, read_with
+from faceline.errors import InputError
+from faceline.types import Image
+
+FORMATS: Final = (*FRAME_FORMATS, "WEBP", "BMP", "TIFF", "GIF", "AVIF")
+
+MOST_PIXELS: Final = 300_000_000
+"""Larger photos are refused before they are decoded."""
+
+ENOUGH_PIXELS: Final = 25_000_000
+"""Larger photos are read at a half, a quarter or an eighth of their size: faces are still large enough in them."""
+
+_HEIF_BRANDS: Final = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+
+
+class Photo(NamedTuple):
+    """A photo in memory.
+
+    Attributes:
+        image: Its pixels, RGB, perhaps fewer than it has.
+        width: Of the photo itself, upright, in pixels.
+        height: The same.
+    """
+
+    image: Image
+    width: int
+    height: int
+
+    @property
+    def zoom(self) -> float:
+        """How many pixels of the photo one pixel in memory stands for, along an edge."""
+        return max(self.width, self.height) / max(self.image.shape[:2])
+
+
+def read_photo(path: Path) -> Photo:
+    """Read a photo of the user's own, turned as its EXIF tag says.
+
+    Transparency is dropped, as in training. Of several pages or pictures the first is taken.
+
+    Args:
+        path: The file, of any kind in `FORMATS`; HEIC needs the package ``pillow-heif``.
+
+    Raises:
+        InputError: The file is missing, damaged, too large, or no image; or HEIC without that package.
+    """
+    formats = FORMATS
+    if is_heif(path):
+        _register_heif(path)
+        formats = ("HEIF",)
+    photos: list[Photo] = []
+
+    def decode(image: PillowImage.Image, path: Path) -> None:
+        photos.append(_decode(image, path))
+
+    read_with(path, formats, decode)
+    return photos[0]
+
+
+def is_heif(path: Path) -> bool:
+    """Whether a file begins as HEIC photos do."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(12)
+    except OSError:
+        return False
+    return head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS
+
+
+def _register_heif(path: Path) -> None:
+    try:
+        importlib.import_module("pillow_heif").register_heif_opener()
+    except ModuleNotFoundError:
+        told = "is a HEIC photo; pip install 'faceline[heif]' reads them, or save it as JPEG"
+        raise InputError(told, file=path) from None
+
+
+def _decode(image: PillowImage.Image, path: Path) -> Photo:
+    width, height = image.size
+    if width * height > MOST_PIXELS:
+        limit = f"at most {MOST_PIXELS // 1_000_000} million pixels are read"
+        raise InputError(f"is too large: {width} x {height}; {limit}, make it smaller", file=path)
+    shrink = 1
+    while width * height / shrink**2 > ENOUGH_PIXELS and shrink < 8:
+        shrink *= 2
+    if shrink > 1 and image.format in ("JPEG", "MPO"):  # the decoder itself leaves out what is not needed
+        image.draft(image.mode, (width // shrink, height // shrink))
+        shrink = max(1, round(shrink * image.width / width))
+    image.load()
+    picture = _rgb(image, path)
+    if shrink > 1:
+        picture = picture.reduce(shrink)
+    upright = ImageOps.exif_transpose(picture)
+    if (upright.width > upright.height) != (picture.width > picture.height):
+        width, height = height, width
+    return Photo(np.array(upright), width, height)
+
+
+def _rgb(image: PillowImage.Image, path: Path) -> PillowImage.Image:
+    """The same picture in 8-bit RGB, with its EXIF tags."""
+    if image.mode == "LAB":
+        lab = ImageCms.createProfile("LAB")
+        converted = ImageCms.profileToProfile(image, lab, ImageCms.createProfile("sRGB"), outputMode="RGB")
+        assert converted is not None
+    elif image.mode == "F" or image.mode.startswith("I"):
+        converted = PillowImage.fromarray(_eight_bits(image, path)).convert("RGB")
+    else:
+        converted = image.convert("RGB")
+    exif = image.getexif()
+    if exif:
+        converted.info["exif"] = exif.tobytes()
+    return converted
+
+
+def _eight_bits(image: PillowImage.Image, path: Path) -> np.ndarray:
+    """Grey of 16 bits, or of floating point on [0, 1], as 8 bits; of other numbers nobody knows what white is."""
+    values = np.asarray(image)
+    low, high = float(values.min()), float(values.max())
+    if image.mode == "F":
+        if low >= 0 and high <= 1:
+            return np.round(values * 255).astype(np.uint8)
+        kind = "floating-point numbers"
+    elif image.mode.startswith("I;16") or (image.format == "PNG" and high < 1 << 16):
+        return (values.astype(np.int64) >> 8).astype(np.uint8)
+    else:
+        kind = "32-bit numbers"
+    raise InputError(
+        f"holds {kind} from {low:g} to {high:g}, of which none is known to be white; save it with 8 or 16 bits, "
+        "or as floating point from 0 to 1",
+        file=path,
+    )

@@ -1,0 +1,258 @@
+"""The field's own data sets: photos with ``.pts`` files of 68 points beside them.
+
+300-W, HELEN, LFPW, AFW, IBUG and Menpo are distributed so. Source: Sagonas et al., "300 Faces in-the-Wild Challenge",
+ICCVW 2013.
+"""
+
+import hashlib
+import os
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+
+from faceline.data.images import read_labelled
+from faceline.data.index import BadRows, FrameRow, OnError, PublishedPart
+from faceline.data.roots import find_root
+from faceline.errors import InputError
+from faceline.geometry.crops import Window, cut_window, window_around
+from faceline.geometry.markup import N_LANDMARKS, OUTER_EYE_CORNERS
+from faceline.types import Image, Shape
+
+SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+
+_MIRRORED: Final = "_mirror"
+_TEST_FOLDERS: Final = ("testset", "test")
+_TRAIN_FOLDERS: Final = ("trainset", "train", "training")
+_MOST_ROOM: Final = 4
+"""A frame is at most so many times as large as its photo."""
+_FARTHEST: Final = 1e6
+_NUMBER_OF_FACE: Final = re.compile(r"(.+)_\d+")
+_HEADER: Final = re.compile(r"\s*(version|n_points)\s*:\s*(\S+)\s*", re.IGNORECASE)
+
+
+@dataclass(frozen=True, eq=False)
+class _Face:
+    """One ``.pts`` file that can be used: its photo, the part of it that is the frame, and where that is the points."""
+
+    photo: Path
+    window: Window
+    row: FrameRow
+
+
+class PtsFaces:
+    """Photos of any depth of folders with their points; each face is cut out with the room of other data sets' frames.
+
+    A photo ``name.jpg`` has its points in ``name.pts``, or, with several faces, in ``name_1.pts``, ``name_2.pts`` and
+    so on. Files may begin with ``version`` and ``n_points`` or not; points count from 1. Mirrored copies, whose names
+    end with ``_mirror``, are left out. Nobody knows who is seen: each photo counts as a person with one video.
+
+    Args:
+        root: Folder of the set; None for the folder ``pts`` below the environment variable FACELINE_DATA.
+        on_error: ``raise`` at the first file that cannot be used, or ``skip`` such files.
+        split_by: ``folder``: what lies below a folder ``testset`` is the test part, and below ``trainset`` the training
+            part, as the protocol ``official`` wants them. None: everything can be trained on.
+
+    Raises:
+        InputError: There is no such folder.
+    """
+
+    name = "pts"
+    licence = "as its publishers say; most of these sets allow research only"
+
+    def __init__(
+        self,
+        root: str | Path | None = None,
+        on_error: OnError = "raise",
+        split_by: Literal["folder"] | None = None,
+    ) -> None:
+        if split_by not in (None, "folder"):
+            raise InputError(f"expected folder or null, got {split_by!r}", column="data.split_by")
+        self.root = find_root(root, "pts")
+        self.on_error: OnError = BadRows(on_error).on_error
+        self.split_by = split_by
+
+    def key(self) -> str:
+        """Hex digest of all points, their photos, and how they are divided."""
+        digest = hashlib.sha256(f"{self.split_by}".encode())
+        photos = {face.photo for face in self._faces.values()}
+        for path in [*self._files, *sorted(photos)]:
+            digest.update(str(path.relative_to(self.root)).encode(errors="surrogateescape"))
+            try:
+                with path.open("rb") as file:
+                    digest.update(hashlib.file_digest(file, "sha256").digest())
+            except OSError as error:
+                raise InputError(f"cannot be read: {error.strerror}", file=path) from None
+        return digest.hexdigest()
+
+    def rows(self, bad: BadRows) -> list[FrameRow]:
+        """The labelled faces by the names of their files; unusable ones go to ``bad``.
+
+        Raises:
+            InputError: There is no ``.pts`` file, the folders do not say what is tested on, or ``bad`` raises.
+        """
+        if not self._files:
+            raise InputError("holds no .pts file, in no folder below it", file=self.root)
+        for error in self._read[1]:
+            bad.add(error)
+        rows = [face.row for face in self._faces.values()]
+        if self.split_by and rows and {row.part for row in rows} != {"train", "test"}:
+            raise InputError(
+                "split_by=folder wants folders trainset/ and testset/, and faces below both; leave it out and choose "
+                "another split.protocol",
+                file=self.root,
+                column="data.split_by",
+            )
+        return rows
+
+    def unlabelled(self) -> int:
+        """Number of photos without points."""
+        used = {face.photo for face in self._faces.values()}
+        return sum(not _is_mirrored(path) and path not in used for path in set(self._photos.values()))
+
+    def read(self, row: FrameRow) -> Image:
+        """The part of the photo around one face, RGB.
+
+        Raises:
+            InputError: The photo cannot be used; names it.
+        """
+        face = self._faces[row.file]
+        if self._last is None or self._last[0] != face.photo:  # faces of one photo follow each other
+            self._last = face.photo, read_labelled(face.photo)
+        height, width = self._last[1].shape[:2]
+        left, top, wide, high = face.window
+        inside = left < width and top < height and left + wide > 0 and top + high > 0
+        if not inside or wide > _MOST_ROOM * max(width, height):
+            told = (
+                f"its points reach far beyond its photo of {width} x {height} pixels: are they of another size of it?"
+            )
+            raise InputError(told, file=self.root / row.file)
+        return cut_window(self._last[1], face.window).copy()
+
+    _last: tuple[Path, Image] | None = None
+
+    @cached_property
+    def _listing(self) -> list[Path]:
+        """Every file below the root, links and hidden names left out."""
+        found: list[Path] = []
+        for folder, folders, names in os.walk(self.root):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            found += [Path(folder, name) for name in sorted(names) if not name.startswith(".")]
+        return found
+
+    @cached_property
+    def _files(self) -> list[Path]:
+        return [path for path in self._listing if path.suffix.lower() == ".pts" and not _is_mirrored(path)]
+
+    @cached_property
+    def _photos(self) -> dict[tuple[Path, str], Path]:
+        """Each photo by its folder and its name, with and without the suffix."""
+        photos = [path for path in self._listing if path.suffix.lower() in SUFFIXES]
+        return {(path.parent, name): path for path in reversed(photos) for name in (path.stem, path.name)}
+
+    @property
+    def _faces(self) -> dict[str, _Face]:
+        """The usable faces by the names of their files."""
+        return self._read[0]
+
+    @cached_property
+    def _read(self) -> tuple[dict[str, _Face], list[InputError]]:
+        """The usable faces, and what is wrong with the other files."""
+        faces: dict[str, _Face] = {}
+        errors: list[InputError] = []
+        for path in self._files:
+            try:
+                face = self._face(path)
+            except InputError as error:
+                errors.append(error)
+            else:
+                faces[face.row.file] = face
+        return faces, errors
+
+    def _face(self, path: Path) -> _Face:
+        photo = self._photo_of(path)
+        landmarks = read_pts(path)
+        window = window_around(landmarks)
+        inside = path.relative_to(self.root)
+        video = photo.relative_to(self.root).with_suffix("").as_posix()
+        row = FrameRow(
+            file=inside.as_posix(),
+            person=video,
+            video=video,
+            frame=0,
+            part=self._part(inside),
+            landmarks=landmarks - np.array(window[:2]),
+        )
+        return _Face(photo, window, row)
+
+    def _photo_of(self, path: Path) -> Path:
+        several = _NUMBER_OF_FACE.fullmatch(path.stem)
+        names = [path.stem, *([several[1]] if several else [])]
+        for name in names:
+            if photo := self._photos.get((path.parent, name)):
+                return photo
+        raise InputError(f"has no photo beside it; expected {' or '.join(names)} with {' '.join(SUFFIXES)}", file=path)
+
+    def _part(self, inside: Path) -> PublishedPart:
+        folders = [part.lower() for part in inside.parent.parts]
+        if self.split_by is None or not any(name in _TEST_FOLDERS for name in folders):
+            return "train"
+        last = next(name for name in reversed(folders) if name in (*_TEST_FOLDERS, *_TRAIN_FOLDERS))
+        return "test" if last in _TEST_FOLDERS else "train"
+
+
+def read_pts(path: Path) -> Shape:
+    """The 68 points of a ``.pts`` file, in pixels counted from 0.
+
+    Raises:
+        InputError: It is no such file; names it and the line.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise InputError("is not text", file=path) from None
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", file=path) from None
+    points: list[tuple[float, float]] = []
+    for number, line in enumerate(lines, start=1):
+        text = line.strip()
+        if text and text not in ("{", "}"):
+            header = _HEADER.fullmatch(text)
+            if header is None:
+                points.append(_point(text, path, number))
+            elif header[1].lower() == "n_points" and header[2] != str(N_LANDMARKS):
+                raise _wrong_count(header[2], path)
+    if len(points) != N_LANDMARKS:
+        raise _wrong_count(str(len(points)), path)
+    shape = np.array(points) - 1.0
+    left, right = OUTER_EYE_CORNERS
+    if (shape[left] == shape[right]).all():
+        raise InputError(
+            f"the outer eye corners (points {left + 1} and {right + 1}) are in one place, so the face has no size",
+            file=path,
+        )
+    if not (np.ptp(shape, axis=0) > 0).all():
+        raise InputError("all points lie on one line, upright or level: that is no face", file=path)
+    return shape
+
+
+def _point(text: str, path: Path, line: int) -> tuple[float, float]:
+    cells = text.replace(",", " ").split()
+    try:
+        x, y = (float(cell) for cell in cells)
+    except ValueError:
+        raise InputError(f"expected two numbers, got {text[:60]!r}", file=path, row=line) from None
+    if not (abs(x) < _FARTHEST and abs(y) < _FARTHEST):  # not a number is refused too
+        raise InputError(f"expected two numbers of pixels, got {text[:60]!r}", file=path, row=line)
+    return x, y
+
+
+def _wrong_count(got: str, path: Path) -> InputError:
+    return InputError(f"has {got} points, expected {N_LANDMARKS}", file=path)
+
+
+def _is_mirrored(path: Path) -> bool:
+    return path.stem.lower().endswith(_MIRRORED)

@@ -1,0 +1,174 @@
+"""Every face of a photo with its landmarks and a confidence: the face finder and a landmark model together."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Final, Literal, NamedTuple
+
+import numpy as np
+from jaxtyping import Shaped
+
+from faceline.errors import InputError
+from faceline.inference.bundle import DEFAULT
+from faceline.inference.faces import Face, YuNet
+from faceline.inference.runtime import BATCH, Detections, LandmarkRuntime
+from faceline.types import AnyImage, Image, Shape
+
+Which = Literal["all", "largest", "whole"]
+"""Which faces of a photo: every one, the largest, or the photo itself as the frame of one face."""
+
+MIN_CONFIDENCE: Final = 0.5
+"""Least confidence of a face that is told."""
+
+MOST_FACES: Final = 1000
+"""So many faces of one photo are looked at, the largest first."""
+
+FindLandmarks = Callable[[Sequence[AnyImage]], Detections]
+"""Landmarks of the one face in each of some pictures, in their pixels."""
+
+
+@dataclass(frozen=True, eq=False)
+class DetectedFace:
+    """One face of a photo.
+
+    Attributes:
+        landmarks: (68, 2) x and y in pixels of the photo; the middle of its first pixel is (0, 0).
+        box: (4,) left, top, right and bottom of the face in pixels, as the face finder draws it.
+        confidence: On [0, 1]: how sure it is that this is a face and its landmarks are of use.
+    """
+
+    landmarks: Shape
+    box: Shaped[np.ndarray, "4"]
+    confidence: float
+
+
+class Detected(NamedTuple):
+    """What was found in one photo.
+
+    Attributes:
+        faces: The largest first.
+        doubtful: How many more there were whose confidence was too low.
+        left_out: How many were not looked at, as there were more than `MOST_FACES`.
+    """
+
+    faces: list[DetectedFace]
+    doubtful: int = 0
+    left_out: int = 0
+
+
+class FaceDetector:
+    """Finds the faces of photos and their landmarks.
+
+    Args:
+        find_landmarks: By a model; `LandmarkRuntime.detect_batch` of a bundle.
+        size: Edge of the square picture of a face that the model is given, in pixels.
+        faces: Which faces of a photo.
+        min_confidence: Least confidence of a face.
+        finder: Finds the faces.
+    """
+
+    def __init__(
+        self,
+        find_landmarks: FindLandmarks,
+        size: int,
+        faces: Which = "all",
+        min_confidence: float = MIN_CONFIDENCE,
+        finder: YuNet | None = None,
+    ) -> None:
+        self.find_landmarks, self.size, self.faces, self.min_confidence = find_landmarks, size, faces, min_confidence
+        self._finder = finder or YuNet(score=FINDER_SCORE)
+
+    def detect(self, image: Image) -> Detected:
+        """The faces of a photo.
+
+        Args:
+            image: (h, w, 3) uint8, RGB.
+        """
+        if self.faces == "whole":
+            return self._whole(image)
+        found = self._finder.find(image)
+        seen = [
+            self._with_landmarks(image, found[first : first + BATCH])
+            for first in range(0, min(len(found), MOST_FACES), BATCH)
+        ]
+        faces = [face for part in seen for face in part]
+        sure = [face for face in faces if face.confidence >= self.min_confidence]
+        doubtful, left_out = len(faces) - len(sure), max(0, len(found) - MOST_FACES)
+        return Detected(sure[:1] if self.faces == "largest" else sure, doubtful, left_out)
+
+    def _with_landmarks(self, image: Image, found: Sequence[Face]) -> list[DetectedFace]:
+        windows = [face.window for face in found]
+        squares = [window.cut(image, self.size) for window in windows]
+        landmarks, confidence = self.find_landmarks(squares)
+        trust = [1.0] * len(found) if confidence is None else confidence.tolist()
+        return [
+            DetectedFace(
+                window.to_photo((points + 0.5) / self.size).astype(np.float32),
+                np.concatenate([face.box[:2], face.box[:2] + face.box[2:]]),
+                combined(face.confidence, sure),
+            )
+            for face, window, points, sure in zip(found, windows, landmarks, trust, strict=True)
+        ]
+
+    def _whole(self, image: Image) -> Detected:
+        """The photo as the frame of one face: whoever asks for it knows that it shows one."""
+        landmarks, confidence = self.find_landmarks([image])
+        sure = 1.0 if confidence is None else float(confidence[0])
+        points = landmarks[0]
+        face = DetectedFace(points, np.concatenate([points.min(axis=0), points.max(axis=0)]), sure)
+        return Detected([face]) if sure >= self.min_confidence else Detected([], doubtful=1)
+
+
+FINDER_SCORE: Final = 0.5
+"""What the face finder is less sure of is not looked at."""
+
+
+def combined(finder: float, landmarks: float) -> float:
+    """How sure it is of a face, from the confidence of the face finder and that of the landmark model."""
+    return float(np.sqrt(finder * landmarks))
+
+
+def detect_faces(
+    image: Image,
+    faces: Which = "all",
+    min_confidence: float = MIN_CONFIDENCE,
+    bundle: str | Path = DEFAULT,
+    threads: int = 1,
+) -> list[DetectedFace]:
+    """Find the faces of a photo and their landmarks, with the model that comes with the package.
+
+    Args:
+        image: (h, w, 3) uint8, RGB. OpenCV's images are BGR: give ``image[..., ::-1]``.
+        faces: ``all``, ``largest``, or ``whole`` where the photo is the frame of one face.
+        min_confidence: Least confidence of a face, on [0, 1].
+        bundle: The file of another model, as ``faceline export`` writes it.
+        threads: Threads that a photo may use.
+
+    Returns:
+        The faces, the largest first; none where no face is found.
+
+    Raises:
+        InputError: The image has another shape or type, an argument has no meaning, or the bundle cannot be used.
+    """
+    if not (isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3):
+        got = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
+        raise InputError(f"expected an RGB image (height, width, 3) of uint8, got {got}")
+    if not image.size:
+        raise InputError(f"expected an image with pixels, got one of {image.shape[1]} x {image.shape[0]}")
+    if faces not in ("all", "largest", "whole"):
+        raise InputError(f"expected all, largest or whole, got {faces!r}", column="faces")
+    if not 0 <= min_confidence <= 1:
+        raise InputError(f"expected a number from 0 to 1, got {min_confidence}", column="min_confidence")
+    runtime = _runtime(str(bundle), threads)
+    return FaceDetector(runtime.detect_batch, runtime.size, faces, min_confidence, _finder()).detect(image).faces
+
+
+@lru_cache(maxsize=4)
+def _runtime(bundle: str, threads: int) -> LandmarkRuntime:
+    return LandmarkRuntime(bundle, threads)
+
+
+@lru_cache(maxsize=1)
+def _finder() -> YuNet:
+    return YuNet(score=FINDER_SCORE)

@@ -1,0 +1,179 @@
+"""Which photos and films an input means: files, folders with all that lies below them, and patterns such as ``*.png``.
+
+A file is known by its first bytes and not by its name; an animated picture is a film.
+"""
+
+import glob
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal
+
+from faceline.errors import InputError
+from faceline.photos.films import animated
+
+Kind = Literal["photo", "film", "unknown"]
+
+PHOTO_SUFFIXES: Final = frozenset(
+    {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".heic", ".heif", ".avif", ".gif"}
+)
+FILM_SUFFIXES: Final = frozenset(
+    {".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".mts", ".wmv", ".flv", ".3gp", ".ogv"}
+)
+
+_RAW: Final = frozenset([".nef", ".cr2", ".cr3", ".dng", ".arw", ".orf", ".rw2", ".pef", ".raf", ".srw"])
+"""Raw files of cameras: they begin as TIFF does, and a reader of TIFF finds a tiny preview in them."""
+
+_HEAD: Final = 400
+_PHOTO_BRANDS: Final = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis")
+_PHOTOS: Final = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\0", b"MM\0*")
+_FILMS: Final = (
+    b"\x1a\x45\xdf\xa3",
+    b"\0\0\x01\xba",
+    b"\0\0\x01\xb3",
+    b"FLV\x01",
+    b"OggS",
+    b"\x30\x26\xb2\x75\x8e\x66",
+)
+_BMP_HEADERS: Final = (12, 40, 52, 56, 64, 108, 124)
+_PACKET: Final = 188  # bytes of a packet of MPEG-TS, each of which begins with 0x47
+_PATTERN: Final = frozenset("*?[")
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """One file to look at.
+
+    Attributes:
+        path: Where it is.
+        name: How the table calls it: its name; below a folder, the path from there.
+        kind: What its first bytes say.
+    """
+
+    path: Path
+    name: str
+    kind: Kind
+
+
+@dataclass
+class Inputs:
+    """All files that were asked for.
+
+    Attributes:
+        files: In the order of the inputs, within a folder by name.
+        one: Whether a single file was named, and not a folder, a pattern or several files.
+        others: How many files of folders are neither photos nor films.
+    """
+
+    files: list[InputFile] = field(default_factory=list)
+    one: bool = False
+    others: int = 0
+
+
+def find_inputs(words: Sequence[str], leave_out: Sequence[Path] = ()) -> Inputs:
+    """Find the photos and films that some inputs mean.
+
+    Folders are searched with everything below them. Names that begin with a dot are left out, such as the ``._a.jpg``
+    that a Mac writes beside ``a.jpg``.
+
+    Args:
+        words: Files, folders and patterns.
+        leave_out: Folders in which nothing is looked for, such as that of the overlays.
+
+    Raises:
+        InputError: There is no such file or folder, or nothing in it that could be a photo or a film.
+    """
+    found = Inputs(one=len(words) == 1 and Path(words[0]).is_file())
+    closed = {path.resolve() for path in leave_out}
+    seen: set[Path] = set()
+    for word in words:
+        for path, name, is_named in _expand(word, closed, several=len(words) > 1):
+            if path in seen:
+                continue
+            seen.add(path)
+            kind = kind_of(path, is_named)
+            if kind == "photo" and animated(path) > 1:
+                kind = "film"
+            if kind is None:
+                found.others += 1
+            else:
+                found.files.append(InputFile(path, name, kind))
+    if not found.files:
+        beside = f"; it holds {found.others} other files" if found.others else ""
+        raise InputError(f"no images or films in {' '.join(words)}{beside}", column="input")
+    return found
+
+
+def kind_of(path: Path, is_named: bool = True) -> Kind | None:
+    """What a file is by its first bytes.
+
+    Args:
+        path: The file.
+        is_named: Whether the user has named it, so that it is tried whatever it is.
+
+    Returns:
+        ``unknown`` for a file that only its name calls a photo or film; None for one that nothing does.
+    """
+    suffix = path.suffix.lower()
+    if suffix in _RAW and not is_named:
+        return None
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+    except OSError:
+        head = b""
+    kind = _kind_of_bytes(head)
+    if kind is not None:
+        return kind
+    if suffix in FILM_SUFFIXES:
+        return "film"
+    return "unknown" if is_named or suffix in PHOTO_SUFFIXES else None
+
+
+def _kind_of_bytes(head: bytes) -> Kind | None:
+    if head[4:8] == b"ftyp":
+        return "photo" if head[8:12] in _PHOTO_BRANDS else "film"
+    if head[:4] == b"RIFF":
+        return {b"WEBP": "photo", b"AVI ": "film"}.get(head[8:12])  # type: ignore[return-value]
+    if head[:6] in (b"GIF87a", b"GIF89a") or head.startswith(_PHOTOS):
+        return "photo"
+    if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BMP_HEADERS:
+        return "photo"
+    is_stream = len(head) > _PACKET and head[0] == head[_PACKET] == 0x47
+    return "film" if head.startswith(_FILMS) or is_stream else None
+
+
+def _expand(word: str, closed: set[Path], several: bool) -> Iterator[tuple[Path, str, bool]]:
+    """Each file that a word means, its name, and whether the user named the very file."""
+    path = Path(word)
+    if path.is_dir():
+        for file in _below(path, closed):
+            inner = file.relative_to(path)
+            yield file, (path / inner if several else inner).as_posix(), False
+    elif path.exists() or path.is_symlink():
+        yield path, path.as_posix() if several else path.name, True
+    elif _PATTERN & set(word):
+        matches = sorted(glob.glob(word, recursive=True))  # noqa: PTH207  # the pattern may begin at the root
+        if not matches:
+            raise InputError(f"nothing is called {word}", column="input")
+        for match in matches:
+            yield from _expand(match, closed, several=True)
+    else:
+        raise InputError("no such file or folder", file=path, column="input")
+
+
+def _below(folder: Path, closed: set[Path]) -> Iterator[Path]:
+    if folder.resolve() in closed:
+        return
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", file=folder) from None
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            yield from _below(Path(entry.path), closed)
+        elif entry.is_file():
+            yield Path(entry.path)

@@ -1,0 +1,215 @@
+"""What was found, as a file: a CSV table, a JSON document, or a ``.pts`` file a face as 300-W has them."""
+
+import csv
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Final, Literal, Protocol
+
+import numpy as np
+
+from faceline.errors import InputError
+from faceline.files import write_whole
+from faceline.geometry.markup import N_LANDMARKS
+from faceline.inference.detection import DetectedFace
+from faceline.outputs import check_output, csv_cell
+from faceline.photos.inputs import FILM_SUFFIXES, PHOTO_SUFFIXES
+from faceline.types import Shape
+
+Format = Literal["csv", "json", "pts"]
+
+DEFAULT_OUTPUTS: Final[dict[str, str]] = {"csv": "landmarks.csv", "json": "landmarks.json", "pts": "landmarks"}
+
+_JSON_START: Final = '{"format": "faceline faces 1",\n "faces": ['
+
+
+@dataclass(frozen=True, eq=False)
+class FaceRow:
+    """One face as a table tells it.
+
+    Attributes:
+        file: Name of the photo or film.
+        frame: Number of the frame, 0 of a photo.
+        time: Seconds since the film began; None for a photo.
+        number: Of the face: its place by size in a photo, from 1; in a film it stays over the frames.
+        face: What was found.
+    """
+
+    file: str
+    frame: int
+    time: float | None
+    number: int
+    face: DetectedFace
+
+
+class FaceTable(Protocol):
+    """Takes faces one by one."""
+
+    def add(self, row: FaceRow) -> None:
+        """Write one face."""
+
+    def end(self, without_face: Sequence[str], skipped: dict[str, str]) -> None:
+        """Write what is told at the end: photos without a face, and files that could not be read and why."""
+
+
+def csv_header(times: bool, landmarks: int = N_LANDMARKS) -> list[str]:
+    """The columns of the table.
+
+    Args:
+        times: Whether there is a film among the inputs, whose frames have a time.
+        landmarks: Of each face.
+    """
+    points = [f"{axis}{i}" for i in range(landmarks) for axis in "xy"]
+    when = ["time"] if times else []
+    return ["file", "frame", *when, "face", "confidence", "left", "top", "right", "bottom", *points]
+
+
+def check_table(output: Path, kind: Format, inputs: Sequence[Path]) -> None:
+    """Refuse an output that would replace something else, or has the wrong name.
+
+    Raises:
+        InputError: It would.
+    """
+    suffix = output.suffix.lower()
+    if suffix in PHOTO_SUFFIXES | FILM_SUFFIXES:
+        raise InputError(
+            f"is the name of an image or film; give that of a {kind.upper()} file", file=output, column="output"
+        )
+    if kind == "pts":
+        if output.exists() and (not output.is_dir() or any(output.glob("**/*.pts"))):
+            told = "is a file or holds .pts files already; format=pts wants a new folder"
+            raise InputError(told, file=output, column="output")
+        return
+    other = {"csv": ".json", "json": ".csv"}[kind]
+    if suffix == other:
+        told = f"has the suffix of another format: give format={other[1:]}, or a name that ends with .{kind}"
+        raise InputError(told, file=output, column="output")
+    begins = {"csv": [b"file,frame,"], "json": [_JSON_START[:20].encode()]}[kind]
+    check_output(output, "output", begins=begins, inputs=inputs)
+
+
+@contextmanager
+def face_table(
+    output: Path, kind: Format, times: bool, names: Sequence[str], landmarks: int = N_LANDMARKS
+) -> Iterator[FaceTable]:
+    """A file to which faces are written; it is there when all are, and not before.
+
+    Args:
+        output: The file, or for ``pts`` the folder.
+        kind: Its format.
+        times: Whether there is a film among the inputs.
+        names: Of all inputs.
+        landmarks: Of each face.
+    """
+    if kind == "pts":
+        yield PtsFolder(output, names)
+        return
+    with write_whole(output) as part, part.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+        yield CsvTable(file, times, landmarks) if kind == "csv" else JsonTable(file)
+
+
+class CsvTable:
+    """One row a face.
+
+    Args:
+        file: Opened to write.
+        times: Whether there is a column for the time of a frame.
+    """
+
+    def __init__(self, file: IO[str], times: bool, landmarks: int = N_LANDMARKS) -> None:
+        self._table, self._times = csv.writer(file), times
+        self._table.writerow(csv_header(times, landmarks))
+
+    def add(self, row: FaceRow) -> None:
+        """Write one face."""
+        time = [] if not self._times else ["" if row.time is None else f"{row.time:.3f}"]
+        numbers = [*row.face.box.tolist(), *row.face.landmarks.ravel().tolist()]
+        begin = [csv_cell(row.file), row.frame, *time, row.number, f"{row.face.confidence:.3f}"]
+        self._table.writerow([*begin, *(f"{value:.3f}" for value in numbers)])
+
+    def end(self, without_face: Sequence[str], skipped: dict[str, str]) -> None:
+        """A table says nothing of what is not in it."""
+
+
+class JsonTable:
+    """One document: a list of faces, of photos without a face, and of files that could not be read.
+
+    Args:
+        file: Opened to write.
+    """
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file, self._before = file, "\n  "
+        file.write(_JSON_START)
+
+    def add(self, row: FaceRow) -> None:
+        """Write one face."""
+        left, top, right, bottom = (round(value, 3) for value in row.face.box.tolist())
+        entry: dict[str, Any] = {"file": _plain(row.file), "frame": row.frame}
+        if row.time is not None:
+            entry["time"] = round(row.time, 3)
+        entry |= {
+            "face": row.number,
+            "confidence": round(row.face.confidence, 3),
+            "box": {"left": left, "top": top, "right": right, "bottom": bottom},
+            "landmarks": [[round(x, 3), round(y, 3)] for x, y in row.face.landmarks.tolist()],
+        }
+        self._file.write(self._before + json.dumps(entry, ensure_ascii=False))
+        self._before = ",\n  "
+
+    def end(self, without_face: Sequence[str], skipped: dict[str, str]) -> None:
+        """Write the photos without a face and the files that could not be read."""
+        without = json.dumps([_plain(name) for name in without_face], ensure_ascii=False)
+        bad = json.dumps([{"file": _plain(name), "reason": why} for name, why in skipped.items()], ensure_ascii=False)
+        self._file.write(f'\n ],\n "without_face": {without},\n "skipped": {bad}}}\n')
+
+
+class PtsFolder:
+    """A ``.pts`` file a face: ``name.pts`` for the first face of a photo, ``name_2.pts`` for the second.
+
+    Frames of films are ``name_000012_1.pts``, with the number of the face at the end. Points count from 1.
+
+    Args:
+        folder: Made where it is missing.
+        names: Of all inputs: where two differ in their suffix only, it becomes part of the name.
+    """
+
+    def __init__(self, folder: Path, names: Sequence[str]) -> None:
+        self._folder = folder
+        stems = Counter(str(_relative(name).with_suffix("")) for name in names)
+        self._stems, self._shared = set(stems), {stem for stem, count in stems.items() if count > 1}
+
+    def add(self, row: FaceRow) -> None:
+        """Write one face."""
+        name = _relative(row.file)
+        stem = str(name.with_suffix(""))
+        stem = str(name) if stem in self._shared else stem
+        end = "" if row.number == 1 else f"_{row.number}"
+        if row.time is not None:
+            end = f"_{row.frame:06d}_{row.number}"
+        if end and f"{stem}{end}" in self._stems:  # as the second face of a.jpg beside a_2.jpg
+            stem = str(name)
+        with write_whole(self._folder / f"{stem}{end}.pts") as part:
+            part.write_text(pts_text(row.face.landmarks), encoding="ascii")
+
+    def end(self, without_face: Sequence[str], skipped: dict[str, str]) -> None:
+        """Nothing: a photo without a face has no file."""
+
+
+def pts_text(landmarks: Shape) -> str:
+    """Landmarks as a ``.pts`` file holds them: pixels counted from 1."""
+    lines = (f"{x:.3f} {y:.3f}" for x, y in (np.asarray(landmarks, dtype=np.float64) + 1).tolist())
+    return "\n".join([f"version: 1\nn_points: {len(landmarks)}\n{{", *lines, "}"]) + "\n"
+
+
+def _plain(name: str) -> str:
+    """A name that may hold bytes that are not UTF-8, as text that every reader of JSON takes."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _relative(name: str) -> Path:
+    """A name as a place below a folder, whatever it begins with."""
+    return Path(*(part for part in Path(name).parts if part not in ("/", "..")))

@@ -1,0 +1,45 @@
+"""Labels that cannot be pixels of faces are refused with what they look like."""
+
+import numpy as np
+import pytest
+
+from faceline.data.index import BadRows, FrameRow, index_of, refuse_impossible
+from faceline.data.synthetic import SyntheticFaces
+from faceline.errors import InputError
+
+SOURCE = SyntheticFaces(people=8, videos=2, frames=4, seed=1)
+ROWS = SOURCE.rows(BadRows("raise"))
+LANDMARKS = np.array([row.landmarks for row in ROWS])
+
+
+def test_drawn_faces_and_missing_labels_pass() -> None:
+    refuse_impossible(LANDMARKS)
+    refuse_impossible(np.full((3, 68, 2), np.nan))
+    refuse_impossible(np.round(LANDMARKS - 20))  # some lie outside of their frames
+
+
+def test_shares_of_the_frame_are_no_pixels() -> None:
+    with pytest.raises(InputError, match=r"look like shares of the frame, on \[0, 1\]; multiply x by the width"):
+        refuse_impossible(LANDMARKS / 240)
+
+
+@pytest.mark.parametrize("sign", [-1, 0, 9999])
+def test_a_sign_for_missing_is_no_place(sign: float) -> None:
+    labels = LANDMARKS.copy()
+    labels[:5, 0] = sign
+    with pytest.raises(InputError, match=rf"5 landmarks lie at \({sign}, {sign}\): that looks like a sign for missing"):
+        refuse_impossible(labels)
+
+
+def moved(row: FrameRow) -> FrameRow:
+    landmarks = row.landmarks.copy()
+    landmarks[7] = (99_999, 40)
+    return FrameRow(row.file, row.person, row.video, row.frame, row.part, landmarks, line=12)
+
+
+def test_a_landmark_far_from_its_face_is_an_error_of_its_row() -> None:
+    rows = [moved(ROWS[0]), *ROWS[1:]]
+    with pytest.raises(InputError, match=r"row 12: .*landmark 7 at \(99999, 40\) lies 99,\d\d\d px from the middle"):
+        index_of(SOURCE, rows, BadRows("raise"))
+    bad = BadRows("skip")
+    assert len(index_of(SOURCE, rows, bad)) == len(ROWS) - 1 and len(bad.errors) == 1
