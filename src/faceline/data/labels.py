@@ -110,18 +110,18 @@ def _open(file: Path) -> LabelIndex | None:
         table = pq.read_table(file, memory_map=True)
         facts = json.loads(table.schema.metadata[_FACTS])
         words = {name: _words(table[name]) for name in _WORDS}
-        points = {
-            name: _points(table[name], dims)
-            for name, dims in (("landmarks", 2), ("landmarks3d", 3))
-            if name in table.column_names
-        }
+        solid = _points(table["landmarks3d"], 3) if "landmarks3d" in table.column_names else None
         return LabelIndex(
             dataset=facts["dataset"],
             frames=table["frames"].to_numpy(),
             unlabelled=facts["unlabelled"],
             rejected=tuple(facts["rejected"]),
-            **words,
-            **points,
+            landmarks=_points(table["landmarks"], 2),
+            landmarks3d=solid,
+            files=words["files"],
+            persons=words["persons"],
+            videos=words["videos"],
+            parts=words["parts"],
         )
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError):
         return None
