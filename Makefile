@@ -1,47 +1,59 @@
-# make demo: the main job on synthetic faces. make stand: the interactive stand. make test: everything that is checked. Both set up what they need.
+# make demo: the main job on synthetic faces. make stand: the interactive stand. make test: what is checked before a change lands.
+# Each sets up what it needs: TORCH_INDEX=ADDRESS takes torch from another index, such as that of its builds for CPUs.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-READY := $(VENV)/.ready-$(shell cat requirements.lock pyproject.toml | sha256sum | cut -c1-16)
-DEMO := demo
+STAMP := $(shell cat requirements.lock requirements-dev.lock pyproject.toml scripts/setup.sh | sha256sum | cut -c1-16)
+READY := $(VENV)/.ready-$(STAMP)
+READY_DEV := $(VENV)/.ready-dev-$(STAMP)
+PYTEST := $(BIN)/python -m pytest --numprocesses=2 --dist=worksteal
+CHECKED := --jaxtyping-packages=faceline,beartype.beartype
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo stand test check format lock ui clean
+.PHONY: help setup dev demo stand test test-all check mutants format lock ui clean
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## */\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## */\t/' | expand -t 12
 
-$(READY): requirements.lock pyproject.toml
-	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) || \
-		{ rm -rf $(VENV); echo "Python has no venv here: apt install python3-venv"; exit 1; }
-	$(BIN)/python -m pip install --quiet --requirement requirements.lock
-	$(BIN)/python -m pip install --quiet --no-deps --editable .
+$(READY):
+	bash scripts/setup.sh $(PYTHON) $(VENV) requirements.lock
 	rm -f $(VENV)/.ready-* && touch $@
 
-setup: $(READY) ## an environment in .venv with the locked versions
+$(READY_DEV):
+	bash scripts/setup.sh $(PYTHON) $(VENV) requirements.lock requirements-dev.lock
+	rm -f $(VENV)/.ready-* && touch $@ $(READY)
 
-demo: setup ## four landmark models trained on synthetic faces, tracked and ranked (about 5 minutes)
-	bash scripts/demo.sh $(BIN)
+setup: $(READY) ## an environment in .venv with the locked versions of all that runs
+
+dev: $(READY_DEV) ## the same with what checks and tests need
+
+demo: setup ## four landmark models trained on synthetic faces, tracked and ranked (5 minutes; QUICK=1: 2)
+	bash scripts/demo.sh $(BIN) $(if $(QUICK),quick)
 
 stand: setup ## the demo stand: drawn visitors, display, operator's and advertiser's pages
 	$(BIN)/faceline stand
 
-check: setup ## the quick half: format, lint, types, layers
+check: dev ## the quick half: format, lint, types, layers
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: check ## everything: check, all tests but those of speed, coverage of at least 90 %
-	$(BIN)/python -m pytest --numprocesses=2 --dist=worksteal --jaxtyping-packages=faceline,beartype.beartype \
-		-m "not benchmark and not gpu" --cov --cov-report=term --cov-fail-under=90
+test: check ## check, and every test that is neither slow nor of speed
+	$(PYTEST) $(CHECKED) -m "not slow and not benchmark and not gpu"
 
-format: setup ## apply the formatter and the safe fixes
+test-all: check ## check, and all tests but those of speed, with coverage of at least 90 %
+	$(PYTEST) $(CHECKED) -m "not benchmark and not gpu" --cov --cov-report=term --cov-fail-under=90
+
+mutants: dev ## small faults put into the code one by one: do tests notice? (hours; NAMES='faceline.metrics*': some)
+	$(BIN)/python scripts/mutants.py $(NAMES)
+
+format: dev ## apply the formatter and the safe fixes
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-lock: setup ## write the versions of .venv to requirements.lock
-	$(BIN)/python -m pip freeze --exclude-editable | grep -v '^faceline' > requirements.lock
+lock: dev ## write the versions of .venv to requirements.lock and requirements-dev.lock
+	$(BIN)/python scripts/lock.py
 
 ui: setup ## MLflow's page on the runs, at http://127.0.0.1:5000
 	mkdir -p mlruns

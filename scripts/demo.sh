@@ -1,22 +1,52 @@
 #!/usr/bin/env bash
-# The main job, small: synthetic faces, four landmark models, a leaderboard. Usage: demo.sh [folder with the programs]
+# The main job, small: synthetic faces, four landmark models, a leaderboard, landmarks of a drawn photo.
+# Usage: demo.sh [folder with the programs] [quick]
 set -euo pipefail
-faceline=${1:+$1/}faceline
+bin=${1:+$1/} quick=${2:-}
+export OMP_NUM_THREADS=1 # a thread each: the result does not depend on the number of cores
 tag=demo-$(date +%Y%m%d-%H%M%S)
+began=$SECONDS
 mkdir -p mlruns/demo
-trap 'kill $(jobs -p) 2>/dev/null || true' EXIT # one model that fails ends the others
 
-train() { # model, epochs, more overrides; one thread each: the result does not depend on the number of cores
-    "$faceline" train "experiment=landmarks/$1" "trainer.max_epochs=$2" data.size=96 data.batch_size=16 threads=1 \
-        "tags=[$tag]" "${@:3}" 2>&1 | sed -u "s/^/$1: /"
+say() { printf '\n[%d:%02d] %s\n' $(((SECONDS - began) / 60)) $(((SECONDS - began) % 60)) "$*"; }
+
+train() { # model, epochs, more overrides
+    "${bin}faceline" train "experiment=landmarks/$1" "trainer.max_epochs=$2" "${settings[@]}" threads=1 "tags=[$tag]" \
+        "${@:3}" 2>&1 | sed -u "s/^/$1: /"
 }
 
-echo "Drawing synthetic faces"
-"$faceline" data check data.size=96 figure=mlruns/demo/data.png
-echo "Training four models, two at a time"
-{ train cnn 20; train resnet18 8; } &
-{ train mobilenetv2 8 model.backbone_lr=1; train efficientnet_b0 5; } &
-for job in $(jobs -p); do wait "$job"; done
-"$faceline" compare "tags=[$tag]" output=mlruns/demo
-echo
-echo "Every run with its figures and its model: make ui, then open http://127.0.0.1:5000"
+if [ "$quick" ]; then
+    settings=(data.size=64 data.batch_size=16 data.source.people=40)
+    epochs=(10 3 3 3)
+    echo "Four models, two minutes on 2 cores. A few hundred steps each: the figures show the way, not what models can do."
+else
+    settings=(data.size=96 data.batch_size=16)
+    epochs=(16 3 7 4)
+    echo "Four models, about five minutes on 2 cores."
+fi
+
+say "Drawing synthetic faces"
+"${bin}faceline" data check "${settings[@]}" figure=mlruns/demo/data.png
+
+say "Training two models at a time; the next begins when one of them ends"
+export -f train say
+declare -p settings tag bin >mlruns/demo/.settings
+printf '%s\n' "resnet18 ${epochs[1]}" "mobilenetv2 ${epochs[2]} model.backbone_lr=1" \
+    "efficientnet_b0 ${epochs[3]}" "cnn ${epochs[0]}" |
+    xargs -P 2 -I{} bash -o pipefail -c 'source mlruns/demo/.settings; train {} || exit 255' # 255: no others begin
+
+say "Comparing them"
+"${bin}faceline" compare "tags=[$tag]" output=mlruns/demo
+
+say "Finding the landmarks of a drawn photo"
+"${bin}python" - mlruns/demo/photo.png <<'PYTHON'
+import sys
+from PIL import Image
+from faceline.data.index import BadRows
+from faceline.data.synthetic import SyntheticFaces
+source = SyntheticFaces(people=1, videos=1, frames=1, test_frames=0, min_width=400, max_width=400, seed=7)
+Image.fromarray(source.read(source.rows(BadRows("raise"))[0])).save(sys.argv[1])
+PYTHON
+"${bin}faceline" predict mlruns/demo/photo.png output=mlruns/demo/landmarks.csv overlays=mlruns/demo/drawn
+
+say "Done. The page: mlruns/demo/comparison.html; the photo: mlruns/demo/drawn; every run: make ui, http://127.0.0.1:5000"

@@ -38,7 +38,7 @@ class OneVisitor(DemoVisitors):
 
 def truth(scene: DemoScene, time: float) -> dict[str, float]:
     """The measures of the landmarks that were drawn."""
-    shape, _, _ = scene._person(VISIT.person)
+    shape, _, _ = scene.person(VISIT.person)
     face = PosedFace(
         express(shape, VISIT.expression(time)), rotation(*VISIT.pose(time)), VISIT.scale, VISIT.place(time)
     )

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from sqlalchemy import Engine, event
 
 from faceline.data.index import BadRows
 from faceline.data.synthetic import SyntheticFaces
+
+pytest_plugins = ["tests.prepared"]
 
 settings.register_profile("untimed", deadline=None)  # a busy machine is no fault of the code
 settings.load_profile("untimed")
@@ -35,10 +38,11 @@ def data_root() -> Path:
     return root
 
 
-@pytest.fixture
-def udacity_like(tmp_path: Path) -> Path:
+@pytest.fixture(scope="session")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Synthetic faces laid out as the Udacity set is published; the frame of row 3 is missing."""
-    root, source = tmp_path / "published", SyntheticFaces(people=8, videos=2, frames=4, seed=5)
+    root = tmp_path_factory.mktemp("udacity") / "published"
+    source = SyntheticFaces(people=8, videos=2, frames=4, seed=5)
     for part in ("training", "test"):
         (root / part).mkdir(parents=True)
     tables: dict[str, list[str]] = {part: [",".join(["", *map(str, range(136))])] for part in ("training", "test")}
@@ -52,3 +56,10 @@ def udacity_like(tmp_path: Path) -> Path:
         (root / f"{part}_frames_keypoints.csv").write_text("\n".join(lines) + "\n")
     (root / "training" / tables["training"][2].split(",")[0]).unlink()
     return root
+
+
+@pytest.fixture
+def udacity_like(published: Path, tmp_path: Path) -> Path:
+    """A copy of that set, which a test may change."""
+    shutil.copytree(published, tmp_path / "published")
+    return tmp_path / "published"

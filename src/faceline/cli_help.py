@@ -200,6 +200,10 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
         "frames a second, time to a decision, memory over a simulated hour",
         ("faceline benchmark stand", "faceline benchmark stand faces=50 soak_seconds=0 detector=yunet.onnx"),
     ),
+    "benchmark recognition": (
+        "who is greeted by name, visit by visit, and who should not have been",
+        ("faceline benchmark recognition", "faceline benchmark recognition people=60 'enrolled=[20]' draws=3"),
+    ),
     "benchmark report": (
         "time and memory of a report over a chain of stands",
         ("faceline benchmark report", "faceline benchmark report events=100000000 folder=/data/events"),
@@ -207,7 +211,17 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 """What each verb that takes overrides is for, and examples of its use."""
 
-PLAIN = ("stand", "report", "ship", "simulate", "consent", "accounts", "benchmark stand", "benchmark report")
+PLAIN = (
+    "stand",
+    "report",
+    "ship",
+    "simulate",
+    "consent",
+    "accounts",
+    "benchmark stand",
+    "benchmark recognition",
+    "benchmark report",
+)
 """Verbs of `faceline.stand`, whose settings are read without Hydra."""
 
 RESULTS = """\

@@ -25,7 +25,7 @@ TINY = (
 
 
 @pytest.fixture(autouse=True)
-def no_outside_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_outside_settings(quick_commands: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """The user's own store and data are not for tests."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.delenv("FACELINE_DATA", raising=False)

@@ -18,6 +18,7 @@ def run_of(store, folder: Path):
     return run, Path(run.info.artifact_uri.removeprefix("file://"))
 
 
+@pytest.mark.figures
 @pytest.mark.parametrize("overrides", [[], ["dims=3", "rotate=false", "chosen=3", "examples=2"]], ids=["2d", "3d"])
 def test_groups_are_described_and_compared_with_people(overrides: list[str], workplace: Path, store, capsys) -> None:
     assert main(["cluster", "data=synthetic", *CROWD, *overrides]) == 0

@@ -141,6 +141,7 @@ def test_a_run_alone_is_told_as_such(in_trained: Path, capsys: pytest.CaptureFix
     assert "cnn reaches NME" in capsys.readouterr().out
 
 
+@pytest.mark.figures
 def test_data_check_tells_and_draws(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     small = ["data.source.people=5", "data.source.videos=2", "data.source.frames=3", "data.size=32"]
     assert main(["data", "check", *small, "figure=out/data.png"]) == 0

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import re
 from pathlib import Path
 
@@ -25,6 +26,7 @@ def run_id(in_trained: Path) -> str:
     return folder.name
 
 
+@pytest.mark.figures
 def test_it_gives_the_figures_that_training_gave(in_trained: Path, run_id: str, store, tmp_path: Path) -> None:
     assert main(["evaluate", f"run_id={run_id}", f"output={tmp_path}"]) == 0
     written = json.loads((tmp_path / "metrics.json").read_text())
@@ -32,6 +34,13 @@ def test_it_gives_the_figures_that_training_gave(in_trained: Path, run_id: str, 
     for name in ("mse", "nme", "auc_8", "failure_10", "nme_mouth"):
         assert written[name] == metrics[f"test/{name}"]
     assert (written["protocol"], written["part"], written["frames_trained_on"]) == ("official", "test", 0)
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one core")
+def test_it_computes_with_the_threads_that_are_asked_for(in_trained: Path, run_id: str, tmp_path: Path) -> None:
+    for asked, used in (([], 1), (["threads=2"], 2)):  # else as many as trained it
+        assert main(["evaluate", f"run_id={run_id}", f"output={tmp_path}", *asked]) == 0
+        assert json.loads((tmp_path / "metrics.json").read_text())["threads"] == torch.get_num_threads() == used
 
 
 def test_frames_are_listed_with_their_errors(in_trained: Path, run_id: str, tmp_path: Path) -> None:

@@ -17,9 +17,9 @@ from faceline.config.plain import read_settings
 from faceline.data.index import BadRows
 from faceline.data.synthetic import SyntheticFaces
 from faceline.errors import InputError
-from faceline.export import detector as export_detector
-from faceline.export import eight_bits
-from faceline.export import parity as exporting
+from faceline.exporting import detector as export_detector
+from faceline.exporting import eight_bits
+from faceline.exporting import parity as exporting
 from faceline.inference.bundle import Bundle, LandmarkManifest, read_bundle
 from faceline.inference.runtime import EmbedderRuntime, LandmarkRuntime
 from faceline.stand.recognition.embedder import open_embedder
@@ -197,16 +197,25 @@ def test_a_bundle_teaches_another_model_unless_it_may_have_seen_its_test_frames(
     assert len(list(Path("mlruns", "runs").iterdir())) == 1  # no run was opened for them
 
 
+@pytest.mark.parametrize(
+    ("place", "step", "words"),
+    [
+        (1, {"_target_": "faceline.transforms.Crop", "height": 48, "width": 48}, "Rescale, Crop, Normalize, ToTensor"),
+        (0, {"_target_": "faceline.transforms.Rescale", "height": 40, "width": 40}, "Rescale, Normalize, ToTensor"),
+    ],
+    ids=["another step", "another size"],
+)
 def test_a_model_whose_frames_are_not_just_resized_is_refused(
-    in_trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    place: int, step: dict, words: str, in_trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder,) = (in_trained / "mlruns" / "runs").iterdir()
     checkpoint = torch.load(folder / "checkpoints" / "best.ckpt", weights_only=True)
     steps = checkpoint["faceline"]["config"]["transforms"]["eval"]["steps"]
-    steps.insert(1, {"_target_": "faceline.transforms.Crop", "height": 40, "width": 40})
+    steps[place:1] = [step]  # before Normalize, or in the place of Rescale
     torch.save(checkpoint, tmp_path / "cropped.ckpt")
     assert main(["export", f"ckpt_path={tmp_path / 'cropped.ckpt'}", f"output={tmp_path / 'x.faceline'}"]) == 2
-    assert "the model expects Rescale, Crop, Normalize, ToTensor" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "resizes whole frames to 48 x 48 px and nothing else" in error and f"the model expects {words}" in error
     assert not (tmp_path / "x.faceline").exists()
 
 
@@ -274,8 +283,9 @@ def test_an_embedder_gives_what_the_trained_model_gives_and_knows_its_thresholds
         assert threshold == pytest.approx(metrics[f"test/threshold_at_fpir_{name}"], abs=1e-3)
     settings = read_settings("stand", [], SETTINGS["stand"])
     assert isinstance(settings, Stand)
-    at_stand, threshold = open_embedder(settings, Path("faces.faceline"))
-    assert threshold == runtime.manifest.thresholds["1pct"]
+    at_stand, likeness = open_embedder(settings, Path("faces.faceline"))
+    assert likeness == runtime.manifest.calibration
+    assert likeness.threshold(1e-4) > likeness.threshold(1e-2)
     np.testing.assert_array_equal(at_stand.embed(faces), runtime.embed(faces))
 
 
@@ -291,7 +301,7 @@ def test_an_embedder_that_met_no_strangers_knows_no_threshold(
             with pytest.raises(InputError, match=r"missing, and faces\.faceline knows none"):
                 open_embedder(settings, Path("faces.faceline"))
         else:
-            assert open_embedder(settings, Path("faces.faceline"))[1] == known
+            assert open_embedder(settings, Path("faces.faceline"))[1].threshold(0.01) == known
 
 
 def test_a_model_of_which_no_bundle_can_be_made_is_refused(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -145,7 +145,6 @@ def test_data_named_by_the_environment_is_looked_for_there(
     assert main(["reproduce", f"run_id={run.info.run_id}"]) == 0
 
 
-@pytest.mark.slow
 def test_a_checkpoint_that_moved_or_changed_is_noticed(workplace: Path, store, capsys) -> None:
     assert main(["train", *TINY, "trainer.max_epochs=1"]) == 0
     (first,) = runs_of(store, workplace)

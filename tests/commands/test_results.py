@@ -56,6 +56,7 @@ def test_a_run_becomes_a_row_of_file_and_readme(workplace: Path, readme: Path) -
     assert main(["results", "--check"]) == 0
 
 
+@pytest.mark.figures
 def test_the_interval_comes_from_the_frames_of_the_run(workplace: Path, readme: Path) -> None:
     client, made = connect(None, workplace), {"faceline.commit": "0123456789abcdef", "faceline.dirty": "False"}
     run = landmark_run(client, "landmarks", "cnn", 0.05, tags=made)

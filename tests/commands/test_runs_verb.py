@@ -102,6 +102,13 @@ def test_the_list_is_filtered(client: MlflowClient, capsys, wanted: list[str], f
     assert f"{len(found)} of 3 runs" in out
 
 
+@pytest.mark.parametrize("given", ["h", "12", "1.5h", "-3d", "4y"])
+def test_a_time_that_is_none_is_refused(client: MlflowClient, capsys, given: str) -> None:
+    assert main(["runs", f"older_than={given}"]) == 2
+    error = capsys.readouterr().err
+    assert "older_than: " in error and "a time such as 90m, 12h, 7d or 4w" in error and error.count("\n") == 1
+
+
 def test_more_than_the_limit_is_said(client: MlflowClient, capsys) -> None:
     for _ in range(3):
         made(client, model=False)

@@ -80,7 +80,6 @@ def test_nothing_is_left_beside_mlruns(in_trained: Path) -> None:
     assert {path.name for path in in_trained.iterdir()} <= {"mlruns"}
 
 
-@pytest.mark.slow
 def test_same_seed_same_digits_other_seed_other_digits(workplace: Path, store) -> None:
     for seed in (1, 1, 2):
         assert main(["train", *TINY, f"seed={seed}"]) == 0
@@ -109,7 +108,6 @@ def killed_after_first_epoch(folder: Path, overrides: list[str]) -> None:
     assert process.wait() == -signal.SIGKILL
 
 
-@pytest.mark.slow
 def test_killed_and_started_again_it_goes_on_as_if_nothing_had_been(workplace: Path, store) -> None:
     overrides = [*TINY, "trainer.max_epochs=4", "data.source.frames=8", "tracking.root=interrupted"]
     killed_after_first_epoch(workplace, overrides)
@@ -154,7 +152,6 @@ def test_a_wrong_backbone_is_refused_before_data_is_read(workplace: Path, capsys
     assert not (workplace / "mlruns").exists()
 
 
-@pytest.mark.slow
 def test_stopped_early_and_resumed_after_a_crash_it_trains_no_further_epoch(
     workplace: Path, store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -43,6 +43,7 @@ def artifacts(run: Run) -> Path:
 CLOSED = {"f1_weighted", "f1_macro", "accuracy", "rank1", "rank5", "people", "probes", "not_enrolled"}
 
 
+@pytest.mark.figures
 @pytest.mark.parametrize("protocol", ["frame_random", "video_disjoint", "person_disjoint"])
 def test_a_baseline_run_holds_its_figures(protocol: str, workplace: Path, store, capsys) -> None:
     wider = ["split.val_fraction=0.5", "split.test_fraction=0.4", "data.source.people=20"]
@@ -91,6 +92,7 @@ def test_the_network_trains_and_is_measured_again_alike(dims: int, workplace: Pa
     assert again["rank5"] == run.data.metrics["test/rank5"]
 
 
+@pytest.mark.figures
 def test_the_embedder_trains_enrols_strangers_out_and_is_measured_again_alike(workplace: Path, store) -> None:
     split = ["split.protocol=person_disjoint", "split.val_fraction=0.5", "split.test_fraction=0.4"]
     assert main(["train", *TINY_EMBEDDER, *CROWD, *split, "task.people=2"]) == 0
@@ -130,7 +132,14 @@ def toy_embedder(file: Path, size: int = 64) -> Path:
 
 def test_a_ready_model_is_measured_by_the_same_command(workplace: Path, store) -> None:
     toy_embedder(workplace / "toy.onnx")
-    arguments = ["experiment=identification/embedder", "data.size=64", "embedder.onnx=toy.onnx", "name=toy", *CROWD]
+    arguments = [
+        "experiment=identification/sface",
+        "data.size=64",
+        "embedder.size=64",
+        "embedder.onnx=toy.onnx",
+        "name=toy",
+        *CROWD,
+    ]
     assert main(["train", *arguments]) == 0
     (run,) = runs_of(store, workplace)
     assert {f"test/{name}" for name in CLOSED} <= set(run.data.metrics)
@@ -184,7 +193,7 @@ def test_who_is_among_no_probes_nearest_frames_is_enrolled_all_the_same(workplac
             "model.backbone: timm has no model 'mobilenet'",
         ),
         (["experiment=identification/embedder", "model.frozen=[nose]"], "model.frozen: the backbone has no nose"),
-        (["experiment=identification/embedder", "embedder.onnx=none.onnx"], "no such file"),
+        (["experiment=identification/sface", "embedder.onnx=none.onnx"], "no such file"),
         (["experiment=identification/embedder", "task.detector=none.ckpt"], "no such checkpoint"),
     ],
     ids=str,

@@ -70,7 +70,7 @@ def test_five_points_come_out_of_the_bundle(inside: Path, capsys: pytest.Capture
     (run,) = (inside / "mlruns" / "runs").iterdir()
     assert main(["export", f"run_id={run.name}", "output=five.faceline", "frames=4"]) == 0
     manifest = read_bundle("five.faceline", LandmarkManifest).manifest
-    assert (manifest.markup, manifest.points, manifest.format) == ("five", 5, 5)
+    assert (manifest.markup, manifest.points, manifest.format) == ("five", 5, 6)
     assert main(["predict", "faces/0.png", "bundle=five.faceline", "faces=whole", "output=found.csv"]) == 0
     header, row = csv.reader(Path("found.csv").read_text().splitlines())
     assert header[-10:] == [f"{axis}{i}" for i in range(5) for axis in "xy"]

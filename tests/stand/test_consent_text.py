@@ -15,9 +15,11 @@ from faceline.errors import InputError
 from faceline.inference.onnx_embedder import OnnxEmbedder
 from faceline.stand.consent.consent_text import OURS, read_consent_text
 from faceline.stand.consent.enrolment import Enrolment
+from faceline.stand.consent.likeness import OneThreshold, Rule
 from faceline.stand.consent.quality import FrameQuality
+from faceline.stand.recognition.collection import Sample
 from faceline.stand.recognition.embedder import COLOURS
-from faceline.stand.recognition.recogniser import Recogniser, Sample
+from faceline.stand.recognition.recogniser import Recogniser
 from faceline.stand.web.app import create_app
 
 GERMAN = {
@@ -84,7 +86,7 @@ def test_it_is_read_by_visitors_and_kept_with_their_consent(
     gathered.set_result(samples)
     monkeypatch.setattr(Recogniser, "collect", lambda *_: gathered)
     with Enrolment(f"sqlite:///{tmp_path / 'people.db'}", key_file=tmp_path / "keys", model="m") as enrolment:
-        recogniser = Recogniser(OnnxEmbedder(str(COLOURS)), enrolment, threshold=0.5)
+        recogniser = Recogniser(OnnxEmbedder(str(COLOURS)), enrolment, Rule(OneThreshold(0.5)))
         stand = make(tmp_path / "stand", consent=text, enrolment=enrolment, recogniser=recogniser)
         with TestClient(create_app(stand.services), follow_redirects=False) as client:
             client.post("/login", data={"name": "operator", "password": stand.password})
@@ -98,6 +100,9 @@ def test_it_is_read_by_visitors_and_kept_with_their_consent(
             client.post("/operator/people", data=form)
             assert enrolment.people() == [], "nobody who has not agreed"
             client.post("/operator/people", data={**form, "agreed": "true"})
+            assert enrolment.people() == [], "the operator sees first what it would be"
+            assert "Enrol Ada?" in client.get("/operator/people").text
+            client.post("/operator/people/enrol", data={"csrf": token[1]})
             (person,) = enrolment.people()
             assert person["consent"]["purpose"] == GERMAN["purpose"]
             assert person["consent"]["text_version"] == text.mark

@@ -354,6 +354,16 @@ class _Page(HTMLParser):
         self.tags.append((tag, dict(attrs)))
 
 
+def test_greeted_visits_stand_against_those_that_were_to_be_expected(stores: list[str], tmp_path: Path) -> None:
+    found = write_report(stores, tmp_path / "r", "x", greeting_rate=0.5, stranger_rate=0.002)
+    text = (tmp_path / "r" / "report.html").read_text()
+    greeted = int(found.total.iloc[0]["greeted"])
+    assert "Loyal customers" in text and f">{2 * greeted:,}<" in text
+    assert "50.0 %" in text and "0.20 %" in text
+    write_report(stores, tmp_path / "unknown", "x")
+    assert "speaks for" not in (tmp_path / "unknown" / "report.html").read_text()
+
+
 def test_the_page_is_one_file_that_can_be_read_aloud(stores: list[str], tmp_path: Path) -> None:
     write_report(stores, tmp_path / "r", "Spring <b>& more</b>")
     text = (tmp_path / "r" / "report.html").read_text()

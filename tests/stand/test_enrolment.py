@@ -24,7 +24,8 @@ from faceline.errors import InputError
 from faceline.stand.clock import Moment, now
 from faceline.stand.consent.enrolment import UNREADABLE, Consent, Enrolment, Person
 from faceline.stand.consent.keys import VARIABLE
-from faceline.stand.consent.quality import FrameQuality, QualityLimits, template_of
+from faceline.stand.consent.likeness import OneThreshold, Rule
+from faceline.stand.consent.quality import FrameQuality, QualityLimits, make_template
 from faceline.stand.database import AUDIT, PEOPLE
 
 GOOD = FrameQuality(width_px=120.0, sharpness=90.0, yaw=3.0, pitch=-2.0)
@@ -71,13 +72,13 @@ def test_somebody_enrolled_is_in_the_gallery_and_comes_back_whole(opened: Callab
     row = gallery.persons.index(anna)
     assert gallery.people[row] == Person("Anna", "gold")
     assert gallery.people[1 - row] == Person()
-    expected = template_of(frames(1), [GOOD] * 5, QualityLimits())
+    expected = make_template(frames(1), [GOOD] * 5, QualityLimits(), 0.3).template
     np.testing.assert_allclose(gallery.templates[row], expected, rtol=1e-6)
     np.testing.assert_allclose(np.linalg.norm(gallery.templates, axis=1), 1, rtol=1e-6)
 
 
 def test_nobody_is_enrolled_twice(opened: Callable[..., Enrolment]) -> None:
-    enrolment = opened(threshold=0.8)
+    enrolment = opened(rule=Rule(OneThreshold(0.8)))
     anna, _ = enrol(enrolment, 1, days=30), enrol(enrolment, 2)
     again = frames(1, noise=0.2)
     with pytest.raises(InputError, match=f"take them for Anna Example, enrolled as {anna} until 20") as refusal:
@@ -87,6 +88,55 @@ def test_nobody_is_enrolled_twice(opened: Callable[..., Enrolment]) -> None:
     enrolment.withdraw(anna, by="stand")
     renewed = enrolment.enrol(Person(), consent(), again, [GOOD] * 5, by="stand")
     assert renewed in enrolment.gallery().persons
+
+
+def test_an_operator_who_knows_better_may_overrule_and_the_audit_keeps_it(opened: Callable[..., Enrolment]) -> None:
+    enrolment = opened(rule=Rule(OneThreshold(0.8)))
+    anna, twin = enrol(enrolment, 1), frames(1, noise=0.2)
+    preview = enrolment.preview(twin, [GOOD] * 5)
+    assert preview.taken_for is not None and anna in preview.taken_for and len(enrolment.people()) == 1
+    twin_id = enrolment.enrol(Person(), consent(), twin, [GOOD] * 5, by="desk", overrule=True)
+    assert set(enrolment.gallery().persons) == {anna, twin_id}
+    assert "overruled" in enrolment.audit()[-1]["detail"]
+
+
+def test_a_preview_tells_how_well_somebody_is_told_from_the_others(opened: Callable[..., Enrolment]) -> None:
+    enrolment = opened(rule=Rule(OneThreshold(0.8)))
+    assert enrolment.preview(frames(1), [GOOD] * 5).nearest is None
+    enrol(enrolment, 2)
+    preview = enrolment.preview(frames(1), [GOOD] * 5)
+    assert (preview.good, preview.others, preview.taken_for, preview.named) == (5, 1, None, 0.8)
+    assert preview.nearest is not None and abs(preview.nearest) < 0.5
+    assert preview.agreement > 0.9
+
+
+def test_a_second_visit_joins_the_template(opened: Callable[..., Enrolment]) -> None:
+    enrolment = opened(rule=Rule(OneThreshold(0.5)))
+    anna = enrol(enrolment, 1)
+    later = frames(1, noise=0.4)
+    assert enrolment.add_visit(anna, later, [GOOD] * 5, by="desk") == 2
+    (row,) = enrolment.gallery().templates
+    visits = np.stack([make_template(each, [GOOD] * 5, QualityLimits(), 0.3).template for each in (frames(1), later)])
+    expected = visits.mean(axis=0)
+    np.testing.assert_allclose(row, expected / np.linalg.norm(expected), rtol=1e-5)
+    assert np.array(enrolment.export(anna, by="desk")["template"]).shape == (2, 64)
+    assert [entry["action"] for entry in enrolment.audit()] == ["enrolled", "visit added", "exported"]
+    with pytest.raises(InputError, match="do not look like"):
+        enrolment.add_visit(anna, frames(7), [GOOD] * 5, by="desk")
+    for _ in range(4):
+        enrolment.add_visit(anna, later, [GOOD] * 5, by="desk")
+    assert enrolment.people()[0]["visits"] == 4, "the newest are kept"
+    enrolment.rotate_key(by="desk")
+    assert len(opened().gallery().persons) == 1
+
+
+def test_after_a_change_of_the_embedder_people_are_enrolled_again(opened: Callable[..., Enrolment]) -> None:
+    anna = enrol(opened(), 1)
+    newer = opened(model="embedder-2")
+    assert newer.gallery().persons == () and newer.people()[0]["again"]
+    assert newer.add_visit(anna, frames(5), [GOOD] * 5, by="desk") == 1
+    assert newer.gallery().persons == (anna,) and not newer.people()[0]["again"]
+    assert opened().gallery().persons == ()
 
 
 def test_templates_of_another_embedder_are_not_compared_with(opened: Callable[..., Enrolment]) -> None:
@@ -125,7 +175,7 @@ def test_all_that_is_stored_of_a_person_can_be_read_by_them(opened: Callable[...
     assert (told["person"], told["greeting"], told["group"]) == (anna, "Anna", "gold")
     assert told["consent"]["given_by"] == "Anna Example"
     assert told["consent"]["text_version"] == "2026-01"
-    np.testing.assert_allclose(told["template"], enrolment.gallery().templates[0], rtol=1e-6)
+    np.testing.assert_allclose(told["template"], enrolment.gallery().templates, rtol=1e-6)
     assert [entry["action"] for entry in told["audit"]] == ["enrolled", "exported"]
     columns = {column.name for column in PEOPLE.columns} - {"names", "template", "id", "customer_group"}
     assert columns <= {*told, *told["consent"]}  # a new column must be told too
@@ -143,7 +193,7 @@ def secrets_of(enrolment: Enrolment, person: str) -> list[bytes]:
     """Everything that could be found of a person: plain, encrypted, and as text."""
     with enrolment.engine.connect() as connection:
         row = connection.execute(sa.select(PEOPLE).where(PEOPLE.c.id == person)).one()
-    plain = enrolment._template(row).tobytes()
+    plain = enrolment._visits(row).tobytes()
     sealed = [row.template, row.names]
     raw = [base64.urlsafe_b64decode(token)[25:-32] for token in sealed]
     found = [plain, *sealed, *raw, b"Anna Example"]
@@ -416,10 +466,11 @@ def test_nobody_is_enrolled_without_a_consent_that_holds(tmp_path: Path, changes
 
 
 BAD = {
-    "smaller than 64 px": FrameQuality(40.0, 90.0, 0.0, 0.0),
+    "smaller than 40 px": FrameQuality(30.0, 90.0, 0.0, 0.0),
     "blurred": FrameQuality(120.0, 5.0, 0.0, 0.0),
-    "turned more than 25": FrameQuality(120.0, 90.0, -40.0, 0.0),
-    "raised or lowered more than 20": FrameQuality(120.0, 90.0, 0.0, 30.0),
+    "turned more than 40": FrameQuality(120.0, 90.0, -50.0, 0.0),
+    "raised or lowered more than 30": FrameQuality(120.0, 90.0, 0.0, 40.0),
+    "landmarks in doubt": FrameQuality(120.0, 90.0, 0.0, 0.0, 0.1),
 }
 
 
@@ -429,19 +480,33 @@ def test_bad_frames_are_left_out_and_too_few_good_ones_refused(told: str) -> Non
     embeddings[:2] = frames(9)[:2]  # somebody else's, in the bad frames
     quality = [BAD[told]] * 2 + [GOOD] * 3
     np.testing.assert_array_equal(
-        template_of(embeddings, quality, QualityLimits()), template_of(embeddings[2:], quality[2:], QualityLimits())
+        make_template(embeddings, quality, QualityLimits(), 0.3).template,
+        make_template(embeddings[2:], quality[2:], QualityLimits(), 0.3).template,
     )
     with pytest.raises(InputError, match=re.escape("2 good frames of 5, expected 3 (")) as refusal:
-        template_of(embeddings, [BAD[told]] * 3 + [GOOD] * 2, QualityLimits())
+        make_template(embeddings, [BAD[told]] * 3 + [GOOD] * 2, QualityLimits(), 0.3)
     assert told in str(refusal.value)
+
+
+def test_limits_follow_an_embedder_whose_cosines_are_all_high() -> None:
+    """Two frames of one person and one of another, 0.8 alike: refused, where one person's frames are 0.95 alike."""
+    common = np.random.default_rng(5).normal(size=64).astype(np.float32) * 2.0
+    own, other = (frames(seed, 3) + common for seed in (1, 2))
+    mixed = np.concatenate([own[:2], other[:1]])
+    unit = mixed / np.linalg.norm(mixed, axis=1, keepdims=True)
+    assert float((unit @ unit.T).min()) > 0.7
+    rule = Rule(OneThreshold(0.9))
+    with pytest.raises(InputError, match="differ too much for one person"):
+        make_template(mixed, [GOOD] * 3, QualityLimits(), rule.one_person())
+    make_template(own, [GOOD] * 3, QualityLimits(), rule.one_person())
 
 
 def test_frames_of_two_people_are_refused() -> None:
     embeddings = np.concatenate([frames(1, 3), frames(2, 3)])
     with pytest.raises(InputError, match="differ too much for one person"):
-        template_of(embeddings, [GOOD] * 6, QualityLimits())
+        make_template(embeddings, [GOOD] * 6, QualityLimits(), 0.3)
     with pytest.raises(InputError, match="no direction"):
-        template_of(np.zeros((3, 4), dtype=np.float32), [GOOD] * 3, QualityLimits())
+        make_template(np.zeros((3, 4), dtype=np.float32), [GOOD] * 3, QualityLimits(), 0.3)
 
 
 def test_the_command_lists_exports_withdraws_and_rotates(

@@ -78,14 +78,25 @@ class Fixture:
         return {str(kind): int(count) for kind, count in rows}
 
 
-@pytest.fixture
-def scene() -> DemoScene:
-    return DemoScene(DemoVisitors(0))
+class Drawn:
+    """Pictures of a scene, drawn once for all tests."""
+
+    def __init__(self) -> None:
+        self.scene, self.frames = DemoScene(DemoVisitors(0)), list[np.ndarray]()
+
+    def draw(self, time: float) -> np.ndarray:
+        while len(self.frames) <= round(time * RATE):
+            self.frames.append(self.scene.draw(len(self.frames) / RATE))
+        return self.frames[round(time * RATE)].copy()
 
 
-@pytest.mark.slow
+@pytest.fixture(scope="module")
+def scene() -> Drawn:
+    return Drawn()
+
+
 def test_drawn_visitors_become_visits_and_reactions_through_the_whole_of_the_stand(
-    tmp_path: Path, scene: DemoScene
+    tmp_path: Path, scene: Drawn
 ) -> None:
     stand = Fixture(tmp_path, Frames(scene.draw))
     stand.run(220)
@@ -100,7 +111,7 @@ def test_drawn_visitors_become_visits_and_reactions_through_the_whole_of_the_sta
 
 
 @pytest.mark.slow
-def test_landmarks_of_drawn_visitors_follow_their_smiles(scene: DemoScene) -> None:
+def test_landmarks_of_drawn_visitors_follow_their_smiles(scene: Drawn) -> None:
     perception = Perception(LandmarkRuntime(DRAWN), OwnDetector(), ReactionSettings())
     smiles: dict[bool, list[float]] = {True: [], False: []}
     visitors = DemoVisitors(0)
@@ -143,7 +154,7 @@ def test_fifty_faces_are_bounded_by_the_nearest(tmp_path: Path) -> None:
     )
 
 
-def test_frames_that_cannot_be_looked_at_stop_nothing(tmp_path: Path, scene: DemoScene) -> None:
+def test_frames_that_cannot_be_looked_at_stop_nothing(tmp_path: Path, scene: Drawn) -> None:
     frames = Frames(lambda at: None if 4 <= at < 5 else scene.draw(at))
     stand = Fixture(tmp_path, frames)
     good = stand.loop.perception._detector

@@ -106,6 +106,14 @@ def test_a_count_of_few_people_is_emptied_with_what_is_made_of_it() -> None:
     assert none["interested"].tolist() == [100, 0]  # nobody is nobody
 
 
+def test_the_smallest_group_that_may_be_told_is_told() -> None:
+    told = protect(table([500, 10, 40], [100, 10, 30]), "visitors", COUNTS, 10)
+    assert not told["suppressed"].any()
+    assert told["visitors"].tolist() == [500, 10, 40] and told["interested"].tolist() == [100, 10, 30]
+    fewer = protect(table([500, 9, 40], [100, 9, 30]), "visitors", COUNTS, 10)
+    assert fewer["suppressed"].tolist() == [False, True, True]
+
+
 @given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), min_size=1, max_size=8), st.integers(2, 20))
 def test_nothing_about_few_people_is_told_or_can_be_told(groups: list[tuple[int, int]], smallest: int) -> None:
     visitors = [max(pair) for pair in groups]

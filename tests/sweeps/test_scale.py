@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -71,31 +72,29 @@ def test_one_training_on_two_machines(workplace: Path, tracked: Callable) -> Non
 
 
 @contextlib.contextmanager
-def postgresql(folder: Path) -> Iterator[str]:
-    """A cluster of its own in a folder, by a user who is not root, as PostgreSQL asks for."""
+def postgresql() -> Iterator[str]:
+    """A cluster of its own, by a user who is not root, as PostgreSQL asks for."""
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin")) or [Path(shutil.which("initdb") or "/").parent]
     if not (programs[-1] / "initdb").is_file():
         pytest.skip("no PostgreSQL: apt install postgresql")
     user = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.getuid() == 0 else {}
-    folder.mkdir()
-    for place in (folder, *(p for p in folder.parents if p.is_relative_to("/tmp") and p != Path("/tmp"))):
-        place.chmod(place.stat().st_mode | 0o011)
-    if user:
-        shutil.chown(folder, "nobody", "nogroup")
-    port = free_port()
-    program = programs[-1]
+    # Not below the folder of pytest: another session of root makes that its own, and nobody else's.
+    with tempfile.TemporaryDirectory(prefix="pg", ignore_cleanup_errors=True) as name:
+        folder, port, program = Path(name), free_port(), programs[-1]
+        if user:
+            shutil.chown(folder, "nobody", "nogroup")
 
-    def run(*command: str | Path) -> None:
-        subprocess.run(command, cwd=folder, check=True, capture_output=True, **user)
+        def run(*command: str | Path) -> None:
+            subprocess.run(command, cwd=folder, check=True, capture_output=True, **user)
 
-    run(program / "initdb", "-D", folder / "data", "-A", "trust", "-U", "faceline")
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -k {folder} -c fsync=off"
-    control = (program / "pg_ctl", "-D", folder / "data")
-    run(*control, "-o", options, "-w", "-l", folder / "log", "start")
-    try:
-        yield f"postgresql+psycopg://faceline@127.0.0.1:{port}/postgres"
-    finally:
-        run(*control, "-m", "immediate", "stop")
+        run(program / "initdb", "-D", folder / "data", "-A", "trust", "-U", "faceline")
+        options = f"-p {port} -c listen_addresses=127.0.0.1 -k {folder} -c fsync=off"
+        control = (program / "pg_ctl", "-D", folder / "data")
+        run(*control, "-o", options, "-w", "-l", folder / "log", "start")
+        try:
+            yield f"postgresql+psycopg://faceline@127.0.0.1:{port}/postgres"
+        finally:
+            run(*control, "-m", "immediate", "stop")
 
 
 def free_port() -> int:
@@ -139,7 +138,7 @@ def write(address: str, writer: int) -> None:
 
 def test_eight_processes_write_to_a_shared_server_on_postgresql(workplace: Path) -> None:
     pytest.importorskip("psycopg", reason="an extra: faceline[postgresql]")
-    with postgresql(workplace / "pg") as store, mlflow_server(workplace, store) as address:
+    with postgresql() as store, mlflow_server(workplace, store) as address:
         local.warm_up()
         context = get_context("forkserver")
         writers = [context.Process(target=write, args=(address, i)) for i in range(WRITERS)]

@@ -20,6 +20,7 @@ def artifact(run: Run, path: str) -> Path:
     return Path(run.info.artifact_uri.removeprefix("file://")) / path
 
 
+@pytest.mark.figures
 def test_a_grid_is_a_run_for_each_combination_below_one_of_the_sweep(
     workplace: Path, tracked: Callable, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -66,6 +67,7 @@ def test_a_trial_that_is_given_up_is_pruned_and_no_failure(workplace: Path, trac
     assert parent.data.metrics["trials_pruned"] == 2
 
 
+@pytest.mark.figures
 def test_a_search_for_two_objectives_ends_with_the_pareto_front(
     workplace: Path, tracked: Callable, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -18,6 +18,8 @@ from faceline.config.messages import OPTIONAL, explain
 from faceline.config.tree import conf_dir
 
 PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+OWNERS = packages_distributions()
+"""Packages by the modules that they bring."""
 WITHOUT = """
 import sys
 
@@ -48,9 +50,7 @@ def run(tmp_path: Path) -> Run:
         there = names(PROJECT["dependencies"]).union(*(names(extra[name]) for name in extras))
         absent = set().union(*map(names, extra.values())) - there - {"faceline"}
         modules = [
-            module
-            for module, owners in packages_distributions().items()
-            if {canonicalize_name(owner) for owner in owners} <= absent
+            module for module, owners in OWNERS.items() if {canonicalize_name(owner) for owner in owners} <= absent
         ]
         assert "torch" in modules
         answer = subprocess.run(
@@ -111,7 +111,7 @@ def test_a_server_of_postgresql_needs_its_driver(run: Run) -> None:
 
 def test_every_package_of_an_extra_is_told_and_no_other() -> None:
     of_extras = names([each for extra in PROJECT["optional-dependencies"].values() for each in extra]) - {"faceline"}
-    told = {canonicalize_name(owner) for module in OPTIONAL for owner in packages_distributions().get(module, [])}
+    told = {canonicalize_name(owner) for module in OPTIONAL for owner in OWNERS.get(module, [])}
     assert of_extras - told <= {"ray"}  # not installed for tests
     assert not told & names(PROJECT["dependencies"])
     assert explain(ModuleNotFoundError("No module named 'x'", name="x"), conf_dir()) is None

@@ -15,15 +15,19 @@ import numpy as np
 import psutil
 from rich.table import Table
 
+from faceline.benchmarks.galleries import ChanceGallery
 from faceline.files import write_whole
+from faceline.inference.runtime import EmbedderRuntime
 from faceline.outputs import check_output
 from faceline.stand.assembly import Watch
 from faceline.stand.board import Board
 from faceline.stand.camera.capture import Capture, CaptureHealth, Frame
 from faceline.stand.camera.demo_visitors import DemoScene, DemoVisitors, Visit
 from faceline.stand.clock import Moment, Pace, now
+from faceline.stand.consent.likeness import Rule
 from faceline.stand.events.store import EventStore
 from faceline.stand.loop import Frames, Loop
+from faceline.stand.recognition.recogniser import Recogniser
 from faceline.terminal import show
 from faceline.threads import usable_threads
 from faceline.types import Image
@@ -231,7 +235,13 @@ def _lines(file: Path) -> list[str]:
 def _loop(settings: "BenchmarkStand", frames: Frames, folder: Path, clock: Callable[[], Moment] = now) -> Loop:
     folder.mkdir(parents=True)
     store = EventStore(f"sqlite:///{folder / 'events.db'}")
-    return Watch(settings, folder).loop(frames, store, Board(), clock=clock)
+    recogniser = None
+    if settings.enrolled:  # who of them is there makes no difference to the time
+        embedder = EmbedderRuntime(threads=settings.threads)
+        enrolment: Any = ChanceGallery(embedder, settings.enrolled)
+        assert embedder.manifest.calibration is not None
+        recogniser = Recogniser(embedder, enrolment, Rule(embedder.manifest.calibration))
+    return Watch(settings, folder).loop(frames, store, Board(), recogniser, clock=clock)
 
 
 def _run_for(loop: Loop, seconds: float, seen: list[int]) -> list[float]:

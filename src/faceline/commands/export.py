@@ -8,8 +8,8 @@ from omegaconf import DictConfig
 
 from faceline.config.check import plain
 from faceline.errors import InputError
-from faceline.export.detector import export_detector
-from faceline.export.embedder import export_embedder
+from faceline.exporting.detector import export_detector
+from faceline.exporting.embedder import export_embedder
 from faceline.inference.bundle import Bundle, write_bundle
 from faceline.models.face_embedder import FaceEmbedder
 from faceline.models.landmark_detector import LandmarkDetector

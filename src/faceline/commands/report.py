@@ -39,6 +39,8 @@ def main(settings: Report) -> None:
         zone=settings.zone,
         smallest_group=settings.smallest_group,
         level=settings.level,
+        greeting_rate=settings.greeting_rate,
+        stranger_rate=settings.stranger_rate,
         threads=settings.threads,
     )
     _print(told)

@@ -267,7 +267,7 @@ def _measure(run: Run, config: Config, task: Task, model: Any, data: TaskData, p
     result = task.measure(model, data, part, config["name"], source)
     run.log_text(csv_cells(result.frames).to_csv(index=False, float_format="%.8g"), f"{part}/frames.csv")
     if part == "test":
-        for name, figure in result.figures.items():
+        for name, figure in result.figures().items():
             run.log_figure(figure, f"test/{name}")
         if result.landmarks is not None:  # with less precision than was measured: they are for drawing
             run.log_array(result.landmarks.astype(np.float16), LANDMARKS)

@@ -95,13 +95,17 @@ class AnyTracking(Tracking):
 
 
 class Embedder(Section):
-    """A ready model of the user's own that embeds faces, in place of one that is trained."""
+    """A ready embedder, and how its faces are prepared."""
 
+    bundle: str | None
     onnx: str | None
-    size: Annotated[int, Field(ge=16, le=1024)]
-    channels: Literal["rgb", "bgr"]
-    mean: float
-    std: Annotated[float, Field(gt=0)]
+    preset: Literal["arcface", "sface", "dlib"]
+    size: Count | None
+    channels: Literal["rgb", "bgr"] | None
+    layout: Literal["nchw", "nhwc"] | None
+    mean: float | list[float] | None
+    std: float | list[float] | None
+    template: str | list[list[float]] | None
 
 
 class Trial(Section):
@@ -235,11 +239,13 @@ class TaskPlace(Section):
 
     detector: str | None
     teacher: str | None
+    landmarks: str | None
 
 
 class EmbedderPlace(Section):
     """Where a ready embedder is."""
 
+    bundle: str | None
     onnx: str | None
 
 

@@ -24,7 +24,7 @@ from faceline.data.splits import (
     unseen,
 )
 from faceline.errors import InputError
-from faceline.geometry.crops import align_face
+from faceline.geometry.crops import ARCFACE, Template, align_face
 from faceline.threads import usable_threads
 from faceline.types import Image, Shape, Square
 
@@ -57,14 +57,19 @@ class AlignedFace:
 
     Args:
         detector: For frames without landmarks; None refuses them.
+        every: Let the detector find the landmarks of every frame, as a stand does, also where there are labels.
+        template: How faces are aligned.
     """
 
-    def __init__(self, detector: Detector | None = None) -> None:
-        self.detector = detector
+    def __init__(self, detector: Detector | None = None, every: bool = False, template: Template = ARCFACE) -> None:
+        self.detector, self.every, self.template = detector, every, template
 
     def key(self) -> str:
         """What the pictures depend on beside frames and labels."""
-        return f"face {MARGIN:.4f} {self.detector.key() if self.detector else ''}"
+        return (
+            f"face {MARGIN:.4f} {self.detector.key() if self.detector else ''}{' every' if self.every else ''}"
+            f"{'' if self.template == ARCFACE else f' {self.template}'}"
+        )
 
     def __call__(self, row: FrameRow, image: Image, size: int) -> Square:
         """The aligned face.
@@ -73,7 +78,7 @@ class AlignedFace:
             InputError: Nobody has labelled the frame and there is no detector, or the landmarks make no face.
         """
         landmarks = row.landmarks
-        if np.isnan(landmarks).any():
+        if self.every or np.isnan(landmarks).any():
             if self.detector is None:
                 raise InputError(
                     f"{row.file} has no landmarks; name a checkpoint that finds them, or leave such frames out",
@@ -81,7 +86,7 @@ class AlignedFace:
                 )
             landmarks = self.detector(image)
         try:
-            return align_face(image, landmarks, size, MARGIN)
+            return align_face(image, landmarks, size, MARGIN, self.template)
         except InputError as error:
             raise InputError(f"{row.file}: {error.message}", row=row.line) from None
 
@@ -168,6 +173,8 @@ class FaceData(pl.LightningDataModule):
         cache_dir: Folder of the cache.
         limit: Use at most so many frames of each part, for quick trials.
         detector: Finds the landmarks of frames that nobody has labelled.
+        every: Let it find those of all frames.
+        template: How faces are aligned.
 
     Raises:
         InputError: Nobody in validation would be known.
@@ -186,6 +193,8 @@ class FaceData(pl.LightningDataModule):
         cache_dir: Path,
         limit: int | None = None,
         detector: Detector | None = None,
+        every: bool = False,
+        template: Template = ARCFACE,
     ) -> None:
         super().__init__()
         refuse_unknown_people(split)
@@ -197,7 +206,7 @@ class FaceData(pl.LightningDataModule):
             cache_dir,
             limit,
         )
-        self.detector = detector
+        self.view = AlignedFace(detector, every, template)
         self._store: FrameStore | None = None
 
     @property
@@ -205,7 +214,7 @@ class FaceData(pl.LightningDataModule):
         """The aligned faces; read once."""
         if self._store is None:
             edge = round(self.size * (1 + 2 * MARGIN))
-            self._store = cached_frames(self.source, edge, self.cache_dir, AlignedFace(self.detector))
+            self._store = cached_frames(self.source, edge, self.cache_dir, self.view)
             self._split, self._extra = self._divide(self._store.index)
         return self._store
 

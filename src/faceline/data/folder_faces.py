@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from faceline.data import own_frames
-from faceline.data.images import read_any
+from faceline.data.images import read_labelled
 from faceline.data.index import BadRows, FrameRow, OnError
 from faceline.errors import InputError
 from faceline.geometry.markup import N_LANDMARKS
@@ -65,4 +65,4 @@ class FolderFaces:
 
     def read(self, row: FrameRow) -> Image:
         """The pixels of an image."""
-        return read_any(self.root / row.file)
+        return read_labelled(self.root / row.file)

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from PIL import Image as PillowImage
 
-from faceline.data.images import read_any
+from faceline.data.images import read_labelled
 from faceline.data.index import FrameRow
 from faceline.errors import InputError, first_line
 from faceline.geometry.crops import cut_window, face_window
@@ -87,7 +87,7 @@ def size_of(file: Path) -> tuple[int, int]:
 
 def read_cut(file: Path, box: np.ndarray | None) -> Image | AnyImage:
     """An image, or the part of it around the box of a face."""
-    image = read_any(file)
+    image = read_labelled(file)
     return image if box is None else cut_window(image, face_window(box))
 
 

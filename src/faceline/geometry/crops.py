@@ -4,6 +4,8 @@ Source of the template: Deng et al., "ArcFace", CVPR 2019: five points on a temp
 embedders expect.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import cv2
@@ -13,26 +15,68 @@ from jaxtyping import Float
 from faceline.errors import InputError
 from faceline.types import AnyImage, Box, Image, Shape, Square
 
-TEMPLATE_SIZE: Final = 112
-TEMPLATE: Final = np.array(
-    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
+
+@dataclass(frozen=True)
+class Template:
+    """Where points of a face lie in an aligned crop.
+
+    Attributes:
+        landmarks: Each point is the mean of these of the 68 landmarks.
+        points: Where each lies, in shares of the crop's edge.
+    """
+
+    landmarks: tuple[tuple[int, ...], ...]
+    points: tuple[tuple[float, float], ...]
+
+    def of(self, landmarks: Shape) -> Float[np.ndarray, "k 2"]:
+        """The points of a face."""
+        return np.stack([landmarks[list(some)].mean(axis=0) for some in self.landmarks])
+
+
+FIVE_POINTS: Final = (tuple(range(36, 42)), tuple(range(42, 48)), (30,), (48,), (54,))
+"""Eye centres, tip of the nose and corners of the mouth."""
+
+
+def five_point_template(points: Sequence[Sequence[float]], size: int) -> Template:
+    """A template of eye centres, tip of the nose and corners of the mouth.
+
+    Args:
+        points: Pixels of the crop, x first; the image's left first.
+        size: Edge of the crop in pixels.
+    """
+    return Template(FIVE_POINTS, tuple(((x + 0.5) / size, (y + 0.5) / size) for x, y in points))
+
+
+ARCFACE: Final = five_point_template(
+    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]], 112
 )
-"""Eye centres, tip of the nose and corners of the mouth, pixels of a crop of 112."""
+"""The template of most published embedders. Source: Deng et al., "ArcFace", CVPR 2019."""
+
+_DLIB_PADDING: Final = 0.25
+_DLIB_POINTS: Final = (
+    (0.1205750620789, 0.2137274526848),
+    (0.3340850613712, 0.2290642403242),
+    (0.6460604764104, 0.2289674387677),
+    (0.8595674595992, 0.2134981538014),
+    (0.4901123135679, 0.6277975316475),
+)
+DLIB: Final = Template(
+    ((36,), (39,), (42,), (45,), (33,)),
+    tuple(((x + _DLIB_PADDING) / (1 + 2 * _DLIB_PADDING), (y + _DLIB_PADDING) / (1 + 2 * _DLIB_PADDING))
+          for x, y in _DLIB_POINTS),
+)  # fmt: skip
+"""Corners of the eyes and base of the nose, as dlib cuts its chips of 150 pixels with a padding of a quarter.
+
+Source: King, "Dlib-ml", JMLR 10, 2009; the mean positions that its five-point chips are aligned to."""
+
+TEMPLATES: Final = {"arcface": ARCFACE, "dlib": DLIB}
+"""Known templates by name."""
 
 ROOM: Final = (2.1, 2.35)
 """Width and height of a frame over those of the box of the face in it, which OpenCV's cascade finds: medians over 500
 training frames of the Udacity set (at which the box is 0.477 of the width and 0.425 of the height)."""
 DROP: Final = 0.04
 """How far the middle of such a frame lies below that of the box, as a share of the box."""
-
-_EYES: Final = (slice(36, 42), slice(42, 48))
-_NOSE_AND_MOUTH: Final = (30, 48, 54)
-
-
-def five_points(landmarks: Shape) -> Float[np.ndarray, "5 2"]:
-    """The points of the template out of the 68: eye centres, tip of the nose, corners of the mouth."""
-    eyes = [landmarks[eye].mean(axis=0) for eye in _EYES]
-    return np.stack([*eyes, *landmarks[list(_NOSE_AND_MOUTH)]])
 
 
 def similarity(points: Float[np.ndarray, "k d"], target: Float[np.ndarray, "k d"]) -> Float[np.ndarray, "d d_plus_1"]:
@@ -113,7 +157,7 @@ def cut_window(image: Image, window: Window) -> AnyImage:
     return np.asarray(cv2.copyMakeBorder(inside, above, below, before, after, cv2.BORDER_REPLICATE), dtype=np.uint8)
 
 
-def align_face(image: Image, landmarks: Shape, size: int, margin: float = 0.0) -> Square:
+def align_face(image: Image, landmarks: Shape, size: int, margin: float = 0.0, template: Template = ARCFACE) -> Square:
     """The face of an image, upright, at the size of the template and with some room around it.
 
     Args:
@@ -121,15 +165,15 @@ def align_face(image: Image, landmarks: Shape, size: int, margin: float = 0.0) -
         landmarks: Pixels of the frame.
         size: Edge of the square crop in pixels.
         margin: Share of the template's edge that is added on each side; 0 is the template itself.
+        template: Where the points of the face go.
 
     Raises:
-        InputError: The five points do not make a face: they are not finite, or one point.
+        InputError: The points of the template do not make a face: they are not finite, or one point.
     """
-    points = five_points(landmarks).astype(np.float64)
+    points = template.of(landmarks).astype(np.float64)
     if not np.isfinite(points).all() or not (np.ptp(points, axis=0) > 0).all():
         raise InputError("its eyes, nose and mouth are not where a face could be aligned by them")
-    zoom = size / (TEMPLATE_SIZE * (1 + 2 * margin))
-    matrix = similarity(points, (TEMPLATE + 0.5 + margin * TEMPLATE_SIZE) * zoom - 0.5)
+    matrix = similarity(points, (np.array(template.points) + margin) * size / (1 + 2 * margin) - 0.5)
     # Shrinking by much would skip pixels: average over areas first.
     shrink = 1 / np.sqrt(abs(np.linalg.det(matrix[:, :2])))
     if shrink > 2:

@@ -10,6 +10,7 @@ import json
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import NormalDist
 from typing import Annotated, Any, Final, Generic, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -20,14 +21,17 @@ from faceline.files import write_whole
 from faceline.geometry.markup import N_LANDMARKS, OUTLINES
 from faceline.inference.external_data import has_external_data
 
-FORMAT: Final = 5
-"""Raised with every change that an older reader would misunderstand: 5 has landmarks of other markups than the 68."""
+FORMAT: Final = 6
+"""Raised with every change that an older reader would misunderstand: 6 has landmarks of other markups than the 68."""
 
-PLAIN_FORMAT: Final = 4
+PLAIN_FORMAT: Final = 5
 """Of bundles that older readers understand."""
 
 DEFAULT: Final = "default"
-"""Names the bundle that ships with the package."""
+"""Names the bundle that ships with the package and finds landmarks."""
+
+SFACE: Final = "sface"
+"""Names the bundle that ships with the package and embeds aligned faces."""
 
 MAX_BYTES: Final = 1_000_000_000
 """No member may be larger, whatever the archive says of itself."""
@@ -107,6 +111,53 @@ class Check(_Strict):
     cpu: str
 
 
+class PublishedBy(_Strict):
+    """Where a network comes from that somebody else has published.
+
+    Attributes:
+        publisher: Who publishes it.
+        file: The published file.
+        licence: Under which it may be passed on; its text stands in the file beside the bundle.
+        changes: What was changed on the way into the bundle.
+        training: What is known of the data that it was trained on.
+    """
+
+    publisher: Text
+    file: Text
+    licence: Text
+    changes: Text
+    training: Text
+
+
+class Calibration(_Strict):
+    """How alike embeddings are, measured on people of validation: of different people, and of one on two occasions.
+
+    The similarity of two different people is all but normally distributed, so that thresholds can be told for rates
+    that are too small to be counted.
+
+    Attributes:
+        people: How many were compared.
+        mean: Cosine similarity of a visit of one person with the template of another.
+        deviation: Its standard deviation, as the tail of the distribution has it.
+        slope: Of the logarithm of the likelihood ratio, of one person against two, over the similarity.
+        offset: The same at a similarity of 0.
+    """
+
+    people: Annotated[int, Field(ge=4)]
+    mean: Annotated[float, Field(ge=-1, le=1)]
+    deviation: Annotated[float, Field(gt=0, le=1)]
+    slope: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    offset: Annotated[float, Field(allow_inf_nan=False)]
+
+    def threshold(self, false_match: float) -> float:
+        """The similarity that a share ``false_match`` of the comparisons of different people reaches."""
+        return self.mean + self.deviation * NormalDist().inv_cdf(1 - false_match)
+
+    def evidence(self, similarity: float) -> float:
+        """Logarithm of how much likelier a similarity is for one person than for two."""
+        return self.offset + self.slope * similarity
+
+
 Outputs = tuple[Literal["landmarks"]] | tuple[Literal["landmarks"], Literal["confidence"]]
 """What a graph gives, in this order."""
 
@@ -129,7 +180,7 @@ class Manifest(_Strict):
         sha256: Digest of the graph.
     """
 
-    format: Literal[1, 2, 3, 4, 5]
+    format: Literal[1, 2, 3, 4, 5, 6]
     model: Text
     weights: Literal["float32", "int8"] = "float32"
     input: Input
@@ -189,12 +240,19 @@ class EmbedderManifest(Manifest):
         numbers: In an embedding.
         thresholds: Least cosine similarity at which somebody is recognised, by the share of strangers that were taken
             for somebody there in validation: ``1pct`` is 1 %. None are known where the protocol has no strangers.
+            Of a published network: by the share of the comparisons of different people that reach it.
+        template: How faces are aligned.
+        calibration: How alike people are; None where it was not measured.
+        published: Of a network that was published by somebody else; ``data`` is then what it was calibrated on.
     """
 
     task: Literal["embedding"]
     outputs: tuple[Literal["embeddings"]]
     numbers: Annotated[int, Field(ge=2)]
-    thresholds: dict[Text, Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]]
+    thresholds: dict[Text, Annotated[float, Field(allow_inf_nan=False)]]
+    template: Literal["arcface", "dlib"] = "arcface"
+    calibration: Calibration | None = None
+    published: PublishedBy | None = None
 
 
 M = TypeVar("M", bound=Manifest)
@@ -223,15 +281,15 @@ def digest(content: bytes) -> str:
 
 
 def locate_bundle(name: str | Path) -> Path:
-    """The file that a name means: that of the package for ``default``, else itself."""
-    return Path(__file__).with_name("default.faceline") if str(name) == DEFAULT else Path(name)
+    """The file that a name means: that of the package for ``default`` and ``sface``, else itself."""
+    return Path(__file__).with_name(f"{name}.faceline") if str(name) in (DEFAULT, SFACE) else Path(name)
 
 
 def read_bundle(name: str | Path, kind: type[M]) -> Bundle[M]:
     """Open a bundle and check every byte of it.
 
     Args:
-        name: A file, or ``default`` for the one that ships with the package, which finds landmarks.
+        name: A file, or ``default`` or ``sface`` for one that ships with the package.
         kind: What its manifest must be.
 
     Raises:

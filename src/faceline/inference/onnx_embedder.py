@@ -1,7 +1,10 @@
-"""A ready embedder of the user's own as an ONNX file, such as the published ArcFace models."""
+"""A ready embedder of the user's own as an ONNX file, prepared for as its publisher says."""
 
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 import onnxruntime
@@ -9,18 +12,59 @@ from jaxtyping import Float
 from onnxruntime.capi import onnxruntime_pybind11_state as states
 
 from faceline.errors import InputError, first_line
+from faceline.geometry.crops import ARCFACE, DLIB, TEMPLATES, Template, five_point_template
 from faceline.types import Images
+
+Channels = Literal["rgb", "bgr"]
+Layout = Literal["nchw", "nhwc"]
+Numbers = float | Sequence[float]
+"""One for all channels, or one for each in the order in which the network takes them."""
+
+
+@dataclass(frozen=True)
+class Preset:
+    """How the faces of a published network are prepared.
+
+    Attributes:
+        size: Edge of the faces in pixels.
+        channels: Their order.
+        layout: Whether channels come before rows and columns, or after.
+        mean: Taken off pixels on [0, 255].
+        std: What they are divided by then.
+        template: How faces are aligned.
+    """
+
+    size: int
+    channels: Channels
+    layout: Layout
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    template: Template
+
+
+PRESETS: Final = {
+    "arcface": Preset(112, "rgb", "nchw", (127.5,), (127.5,), ARCFACE),
+    "sface": Preset(112, "bgr", "nchw", (0.0,), (1.0,), ARCFACE),  # its graph subtracts and scales
+    "dlib": Preset(150, "rgb", "nchw", (122.782, 117.001, 104.298), (256.0,), DLIB),
+}
+"""Presets by the name of the network."""
 
 
 class OnnxEmbedder:
     """Runs an ONNX model from aligned faces to embeddings.
 
     Args:
-        onnx: The file. One input (n, 3, size, size) float32, the first output (n, e); n may be fixed at 1.
-        size: Edge of the faces that it takes, in pixels.
+        onnx: The file. One input of float32, the first output (n, e); n may be fixed at 1. Inputs that no node reads
+            are fed with zeros.
+        preset: A key of `PRESETS`; every other argument, where it is given, wins over it.
+        size: Edge of the faces in pixels.
         channels: Their order.
-        mean: Taken off pixels on [0, 255].
+        layout: ``nchw`` or ``nhwc``.
+        mean: Taken off pixels on [0, 255]; one number, or one for each channel.
         std: What they are divided by then.
+        template: A key of `TEMPLATES`, or five points in pixels of the crop: eye centres, tip of the nose, corners of
+            the mouth.
+        threads: Threads that a face may use; None leaves it to ONNX Runtime.
 
     Raises:
         InputError: No such file, no ONNX model, or one that takes something else.
@@ -29,36 +73,36 @@ class OnnxEmbedder:
     def __init__(
         self,
         onnx: str,
-        size: int = 112,
-        channels: Literal["rgb", "bgr"] = "rgb",
-        mean: float = 127.5,
-        std: float = 127.5,
+        preset: str = "arcface",
+        size: int | None = None,
+        channels: Channels | None = None,
+        layout: Layout | None = None,
+        mean: Numbers | None = None,
+        std: Numbers | None = None,
+        template: str | Sequence[Sequence[float]] | None = None,
+        threads: int | None = None,
     ) -> None:
-        self.file, self.size, self.channels, self.mean, self.std = Path(onnx), size, channels, mean, std
+        self.file = Path(onnx)
+        base = _known(PRESETS, preset, "preset")
+        self.size, self.channels = size or base.size, channels or base.channels
+        self.layout: Layout = layout or base.layout
+        self.mean, self.std = _numbers(mean, base.mean, "mean"), _numbers(std, base.std, "std")
+        if not (self.std > 0).all():
+            raise InputError(f"expected numbers above 0, got {std}", column="embedder.std")
+        self.template = base.template if template is None else _template(template, self.size)
         if not self.file.is_file():
             raise InputError(
                 "no such file; give an ONNX model that embeds faces", file=self.file, column="embedder.onnx"
             )
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 4  # what it would print is said below
-        try:
-            self.session = onnxruntime.InferenceSession(str(self.file), options, providers=["CPUExecutionProvider"])
-        except (states.Fail, states.InvalidProtobuf, states.InvalidGraph, states.NotImplemented, ValueError) as error:
-            raise self._refuse(f"is no ONNX model that can be run ({first_line(error)})") from error
-        inputs = self.session.get_inputs()
-        if len(inputs) != 1:
-            raise self._refuse(f"expected one input, got {', '.join(each.name for each in inputs)}")
-        self.input, shape = inputs[0].name, inputs[0].shape
-        expected = (3, size, size)
-        fits = len(shape) == 4 and all(
-            not isinstance(got, int) or got == want for got, want in zip(shape[1:], expected, strict=True)
-        )
-        if not fits or inputs[0].type != "tensor(float)":
-            raise self._refuse(
-                f"expected an input (n, 3, {size}, {size}) of float32, got {tuple(shape)} of {inputs[0].type}; set "
-                f"embedder.size to what it was made for"
-            )
-        self.one_by_one = shape[0] == 1
+        self.session = self._open(threads)
+        self.input, self.unread = self._inputs()
+        self.one_by_one = self.input.shape[0] == 1
+
+    @property
+    def version(self) -> str:
+        """Tells embedders apart, by file and preparation: templates of one mean nothing to another."""
+        prepared = (self.size, self.channels, self.layout, self.mean.tolist(), self.std.tolist(), self.template)
+        return hashlib.sha256(self.file.read_bytes() + repr(prepared).encode()).hexdigest()[:12]
 
     def embed(self, faces: Images) -> Float[np.ndarray, "n e"]:
         """Embeddings of aligned faces (n, size, size, 3), RGB.
@@ -67,11 +111,12 @@ class OnnxEmbedder:
             InputError: The model fails, or gives something else than embeddings.
         """
         ordered = faces[..., ::-1] if self.channels == "bgr" else faces
-        scaled = (ordered.transpose(0, 3, 1, 2).astype(np.float32) - self.mean) / self.std
-        pixels = np.ascontiguousarray(scaled, dtype=np.float32)
+        scaled = (ordered.astype(np.float32) - self.mean) / self.std
+        placed = scaled.transpose(0, 3, 1, 2) if self.layout == "nchw" else scaled
+        pixels = np.ascontiguousarray(placed, dtype=np.float32)
         parts = np.split(pixels, len(pixels)) if self.one_by_one else [pixels]
         try:
-            outputs = [np.asarray(self.session.run(None, {self.input: part})[0]) for part in parts]
+            outputs = [np.asarray(self.session.run(None, {self.input.name: part, **self.unread})[0]) for part in parts]
         except (states.Fail, states.InvalidArgument, states.RuntimeException) as error:
             raise self._refuse(f"cannot take {pixels.shape} ({first_line(error)})") from error
         embeddings = np.concatenate(outputs)
@@ -79,5 +124,87 @@ class OnnxEmbedder:
             raise self._refuse(f"expected finite embeddings ({len(faces)}, e), got {embeddings.shape}")
         return embeddings.astype(np.float32)
 
+    def _open(self, threads: int | None) -> onnxruntime.InferenceSession:
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4  # what it would print is said below
+        if threads is not None:
+            options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+        try:
+            return onnxruntime.InferenceSession(str(self.file), options, providers=["CPUExecutionProvider"])
+        except (states.Fail, states.InvalidProtobuf, states.InvalidGraph, states.NotImplemented, ValueError) as error:
+            raise self._refuse(f"is no ONNX model that can be run ({first_line(error)})") from error
+
+    def _inputs(self) -> tuple[Any, dict[str, np.ndarray]]:
+        """The input for faces; and zeros for the others, which must make no difference."""
+        inputs = self.session.get_inputs()
+        expected = (3, self.size, self.size) if self.layout == "nchw" else (self.size, self.size, 3)
+        found = [each for each in inputs if _fits(each, expected)]
+        if len(found) != 1:
+            told = ", ".join(f"{each.name} {tuple(each.shape)} of {each.type}" for each in inputs[:3])
+            more = f" and {len(inputs) - 3} more" if len(inputs) > 3 else ""
+            raise self._refuse(
+                f"expected an input (n, {', '.join(map(str, expected))}) of tensor(float), got {told}{more}; choose "
+                f"embedder.preset, or set embedder.size and embedder.layout to what it was made for"
+            )
+        others = [each for each in inputs if each.name != found[0].name]
+        if not others:
+            return found[0], {}
+        probe = np.random.default_rng(0).uniform(0, 255, (1, *expected)).astype(np.float32)
+        answers = [self._try({found[0].name: probe, **_filled(others, value)}) for value in (0.0, 1.0)]
+        if any(answer is None for answer in answers) or not np.array_equal(*answers):  # type: ignore[arg-type]
+            names = ", ".join(each.name for each in others[:3])
+            raise self._refuse(f"expected one input that is read, the faces; it also reads {names}")
+        return found[0], _filled(others, 0.0)
+
+    def _try(self, inputs: dict[str, np.ndarray]) -> np.ndarray | None:
+        try:
+            return np.asarray(self.session.run(None, inputs)[0])
+        except (states.Fail, states.InvalidArgument, states.RuntimeException):
+            return None
+
     def _refuse(self, message: str) -> InputError:
         return InputError(message, file=self.file, column="embedder.onnx")
+
+
+def _fits(given: Any, expected: tuple[int, ...]) -> bool:
+    shape = given.shape
+    return (
+        given.type == "tensor(float)"
+        and len(shape) == 4
+        and all(not isinstance(got, int) or got == want for got, want in zip(shape[1:], expected, strict=True))
+    )
+
+
+def _filled(inputs: Sequence[Any], value: float) -> dict[str, np.ndarray]:
+    """Something for each input that should make no difference."""
+    return {
+        each.name: np.full([edge if isinstance(edge, int) else 1 for edge in each.shape], value, dtype=np.float32)
+        for each in inputs
+    }
+
+
+def _known(known: dict[str, Any], name: str, key: str) -> Any:
+    if name not in known:
+        raise InputError(f"expected one of {', '.join(known)}, got {name!r}", column=f"embedder.{key}")
+    return known[name]
+
+
+def _numbers(given: Numbers | None, default: tuple[float, ...], key: str) -> Float[np.ndarray, " channels"]:
+    numbers = np.atleast_1d(np.asarray(default if given is None else given, dtype=np.float32))
+    if numbers.shape not in ((1,), (3,)) or not np.isfinite(numbers).all():
+        raise InputError(f"expected one number, or three, one a channel; got {given}", column=f"embedder.{key}")
+    return numbers
+
+
+def _template(given: str | Sequence[Sequence[float]], size: int) -> Template:
+    if isinstance(given, str):
+        known: Template = _known(TEMPLATES, given, "template")
+        return known
+    points = np.asarray(given, dtype=np.float64) if {len(point) for point in given} == {2} else np.empty(0)
+    if points.shape != (5, 2) or not np.isfinite(points).all() or (np.ptp(points, axis=0) <= 0).any():
+        raise InputError(
+            f"expected one of {', '.join(TEMPLATES)}, or five points [x, y] in pixels of the crop: eye centres, tip of "
+            f"the nose, corners of the mouth; got {given}",
+            column="embedder.template",
+        )
+    return five_point_template(points.tolist(), size)

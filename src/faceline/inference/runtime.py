@@ -11,9 +11,9 @@ from onnxruntime.capi import onnxruntime_pybind11_state as states
 
 from faceline.errors import InputError, first_line
 from faceline.geometry.coordinates import denormalise_landmarks
-from faceline.geometry.crops import cut_window, face_window
+from faceline.geometry.crops import TEMPLATES, cut_window, face_window
 from faceline.geometry.resize import resize_image
-from faceline.inference.bundle import DEFAULT, Bundle, EmbedderManifest, LandmarkManifest, read_bundle
+from faceline.inference.bundle import DEFAULT, SFACE, Bundle, EmbedderManifest, LandmarkManifest, read_bundle
 from faceline.threads import usable_threads
 from faceline.types import AnyImage, Boxes, Image, Images, Landmarks, PerFrame, Shape, Sizes
 
@@ -100,18 +100,23 @@ class EmbedderRuntime:
     """Embeds aligned faces.
 
     Args:
-        bundle: An opened one or its file.
+        bundle: An opened one, its file, or ``sface`` for the one that ships with the package.
         threads: Threads that a face may use.
 
     Raises:
         InputError: The bundle is refused, or its graph cannot be run or is not what its manifest says.
     """
 
-    def __init__(self, bundle: Bundle[EmbedderManifest] | str | Path, threads: int = 1) -> None:
+    def __init__(self, bundle: Bundle[EmbedderManifest] | str | Path = SFACE, threads: int = 1) -> None:
         self.bundle = bundle if isinstance(bundle, Bundle) else read_bundle(bundle, EmbedderManifest)
         self.manifest = self.bundle.manifest
-        self.size = self.manifest.input.size
+        self.size, self.template = self.manifest.input.size, TEMPLATES[self.manifest.template]
         self._graph = _Graph(self.bundle, self.manifest.outputs, threads)
+
+    @property
+    def version(self) -> str:
+        """Tells embedders apart: templates of one mean nothing to another."""
+        return self.manifest.sha256[:12]
 
     def embed(self, faces: Images) -> Float[np.ndarray, "n e"]:
         """Embeddings of length 1 of aligned faces (n, size, size, 3), RGB.

@@ -24,14 +24,15 @@ from faceline.stand.clock import Moment, now
 from faceline.stand.consent.consent_text import read_consent_text
 from faceline.stand.consent.enrolment import Enrolment
 from faceline.stand.consent.keys import VARIABLE
+from faceline.stand.consent.likeness import Rule
 from faceline.stand.content.catalogue import read_catalogue
 from faceline.stand.content.policy import Policy
 from faceline.stand.director import Director
 from faceline.stand.events.store import EventStore
 from faceline.stand.folders import make_folder
 from faceline.stand.loop import Frames, Loop
-from faceline.stand.recognition.embedder import COLOURS, open_embedder
-from faceline.stand.recognition.recogniser import Recogniser, embedder_name
+from faceline.stand.recognition.embedder import COLOURS, embedder_file, open_embedder
+from faceline.stand.recognition.recogniser import Recogniser
 from faceline.stand.web.access import Secrets
 from faceline.stand.web.advertiser import Figures
 from faceline.stand.web.services import Services
@@ -147,11 +148,13 @@ def _bundle(settings: "Watching") -> str | Path:
 
 def _people(settings: "Stand", folder: Path, stack: ExitStack) -> tuple[Enrolment | None, Recogniser | None]:
     """Those who may be recognised; nobody where there is no embedder."""
-    file = Path(settings.embedder) if settings.embedder else COLOURS if settings.source == DEMO else None
+    file = embedder_file(settings)
     if file is None:
         return None, None
-    embedder, threshold = open_embedder(settings, file)
+    embedder, likeness = open_embedder(settings, file)
+    rule = Rule(likeness, settings.false_greetings / settings.strangers)
     url = settings.people or f"sqlite:///{folder / 'people.db'}"
     key_file = None if VARIABLE in os.environ else folder / "template.keys"
-    enrolment = stack.enter_context(Enrolment(url, key_file=key_file, model=embedder_name(file), threshold=threshold))
-    return enrolment, Recogniser(embedder, enrolment, threshold)
+    model = f"{file.stem}-{embedder.version}"
+    enrolment = stack.enter_context(Enrolment(url, key_file=key_file, model=model, rule=rule))
+    return enrolment, Recogniser(embedder, enrolment, rule, photos=settings.refuse_photos and file != COLOURS)

@@ -10,6 +10,8 @@ from typing import Any
 from faceline.stand.audience.perception import Face
 from faceline.stand.content.catalogue import Catalogue, Content
 from faceline.stand.director import Showing
+from faceline.stand.recognition.collection import Guidance
+from faceline.stand.recognition.recogniser import Standing
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,9 @@ class State:
         showing: What is on the screen; None before the first decision.
         faces: Who is there.
         names: Greetings of the recognised, by the numbers of their tracks.
+        standings: Who each face is, how sure that is, and why not, by the same numbers.
+        guidance: What to say to somebody who is being enrolled; None where nobody is.
+        at: Seconds of the steady clock at this moment.
         size: Width and height of the frame.
         health: How the stand is.
         picture: The frame as JPEG, where the operator may see it.
@@ -54,6 +59,9 @@ class State:
     size: tuple[int, int] = (640, 480)
     health: Health = Health()
     picture: bytes | None = None
+    standings: dict[int, Standing] = field(default_factory=dict)
+    guidance: Guidance | None = None
+    at: float | None = None
 
 
 class Board:

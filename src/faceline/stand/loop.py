@@ -138,6 +138,9 @@ class Loop:
                 sight.size,
                 self.health(done),
                 _jpeg(frame.image) if self.pictures and frame is not None else None,
+                {} if self.recogniser is None else self.recogniser.standings(sight),
+                None if self.recogniser is None else self.recogniser.guidance,
+                done,
             )
         )
         if done - self._saved >= _SAVE_EVERY:

@@ -23,6 +23,8 @@ class Report(Settings):
     zone: Text
     smallest_group: Annotated[int, Field(ge=2)]
     level: Share
+    greeting_rate: Annotated[float, Field(gt=0, le=1)] | None
+    stranger_rate: Annotated[float, Field(ge=0, le=1)]
     threads: Count | None
 
 
@@ -97,17 +99,30 @@ class Watching(Settings):
     threads: Count
 
 
-class Stand(Watching):
+class Recognising(Watching):
+    """What a stand tells people apart with, and how sure it must be."""
+
+    embedder: str | None
+    embedder_preset: Literal["arcface", "sface", "dlib"]
+    embedder_size: Annotated[int, Field(ge=16, le=1024)] | None
+    embedder_channels: Literal["rgb", "bgr"] | None
+    embedder_layout: Literal["nchw", "nhwc"] | None
+    embedder_mean: float | list[float] | None
+    embedder_std: float | list[float] | None
+    embedder_template: str | list[list[float]] | None
+    false_greetings: Annotated[float, Field(gt=0)]
+    strangers: Annotated[float, Field(ge=1)]
+    threshold: Annotated[float, Field(ge=-1, le=1)] | None
+
+
+class Stand(Recognising):
     """``faceline stand``."""
 
     folder: Text
     store: str | None
     keep_days: Annotated[int, Field(ge=1, le=36_500)]
     people: str | None
-    embedder: str | None
-    embedder_size: Annotated[int, Field(ge=16, le=1024)]
-    embedder_channels: Literal["rgb", "bgr"]
-    threshold: Annotated[float, Field(ge=-1, le=1)] | None
+    refuse_photos: bool
     consent_text: str | None
     smallest_group: Annotated[int, Field(ge=2)]
     host: Text
@@ -119,10 +134,24 @@ class Stand(Watching):
     seconds: Annotated[float, Field(gt=0)] | None
 
 
+class BenchmarkRecognition(Recognising):
+    """``faceline benchmark recognition``."""
+
+    data_root: str | None
+    people: Count | None
+    enrolled: Annotated[list[Count], Field(min_length=1)]
+    draws: Count
+    most_strangers: Count
+    worse: Annotated[int, Field(ge=0)]
+    photos: Annotated[int, Field(ge=0)]
+    output: Text
+
+
 class BenchmarkStand(Watching):
     """``faceline benchmark stand``."""
 
     faces: Annotated[int, Field(ge=1, le=50)]
+    enrolled: Annotated[int, Field(ge=0, le=100_000)]
     rate: Annotated[float, Field(gt=0, le=240)]
     seconds: Annotated[float, Field(gt=0)]
     soak_seconds: Annotated[float, Field(ge=0)]
@@ -133,6 +162,7 @@ class BenchmarkStand(Watching):
 SETTINGS: dict[str, type[Settings]] = {
     "stand": Stand,
     "benchmark_stand": BenchmarkStand,
+    "benchmark_recognition": BenchmarkRecognition,
     "report": Report,
     "ship": Ship,
     "simulate": Simulate,

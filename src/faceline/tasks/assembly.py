@@ -167,7 +167,7 @@ def _reason(error: Exception) -> str:
 def write(measurement: Measurement, folder: Path, facts: Mapping[str, Any]) -> None:
     """Write ``metrics.json``, the facts before the figures, ``frames.csv``, one row a frame, and the figures."""
     check_output_folder(folder, "output", own=MEASURED)
-    for file, figure in measurement.figures.items():
+    for file, figure in measurement.figures().items():
         with write_whole(folder / file) as part:
             part.write_bytes(png(figure))
     frames = csv_cells(measurement.frames).to_csv(index=False, float_format="%.8g")

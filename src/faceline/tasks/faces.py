@@ -12,10 +12,11 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from faceline.data.faces import FaceData, Faces
+from faceline.data.faces import Detector, FaceData, Faces
 from faceline.errors import InputError, first_line
+from faceline.geometry.crops import ARCFACE, Template
 from faceline.inference.onnx_embedder import OnnxEmbedder
-from faceline.inference.runtime import EmbedderRuntime
+from faceline.inference.runtime import EmbedderRuntime, LandmarkRuntime
 from faceline.models.face_embedder import FaceEmbedder
 from faceline.models.identifier import ByEmbedding, Identifier
 from faceline.reports import identification_plots as plots
@@ -38,20 +39,29 @@ class FaceTask(IdentificationTask):
         people: People in a training batch.
         frames: Frames of each.
         detector: Checkpoint of a landmark model of ours, for frames that nobody has labelled.
+        landmarks: A bundle that finds the landmarks of every frame, as at a stand; ``default`` is that of the package.
+            None takes the labels.
     """
 
-    def __init__(self, people: int = 16, frames: int = 4, detector: str | None = None) -> None:
-        self.people, self.frames = people, frames
-        self.detector = None if detector is None else LandmarkFinder(Path(detector))
+    def __init__(
+        self, people: int = 16, frames: int = 4, detector: str | None = None, landmarks: str | None = None
+    ) -> None:
+        if detector is not None and landmarks is not None:
+            raise InputError("the bundle finds the landmarks of every frame; leave one of both out", column="task")
+        self.people, self.frames, self.every = people, frames, landmarks is not None
+        self.detector: Detector | None = None
+        if detector is not None:
+            self.detector = LandmarkFinder(Path(detector))
+        elif landmarks is not None:
+            self.detector = BundleFinder(landmarks)
 
-    def build_model(self, config: Config) -> FaceEmbedder | OnnxEmbedder:
+    def build_model(self, config: Config) -> AnyEmbedder:
         """The embedder of a config, or the ready one that it names."""
-        ready = config.get("embedder") or {}
-        size = config["data"]["size"]
-        if ready.get("onnx"):
-            if ready["size"] != size:
-                raise InputError(f"takes faces of {ready['size']} px; set data.size to that", column="embedder.size")
-            return OnnxEmbedder(**ready)
+        size, ready = config["data"]["size"], ready_embedder(config)
+        if ready is not None:
+            if ready.size != size:
+                raise InputError(f"the embedder takes faces of {ready.size} px; set it to that", column="data.size")
+            return ready
         model = instantiate(config["model"])
         if not isinstance(model, FaceEmbedder):
             raise InputError("embeds no faces; choose a model for this task, such as model=embedder", column="model")
@@ -73,15 +83,17 @@ class FaceTask(IdentificationTask):
             cache_dir=Path(data["cache_dir"]),
             limit=data["limit"],
             detector=self.detector,
+            every=self.every,
+            template=template_of(config),
         )
 
-    def join(self, model: FaceEmbedder | OnnxEmbedder, data: FaceData) -> Lessons:
+    def join(self, model: AnyEmbedder, data: FaceData) -> Lessons:
         """Make room for the people of the training part."""
         if isinstance(model, FaceEmbedder):
             model.learn_from(data)
         return {}
 
-    def fit(self, model: OnnxEmbedder, data: FaceData, file: Path, record: Mapping[str, Any]) -> None:
+    def fit(self, model: OnnxEmbedder | EmbedderRuntime, data: FaceData, file: Path, record: Mapping[str, Any]) -> None:
         """Nothing: a ready model is fitted, and its file is the user's own."""
 
     def features(self, data: FaceData, rows: np.ndarray) -> Faces:
@@ -124,6 +136,44 @@ class LandmarkFinder:
     def __call__(self, image: Image) -> Shape:
         """The landmarks of the one face in a frame, in its pixels."""
         return find_landmarks(self._model, self._pipeline, image)
+
+
+class BundleFinder:
+    """A bundle that finds landmarks, as a function of a frame.
+
+    Args:
+        bundle: Its file, or ``default``.
+    """
+
+    def __init__(self, bundle: str) -> None:
+        self._runtime = LandmarkRuntime(bundle)
+
+    def key(self) -> str:
+        """Digest of the bundle."""
+        return self._runtime.bundle.digest[:16]
+
+    def __call__(self, image: Image) -> Shape:
+        """The landmarks of the one face in a frame, in its pixels."""
+        return self._runtime.detect(image)
+
+
+def ready_embedder(config: Config) -> OnnxEmbedder | EmbedderRuntime | None:
+    """The embedder that a config brings along: an ONNX file, or else a bundle; None where one is to be trained.
+
+    Raises:
+        InputError: The file is refused.
+    """
+    ready = dict(config.get("embedder") or {})
+    bundle = ready.pop("bundle", None)
+    if ready.get("onnx"):
+        return OnnxEmbedder(**ready)
+    return EmbedderRuntime(bundle, config["threads"] or 1) if bundle else None
+
+
+def template_of(config: Config) -> Template:
+    """How the faces of a config are aligned."""
+    ready = ready_embedder(config)
+    return ARCFACE if ready is None else ready.template
 
 
 def _embed(model: AnyEmbedder, faces: Faces) -> np.ndarray:

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -105,18 +106,9 @@ class IdentificationTask(ABC):
         result = metrics.evaluate(answers.scores, answers.target, thresholds)
         table = _table(answers, data.index, result.frames)
         scalars = {**result.scalars, **_counts(answers), **_intervals(answers, table, thresholds)}
-        figures = {
-            "ranks.png": plots.rank_curve({label: result.frames["rank"]}, source=source),
-            "mixed_up.png": plots.most_mixed_up(table, source=source),
-            "frames_per_person.png": plots.by_frames(table, data.index.persons[answers.trial.gallery], source=source),
-            "examples.png": self._examples(answers, data, result.frames, source),
-        }
-        if thresholds is not None:
-            curve = metrics.det_curve(answers.scores, answers.target)
-            strangers = int((answers.target == metrics.STRANGER).sum())
-            chosen = {name: (scalars[f"fpir_at_{name}"], scalars[f"fnir_at_fpir_{name}"]) for name in thresholds}
-            figures["det.png"] = plots.det_curve({label: (curve[1], curve[2], chosen)}, strangers, source=source)
-        return Measurement(scalars, table, figures)
+        chosen = {name: (scalars[f"fpir_at_{name}"], scalars[f"fnir_at_fpir_{name}"]) for name in thresholds or ()}
+        draw = partial(self._figures, answers, data, result.frames, table, chosen, label, source)
+        return Measurement(scalars, table, draw)
 
     def one_frame(self, model: Any, data: Any) -> None:
         """None: finding the landmarks takes the time, not telling whose they are."""
@@ -153,6 +145,29 @@ class IdentificationTask(ABC):
             scores = wide
         enrolled = np.isin(people, identifier.people)
         return Answers(trial, people, enrolled, scores, columns_of(asking, people))
+
+    def _figures(
+        self,
+        answers: Answers,
+        data: Any,
+        frames: Mapping[str, np.ndarray],
+        table: pd.DataFrame,
+        chosen: Mapping[str, tuple[float, float]],
+        label: str,
+        source: str,
+    ) -> dict[str, Figure]:
+        """The figures of a trial; `chosen` holds FPIR and FNIR at each threshold of an open set, else nothing."""
+        figures = {
+            "ranks.png": plots.rank_curve({label: frames["rank"]}, source=source),
+            "mixed_up.png": plots.most_mixed_up(table, source=source),
+            "frames_per_person.png": plots.by_frames(table, data.index.persons[answers.trial.gallery], source=source),
+            "examples.png": self._examples(answers, data, frames, source),
+        }
+        if chosen:
+            curve = metrics.det_curve(answers.scores, answers.target)
+            strangers = int((answers.target == metrics.STRANGER).sum())
+            figures["det.png"] = plots.det_curve({label: (curve[1], curve[2], chosen)}, strangers, source=source)
+        return figures
 
     def _examples(self, answers: Answers, data: Any, frames: Mapping[str, np.ndarray], source: str) -> Figure:
         probes, columns = plots.pick_examples(answers.target, frames["predicted"], frames["score"])

@@ -1,6 +1,7 @@
 """The task of finding landmarks: how a detector is built, checked and measured."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from faceline.models.warm_start import start_from
 from faceline.reports import contact_sheet as sheets
 from faceline.reports import landmark_plots as plots
 from faceline.reports.confidence_plots import confidence
-from faceline.tasks.confidence import RELIABLE, trust_in
+from faceline.tasks.confidence import RELIABLE, Trust, trust_in
 from faceline.tasks.task import Config, Lessons, Measurement, Part
 from faceline.transforms import HorizontalFlip, Pipeline
 from faceline.types import Image, Landmarks, Shape
@@ -122,16 +123,11 @@ class LandmarkTask:
         errors = metrics.evaluate(preds, index.normalised(), index.sizes, index.markup, self.metrics)
         names = {"file": index.files, "person": index.persons, "video": index.videos}
         table = pd.DataFrame({**names, **errors.frames})
-        scalars, figures = errors.scalars, _figures(preds, table, frames, label, source)
-        trust = trust_in(model, data, part)
+        scalars, trust = errors.scalars, trust_in(model, data, part)
         if trust is not None:
-            whole = trust.whole
             scalars |= trust.scalars()
-            table["confidence"] = whole.confidence
-            figures["confidence.png"] = confidence(
-                whole.nme, whole.confidence, trust.confidence, trust.reliable, bound=RELIABLE, source=source
-            )
-        return Measurement(scalars, table, figures, preds)
+            table["confidence"] = trust.whole.confidence
+        return Measurement(scalars, table, partial(_figures, preds, table, frames, trust, label, source), preds)
 
     def one_frame(self, model: LandmarkDetector, data: LandmarkData) -> Callable[[], object]:
         """From a prepared frame to its landmarks, in inference mode."""
@@ -220,22 +216,13 @@ def _refuse_insider(taught: TrainedOn, data: LandmarkData) -> None:
 
 
 def _figures(
-    preds: Landmarks, table: pd.DataFrame, frames: LandmarkFrames, label: str, source: str
+    preds: Landmarks, table: pd.DataFrame, frames: LandmarkFrames, trust: Trust | None, label: str, source: str
 ) -> dict[str, Figure]:
     nme = table["nme"].to_numpy()
     index = frames.store.index.take(frames.rows)
     target_px = denormalise_landmarks(index.normalised(), index.sizes[:, None].astype(np.float32))
     picks = sheets.pick_extremes(nme, 6).ravel()
-    figures = (
-        {}
-        if not index.markup.regions
-        else {
-            "region_errors.png": plots.region_errors({label: by_region(table)}, source=source),
-        }
-    )
-    if index.markup == IBUG68:  # the pose of a head is known from these points alone
-        figures["error_by_condition.png"] = plots.error_by_condition(nme, target_px, source=source)
-    return figures | {
+    figures = {
         "error_curve.png": plots.error_curve({label: nme}, source=source),
         "best_median_worst.png": sheets.contact_sheet(
             frames.store.images[frames.rows[picks]],
@@ -248,6 +235,16 @@ def _figures(
             source=source,
         ),
     }
+    if index.markup.regions:
+        figures["region_errors.png"] = plots.region_errors({label: by_region(table)}, source=source)
+    if index.markup == IBUG68:  # the pose of a head is known from these points alone
+        figures["error_by_condition.png"] = plots.error_by_condition(nme, target_px, source=source)
+    if trust is not None:
+        whole = trust.whole
+        figures["confidence.png"] = confidence(
+            whole.nme, whole.confidence, trust.confidence, trust.reliable, bound=RELIABLE, source=source
+        )
+    return figures
 
 
 def _refuse_two_mirrors(model: LandmarkDetector, pipeline: Any) -> None:

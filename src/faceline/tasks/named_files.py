@@ -13,8 +13,10 @@ TEACHER = "task.teacher"
 
 START = "model.start"
 
-NAMED = ("ckpt_path", "model.weights", START, "task.detector", TEACHER, "embedder.onnx")
-"""Keys that name a file; the teacher and the start may be the bundle that ships."""
+BUNDLES = (TEACHER, START, "task.landmarks", "embedder.bundle")
+
+NAMED = ("ckpt_path", "model.weights", "task.detector", "embedder.onnx", *BUNDLES)
+"""Keys that name a file; those of bundles may name one that ships."""
 
 DIGESTS_FILE = "files.json"
 """Artifact of a run that holds what `digests` found when it began."""
@@ -29,9 +31,7 @@ def digests(config: Config) -> dict[str, str]:
         InputError: There is no such file.
     """
     named = {key: file for key in NAMED if (file := _value(config, key))}
-    return {
-        key: _digest(key, locate_bundle(file) if key in (TEACHER, START) else Path(file)) for key, file in named.items()
-    }
+    return {key: _digest(key, locate_bundle(file) if key in BUNDLES else Path(file)) for key, file in named.items()}
 
 
 def with_places(config: Config, places: Config) -> Config:

@@ -33,13 +33,13 @@ class Measurement:
     Attributes:
         scalars: Every metric of the part.
         frames: One row a frame: file, person, video and what the model made of it.
-        figures: By file name.
+        figures: Draws the figures, by file name; nobody pays for those that nobody keeps.
         landmarks: (n, 68, 2) predicted on [0, 1] of each frame, where the task is to find them.
     """
 
     scalars: dict[str, float]
     frames: pd.DataFrame
-    figures: dict[str, Figure]
+    figures: Callable[[], dict[str, Figure]]
     landmarks: np.ndarray | None = None
 
 

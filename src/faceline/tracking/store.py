@@ -29,7 +29,7 @@ from faceline.tracking.places import FOLDER, settle
 
 DATABASE_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 SCHEMES = ("sqlite", "http", "https", *DATABASE_PORTS)
-PROBE_SECONDS = 4
+PROBE_SECONDS = 4.0
 ANSWER_SECONDS = 30
 """A server that is there may be busy, when the jobs of a sweep begin all at once."""
 LOCK_SECONDS = 120

@@ -9,7 +9,21 @@ from hypothesis import strategies as st
 from faceline.data.index import BadRows
 from faceline.data.synthetic import SyntheticFaces
 from faceline.errors import InputError
-from faceline.geometry.crops import TEMPLATE, Window, align_face, cut_window, face_window, five_points, similarity
+from faceline.geometry.crops import (
+    ARCFACE,
+    DLIB,
+    Template,
+    Window,
+    align_face,
+    cut_window,
+    face_window,
+    five_point_template,
+    similarity,
+)
+
+TEMPLATE = np.array(
+    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
+)
 
 
 @given(st.integers(0, 2**32 - 1), st.floats(-3, 3), st.floats(0.05, 20))
@@ -32,28 +46,55 @@ def test_points_that_are_one_point_have_no_similarity() -> None:
         similarity(np.ones((5, 2)), TEMPLATE)
 
 
-def dotted(landmarks: np.ndarray, size: tuple[int, int], radius: float) -> np.ndarray:
-    """White dots at the five points on black."""
+def dotted(landmarks: np.ndarray, size: tuple[int, int], radius: float, template: Template = ARCFACE) -> np.ndarray:
+    """White dots at the points of a template on black."""
     picture = np.zeros((size[1], size[0], 3), np.uint8)
-    for x, y in five_points(landmarks):
+    for x, y in template.of(landmarks):
         centre = (round(x * 16), round(y * 16))
         cv2.circle(picture, centre, round(radius * 16), (255, 255, 255), -1, cv2.LINE_AA, 4)
     return picture
 
 
-@pytest.mark.parametrize(("zoom", "roll", "margin"), [(1.0, 0, 0.0), (0.4, 25, 0.0), (6.0, -40, 0.0), (2.0, 10, 0.2)])
-def test_the_five_points_come_to_the_template(zoom: float, roll: float, margin: float) -> None:
+def test_a_template_of_ones_own_is_aligned_to() -> None:
+    own = five_point_template([[20, 30], [60, 30], [40, 50], [25, 65], [55, 65]], 80)
+    landmarks = np.zeros((68, 2))
+    landmarks[36:42], landmarks[42:48] = [120, 130], [160, 130]
+    landmarks[[30, 48, 54]] = [[140, 150], [125, 165], [155, 165]]
+    crop = align_face(dotted(landmarks, (300, 300), 3), landmarks, 80, template=own).astype(float)[..., 0]
+    for x, y in ([20, 30], [60, 30], [40, 50], [25, 65], [55, 65]):
+        assert crop[y, x] > 200
+
+
+def test_dlibs_chip_has_the_eyes_where_dlib_has_them() -> None:
+    """Of a chip of 150 pixels with a padding of a quarter, by hand: (0.1206 + 0.25) / 1.5 * 150 = 37.06."""
+    landmarks = np.zeros((68, 2))
+    chip = np.array([[37.06, 46.37], [58.41, 47.91], [89.61, 47.90], [110.96, 46.35], [74.01, 87.78]])
+    landmarks[[36, 39, 42, 45, 33]] = 2 * chip + 30
+    crop = align_face(dotted(landmarks, (400, 400), 6, DLIB), landmarks, 150, template=DLIB).astype(float)[..., 0]
+    rows, columns = np.mgrid[:150, :150]
+    for x, y in chip:
+        near = crop * (np.hypot(columns - x, rows - y) < 7)
+        assert (near * columns).sum() / near.sum() == pytest.approx(x - 0.5, abs=0.35)
+        assert (near * rows).sum() / near.sum() == pytest.approx(y - 0.5, abs=0.35)
+
+
+@pytest.mark.parametrize(
+    ("zoom", "roll", "margin", "size"),
+    [(1.0, 0, 0.0, 112), (0.4, 25, 0.0, 112), (6.0, -40, 0.0, 112), (2.0, 10, 0.2, 112), (3.0, 5, 0.0, 448)],
+)
+def test_the_five_points_come_to_the_template(zoom: float, roll: float, margin: float, size: int) -> None:
     angle = np.deg2rad(roll)
     turn = zoom * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     points = (TEMPLATE - 56) @ turn.T + 400
     landmarks = np.zeros((68, 2))
     landmarks[36:42], landmarks[42:48] = points[0], points[1]
     landmarks[[30, 48, 54]] = points[2:]
-    crop = align_face(dotted(landmarks, (800, 800), 4 * zoom), landmarks, 112, margin).astype(float)[..., 0]
-    expected = (TEMPLATE + 0.5 + margin * 112) / (1 + 2 * margin) - 0.5
-    rows, columns = np.mgrid[:112, :112]
+    crop = align_face(dotted(landmarks, (800, 800), 4 * zoom), landmarks, size, margin).astype(float)[..., 0]
+    larger = size / 112
+    expected = larger * (TEMPLATE + 0.5 + margin * 112) / (1 + 2 * margin) - 0.5  # of the middles of pixels
+    rows, columns = np.mgrid[:size, :size]
     for x, y in expected:
-        near = crop * (np.hypot(columns - x, rows - y) < 8)
+        near = crop * (np.hypot(columns - x, rows - y) < 8 * larger)
         assert (near * columns).sum() / near.sum() == pytest.approx(x, abs=0.35)
         assert (near * rows).sum() / near.sum() == pytest.approx(y, abs=0.35)
 

@@ -24,7 +24,7 @@ def test_what_was_written_is_read(spot: Bundle) -> None:
 
 def test_the_bundle_that_ships_is_whole_small_and_tells_whose_data_it_knows() -> None:
     bundle = read_bundle(DEFAULT, LandmarkManifest)
-    assert bundle.file.stat().st_size < 10_000_000
+    assert bundle.file.stat().st_size < 4_000_000
     assert bundle.manifest.data.licence == "MIT" and bundle.manifest.commit
     assert 0 < bundle.manifest.metrics["nme"] < 0.06
     content = bundle.file.read_bytes()

@@ -41,14 +41,74 @@ def faces(n: int = 4) -> np.ndarray:
 def test_it_gives_what_the_model_gives(first: str | int, tmp_path: Path) -> None:
     file = model(tmp_path / "m.onnx", channel_means(), (first, 3, SIZE, SIZE), (first, 3))
     images = faces()
-    found = OnnxEmbedder(file, SIZE, "rgb", 100.0, 50.0).embed(images)
+    found = OnnxEmbedder(file, size=SIZE, mean=100.0, std=50.0).embed(images)
     np.testing.assert_allclose(found, (images.mean(axis=(1, 2)) - 100) / 50, rtol=1e-4)
 
 
 def test_channels_are_in_the_order_that_was_told(tmp_path: Path) -> None:
     file = model(tmp_path / "m.onnx", channel_means())
-    rgb, bgr = (OnnxEmbedder(file, SIZE, order).embed(faces()) for order in ("rgb", "bgr"))
+    rgb, bgr = (OnnxEmbedder(file, size=SIZE, channels=order).embed(faces()) for order in ("rgb", "bgr"))
     np.testing.assert_allclose(rgb, bgr[:, ::-1], rtol=1e-6)
+
+
+def test_each_channel_has_its_own_mean_and_scale(tmp_path: Path) -> None:
+    images, mean, std = faces(), [100.0, 110.0, 120.0], [50.0, 55.0, 60.0]
+    file = model(tmp_path / "m.onnx", channel_means())
+    found = OnnxEmbedder(file, size=SIZE, mean=mean, std=std).embed(images)
+    np.testing.assert_allclose(found, (images.mean(axis=(1, 2)) - mean) / std, rtol=1e-3)
+
+
+def test_channels_may_come_last(tmp_path: Path) -> None:
+    nodes = [helper.make_node("ReduceMean", ["x0"], ["y"], axes=[1, 2], keepdims=0)]
+    file = model(tmp_path / "m.onnx", nodes, ("n", SIZE, SIZE, 3))
+    images = faces()
+    found = OnnxEmbedder(file, "sface", size=SIZE, layout="nhwc", channels="rgb").embed(images)
+    np.testing.assert_allclose(found, images.mean(axis=(1, 2)), rtol=1e-4)
+
+
+def dangling(file: Path, read: bool) -> str:
+    """A model that lists a weight among its inputs, as some exporters do, and reads it or not."""
+    nodes = [*channel_means()[:0], helper.make_node("ReduceMean", ["x0"], ["m"], axes=[2, 3], keepdims=0)]
+    nodes.append(helper.make_node("Add", ["m", "gamma"], ["y"]) if read else helper.make_node("Identity", ["m"], ["y"]))
+    given = [helper.make_tensor_value_info("x0", TensorProto.FLOAT, ["n", 3, SIZE, SIZE])]
+    given.append(helper.make_tensor_value_info("gamma", TensorProto.FLOAT, [3]))
+    made = [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 3])]
+    built = helper.make_model(helper.make_graph(nodes, "g", given, made), opset_imports=[helper.make_opsetid("", 17)])
+    built.ir_version = 9
+    onnx.save(built, str(file))
+    return str(file)
+
+
+def test_an_input_that_nothing_reads_makes_no_difference(tmp_path: Path) -> None:
+    images = faces()
+    found = OnnxEmbedder(dangling(tmp_path / "m.onnx", read=False), "sface", size=SIZE).embed(images)
+    np.testing.assert_allclose(found, images.mean(axis=(1, 2))[:, ::-1], rtol=1e-4)
+    with pytest.raises(InputError, match="expected one input that is read, the faces; it also reads gamma"):
+        OnnxEmbedder(dangling(tmp_path / "read.onnx", read=True), size=SIZE)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"preset": "magic"}, "expected one of arcface, sface, dlib, got 'magic'"),
+        ({"mean": [1.0, 2.0]}, "embedder.mean"),
+        ({"std": 0.0}, "expected numbers above 0"),
+        ({"template": "oval"}, "expected one of arcface, dlib, got 'oval'"),
+        ({"template": [[1.0, 2.0]] * 5}, "or five points [x, y] in pixels of the crop"),
+        ({"template": [[1.0, 2.0], [3.0]]}, "or five points [x, y] in pixels of the crop"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused(settings: dict, words: str, tmp_path: Path) -> None:
+    file = model(tmp_path / "m.onnx", channel_means())
+    with pytest.raises(InputError) as caught:
+        OnnxEmbedder(file, **{"size": SIZE, **settings})
+    assert words in f"{caught.value.column}: {caught.value}" and "\n" not in str(caught.value)
+
+
+def test_other_preparation_is_another_version(tmp_path: Path) -> None:
+    file = model(tmp_path / "m.onnx", channel_means())
+    assert OnnxEmbedder(file, size=SIZE).version == OnnxEmbedder(file, size=SIZE).version
+    assert OnnxEmbedder(file, size=SIZE).version != OnnxEmbedder(file, size=SIZE, mean=0.0).version
 
 
 def nothing(file: Path) -> str:
@@ -69,14 +129,14 @@ def text(file: Path) -> str:
         (lambda f: model(f, channel_means(), ("n", 1, SIZE, SIZE), ("n", 1)), "expected an input"),
         (
             lambda f: model(f, [helper.make_node("Add", ["x0", "x1"], ["y"])], output=("n", 3, SIZE, SIZE), inputs=2),
-            "expected one input, got x0, x1",
+            "expected an input (n, 3, 8, 8) of tensor(float), got x0",
         ),
     ],
     ids=["none", "text", "size", "grey", "two"],
 )
 def test_a_file_that_does_not_fit_is_refused(make, words: str, tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
-        OnnxEmbedder(make(tmp_path / "m.onnx"), SIZE)
+        OnnxEmbedder(make(tmp_path / "m.onnx"), size=SIZE)
     assert words in str(caught.value) and "\n" not in str(caught.value) and "m.onnx" in str(caught.value)
 
 
@@ -90,6 +150,6 @@ def test_a_file_that_does_not_fit_is_refused(make, words: str, tmp_path: Path) -
     ids=["maps", "nan"],
 )  # fmt: skip
 def test_an_answer_that_is_no_embedding_is_refused(nodes: list, output: tuple, tmp_path: Path) -> None:
-    embedder = OnnxEmbedder(model(tmp_path / "m.onnx", nodes, output=output), SIZE)
+    embedder = OnnxEmbedder(model(tmp_path / "m.onnx", nodes, output=output), size=SIZE)
     with pytest.raises(InputError, match="expected finite embeddings"):
         embedder.embed(faces())

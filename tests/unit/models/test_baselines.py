@@ -65,6 +65,14 @@ def test_a_forest_keeps_no_number_for_every_class_in_every_node() -> None:
         )
 
 
+def test_a_shape_on_the_threshold_of_a_tree_goes_left_as_in_scikit_learns() -> None:
+    forest = SparseForest(1).fit(np.array([[0.0], [1.0]], dtype=np.float32), np.array([0, 1]))
+    forest.trees_[0]["threshold"][0] = 0.5
+    assert forest.predict(
+        np.array([[0.5], [np.nextafter(np.float32(0.5), np.float32(1))]], dtype=np.float32)
+    ).tolist() == [0, 1]
+
+
 def test_the_nearest_shape_is_scikit_learns() -> None:
     shapes, persons = gallery()
     _, labels = np.unique(persons, return_inverse=True)

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from faceline.geometry.measures import measure
-from faceline.inference.runtime import LandmarkRuntime
+from faceline.inference.runtime import Detections, LandmarkRuntime
 from faceline.stand.audience.expression_clusters import ExpressionClusters
 from faceline.stand.audience.reactions import Reaction, ReactionMeter, ReactionSettings
 from faceline.stand.audience.tracker import UNLIKE, Track, Tracker, overlap
@@ -43,6 +43,7 @@ class Face:
         reaction: What it does.
         arrived: Seconds of the steady clock when it was first seen.
         cluster: What the nearest group of the cluster model does; None without one.
+        confidence: Of the landmarks, from 0 to 1; 1 where the model does not tell.
     """
 
     number: int
@@ -54,6 +55,7 @@ class Face:
     reaction: Reaction
     arrived: float
     cluster: str | None = None
+    confidence: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,8 +129,7 @@ class Perception:
         time, image = frame.moment.steady, frame.image
         tracks = self._detect(image, time) if self._is_due(time) else []
         tracks = self._drop_doubles([*tracks, *(track for track in self._held(image, time) if track not in tracks)])
-        landmarks = self._read(image, tracks, time)
-        faces = self._faces(tracks, landmarks, time, content)
+        faces = self._faces(tracks, self._read(image, tracks, time), time, content)
         return self._sight(frame.moment, frame.number, (image.shape[1], image.shape[0]), faces)
 
     def wait(self, moment: Moment) -> Sight:
@@ -184,17 +185,16 @@ class Perception:
                 kept.append(track)
         return kept
 
-    def _read(self, image: Image, tracks: list[Track], time: float) -> Float[np.ndarray, "n 68 2"]:
+    def _read(self, image: Image, tracks: list[Track], time: float) -> Detections:
         boxes = np.array([track.foresee(time) for track in tracks]).reshape(-1, 4)
         tracks[:] = [track for track, inside in zip(tracks, _visible(boxes, image), strict=True) if inside]
         boxes = boxes[_visible(boxes, image)]
         middles = boxes[:, :2] + boxes[:, 2:] / 2
         closer = np.hstack([middles - _CLOSER * boxes[:, 2:] / 2, _CLOSER * boxes[:, 2:]])
-        return self._landmarks.detect_faces(image, closer).landmarks
+        return self._landmarks.detect_faces(image, closer)
 
-    def _faces(
-        self, tracks: Sequence[Track], landmarks: Float[np.ndarray, "n 68 2"], time: float, content: str | None
-    ) -> list[Face]:
+    def _faces(self, tracks: Sequence[Track], found: Detections, time: float, content: str | None) -> list[Face]:
+        landmarks, confidence = found
         measures = measure(landmarks) if len(landmarks) else {}
         faces = []
         for row, track in enumerate(tracks):
@@ -207,7 +207,8 @@ class Perception:
             width = float(np.ptp(landmarks[row, :17, 0]))
             pose = values["yaw"], values["pitch"], values["roll"]
             cluster = self._clusters.nearest(values) if self._clusters else None
-            faces.append(Face(track.number, landmarks[row], *pose, width, reaction, track.first, cluster))
+            sure = 1.0 if confidence is None else float(confidence[row])
+            faces.append(Face(track.number, landmarks[row], *pose, width, reaction, track.first, cluster, sure))
         return faces
 
 

@@ -174,7 +174,7 @@ class DemoScene:
     def __init__(self, visitors: DemoVisitors) -> None:
         self.visitors = visitors
         self._hall = draw_hall(visitors.seed)
-        self._person = lru_cache(maxsize=CROWD)(self._make_person)
+        self.person = lru_cache(maxsize=CROWD)(self._make_person)
 
     def draw(self, time: float) -> Image:
         """The picture of a time; times must not go back."""
@@ -184,7 +184,7 @@ class DemoScene:
         return np.asarray(cv2.GaussianBlur(canvas, (0, 0), 0.6), dtype=np.uint8)
 
     def _draw_visitor(self, canvas: Image, visit: Visit, time: float) -> None:
-        shape, looks, scene = self._person(visit.person)
+        shape, looks, scene = self.person(visit.person)
         x, y = visit.place(time)
         left, right = int(x - 3.2 * visit.scale), int(x + 3.2 * visit.scale)
         left, right, top = max(left, 0), min(right, WIDTH), max(int(y - 3 * visit.scale), 0)

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import sqlalchemy as sa
@@ -22,7 +22,16 @@ from sqlalchemy.exc import SQLAlchemyError
 from faceline.errors import InputError
 from faceline.stand.clock import Moment
 from faceline.stand.consent.keys import TemplateKeys
-from faceline.stand.consent.quality import LIMITS, Embeddings, FrameQuality, QualityLimits, Template, template_of
+from faceline.stand.consent.likeness import Rule
+from faceline.stand.consent.quality import (
+    LIMITS,
+    Embeddings,
+    FrameQuality,
+    Made,
+    QualityLimits,
+    make_template,
+    mean_direction,
+)
 from faceline.stand.database import (
     AUDIT,
     PEOPLE,
@@ -39,6 +48,9 @@ _CLOCKS_DIFFER: Final = timedelta(minutes=5)
 
 UNREADABLE: Final = "(cannot be opened)"
 """Told in place of the name of somebody whose row no key opens; they can still be withdrawn."""
+
+_VISITS: Final = 4
+"""So many visits a template is made of at most; the newest are kept."""
 
 _WIPE_EVERY: Final = 60_000_000
 """Microseconds between two tries of a wipe that another process holds up; each may take some seconds."""
@@ -94,6 +106,39 @@ class Gallery:
 NOBODY: Final = Gallery((), (), np.empty((0, 0), dtype=np.float32))
 
 
+class Preview(NamedTuple):
+    """What frames would make of a person, and how that would be told from the others.
+
+    Attributes:
+        good: Good frames.
+        agreement: Least cosine of two good frames.
+        others: How many are enrolled.
+        nearest: Cosine with the nearest of them; None where nobody is enrolled or nothing is compared.
+        limit: From which cosine on they are taken for one person.
+        named: From which cosine on the stand names somebody.
+        taken_for: Whom the stand would take them for; None for nobody.
+    """
+
+    good: int
+    agreement: float
+    others: int
+    nearest: float | None
+    limit: float | None
+    named: float | None
+    taken_for: str | None
+
+
+class AlreadyEnrolledError(InputError):
+    """Somebody looks like one who is enrolled; an operator who knows better may overrule it.
+
+    Args:
+        taken_for: Whom they look like.
+    """
+
+    def __init__(self, taken_for: str) -> None:
+        super().__init__(f"a stand would take them for {taken_for}; if that is them, withdraw that consent first")
+
+
 class Enrolment:
     """The people of one database, their consents and their templates.
 
@@ -103,7 +148,7 @@ class Enrolment:
             (`faceline.stand.consent.keys`).
         model: Name and version of the embedder; templates of another one are not compared with.
         limits: What frames must be like.
-        threshold: Least cosine similarity at which two templates are of one person; None compares none.
+        rule: Which templates are of one person; None compares none.
         create: Make database and keys where there are none.
 
     Raises:
@@ -117,12 +162,12 @@ class Enrolment:
         key_file: Path | None,
         model: str,
         limits: QualityLimits = LIMITS,
-        threshold: float | None = None,
+        rule: Rule | None = None,
         create: bool = True,
     ) -> None:
         self.engine = open_database(url, "people" if create else "database", create=create)
         self.keys = TemplateKeys(key_file, create=create)
-        self.model, self.limits, self.threshold = model, limits, threshold
+        self.model, self.limits, self.rule = model, limits, rule
         self._unread: str | None = None  # why the gallery lacks somebody
         self._unwiped: str | None = None  # why bytes of the deleted may still be there
         self._wipe_at = 0
@@ -145,8 +190,29 @@ class Enrolment:
         """Let go of the database."""
         self.engine.dispose()
 
+    def preview(self, embeddings: Embeddings, quality: Sequence[FrameQuality]) -> "Preview":
+        """What frames of somebody would make, and how it would be told from the others; nothing is stored.
+
+        Args:
+            embeddings: (n, d), one of each frame.
+            quality: Of each frame.
+
+        Raises:
+            InputError: The frames are too few, bad or of several people, or the database cannot be read.
+        """
+        made = self._made(embeddings, quality)
+        with database_errors(self.engine.url, "people"), self.engine.connect() as connection:
+            return self._compared(connection, made)
+
     def enrol(
-        self, person: Person, consent: Consent, embeddings: Embeddings, quality: Sequence[FrameQuality], *, by: str
+        self,
+        person: Person,
+        consent: Consent,
+        embeddings: Embeddings,
+        quality: Sequence[FrameQuality],
+        *,
+        by: str,
+        overrule: bool = False,
     ) -> str:
         """Enrol somebody from a few frames of theirs.
 
@@ -156,6 +222,7 @@ class Enrolment:
             embeddings: (n, d), one of each frame.
             quality: Of each frame.
             by: Who does it; stands in the audit, here as below.
+            overrule: Enrol also somebody whom the stand would take for one who is enrolled; the audit tells it.
 
         Returns:
             The random id of the person.
@@ -165,9 +232,8 @@ class Enrolment:
                 people, the person is enrolled already, or the database cannot be written.
         """
         _check(person, consent)
-        template = template_of(embeddings, quality, self.limits)
+        made = self._made(embeddings, quality)
         name = secrets.token_hex(8)
-        names = {"given_by": consent.given_by, "greeting": person.greeting}
         row = {
             "id": name,
             "customer_group": person.group,
@@ -178,15 +244,49 @@ class Enrolment:
             "enrolled_at": microseconds(datetime.now(UTC)),
             "model": self.model,
         }
+        detail = f"consent to text {consent.text_version}"
         with self._alone() as connection:
-            self._refuse_twice(connection, template)
-            sealed = {
-                "names": self._seal(name, json.dumps(names).encode()),
-                "template": self._seal(name, template.astype("<f4").tobytes()),
-            }
-            connection.execute(PEOPLE.insert(), row | sealed)
-            self._audit(connection, by, "enrolled", name, f"consent to text {consent.text_version}")
+            found = self._compared(connection, made)
+            if found.taken_for is not None:
+                if not overrule:
+                    raise AlreadyEnrolledError(found.taken_for)
+                detail += "; overruled that they look like somebody who is enrolled"
+            names = {"given_by": consent.given_by, "greeting": person.greeting}
+            connection.execute(PEOPLE.insert(), row | self._sealed(name, names, made.template[None]))
+            self._audit(connection, by, "enrolled", name, detail)
         return name
+
+    def add_visit(self, person: str, embeddings: Embeddings, quality: Sequence[FrameQuality], *, by: str) -> int:
+        """Add the frames of another visit to a template, or begin it anew where it is of another embedder.
+
+        Two visits tell a person from others much better than one: light, hair and camera differ from day to day.
+
+        Returns:
+            How many visits the template is made of.
+
+        Raises:
+            InputError: There is no such person, the frames are not good enough, or they look like somebody else.
+        """
+        made = self._made(embeddings, quality)
+        with self._alone() as connection:
+            row = connection.execute(sa.select(PEOPLE).where(PEOPLE.c.id == person)).one_or_none()
+            if row is None:
+                raise _nobody(person)
+            visits = made.template[None]
+            if row.model == self.model:
+                known = self._visits(row)
+                similarity = float(mean_direction(known) @ made.template)
+                if self.rule is not None and similarity < self.rule.unlike():
+                    raise InputError(
+                        f"the frames do not look like {person} (cosine {similarity:.2f}); take them of the right person"
+                    )
+                visits = np.concatenate([known[1 - _VISITS :], visits])
+            sealed = self._sealed(person, self._names(row), visits)
+            connection.execute(PEOPLE.update().where(PEOPLE.c.id == person).values(model=self.model, **sealed))
+            self._audit(connection, by, "visit added", person, f"{len(visits)} visits")
+        with suppress(InputError):  # of the template before; where that fails, `gallery` does it later
+            self.scrub()
+        return len(visits)
 
     def gallery(self, moment: Moment | None = None) -> Gallery:
         """Those whose consent is valid; cheap enough to ask every second.
@@ -266,7 +366,7 @@ class Enrolment:
             self._audit(connection, by, "exported", person)
             audit = connection.execute(sa.select(AUDIT).where(AUDIT.c.person == person).order_by(AUDIT.c.id))
             history = [_told_audit(entry) for entry in audit]
-        return {**self._told(row), "template": self._template(row).tolist(), "audit": history}
+        return {**self._told(row), "template": self._visits(row).tolist(), "audit": history}
 
     def people(self) -> list[dict[str, Any]]:
         """Id, group, greeting and consent of everybody, without templates; whose row no key opens, without names."""
@@ -300,20 +400,28 @@ class Enrolment:
             self.keys.forget_older(newest)
         return len(rows)
 
-    def _refuse_twice(self, connection: sa.Connection, template: Template) -> None:
-        """Of two templates of one person neither would lead, and a withdrawal would delete but one of them."""
-        if self.threshold is None:
-            return
+    def _made(self, embeddings: Embeddings, quality: Sequence[FrameQuality]) -> Made:
+        return make_template(embeddings, quality, self.limits, -1.0 if self.rule is None else self.rule.one_person())
+
+    def _compared(self, connection: sa.Connection, made: Made) -> "Preview":
+        """The nearest of those who are enrolled.
+
+        Of two templates of one person neither would lead, and a withdrawal would delete but one of them.
+        """
         (_, known, _), _ = self._read(connection, microseconds(datetime.now(UTC)))
-        similarity = known.templates @ template if len(known.persons) else np.array([-np.inf])
-        if similarity.max() < self.threshold:
-            return
+        if self.rule is None or not len(known.persons):
+            return Preview(made.good, made.agreement, len(known.persons), None, None, None, None)
+        similarity = known.templates @ made.template
         nearest = known.persons[int(similarity.argmax())]
-        other = self._told(connection.execute(sa.select(PEOPLE).where(PEOPLE.c.id == nearest)).one())["consent"]
-        raise InputError(
-            f"a stand would take them for {other['given_by']}, enrolled as {nearest} until {other['expires_at'][:10]}; "
-            "if that is them, withdraw that consent first"
-        )
+        limit, others = self.rule.enrolled_already(len(known.persons)), len(known.persons)
+        taken_for = None
+        if similarity.max() >= limit:
+            told = self._told(connection.execute(sa.select(PEOPLE).where(PEOPLE.c.id == nearest)).one())
+            taken_for = (
+                f"{told['consent']['given_by']}, enrolled as {nearest} until {told['consent']['expires_at'][:10]}"
+            )
+        named = self.rule.to_name(others + 1, looks=2)
+        return Preview(made.good, made.agreement, others, float(similarity.max()), limit, named, taken_for)
 
     @contextmanager
     def _alone(self) -> Iterator[sa.Connection]:
@@ -336,7 +444,7 @@ class Enrolment:
         for row in rows:
             try:
                 person = Person(self._names(row)["greeting"], row.customer_group)
-                read.append((row.id, person, self._template(row)))
+                read.append((row.id, person, mean_direction(self._visits(row))))
             except InputError as error:
                 problem = error.told
         if not read:
@@ -358,18 +466,27 @@ class Enrolment:
             raise InputError(f"the row of person {row.id} holds another person's data; withdraw it")
         return plain.removeprefix(owner)
 
-    def _names(self, row: Any) -> dict[str, str | None]:
-        names: dict[str, str | None] = json.loads(self._open(row, "names"))
+    def _names(self, row: Any) -> dict[str, Any]:
+        names: dict[str, Any] = json.loads(self._open(row, "names"))
         return names
 
-    def _template(self, row: Any) -> np.ndarray:
-        return np.frombuffer(self._open(row, "template"), dtype="<f4").astype(np.float32)
+    def _visits(self, row: Any) -> Embeddings:
+        """The embedding of each visit that somebody was enrolled from."""
+        visits = int(self._names(row).get("visits") or 1)
+        return np.frombuffer(self._open(row, "template"), dtype="<f4").astype(np.float32).reshape(visits, -1)
+
+    def _sealed(self, person: str, names: dict[str, Any], visits: Embeddings) -> dict[str, bytes]:
+        """Names and template of a person, encrypted."""
+        return {
+            "names": self._seal(person, json.dumps({**names, "visits": len(visits)}).encode()),
+            "template": self._seal(person, visits.astype("<f4").tobytes()),
+        }
 
     def _told(self, row: Any) -> dict[str, Any]:
         try:
             names = self._names(row)
         except InputError:
-            names = {"given_by": UNREADABLE, "greeting": None}
+            names = {"given_by": UNREADABLE, "greeting": None, "visits": 0}
         consent = Consent(str(names["given_by"]), row.purpose, row.text_version, utc(row.given_at), utc(row.expires_at))
         return {
             "person": row.id,
@@ -377,6 +494,8 @@ class Enrolment:
             "consent": {key: _iso(value) for key, value in asdict(consent).items()},
             "enrolled_at": _iso(utc(row.enrolled_at)),
             "model": row.model,
+            "visits": names.get("visits") or 1,
+            "again": bool(self.model) and row.model != self.model,
         }
 
     def _audit(self, connection: sa.Connection, by: str, action: str, person: str | None, detail: str = "") -> None:

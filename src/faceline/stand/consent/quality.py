@@ -1,8 +1,8 @@
-"""Which frames are good enough to enrol from, and what they make together."""
+"""Which frames are good enough to enrol from, how much a look counts, and what frames make together."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -25,29 +25,44 @@ class FrameQuality:
         sharpness: Variance of the Laplacian over the aligned crop in grey levels from 0 to 255.
         yaw: Degrees that the head is turned to the side.
         pitch: Degrees that it is raised or lowered.
+        confidence: Of the landmarks, from 0 to 1; 1 where the model does not tell.
     """
 
     width_px: float
     sharpness: float
     yaw: float
     pitch: float
+    confidence: float = 1.0
+
+    def weight(self) -> float:
+        """How much a look counts, from 0.05 to 1: less for small, blurred and turned faces, and doubtful landmarks."""
+        parts = (
+            min(self.width_px / 64, 1.0),
+            min(self.sharpness / 40, 1.0),
+            max(np.cos(np.deg2rad(self.yaw)) * np.cos(np.deg2rad(self.pitch)), 0.0),
+            self.confidence,
+        )
+        return max(float(np.prod(parts)), 0.05)
 
 
 @dataclass(frozen=True)
 class QualityLimits:
     """What frames must be like to enrol from them; fields as in `FrameQuality`.
 
+    On 243 people of the Udacity set, smaller, softer or further turned faces within these limits are known again as
+    well as others; 86 % of all frames are within, where limits of 64 px and 25 degrees let 51 % pass.
+
     Attributes:
         frames: Fewest good frames.
-        similarity: Least cosine between the embeddings of any two good frames: one person only.
+        confidence: Least confidence of the landmarks.
     """
 
     frames: int = 3
-    width_px: float = 64.0
-    sharpness: float = 20.0
-    yaw: float = 25.0
-    pitch: float = 20.0
-    similarity: float = 0.3
+    width_px: float = 40.0
+    sharpness: float = 10.0
+    yaw: float = 40.0
+    pitch: float = 30.0
+    confidence: float = 0.3
 
     def faults(self, quality: FrameQuality) -> list[str]:
         """What is wrong with a frame."""
@@ -56,6 +71,7 @@ class QualityLimits:
             "blurred": quality.sharpness < self.sharpness,
             f"head turned more than {self.yaw:g}°": abs(quality.yaw) > self.yaw,
             f"head raised or lowered more than {self.pitch:g}°": abs(quality.pitch) > self.pitch,
+            "landmarks in doubt": quality.confidence < self.confidence,
         }
         return [fault for fault, is_so in wrong.items() if is_so]
 
@@ -64,8 +80,30 @@ LIMITS: Final = QualityLimits()
 """What is asked where nothing else is said."""
 
 
-def template_of(embeddings: Embeddings, quality: Sequence[FrameQuality], limits: QualityLimits) -> Template:
+class Made(NamedTuple):
+    """A template, and how well its frames agree.
+
+    Attributes:
+        template: The direction of the mean of the good frames.
+        good: How many those are.
+        agreement: Least cosine of two good frames.
+    """
+
+    template: Template
+    good: int
+    agreement: float
+
+
+def make_template(
+    embeddings: Embeddings, quality: Sequence[FrameQuality], limits: QualityLimits, one_person: float
+) -> Made:
     """The template of a person: the direction of the mean of the embeddings of good frames.
+
+    Args:
+        embeddings: One of each frame.
+        quality: Of each frame.
+        limits: What frames must be like.
+        one_person: Least cosine of any two good frames; it depends on the embedder.
 
     Raises:
         InputError: Too few good frames, embeddings that are none, or frames of several people.
@@ -83,9 +121,17 @@ def template_of(embeddings: Embeddings, quality: Sequence[FrameQuality], limits:
             f"{good.sum()} good frames of {len(quality)}, expected {limits.frames}" + (f" ({told})" if told else "")
         )
     units = embeddings[good] / lengths[good, None]
-    least = float((units @ units.T).min())
-    if least < limits.similarity:
-        raise InputError(f"the frames differ too much for one person (cosine {least:.2f}); let one stand there alone")
-    mean = units.mean(axis=0)
-    template: Template = (mean / np.linalg.norm(mean)).astype(np.float32)
+    agreement = float((units @ units.T).min())
+    if agreement < one_person:
+        raise InputError(
+            f"the frames differ too much for one person (cosine {agreement:.2f}, expected {one_person:.2f}); let one "
+            f"stand there alone"
+        )
+    return Made(mean_direction(units), int(good.sum()), agreement)
+
+
+def mean_direction(vectors: Embeddings) -> Template:
+    """The direction of the mean of vectors of length 1."""
+    mean = vectors.mean(axis=0)
+    template: Template = (mean / max(float(np.linalg.norm(mean)), 1e-12)).astype(np.float32)
     return template

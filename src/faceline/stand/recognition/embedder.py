@@ -1,13 +1,23 @@
-"""What tells faces apart at a stand, and from which similarity on it may name somebody."""
+"""What tells faces apart at a stand, and what its similarities mean."""
 
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
+import numpy as np
+from jaxtyping import Float
+
+from faceline.drawing.person import PosedFace, draw_person
 from faceline.errors import InputError
+from faceline.geometry.crops import Template, align_face
+from faceline.geometry.face_model import rotation
+from faceline.inference.bundle import SFACE, locate_bundle
 from faceline.inference.onnx_embedder import OnnxEmbedder
 from faceline.inference.runtime import EmbedderRuntime
-from faceline.stand.recognition.recogniser import Embedder
+from faceline.stand.camera.capture import DEMO
+from faceline.stand.camera.demo_visitors import DemoScene, DemoVisitors
+from faceline.stand.consent.likeness import Likeness, OneThreshold
+from faceline.types import Images
 
 if TYPE_CHECKING:
     from faceline.stand.settings import Stand
@@ -15,30 +25,133 @@ if TYPE_CHECKING:
 COLOURS: Final = Path(str(files("faceline.stand"))) / "demo" / "colours.onnx"
 """Tells drawn visitors apart by the colours of skin and hair, for the demo; of no use for people."""
 
+NOBODY: Final = "none"
+"""The value of ``embedder`` that recognises nobody."""
+
 _COLOURS_THRESHOLD: Final = 0.45
 _BUNDLE: Final = ".faceline"
-_FPIR: Final = "1pct"  # share of the strangers who may be taken for somebody, unless a threshold is given
+_FPIR: Final = "1pct"  # of a bundle that knows no more than thresholds of single frames
+_DRAWN: Final = 8  # people, for the check of an embedder
+_APART: Final = 2.0
+"""Spreads by which drawn people should be less alike than two pictures of one. SFace as published has 3.2, and 1.3 with
+the pixels of another network."""
+_FAR: Final = 0.25
+"""Cosine by which they may be less alike instead: SFace has 0.33, and 0.11 with the pixels of another network."""
 
 
-def open_embedder(settings: "Stand", file: Path) -> tuple[Embedder, float]:
-    """The embedder of a file, and the least cosine similarity at which somebody is recognised.
+@runtime_checkable
+class Embedder(Protocol):
+    """Makes numbers of aligned faces, near each other for one person.
+
+    Attributes:
+        size: Edge of the faces in pixels.
+        template: How they are aligned.
+    """
+
+    size: int
+    template: Template
+
+    @property
+    def version(self) -> str:
+        """Tells embedders apart: templates of one mean nothing to another."""
+        ...
+
+    def embed(self, faces: Images) -> Float[np.ndarray, "n e"]:
+        """Embeddings of faces (n, size, size, 3), RGB."""
+        ...
+
+
+def embedder_file(settings: "Stand") -> Path | None:
+    """The file of the embedder that the settings mean; None where nobody is to be recognised.
+
+    Nothing said means the embedder of the package for people, and colours for the drawn visitors of the demo.
+    """
+    if settings.embedder is None:
+        return COLOURS if settings.source == DEMO else locate_bundle(SFACE)
+    return None if settings.embedder == NOBODY else locate_bundle(settings.embedder)
+
+
+def open_embedder(settings: "Stand", file: Path) -> tuple[Embedder, Likeness]:
+    """The embedder of a file, and what its similarities mean.
 
     Args:
         settings: Of the stand.
         file: A bundle, or an ONNX model such as the published ArcFace ones.
 
     Raises:
-        InputError: The file is refused, or nobody knows a threshold.
+        InputError: The file is refused, nobody knows a threshold, or different faces come out alike.
     """
     if file.suffix == _BUNDLE:
-        bundle = EmbedderRuntime(file, settings.threads)
-        return bundle, _threshold(settings, bundle.manifest.thresholds.get(_FPIR), file)
+        runtime = EmbedderRuntime(file, settings.threads)
+        known = runtime.manifest.calibration
+        if known is not None and settings.threshold is None:
+            return runtime, known
+        return runtime, OneThreshold(_threshold(settings, runtime.manifest.thresholds.get(_FPIR), file))
+    embedder = _onnx(settings, file)
+    likeness = OneThreshold(_threshold(settings, _COLOURS_THRESHOLD if file == COLOURS else None, file))
+    if file != COLOURS:
+        refuse_alike(embedder, file)
+    return embedder, likeness
+
+
+def refuse_alike(embedder: Embedder, file: Path) -> None:
+    """Refuse an embedder to which drawn people look as alike as two pictures of one of them.
+
+    That is what comes of pixels in the wrong range or of a network that embeds no faces: everybody would be greeted.
+
+    Raises:
+        InputError: They do.
+    """
+    found = embedder.embed(drawn_faces(embedder))
+    unit = found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
+    person = np.arange(len(unit)) // 2
+    similar = unit @ unit.T
+    same = person[:, None] == person[None]
+    others, own = similar[~same], similar[same & ~np.eye(len(unit), dtype=bool)]
+    apart = float((own.mean() - others.mean()) / max(float(others.std()), 1e-6))
+    if apart < _APART and own.mean() - others.mean() < _FAR:
+        raise InputError(
+            f"{file}: different faces come out alike (mean cosine {others.mean():.2f}, of one person "
+            f"{own.mean():.2f}); it would take strangers for customers. Choose embedder_preset, or set embedder_mean, "
+            f"embedder_std, embedder_channels and embedder_template as its publisher says",
+            column="embedder",
+        )
+
+
+def drawn_faces(embedder: Embedder) -> Images:
+    """Two pictures of each of a few drawn people, aligned for an embedder."""
+    scene, rng = DemoScene(DemoVisitors(0)), np.random.default_rng(0)
+    faces = []
+    for number in range(_DRAWN):
+        shape, looks, scenery = scene.person(number)
+        for _ in range(2):
+            yaw, pitch = rng.normal(0, 5, 2)
+            image = np.full((300, 300, 3), 210, np.uint8)
+            posed = PosedFace(shape, rotation(yaw, pitch, 0.0), 45.0, (150.0, 120.0))
+            draw_person(image, posed, looks, scenery)
+            landmarks = posed.to_pixels(posed.shape)[:, :2]
+            faces.append(align_face(image, landmarks, embedder.size, template=embedder.template))
+    return np.stack(faces)
+
+
+def _onnx(settings: "Stand", file: Path) -> OnnxEmbedder:
     try:
-        embedder = OnnxEmbedder(str(file), settings.embedder_size, settings.embedder_channels)
+        return OnnxEmbedder(
+            str(file),
+            settings.embedder_preset,
+            settings.embedder_size,
+            settings.embedder_channels,
+            settings.embedder_layout,
+            settings.embedder_mean,
+            settings.embedder_std,
+            settings.embedder_template,
+            settings.threads,
+        )
     except InputError as error:
-        told = error.message.replace("embedder.size", "embedder_size")  # it names the keys of a training
-        raise InputError(f"{file}: {told}", column="embedder") from None
-    return embedder, _threshold(settings, _COLOURS_THRESHOLD if file == COLOURS else None, file)
+        key = (error.column or "").removeprefix("embedder.")
+        told = error.message.replace("embedder.", "embedder_")  # it names the keys of a measurement
+        column = "embedder" if key in ("", "onnx") else f"embedder_{key}"
+        raise InputError(f"{file}: {told}", column=column) from None
 
 
 def _threshold(settings: "Stand", known: float | None, file: Path) -> float:
@@ -46,8 +159,7 @@ def _threshold(settings: "Stand", known: float | None, file: Path) -> float:
     if threshold is None:
         raise InputError(
             f"missing, and {file} knows none; give the least cosine similarity at which somebody is recognised. "
-            f"faceline train experiment=identification/embedder split.protocol=person_disjoint tells it as "
-            f"threshold_at_fpir_{_FPIR}, with embedder.onnx=FILE also of a ready model",
+            f"faceline train experiment=identification/sface embedder.onnx=FILE tells it as threshold_at_fpir_{_FPIR}",
             column="threshold",
         )
     return threshold

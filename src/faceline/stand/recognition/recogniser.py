@@ -3,100 +3,100 @@
 Embedding a face may take longer than a frame lasts, so it is done by a thread of its own, for one face at a time.
 """
 
-import hashlib
 import logging
 import threading
 import time
-from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Final, NamedTuple, Protocol, runtime_checkable
+from typing import Final, Literal, NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Float
 
 from faceline.errors import InputError, first_line
 from faceline.geometry.crops import align_face
 from faceline.stand.audience.perception import Face, Sight
-from faceline.stand.consent.enrolment import NOBODY, Enrolment, Gallery, Person
+from faceline.stand.consent.enrolment import NOBODY, Enrolment, Person
+from faceline.stand.consent.likeness import Rule
 from faceline.stand.consent.quality import FrameQuality, Template
-from faceline.types import Image, Images, Square
+from faceline.stand.recognition.collection import Collection, Guidance, Sample
+from faceline.stand.recognition.embedder import Embedder
+from faceline.stand.recognition.evidence import Evidence, Reason, Verdict
+from faceline.stand.recognition.presentation import FlatCheck, Signs
+from faceline.types import Image, Square
 
-_ASK_EVERY: Final = 0.5  # seconds between two looks at one person
-_VOTES: Final = 3  # the last looks, of which two must name the same person
+_QUICK, _CALM = 0.25, 1.0  # seconds between two looks at one person: at first, and once much is known
+_FIRST_LOOKS: Final = 8
 _GALLERY_EVERY: Final = 1.0  # seconds between two looks at who is enrolled
-_ENROL_FRAMES: Final = 6
-_ENROL_SECONDS: Final = 10.0
-_ENROL_STEP: Final = 0.25  # seconds between two frames, so that they differ
+_FARTHEST_TURN: Final = 45.0  # degrees beyond which a look tells nothing
+_SMALLEST: Final = 24.0  # pixels
 
 log = logging.getLogger("faceline.stand")
 
+Why = Reason | Literal["too far", "turned away", "may be a photo", "nobody is enrolled"]
+"""Why somebody is greeted or not, for the operator."""
 
-@runtime_checkable
-class Embedder(Protocol):
-    """Makes numbers of aligned faces, near each other for one person.
+
+class Standing(NamedTuple):
+    """What is known of who somebody is.
 
     Attributes:
-        size: Edge of the faces in pixels.
+        why: They are recognised, or not.
+        person: Who; None where nobody is named.
+        probability: That it is the nearest of the enrolled; None where the embedder does not tell.
+        similarity: With the nearest.
+        wanted: Similarity at which they would be named.
+        since: Seconds of the steady clock since when they are named; None where they are not.
     """
 
-    size: int
+    why: Why
+    person: str | None
+    probability: float | None
+    similarity: float
+    wanted: float
+    since: float | None
 
-    def embed(self, faces: Images) -> Float[np.ndarray, "n e"]:
-        """Embeddings of faces (n, size, size, 3), RGB."""
-        ...
 
+class Look(NamedTuple):
+    """One embedded look at somebody, as a listener is told it.
 
-class Sample(NamedTuple):
-    """An embedded frame of somebody who is being enrolled."""
+    Attributes:
+        number: Of the track.
+        embedding: Of the face.
+        quality: Of the look.
+        at: Seconds of the steady clock.
+        flat: Whether the visitor may be a photo by then; None where that cannot be told yet.
+        signs: What speaks for and against a photo; None where too little was seen.
+    """
 
+    number: int
     embedding: Template
     quality: FrameQuality
-
-
-class Match(NamedTuple):
-    """The nearest of those who are enrolled."""
-
-    person: str | None
-    similarity: float
-
-
-def match(embedding: Template, gallery: Gallery, threshold: float, margin: float) -> Match:
-    """Who of a gallery a face is, with rejection.
-
-    Args:
-        embedding: Of the face.
-        gallery: Who is enrolled.
-        threshold: Least cosine similarity.
-        margin: By which the nearest must be more similar than the next person.
-    """
-    if not len(gallery.persons):
-        return Match(None, -1.0)
-    similarity = gallery.templates @ (embedding / max(float(np.linalg.norm(embedding)), 1e-12))
-    order = np.argsort(-similarity)
-    best = float(similarity[order[0]])
-    lead = best - float(similarity[order[1]]) if len(order) > 1 else np.inf
-    accepted = best >= threshold and lead >= margin
-    return Match(gallery.persons[order[0]] if accepted else None, best)
-
-
-def quality_of(face: Face, crop: Square) -> FrameQuality:
-    """What is known of the frame that a face is cut from."""
-    grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
-    return FrameQuality(face.width, float(cv2.Laplacian(grey, cv2.CV_64F).var()), face.yaw, face.pitch)
+    at: float
+    flat: bool | None
+    signs: Signs | None
 
 
 @dataclass(eq=False)
-class _Collection:
-    """Frames that are gathered of somebody who wants to be enrolled."""
+class _Visitor:
+    """What is known of one who is there; forgotten when they go."""
 
-    number: int
-    done: "Future[list[Sample]]" = field(default_factory=Future)
-    samples: list[Sample] = field(default_factory=list)
-    next: float = 0.0
-    until: float | None = None
+    evidence: Evidence = field(default_factory=Evidence)
+    flat: FlatCheck = field(default_factory=FlatCheck)
+    asked: float = -np.inf
+    since: float | None = None
+    hindered: Why | None = None
+
+    def verdict(self) -> Verdict:
+        return self.evidence.verdict
+
+
+class _Job(NamedTuple):
+    face: Face
+    crop: Square
+    at: float
+    collection: Collection | None
 
 
 class Recogniser:
@@ -105,18 +105,27 @@ class Recogniser:
     Args:
         embedder: Embeds aligned faces.
         enrolment: Who may be recognised.
-        threshold: Least cosine similarity of a match.
-        margin: By which the nearest must lead.
+        rule: When somebody is named.
+        listener: Is told every look; for measurements.
+        photos: Whether what may be a photo is not greeted.
+        at_once: Embed in the thread that offers the frame, for measurements in simulated time.
     """
 
-    def __init__(self, embedder: Embedder, enrolment: Enrolment, threshold: float, margin: float = 0.05) -> None:
-        self._embedder, self._enrolment = embedder, enrolment
-        self._threshold, self._margin = threshold, margin
+    def __init__(
+        self,
+        embedder: Embedder,
+        enrolment: Enrolment,
+        rule: Rule,
+        listener: Callable[[Look], None] | None = None,
+        photos: bool = True,
+        at_once: bool = False,
+    ) -> None:
+        self._embedder, self._enrolment, self.rule = embedder, enrolment, rule
+        self._listener, self._photos, self._at_once = listener, photos, at_once
         self._lock = threading.Condition()
-        self._job: tuple[Face, Square, _Collection | None] | None = None
-        self._votes: dict[int, deque[str | None]] = {}
-        self._asked: dict[int, float] = {}
-        self._collection: _Collection | None = None
+        self._job: _Job | None = None
+        self._visitors: dict[int, _Visitor] = {}
+        self._collection: Collection | None = None
         self._stop = False
         self._fault: str | None = None  # of the last look
         self._broken: str | None = None
@@ -134,20 +143,36 @@ class Recogniser:
         """Why nobody is recognised at the moment."""
         return self._broken or self._fault or self._enrolment.problem
 
+    @property
+    def guidance(self) -> Guidance | None:
+        """What to say to somebody who is being enrolled; None where nobody is."""
+        with self._lock:
+            return None if self._collection is None else self._collection.guidance()
+
     def known(self, sight: Sight) -> dict[int, tuple[str, Person]]:
         """Id and wishes of the recognised, by the numbers of their tracks."""
         with self._lock:
-            wishes = dict(zip(self._gallery.persons, self._gallery.people, strict=True))
-            found = {number: _elected(votes) for number, votes in self._votes.items() if number in sight.present}
+            wishes = self._wishes
+            found = {
+                number: visitor.verdict().person
+                for number, visitor in self._visitors.items()
+                if number in sight.present and not self._may_be_photo(visitor)
+            }
             return {number: (name, wishes[name]) for number, name in found.items() if name in wishes}
+
+    def standings(self, sight: Sight) -> dict[int, Standing]:
+        """Who each of the faces is, how sure that is, and why not."""
+        with self._lock:
+            return {face.number: self._standing(face) for face in sight.faces}
 
     def look(self, sight: Sight, image: Image) -> None:
         """Offer a frame; a face of it is looked at where there is time and need."""
         now = sight.moment.steady
         with self._lock:
             for gone in sight.gone:
-                self._votes.pop(gone.number, None)
-                self._asked.pop(gone.number, None)
+                self._visitors.pop(gone.number, None)
+            for face in sight.faces:
+                self._see(face, image, now)
             if self._job is not None:
                 return
             choice = self._to_enrol(sight, now) or self._to_recognise(sight, now)
@@ -155,11 +180,19 @@ class Recogniser:
                 return
             face, collection = choice
             try:
-                crop = align_face(image, face.landmarks, self._embedder.size)
+                crop = align_face(image, face.landmarks, self._embedder.size, template=self._embedder.template)
             except InputError:
                 return
-            self._job = face, crop, collection
-            self._lock.notify()
+            self._job = job = _Job(face, crop, now, collection)
+            if not self._at_once:
+                self._lock.notify_all()
+        if self._at_once:
+            self._do(job)
+
+    def settle(self, timeout: float = 20.0) -> None:
+        """Wait until the look that goes on is done."""
+        with self._lock:
+            self._lock.wait_for(lambda: self._job is None, timeout)
 
     def collect(self, number: int) -> "Future[list[Sample]]":
         """Gather a few frames of somebody who stands there, to enrol them.
@@ -170,7 +203,7 @@ class Recogniser:
         with self._lock:
             if self._collection is not None and not self._collection.done.done():
                 raise InputError("somebody else is being enrolled just now")
-            self._collection = _Collection(number)
+            self._collection = Collection(number, self._enrolment.limits)
             return self._collection.done
 
     def refresh(self) -> None:
@@ -183,83 +216,120 @@ class Recogniser:
                 log.exception("nobody is recognised after a fault")
         with self._lock:
             self._gallery, self._gallery_at, self._broken = gallery, time.monotonic(), broken
+            self._wishes = dict(zip(gallery.persons, gallery.people, strict=True))
 
     def close(self) -> None:
         """End the thread."""
         with self._lock:
             self._stop = True
-            self._lock.notify()
+            self._lock.notify_all()
         self._thread.join(timeout=3.0)
 
-    def _to_enrol(self, sight: Sight, now: float) -> tuple[Face, _Collection] | None:
+    def _see(self, face: Face, image: Image, now: float) -> None:
+        """What every frame tells of a face, without its embedding."""
+        visitor = self._visitors.setdefault(face.number, _Visitor())
+        if self._photos:
+            visitor.flat.add(image, face.landmarks, now)
+        visitor.hindered = _hindered(face)
+
+    def _may_be_photo(self, visitor: _Visitor) -> bool:
+        """In doubt it may."""
+        return self._photos and visitor.flat.verdict is not False
+
+    def _standing(self, face: Face) -> Standing:
+        visitor = self._visitors.get(face.number, _Visitor())
+        verdict = visitor.verdict()
+        person = verdict.person if verdict.person in self._wishes else None
+        why: Why = verdict.reason if person == verdict.person else "nobody"
+        if not self._gallery.persons:
+            why = "nobody is enrolled"
+        elif person is not None and self._may_be_photo(visitor):
+            why, person = "may be a photo", None
+        elif person is None and visitor.hindered is not None:
+            why = visitor.hindered
+        since = visitor.since if person is not None else None
+        return Standing(why, person, verdict.probability, verdict.similarity, verdict.wanted, since)
+
+    def _to_enrol(self, sight: Sight, now: float) -> tuple[Face, Collection] | None:
         wanted = self._collection
-        if wanted is None or wanted.done.done():
-            return None
-        wanted.until = wanted.until or now + _ENROL_SECONDS
-        if now >= wanted.until or len(wanted.samples) >= _ENROL_FRAMES or wanted.number not in sight.present:
-            wanted.done.set_result(wanted.samples)
-            self._collection = None
+        if wanted is None:
             return None
         face = next((face for face in sight.faces if face.number == wanted.number), None)
-        if face is None or now < wanted.next:
+        wants = face is not None and wanted.wants(face, now)
+        if wanted.over(now) or wanted.number not in sight.present:
+            wanted.finish()
+            self._collection = None
             return None
-        wanted.next = now + _ENROL_STEP
-        return face, wanted
+        return (face, wanted) if face is not None and wants else None
 
     def _to_recognise(self, sight: Sight, now: float) -> tuple[Face, None] | None:
-        """The face that was looked at the longest ago, of those that look to the screen."""
+        """The face that was looked at the longest ago, of those that can be seen well enough."""
         if not self._gallery.persons:
             return None
-        due = [
-            face
-            for face in sight.faces
-            if face.reaction.attending and now - self._asked.get(face.number, -np.inf) >= _ASK_EVERY
-        ]
+        due = [face for face in sight.faces if self._is_due(self._visitors[face.number], now)]
         if not due:
             return None
-        face = min(due, key=lambda face: self._asked.get(face.number, -np.inf))
-        self._asked[face.number] = now
+        face = min(due, key=lambda face: self._visitors[face.number].asked)
+        self._visitors[face.number].asked = now
         return face, None
+
+    def _is_due(self, visitor: _Visitor, now: float) -> bool:
+        pause = _QUICK if visitor.verdict().looks < _FIRST_LOOKS else _CALM
+        return visitor.hindered is None and now - visitor.asked >= pause
 
     def _run(self) -> None:
         while True:
             with self._lock:
-                self._lock.wait_for(lambda: self._job is not None or self._stop, _GALLERY_EVERY)
+                self._lock.wait_for(lambda: self._stop or (self._job and not self._at_once), _GALLERY_EVERY)
                 if self._stop:
                     return
-                job = self._job
+                job = None if self._at_once else self._job
             if time.monotonic() - self._gallery_at >= _GALLERY_EVERY:
                 self.refresh()
             if job is not None:
-                self._do(*job)
+                self._do(job)
 
-    def _do(self, face: Face, crop: Square, collection: _Collection | None) -> None:
+    def _do(self, job: _Job) -> None:
         sample: Sample | None = None
-        name: str | None = None
         try:
-            sample = Sample(self._embed(crop), quality_of(face, crop))
-            name = match(sample.embedding, self._gallery, self._threshold, self._margin).person
+            sample = Sample(np.asarray(self._embedder.embed(job.crop[None])[0]), quality_of(job.face, job.crop))
             self._fault = None
         except Exception as error:  # others are looked at all the same
             self._fault = error.told if isinstance(error, InputError) else first_line(error)
         with self._lock:
+            if sample is not None:
+                self._take(job, sample)
             self._job = None
-            if sample is None:
-                return
-            if collection is not None:
-                collection.samples.append(sample)
-                return
-            self._votes.setdefault(face.number, deque(maxlen=_VOTES)).append(name)
+            self._lock.notify_all()
 
-    def _embed(self, crop: Square) -> Float[np.ndarray, " e"]:
-        return np.asarray(self._embedder.embed(crop[None])[0])
+    def _take(self, job: _Job, sample: Sample) -> None:
+        if job.collection is not None:
+            job.collection.take(sample, job.at)
+            return
+        visitor = self._visitors.get(job.face.number)
+        if visitor is None:  # gone meanwhile
+            return
+        before = visitor.verdict().person
+        verdict = visitor.evidence.add(sample.embedding, sample.quality.weight(), self._gallery, self.rule)
+        if verdict.person != before:
+            visitor.since = None if verdict.person is None else job.at
+        if self._listener is not None:
+            self._listener(
+                Look(
+                    job.face.number, sample.embedding, sample.quality, job.at, visitor.flat.verdict, visitor.flat.signs
+                )
+            )
 
 
-def embedder_name(file: Path) -> str:
-    """Name and version of the embedder of a file: templates of one mean nothing to another."""
-    return f"{file.stem}-{hashlib.sha256(file.read_bytes()).hexdigest()[:12]}"
+def _hindered(face: Face) -> Why | None:
+    """What keeps a face from being looked at."""
+    if face.width < _SMALLEST:
+        return "too far"
+    return "turned away" if max(abs(face.yaw), abs(face.pitch)) > _FARTHEST_TURN else None
 
 
-def _elected(votes: deque[str | None]) -> str | None:
-    """The name that two of the last looks agree on."""
-    return next((name for name in votes if name is not None and votes.count(name) >= 2), None)
+def quality_of(face: Face, crop: Square) -> FrameQuality:
+    """What is known of the frame that a face is cut from."""
+    grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
+    sharpness = float(cv2.Laplacian(grey, cv2.CV_64F).var())
+    return FrameQuality(face.width, sharpness, face.yaw, face.pitch, face.confidence)

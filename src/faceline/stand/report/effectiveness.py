@@ -89,6 +89,8 @@ class Scope:
         zone: In which days and hours are told.
         smallest_group: Figures about fewer visitors are not told.
         level: Of the intervals.
+        greeting_rate: Measured share of enrolled people's visits that stands greet; None where it is not known.
+        stranger_rate: Measured share of strangers' visits that they greet.
         threads: None for all cores.
         memory_gb: Above, the engine goes to the disk; None for most of the machine's.
     """
@@ -99,6 +101,8 @@ class Scope:
     zone: str = "UTC"
     smallest_group: int = 10
     level: float = 0.95
+    greeting_rate: float | None = None
+    stranger_rate: float = 0.0
     threads: int | None = None
     memory_gb: float | None = None
     now: datetime | None = None

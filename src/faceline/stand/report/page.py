@@ -51,7 +51,7 @@ def page(told: Effectiveness, scope: Scope, title: str) -> str:
         lost=_lost(told),
         tiles=_tiles(told),
         figures=[report_figures.svg(figure, name, words) for name, (figure, words) in figures.items()],
-        tables=[_uplift_table(told, scope), *(_table(told, name) for name in _CAPTIONS)],
+        tables=[_uplift_table(told, scope), *_loyal_table(told, scope), *(_table(told, name) for name in _CAPTIONS)],
         notes=_notes(scope),
     )
 
@@ -82,6 +82,26 @@ def _table(told: Effectiveness, name: str) -> tuple[str, str, list[str], list[li
     columns = [name, *(_WORDS.get(column, column) for column in table.columns[1:])]
     rows = [[cell(column, row[column]) for column in table.columns] for _, row in table.iterrows()]
     return f"By {name}", _CAPTIONS[name], columns, rows
+
+
+def _loyal_table(told: Effectiveness, scope: Scope) -> list[tuple[str, str, list[str], list[list[str]]]]:
+    """Greeted visits against those that enrolled people are expected to have made; none where no rate is known."""
+    row = told.total.iloc[0]
+    if scope.greeting_rate is None:
+        return []
+    known = not pd.isna(row["greeted"])
+    expected = row["greeted"] / scope.greeting_rate if known else None
+    rows = [
+        ["visits greeted as those of an enrolled person", cell("greeted", row["greeted"])],
+        ["measured: share of enrolled people's visits that are greeted", f"{100 * scope.greeting_rate:.1f} %"],
+        ["visits of enrolled people that this speaks for", cell("expected", expected)],
+        ["measured: share of strangers' visits that are greeted by mistake", f"{100 * scope.stranger_rate:.2f} %"],
+    ]
+    caption = (
+        "Greetings are shown in adaptive sessions only. The shares were measured on clips of other people "
+        "(faceline benchmark recognition), not at these stands."
+    )
+    return [("Loyal customers", caption, ["figure", "value"], rows)]
 
 
 def _uplift_table(told: Effectiveness, scope: Scope) -> tuple[str, str, list[str], list[list[str]]]:

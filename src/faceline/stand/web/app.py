@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
-from faceline.stand.web import advertiser, display, login, operator
+from faceline.stand.web import advertiser, display, login, operator, people
 from faceline.stand.web.gate import Gate
 from faceline.stand.web.services import HERE, TEMPLATES, Services
 
@@ -34,7 +34,7 @@ def create_app(services: Services) -> FastAPI:
     app = FastAPI(title="faceline stand", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     app.state.services = services
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
-    for part in (login, display, operator, advertiser):
+    for part in (login, display, operator, people, advertiser):
         app.include_router(part.router)
     app.middleware("http")(_guard)
     app.add_middleware(Gate, hosts=services.hosts)

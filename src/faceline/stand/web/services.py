@@ -56,6 +56,7 @@ class Services:
 
     def __post_init__(self) -> None:
         self.displays = 0  # connected now
+        self.pending: dict[str, Any] = {}  # whose frames wait for the word of an operator, by session
         self.sessions = Logins()
         self.logins = Delays(free=5, longest=60.0)
         self.unknown = Limit(tries=30, seconds=60.0, of_all=30)  # guesses at accounts that are not there

@@ -51,13 +51,26 @@ function draw(told) {
   for (const each of told.faces) face(each, canvas.width, canvas.height);
 }
 
+function who(identity) {
+  if (!identity) return "–";
+  const { why, probability, similarity, wanted, seconds } = identity;
+  const sure = probability === null || similarity < 0 ? "" : ` · ${chance(probability)}`;
+  const alike = similarity < 0 ? "" : ` · ${similarity.toFixed(2)} of ${wanted.toFixed(2)}`;
+  return `${why}${sure}${alike}${seconds === null ? "" : ` · for ${seconds.toFixed(0)} s`}`;
+}
+
+function chance(probability) {
+  if (probability > 0.99) return "over 99 %";
+  return probability < 0.01 ? "under 1 %" : `${Math.round(100 * probability)} %`;
+}
+
 function row(each) {
   const line = document.createElement("tr");
   const signed = (value) => (value >= 0 ? "+" : "−") + Math.abs(value).toFixed(2);
   const cells = [each.name ? `${each.label} ${each.name}` : each.label, each.attending ? "to the screen" : "away",
     each.cluster ? `${each.group} · like: ${each.cluster}` : each.group,
     each.dwell.toFixed(1), each.attention.toFixed(1), signed(each.smile), signed(each.brow_raise), signed(each.mouth_open),
-    `${Math.round(100 * each.eye_opening)} %`, each.interested ? "yes" : ""];
+    `${Math.round(100 * each.eye_opening)} %`, each.interested ? "yes" : "", who(each.identity)];
   cells.forEach((text, i) => {
     const cell = document.createElement("td");
     cell.textContent = text;
@@ -93,7 +106,7 @@ function tell(told) {
   const rows = told.faces.map(row);
   if (rows.length) part("faces").replaceChildren(...rows);
   else {
-    const cell = Object.assign(document.createElement("td"), { textContent: "Nobody is there.", colSpan: 10 });
+    const cell = Object.assign(document.createElement("td"), { textContent: "Nobody is there.", colSpan: 11 });
     const line = document.createElement("tr");
     line.append(cell);
     part("faces").replaceChildren(line);

@@ -10,13 +10,15 @@ from torch import Tensor
 from faceline.data.faces import FaceData
 from faceline.data.index import evenly
 from faceline.errors import InputError
-from faceline.export.onnx_export import embedder_to_onnx
-from faceline.export.parity import check, origin
-from faceline.inference.bundle import Bundle, EmbedderManifest
+from faceline.exporting.onnx_export import embedder_to_onnx
+from faceline.exporting.parity import check, origin
+from faceline.inference.bundle import Bundle, Calibration, EmbedderManifest
 from faceline.inference.runtime import EmbedderRuntime
 from faceline.metrics.identification import FPIRS, threshold_at
+from faceline.metrics.verification import measure_scale, visits_of
 from faceline.tasks.assembly import Trained
 from faceline.tasks.faces import as_bytes
+from faceline.tasks.identification import OPEN_SET
 from faceline.tasks.task import Config
 
 
@@ -64,5 +66,33 @@ def export_embedder(
     )
     scalars = trained.task.measure(runtime, data, "test", manifest.model, data.source.name).scalars
     thresholds = {name: scalars[threshold_at(name)] for name in FPIRS if threshold_at(name) in scalars}
-    measured = {"check": checked, "metrics": dict(scalars), "thresholds": thresholds}
+    measured = {
+        "check": checked,
+        "metrics": dict(scalars),
+        "thresholds": thresholds,
+        "calibration": calibration_of(embed_rows(runtime, data, data.split.val), data),
+    }
     return Bundle(file, manifest.model_copy(update=measured), onnx, "")
+
+
+def embed_rows(runtime: EmbedderRuntime, data: FaceData, rows: np.ndarray) -> np.ndarray:
+    """(n, e) embeddings of some frames."""
+    faces = data.faces(rows)
+    return np.concatenate([runtime.embed(as_bytes(faces[i][0][None])) for i in range(len(faces))])
+
+
+def calibration_of(embeddings: np.ndarray, data: FaceData) -> Calibration | None:
+    """What similarities mean, from the visits of validation people; None where those people were trained on.
+
+    Args:
+        embeddings: Of all frames of validation.
+        data: With its split.
+    """
+    if data.split.protocol != OPEN_SET:
+        return None
+    rows = data.split.val
+    visits, first = visits_of(embeddings, data.index.videos[rows])
+    try:
+        return Calibration(**measure_scale(visits, data.index.persons[rows][first])._asdict())
+    except ValueError:  # too few people
+        return None

@@ -9,9 +9,9 @@ from hydra.utils import instantiate
 from faceline.data.datamodule import LandmarkData
 from faceline.data.index import evenly
 from faceline.errors import InputError
-from faceline.export.eight_bits import in_eight_bits
-from faceline.export.onnx_export import to_onnx
-from faceline.export.parity import check, origin, width
+from faceline.exporting.eight_bits import in_eight_bits
+from faceline.exporting.onnx_export import to_onnx
+from faceline.exporting.parity import check, origin, width
 from faceline.geometry.markup import IBUG68
 from faceline.inference.bundle import FORMAT, Bundle, LandmarkManifest, Layout
 from faceline.inference.runtime import LandmarkRuntime

@@ -1,0 +1,36 @@
+"""Galleries for measurements, without a database."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from faceline.stand.clock import Moment
+from faceline.stand.consent.enrolment import Gallery, Person
+from faceline.stand.consent.quality import LIMITS, Template, mean_direction
+from faceline.stand.recognition.embedder import Embedder
+
+
+class ChanceGallery:
+    """Enrolled people with templates of chance, whom nobody looks like, so that a stand looks at faces.
+
+    Args:
+        embedder: Tells how long a template is.
+        count: People.
+    """
+
+    limits, problem = LIMITS, None
+
+    def __init__(self, embedder: Embedder, count: int = 1) -> None:
+        length = embedder.embed(np.zeros((1, embedder.size, embedder.size, 3), np.uint8)).shape[1]
+        templates = np.random.default_rng(0).normal(size=(count, length)).astype(np.float32)
+        names = [f"{number}" for number in range(count)]
+        self._gallery = gallery_of(names, [mean_direction(row[None]) for row in templates])
+
+    def gallery(self, moment: Moment | None = None) -> Gallery:
+        """All of them, always."""
+        return self._gallery
+
+
+def gallery_of(people: Sequence[str], templates: Sequence[Template]) -> Gallery:
+    """Enrolled people."""
+    return Gallery(tuple(people), tuple(Person() for _ in people), np.stack(templates))

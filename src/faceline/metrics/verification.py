@@ -1,0 +1,60 @@
+"""How alike embeddings of different people are, and of one person on two occasions."""
+
+from statistics import NormalDist
+from typing import Final, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+from sklearn.linear_model import LogisticRegression
+
+Visits = Float[np.ndarray, "n e"]
+"""One embedding of length 1 for each visit."""
+
+_TAIL: Final = 1e-3
+"""The tail of the distribution is measured where this share of the comparisons lies beyond."""
+_LEAST: Final = 20
+"""So many comparisons at least must lie there, or a larger share is taken."""
+
+
+class Scale(NamedTuple):
+    """What similarities mean; the fields are those of `faceline.inference.bundle.Calibration`."""
+
+    people: int
+    mean: float
+    deviation: float
+    slope: float
+    offset: float
+
+
+def measure_scale(visits: Visits, persons: np.ndarray) -> Scale:
+    """Mean and spread of the similarity of different people, and the likelihood ratio of one person against two.
+
+    Args:
+        visits: Of length 1.
+        persons: (n,) who is seen in each visit.
+
+    Raises:
+        ValueError: Fewer than four people, or nobody with two visits.
+    """
+    similar = visits @ visits.T
+    apart, pairs = persons[:, None] != persons[None], ~np.eye(len(persons), dtype=bool)
+    different, same = similar[apart], similar[~apart & pairs]
+    people = len(np.unique(persons))
+    if people < 4 or not len(same):
+        raise ValueError(f"expected four people, some with two visits; got {people} and {len(same)} pairs of visits")
+    tail = max(_TAIL, _LEAST / len(different))
+    mean = float(different.mean())
+    deviation = (float(np.quantile(different, 1 - tail)) - mean) / NormalDist().inv_cdf(1 - tail)
+    values = np.concatenate([same, different])[:, None]
+    labels = np.arange(len(values)) < len(same)
+    fitted = LogisticRegression(C=np.inf).fit(values, labels)
+    prior = float(np.log(len(same) / len(different)))
+    return Scale(people, mean, deviation, float(fitted.coef_[0, 0]), float(fitted.intercept_[0]) - prior)
+
+
+def visits_of(embeddings: Float[np.ndarray, "n e"], videos: np.ndarray) -> tuple[Visits, np.ndarray]:
+    """The mean direction of each video, and the first row of each."""
+    names, first, labels = np.unique(videos, return_index=True, return_inverse=True)
+    sums = np.zeros((len(names), embeddings.shape[1]))
+    np.add.at(sums, labels, embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True))
+    return sums / np.linalg.norm(sums, axis=1, keepdims=True), first

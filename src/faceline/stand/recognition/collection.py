@@ -1,0 +1,140 @@
+"""Gathers frames of somebody who wants to be enrolled: from several sides, with advice, without the bad ones."""
+
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from faceline.stand.audience.perception import Face
+from faceline.stand.consent.quality import FrameQuality, QualityLimits, Template
+
+_STEP: Final = 0.25  # seconds between two frames, so that they differ
+_SECONDS: Final = 12.0  # in all
+_PATIENCE: Final = 3.0  # seconds for which a pose is waited for
+_TURNED: Final = 8.0  # degrees from which on a head is turned
+
+
+class Pose(NamedTuple):
+    """A way to look that is asked for.
+
+    Attributes:
+        asked: In words, to the person.
+        side: Sign of the yaw: 1 to the image's right, which is the person's left; 0 straight.
+        frames: So many are wanted.
+    """
+
+    asked: str
+    side: int
+    frames: int
+
+    def fits(self, yaw: float) -> bool:
+        """Whether a head is turned that way."""
+        return abs(yaw) <= 2 * _TURNED if self.side == 0 else self.side * yaw >= _TURNED
+
+
+POSES: Final = (
+    Pose("Look at the screen", 0, 3),
+    Pose("Turn your head a little to your left", 1, 2),
+    Pose("Turn your head a little to your right", -1, 2),
+)
+"""What is asked for, in this order."""
+
+_ADVICE: Final = {
+    "face smaller": "Come closer",
+    "blurred": "Hold still; more light helps",
+    "head turned": "Turn back a little",
+    "head raised": "Hold your head level",
+    "landmarks": "Take away what hides the face",
+}
+
+
+class Sample(NamedTuple):
+    """An embedded frame of somebody who is being enrolled."""
+
+    embedding: Template
+    quality: FrameQuality
+
+
+class Guidance(NamedTuple):
+    """What the operator's page says while frames are gathered.
+
+    Attributes:
+        asked: What the person is to do.
+        advice: What was wrong with the last frame that was left out; empty where nothing was.
+        taken: Good frames so far.
+        wanted: Of how many.
+        refused: Frames that were left out.
+    """
+
+    asked: str
+    advice: str
+    taken: int
+    wanted: int
+    refused: int
+
+
+@dataclass(eq=False)
+class Collection:
+    """Frames of one face.
+
+    Attributes:
+        number: Of its track.
+        limits: What frames must be like.
+        done: Has the good frames in the end.
+    """
+
+    number: int
+    limits: QualityLimits
+    done: "Future[list[Sample]]" = field(default_factory=Future)
+    _samples: list[Sample] = field(default_factory=list)
+    _pose: int = 0
+    _of_pose: int = 0
+    _next: float = 0.0
+    _since: float | None = None
+    _pose_since: float = 0.0
+    _advice: str = ""
+    _refused: int = 0
+
+    def wants(self, face: Face, now: float) -> bool:
+        """Whether a frame of the face at this time is of use."""
+        self._begin(now)
+        if now - self._pose_since >= _PATIENCE:
+            self._to_next_pose(now)
+        if self.over(now) or now < self._next or not POSES[self._pose].fits(face.yaw):
+            return False
+        self._next = now + _STEP
+        return True
+
+    def take(self, sample: Sample, now: float) -> None:
+        """Keep a frame, or leave it out and say why."""
+        faults = self.limits.faults(sample.quality)
+        if faults:
+            self._refused += 1
+            self._advice = next(told for begin, told in _ADVICE.items() if faults[0].startswith(begin))
+            return
+        self._advice = ""
+        self._samples.append(sample)
+        self._of_pose += 1
+        if self._pose < len(POSES) and self._of_pose >= POSES[self._pose].frames:
+            self._to_next_pose(now)
+
+    def over(self, now: float) -> bool:
+        """Whether all poses were seen, or the time is over."""
+        self._begin(now)
+        return self._pose >= len(POSES) or now - (self._since or now) >= _SECONDS
+
+    def finish(self) -> None:
+        """Give what there is."""
+        if not self.done.done():
+            self.done.set_result(self._samples)
+
+    def guidance(self) -> Guidance:
+        """What to say now."""
+        asked = POSES[min(self._pose, len(POSES) - 1)].asked
+        return Guidance(asked, self._advice, len(self._samples), sum(pose.frames for pose in POSES), self._refused)
+
+    def _begin(self, now: float) -> None:
+        if self._since is None:
+            self._since = self._pose_since = now
+
+    def _to_next_pose(self, now: float) -> None:
+        self._pose, self._of_pose, self._pose_since = self._pose + 1, 0, now

@@ -1,0 +1,122 @@
+"""Who somebody is, from all looks of a visit: named once it is sure enough, and no longer when it is not."""
+
+from dataclasses import dataclass, field
+from typing import Final, Literal, NamedTuple
+
+import numpy as np
+
+from faceline.stand.consent.enrolment import Gallery
+from faceline.stand.consent.likeness import Rule
+from faceline.stand.consent.quality import Template
+
+Reason = Literal["recognised", "nobody", "not sure yet", "between two people"]
+"""Why somebody is named, or is not."""
+
+_MEMORY: Final = 12.0
+"""Looks that count; older ones fade, so that a person who takes another's place is not judged by the first."""
+
+
+class Verdict(NamedTuple):
+    """What the looks of a visit say.
+
+    Attributes:
+        person: Who it is; None where nobody is named.
+        reason: Why.
+        similarity: Cosine with the nearest template; -1 where nobody is enrolled.
+        wanted: Similarity at which the nearest would be named.
+        probability: That it is the nearest; None where the embedder does not tell.
+        looks: So many were taken.
+    """
+
+    person: str | None
+    reason: Reason
+    similarity: float
+    wanted: float
+    probability: float | None
+    looks: int
+
+
+NO_VERDICT: Final = Verdict(None, "not sure yet", -1.0, 1.0, None, 0)
+
+
+@dataclass(eq=False)
+class Evidence:
+    """The looks at one visitor, gathered into one template; nothing of it outlives the visit.
+
+    Attributes:
+        verdict: After the last look.
+    """
+
+    verdict: Verdict = NO_VERDICT
+    _sum: Template | None = None
+    _weight: float = 0.0
+    _looks: int = 0
+    _last: list[tuple[Template, float]] = field(default_factory=list)
+
+    def add(self, embedding: Template, weight: float, gallery: Gallery, rule: Rule) -> Verdict:
+        """Take up a look, and judge anew.
+
+        Args:
+            embedding: Of any length.
+            weight: How good the look was, from 0 to 1.
+            gallery: Who is enrolled.
+            rule: When somebody is named.
+        """
+        unit = _direction(embedding)
+        self._last = [*self._last[-1:], (unit, weight)]
+        if self._contradicted(gallery, rule):
+            self._sum, self._weight, self._looks = None, 0.0, 0
+            for each, its in self._last:
+                self._gather(each, its)
+            self.verdict = NO_VERDICT
+        else:
+            self._gather(unit, weight)
+        self.verdict = self._judge(gallery, rule)
+        return self.verdict
+
+    def _gather(self, unit: Template, weight: float) -> None:
+        fade = min(1.0, _MEMORY / max(self._weight, 1e-9))
+        self._sum = weight * unit if self._sum is None else fade * self._sum + weight * unit
+        self._weight = fade * self._weight + weight
+        self._looks += 1
+
+    def _contradicted(self, gallery: Gallery, rule: Rule) -> bool:
+        """Whether the last two looks are both unlike the person who is named."""
+        named = self.verdict.person
+        if named not in gallery.persons or len(self._last) < 2:
+            return False
+        template = gallery.templates[gallery.persons.index(named)]
+        return all(float(unit @ template) < rule.unlike() for unit, _ in self._last)
+
+    def _judge(self, gallery: Gallery, rule: Rule) -> Verdict:
+        count = len(gallery.persons)
+        wanted = rule.to_name(count, self._looks)
+        if not count or self._sum is None:
+            return Verdict(None, "nobody", -1.0, wanted, None, self._looks)
+        similar = gallery.templates @ _direction(self._sum)
+        best = int(similar.argmax())
+        similarity, lead = float(similar[best]), _lead(similar, best)
+        probability = rule.probability(similar)
+        person: str | None = None
+        reason: Reason
+        kept = gallery.persons[best] == self.verdict.person and similarity >= rule.to_keep(count)
+        if kept or (similarity >= wanted and lead >= rule.lead):
+            person, reason = gallery.persons[best], "recognised"
+        elif similarity >= wanted:
+            reason = "between two people"
+        elif similarity >= rule.to_keep(count):
+            reason = "not sure yet"
+        else:
+            reason = "nobody"
+        return Verdict(person, reason, similarity, wanted, probability, self._looks)
+
+
+def _lead(similar: np.ndarray, best: int) -> float:
+    if len(similar) < 2:
+        return float("inf")
+    return float(similar[best] - np.delete(similar, best).max())
+
+
+def _direction(vector: np.ndarray) -> Template:
+    unit: Template = (vector / max(float(np.linalg.norm(vector)), 1e-12)).astype(np.float32)
+    return unit

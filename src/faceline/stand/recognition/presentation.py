@@ -1,0 +1,198 @@
+"""Whether a visitor may be a flat photo that is held before the camera.
+
+A photo moves as a plane. From one moment to another a homography brings all of its landmarks to where they are then,
+and all that is around the face in it as well. A head that turns is no plane, lips and lids move, and what is behind a
+person stays where it is. A sheet or a screen often shows its four edges. None of this is proof; in doubt nobody is
+greeted.
+"""
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Final, NamedTuple
+
+import cv2
+import numpy as np
+from jaxtyping import Float
+
+from faceline.geometry.homography import homography, project
+from faceline.geometry.measures import measure
+from faceline.types import Image, Shape
+
+_EVERY: Final = 0.4  # seconds between two moments that are compared
+_MOMENTS: Final = 8  # that are kept
+_LEAST: Final = 5  # moments before anything is said: of fewer, a still photo looks like a still head
+_WIDTH: Final = 48.0  # of the face in pixels of the small pictures that are compared
+_AROUND: Final = (1.1, 1.2)  # of the face's width and height, from its middle, that count as around it
+_MOVED: Final = 0.12  # distances of the eyes that a face must move by, to tell what moves along
+_EYES: Final = (36, 45)
+
+# Fitted on clips and photos of calibration people by scripts/flat_photos.py, which prints them.
+_WEIGHTS: Final = (1.355, 1.491, 0.732, -1.694, -4.822)
+_OFFSET: Final = 19.842
+_ALIVE: Final = -1.143
+
+
+class Signs(NamedTuple):
+    """What tells a head from a photo.
+
+    Attributes:
+        bend: How far landmarks are from where a plane would have them, in distances of the eyes, logarithm.
+        mouth: How much the opening of the mouth varies, logarithm.
+        lids: How much the opening of the eyes varies, logarithm.
+        along: How well what is around the face moves along with it, from -1 to 1; 0 where the face has not moved.
+        edges: Share of the moments in which four straight edges are around the face.
+    """
+
+    bend: float
+    mouth: float
+    lids: float
+    along: float
+    edges: float
+
+
+class _Moment(NamedTuple):
+    """A small grey picture of a face and what is around it, and its landmarks there and in the frame."""
+
+    picture: Float[np.ndarray, "h w"]
+    points: Shape
+    landmarks: Shape
+    edges: bool
+
+
+@dataclass(eq=False)
+class FlatCheck:
+    """Gathers the signs of one visitor; in memory only, and no longer than they are there."""
+
+    _moments: list[_Moment] = field(default_factory=list)
+    _last: float = -np.inf
+    _signs: Signs | None = None
+
+    @property
+    def verdict(self) -> bool | None:
+        """Whether it may be a photo; None as long as too little was seen."""
+        return None if self._signs is None else score(self._signs) < _ALIVE
+
+    @property
+    def signs(self) -> Signs | None:
+        """What was seen so far; None where that is too little."""
+        return self._signs
+
+    def add(self, image: Image, landmarks: Shape, now: float) -> None:
+        """Take up a frame, if the last was some time ago."""
+        if now - self._last < _EVERY:
+            return
+        moment = _moment(image, landmarks)
+        if moment is None:
+            return
+        self._last = now
+        self._moments = [*self._moments[1 - _MOMENTS :], moment]
+        if len(self._moments) >= _LEAST:
+            self._signs = _signs(self._moments)
+
+
+def score(signs: Signs) -> float:
+    """How much speaks for a head of flesh: above 0 for, below against."""
+    return float(np.dot(_WEIGHTS, signs)) + _OFFSET
+
+
+def _signs(moments: list[_Moment]) -> Signs:
+    middle = moments[len(moments) // 2]
+    others = [moment for moment in moments if moment is not middle]
+    bends = [_bend(middle.landmarks, other.landmarks) for other in others]
+    along = [value for a, b in pairwise(moments) if (value := _along(a, b)) is not None]
+    measures = measure(np.stack([moment.landmarks for moment in moments]).astype(np.float32))
+    return Signs(
+        _log(float(np.median(bends))),
+        _log(float(np.std(measures["mouth_opening"]))),
+        _log(float(np.std(measures["eye_opening"]))),
+        float(np.median(along)) if along else 0.0,
+        float(np.mean([moment.edges for moment in moments])),
+    )
+
+
+def _log(value: float) -> float:
+    return float(np.log(value + 1e-4))
+
+
+def _eyes(points: Shape) -> float:
+    return max(float(np.linalg.norm(points[_EYES[0]] - points[_EYES[1]])), 1e-6)
+
+
+def _bend(points: Shape, later: Shape) -> float:
+    """How far landmarks are from where the best plane would bring them, in distances of the eyes."""
+    away = project(homography(points, later), points) - later
+    return float(np.sqrt((away**2).sum(axis=1).mean())) / _eyes(later)
+
+
+def _along(before: _Moment, after: _Moment) -> float | None:
+    """How alike what is around a face is, once it has moved as the face has; None where that did not move."""
+    moved = float(np.linalg.norm(after.landmarks - before.landmarks, axis=1).mean()) / _eyes(after.landmarks)
+    if moved < _MOVED:
+        return None
+    place = homography(before.points, after.points)
+    shape = after.picture.shape[::-1]
+    carried = cv2.warpPerspective(before.picture, place, shape)
+    known = cv2.warpPerspective(np.ones_like(before.picture), place, shape) > 0.99
+    around = known & _around(after)
+    if around.sum() < 100:
+        return None
+    one, other = (each[around] - each[around].mean() for each in (carried, after.picture))
+    return float((one * other).sum() / np.sqrt((one**2).sum() * (other**2).sum() + 1e-6))
+
+
+def _around(moment: _Moment) -> np.ndarray:
+    """(h, w) bool: what is beside the head and the hair."""
+    low, high = moment.points.min(axis=0), moment.points.max(axis=0)
+    middle, size = (low + high) / 2, high - low
+    wide = (moment.points - middle) * 1.25 + middle
+    hair = middle + np.array([[-0.62, -0.95], [0.62, -0.95]]) * size
+    mask = np.ones(moment.picture.shape, np.uint8)
+    cv2.fillConvexPoly(mask, cv2.convexHull(np.vstack([wide, hair]).astype(np.int32)), 0)
+    return mask.astype(bool)
+
+
+def _moment(image: Image, landmarks: Shape) -> _Moment | None:
+    """A face small and grey; None where it is out of the frame."""
+    low, high = landmarks.min(axis=0).astype(np.float64), landmarks.max(axis=0).astype(np.float64)
+    middle, size = (low + high) / 2, high - low
+    if size[0] < 1:
+        return None
+    left, top = np.maximum(middle - size * _AROUND, 0).astype(int)
+    right, bottom = np.ceil(np.minimum(middle + size * _AROUND, image.shape[1::-1])).astype(int)
+    part = image[top:bottom, left:right]
+    if min(part.shape[:2]) < 8:
+        return None
+    zoom = min(_WIDTH / float(size[0]), 1.0)
+    grey = cv2.cvtColor(np.ascontiguousarray(part), cv2.COLOR_RGB2GRAY)
+    small = cv2.resize(grey, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_AREA).astype(np.float32)
+    points = (landmarks - np.array([left, top])) * zoom
+    return _Moment(small, points, landmarks.astype(np.float64), _has_edges(image, low, high))
+
+
+def _has_edges(image: Image, low: np.ndarray, high: np.ndarray) -> bool:
+    """Whether four straight edges are around a face, as of a sheet or a screen."""
+    zoom = min(320 / max(image.shape[:2]), 1.0)
+    small = cv2.resize(image, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_AREA)
+    grey = cv2.GaussianBlur(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), (0, 0), 0.8)
+    box = np.array([low, high, [low[0], high[1]], [high[0], low[1]]]) * zoom
+    least = 1.3 * float(np.prod((high - low) * zoom))
+    for lower, upper in ((30, 90), (60, 180)):
+        lines = cv2.dilate(cv2.Canny(grey, lower, upper), np.ones((3, 3), np.uint8))
+        for contour in cv2.findContours(lines, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)[0]:
+            if len(contour) >= 8 and _is_frame(contour, box, least, 0.9 * grey.size):
+                return True
+    return False
+
+
+def _is_frame(contour: np.ndarray, box: np.ndarray, least: float, most: float) -> bool:
+    """Whether a contour is a convex shape of four edges around a box, and runs along those edges."""
+    hull = cv2.convexHull(contour)
+    if not least < cv2.contourArea(hull) < most:
+        return False
+    length = cv2.arcLength(hull, closed=True)
+    corners = cv2.approxPolyDP(hull, 0.03 * length, closed=True)
+    if len(corners) != 4 or any(cv2.pointPolygonTest(corners, (float(x), float(y)), False) < 0 for x, y in box):
+        return False
+    some = contour[:: max(1, len(contour) // 60), 0]
+    apart = [abs(cv2.pointPolygonTest(corners, (float(x), float(y)), True)) for x, y in some]
+    return bool(np.median(apart) < 0.015 * length)

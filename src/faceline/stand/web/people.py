@@ -1,0 +1,243 @@
+"""The operator's page of those who are enrolled: take frames, see what they would make, enrol, withdraw."""
+
+import asyncio
+import json
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Final
+
+import numpy as np
+from fastapi import APIRouter, Form, Request, Response
+from fastapi.responses import RedirectResponse
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+
+from faceline.errors import InputError
+from faceline.stand.audience.perception import Face
+from faceline.stand.board import State
+from faceline.stand.consent.consent_text import LONGEST_DAYS
+from faceline.stand.consent.enrolment import Consent, Enrolment, Person, Preview
+from faceline.stand.recognition.collection import Sample
+from faceline.stand.recognition.recogniser import Recogniser
+from faceline.stand.web.access import Login
+from faceline.stand.web.login import check_form, needs
+from faceline.stand.web.operator import label, page
+from faceline.stand.web.services import Services, services_of
+
+router = APIRouter(prefix="/operator/people")
+
+_LONGEST_WAIT: Final = 20.0
+_KEPT: Final = 180.0  # seconds for which frames wait for the operator's word
+_HERE: Final = "/operator/people"
+
+Operator = Annotated[Login, needs("operator")]
+Csrf = Annotated[str, Form()]
+
+
+@dataclass(frozen=True)
+class Pending:
+    """Somebody who has agreed and whose frames were taken; forgotten unless the operator enrols them.
+
+    Attributes:
+        person: How they wish to be met.
+        consent: What they agreed to.
+        samples: Their frames, embedded.
+        preview: What these would make.
+        until: Seconds of a steady clock.
+    """
+
+    person: Person
+    consent: Consent
+    samples: list[Sample]
+    preview: Preview
+    until: float = field(default_factory=lambda: time.monotonic() + _KEPT)
+
+
+@router.get("")
+def people_page(request: Request, session: Operator) -> Response:
+    """Who is enrolled, and the forms to enrol, add a visit or withdraw."""
+    services = services_of(request)
+    people: list[dict[str, Any]] = []
+    told = ""
+    if services.enrolment is not None:
+        try:
+            people = services.enrolment.people()
+        except InputError as error:
+            told = error.told
+    state = services.board.state
+    context = {
+        "can_enrol": services.recogniser is not None,
+        "people": people,
+        "present": [(face.number, label(face.number), _place(face, state)) for face in state.faces],
+        "problem": told,
+        "consent": services.consent,
+        "longest": LONGEST_DAYS,
+        "pending": _pending(services, session),
+    }
+    return page(request, session, "people.html", context)
+
+
+@router.post("")
+async def take_frames(
+    request: Request,
+    session: Operator,
+    csrf: Csrf = "",
+    face: Annotated[int | None, Form()] = None,
+    given_by: Annotated[str, Form(max_length=120)] = "",
+    greeting: Annotated[str, Form(max_length=60)] = "",
+    group: Annotated[str, Form(max_length=40)] = "",
+    days: Annotated[int, Form(ge=1, le=LONGEST_DAYS)] = 365,
+    agreed: Annotated[bool, Form()] = False,
+) -> Response:
+    """Take frames of somebody who stands there and has agreed, and show what they would make."""
+    check_form(request, session, csrf)
+    services = services_of(request)
+    recogniser, enrolment = _able(services)
+    at = datetime.now(UTC)
+    consent = Consent(given_by.strip(), services.consent.purpose, services.consent.mark, at, at + timedelta(days=days))
+    person = Person(greeting.strip() or None, group.strip() or None)
+    services.pending.pop(session.csrf, None)
+    try:
+        if not agreed:
+            raise InputError("Nobody is enrolled who has not read the text and agreed to it.")
+        if not consent.given_by:
+            raise InputError("A consent says whose it is; give the name as on the form.")
+        samples = await _gather(recogniser, face)
+        preview = await run_in_threadpool(enrolment.preview, *_columns(samples))
+        services.pending[session.csrf] = Pending(person, consent, samples, preview)
+    except InputError as error:
+        session.told = f"Not enrolled. {error.told}"
+    return RedirectResponse(_HERE, status_code=303)
+
+
+@router.post("/enrol")
+async def enrol(
+    request: Request, session: Operator, csrf: Csrf = "", overrule: Annotated[bool, Form()] = False
+) -> Response:
+    """Enrol whose frames were taken."""
+    check_form(request, session, csrf)
+    services = services_of(request)
+    recogniser, enrolment = _able(services)
+    pending = _pending(services, session)
+    services.pending.pop(session.csrf, None)
+    if pending is None:
+        session.told = "Not enrolled. The frames waited for too long and are forgotten; take them again."
+        return RedirectResponse(_HERE, status_code=303)
+    embeddings, quality = _columns(pending.samples)
+    try:
+        await run_in_threadpool(
+            enrolment.enrol,
+            pending.person,
+            pending.consent,
+            embeddings,
+            quality,
+            by=session.account.name,
+            overrule=overrule,
+        )
+        await run_in_threadpool(recogniser.refresh)
+        session.told = f"Enrolled: {pending.consent.given_by}."
+    except InputError as error:
+        session.told = f"Not enrolled. {error.told}"
+    return RedirectResponse(_HERE, status_code=303)
+
+
+@router.post("/forget")
+def forget(request: Request, session: Operator, csrf: Csrf = "") -> Response:
+    """Forget the frames that were taken."""
+    check_form(request, session, csrf)
+    services_of(request).pending.pop(session.csrf, None)
+    session.told = "Not enrolled: the frames are forgotten."
+    return RedirectResponse(_HERE, status_code=303)
+
+
+@router.post("/{person}/visit")
+async def add_visit(
+    request: Request, session: Operator, person: str, csrf: Csrf = "", face: Annotated[int | None, Form()] = None
+) -> Response:
+    """Take frames of somebody who is enrolled, on another day or for a new embedder."""
+    check_form(request, session, csrf)
+    recogniser, enrolment = _able(services_of(request))
+    try:
+        samples = await _gather(recogniser, face)
+        visits = await run_in_threadpool(enrolment.add_visit, person, *_columns(samples), by=session.account.name)
+        await run_in_threadpool(recogniser.refresh)
+        session.told = f"Added: the template is made of {visits} visit{'s' if visits > 1 else ''}."
+    except InputError as error:
+        session.told = f"Nothing was added. {error.told}"
+    return RedirectResponse(_HERE, status_code=303)
+
+
+@router.post("/{person}/withdraw")
+def withdraw(request: Request, session: Operator, person: str, csrf: Csrf = "") -> Response:
+    """Delete all that is stored of somebody."""
+    check_form(request, session, csrf)
+    services = services_of(request)
+    try:
+        _enrolment(services).withdraw(person, by=session.account.name)
+        session.told = "Withdrawn: consent and template are deleted."
+    except InputError as error:
+        session.told = error.told
+    if services.recogniser is not None:
+        services.recogniser.refresh()
+    return RedirectResponse(_HERE, status_code=303)
+
+
+@router.post("/{person}/export")
+def export(request: Request, session: Operator, person: str, csrf: Csrf = "") -> Response:
+    """All that is stored of somebody, for them to take along."""
+    check_form(request, session, csrf)
+    try:
+        told = _enrolment(services_of(request)).export(person, by=session.account.name)
+    except InputError as error:
+        raise HTTPException(404, error.told) from None
+    name = "".join(filter(str.isalnum, person))
+    return Response(
+        json.dumps(told, indent=2, default=str),
+        media_type="application/json",
+        headers={"Content-Disposition": f'attachment; filename="person-{name}.json"'},
+    )
+
+
+def _pending(services: Services, session: Login) -> Pending | None:
+    """Whose frames wait for this operator; those that waited too long are forgotten, of everybody."""
+    now = time.monotonic()
+    for mark in [mark for mark, pending in services.pending.items() if pending.until < now]:
+        del services.pending[mark]
+    return services.pending.get(session.csrf)
+
+
+async def _gather(recogniser: Recogniser, face: int | None) -> list[Sample]:
+    """A few frames of somebody who stands there."""
+    if face is None:
+        raise InputError("Choose who of those present it is.")
+    try:
+        samples = await asyncio.wait_for(asyncio.wrap_future(recogniser.collect(face)), _LONGEST_WAIT)
+    except TimeoutError:
+        raise InputError("No frames came in time; look at the warnings of the stand.") from None
+    if not samples:
+        raise InputError(
+            "No good frame of that face could be taken; the person should stand still, near, and look at the screen."
+        )
+    return samples
+
+
+def _columns(samples: list[Sample]) -> tuple[np.ndarray, list[Any]]:
+    return np.stack([sample.embedding for sample in samples]), [sample.quality for sample in samples]
+
+
+def _able(services: Services) -> tuple[Recogniser, Enrolment]:
+    if services.recogniser is None:
+        raise HTTPException(409, "Nobody can be enrolled: the stand was started without an embedder.")
+    return services.recogniser, _enrolment(services)
+
+
+def _enrolment(services: Services) -> Enrolment:
+    if services.enrolment is None:
+        raise HTTPException(409, "Nobody is enrolled here: the stand was started without an embedder.")
+    return services.enrolment
+
+
+def _place(face: Face, state: State) -> str:
+    share = float(face.landmarks[:, 0].mean()) / max(state.size[0], 1)
+    return "left" if share < 0.4 else "right" if share > 0.6 else "middle"

@@ -1,0 +1,19 @@
+// While frames are taken: what the person is to do, and what was wrong with a frame.
+"use strict";
+
+const box = document.getElementById("guidance");
+
+function tell({ guidance }) {
+  if (!box) return;
+  box.hidden = !guidance;
+  if (!guidance) return;
+  const advice = guidance.advice ? ` ${guidance.advice}.` : "";
+  const left = guidance.refused ? `, ${guidance.refused} left out` : "";
+  const text = `${guidance.asked}.${advice} ${guidance.taken} of ${guidance.wanted} frames${left}.`;
+  if (box.textContent !== text) box.textContent = text; // told once, not ten times a second
+}
+
+if (box) {
+  const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/operator/live`);
+  socket.onmessage = (event) => tell(JSON.parse(event.data));
+}

@@ -1,0 +1,60 @@
+"""Who is before the screen, by faces whose places are given."""
+
+from datetime import UTC, datetime
+
+import numpy as np
+
+from faceline.geometry.face_model import identity
+from faceline.inference.runtime import Detections, LandmarkRuntime
+from faceline.stand.audience.perception import Perception
+from faceline.stand.audience.reactions import ReactionSettings
+from faceline.stand.camera.capture import Frame
+from faceline.stand.camera.detector import box_of
+from faceline.stand.clock import Moment
+
+FACE = identity(np.random.default_rng(0), 0.0)[:, :2]
+BOX = box_of(FACE)
+STEP = 0.1
+
+
+class Given(LandmarkRuntime):
+    """Finds a face in the middle of each box, as large as the detector's."""
+
+    def __init__(self) -> None:
+        pass
+
+    def detect_faces(self, image: np.ndarray, boxes: np.ndarray) -> Detections:
+        middles = boxes[:, :2] + boxes[:, 2:] / 2
+        found = [face(x, y)[0] for x, y in middles]
+        return Detections(np.array(found, dtype=np.float32).reshape(-1, 68, 2), None)
+
+
+class Scripted:
+    """Detects one face at these places, frame by frame."""
+
+    def __init__(self, *middles: float) -> None:
+        self.middles = iter(middles)
+
+    def detect(self, image: np.ndarray) -> np.ndarray:
+        return face(next(self.middles), 200)[1][None]
+
+
+def face(x: float, y: float) -> tuple[np.ndarray, np.ndarray]:
+    """Landmarks and box of a face of 90 pixels whose box has its middle there."""
+    zoom = 90 / BOX[2]
+    corner = np.array([x, y]) - zoom * (BOX[:2] + BOX[2:] / 2)
+    return zoom * FACE + corner, np.concatenate([zoom * BOX[:2] + corner, zoom * BOX[2:]])
+
+
+def test_a_face_that_leaves_the_picture_is_not_read_there() -> None:
+    """The detector still finds it at the edge, but by its way the face is out of the picture."""
+    image = np.full((480, 640, 3), 128, np.uint8)
+    walk = (121.0, 81.0, 41.0, 1.0, 1.0, 41.0)
+    perception = Perception(Given(), Scripted(*walk), ReactionSettings(), detect_every=1)
+    seen = []
+    for number in range(len(walk)):
+        moment = Moment(datetime.now(UTC), STEP * number)
+        seen.append(len(perception.look(Frame(image, moment, number)).faces))
+    assert seen[2] == seen[3] == 1, "it was detected often enough"
+    assert seen[4] == 0, "it would be beyond the edge"
+    assert seen[5] == 1, "it is back"

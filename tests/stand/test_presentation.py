@@ -1,0 +1,86 @@
+"""A flat photo before the camera is told from a head by how it moves; in doubt nobody is greeted."""
+
+import cv2
+import numpy as np
+
+from faceline.drawing.person import PosedFace, draw_person
+from faceline.geometry.face_model import rotation
+from faceline.geometry.homography import project
+from faceline.stand.camera.demo_visitors import DemoScene, DemoVisitors
+from faceline.stand.recognition.presentation import FlatCheck
+
+SCENE = DemoScene(DemoVisitors(0))
+WALL = np.asarray(
+    cv2.resize(np.random.default_rng(1).integers(40, 200, (9, 12, 3), dtype=np.uint8), (640, 480)), np.uint8
+)
+
+
+def head(yaw: float, x: float, opened: float, wall: np.ndarray = WALL) -> tuple[np.ndarray, np.ndarray]:
+    """A drawn head before a wall, with its true landmarks; the mouth is open by so many half face widths."""
+    shape, looks, scene = SCENE.person(3)
+    shape = shape.copy()
+    shape[[57, 58, 56, 66, 65, 67], 1] += opened
+    image = wall.copy()
+    posed = PosedFace(shape, rotation(yaw, 0.0, 0.0), 45.0, (x, 200.0))
+    draw_person(image, posed, looks, scene)
+    return image, posed.to_pixels(posed.shape)[:, :2]
+
+
+def checked(frames: list[tuple[np.ndarray, np.ndarray]]) -> FlatCheck:
+    check = FlatCheck()
+    for number, (image, landmarks) in enumerate(frames):
+        check.add(image, landmarks, 0.5 * number)
+    return check
+
+
+def moving_head() -> list[tuple[np.ndarray, np.ndarray]]:
+    yaws, places, mouths = (-15, -5, 8, 16, 4, -8), (280, 300, 330, 350, 330, 300), (0.0, 0.1, 0.0, 0.15, 0.05, 0.0)
+    return [head(*each) for each in zip(yaws, places, mouths, strict=True)]
+
+
+def moving_photo() -> list[tuple[np.ndarray, np.ndarray]]:
+    sheet, points = head(0.0, 320.0, 0.0, np.full((480, 640, 3), 215, np.uint8))
+    sheet, points = sheet[40:440, 180:460], points - [180, 40]
+    corners = np.array([[0, 0], [280, 0], [280, 400], [0, 400]], dtype=np.float32)
+    frames = []
+    for step in (0, 20, -15, 30, 10, -25):
+        seen = (
+            corners
+            + np.array([150 + step, 40])
+            + np.array([[0, step / 2], [0, -step / 2], [0, step / 2], [0, -step / 2]])
+        )
+        place = cv2.getPerspectiveTransform(corners, seen.astype(np.float32))
+        image = cv2.warpPerspective(sheet, place, (640, 480), dst=WALL.copy(), borderMode=cv2.BORDER_TRANSPARENT)
+        frames.append((image, project(place, points)))
+    return frames
+
+
+def test_nothing_is_said_of_the_first_moments() -> None:
+    assert checked(moving_head()[:4]).verdict is None
+
+
+def test_a_head_that_turns_and_speaks_is_no_photo() -> None:
+    check = checked(moving_head())
+    assert check.verdict is False
+    assert check.signs is not None and check.signs.along < 0.8
+
+
+def test_a_photo_that_is_moved_about_is_found_out() -> None:
+    check = checked(moving_photo())
+    assert check.verdict is True
+    assert check.signs is not None
+    assert check.signs.along > 0.9, "what is around the face moves along"
+    assert check.signs.edges > 0.5
+    assert check.signs.bend < -4.5, "landmarks move as a plane"
+
+
+def test_frames_that_come_too_quickly_count_once() -> None:
+    check, (image, landmarks) = FlatCheck(), head(0.0, 320.0, 0.0)
+    for number in range(20):
+        check.add(image, landmarks, 0.01 * number)
+    assert check.verdict is None
+
+
+def test_a_face_at_the_edge_of_the_frame_breaks_nothing() -> None:
+    image, landmarks = head(0.0, 320.0, 0.0)
+    assert checked([(image, landmarks + np.array([500.0 + i, 300.0])) for i in range(5)]).verdict in (None, True, False)
