@@ -14,5 +14,5 @@ def test_a_probe_is_above_the_frame_that_it_was_taken_for() -> None:
     above, below, *_ = figure.axes
     for axes, row in ((above, 1), (below, 2)):
         drawn = np.concatenate([line.get_xydata() for line in axes.lines])
-        shape = features[row].reshape(68, 2)
-        assert {tuple(point) for point in np.round(drawn, 4)} <= {tuple(point) for point in np.round(shape, 4)}
+        apart = np.linalg.norm(drawn[:, None] - features[row].reshape(68, 2)[None], axis=2)
+        assert len(drawn) > 60 and apart.min(axis=1).max() < 1e-5
