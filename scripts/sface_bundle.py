@@ -20,11 +20,11 @@ from onnx import load_from_string
 from faceline.data.faces import FaceData
 from faceline.data.index import evenly
 from faceline.data.udacity import UdacityFaces
-from faceline.export.embedder import calibration_of, embed_rows
-from faceline.export.parity import check
-from faceline.export.sface import FACTOR, NUMBERS, OFFSET, SIZE, sface_graph
+from faceline.exporting.embedder import calibration_of, embed_rows
+from faceline.exporting.parity import check
+from faceline.exporting.sface import FACTOR, NUMBERS, OFFSET, SIZE, sface_graph
 from faceline.inference.bundle import (
-    FORMAT,
+    PLAIN_FORMAT,
     Bundle,
     DataOrigin,
     EmbedderManifest,
@@ -109,7 +109,7 @@ def manifest(onnx: bytes, told: dict[str, Any], data: FaceData) -> EmbedderManif
     """What is known of it so far."""
     weights = load_from_string(onnx).graph.initializer
     known = {
-        "format": FORMAT,
+        "format": PLAIN_FORMAT,
         "task": "embedding",
         "model": "sface",
         "input": Input(

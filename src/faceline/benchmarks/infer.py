@@ -18,8 +18,8 @@ from faceline.config.check import plain
 from faceline.data.datamodule import LandmarkData
 from faceline.data.index import evenly
 from faceline.data.photos import read_photo
-from faceline.export.eight_bits import LOSS, nme_of_validation, quantised
-from faceline.export.onnx_export import to_onnx
+from faceline.exporting.eight_bits import LOSS, nme_of_validation, quantised
+from faceline.exporting.onnx_export import to_onnx
 from faceline.geometry.resize import resize_image
 from faceline.inference.bundle import DEFAULT, Bundle, LandmarkManifest, digest, read_bundle
 from faceline.inference.runtime import LandmarkRuntime

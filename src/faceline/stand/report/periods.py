@@ -95,7 +95,7 @@ def added(
     for name, (_, below) in ratios.items():
         values[f"{name} of"] = values[below].where(values[ratios[name][0]].notna())
     values["name"], values["suppressed"] = table["name"], table["suppressed"].astype(int)
-    sums = values.groupby("name", sort=False).sum(min_count=1).reset_index()
+    sums: pd.DataFrame = values.groupby("name", sort=False).sum(min_count=1).reset_index()
     for name, (above, _) in ratios.items():
         sums[name] = sums[above] / sums[f"{name} of"].where(sums[f"{name} of"] > 0)
     sums["suppressed"] = sums["suppressed"] > 0
