@@ -10,7 +10,7 @@ SHAPE = (neutral_shape()[:, :2] - neutral_shape()[:, :2].min(axis=0)) * 50
 
 
 def face_at(x: float, y: float = 0.0) -> DetectedFace:
-    landmarks = (SHAPE + [x, y]).astype(np.float32)
+    landmarks = (SHAPE + np.array([x, y])).astype(np.float32)
     return DetectedFace(landmarks, np.concatenate([landmarks.min(axis=0), landmarks.max(axis=0)]), 0.9)
 
 
@@ -35,7 +35,7 @@ def test_a_still_face_is_calm_and_a_moving_one_is_not_late() -> None:
     for speed, calmer, latest in ((0.0, 3.0, 0.1), (100.0, 1.2, 1.5)):
         smooth, out, truth = OneEuroFilter(), [], []
         for step in range(90):
-            truth.append(SHAPE + [speed * step / 30, 0.0])
+            truth.append(SHAPE + np.array([speed * step / 30, 0.0]))
             out.append(smooth((truth[-1] + rng.normal(0, 0.5, SHAPE.shape)).astype(np.float32), step / 30))
         rest = (np.stack(out) - np.stack(truth))[30:]
         assert np.std(np.diff(rest, axis=0)) < 0.5 * np.sqrt(2) / calmer
