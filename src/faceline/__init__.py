@@ -1,20 +1,36 @@
-"""Faces and their landmarks: ``faceline.detect_faces(image)``. Nothing is imported before it is used."""
+"""Find landmarks of faces and tell people apart: train, compare and use models.
 
-from typing import TYPE_CHECKING, Any
+What stands here is imported when it is first used, so that ``import faceline`` costs nothing.
+"""
 
-if TYPE_CHECKING:
-    from faceline.inference.detection import DetectedFace, detect_faces
+from importlib import import_module
+from typing import Any
 
-__all__ = ["DetectedFace", "detect_faces"]
+_PLACES = {
+    "compare": "faceline.api",
+    "compose": "faceline.api",
+    "evaluate": "faceline.api",
+    "export": "faceline.api",
+    "load": "faceline.api",
+    "train": "faceline.api",
+    "detect_faces": "faceline.inference.detection",
+    "DetectedFace": "faceline.inference.detection",
+    "FaceEmbedder": "faceline.models.face_embedder",
+    "InputError": "faceline.errors",
+    "LandmarkData": "faceline.data.datamodule",
+    "LandmarkDetector": "faceline.models.landmark_detector",
+    "LandmarkRuntime": "faceline.inference.runtime",
+    "ShapeClassifier": "faceline.models.shape_classifier",
+    "ShapeData": "faceline.data.shapes",
+    "SyntheticFaces": "faceline.data.synthetic",
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name in __all__:
-        from faceline.inference import detection  # noqa: PLC0415  # it takes a second
-
-        return getattr(detection, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _PLACES:
+        raise AttributeError(f"module 'faceline' has no attribute {name!r}")
+    return getattr(import_module(_PLACES[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    return sorted(_PLACES)

@@ -17,7 +17,8 @@ from functools import cache
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
-from faceline.cli_help import FLAGS, PLAIN, RESULTS, VERBS, dev, overview, verb_help
+from faceline.cli_help import FLAGS, INIT, PLAIN, RESULTS, VERBS, dev, overview, verb_help
+from faceline.config.project import config_folders, opened
 from faceline.config.tree import conf_dir, hint, keys_of, nearest, nearest_leaf
 from faceline.errors import InputError, NegativeAnswer
 
@@ -56,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.environ.setdefault(name, value)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let errors through to us
     try:
-        code = _dispatch(arguments)
+        code = _in_project(arguments)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader of our output has gone
         _silence_stdout()
@@ -78,6 +79,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
+def _in_project(arguments: list[str]) -> int:
+    """Run a verb with what the user's own project, if there is one, adds; its configs are in the hints of errors."""
+    with opened(arguments, conf_dir()) as words:
+        try:
+            return _dispatch(words)
+        except (BrokenPipeError, NegativeAnswer):
+            raise
+        except Exception as error:
+            line = _explain(error)
+            if line is None:
+                raise
+            return _refuse(line)
+
+
 def _speak_utf_8() -> None:
     """Start again where the locale knows ASCII or some code page only, in which neither names nor texts fit."""
     if not sys.flags.utf8_mode and locale.getpreferredencoding(False).lower() not in ("utf-8", "utf8"):
@@ -95,6 +110,8 @@ def _dispatch(arguments: list[str]) -> int:
         print(f"faceline {importlib.import_module('importlib.metadata').version('faceline')}")
     elif verb == "results":
         _results(arguments[1:])
+    elif verb == "init":
+        _init(arguments[1:])
     elif verb == "predict" and not {"-h", "--help"} & set(takewhile(lambda word: word != "--", arguments)):
         return _predict(arguments[1:])
     elif " ".join(arguments[:2]) in VERBS:
@@ -103,7 +120,7 @@ def _dispatch(arguments: list[str]) -> int:
         return _one_word(verb, arguments[1:])
     else:
         wrong = f"{verb}: no such verb" if verb else "no verb given"
-        raise InputError(wrong + hint(verb, (*PAIRS, "results", "dev")) + "; see faceline --help")
+        raise InputError(wrong + hint(verb, (*PAIRS, "init", "results", "dev")) + "; see faceline --help")
     return OK
 
 
@@ -119,6 +136,15 @@ def _one_word(verb: str, arguments: list[str]) -> int:
     wrong = f"{verb} {second}: no such verb" if second else f"{verb}: not the whole of a verb"
     words = [pair.split()[1] for pair in PAIRS[verb]]
     raise InputError(f"{wrong}{hint(second, words)}; see faceline {verb} --help")
+
+
+def _init(arguments: list[str]) -> None:
+    if {"-h", "--help"} & set(arguments):
+        print(INIT)
+        return
+    if len(arguments) != 1 or arguments[0].startswith("-"):
+        raise InputError(f"init {' '.join(arguments)}: expected the name of one folder, as in faceline init my_project")
+    importlib.import_module("faceline.commands.init").main(arguments[0])
 
 
 def _results(arguments: list[str]) -> None:
@@ -202,7 +228,10 @@ def _run_hydra(workflow: str, overrides: list[str]) -> int:
 
     guard()
     codes: list[int] = []
-    hydra_app.run(workflow, _quoted(overrides), conf_dir(), lambda cfg: _run_job(workflow, cfg, codes))
+    folders = ",".join(json.dumps(f"file://{folder}") for folder in config_folders())
+    own = [f"hydra.searchpath=[{folders}]"] if folders else []
+    words = [*own, *_quoted(overrides)]
+    hydra_app.run(workflow, words, conf_dir(), lambda cfg: _run_job(workflow, cfg, codes))
     return min(codes, default=OK)  # of a sweep, a mistake before a no
 
 

@@ -242,6 +242,13 @@ GROUPS: dict[str, tuple[str, ...]] = {
 }
 """The verbs by what they are for, as the overview lists them; the rest are for developers of faceline."""
 
+INIT = """\
+faceline init FOLDER
+  write the folder of a project of your own: package, configs, tests, and a faceline.yaml that opens them to faceline
+
+examples:
+  faceline init my_project"""
+
 _FIRST_COLUMN = 26
 
 EXAMPLES = (
@@ -261,6 +268,10 @@ def overview() -> str:
             "",
             "usage: faceline VERB [key=value …]",
             *(line for group, verbs in GROUPS.items() for line in ("", group, *map(_line, verbs))),
+            "",
+            "your own project",
+            f"  {'init':<{_FIRST_COLUMN}}start a folder with code and configs of your own",
+            "",
             f"  {'dev':<{_FIRST_COLUMN}}benchmarks and published results: faceline dev",
             "",
             "examples",
@@ -301,7 +312,8 @@ FLAGS = {
     "-i": "",
     "--info": "print how the config is composed: --info defaults-tree",
     "-cd": "",
-    "--config-dir": "one more folder of configs of your own",
+    "--config-dir": "a folder of configs of your own, beside ours (or config_dir in faceline.yaml)",
+    "--allow": "a package of your own that configs may build from (or allow in faceline.yaml)",
     "-cn": "",
     "--config-name": "another main config",
     "-cp": "",

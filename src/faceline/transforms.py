@@ -37,11 +37,13 @@ from faceline.augmentation.photometric import (
     Recolour,
 )
 from faceline.augmentation.scene import Scene
+from faceline.errors import InputError
 from faceline.geometry.coordinates import normalise_landmarks
-from faceline.geometry.markup import N_LANDMARKS
+from faceline.geometry.markup import Markup
 from faceline.types import Image, Shape
 
 __all__ = [
+    "A",
     "AddNoise",
     "Blur",
     "Brightness",
@@ -80,7 +82,7 @@ class Normalize(Transform):
 
 
 class ToTensor(Transform):
-    """Image (h, w, 3) and landmarks to tensors (3, h, w) and (68, 2) of the type they have. The last step."""
+    """Image (h, w, 3) and landmarks to tensors (3, h, w) and (p, 2) of the type they have. The last step."""
 
     def __call__(self, image: Frame, landmarks: Points) -> tuple[Frame, Points]:  # noqa: D102
         planes = np.asarray(image).transpose(2, 0, 1).copy()
@@ -105,6 +107,13 @@ class Pipeline:
             transform.set_random_state for step in self.steps for transform in step.transforms
         ]
 
+    def use(self, markup: Markup) -> "Pipeline":
+        """The same pipeline for landmarks of a markup; steps that swap landmarks have to know it."""
+        for step in self.steps:
+            if isinstance(step, HorizontalFlip):
+                step.use(markup)
+        return self
+
     def __call__(self, image: Image, landmarks: Shape, seed: int) -> tuple[Frame, Points]:
         """One frame and its landmarks after all steps.
 
@@ -121,15 +130,25 @@ class Pipeline:
             InputError: Image or landmarks are of another shape.
         """
         shapes = f"{image.dtype} {image.shape} and {landmarks.shape}"
-        right = image.dtype == np.uint8 and image.ndim == 3 and landmarks.shape == (N_LANDMARKS, 2)
-        check(right, "input", f"an uint8 image (h, w, 3) and landmarks ({N_LANDMARKS}, 2)", shapes)
+        right = image.dtype == np.uint8 and image.ndim == 3 and landmarks.shape[1:] == (2,)
+        check(right, "input", "an uint8 image (h, w, 3) and landmarks (p, 2)", shapes)
         generator, py_random = np.random.default_rng(seed), random.Random(seed)
         for set_state in self._set_states:
             set_state(generator, py_random)
-        keypoints = np.zeros((N_LANDMARKS, 5), dtype=np.float32)
+        keypoints = np.zeros((len(landmarks), 5), dtype=np.float32)
         keypoints[:, :2] = landmarks
         frame: Frame = image
         points: Points = keypoints
         for step in self.steps:
             frame, points = step(frame, points)
+            if len(points) != len(keypoints):
+                _refuse_lost(step, len(keypoints) - len(points))
         return frame, points[:, :2]
+
+
+def _refuse_lost(step: Transform, lost: int) -> None:
+    raise InputError(
+        f"it lost {lost} landmarks; a step must keep every one, in order, also those that leave the frame "
+        f"(in albumentations: remove_invisible=False)",
+        column=f"transforms.{type(step).__name__}",
+    )

@@ -1,6 +1,6 @@
 """Array aliases with named axes, the same everywhere.
 
-n samples, 68 landmarks, d = 2 or 3 coordinates (x first), h rows, w columns.
+n samples, p landmarks (68 where a markup names no other), d = 2 or 3 coordinates (x first), h rows, w columns.
 """
 
 import numpy as np
@@ -24,10 +24,10 @@ Box = Shaped[np.ndarray, "4"]
 Boxes = Shaped[np.ndarray, "k 4"]
 """Where k faces are."""
 
-Shape = Float[np.ndarray, "68 2"]
+Shape = Float[np.ndarray, "p 2"]
 """The landmarks of one face, x first."""
 
-Landmarks = Float[np.ndarray, "n 68 2"]
+Landmarks = Float[np.ndarray, "n p 2"]
 """The landmarks of n faces, x first."""
 
 Sizes = Integer[np.ndarray, "n 2"]

@@ -17,9 +17,9 @@ from faceline.config.plain import read_settings
 from faceline.data.index import BadRows
 from faceline.data.synthetic import SyntheticFaces
 from faceline.errors import InputError
-from faceline.export import detector as export_detector
-from faceline.export import eight_bits
-from faceline.export import parity as exporting
+from faceline.exporting import detector as export_detector
+from faceline.exporting import eight_bits
+from faceline.exporting import parity as exporting
 from faceline.inference.bundle import Bundle, LandmarkManifest, read_bundle
 from faceline.inference.runtime import EmbedderRuntime, LandmarkRuntime
 from faceline.stand.recognition.embedder import open_embedder

@@ -1,5 +1,6 @@
 """Every file of conf/ composes, passes the check and builds what it names."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from faceline.config.check import check
 from faceline.config.plain import read_settings
 from faceline.config.resolvers import register
 from faceline.config.tree import conf_dir, groups, options
+from faceline.geometry.markup import IBUG68
 from faceline.stand.settings import SETTINGS
 
 CONF = conf_dir()
@@ -30,6 +32,9 @@ ANSWERS = {
     "ship": ["to=chain"],
 }
 """What a user must give."""
+
+TABLES = {"csv": ["data.csv=labels.csv"], "coco": ["data.annotations=labels.json"]}
+"""What a user must give of data of their own."""
 
 LEAVES = [
     (group, option) for group in groups(CONF) if group not in ("runtime", "hydra") for option in options(CONF, group)
@@ -70,7 +75,7 @@ def test_what_looks_like_a_number_is_text_where_text_is_asked_for(tmp_path: Path
 
 @pytest.mark.parametrize(("group", "option"), LEAVES, ids=str)
 def test_every_option_composes_into_a_training_and_passes_the_check(group: str, option: str) -> None:
-    check(composed("train", f"{group}={option}"), "train")
+    check(composed("train", f"{group}={option}", *(TABLES.get(option, []) if group == "data" else [])), "train")
 
 
 @pytest.mark.parametrize("group", MODEL_PARTS)
@@ -116,7 +121,13 @@ def test_every_trainer_is_built_or_says_that_the_machine_lacks_it(option: str, t
 
 @pytest.mark.parametrize("option", options(CONF, "data"))
 def test_every_data_set_is_built_or_says_where_it_is_looked_for(option: str, tmp_path: Path) -> None:
-    cfg = composed("train", f"data={option}", f"data.root={tmp_path}")
+    numbers = [float(i) for i in range(136)]
+    table = f"file,{','.join(map(str, range(136)))}\nface.jpg,{','.join(map(str, numbers))}\n"
+    (tmp_path / "labels.csv").write_text(table)
+    (tmp_path / "labels.json").write_text(json.dumps({"images": [], "annotations": [{"keypoints": [1] * 204}]}))
+    (tmp_path / "ann").mkdir()
+    (tmp_path / "ann" / "face.jpg").touch()
+    cfg = composed("train", f"data={option}", f"data.root={tmp_path}", *TABLES.get(option, []))
     assert instantiate(cfg.data.source).name in option
 
 
@@ -125,3 +136,16 @@ def test_every_pipeline_is_built(option: str) -> None:
     cfg = composed("train", f"transforms={option}")
     for part in ("train", "eval"):
         assert instantiate(cfg.transforms[part]).steps
+
+
+def test_the_file_of_the_68_points_is_what_the_code_knows() -> None:
+    assert instantiate(composed("train").markup) == IBUG68
+
+
+@pytest.mark.parametrize("option", options(CONF, "markup"))
+def test_every_markup_is_whole(option: str) -> None:
+    """Regions hold every landmark once; a mirror undoes itself and swaps the two points of the normaliser."""
+    markup = instantiate(composed("train", f"markup={option}").markup)
+    assert sorted(point for points in markup.regions.values() for point in points) == list(range(markup.points))
+    assert (markup.flip_order[markup.flip_order] == range(markup.points)).all()
+    assert markup.flip_order[markup.normaliser[0]] == markup.normaliser[1]

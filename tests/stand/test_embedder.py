@@ -56,7 +56,7 @@ def test_its_embeddings_have_length_1_and_depend_on_no_neighbour(sface: Embedder
 
 @pytest.mark.data
 def test_it_gives_what_the_published_network_gives(sface: EmbedderRuntime, data_root: Path) -> None:
-    from faceline.export.sface import sface_graph  # noqa: PLC0415
+    from faceline.exporting.sface import sface_graph  # noqa: PLC0415
     from faceline.inference.bundle import Bundle, digest  # noqa: PLC0415
     from faceline.inference.onnx_embedder import OnnxEmbedder  # noqa: PLC0415
 

@@ -456,7 +456,7 @@ def test_an_unknown_border_is_refused(border):
 @pytest.mark.parametrize(
     ("image", "landmarks"),
     [
-        (np.zeros((10, 10, 3), np.uint8), np.zeros((5, 2))),
+        (np.zeros((10, 10, 3), np.uint8), np.zeros((5, 3))),
         (np.zeros((10, 10), np.uint8), np.zeros((68, 2))),
         (np.zeros((10, 10, 3), np.float32), np.zeros((68, 2))),
     ],

@@ -7,7 +7,7 @@ import numpy as np
 
 from faceline.augmentation.base import A, Frame, Number, Points, Range, Transform, check, number, span
 from faceline.geometry.coordinates import denormalise_landmarks, normalise_landmarks
-from faceline.geometry.markup import FLIP_ORDER
+from faceline.geometry.markup import FLIP_ORDER, Markup
 from faceline.geometry.resize import resize_image
 
 Border: TypeAlias = Literal["replicate", "constant"]
@@ -68,9 +68,11 @@ class Crop(Transform):
 class _FlipWithPairs(A.HorizontalFlip):  # type: ignore[misc]
     """A mirrored left eye is a right eye."""
 
+    order = FLIP_ORDER
+
     def apply_to_keypoints(self, keypoints: np.ndarray, **params: Any) -> np.ndarray:
         flipped: np.ndarray = super().apply_to_keypoints(keypoints, **params)
-        return np.asarray(flipped[FLIP_ORDER])
+        return np.asarray(flipped[self.order])
 
 
 class HorizontalFlip(Transform):
@@ -82,7 +84,12 @@ class HorizontalFlip(Transform):
 
     def __init__(self, probability: Number = 0.5) -> None:
         self.probability = number("HorizontalFlip.probability", probability, 0, 1)
-        super().__init__(_FlipWithPairs(p=self.probability))
+        self._flip = _FlipWithPairs(p=self.probability)
+        super().__init__(self._flip)
+
+    def use(self, markup: Markup) -> None:
+        """Swap the pairs of another markup than the 68 points of iBUG."""
+        self._flip.order = markup.flip_order
 
 
 class RandomAffine(Transform):

@@ -27,8 +27,19 @@ LISTED = 20
 
 
 def main(cfg: DictConfig) -> None:
-    """Print the verdicts; write a page, a Markdown table and JSON."""
-    config: dict[str, Any] = {str(key): value for key, value in OmegaConf.to_object(cfg).items()}  # type: ignore[union-attr]
+    """As `compare`, with a config of Hydra's."""
+    compare({str(key): value for key, value in OmegaConf.to_object(cfg).items()})  # type: ignore[union-attr]
+
+
+def compare(config: Mapping[str, Any]) -> tuple[Comparison, Path]:
+    """Print the verdicts; write a page, a Markdown table and JSON.
+
+    Returns:
+        The comparison, and the folder of the page.
+
+    Raises:
+        InputError: There are no such runs, or the folder cannot be written.
+    """
     tracking = config["tracking"]
     runs = _chosen(store_of(config), config)
     comparison, boards = reviewed(*runs) if len(config["run_ids"]) == 2 else _ranked(runs)
@@ -43,6 +54,7 @@ def main(cfg: DictConfig) -> None:
     check_output_folder(folder, "output", own=list(files))
     _write(folder, files)
     _tell(comparison, folder)
+    return comparison, folder
 
 
 def _chosen(client: MlflowClient, config: Mapping[str, Any]) -> list[RunRecord]:

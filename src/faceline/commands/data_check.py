@@ -19,7 +19,10 @@ def main(cfg: DictConfig) -> None:
     config = plain(cfg)
     data, figure = config["data"], Path(config["figure"])
     check_output(figure, "figure", begins=[b"\x89PNG"])
-    store = cached_frames(instantiate(data["source"]), data["size"], Path(data["cache_dir"]))
+    source = instantiate(data["source"])
+    for line in source.describe() if hasattr(source, "describe") else []:
+        print(line)
+    store = cached_frames(source, data["size"], Path(data["cache_dir"]))
     for line in summarise(store.index).lines():
         print(line)
     with write_whole(figure) as part:

@@ -8,8 +8,8 @@ from omegaconf import DictConfig
 
 from faceline.config.check import plain
 from faceline.errors import InputError
-from faceline.export.detector import export_detector
-from faceline.export.embedder import export_embedder
+from faceline.exporting.detector import export_detector
+from faceline.exporting.embedder import export_embedder
 from faceline.inference.bundle import Bundle, write_bundle
 from faceline.models.face_embedder import FaceEmbedder
 from faceline.models.landmark_detector import LandmarkDetector
@@ -25,11 +25,22 @@ _EXPORTS: Final[dict[type, Callable[..., Bundle[Any]]]] = {
 
 
 def main(cfg: DictConfig) -> None:
-    """Build the graph, compare it with the model on real frames, measure it, and only then write the bundle."""
-    config = plain(cfg)
+    """As `export`, with a config of Hydra's."""
+    export(plain(cfg))
+
+
+def export(config: Config) -> tuple[Path, str]:
+    """Build the graph, compare it with the model on real frames, measure it, and only then write the bundle.
+
+    Returns:
+        The bundle, and the task that it is made for.
+
+    Raises:
+        InputError: There is no such model, none of which a bundle can be made, or the bundle would differ from it.
+    """
     trained = chosen_model(config)
-    export = _EXPORTS.get(type(trained.model))
-    if export is None:
+    make = next((make for kind, make in _EXPORTS.items() if isinstance(trained.model, kind)), None)
+    if make is None:
         raise InputError(
             f"run {trained.run_id} is of {trained.config['name']}, of which no bundle can be made; give a model that "
             f"finds landmarks or embeds faces",
@@ -47,7 +58,7 @@ def main(cfg: DictConfig) -> None:
             f"frames (fingerprint {tags['data_fingerprint']}, not {data.index.fingerprint}); give those, or none",
             column="data",
         )
-    bundle = export(trained, data, config, tags, output)
+    bundle = make(trained, data, config, tags, output)
     write_bundle(output, bundle.manifest, bundle.onnx)
     check, other = bundle.manifest.check, "its graph in float32" if config["int8"] else "the trained model"
     print(
@@ -55,6 +66,7 @@ def main(cfg: DictConfig) -> None:
         f"frame on one thread; differs by {check.difference:.1e} from {other} on {check.frames} frames\n"
         f"written to {output} ({output.stat().st_size / 1e6:.1f} MB)"
     )
+    return output, bundle.manifest.task
 
 
 def _default_output(config: Config, trained: Trained) -> Path:

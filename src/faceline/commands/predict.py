@@ -47,11 +47,11 @@ def predict(config: dict[str, Any]) -> None:
     _check_overlays(overlays, words)
     check_table(output, kind, [Path(word) for word in words])
     inputs = find_inputs(words, leave_out=[folder for folder in (overlays, output) if folder is not None])
-    detector = _detector(config)
+    detector, landmarks = _detector(config)
     stops = config["on_error"] == "stop" or (config["on_error"] is None and inputs.one)
     names = [file.name for file in inputs.files]
     times = any(file.kind == "film" for file in inputs.files)
-    with face_table(output, kind, times, names) as table:
+    with face_table(output, kind, times, names, landmarks) as table:
         prediction = Prediction(detector, table, overlays, smooth=config["smooth"], stops=stops)
         with _progress() as progress:
             for file in _each(inputs.files, progress):
@@ -74,18 +74,18 @@ def _check_overlays(overlays: Path | None, words: Sequence[str]) -> None:
                 raise InputError(told, file=overlays, column="overlays")
 
 
-def _detector(config: dict[str, Any]) -> FaceDetector:
-    """What finds the faces: with the model of a run, which needs torch, or with a bundle."""
+def _detector(config: dict[str, Any]) -> tuple[FaceDetector, int]:
+    """What finds the faces, with the model of a run, which needs torch, or with a bundle; and how many landmarks."""
     threads = usable_threads(config["threads"])
     cv2.setNumThreads(0)  # one frame is too little work to share
-    find_landmarks, size = _landmarks(config, threads)
-    return FaceDetector(find_landmarks, size, config["faces"], config["min_confidence"])
+    find_landmarks, size, points = _landmarks(config, threads)
+    return FaceDetector(find_landmarks, size, config["faces"], config["min_confidence"]), points
 
 
-def _landmarks(config: dict[str, Any], threads: int) -> tuple[FindLandmarks, int]:
+def _landmarks(config: dict[str, Any], threads: int) -> tuple[FindLandmarks, int, int]:
     if config["run_id"] is None and config["ckpt_path"] is None:
         runtime = LandmarkRuntime(config["bundle"] or DEFAULT, threads)
-        return runtime.detect_batch, runtime.size
+        return runtime.detect_batch, runtime.size, runtime.manifest.points
     if config["bundle"] is not None:
         raise InputError("give bundle=FILE, or run_id=RUN or ckpt_path=FILE, and not both", column="bundle")
     from faceline.tasks.selection import chosen_detector  # noqa: PLC0415  # it imports torch
@@ -95,7 +95,7 @@ def _landmarks(config: dict[str, Any], threads: int) -> tuple[FindLandmarks, int
     def one_by_one(images: Sequence[Any]) -> Detections:
         return Detections(np.stack([find(image) for image in images]), None)
 
-    return one_by_one, _TORCH_SIZE
+    return one_by_one, _TORCH_SIZE, find.args[0].markup.points
 
 
 def _progress() -> Progress:

@@ -15,6 +15,7 @@ from hydra.core.hydra_config import HydraConfig
 from mlflow import MlflowClient
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
+from faceline.config.project import used_packages
 from faceline.config.targets import same_build
 from faceline.errors import InputError
 from faceline.models.callbacks import CONFIG_KEY, Pruning
@@ -34,6 +35,8 @@ from faceline.tracking.store import store_of
 Scores = dict[str, float]
 PRUNED_TAG = "faceline.pruned"
 """Of a run that was given up, because others of its sweep did better by then."""
+NOTE = "mlflow.note.content"
+"""What MLflow's page shows as the description of a run."""
 RUN_ENV = "FACELINE_RUN_ID"
 """Tells the other processes of a distributed run which run they belong to."""
 
@@ -140,13 +143,15 @@ def _open_run(
     if config["ckpt_path"] == RESUME:
         run_id = _interrupted(client, config, digest)
         with tracked_run(client, tracking["experiment"], config["name"], run_id=run_id) as run:
-            run.log_provenance(provenance())
+            run.log_provenance(provenance(own=used_packages(config)))
             yield run
         return
     tags = {DIGEST_TAG: digest, **_headline(config, task, data), **{TAG + tag: "true" for tag in config["tags"]}}
     tags |= member.tags if member else {}
-    with tracked_run(client, tracking["experiment"], member.name if member else config["name"], tags=tags) as run:
-        run.log_provenance(provenance())
+    tags[NOTE] = _note(config, task, data)
+    name = f"{config['name']}-{data.source.name}-{config['split']['protocol']}"
+    with tracked_run(client, tracking["experiment"], member.name if member else name, tags=tags) as run:
+        run.log_provenance(provenance(own=used_packages(config)))
         _describe(run, config, data, lessons, model)
         yield run
 
@@ -199,6 +204,17 @@ def _headline(config: Config, task: Task, data: TaskData) -> dict[str, str]:
         "split_fingerprint": data.split.fingerprint(data.index),
         "command": _command(),
     }
+
+
+def _note(config: Config, task: Task, data: TaskData) -> str:
+    """The description of a run on MLflow's page: what was trained on what, and how to do it again."""
+    frames = ", ".join(f"{len(rows)} {part}" for part, rows in data.split.parts().items())
+    return (
+        f"**{config['name']}** for the task {task.name} on **{data.source.name}**, protocol "
+        f"**{config['split']['protocol']}** ({frames} frames). Chosen by `{task.objective}` of validation.\n\n"
+        f"```\n{_command()}\n```\n\n"
+        f"Figures and errors frame by frame are among the artifacts. `faceline compare` ranks this run among its like."
+    )
 
 
 def _command() -> str:

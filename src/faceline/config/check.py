@@ -14,7 +14,8 @@ from omegaconf import DictConfig, OmegaConf
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from faceline.config.schema import SCHEMAS
-from faceline.config.targets import ALLOWED, Parameters, TypeHint, locate, parameters, refuse_prefix
+from faceline.config.targets import Parameters, TypeHint, locate, parameters, refuse_prefix
+from faceline.config.targets import allowed as open_targets
 from faceline.config.tree import hint, nearest
 from faceline.errors import InputError
 
@@ -62,7 +63,7 @@ def check(
     verb: str = "train",
     *,
     schema: type[BaseModel] | None = None,
-    allowed: Sequence[str] = ALLOWED,
+    allowed: Sequence[str] | None = None,
 ) -> None:
     """Refuse a composed config that cannot be built.
 
@@ -70,7 +71,7 @@ def check(
         cfg: The config of a job.
         verb: Name of the workflow that it is for.
         schema: What its plain keys may hold, in place of the schema of the verb.
-        allowed: What a ``_target_`` may be or, where it ends with a dot, begin with.
+        allowed: What a ``_target_`` may be or, where it ends with a dot, begin with; by default what is open.
 
     Raises:
         InputError: The first thing that is wrong, by its full key: an unknown or missing key, a value of a wrong
@@ -86,16 +87,17 @@ def check(
         _check_node(key, node)
 
 
-def check_targets(config: dict[Any, Any], allowed: Sequence[str] = ALLOWED) -> None:
+def check_targets(config: dict[Any, Any], allowed: Sequence[str] | None = None) -> None:
     """Refuse a config, such as that in a checkpoint, that asks for something to be built that may not be.
 
     Args:
         config: Resolved, in plain containers.
-        allowed: What a ``_target_`` may be or, where it ends with a dot, begin with.
+        allowed: What a ``_target_`` may be or, where it ends with a dot, begin with; by default what is open.
 
     Raises:
         InputError: A ``_target_`` is not allowed.
     """
+    allowed = open_targets() if allowed is None else allowed
     for key, node in _nodes(config, ""):
         refuse_prefix(f"{key}._target_", node["_target_"], allowed)
 

@@ -15,7 +15,7 @@ from hydra.errors import (
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from faceline.config.targets import ALLOWED, locate, parameters, refuse_prefix
+from faceline.config.targets import allowed, locate, parameters, refuse_prefix
 from faceline.config.tree import groups, hint, nearest, nearest_leaf, options
 from faceline.errors import InputError, first_line
 
@@ -50,7 +50,7 @@ def _missing_option(error: MissingConfigException, conf: Path) -> str:
     if not option:
         verbs = [path.stem for path in conf.glob("*.yaml")]
         return f"--config-name {group}: no such config{hint(group, verbs)}"
-    if (conf / group).is_dir():
+    if group in groups(conf):
         known = options(conf, group)
     else:  # one of Hydra's own groups, such as hydra/launcher
         group, _, option = str(error.missing_cfg_file).rpartition("/")
@@ -120,7 +120,7 @@ def _optional(node: Any) -> list[str]:
         return []
     target = str(node["_target_"])
     try:
-        refuse_prefix("_target_", target, ALLOWED)
+        refuse_prefix("_target_", target, allowed())
         return [name for name in parameters(locate("_target_", target)).hints if name not in node]
     except InputError:
         return []

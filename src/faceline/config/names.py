@@ -17,6 +17,7 @@ PLACES: Final = {
         "data.synthetic": ("SyntheticFaces",),
         "data.udacity": ("UdacityFaces",),
         "data.youtube_faces": ("YouTubeFaces",),
+        "geometry.markup": ("markup",),
         "models.averaging": ("ExponentialAverage",),
         "models.baselines": ("Baseline", "NearestShapes", "SparseForest"),
         "models.coarse_stage": ("CoarseStage",),

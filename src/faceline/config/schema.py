@@ -62,6 +62,8 @@ class Data(Section):
 
     source: Node
     root: str | None
+    csv: str | None = None
+    annotations: str | None = None
     on_error: Literal["raise", "skip"]
     size: Annotated[int, Field(ge=32, le=512)]
     batch_size: Count
@@ -135,6 +137,7 @@ class Train(Section):
     """``faceline train``."""
 
     task: Node
+    markup: Node | None = None
     embedder: Embedder | None = None
     name: Annotated[str, BeforeValidator(_is_name)]
     seed: Seed
@@ -169,6 +172,7 @@ class Evaluate(Section):
     bundle: str | None = None
     part: Literal["train", "val", "test"]
     data: Data | None = None  # the run's own
+    markup: Node | None = None
     split: SplitChange | None
     threads: Count | None
     output: str | None
@@ -181,6 +185,7 @@ class Export(Section):
     run_id: str | None
     ckpt_path: str | None
     data: Data | None = None  # the run's own
+    markup: Node | None = None
     output: str | None
     int8: bool
     flip_average: bool
@@ -317,6 +322,7 @@ class DataCheck(Section):
     """``faceline data check``."""
 
     data: Data
+    markup: Node | None = None
     figure: str
 
 

@@ -3,11 +3,13 @@
 import importlib
 import inspect
 import pkgutil
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType, SimpleNamespace
 from typing import Any, get_args, get_type_hints
 
+from faceline.config.project import packages
 from faceline.config.tree import hint
 from faceline.errors import InputError
 
@@ -33,6 +35,12 @@ ALLOWED = (
 )
 """What a config may build: exactly this name, or any below it where it ends with a dot. A config is data that people
 pass around, and ``torch.load`` or ``os.system`` as a target would make it a program."""
+
+
+def allowed() -> tuple[str, ...]:
+    """`ALLOWED`, and the packages of the user's own that this command has opened."""
+    return (*ALLOWED, *(f"{name}." for name in packages()))
+
 
 TypeHint = Any
 """A type annotation."""
@@ -72,9 +80,12 @@ def refuse_prefix(key: str, target: Any, allowed: Sequence[str]) -> None:
         raise _not_allowed(key, target, allowed)
 
 
-def _not_allowed(key: str, target: str, allowed: Sequence[str] = ALLOWED) -> InputError:
+def _not_allowed(key: str, target: str, allowed: Sequence[str]) -> InputError:
     names = ", ".join(f"{name}*" if name.endswith(".") else name for name in allowed)
-    return InputError(f"{key}: {target} is not allowed as a target; expected one of {names}")
+    package = target.split(".", maxsplit=1)[0]
+    known = package in sys.stdlib_module_names or any(name.split(".")[0] == package for name in allowed)
+    own = "" if known or not package.isidentifier() else f"; if {package} is your own code, add --allow {package}"
+    return InputError(f"{key}: {target} is not allowed as a target; expected one of {names}{own}")
 
 
 def locate(key: str, target: str) -> Callable[..., Any]:
@@ -85,7 +96,7 @@ def locate(key: str, target: str) -> Callable[..., Any]:
             through another package's name, as ``os.system`` through a module that imports ``os``.
     """
     first, *rest = target.split(".")
-    found: Any = importlib.import_module(first)
+    found: Any = _import_package(key, first)
     path = first
     for part in rest:
         parent, path = path, f"{path}.{part}"
@@ -93,13 +104,25 @@ def locate(key: str, target: str) -> Callable[..., Any]:
             raise InputError(f"{key}: {parent} has no {part}{hint(part, _names(found))}")
         found = getattr(found, part)
         if isinstance(found, ModuleType) and found.__name__ != path:
-            raise _not_allowed(key, target)
+            raise _not_allowed(key, target, allowed())
     if isinstance(found, ModuleType) or not callable(found):
         inside = hint("", _names(found)) if isinstance(found, ModuleType) else ""
         raise InputError(f"{key}: {target} is no class or function{inside}")
     if str(getattr(found, "__module__", "")).split(".")[0] != first:
-        raise _not_allowed(key, target)
+        raise _not_allowed(key, target, allowed())
     return found  # type: ignore[no-any-return]
+
+
+def _import_package(key: str, name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name or name not in packages():
+            raise
+        raise InputError(
+            f"{key}: Python finds no package {name}; install it (pip install -e .), or name the folder that it lies in "
+            f"as source in faceline.yaml"
+        ) from None
 
 
 def _import_submodule(package: Any, path: str) -> bool:
@@ -157,7 +180,7 @@ def _build(key: str, node: Any) -> Any:
     """The class of a node and the arguments that are not its defaults."""
     if not isinstance(node, dict) or "_target_" not in node:
         return node
-    refuse_prefix(f"{key}._target_", node["_target_"], ALLOWED)
+    refuse_prefix(f"{key}._target_", node["_target_"], allowed())
     target = locate(f"{key}._target_", node["_target_"])
     known = parameters(target)
     arguments = {

@@ -8,6 +8,8 @@ from typing import Any
 
 import yaml
 
+from faceline.config.project import config_folders
+
 
 def conf_dir() -> Path:
     """The folder of the configs: inside an installed package, at the root of a checkout."""
@@ -18,17 +20,15 @@ def conf_dir() -> Path:
 
 def groups(conf: Path) -> list[str]:
     """The config groups, such as ``data``, ``model`` and, chosen inside a model, ``model/head``."""
-    outer = sorted(path.name for path in conf.iterdir() if path.is_dir())
+    outer = sorted({path.name for folder in _with_own(conf) for path in folder.iterdir() if path.is_dir()})
     return sorted([*outer, *(f"{group}/{inner}" for group in outer for inner in inner_groups(conf, group))])
 
 
 def inner_groups(conf: Path, group: str) -> list[str]:
     """The subfolders of a group that its options choose from, such as ``head`` of ``model``."""
-    folder = conf / group
-    if not folder.is_dir():
-        return []
-    texts = [file.read_text(encoding="utf-8") for file in folder.glob("*.yaml")]
-    names = (path.name for path in folder.iterdir() if path.is_dir())
+    folders = [folder / group for folder in _with_own(conf) if (folder / group).is_dir()]
+    texts = [file.read_text(encoding="utf-8") for folder in folders for file in folder.glob("*.yaml")]
+    names = {path.name for folder in folders for path in folder.iterdir() if path.is_dir()}
     return sorted(
         name for name in names if any(re.search(rf"^ +- {re.escape(name)}: ", text, re.MULTILINE) for text in texts)
     )
@@ -40,12 +40,18 @@ def options(conf: Path, group: str) -> list[str]:
     Names that begin with an underscore are parts of other options and are left out, and so are subfolders that are
     groups of their own.
     """
-    folder = conf / group
-    inner = {folder / name for name in inner_groups(conf, group)}
-    files = (
-        path for path in folder.rglob("*.yaml") if not path.name.startswith("_") and inner.isdisjoint(path.parents)
+    names = inner_groups(conf, group)
+    return sorted(
+        path.relative_to(folder).with_suffix("").as_posix()
+        for folder in (each / group for each in _with_own(conf))
+        for path in folder.rglob("*.yaml")
+        if not path.name.startswith("_") and {folder / name for name in names}.isdisjoint(path.parents)
     )
-    return sorted(path.relative_to(folder).with_suffix("").as_posix() for path in files)
+
+
+def _with_own(conf: Path) -> list[Path]:
+    """A folder of configs, and those of the user's own project."""
+    return [conf, *config_folders()]
 
 
 def keys_of(conf: Path, verb: str) -> list[str]:
@@ -60,7 +66,8 @@ def keys_of(conf: Path, verb: str) -> list[str]:
 
 def _keys_below(conf: Path, group: str, option: str) -> list[str]:
     """The keys of one file of a group, and of the files that its defaults name."""
-    content = _read(conf / group / f"{option}.yaml")
+    places = (folder / group / f"{option}.yaml" for folder in _with_own(conf))
+    content = _read(next((file for file in places if file.is_file()), conf))
     found = _leaves(content, group.replace("/", "."))
     for each in content.get("defaults", ()):
         if isinstance(each, dict):

@@ -17,7 +17,7 @@ from faceline.data.labels import list_labels, refuse_unlabelled
 from faceline.data.splits import Split, limited, make_split
 from faceline.data.taught import TaughtFrames, Teacher, teach
 from faceline.errors import InputError
-from faceline.geometry.coordinates import denormalise_landmarks
+from faceline.geometry.coordinates import denormalise_landmarks, normalise_landmarks
 from faceline.threads import usable_threads
 from faceline.types import AnyImage, Image, Shape
 
@@ -112,13 +112,20 @@ class EpochSampler(Sampler[Draw]):
         return iter([(int(position), int(seeds[position])) for position in mine])
 
 
+def unchanged(image: Image, landmarks: Shape, seed: int) -> tuple[Tensor, Tensor]:  # noqa: ARG001
+    """A pipeline that only brings a frame and its landmarks to tensors on [0, 1]."""
+    height, width = image.shape[:2]
+    pixels = torch.from_numpy(image.transpose(2, 0, 1).astype(np.float32) / 255)
+    return pixels, torch.from_numpy(normalise_landmarks(landmarks, (width, height)).astype(np.float32))
+
+
 class LandmarkData(pl.LightningDataModule):
     """Frames with 68 landmarks: cached at training size, split, transformed, batched.
 
     Args:
         source: The data set.
-        split: Settings of `make_split`.
-        transforms: Pipelines ``train`` and ``eval``.
+        split: Settings of `make_split`; by default the parts of the publisher.
+        transforms: Pipelines ``train`` and ``eval``; by default `unchanged`.
         size: Edge of the cached frames in pixels; whole frames are resized to a square.
         batch_size: Frames a step and process.
         workers: Processes that prepare batches; 0 prepares them between the steps.
@@ -130,17 +137,18 @@ class LandmarkData(pl.LightningDataModule):
     def __init__(
         self,
         source: FrameSource,
-        split: dict[str, Any],
-        transforms: dict[str, Pipeline],
-        size: int,
-        batch_size: int,
-        workers: int,
-        seed: int,
-        cache_dir: Path,
+        split: dict[str, Any] | None = None,
+        transforms: dict[str, Pipeline] | None = None,
+        size: int = 128,
+        batch_size: int = 32,
+        workers: int = 0,
+        seed: int = 0,
+        cache_dir: Path = Path("mlruns/cache"),
         limit: int | None = None,
     ) -> None:
         super().__init__()
-        self.source, self.split_settings, self.pipelines = source, split, transforms
+        self.source, self.split_settings = source, split or {"protocol": "official"}
+        self.pipelines = transforms or dict.fromkeys(("train", "eval"), unchanged)
         self.size, self.batch_size, self.workers = size, batch_size, usable_threads(workers, "data.workers")
         self.seed, self.cache_dir, self.limit = seed, cache_dir, limit
         self.taught: TaughtFrames | None = None

@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from faceline.errors import InputError
 from faceline.geometry.coordinates import normalise_landmarks
-from faceline.geometry.markup import OUTER_EYE_CORNERS
+from faceline.geometry.markup import IBUG68, Markup
 from faceline.types import Image, Landmarks, Shape, Sizes
 
 OnError = Literal["raise", "skip"]
@@ -40,7 +40,7 @@ class FrameRow:
     frame: int
     part: PublishedPart
     landmarks: Shape
-    landmarks3d: Float[np.ndarray, "68 3"] | None = None
+    landmarks3d: Float[np.ndarray, "p 3"] | None = None
     line: int | None = None
 
 
@@ -107,6 +107,7 @@ class LabelIndex:
         landmarks3d: (n, 68, 3), where the source knows them.
         unlabelled: Frames of the source that have no row.
         rejected: One line for each row that was skipped.
+        markup: What the landmarks are.
     """
 
     dataset: str
@@ -116,9 +117,10 @@ class LabelIndex:
     frames: np.ndarray
     parts: np.ndarray
     landmarks: Landmarks
-    landmarks3d: Float[np.ndarray, "n 68 3"] | None = None
+    landmarks3d: Float[np.ndarray, "n p 3"] | None = None
     unlabelled: int = 0
     rejected: tuple[str, ...] = ()
+    markup: Markup = IBUG68
 
     _columns: ClassVar[tuple[str, ...]] = ("files", "persons", "videos", "frames", "parts", "landmarks")
     _named_by: ClassVar[tuple[str, ...]] = ("files", "parts")
@@ -172,7 +174,9 @@ def index_of(source: FrameSource, rows: list[FrameRow], bad: BadRows) -> LabelIn
     """
     rows = [row for row in rows if _is_face(row, bad)]
     solid = [row.landmarks3d for row in rows if row.landmarks3d is not None]
-    refuse_impossible(np.array([row.landmarks for row in rows]).reshape(-1, 68, 2))
+    markup = markup_of(source)
+    landmarks = np.array([row.landmarks for row in rows]).reshape(len(rows), markup.points, 2)
+    refuse_impossible(landmarks, markup)
     return LabelIndex(
         dataset=source.name,
         files=np.array([row.file for row in rows], dtype=np.str_),
@@ -180,11 +184,17 @@ def index_of(source: FrameSource, rows: list[FrameRow], bad: BadRows) -> LabelIn
         videos=np.array([row.video for row in rows], dtype=np.str_),
         frames=np.array([row.frame for row in rows], dtype=np.int64),
         parts=np.array([row.part for row in rows], dtype=np.str_),
-        landmarks=np.array([row.landmarks for row in rows]).reshape(-1, 68, 2),
+        landmarks=landmarks,
         landmarks3d=np.array(solid) if solid and len(solid) == len(rows) else None,
         unlabelled=source.unlabelled(),
         rejected=tuple(str(error) for error in bad.errors),
+        markup=markup,
     )
+
+
+def markup_of(source: FrameSource) -> Markup:
+    """What the landmarks of a source are: the 68 of iBUG unless it says otherwise by an attribute ``markup``."""
+    return getattr(source, "markup", None) or IBUG68
 
 
 _FARTHEST = 10
@@ -210,11 +220,12 @@ def _is_face(row: FrameRow, bad: BadRows) -> bool:
     return False
 
 
-def refuse_impossible(landmarks: Landmarks) -> None:
+def refuse_impossible(landmarks: Landmarks, markup: Markup = IBUG68) -> None:
     """Refuse labels that as a whole cannot be pixels.
 
     Args:
-        landmarks: (n, 68, 2) of all frames of a data set.
+        landmarks: (n, p, 2) of all frames of a data set.
+        markup: What they are.
 
     Raises:
         InputError: The faces are smaller than any, or a value stands for "missing"; tells what they look like.
@@ -222,7 +233,7 @@ def refuse_impossible(landmarks: Landmarks) -> None:
     known = landmarks[~np.isnan(landmarks).any(axis=(1, 2))]
     if not len(known):
         return
-    eyes = float(np.median(np.linalg.norm(known[:, OUTER_EYE_CORNERS[0]] - known[:, OUTER_EYE_CORNERS[1]], axis=1)))
+    eyes = float(np.median(np.linalg.norm(known[:, markup.normaliser[0]] - known[:, markup.normaliser[1]], axis=1)))
     if eyes < 2:
         looks = "shares of the frame, on [0, 1]" if np.abs(known).max() <= 2 else "no pixels"
         raise InputError(

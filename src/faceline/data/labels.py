@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, Protocol, runtime_checkable
 
@@ -10,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock
 
-from faceline.data.index import BadRows, FrameSource, LabelIndex, index_of
+from faceline.data.index import BadRows, FrameSource, LabelIndex, index_of, markup_of
 from faceline.errors import InputError
 from faceline.files import write_whole
 
@@ -41,7 +42,7 @@ def read_labels(source: FrameSource, cache_dir: Path) -> LabelIndex:
     """
     content = f"{_FORMAT} {source.name} {source.key()} {source.on_error}"
     file = cache_dir / f"{source.name}-labels-{hashlib.sha256(content.encode()).hexdigest()[:16]}.parquet"
-    index = _open(file) or _list_into(file, source)
+    index = replace(_open(file) or _list_into(file, source), markup=markup_of(source))
     refuse_unlabelled(index)
     return index
 
@@ -109,14 +110,18 @@ def _open(file: Path) -> LabelIndex | None:
         table = pq.read_table(file, memory_map=True)
         facts = json.loads(table.schema.metadata[_FACTS])
         words = {name: _words(table[name]) for name in _WORDS}
-        points = {name: _points(table[name]) for name in ("landmarks", "landmarks3d") if name in table.column_names}
+        solid = _points(table["landmarks3d"], 3) if "landmarks3d" in table.column_names else None
         return LabelIndex(
             dataset=facts["dataset"],
             frames=table["frames"].to_numpy(),
             unlabelled=facts["unlabelled"],
             rejected=tuple(facts["rejected"]),
-            **words,
-            **points,
+            landmarks=_points(table["landmarks"], 2),
+            landmarks3d=solid,
+            files=words["files"],
+            persons=words["persons"],
+            videos=words["videos"],
+            parts=words["parts"],
         )
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError):
         return None
@@ -129,7 +134,7 @@ def _words(column: pa.ChunkedArray) -> np.ndarray:
     return np.asarray(names[values.indices.to_numpy()])
 
 
-def _points(column: pa.ChunkedArray) -> np.ndarray:
+def _points(column: pa.ChunkedArray, dims: int) -> np.ndarray:
     """(n, 68, d) of a column of lists."""
     values = column.combine_chunks()
-    return np.asarray(values.flatten().to_numpy(zero_copy_only=False).reshape(len(values), 68, -1))
+    return np.asarray(values.flatten().to_numpy(zero_copy_only=False).reshape(len(values), -1, dims))

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from faceline.data.index import FrameIndex
-from faceline.geometry.markup import N_LANDMARKS, OUTER_EYE_CORNERS
 
 _LISTED = 10  # of the skipped rows and duplicates, in the text
 
@@ -44,6 +43,9 @@ class Summary:
     """
 
     dataset: str
+    markup: str
+    points: int
+    normaliser: tuple[int, int]
     people: int
     videos: int
     labelled: int
@@ -60,15 +62,16 @@ class Summary:
     def lines(self) -> list[str]:
         """The summary as aligned text; of long lists the beginning."""
         parts = ", ".join(f"{name} {count}" for name, count in self.parts.items())
-        share = self.outside_landmarks / (self.labelled * N_LANDMARKS)
+        share = self.outside_landmarks / (self.labelled * self.points)
         table = {
             "data set": self.dataset,
+            "landmarks": f"{self.points} ({self.markup})",
             "people": str(self.people),
             "videos": str(self.videos),
             "frames": f"{self.labelled} with landmarks ({parts}), {self.unlabelled} without",
             "frame width": f"{self.widths} px",
             "frame height": f"{self.heights} px",
-            "face size": f"{self.face_sizes} px between the outer eye corners",
+            "face size": f"{self.face_sizes} px between landmarks {self.normaliser[0]} and {self.normaliser[1]}",
             "outside": f"{self.outside_landmarks} landmarks ({share:.2%}) in {self.outside_frames} frames",
             "duplicates": f"{len(self.duplicates)} groups of frames with the same pixels",
             "skipped rows": str(len(self.skipped)),
@@ -87,12 +90,15 @@ def _listed(name: str, entries: list[str]) -> list[str]:
 
 def summarise(index: FrameIndex) -> Summary:
     """Count what an index of at least one frame holds."""
-    left, right = OUTER_EYE_CORNERS
+    left, right = index.markup.normaliser
     face_sizes = np.linalg.norm(index.landmarks[:, left] - index.landmarks[:, right], axis=1)  # (n,)
     placed = index.normalised()
     outside = np.any((placed < 0) | (placed > 1), axis=2)  # (n, 68)
     return Summary(
         dataset=index.dataset,
+        markup=index.markup.name,
+        points=index.markup.points,
+        normaliser=index.markup.normaliser,
         people=len(set(index.persons.tolist())),
         videos=len(set(index.videos.tolist())),
         labelled=len(index),

@@ -1,11 +1,18 @@
-"""The 68-point markup (iBUG 300-W): regions, left/right pairs, eye corners.
+"""What landmarks are: how many, in which regions, which change places in a mirror.
 
-Left and right are those of the image. Source: Sagonas et al., "300 Faces in-the-Wild Challenge", ICCVW 2013.
+The constants are those of the 68 points of iBUG 300-W. Left and right are those of the image. Source: Sagonas et al.,
+"300 Faces in-the-Wild Challenge", ICCVW 2013. Other markups are files of ``conf/markup``.
 """
 
-from typing import Final
+import re
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any, Final
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from faceline.errors import InputError
 
 N_LANDMARKS: Final = 68
 
@@ -62,3 +69,126 @@ LIDS_AND_LIPS: Final = (
     *((61, 67), (62, 66), (63, 65), (48, 54), (60, 64), (51, 57)),
 )
 """Pairs of landmarks across the eyes and the mouth, whose distances tell of blinks, speech and smiles."""
+
+
+class Markup(BaseModel):
+    """A set of landmarks.
+
+    Attributes:
+        name: Of the set.
+        points: How many landmarks there are.
+        normaliser: The two whose distance errors are measured in, such as the outer eye corners.
+        regions: Landmarks of each region of the face.
+        flip_pairs: Landmarks that change places in a mirror.
+        outlines: Lines that join landmarks in a drawing; landmarks without a line are drawn as dots.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    points: int
+    normaliser: tuple[int, int]
+    regions: dict[str, tuple[int, ...]]
+    flip_pairs: tuple[tuple[int, int], ...]
+    outlines: tuple[tuple[int, ...], ...] = ()
+
+    @cached_property
+    def flip_order(self) -> np.ndarray:
+        """After a mirroring, landmark i of the face is at ``landmarks[flip_order[i]]``."""
+        order = np.arange(self.points)
+        for left, right in self.flip_pairs:
+            order[left], order[right] = right, left
+        order.flags.writeable = False
+        return order
+
+
+IBUG68: Final = Markup(
+    name="ibug-68",
+    points=N_LANDMARKS,
+    normaliser=OUTER_EYE_CORNERS,
+    regions=REGIONS,
+    flip_pairs=FLIP_PAIRS,
+    outlines=OUTLINES,
+)
+"""The markup of everything that names no other."""
+
+
+def markup(
+    name: str,
+    points: int,
+    normaliser: Sequence[int],
+    regions: Mapping[str, Any],
+    flip_pairs: Sequence[Any] = (),
+    outlines: Sequence[Any] = (),
+) -> Markup:
+    """A markup as its file in ``conf/markup`` describes it.
+
+    Args:
+        name: Letters, digits, hyphens and underscores.
+        points: How many landmarks there are.
+        normaliser: The two whose distance errors are measured in.
+        regions: Landmarks of each region, as a list or as text such as ``0-16 20``.
+        flip_pairs: Pairs as ``[left, right]``, or two runs of the same length as text such as ``0-7 16-9``.
+        outlines: Lines, as lists or as text.
+
+    Raises:
+        InputError: A number that is no landmark, a landmark in two pairs, a region without landmarks.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][\w-]*", name):
+        raise InputError(f"expected letters, digits, - and _, got {name!r}", column="markup.name")
+    if points < 2:
+        raise InputError(f"expected at least 2, got {points}", column="markup.points")
+    pairs = [pair for each in flip_pairs for pair in _pairs(each, points)]
+    paired = [point for pair in pairs for point in pair]
+    if len(set(paired)) != len(paired):
+        twice = next(point for point in paired if paired.count(point) > 1)
+        raise InputError(f"landmark {twice} is in two pairs, or is its own partner", column="markup.flip_pairs")
+    two = _numbers(normaliser, points, "normaliser")
+    if len(two) != 2 or two[0] == two[1]:
+        raise InputError(f"expected two different landmarks, got {list(two)}", column="markup.normaliser")
+    return Markup(
+        name=name,
+        points=points,
+        normaliser=(two[0], two[1]),
+        regions={str(region): _region(region, each, points) for region, each in regions.items()},
+        flip_pairs=tuple(pairs),
+        outlines=tuple(_numbers(each, points, "outlines") for each in outlines),
+    )
+
+
+def _region(name: str, value: Any, points: int) -> tuple[int, ...]:
+    numbers = _numbers(value, points, f"regions.{name}")
+    if not numbers or not re.fullmatch(r"\w+", str(name)):
+        raise InputError("expected a name of letters and digits, and its landmarks", column=f"markup.regions.{name}")
+    return numbers
+
+
+def _pairs(value: Any, points: int) -> list[tuple[int, int]]:
+    if isinstance(value, str):
+        words = value.split()
+        runs = [_numbers(word, points, "flip_pairs") for word in words]
+        if len(runs) != 2 or len(runs[0]) != len(runs[1]):
+            raise InputError(
+                f"expected two runs of one length, as in 0-7 16-9, got {value!r}", column="markup.flip_pairs"
+            )
+        return list(zip(*runs, strict=True))
+    numbers = _numbers(value, points, "flip_pairs")
+    if len(numbers) != 2:
+        raise InputError(f"expected pairs [left, right], got {list(numbers)}", column="markup.flip_pairs")
+    return [(numbers[0], numbers[1])]
+
+
+def _numbers(value: Any, points: int, key: str) -> tuple[int, ...]:
+    """Landmarks as numbers: a list, or text in which ``3-6`` is 3 4 5 6 and ``6-3`` is 6 5 4 3."""
+    words = value.split() if isinstance(value, str) else [str(each) for each in value]
+    numbers: list[int] = []
+    for word in words:
+        match = re.fullmatch(r"(\d+)(?:-(\d+))?", word)
+        if match is None:
+            raise InputError(f"expected numbers, or runs such as 0-16, got {word!r}", column=f"markup.{key}")
+        first, last = int(match[1]), int(match[2] or match[1])
+        step = 1 if last >= first else -1
+        numbers += range(first, last + step, step)
+    if wrong := [number for number in numbers if number >= points]:
+        raise InputError(f"there is no landmark {wrong[0]} among {points} (0 to {points - 1})", column=f"markup.{key}")
+    return tuple(numbers)

@@ -18,10 +18,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from faceline.config.names import current
 from faceline.errors import InputError, first_line
 from faceline.files import write_whole
+from faceline.geometry.markup import N_LANDMARKS, OUTLINES
 from faceline.inference.external_data import has_external_data
 
-FORMAT: Final = 5
-"""Raised with every change that an older reader would misunderstand."""
+FORMAT: Final = 6
+"""Raised with every change that an older reader would misunderstand: 6 has landmarks of other markups than the 68."""
+
+PLAIN_FORMAT: Final = 5
+"""Of bundles that older readers understand."""
 
 DEFAULT: Final = "default"
 """Names the bundle that ships with the package and finds landmarks."""
@@ -176,7 +180,7 @@ class Manifest(_Strict):
         sha256: Digest of the graph.
     """
 
-    format: Literal[1, 2, 3, 4, 5]
+    format: Literal[1, 2, 3, 4, 5, 6]
     model: Text
     weights: Literal["float32", "int8"] = "float32"
     input: Input
@@ -190,18 +194,42 @@ class Manifest(_Strict):
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
+class Layout(_Strict):
+    """A markup, as far as who uses a bundle has to know it.
+
+    Attributes:
+        points: How many landmarks there are.
+        outlines: Lines that join them in a drawing.
+    """
+
+    points: Annotated[int, Field(ge=2)]
+    outlines: tuple[tuple[int, ...], ...] = ()
+
+
 class LandmarkManifest(Manifest):
     """What is known of a model that finds landmarks.
 
     Attributes:
         markup: Which points the landmarks are.
-        outputs: What it gives: ``landmarks`` (n, 68, 2) on [0, 1] of the frame, and, where the model knows it,
+        layout: Their number and lines, of another markup than the 68 points of iBUG.
+        outputs: What it gives: ``landmarks`` (n, p, 2) on [0, 1] of the frame, and, where the model knows it,
             ``confidence`` (n,) on [0, 1].
     """
 
     task: Literal["landmarks"]
-    markup: Literal["ibug-68"]
+    markup: Text
+    layout: Layout | None = None
     outputs: Outputs
+
+    @property
+    def points(self) -> int:
+        """How many landmarks it finds."""
+        return N_LANDMARKS if self.layout is None else self.layout.points
+
+    @property
+    def outlines(self) -> tuple[tuple[int, ...], ...]:
+        """The lines that join them in a drawing."""
+        return OUTLINES if self.layout is None else self.layout.outlines
 
 
 class EmbedderManifest(Manifest):
@@ -221,7 +249,7 @@ class EmbedderManifest(Manifest):
     task: Literal["embedding"]
     outputs: tuple[Literal["embeddings"]]
     numbers: Annotated[int, Field(ge=2)]
-    thresholds: dict[Text, Annotated[float, Field(allow_inf_nan=False)]]
+    thresholds: dict[Text, Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]]
     template: Literal["arcface", "dlib"] = "arcface"
     calibration: Calibration | None = None
     published: PublishedBy | None = None
@@ -292,7 +320,8 @@ def write_bundle(file: Path, manifest: Manifest, onnx: bytes) -> None:
     """
     if digest(onnx) != manifest.sha256:
         raise ValueError("expected the manifest of this graph, got that of another one")
-    text = manifest.model_dump_json(indent=2).encode() + b"\n"
+    unused = {"layout"} if getattr(manifest, "layout", None) is None else None  # which older readers do not know
+    text = manifest.model_dump_json(indent=2, exclude=unused).encode() + b"\n"
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
         for name, member in ((_MANIFEST, text), (_SEAL, f"{digest(text)}\n".encode()), (_MODEL, onnx)):

@@ -12,7 +12,6 @@ from onnxruntime.capi import onnxruntime_pybind11_state as states
 from faceline.errors import InputError, first_line
 from faceline.geometry.coordinates import denormalise_landmarks
 from faceline.geometry.crops import TEMPLATES, cut_window, face_window
-from faceline.geometry.markup import N_LANDMARKS
 from faceline.geometry.resize import resize_image
 from faceline.inference.bundle import DEFAULT, SFACE, Bundle, EmbedderManifest, LandmarkManifest, read_bundle
 from faceline.threads import usable_threads
@@ -35,7 +34,7 @@ class Detections(NamedTuple):
 
 
 class LandmarkRuntime:
-    """Finds the 68 landmarks of the one face in a frame.
+    """Finds the landmarks of the one face in a frame.
 
     Args:
         bundle: An opened one, its file, or ``default`` for the one that ships with the package.
@@ -58,7 +57,7 @@ class LandmarkRuntime:
     def detect_batch(self, images: Sequence[AnyImage]) -> Detections:
         """Landmarks of the one face in each of some images, whose sizes may differ."""
         if not images:
-            return Detections(np.empty((0, N_LANDMARKS, 2), dtype=np.float32), None)
+            return Detections(np.empty((0, self.manifest.points, 2), dtype=np.float32), None)
         squares = np.stack([resize_image(image, self.size, self.size) for image in images])
         sizes = np.array([image.shape[1::-1] for image in images])
         preds, confidence = self.predict(squares, sizes)
@@ -75,7 +74,7 @@ class LandmarkRuntime:
         corners = np.array([window[:2] for window in windows], dtype=np.float32).reshape(-1, 1, 2)
         return Detections(found.landmarks + corners, found.confidence)
 
-    def predict(self, squares: Images, sizes: Sizes) -> tuple[Float[np.ndarray, "n 68 2"], PerFrame | None]:
+    def predict(self, squares: Images, sizes: Sizes) -> tuple[Landmarks, PerFrame | None]:
         """Landmarks on [0, 1] of frames that have the size of the network, and its confidence in each.
 
         Args:
@@ -92,7 +91,9 @@ class LandmarkRuntime:
 
     def _run(self, squares: Images, sizes: Sizes) -> Sequence[np.ndarray]:
         n, more = len(squares), {"sizes": sizes.astype(np.float32)} if self.manifest.input.sizes else {}
-        return self._graph.run({"images": squares, **more}, [(n, N_LANDMARKS, 2), (n,)][: len(self.manifest.outputs)])
+        return self._graph.run(
+            {"images": squares, **more}, [(n, self.manifest.points, 2), (n,)][: len(self.manifest.outputs)]
+        )
 
 
 class EmbedderRuntime:

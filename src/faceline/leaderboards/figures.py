@@ -8,7 +8,6 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from faceline.errors import InputError
-from faceline.geometry.markup import REGIONS
 from faceline.leaderboards.hardest_frames import hardest_frames
 from faceline.leaderboards.ranking import Ranked
 from faceline.metrics.identification import det_of
@@ -76,12 +75,16 @@ def _errors(tables: Tables, labels: Labels, key: str) -> list[Plot]:
     nme = [None if table is None else table["nme"].to_numpy() for _, table in tables]
     shares = _each(tables, lambda table: float((table["nme"] <= 0.08).mean()))
     curve = f"Share of test frames with an NME of at most 8 %: {shares}."
+    named = [set(table.filter(regex="^nme_").columns) for _, table in tables if table is not None]
+    names = sorted(name.removeprefix("nme_") for name in set.intersection(*named)) if named else []
     by_region = [
-        None if table is None else {region: table[f"nme_{region}"].to_numpy() for region in REGIONS}
+        None if table is None else {region: table[f"nme_{region}"].to_numpy() for region in names}
         for _, table in tables
     ]
     known = [one for one in by_region if one is not None]
-    means = {region: float(np.mean([one[region].mean() for one in known])) for region in REGIONS}
+    means = {region: float(np.mean([one[region].mean() for one in known])) for region in names}
+    if not means:  # a markup without regions
+        return [_plot("How large the errors are", curve, plots.error_curves(nme), f"{key}-errors", labels)]
     hard, easy = max(means, key=means.__getitem__), min(means, key=means.__getitem__)
     where = f"Hardest: {hard} ({percent(means[hard])} on average); easiest: {easy} ({percent(means[easy])})."
     return [

@@ -4,12 +4,17 @@ Nothing is averaged away: empty input, a number that is not finite and a face wi
 an eye distance all raise.
 """
 
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
 
-from faceline.geometry.markup import N_LANDMARKS, OUTER_EYE_CORNERS, REGIONS
+from faceline.errors import InputError
+from faceline.geometry.markup import IBUG68, Markup
 from faceline.types import Landmarks, PerFrame, Sizes
+
+OwnMetric = Callable[[Landmarks, Landmarks], PerFrame]
+"""Of predicted and true landmarks in pixels, one number a frame."""
 
 
 class LandmarkErrors(NamedTuple):
@@ -26,7 +31,7 @@ class LandmarkErrors(NamedTuple):
 
 
 def mse_per_frame(preds: Landmarks, target: Landmarks) -> PerFrame:
-    """Mean squared error of each frame over its 68 * 2 coordinates.
+    """Mean squared error of each frame over all its coordinates.
 
     Args:
         preds: On [0, 1] of the frame.
@@ -44,24 +49,25 @@ def mse(preds: Landmarks, target: Landmarks) -> float:
     return float(mse_per_frame(preds, target).mean())
 
 
-def interocular_distance(target_px: Landmarks) -> PerFrame:
-    """Distance of the outer eye corners of each face, in pixels.
+def interocular_distance(target_px: Landmarks, markup: Markup = IBUG68) -> PerFrame:
+    """Distance of the outer eye corners of each face, or of the normaliser of another markup, in pixels.
 
     Raises:
         ValueError: No frames, a coordinate that is not finite, or a distance of zero.
     """
     target_px, _ = _checked(target_px, target_px, names=("target", "target"))
-    left, right = (target_px[:, corner] for corner in OUTER_EYE_CORNERS)  # (n, 2) each
+    left, right = (target_px[:, corner] for corner in markup.normaliser)  # (n, 2) each
     distance = np.linalg.norm(left - right, axis=1)
     if (distance == 0).any():
+        what = "outer eye corners" if markup == IBUG68 else "a normaliser"
         raise ValueError(
-            "expected outer eye corners (landmarks 36 and 45) that lie apart, "
+            f"expected {what} (landmarks {markup.normaliser[0]} and {markup.normaliser[1]}) that lie apart, "
             f"got a distance of 0 in target frame {int(distance.argmin())}"
         )
     return np.asarray(distance)
 
 
-def nme_per_frame(preds_px: Landmarks, target_px: Landmarks) -> PerFrame:
+def nme_per_frame(preds_px: Landmarks, target_px: Landmarks, markup: Markup = IBUG68) -> PerFrame:
     """Interocular NME of each frame: mean point distance over the distance of the outer eye corners.
 
     Source: Sagonas et al., "300 Faces in-the-Wild Challenge", ICCVW 2013, section 4.
@@ -70,11 +76,12 @@ def nme_per_frame(preds_px: Landmarks, target_px: Landmarks) -> PerFrame:
         preds_px: Pixels of the original frame; on [0, 1] a frame that is not square would distort
             the distances.
         target_px: Pixels of the original frame.
+        markup: What the landmarks are.
 
     Raises:
         ValueError: As ``mse_per_frame``, or an eye distance of zero.
     """
-    return np.asarray(_relative_distances(preds_px, target_px).mean(axis=1))
+    return np.asarray(_relative_distances(preds_px, target_px, markup).mean(axis=1))
 
 
 def nme(preds_px: Landmarks, target_px: Landmarks) -> float:
@@ -82,14 +89,14 @@ def nme(preds_px: Landmarks, target_px: Landmarks) -> float:
     return float(nme_per_frame(preds_px, target_px).mean())
 
 
-def nme_per_region(preds_px: Landmarks, target_px: Landmarks) -> dict[str, np.ndarray]:
+def nme_per_region(preds_px: Landmarks, target_px: Landmarks, markup: Markup = IBUG68) -> dict[str, np.ndarray]:
     """(n,) NME of each facial region, all of them over the interocular distance.
 
     Raises:
         ValueError: As ``nme_per_frame``.
     """
-    distances = _relative_distances(preds_px, target_px)  # (n, 68)
-    return {region: distances[:, list(points)].mean(axis=1) for region, points in REGIONS.items()}
+    distances = _relative_distances(preds_px, target_px, markup)  # (n, p)
+    return {region: distances[:, list(points)].mean(axis=1) for region, points in markup.regions.items()}
 
 
 def auc(nme_per_frame: PerFrame, threshold: float = 0.08) -> float:
@@ -114,23 +121,33 @@ def failure_rate(nme_per_frame: PerFrame, threshold: float = 0.08) -> float:
     return float((_checked_errors(nme_per_frame, threshold) > threshold).mean())
 
 
-def evaluate(preds: Landmarks, target: Landmarks, sizes: Sizes) -> LandmarkErrors:
+def evaluate(
+    preds: Landmarks,
+    target: Landmarks,
+    sizes: Sizes,
+    markup: Markup = IBUG68,
+    own: Mapping[str, OwnMetric] | None = None,
+) -> LandmarkErrors:
     """Every error at once.
 
     Args:
         preds: On [0, 1] of each frame.
         target: On [0, 1] of each frame.
         sizes: Width and height of the original frames, in pixels.
+        markup: What the landmarks are.
+        own: Metrics of the user's own, by name; their means over the frames are scalars too.
 
     Raises:
         ValueError: As ``nme_per_frame``, or a size that is not positive.
+        InputError: A metric of the user's own does not give one finite number for each frame.
     """
     if sizes.shape != (len(preds), 2) or (sizes <= 0).any():
         raise ValueError(f"expected ({len(preds)}, 2) positive widths and heights, got {sizes.shape}, {sizes}")
     preds, target = _checked(preds, target)
-    preds_px, target_px = preds * sizes[:, None, :], target * sizes[:, None, :]  # (n, 68, 2)
-    frames = {"mse": mse_per_frame(preds, target), "nme": nme_per_frame(preds_px, target_px)}
-    frames |= {f"nme_{region}": errors for region, errors in nme_per_region(preds_px, target_px).items()}
+    preds_px, target_px = preds * sizes[:, None, :], target * sizes[:, None, :]  # (n, p, 2)
+    frames = {"mse": mse_per_frame(preds, target), "nme": nme_per_frame(preds_px, target_px, markup)}
+    frames |= {f"nme_{region}": errors for region, errors in nme_per_region(preds_px, target_px, markup).items()}
+    frames |= {name: _own(name, metric, preds_px, target_px) for name, metric in (own or {}).items()}
     scalars = {name: float(errors.mean()) for name, errors in frames.items()}
     for percent in (8, 10):
         scalars[f"auc_{percent}"] = auc(frames["nme"], percent / 100)
@@ -138,17 +155,27 @@ def evaluate(preds: Landmarks, target: Landmarks, sizes: Sizes) -> LandmarkError
     return LandmarkErrors(scalars, frames)
 
 
-def scalar_names() -> frozenset[str]:
-    """The names of all that `evaluate` says of a whole part."""
-    points = np.random.default_rng(0).random((1, N_LANDMARKS, 2))
-    return frozenset(evaluate(points, points, np.array([[1, 1]])).scalars)
+def scalar_names(markup: Markup = IBUG68) -> frozenset[str]:
+    """The names of all that `evaluate` says of a whole part, beside metrics of the user's own."""
+    points = np.random.default_rng(0).random((1, markup.points, 2))
+    return frozenset(evaluate(points, points, np.array([[1, 1]]), markup).scalars)
 
 
-def _relative_distances(preds_px: Landmarks, target_px: Landmarks) -> np.ndarray:
-    """(n, 68) distance of each point from its truth, over the interocular distance."""
+def _own(name: str, metric: OwnMetric, preds_px: Landmarks, target_px: Landmarks) -> PerFrame:
+    values = np.asarray(metric(preds_px, target_px), dtype=np.float64)
+    if values.shape != (len(preds_px),) or not np.isfinite(values).all():
+        raise InputError(
+            f"expected one finite number for each of {len(preds_px)} frames, got an array {values.shape}",
+            column=f"task.metrics.{name}",
+        )
+    return values
+
+
+def _relative_distances(preds_px: Landmarks, target_px: Landmarks, markup: Markup) -> np.ndarray:
+    """(n, p) distance of each point from its truth, over the interocular distance."""
     preds_px, target_px = _checked(preds_px, target_px)
     distances = np.linalg.norm(preds_px - target_px, axis=2)
-    return np.asarray(distances / interocular_distance(target_px)[:, None])
+    return np.asarray(distances / interocular_distance(target_px, markup)[:, None])
 
 
 def _checked(
@@ -156,8 +183,9 @@ def _checked(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Both in double precision, so that a sum over many frames loses nothing."""
     for name, points in zip(names, (preds, target), strict=True):
-        if points.ndim != 3 or points.shape[1:] != (N_LANDMARKS, 2) or len(points) == 0:
-            raise ValueError(f"expected {name} of shape (n, {N_LANDMARKS}, 2) with n > 0, got {points.shape}")
+        if points.ndim != 3 or points.shape[2] != 2 or not points.size or points.shape[1:] != target.shape[1:]:
+            shape = f"(n, {target.shape[1] if target.ndim == 3 else 'p'}, 2)"
+            raise ValueError(f"expected {name} of shape {shape} with n > 0, got {points.shape}")
         finite = np.isfinite(points).all(axis=(1, 2))
         if not finite.all():
             raise ValueError(f"expected finite {name}, got NaN or infinity in frame {int(finite.argmin())}")

@@ -1,7 +1,7 @@
 """What happens around the steps of a training: seeds, the clock, one line an epoch, checkpoints that survive."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -140,10 +140,11 @@ class RunConfig(Callback):
     Args:
         config: The resolved config, plain containers only.
         run_id: The run that made it.
+        needs: Packages of the user's own without which the model cannot be loaded.
     """
 
-    def __init__(self, config: dict[str, Any], run_id: str) -> None:
-        self.record = {"config": stored(config), "run_id": run_id}
+    def __init__(self, config: dict[str, Any], run_id: str, needs: Sequence[str] = ()) -> None:
+        self.record = {"config": stored(config), "run_id": run_id, **({"needs": list(needs)} if needs else {})}
 
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]

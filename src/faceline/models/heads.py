@@ -1,4 +1,4 @@
-"""Heads: what reads 68 landmarks (n, 68, 2) on [0, 1] from the feature maps of a backbone.
+"""Heads: what reads p landmarks (n, p, 2) on [0, 1] from the feature maps of a backbone.
 
 A plain distance trains them; one that classifies may have a cross entropy beside it.
 """
@@ -50,22 +50,24 @@ class VotingHead(_Pyramid):
     Args:
         channels: Channels of the feature maps, fine to coarse.
         width: Channels of the merged map.
+        points: Number of landmarks.
     """
 
-    def __init__(self, channels: Sequence[int], width: int = 128) -> None:
+    def __init__(self, channels: Sequence[int], width: int = 128, points: int = N_LANDMARKS) -> None:
         super().__init__(channels, width)
-        self.votes = nn.Conv2d(width, N_LANDMARKS * 3, 1)
+        self.points = points
+        self.votes = nn.Conv2d(width, points * 3, 1)
         nn.init.normal_(self.votes.weight, std=0.01)
         nn.init.zeros_(cast(Tensor, self.votes.bias))
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
-        """Landmarks (n, 68, 2) on [0, 1] of the frame, float32."""
-        votes = _each(self.votes(self.merged(maps)))
+        """Landmarks (n, p, 2) on [0, 1] of the frame, float32."""
+        votes = _each(self.votes(self.merged(maps)), self.points)
         return _mean(votes[:, :, :1], _places(votes[:, :, 1:]))
 
     def weigh(self, maps: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """Landmarks as `forward` gives them, and the standard distance (n, 68) of the weighed votes from them."""
-        votes = _each(self.votes(self.merged(maps)))
+        """Landmarks as `forward` gives them, and the standard distance (n, p) of the weighed votes from them."""
+        votes = _each(self.votes(self.merged(maps)), self.points)
         scores, places = votes[:, :, :1], _places(votes[:, :, 1:])
         landmarks = _mean(scores, places)
         squares = (places - landmarks[..., None]).square().sum(dim=2, keepdim=True)
@@ -80,15 +82,17 @@ class HeatmapHead(_Pyramid):
     Args:
         channels: Channels of the feature maps, fine to coarse.
         width: Channels of the merged map.
+        points: Number of landmarks.
     """
 
-    def __init__(self, channels: Sequence[int], width: int = 128) -> None:
+    def __init__(self, channels: Sequence[int], width: int = 128, points: int = N_LANDMARKS) -> None:
         super().__init__(channels, width)
-        self.heat = nn.Conv2d(width, N_LANDMARKS, 1)
+        self.points = points
+        self.heat = nn.Conv2d(width, points, 1)
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
-        """Landmarks (n, 68, 2) on [0, 1] of the frame, float32."""
-        heat = _each(self.heat(self.merged(maps)))
+        """Landmarks (n, p, 2) on [0, 1] of the frame, float32."""
+        heat = _each(self.heat(self.merged(maps)), self.points)
         return _mean(heat, _places(torch.zeros_like(heat).expand(-1, -1, 2, -1, -1)))
 
 
@@ -103,28 +107,37 @@ class SimCCHead(_Pyramid):
         width: Channels of the merged map.
         split: Bins in a cell.
         beyond: How far the bins reach beyond the frame on each side, as a share of its edge.
+        points: Number of landmarks.
     """
 
-    def __init__(self, channels: Sequence[int], width: int = 128, split: int = 4, beyond: float = 0.25) -> None:
+    def __init__(
+        self,
+        channels: Sequence[int],
+        width: int = 128,
+        split: int = 4,
+        beyond: float = 0.25,
+        points: int = N_LANDMARKS,
+    ) -> None:
         super().__init__(channels, width)
+        self.points = points
         self.split, self.beyond = split, beyond
-        self.columns, self.rows = (nn.Conv1d(width, N_LANDMARKS * split, 5, padding=2) for _ in range(2))
+        self.columns, self.rows = (nn.Conv1d(width, points * split, 5, padding=2) for _ in range(2))
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
-        """Landmarks (n, 68, 2) on [0, 1] of the frame, float32."""
+        """Landmarks (n, p, 2) on [0, 1] of the frame, float32."""
         return self.expected(self.classify(maps))
 
     def classify(self, maps: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """Scores (n, 68, bins) of the bins across and of the bins down, float32; of as many as the map has cells."""
+        """Scores (n, p, bins) of the bins across and of the bins down, float32; of as many as the map has cells."""
         merged = self.merged(maps)
         return self._binned(self.columns(merged.mean(2))), self._binned(self.rows(merged.mean(3)))
 
     def expected(self, scores: tuple[Tensor, Tensor]) -> Tensor:
-        """Landmarks (n, 68, 2) on [0, 1] of such scores."""
+        """Landmarks (n, p, 2) on [0, 1] of such scores."""
         return torch.stack([torch.sum(each.softmax(dim=2) * self._middles(each)[0], dim=2) for each in scores], 2)
 
     def cross_entropy(self, scores: tuple[Tensor, Tensor], target: Tensor) -> Tensor:
-        """The mean, over all coordinates (n, 68, 2), of the cross entropy of the bins.
+        """The mean, over all coordinates (n, p, 2), of the cross entropy of the bins.
 
         The right answer is a normal distribution about the coordinate, with the edge of a bin as standard deviation.
         """
@@ -136,12 +149,12 @@ class SimCCHead(_Pyramid):
         return -torch.sum(near.softmax(dim=2) * scores.log_softmax(dim=2), dim=2).mean()
 
     def _binned(self, scores: Tensor) -> Tensor:
-        """(n, 68, bins) of scores (n, 68 * split, cells)."""
+        """(n, p, bins) of scores (n, p * split, cells)."""
         n, _, cells = scores.shape
-        return scores.float().view(n, N_LANDMARKS, self.split, cells).transpose(2, 3).flatten(2)
+        return scores.float().view(n, self.points, self.split, cells).transpose(2, 3).flatten(2)
 
     def _middles(self, scores: Tensor) -> tuple[Tensor, float]:
-        """Where the bins of scores (n, 68, bins) have their middles on [0, 1], and their edge."""
+        """Where the bins of scores (n, p, bins) have their middles on [0, 1], and their edge."""
         bins = scores.shape[2]
         middles = (torch.arange(bins, device=scores.device) + 0.5) / bins * (1 + 2 * self.beyond) - self.beyond
         return middles, (1 + 2 * self.beyond) / bins
@@ -152,26 +165,28 @@ class RegressionHead(nn.Module):
 
     Args:
         channels: Channels of the feature maps, fine to coarse.
+        points: Number of landmarks.
     """
 
-    def __init__(self, channels: Sequence[int]) -> None:
+    def __init__(self, channels: Sequence[int], points: int = N_LANDMARKS) -> None:
         super().__init__()
-        self.linear = nn.Linear(channels[-1], N_LANDMARKS * 2)
+        self.points = points
+        self.linear = nn.Linear(channels[-1], points * 2)
         nn.init.constant_(self.linear.bias, 0.5)  # the middle of the frame
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
-        """Landmarks (n, 68, 2) on [0, 1] of the frame, float32."""
-        return cast(Tensor, self.linear(maps[-1].mean(dim=(2, 3))).float().view(-1, N_LANDMARKS, 2))
+        """Landmarks (n, p, 2) on [0, 1] of the frame, float32."""
+        return cast(Tensor, self.linear(maps[-1].mean(dim=(2, 3))).float().view(-1, self.points, 2))
 
 
-def _each(cells: Tensor) -> Tensor:
-    """(n, 68, k, h, w) of (n, 68 * k, h, w); float32, as coordinates need more digits than bfloat16 has."""
+def _each(cells: Tensor, points: int) -> Tensor:
+    """(n, p, k, h, w) of (n, p * k, h, w); float32, as coordinates need more digits than bfloat16 has."""
     n, c, h, w = cells.shape
-    return cells.float().view(n, N_LANDMARKS, c // N_LANDMARKS, h, w)
+    return cells.float().view(n, points, c // points, h, w)
 
 
 def _places(offsets: Tensor) -> Tensor:
-    """(n, 68, 2, h * w) the point on [0, 1] of every cell, its centre and offsets (n, 68, 2, h, w) in cells."""
+    """(n, p, 2, h * w) the point on [0, 1] of every cell, its centre and offsets (n, p, 2, h, w) in cells."""
     h, w = offsets.shape[-2:]
     step = offsets.new_tensor([1 / w, 1 / h])
     rows = torch.arange(h, device=offsets.device, dtype=offsets.dtype)
@@ -181,5 +196,5 @@ def _places(offsets: Tensor) -> Tensor:
 
 
 def _mean(scores: Tensor, values: Tensor) -> Tensor:
-    """(n, 68, k) of values (n, 68, k, h * w) of cells that are weighed by a softmax of scores (n, 68, 1, h, w)."""
+    """(n, p, k) of values (n, p, k, h * w) of cells that are weighed by a softmax of scores (n, p, 1, h, w)."""
     return torch.sum(scores.flatten(3).softmax(dim=-1) * values, dim=-1)

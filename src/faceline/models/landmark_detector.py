@@ -1,7 +1,7 @@
 """The landmark detector that Lightning trains: a backbone, a head, a loss and a schedule."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, cast, runtime_checkable
 
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from faceline.data.datamodule import Batch
 from faceline.errors import InputError
-from faceline.geometry.markup import FLIP_ORDER, LIDS_AND_LIPS, OUTER_EYE_CORNERS
+from faceline.geometry.markup import IBUG68, LIDS_AND_LIPS, Markup
 from faceline.metrics import landmark as metrics
 from faceline.models.coarse_stage import CoarseStage
 from faceline.models.heads import SimCCHead, VotingHead
@@ -34,7 +34,7 @@ class Found(NamedTuple):
     """What a detector finds in some frames.
 
     Attributes:
-        landmarks: (n, 68, 2) on [0, 1].
+        landmarks: (n, p, 2) on [0, 1].
         doubts: (n, 2) of two looks, None of one: how far apart they put a landmark in the mean, over the interocular
             distance; and how far apart the votes of the coarse stage lie, on [0, 1]. Both are small where a face is.
     """
@@ -44,7 +44,7 @@ class Found(NamedTuple):
 
 
 class LandmarkDetector(pl.LightningModule):
-    """68 landmarks of the one face in a frame.
+    """Landmarks of the one face in a frame.
 
     Args:
         backbone: A timm model by name, or a module that gives feature maps and tells their ``channels``.
@@ -67,9 +67,12 @@ class LandmarkDetector(pl.LightningModule):
         weight_decay: Of matrices and kernels; biases and norms have none.
         warmup: Share of the steps in which the rate rises; it falls as a cosine after.
         memory_format: ``channels_last`` is faster on current CPUs and GPUs.
+        markup: What the landmarks are; the 68 points of iBUG unless said otherwise.
+        own_metrics: Metrics of the user's own, by name: each of (preds, target) in pixels, one number a frame.
 
     Raises:
-        InputError: Weights for a backbone that takes none, a cross entropy of a head that does not classify.
+        InputError: Weights for a backbone that takes none, a cross entropy of a head that does not classify, a coarse
+            stage for another markup than the 68.
     """
 
     mean: Tensor
@@ -96,8 +99,20 @@ class LandmarkDetector(pl.LightningModule):
         weight_decay: float = 0.02,
         warmup: float = 0.15,
         memory_format: Literal["channels_last", "contiguous_format"] = "channels_last",
+        markup: Markup = IBUG68,
+        own_metrics: Mapping[str, metrics.OwnMetric] | None = None,
     ) -> None:
         super().__init__()
+        if coarse_stage is not None and markup.points != IBUG68.points:
+            raise InputError(
+                f"a coarse stage knows only the 68 points of iBUG, not {markup.name}; set model/coarse_stage=null",
+                column="model.coarse_stage",
+            )
+        if distances and markup.points != IBUG68.points:
+            raise InputError(
+                f"knows only lids and lips of the 68 points of iBUG, not {markup.name}", column="model.distances"
+            )
+        self.markup, self.own_metrics = markup, dict(own_metrics or {})
         if isinstance(backbone, str):
             backbone = TimmBackbone(backbone, pretrained, weights)
         elif weights and isinstance(backbone, Loading):
@@ -106,7 +121,7 @@ class LandmarkDetector(pl.LightningModule):
             column = "model.weights" if weights else "model.pretrained"
             raise InputError("only timm backbones and Face Mesh have weights of others", column=column)
         self.backbone = backbone
-        self.head = head(backbone.channels)
+        self.head = head(backbone.channels, points=markup.points)
         if cross_entropy and not isinstance(self.head, SimCCHead):
             raise InputError(
                 f"{type(self.head).__name__} does not classify coordinates; choose model/head=simcc",
@@ -123,7 +138,7 @@ class LandmarkDetector(pl.LightningModule):
         std = std or getattr(backbone, "std", None) or [0.5] * 3
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("flip_order", torch.from_numpy(FLIP_ORDER.copy()), persistent=False)
+        self.register_buffer("flip_order", torch.from_numpy(markup.flip_order.copy()), persistent=False)
         self.to(memory_format=self.memory_format)
         self._preds: list[tuple[np.ndarray, ...]] = []
 
@@ -133,7 +148,7 @@ class LandmarkDetector(pl.LightningModule):
         return self.coarse_stage is not None and self.coarse_stage.proportions
 
     def forward(self, images: Tensor, sizes: Tensor | None = None) -> Tensor:
-        """Landmarks (n, 68, 2) on [0, 1] of images (n, 3, h, w) on [0, 1].
+        """Landmarks (n, p, 2) on [0, 1] of images (n, 3, h, w) on [0, 1].
 
         Args:
             images: Whole frames.
@@ -191,7 +206,7 @@ class LandmarkDetector(pl.LightningModule):
         return maps
 
     def _mirrored(self, landmarks: Tensor) -> Tensor:
-        """Landmarks (n, 68, 2) on [0, 1] of frames, in their mirror images; in the order of the markup there."""
+        """Landmarks (n, p, 2) on [0, 1] of frames, in their mirror images; in the order of the markup there."""
         x, y = landmarks[:, self.flip_order].unbind(-1)
         return torch.stack([1 - x, y], dim=-1)
 
@@ -228,7 +243,7 @@ class LandmarkDetector(pl.LightningModule):
                 f"the model gives numbers that are not finite in epoch {self.current_epoch + 1}; lower it",
                 column="model.lr",
             )
-        scalars = metrics.evaluate(preds, target, sizes.astype(np.int64)).scalars
+        scalars = metrics.evaluate(preds, target, sizes.astype(np.int64), self.markup, self.own_metrics).scalars
         loss = self.loss(torch.from_numpy(preds), torch.from_numpy(target))
         self.log_dict({"val/loss": loss, **{f"val/{key}": value for key, value in scalars.items()}}, sync_dist=True)
 
@@ -246,7 +261,7 @@ class LandmarkDetector(pl.LightningModule):
 
 
 def _apart(first: Tensor, second: Tensor) -> Tensor:
-    """(n,) mean distance of landmarks (n, 68, 2) from others, over the interocular distance of the others."""
-    left, right = (second[:, corner] for corner in OUTER_EYE_CORNERS)
+    """(n,) mean distance of landmarks (n, p, 2) from others, over the interocular distance of the others."""
+    left, right = (second[:, corner] for corner in IBUG68.normaliser)
     apart: Tensor = (first - second).norm(dim=2).mean(dim=1) / (left - right).norm(dim=1)
     return apart

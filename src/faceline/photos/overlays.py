@@ -11,7 +11,7 @@ import numpy as np
 
 from faceline.errors import InputError
 from faceline.files import write_whole
-from faceline.geometry.markup import OUTLINES
+from faceline.geometry.markup import N_LANDMARKS, OUTLINES
 from faceline.inference.detection import DetectedFace
 from faceline.types import AnyImage, Image
 
@@ -107,7 +107,7 @@ def _draw_landmarks(canvas: AnyImage, face: DetectedFace, zoom: int) -> None:
     pixels = np.round(((face.landmarks + 0.5) * zoom - 0.5) * 2**_BITS).astype(np.int32)
     size = float(np.ptp(face.landmarks, axis=0).max()) * zoom
     line, dot = max(1, round(size / 250)), max(1.0, size / 110)
-    for outline in OUTLINES:
+    for outline in OUTLINES if len(pixels) == N_LANDMARKS else ():
         cv2.polylines(canvas, [pixels[list(outline)]], False, _WHITE, line, cv2.LINE_AA, shift=_BITS)
     for x, y in pixels.tolist():
         cv2.circle(canvas, (x, y), round(dot * 2**_BITS), _ORANGE, -1, cv2.LINE_AA, shift=_BITS)

@@ -55,13 +55,14 @@ class FaceTable(Protocol):
         """Write what is told at the end: photos without a face, and files that could not be read and why."""
 
 
-def csv_header(times: bool) -> list[str]:
+def csv_header(times: bool, landmarks: int = N_LANDMARKS) -> list[str]:
     """The columns of the table.
 
     Args:
         times: Whether there is a film among the inputs, whose frames have a time.
+        landmarks: Of each face.
     """
-    points = [f"{axis}{i}" for i in range(N_LANDMARKS) for axis in "xy"]
+    points = [f"{axis}{i}" for i in range(landmarks) for axis in "xy"]
     when = ["time"] if times else []
     return ["file", "frame", *when, "face", "confidence", "left", "top", "right", "bottom", *points]
 
@@ -91,7 +92,9 @@ def check_table(output: Path, kind: Format, inputs: Sequence[Path]) -> None:
 
 
 @contextmanager
-def face_table(output: Path, kind: Format, times: bool, names: Sequence[str]) -> Iterator[FaceTable]:
+def face_table(
+    output: Path, kind: Format, times: bool, names: Sequence[str], landmarks: int = N_LANDMARKS
+) -> Iterator[FaceTable]:
     """A file to which faces are written; it is there when all are, and not before.
 
     Args:
@@ -99,12 +102,13 @@ def face_table(output: Path, kind: Format, times: bool, names: Sequence[str]) ->
         kind: Its format.
         times: Whether there is a film among the inputs.
         names: Of all inputs.
+        landmarks: Of each face.
     """
     if kind == "pts":
         yield PtsFolder(output, names)
         return
     with write_whole(output) as part, part.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-        yield CsvTable(file, times) if kind == "csv" else JsonTable(file)
+        yield CsvTable(file, times, landmarks) if kind == "csv" else JsonTable(file)
 
 
 class CsvTable:
@@ -115,9 +119,9 @@ class CsvTable:
         times: Whether there is a column for the time of a frame.
     """
 
-    def __init__(self, file: IO[str], times: bool) -> None:
+    def __init__(self, file: IO[str], times: bool, landmarks: int = N_LANDMARKS) -> None:
         self._table, self._times = csv.writer(file), times
-        self._table.writerow(csv_header(times))
+        self._table.writerow(csv_header(times, landmarks))
 
     def add(self, row: FaceRow) -> None:
         """Write one face."""
@@ -198,7 +202,7 @@ class PtsFolder:
 def pts_text(landmarks: Shape) -> str:
     """Landmarks as a ``.pts`` file holds them: pixels counted from 1."""
     lines = (f"{x:.3f} {y:.3f}" for x, y in (np.asarray(landmarks, dtype=np.float64) + 1).tolist())
-    return "\n".join([f"version: 1\nn_points: {N_LANDMARKS}\n{{", *lines, "}"]) + "\n"
+    return "\n".join([f"version: 1\nn_points: {len(landmarks)}\n{{", *lines, "}"]) + "\n"
 
 
 def _plain(name: str) -> str:

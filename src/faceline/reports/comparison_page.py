@@ -10,7 +10,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from faceline.geometry.markup import OUTLINES
+from faceline.geometry.markup import N_LANDMARKS, OUTLINES
 from faceline.plot_style import percent
 from faceline.reports.comparison import COSTS, TITLES, Comparison, Leaderboard, board_verdict, cost
 
@@ -136,7 +136,9 @@ def _breakable(name: str) -> Markup:
 
 
 def _outline(shape: np.ndarray) -> str:
-    """The lines of a face as the data of a path."""
+    """The lines of a face as the data of a path; small crosses where its markup has no lines that we know."""
+    if len(shape) != N_LANDMARKS:
+        return " ".join(f"M{x - 1:.1f} {y:.1f}h2M{x:.1f} {y - 1:.1f}v2" for x, y in shape)
     return " ".join("M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in shape[list(line)]) for line in OUTLINES)
 
 

@@ -12,7 +12,6 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from faceline.geometry.markup import REGIONS
 from faceline.metrics.identification import rank_k
 from faceline.plot_style import GRID, MUTED, PALETTE, in_percent, style_axes, whole_numbers
 
@@ -78,8 +77,8 @@ def error_curves(errors: Series[np.ndarray]) -> Figure:
 def regions(errors: Series[Mapping[str, np.ndarray]]) -> Figure:
     """Mean error of each region of the face, a mark a series; the hardest region on top."""
     known = _known(errors)
-    overall = {region: float(np.mean([one[region].mean() for _, one in known])) for region in REGIONS}
-    order = sorted(REGIONS, key=overall.__getitem__)
+    overall = {region: float(np.mean([one[region].mean() for _, one in known])) for region in known[0][1]}
+    order = sorted(overall, key=overall.__getitem__)
     figure, axes = _figure(1.0 + 0.5 * len(order))
     style_axes(axes, grid="x", xlabel="NME")
     offsets = np.linspace(0.22, -0.22, len(known)) if len(known) > 1 else np.zeros(1)

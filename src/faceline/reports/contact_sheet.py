@@ -48,6 +48,7 @@ def contact_sheet(
     *,
     source: str,
     sizes: Sizes | None = None,
+    outlines: Sequence[Sequence[int]] = OUTLINES,
 ) -> Figure:
     """Best, median and worst frames with true and predicted points.
 
@@ -59,6 +60,7 @@ def contact_sheet(
         labels: Name of each frame, written below it.
         source: Provenance, written below the figure.
         sizes: Original widths and heights, which give back the shape that a square cache took away.
+        outlines: Lines that join landmarks; those without a line are dots.
 
     Raises:
         ValueError: Lengths that differ or cannot fill three rows.
@@ -73,7 +75,7 @@ def contact_sheet(
     figure = new_figure(max(5.6, 1.85 * columns + 0.5), len(ROWS) * 2.2 + 1.1, _title(nme, columns), source)
     grid = figure.subplots(len(ROWS), columns, squeeze=False)
     for i, axes in enumerate(grid.flat):
-        _draw_frame(axes, images[i], preds[i] * extents[i], target[i] * extents[i], extents[i])
+        _draw_frame(axes, images[i], preds[i] * extents[i], target[i] * extents[i], extents[i], outlines)
         axes.set_title(percent(float(nme[i])), loc="left", size=TEXT_SIZE, weight="bold", color=INK, pad=3)
         axes.set_xlabel(_shortened(labels[i], 30), size=6.5, color=MUTED, loc="left", labelpad=2)
     for axes, name in zip(grid[:, 0], ROWS, strict=True):
@@ -97,11 +99,18 @@ def _title(nme: np.ndarray, columns: int) -> str:
     return f"NME {percent(best)} at best, {percent(middle)} in the middle, {percent(worst)} at worst"
 
 
-def _draw_frame(axes: Axes, image: np.ndarray, preds_px: np.ndarray, target_px: np.ndarray, size: np.ndarray) -> None:
+def _draw_frame(
+    axes: Axes,
+    image: np.ndarray,
+    preds_px: np.ndarray,
+    target_px: np.ndarray,
+    size: np.ndarray,
+    outlines: Sequence[Sequence[int]],
+) -> None:
     """A square window around the face, so that faces of any size are seen equally well; points in pixels."""
     axes.imshow(image, extent=(0, size[0], size[1], 0), aspect="equal", interpolation="antialiased")
-    _draw_face(axes, target_px, TRUE_COLOUR, "true", weight=1.7)
-    _draw_face(axes, preds_px, PREDICTED_COLOUR, "predicted", weight=1.0)
+    _draw_face(axes, target_px, outlines, TRUE_COLOUR, "true", weight=1.7)
+    _draw_face(axes, preds_px, outlines, PREDICTED_COLOUR, "predicted", weight=1.0)
     (left, right), (top, bottom) = _window(preds_px, target_px)
     axes.set(xlim=(left, right), ylim=(bottom, top), xticks=[], yticks=[], facecolor=GRID)
     axes.spines[:].set_visible(False)
@@ -116,10 +125,13 @@ def _window(preds_px: np.ndarray, target_px: np.ndarray) -> np.ndarray:
     return np.stack([centre - side / 2, centre + side / 2], axis=1)
 
 
-def _draw_face(axes: Axes, points: np.ndarray, colour: str, label: str, weight: float) -> None:
+def _draw_face(
+    axes: Axes, points: np.ndarray, outlines: Sequence[Sequence[int]], colour: str, label: str, weight: float
+) -> None:
     """The outlines as one line, with the pen lifted between them; true ones are heavier to show below."""
     pen_up = np.full((1, 2), np.nan)
-    strokes = [part for outline in OUTLINES for part in (points[list(outline)], pen_up)]
+    alone = sorted(set(range(len(points))) - {point for outline in outlines for point in outline})
+    strokes = [part for outline in (*outlines, *([each] for each in alone)) for part in (points[list(outline)], pen_up)]
     x, y = np.concatenate(strokes).T
     axes.plot(
         x,

@@ -7,7 +7,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from faceline.data.index import FrameIndex
-from faceline.geometry.markup import OUTER_EYE_CORNERS
 from faceline.plot_style import (
     INK,
     PALETTE,
@@ -48,7 +47,7 @@ def data_distributions(index: FrameIndex, *, source: str) -> Figure:
     _counts(top_left, people, "videos per person", "people")
     _counts(top_right, videos, "labelled frames per video", "videos")
     _frame_sizes(bottom_left, index.sizes)
-    left, right = OUTER_EYE_CORNERS
+    left, right = index.markup.normaliser
     _face_sizes(bottom_right, np.linalg.norm(index.landmarks[:, left] - index.landmarks[:, right], axis=1))
     return figure
 

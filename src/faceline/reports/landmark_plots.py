@@ -8,7 +8,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from faceline.geometry.markup import REGIONS
 from faceline.geometry.measures import head_pose
 from faceline.metrics.landmark import auc, failure_rate, interocular_distance
 from faceline.plot_style import (
@@ -83,18 +82,19 @@ def region_errors(regions: Mapping[str, Mapping[str, np.ndarray]], *, source: st
         source: Provenance, written below the figure.
 
     Raises:
-        ValueError: No model, or a model without exactly the regions of the markup.
+        ValueError: No model, or models with different regions.
     """
     _expect_models(regions)
+    names = list(next(iter(regions.values())))
     for model, errors in regions.items():
-        if set(errors) != set(REGIONS):
-            raise ValueError(f"expected errors of {', '.join(REGIONS)} for {model}, got {', '.join(errors)}")
-    overall = {r: float(np.mean([np.mean(errors[r]) for errors in regions.values()])) for r in REGIONS}
-    order = sorted(REGIONS, key=overall.__getitem__)  # drawn from below, so the worst is on top
+        if set(errors) != set(names):
+            raise ValueError(f"expected errors of {', '.join(names)} for {model}, got {', '.join(errors)}")
+    overall = {r: float(np.mean([np.mean(errors[r]) for errors in regions.values()])) for r in names}
+    order = sorted(names, key=overall.__getitem__)  # drawn from below, so the worst is on top
     hardest, easiest = (f"{region} ({percent(overall[region])})" for region in (order[-1], order[0]))
     among = "" if len(regions) == 1 else f", mean of {len(regions)} models"
     title = f"Hardest region: {hardest}; easiest: {easiest}{among}"
-    figure = new_figure(7.6, 2.0 + len(REGIONS) * max(0.22 * len(regions) + 0.1, 0.42), title, source)
+    figure = new_figure(7.6, 2.0 + len(names) * max(0.22 * len(regions) + 0.1, 0.42), title, source)
     axes = figure.subplots()
     style_axes(axes, grid="x", xlabel="NME: mean point error over the distance of the outer eye corners")
     subtitle(axes, "Dot: mean of the frames. Bar: the middle 80 % of the frames.")

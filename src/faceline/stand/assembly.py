@@ -93,6 +93,13 @@ class Watch:
             attention_angle=settings.attention_angle, screen_yaw=settings.screen_yaw, screen_pitch=settings.screen_pitch
         )
         landmarks = LandmarkRuntime(_bundle(settings), settings.threads)
+        if landmarks.manifest.layout is not None:
+            raise InputError(
+                f"finds the {landmarks.manifest.points} landmarks of {landmarks.manifest.markup}; the stand reads "
+                f"expressions and the pose of heads from the 68 points of iBUG",
+                file=landmarks.bundle.file,
+                column="bundle",
+            )
         detector = make_detector(settings.detector)
         clusters = ExpressionClusters(Path(settings.clusters)) if settings.clusters else None
         self.perception = Perception(landmarks, detector, self.reactions, settings.detect_every, clusters=clusters)

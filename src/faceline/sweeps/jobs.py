@@ -12,6 +12,8 @@ from hydra.core.utils import JobReturn, JobStatus, run_job, setup_globals
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
+from faceline.config.project import open_sources
+
 PRELOADED = (
     "optuna",
     "faceline.sweeps.trial",
@@ -80,6 +82,7 @@ def run_packed(packed: bytes) -> bytes:
     work, job, state, folder, environment = cloudpickle.loads(packed)
     os.environ.update(environment)
     os.chdir(folder)
+    open_sources()
     Singleton.set_state(state)
     setup_globals()
     from faceline.config.resolvers import register  # noqa: PLC0415

@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from faceline.config.check import check_targets, plain
 from faceline.config.names import current
+from faceline.config.project import packages
 from faceline.errors import InputError, first_line
 from faceline.files import write_whole
 from faceline.models.baselines import Baseline
@@ -24,7 +25,9 @@ from faceline.models.callbacks import CONFIG_KEY
 from faceline.outputs import check_output_folder, csv_cells
 from faceline.plot_style import png
 from faceline.tasks.task import Config, Measurement, Task, task_of
+from faceline.terminal import note
 from faceline.threads import usable_threads
+from faceline.tracking.provenance import needed
 
 __all__ = [
     "CLASSIFIER",
@@ -110,11 +113,13 @@ def load_trained(file: Path) -> Trained:
         if not file.is_file():
             raise InputError("no such file", file=file)
         model, record = Baseline.load(file)
+        _refuse_without_code(record, file)
         check_targets(record["config"])
         return Trained(model, record["config"], record["run_id"], task_of(record["config"]))
     checkpoint = read_checkpoint(file)
     record = checkpoint[CONFIG_KEY]
     config = record["config"]
+    _refuse_without_code(record, file)
     check_targets(config)
     own = {
         name: value
@@ -133,6 +138,24 @@ def load_trained(file: Path) -> Trained:
             file=file,
         ) from error
     return Trained(model.eval(), config, record["run_id"], task)
+
+
+def _refuse_without_code(record: Mapping[str, Any], file: Path) -> None:
+    """Refuse a model of somebody's own code where that is not open; say so where it is another version.
+
+    Raises:
+        InputError: It is not, or not found.
+    """
+    needs = {line.split()[0]: line for line in record.get("needs", ())}
+    if missing := sorted(set(needs) - set(packages())):
+        raise InputError(
+            f"the model needs code beside faceline: {', '.join(needs.values())}; run this in the project that has "
+            f"{missing[0]}, or install it and add --allow {missing[0]}",
+            file=file,
+        )
+    for name, line in zip(needs, needed(list(needs)), strict=True):
+        if line != needs[name]:
+            note(f"{file}: it was made with {needs[name]}, here is {line}")
 
 
 def _reason(error: Exception) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import pytorch_lightning as pl
 from hydra.utils import instantiate
 
+from faceline.config.project import used_packages
 from faceline.errors import InputError
 from faceline.models.callbacks import (
     AtomicCheckpointIO,
@@ -23,6 +24,7 @@ from faceline.models.callbacks import (
 from faceline.tasks.assembly import CLASSIFIER
 from faceline.tasks.task import Config, Task, TaskData
 from faceline.tracking.lightning import RunLogger
+from faceline.tracking.provenance import needed
 
 RESUME = "last"
 """The ``ckpt_path`` of going on with an interrupted run."""
@@ -74,7 +76,14 @@ def fit(
     place, clock = folder(config, run_id), TrainingClock()
     configured = [instantiate(node) for node in config["callbacks"].values() if node]
     bars = [StepBar()] if sys.stderr.isatty() else []
-    own = [EpochSeeds(config["seed"]), clock, RunConfig(config, run_id), StayStopped(), EpochLines(), *bars]
+    own = [
+        EpochSeeds(config["seed"]),
+        clock,
+        RunConfig(config, run_id, needed(used_packages(config))),
+        StayStopped(),
+        EpochLines(),
+        *bars,
+    ]
     own += [pruning] if pruning else []
     trainer = instantiate(
         config["trainer"],
@@ -111,7 +120,8 @@ def fit_at_once(config: Config, task: Task, model: Any, data: TaskData, run_id: 
     place = folder(config, run_id) / "checkpoints"
     place.mkdir(parents=True, exist_ok=True)
     file, began = place / f"best{CLASSIFIER}", time.perf_counter()
-    task.fit(model, data, file, {"config": config, "run_id": run_id})
+    needs = needed(used_packages(config))
+    task.fit(model, data, file, {"config": config, "run_id": run_id, **({"needs": needs} if needs else {})})
     return Fitted(model, file if file.is_file() else None, {"train_seconds": time.perf_counter() - began}, None)
 
 

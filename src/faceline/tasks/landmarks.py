@@ -14,14 +14,16 @@ from matplotlib.figure import Figure
 from torch.utils.data import DataLoader
 
 from faceline.data.datamodule import LandmarkData, LandmarkFrames
+from faceline.data.index import markup_of
 from faceline.errors import InputError, first_line
 from faceline.geometry.coordinates import denormalise_landmarks
-from faceline.geometry.markup import N_LANDMARKS
+from faceline.geometry.markup import IBUG68, N_LANDMARKS, Markup
 from faceline.inference.bundle import DataOrigin as TrainedOn
 from faceline.inference.bundle import LandmarkManifest, read_bundle
 from faceline.inference.bundle import SplitSettings as TrainedUnder
 from faceline.inference.runtime import LandmarkRuntime
 from faceline.metrics import landmark as metrics
+from faceline.metrics.landmark import OwnMetric
 from faceline.models.landmark_detector import LandmarkDetector
 from faceline.models.warm_start import start_from
 from faceline.reports import contact_sheet as sheets
@@ -37,17 +39,19 @@ _BATCHES_TO_CALIBRATE = 12
 
 
 class LandmarkTask:
-    """Find the 68 landmarks of the one face in a frame.
+    """Find the landmarks of the one face in a frame.
 
     Args:
         teacher: Bundle that gives landmarks to frames without a row, which are trained on too.
+        metrics: Of the user's own, by name: each takes predicted and true landmarks (n, p, 2) in pixels and gives one
+            number for each frame. Their means stand beside our own metrics, in validation and test.
     """
 
     name = "landmarks"
     objective = "nme"
 
-    def __init__(self, teacher: str | None = None) -> None:
-        self.teacher = teacher
+    def __init__(self, teacher: str | None = None, metrics: Mapping[str, OwnMetric] | None = None) -> None:
+        self.teacher, self.metrics = teacher, dict(metrics or {})
 
     def build_model(self, config: Config) -> LandmarkDetector:
         """The detector of a config, untrained or from the weights that it names.
@@ -55,7 +59,9 @@ class LandmarkTask:
         Raises:
             InputError: The backbone cannot take frames of this size.
         """
-        model = instantiate(config["model"])
+        model = instantiate(config["model"], markup=config_markup(config))
+        if isinstance(model, LandmarkDetector):
+            model.own_metrics = self.metrics
         if not isinstance(model, LandmarkDetector):
             raise InputError("finds no landmarks; choose a model for this task, such as model=cnn", column="model")
         _check_size(model, config["data"]["size"])
@@ -63,15 +69,22 @@ class LandmarkTask:
 
     def scalars(self, config: Config) -> frozenset[str]:
         """All errors."""
-        return metrics.scalar_names()
+        return metrics.scalar_names(config_markup(config)) | set(self.metrics)
 
     def build_data(self, config: Config) -> LandmarkData:
         """Frames of the size and the transforms of a config."""
-        data = config["data"]
+        data, markup = config["data"], config_markup(config)
+        source = instantiate(data["source"])
+        if markup_of(source) != markup:
+            raise InputError(
+                f"the data set has the {markup_of(source).points} landmarks of {markup_of(source).name}, not the "
+                f"{markup.points} of {markup.name}; choose that markup, or another data set",
+                column="markup",
+            )
         return LandmarkData(
-            source=instantiate(data["source"]),
+            source=source,
             split=dict(config["split"]),
-            transforms={name: instantiate(config["transforms"][name]) for name in ("train", "eval")},
+            transforms={name: _pipeline(config["transforms"][name], markup) for name in ("train", "eval")},
             size=data["size"],
             batch_size=data["batch_size"],
             workers=data["workers"],
@@ -107,7 +120,7 @@ class LandmarkTask:
         frames = data.frames(part)
         index = frames.store.index.take(frames.rows)
         preds = predict(model, frames)
-        errors = metrics.evaluate(preds, index.normalised(), index.sizes)
+        errors = metrics.evaluate(preds, index.normalised(), index.sizes, index.markup, self.metrics)
         names = {"file": index.files, "person": index.persons, "video": index.videos}
         table = pd.DataFrame({**names, **errors.frames})
         scalars, trust = errors.scalars, trust_in(model, data, part)
@@ -134,7 +147,7 @@ class LandmarkTask:
 
 
 def predict(model: LandmarkDetector | LandmarkRuntime, frames: LandmarkFrames, batch_size: int = 64) -> Landmarks:
-    """Landmarks (n, 68, 2) on [0, 1] of every frame, in order, in float32."""
+    """Landmarks (n, p, 2) on [0, 1] of every frame, in order, in float32."""
     if isinstance(model, LandmarkRuntime):
         return model.predict(frames.store.images[frames.rows], frames.store.index.sizes[frames.rows])[0]
     loader = DataLoader(frames, batch_size=batch_size)
@@ -145,13 +158,25 @@ def predict(model: LandmarkDetector | LandmarkRuntime, frames: LandmarkFrames, b
 
 
 def find_landmarks(model: LandmarkDetector, pipeline: Pipeline, image: Image) -> Shape:
-    """The landmarks (68, 2) of the one face in an image of any size, in its pixels."""
+    """The landmarks (p, 2) of the one face in an image of any size, in its pixels."""
     unknown = np.zeros((N_LANDMARKS, 2), dtype=np.float32)  # a pipeline takes both
     tensor, _ = pipeline(image, unknown, 0)
     size = (image.shape[1], image.shape[0])
     with torch.inference_mode():
         preds = model(torch.as_tensor(tensor)[None], torch.tensor([size], dtype=torch.float32))[0].numpy()
     return denormalise_landmarks(preds, size)
+
+
+def config_markup(config: Mapping[str, Any]) -> Markup:
+    """What the landmarks of a config are; the 68 points of iBUG in those of older versions."""
+    node = config.get("markup")
+    chosen: Markup = instantiate(node) if node else IBUG68
+    return chosen
+
+
+def _pipeline(node: Any, markup: Markup) -> Any:
+    pipeline = instantiate(node)
+    return pipeline.use(markup) if isinstance(pipeline, Pipeline) else pipeline
 
 
 def by_region(frames: pd.DataFrame) -> dict[str, np.ndarray]:
@@ -199,8 +224,6 @@ def _figures(
     picks = sheets.pick_extremes(nme, 6).ravel()
     figures = {
         "error_curve.png": plots.error_curve({label: nme}, source=source),
-        "region_errors.png": plots.region_errors({label: by_region(table)}, source=source),
-        "error_by_condition.png": plots.error_by_condition(nme, target_px, source=source),
         "best_median_worst.png": sheets.contact_sheet(
             frames.store.images[frames.rows[picks]],
             preds[picks],
@@ -208,9 +231,14 @@ def _figures(
             nme[picks],
             labels=index.videos[picks].tolist(),
             sizes=index.sizes[picks],
+            outlines=index.markup.outlines,
             source=source,
         ),
     }
+    if index.markup.regions:
+        figures["region_errors.png"] = plots.region_errors({label: by_region(table)}, source=source)
+    if index.markup == IBUG68:  # the pose of a head is known from these points alone
+        figures["error_by_condition.png"] = plots.error_by_condition(nme, target_px, source=source)
     if trust is not None:
         whole = trust.whole
         figures["confidence.png"] = confidence(

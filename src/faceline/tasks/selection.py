@@ -1,6 +1,5 @@
 """Which run or trained model a verb is about: a run of the store, a registered model, or a file; and on which data."""
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from faceline.threads import usable_threads
 from faceline.tracking.records import BEST, RunRecord, checkpoint, get_run, model_file
 from faceline.tracking.registry import MODEL_ID, named_version
 from faceline.tracking.store import store_of
-from faceline.types import AnyImage, Shape
+from faceline.types import Shape
 
 
 def chosen_model(config: Config) -> Trained:
@@ -41,7 +40,7 @@ def chosen_model(config: Config) -> Trained:
     return load_trained(checkpoint(get_run(client, run_id), BEST))
 
 
-def chosen_detector(config: Config) -> Callable[[AnyImage], Shape]:
+def chosen_detector(config: Config) -> partial[Shape]:
     """What finds the landmarks of a frame, in its pixels, by that model.
 
     Raises:

@@ -12,12 +12,14 @@ from contextlib import suppress
 from difflib import unified_diff
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 import faceline
+from faceline.errors import InputError
 
 PACKAGES = (
     "torch",
@@ -38,13 +40,14 @@ DIFF_LIMIT = 1_000_000
 GIT_SECONDS = 20
 
 
-def provenance(package: Path | None = None) -> dict[str, Any]:
+def provenance(package: Path | None = None, own: Sequence[str] = ()) -> dict[str, Any]:
     """Everything beside config and data that a result depends on.
 
     The name of the machine and of the user are left out.
 
     Args:
         package: Folder of the package whose code is described; ``faceline`` itself if None.
+        own: Packages of the user's own that the run builds from.
 
     Returns:
         Plain containers: ``commit``, ``branch``, ``dirty`` and ``diff`` (None for an installed package,
@@ -57,7 +60,43 @@ def provenance(package: Path | None = None) -> dict[str, Any]:
         "packages": {name: _version(name) for name in PACKAGES},
         "threads": _threads(),
         "machine": _machine(),
+        **({"own_code": {name: own_code(name) for name in own}} if own else {}),
     }
+
+
+def own_code(name: str) -> dict[str, Any]:
+    """Version, digest, commit and changes of a package of the user's own; as a diff from nothing where git has none.
+
+    Raises:
+        InputError: Its source is not there.
+    """
+    folder = _source(name)
+    code = _code(folder)
+    files = _python_files(folder)
+    if code["commit"] is None:
+        code["diff"] = _as_diff(folder.parent, [file.relative_to(folder.parent).as_posix() for file in files])
+    digest = hashlib.sha256()
+    for file in files:
+        for content in (file.relative_to(folder).as_posix().encode(), file.read_bytes()):
+            digest.update(hashlib.sha256(content).digest())
+    return {"version": _version(name) or _version(name.replace("_", "-")), "digest": digest.hexdigest()[:16], **code}
+
+
+def needed(names: Sequence[str]) -> list[str]:
+    """Packages of the user's own in the words that a checkpoint tells them with, such as ``mine 0.1.0 (0123abcd)``."""
+    codes = {name: own_code(name) for name in names}
+    return [f"{name} {code['version'] or 'without version'} ({code['digest']})" for name, code in codes.items()]
+
+
+def _source(name: str) -> Path:
+    found = find_spec(name)
+    if found is None or found.origin is None:
+        raise InputError(f"the source of the package {name} is not found", column="allow")
+    return Path(found.origin).parent if found.submodule_search_locations else Path(found.origin)
+
+
+def _python_files(place: Path) -> list[Path]:
+    return sorted(place.rglob("*.py")) if place.is_dir() else [place]
 
 
 def config_digest(config: Mapping[str, Any], ignore: Sequence[str] = IGNORED) -> str:
@@ -90,9 +129,10 @@ def peak_memory() -> float:
 
 def _code(package: Path) -> dict[str, Any]:
     # A package installed below somebody's checkout lies in a work tree too, but git does not track it.
-    if not _git(package, "ls-files", "--", "__init__.py"):
+    place, name = (package, "__init__.py") if package.is_dir() else (package.parent, package.name)
+    if not _git(place, "ls-files", "--", name):
         return {"commit": None, "branch": None, "dirty": None, "diff": None}
-    root = Path((_git(package, "rev-parse", "--show-toplevel") or "").strip())
+    root = Path((_git(place, "rev-parse", "--show-toplevel") or "").strip())
     diff = (_git(root, "diff", "--no-ext-diff", "--no-color", "HEAD") or "") + _new_files(root)
     if len(diff) > DIFF_LIMIT:
         diff = f"{diff[:DIFF_LIMIT]}\n[cut: {len(diff)} characters in all]\n"
@@ -107,8 +147,13 @@ def _code(package: Path) -> dict[str, Any]:
 def _new_files(root: Path) -> str:
     """The Python and YAML files that git does not track yet, as a diff has them."""
     names = (_git(root, "ls-files", "--others", "--exclude-standard", "-z", "--", "*.py", "*.yaml") or "").split("\0")
+    return _as_diff(root, list(filter(None, names)))
+
+
+def _as_diff(root: Path, names: Sequence[str]) -> str:
+    """Files below a folder as a diff from nothing."""
     lines: list[str] = []
-    for name in filter(None, names):
+    for name in names:
         with suppress(OSError):  # an editor's dangling link, a file that was just deleted
             text = (root / name).read_text(errors="replace").splitlines()
             lines += unified_diff([], text, "/dev/null", f"b/{name}", lineterm="")

@@ -91,10 +91,16 @@ class Run:
         A run that went on under another commit, or once from changed files, is made from changed files.
         """
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-        self.log_dict({name: value for name, value in info.items() if name != "diff"}, f"provenance/{stamp}.json")
+        own = info.get("own_code", {})
+        facts = {name: {key: value for key, value in code.items() if key != "diff"} for name, code in own.items()}
+        kept = {name: value for name, value in info.items() if name != "diff"}
+        self.log_dict(kept | ({"own_code": facts} if own else {}), f"provenance/{stamp}.json")
+        for name, code in own.items():
+            self.log_text(code["diff"] or "", f"provenance/{stamp}-{name}.diff")
         if info["diff"]:
             self.log_text(info["diff"], f"provenance/{stamp}.diff")
         tags = {f"faceline.{name}": info[name] for name in ("commit", "dirty", "threads")}
+        tags |= {"own_code": ", ".join(f"{name} ({code['digest']})" for name, code in own.items())} if own else {}
         if self.resumed:
             with store_errors(self.client.tracking_uri):
                 before = self.client.get_run(self.id).data.tags

@@ -5,7 +5,7 @@ import onnxruntime
 import pytest
 import torch
 
-from faceline.export.onnx_export import to_onnx
+from faceline.exporting.onnx_export import to_onnx
 from faceline.models.heads import RegressionHead, VotingHead
 from faceline.models.landmark_detector import LandmarkDetector
 from faceline.models.landmark_nets import SmallCNN

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader, TensorDataset
 
-from faceline.export.onnx_export import to_onnx
-from faceline.export.onnx_int8 import to_int8
+from faceline.exporting.onnx_export import to_onnx
+from faceline.exporting.onnx_int8 import to_int8
 from faceline.geometry.face_model import neutral_shape
 from faceline.models.calibration import Calibration
 from faceline.models.coarse_stage import CoarseStage

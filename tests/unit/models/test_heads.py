@@ -10,7 +10,7 @@ from scipy.stats import norm
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from faceline.export.onnx_export import to_onnx
+from faceline.exporting.onnx_export import to_onnx
 from faceline.models.heads import HeatmapHead, RegressionHead, SimCCHead, VotingHead
 from faceline.models.landmark_detector import LandmarkDetector
 from faceline.models.landmark_nets import SmallCNN

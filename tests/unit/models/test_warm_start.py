@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from faceline.errors import InputError
-from faceline.export.onnx_export import to_onnx
+from faceline.exporting.onnx_export import to_onnx
 from faceline.models.landmark_detector import LandmarkDetector
 from faceline.models.landmark_nets import SmallCNN
 from faceline.models.warm_start import start_from

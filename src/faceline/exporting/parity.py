@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from faceline.errors import InputError
-from faceline.inference.bundle import FORMAT, Check, DataOrigin, Input, SplitSettings, digest
+from faceline.inference.bundle import PLAIN_FORMAT, Check, DataOrigin, Input, SplitSettings, digest
 from faceline.tasks.assembly import Trained
 from faceline.tracking.provenance import provenance
 from faceline.types import AnyImage
@@ -35,7 +35,7 @@ def origin(trained: Trained, data: Any, onnx: bytes, tags: Mapping[str, str], *,
     model, source = trained.model, data.source
     mean, std = (np.broadcast_to(np.asarray(each, dtype=float).ravel(), 3).tolist() for each in (model.mean, model.std))
     return {
-        "format": FORMAT,
+        "format": PLAIN_FORMAT,
         "model": trained.config["name"],
         "input": Input(
             size=trained.config["data"]["size"],

@@ -10,8 +10,8 @@ from torch import Tensor
 from faceline.data.faces import FaceData
 from faceline.data.index import evenly
 from faceline.errors import InputError
-from faceline.export.onnx_export import embedder_to_onnx
-from faceline.export.parity import check, origin
+from faceline.exporting.onnx_export import embedder_to_onnx
+from faceline.exporting.parity import check, origin
 from faceline.inference.bundle import Bundle, Calibration, EmbedderManifest
 from faceline.inference.runtime import EmbedderRuntime
 from faceline.metrics.identification import FPIRS, threshold_at

@@ -9,8 +9,8 @@ import numpy as np
 
 from faceline.data.datamodule import LandmarkData
 from faceline.errors import InputError
-from faceline.export.onnx_int8 import to_int8
-from faceline.export.parity import check, width
+from faceline.exporting.onnx_int8 import to_int8
+from faceline.exporting.parity import check, width
 from faceline.inference.bundle import Bundle, LandmarkManifest, digest
 from faceline.inference.runtime import LandmarkRuntime
 from faceline.metrics import landmark as metrics

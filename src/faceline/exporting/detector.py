@@ -9,10 +9,11 @@ from hydra.utils import instantiate
 from faceline.data.datamodule import LandmarkData
 from faceline.data.index import evenly
 from faceline.errors import InputError
-from faceline.export.eight_bits import in_eight_bits
-from faceline.export.onnx_export import to_onnx
-from faceline.export.parity import check, origin, width
-from faceline.inference.bundle import Bundle, LandmarkManifest
+from faceline.exporting.eight_bits import in_eight_bits
+from faceline.exporting.onnx_export import to_onnx
+from faceline.exporting.parity import check, origin, width
+from faceline.geometry.markup import IBUG68
+from faceline.inference.bundle import FORMAT, Bundle, LandmarkManifest, Layout
 from faceline.inference.runtime import LandmarkRuntime
 from faceline.tasks.assembly import Trained
 from faceline.tasks.confidence import calibration_of
@@ -42,11 +43,14 @@ def export_detector(
     model.flip_average = model.flip_average and asked["flip_average"]
     calibration = calibration_of(model, data)
     onnx = to_onnx(model, size, calibration)
+    layout = None if model.markup == IBUG68 else Layout(points=model.markup.points, outlines=model.markup.outlines)
+    facts = origin(trained, data, onnx, tags, sizes=model.wants_sizes)
     manifest = LandmarkManifest(
         task="landmarks",
-        markup="ibug-68",
+        markup=model.markup.name,
+        layout=layout,
         outputs=("landmarks",) if calibration is None else ("landmarks", "confidence"),
-        **origin(trained, data, onnx, tags, sizes=model.wants_sizes),
+        **(facts if layout is None else {**facts, "format": FORMAT}),
     )
     bundle, images = Bundle(file, manifest, onnx, ""), data.originals(evenly(data.split.val, asked["frames"]))
     checked = check(

@@ -43,7 +43,7 @@ def to_int8(onnx: bytes, inputs: Mapping[str, np.ndarray]) -> bytes:
     Source: ONNX Runtime, "Quantize ONNX models", when and why to use reduce_range.
 
     Args:
-        onnx: A graph of `faceline.export.onnx_export`.
+        onnx: A graph of `faceline.exporting.onnx_export`.
         inputs: What the graph takes, of some frames to calibrate on.
     """
     logging.getLogger().setLevel(logging.WARNING)  # the quantiser writes to the root of all logs

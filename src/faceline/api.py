@@ -1,0 +1,293 @@
+"""The verbs of the command as functions: what they take is what is typed, what they give are Python objects."""
+
+import copy
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from hydra import compose as compose_with_hydra
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.utils import instantiate
+from matplotlib.figure import Figure
+
+from faceline.commands import compare as compare_command
+from faceline.commands import export as export_command
+from faceline.commands import train as train_command
+from faceline.config.check import check, plain
+from faceline.config.messages import explain
+from faceline.config.project import config_folders, opened
+from faceline.config.resolvers import register
+from faceline.config.tree import conf_dir
+from faceline.errors import InputError
+from faceline.inference.runtime import LandmarkRuntime
+from faceline.models.landmark_detector import LandmarkDetector
+from faceline.tasks.assembly import Trained, load_trained, prepare_process
+from faceline.tasks.landmarks import find_landmarks
+from faceline.tasks.selection import chosen_model, on_data
+from faceline.tasks.task import Config
+from faceline.tracking.records import get_run
+from faceline.tracking.store import connect
+from faceline.types import Image, Shape
+
+__all__ = ["Compared", "Evaluated", "Model", "TrainedRun", "compare", "compose", "evaluate", "export", "load", "train"]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained model of a run or a checkpoint.
+
+    Attributes:
+        module: The network or classifier, on the CPU, in evaluation mode.
+        config: The config of its run.
+        run_id: Its run.
+    """
+
+    module: Any
+    config: Config
+    run_id: str
+
+    def detect(self, image: Image) -> Shape:
+        """Landmarks (p, 2) of the one face in an RGB image of any size, in its pixels.
+
+        Raises:
+            InputError: The model finds no landmarks.
+        """
+        if not isinstance(self.module, LandmarkDetector):
+            raise InputError(f"run {self.run_id} is of a model that identifies people, not of one that finds landmarks")
+        return find_landmarks(self.module, instantiate(self.config["transforms"]["eval"]), image)
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """A finished training.
+
+    Attributes:
+        run_id: Of the run in the store.
+        score: Best validation score by which the model was chosen; None where there was nothing to choose.
+        metrics: All that the run logged last, such as ``test/nme``.
+    """
+
+    run_id: str
+    score: float | None
+    metrics: dict[str, float]
+    config: Config = field(repr=False)
+
+    @cached_property
+    def model(self) -> Model:
+        """The best model of the run."""
+        found = load(self.run_id, **_store(self.config))
+        assert isinstance(found, Model)  # a run, and no bundle
+        return found
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """A model on one part of a data set.
+
+    Attributes:
+        metrics: By name, such as ``nme``.
+        frames: One row a frame: file, person, video, errors.
+        figures: By file name.
+    """
+
+    metrics: dict[str, float]
+    frames: pd.DataFrame
+    figures: dict[str, Figure] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Runs beside each other.
+
+    Attributes:
+        verdict: Which is best, and whether it may be luck.
+        boards: A table for each task, data set and protocol; the best run first.
+        page: The page that shows all of it.
+    """
+
+    verdict: str
+    boards: dict[str, pd.DataFrame]
+    page: Path
+
+
+def compose(overrides: Sequence[str] = (), verb: str = "train") -> Config:
+    """The config of a verb as the command line would make it, checked, in plain containers.
+
+    Args:
+        overrides: As they are typed, such as ``data=synthetic`` and ``trainer.max_epochs=2``.
+        verb: ``train``, ``evaluate``, ``export``, ``compare``, …
+
+    Raises:
+        InputError: Something in it is wrong, by its key, with the nearest right one.
+
+    Example:
+        >>> config = compose(["experiment=landmarks/cnn", "trainer.max_epochs=2"])
+        >>> config["trainer"]["max_epochs"], config["data"]["source"]["people"]
+        (2, 60)
+    """
+    with _errors(), opened([], conf_dir()):
+        register()
+        folders = ",".join(json.dumps(f"file://{folder}") for folder in config_folders())
+        words = [*overrides, *([f"hydra.searchpath=[{folders}]"] if folders else [])]
+        GlobalHydra.instance().clear()
+        with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+            composed = compose_with_hydra(verb, words)
+        check(composed, verb)
+        return plain(composed)
+
+
+def train(config: Config | Sequence[str]) -> TrainedRun:
+    """Train, measure and track one run.
+
+    Args:
+        config: As `compose` gives it, or overrides for it.
+
+    Raises:
+        InputError: The config, or the data, is wrong.
+    """
+    settings = copy.deepcopy(config) if isinstance(config, dict) else compose(config)
+    settings.pop("sweep", None)  # one run is none
+    with _errors(), opened([], conf_dir()):
+        score = train_command.train(settings)
+        run_id = os.environ.pop(train_command.RUN_ENV)
+        tracking = settings["tracking"]
+        record = get_run(connect(tracking["uri"], Path(tracking["root"])), run_id)
+    return TrainedRun(run_id, score, dict(record.metrics), settings)
+
+
+def load(name: str | Path, **tracking: str) -> LandmarkRuntime | Model:
+    """A model to use: from a bundle, which needs no torch to run, or from a run or a checkpoint.
+
+    Args:
+        name: ``default`` for the bundle that ships with faceline, a file ``*.faceline``, a checkpoint ``*.ckpt``, the
+            id of a run, or a registered model such as ``champion``.
+        **tracking: Where the runs are kept, as ``root`` or ``uri``; by default below the current folder.
+
+    Raises:
+        InputError: There is no such model, or it needs code that is not here.
+
+    Example:
+        >>> import numpy as np
+        >>> load("default").detect(np.zeros((120, 100, 3), dtype=np.uint8)).shape
+        (68, 2)
+    """
+    file = Path(name)
+    if str(name) == "default" or file.suffix == ".faceline":
+        return LandmarkRuntime(name)
+    with _errors(), opened([], conf_dir()):
+        if file.suffix in (".ckpt", ".skops"):
+            return _model(load_trained(file))
+        words = [f"tracking.{key}={json.dumps(str(value))}" for key, value in tracking.items()]
+        return _model(chosen_model({**compose(words, "evaluate"), "run_id": str(name)}))
+
+
+def evaluate(run: str | TrainedRun, part: str = "test", overrides: Sequence[str] = (), **tracking: str) -> Evaluated:
+    """Measure a model on its own data, or on any other.
+
+    Args:
+        run: The id of a run or a registered model, or what `train` gave.
+        part: ``train``, ``val`` or ``test``.
+        overrides: Of ``faceline evaluate``, such as ``data=udacity``.
+        **tracking: Where the runs are kept, as for `load`.
+
+    Raises:
+        InputError: There is no such run, or the data is wrong.
+    """
+    with _errors(), opened([], conf_dir()):
+        config = _of_run("evaluate", run, [f"part={part}", *overrides], tracking)
+        trained = chosen_model(config)
+        prepare_process(trained.config["seed"], config["threads"] or trained.config["threads"])
+        data = trained.task.build_data(on_data(config, trained.config))
+        data.prepare_data()
+        label = f"{data.source.name} · {data.split.protocol} · {part}"
+        found = trained.task.measure(trained.model, data, config["part"], trained.config["name"], label)
+    return Evaluated(dict(found.scalars), found.frames, found.figures())
+
+
+def export(
+    run: str | TrainedRun, output: str | Path | None = None, overrides: Sequence[str] = (), **tracking: str
+) -> LandmarkRuntime | Path:
+    """Write a model as a bundle, and open it.
+
+    Args:
+        run: The id of a run or a registered model, or what `train` gave.
+        output: The file; by default below ``mlruns/bundles``.
+        overrides: Of ``faceline export``, such as ``int8=true``.
+        **tracking: Where the runs are kept, as for `load`.
+
+    Returns:
+        The opened bundle of a model of landmarks; the file of one of another kind.
+
+    Raises:
+        InputError: There is no such run, or its bundle gives something else than the model.
+    """
+    with _errors(), opened([], conf_dir()):
+        given = [] if output is None else [f"output={json.dumps(str(output))}"]
+        config = _of_run("export", run, [*given, *overrides], tracking)
+        file, task = export_command.export(config)
+    return LandmarkRuntime(file) if task == "landmarks" else file
+
+
+def compare(runs: Sequence[str | TrainedRun] = (), output: str | Path | None = None, **tracking: str) -> Compared:
+    """Rank runs among their like, or review two.
+
+    Args:
+        runs: Their ids, or what `train` gave; all finished ones where none is named.
+        output: Folder of the page; by default ``mlruns/comparison``.
+        **tracking: Where the runs are kept, as for `load`.
+
+    Raises:
+        InputError: There are no such runs.
+    """
+    ids = [run if isinstance(run, str) else run.run_id for run in runs]
+    own = next((_store(run.config) for run in runs if isinstance(run, TrainedRun)), {})
+    words = [f"tracking.{key}={json.dumps(str(value))}" for key, value in {**own, **tracking}.items()]
+    words += [f"run_ids=[{','.join(map(json.dumps, ids))}]"] if ids else []
+    words += [] if output is None else [f"output={json.dumps(str(output))}"]
+    with _errors():
+        comparison, folder = compare_command.compare(compose(words, "compare"))
+    boards = {
+        board.title: pd.DataFrame(
+            {"run": entry.run_id, "model": entry.label, board.metric: entry.figure, "beats_next": entry.beats_next}
+            for entry in board.entries
+        )
+        for board in comparison.boards
+    }
+    return Compared(comparison.verdict(), boards, folder / "comparison.html")
+
+
+def _model(trained: Trained) -> Model:
+    return Model(trained.model, trained.config, trained.run_id)
+
+
+def _of_run(verb: str, run: str | TrainedRun, overrides: Sequence[str], tracking: dict[str, str]) -> Config:
+    """The config of a verb about a run."""
+    own = {} if isinstance(run, str) else _store(run.config)
+    words = [f"tracking.{key}={json.dumps(str(value))}" for key, value in {**own, **tracking}.items()]
+    return {**compose([*words, *overrides], verb), "run_id": run if isinstance(run, str) else run.run_id}
+
+
+def _store(config: Config) -> dict[str, str]:
+    """Where a run is kept."""
+    return {key: config["tracking"][key] for key in ("uri", "root") if config["tracking"][key]}
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    """Mistakes of the user in one line, as the command tells them."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        line = explain(error, conf_dir())
+        if line is None:
+            raise
+        raise InputError(line) from error

@@ -1,0 +1,164 @@
+"""What sources of the user's own images have in common: names, sizes, markups, and how a frame is read."""
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from PIL import Image as PillowImage
+
+from faceline.data.images import read_labelled
+from faceline.data.index import FrameRow
+from faceline.errors import InputError, first_line
+from faceline.geometry.crops import cut_window, face_window
+from faceline.geometry.markup import IBUG68, Markup
+from faceline.types import AnyImage, Image
+
+IMAGES: Final = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+_TURNED: Final = (5, 6, 7, 8)  # EXIF's orientations in which width and height change places
+_ORIENTATION: Final = 0x0112
+_HINTS: Final = {68: "ibug68", 5: "five", 98: "wflw98", 478: "face_mesh478"}
+
+
+def own_root(root: str | Path | None) -> Path:
+    """The folder of the user's own data.
+
+    Raises:
+        InputError: None is given, or there is no such folder.
+    """
+    if not root:
+        raise InputError("give the folder of your data, as in data.root=FOLDER", column="data.root")
+    found = Path(root).expanduser().resolve()
+    if not found.is_dir():
+        raise InputError("no such folder", file=found, column="data.root")
+    return found
+
+
+def markup_for(points: int, chosen: Markup | None) -> Markup:
+    """The markup of a table: the chosen one, which must fit, or one without regions where none is chosen.
+
+    Raises:
+        InputError: The table has another number of landmarks.
+    """
+    name = _HINTS.get(points)
+    if chosen is None:
+        if points == IBUG68.points:
+            return IBUG68
+        return Markup(name=f"{points}-points", points=points, normaliser=(0, 1), regions={}, flip_pairs=())
+    if chosen.points != points:
+        way = f"markup={name}" if name else "a file of your own in conf/markup, as docs/own_data.md shows"
+        raise InputError(
+            f"the data has {points} landmarks, {chosen.name} has {chosen.points}; choose {way}", column="markup"
+        )
+    return chosen
+
+
+def image_file(root: Path, name: str) -> Path:
+    """The file that a table means: below the root, backslashes as slashes, with an ending where the table has none.
+
+    Raises:
+        InputError: It leads out of the root.
+    """
+    file = root / name.strip().replace("\\", "/")
+    if not file.suffix.lower().endswith(IMAGES) and not file.is_file():
+        file = next((place for ending in IMAGES if (place := file.with_name(file.name + ending)).is_file()), file)
+    if not file.resolve().is_relative_to(root):
+        raise InputError(f"leads out of {root}, where nothing is read", file=file)
+    return file
+
+
+def size_of(file: Path) -> tuple[int, int]:
+    """Width and height of an image as a viewer shows it, from its header.
+
+    Raises:
+        InputError: There is no such image.
+    """
+    try:
+        with PillowImage.open(file) as image:
+            width, height = image.size
+            return (height, width) if image.getexif().get(_ORIENTATION) in _TURNED else (width, height)
+    except (OSError, ValueError, SyntaxError) as error:
+        reason = "no such file" if not file.is_file() else f"is not an image that can be read ({first_line(error)})"
+        raise InputError(reason, file=file) from None
+
+
+def read_cut(file: Path, box: np.ndarray | None) -> Image | AnyImage:
+    """An image, or the part of it around the box of a face."""
+    image = read_labelled(file)
+    return image if box is None else cut_window(image, face_window(box))
+
+
+def digest_of(files: Iterable[Path], *more: bytes) -> str:
+    """Hex digest of the bytes of files, and of what else decides; a file that is not there counts as empty."""
+    digest = hashlib.sha256()
+    for content in more:
+        digest.update(hashlib.sha256(content).digest())
+    for file in files:
+        digest.update(str(file).encode(errors="surrogateescape"))
+        digest.update(hashlib.sha256(file.read_bytes() if file.is_file() else b"").digest())
+    return digest.hexdigest()
+
+
+def template(text: str | None) -> re.Pattern[str] | None:
+    """A template of file names, such as ``{person}_{video}{frame}``, as a pattern.
+
+    ``{video}`` and ``{frame}`` are one character each where nothing stands between them and their neighbour.
+
+    Raises:
+        InputError: It names something else.
+    """
+    if text is None:
+        return None
+    parts = re.split(r"(\{\w*\})", text)
+    pattern = ""
+    for number, part in enumerate(parts):
+        if not part.startswith("{"):
+            pattern += re.escape(part)
+            continue
+        name = part[1:-1]
+        if name not in ("person", "video", "frame", "any"):
+            raise InputError(
+                f"expected {{person}}, {{video}}, {{frame}} or {{any}}, got {part}", column="data.source.names"
+            )
+        touches = number + 2 < len(parts) and not parts[number + 1]
+        before = number > 1 and not parts[number - 1]
+        one = r"[^/]" if (touches or before) and name != "person" else r"[^/]+?"
+        pattern += f"(?:{one})" if name == "any" else f"(?P<{name}>{one})"
+    return re.compile(pattern)
+
+
+def names_of(file: Path, pattern: re.Pattern[str] | None, number: int) -> tuple[str, str, int]:
+    """Person, video and frame of an image that a table says nothing of: by the template, else by its folders.
+
+    Args:
+        file: Relative to the root.
+        pattern: As `template` gives it.
+        number: Of the row, which the frame is called where nothing else is known.
+
+    Raises:
+        InputError: The name does not fit the template.
+    """
+    if pattern is not None:
+        match = pattern.fullmatch(file.name) or pattern.fullmatch(file.stem) or pattern.fullmatch(file.as_posix())
+        if match is None:
+            raise InputError(f"{file} does not fit the template of names", column="data.source.names")
+        found = match.groupdict()
+        person = found.get("person") or file.stem
+        frame = found.get("frame") or ""
+        return (
+            person,
+            f"{person}/{found['video']}" if "video" in found else person,
+            int(frame) if frame.isdecimal() else number,
+        )
+    folders = file.parts[:-1]
+    person = folders[-2] if len(folders) > 1 else folders[0] if folders else file.stem
+    return person, "/".join(folders) or file.stem, number
+
+
+def whole(row: FrameRow, points: np.ndarray, box: np.ndarray | None) -> FrameRow:
+    """A row with its landmarks in pixels of what `read_cut` gives."""
+    corner = np.zeros(2) if box is None else np.array(face_window(box)[:2], dtype=float)
+    return replace(row, landmarks=points - corner)

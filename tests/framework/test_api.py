@@ -1,0 +1,101 @@
+"""The Python API gives what the command gives; examples and notebooks run as they stand."""
+
+import doctest
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import faceline
+from faceline import api
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+TINY = [
+    "experiment=landmarks/cnn",
+    "data.source.people=8",
+    "data.source.videos=2",
+    "data.source.frames=4",
+    "data.size=48",
+    "data.batch_size=8",
+    "model.backbone.width=16",
+    "model.head.width=16",
+    "trainer.precision=32-true",
+    "trainer.max_epochs=1",
+    "threads=1",
+]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> api.TrainedRun:
+    folder = tmp_path_factory.mktemp("api")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        return faceline.train(faceline.compose([*TINY, f"tracking.root={folder}"]))
+
+
+def test_a_training_gives_metrics_and_model(run: api.TrainedRun) -> None:
+    assert run.score == pytest.approx(run.metrics["best_val/nme"])
+    image = faceline.SyntheticFaces(people=1).read(faceline.SyntheticFaces(people=1).rows(api_bad())[0])
+    assert run.model.detect(image).shape == (68, 2)
+    assert run.model.run_id == run.run_id
+
+
+def api_bad() -> object:
+    from faceline.data.index import BadRows  # noqa: PLC0415
+
+    return BadRows("raise")
+
+
+def test_an_evaluation_agrees_with_the_run(run: api.TrainedRun) -> None:
+    found = faceline.evaluate(run)
+    assert found.metrics["nme"] == pytest.approx(run.metrics["test/nme"], rel=1e-5)
+    assert found.frames["nme"].mean() == pytest.approx(found.metrics["nme"])
+
+
+def test_an_export_opens_its_bundle(run: api.TrainedRun, tmp_path: Path) -> None:
+    bundle = faceline.export(run, tmp_path / "tiny.faceline", ["frames=4"])
+    assert bundle.manifest.run_id == run.run_id
+    assert faceline.load(tmp_path / "tiny.faceline").manifest == bundle.manifest
+
+
+def test_a_comparison_is_tables_and_a_page(run: api.TrainedRun, tmp_path: Path) -> None:
+    compared = faceline.compare([run], tmp_path / "page")
+    (board,) = compared.boards.values()
+    assert board["run"].tolist() == [run.run_id]
+    assert board["nme"].tolist() == [pytest.approx(run.metrics["test/nme"])]
+    assert compared.page.is_file()
+
+
+def test_a_mistake_is_told_in_the_words_of_the_command() -> None:
+    with pytest.raises(faceline.InputError, match=r"trainer.max_epoch: no such key; did you mean trainer.max_epochs\?"):
+        faceline.compose(["trainer.max_epoch=2"])
+    with pytest.raises(AttributeError, match="has no attribute 'trian'"):
+        faceline.trian  # noqa: B018
+
+
+def test_the_examples_of_docstrings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert doctest.testmod(api).failed == 0
+
+
+@pytest.mark.slow
+def test_the_plain_trainer_runs(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / "plain_lightning.py")], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert "validation NME after one epoch" in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["train_and_compare", "your_own_data", "faces_in_a_photo"])
+def test_a_notebook_runs_from_top_to_bottom(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    cells = json.loads((EXAMPLES / f"{name}.ipynb").read_text())["cells"]
+    names: dict[str, object] = {}
+    for cell in cells:
+        if cell["cell_type"] == "code":
+            exec("".join(cell["source"]), names)

@@ -1,0 +1,190 @@
+"""What ``faceline init`` writes trains, and opens to faceline the code that it names and no more."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+from PIL import Image
+
+from faceline.cli import main
+from faceline.commands.init import TEMPLATE
+from faceline.data.index import BadRows
+from faceline.data.synthetic import SyntheticFaces
+
+DOCS = Path(__file__).parents[2] / "docs" / "extend"
+QUICK = ("data.size=64", "data.batch_size=8", "trainer.max_epochs=1", "trainer.precision=32-true", "threads=1")
+OWN = (
+    "data=my_faces",
+    "data.root=faces",
+    "model=my_model",
+    "model.backbone.width=16",
+    "model/head=middle",
+    "model/loss=log_distance",
+    "transforms=stripes",
+    "callbacks=my_callbacks",
+    "split.protocol=frame_random",
+)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A new project, with frames and JSON files for its data source."""
+    folder = tmp_path_factory.mktemp("projects") / "wink_lab"
+    assert main(["init", str(folder)]) == 0
+    source = SyntheticFaces(people=6, videos=2, frames=4, seed=3)
+    for row in source.rows(BadRows("raise")):
+        file = folder / "faces" / row.person / row.video.replace("/", "-") / f"{row.frame:04d}.jpg"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(source.read(row)).save(file)
+        file.with_suffix(".json").write_text(json.dumps({"landmarks": row.landmarks.tolist()}))
+    return folder
+
+
+@pytest.fixture
+def inside(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(project)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return project
+
+
+@pytest.fixture(scope="module")
+def trained(project: Path) -> str:
+    """The run of a training in which every part but the loop is the user's own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(project)
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        assert main(["train", *OWN, *QUICK, "task=worst_landmark", "callbacks.best.monitor=val/worst_point"]) == 0
+    (folder,) = (project / "mlruns" / "runs").iterdir()
+    return folder.name
+
+
+def test_all_parts_of_ones_own_train_together(inside: Path, trained: str) -> None:
+    run = MlflowClient(f"sqlite:///{inside}/mlruns/mlflow.db").get_run(trained)
+    assert {"val/worst_point", "test/worst_point", "test/worst_point_95", "train/gradient_norm"} <= set(
+        run.data.metrics
+    )
+    assert run.data.tags["task"] == "worst-landmark"
+    assert re.fullmatch(r"wink_lab \(\w{16}\)", run.data.tags["own_code"])
+    (diff,) = inside.glob("mlruns/artifacts/**/provenance/*-wink_lab.diff")
+    assert "+class LogDistance(nn.Module):" in diff.read_text()
+
+
+def test_a_model_says_which_code_it_needs(
+    inside: Path, trained: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    best = inside / "mlruns" / "runs" / trained / "checkpoints" / "best.ckpt"
+    monkeypatch.chdir(tmp_path)
+    assert main(["evaluate", f"ckpt_path={best}"]) == 2
+    line = capsys.readouterr().err
+    assert "the model needs code beside faceline: wink_lab without version (" in line
+    assert "--allow wink_lab" in line
+    assert line.count("\n") == 1
+
+
+def test_nothing_else_is_open(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "model/loss=log_distance", "model.loss._target_=os.system"]) == 2
+    assert "os.system is not allowed as a target" in capsys.readouterr().err
+    assert main(["train", "model/loss=log_distance", "model.loss._target_=wink_lab.loss.torch.load"]) == 2
+    assert "is not allowed as a target" in capsys.readouterr().err
+
+
+def test_names_of_own_options_are_in_the_hints(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "data=my_face"]) == 2
+    assert "data=my_face: no such option; did you mean data=my_faces?" in capsys.readouterr().err
+    assert main(["train", "model/loss=log_distanc"]) == 2
+    assert "did you mean model/loss=log_distance?" in capsys.readouterr().err
+    assert main(["train", "--help"]) == 0
+    assert "my_faces" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        ("allow: [os]", "allow: os is not code of your own"),
+        ("allow: wink_lab", "'allow': expected a list of packages, got 'wink_lab'"),
+        ("alow: [wink_lab]", "no such key; expected one of allow, config_dir, source"),
+        ("config_dir: nowhere", "no such folder"),
+        ("allow: [", "cannot be read as YAML"),
+    ],
+)
+def test_a_wrong_file_is_refused(
+    content: str, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "faceline.yaml").write_text(content)
+    monkeypatch.chdir(tmp_path)
+    assert main(["runs"]) == 2
+    assert line in capsys.readouterr().err
+
+
+def test_a_config_with_the_name_of_one_of_ours_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine" / "model").mkdir(parents=True)
+    (tmp_path / "mine" / "model" / "cnn.yaml").write_text("lr: 1")
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "--config-dir", "mine"]) == 2
+    assert "faceline has a config model/cnn.yaml of its own" in capsys.readouterr().err
+
+
+def test_a_flag_opens_a_package_for_one_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "blinks.py").write_text("from torch.nn import MSELoss\nclass Blink(MSELoss):\n    pass\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    asked = ["train", "model.loss._target_=blinks.Blink", "~model.loss.beta", "--cfg", "job"]
+    assert main(["train", "model.loss._target_=blinks.Blink", "~model.loss.beta", "debug=fdr"]) == 2
+    assert "if blinks is your own code, add --allow blinks" in capsys.readouterr().err
+    assert main([*asked, "--allow", "blinks"]) == 0
+    assert "FACELINE_ALLOW" not in os.environ
+
+
+@pytest.mark.parametrize("name", ["Wink Lab", "class", "numpy", "os"])
+def test_init_refuses_what_is_no_name_of_a_package(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["init", str(tmp_path / name)]) == 2
+    assert not (tmp_path / name).exists()
+
+
+def test_init_overwrites_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "wink").mkdir()
+    (tmp_path / "wink" / "notes.txt").write_text("mine")
+    assert main(["init", str(tmp_path / "wink")]) == 2
+    assert "is there already" in capsys.readouterr().err
+    assert sorted(path.name for path in (tmp_path / "wink").iterdir()) == ["notes.txt"]
+
+
+def test_the_project_passes_its_own_linter(project: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "ruff", "check", "--no-cache", "."],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.slow
+def test_the_project_passes_its_own_tests(project: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"], cwd=project, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("page", sorted(path.stem for path in DOCS.glob("*.md") if path.stem not in ("index",)))
+def test_the_code_of_a_page_is_that_of_the_template(page: str) -> None:
+    """Every block of Python or YAML of a page lies in a file of the template, which the tests above run."""
+    files = [path.read_text() for path in TEMPLATE.rglob("*.in") if path.is_file()]
+    blocks = re.findall(r"```(?:python|yaml)\n(.*?)```", (DOCS / f"{page}.md").read_text(), re.DOTALL)
+    assert blocks
+    for block in blocks:
+        assert any(block.strip() in file for file in files), block
