@@ -14,6 +14,7 @@ from faceline.benchmarks import startup as benchmark_startup
 from faceline.benchmarks.measure import publish
 from faceline.benchmarks.plain_loop import PlainFrames, PlainLoop
 from faceline.cli import main
+from faceline.errors import InputError
 
 
 @pytest.fixture
@@ -108,9 +109,10 @@ def test_reports_of_other_benchmarks_in_a_file_stay(tmp_path: Path) -> None:
     for name, value in (("train", 1), ("infer", 2), ("train", 3)):
         publish(name, {"value": value}, file)
     assert {name: report["value"] for name, report in json.loads(file.read_text()).items()} == {"train": 3, "infer": 2}
-    file.write_text("[no report")
-    publish("infer", {"value": 4}, file)
-    assert list(json.loads(file.read_text())) == ["infer"]
+    file.write_text("no report")
+    with pytest.raises(InputError, match="holds something that this command does not write"):
+        publish("infer", {"value": 4}, file)
+    assert file.read_text() == "no report"
 
 
 def test_starts_are_timed_and_a_failure_is_no_time(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,7 +35,8 @@ def test_a_run_without_its_files_keeps_its_place(tmp_path: Path) -> None:
     assert "its frames are not at hand, so luck cannot be ruled out" in board_verdict(found.board)
 
     closer = closer_look(found, "b1")
-    assert closer.no_worst == f"run {runs[1].id} has no artifact 'test/landmarks.npy'"  # and no path of this machine
+    told = f"run {runs[1].id} has no artifact 'test/landmarks.npy'"  # and no path of this machine
+    assert closer.no_worst == f"{told}: its files were deleted, or left behind when the store was moved"
     errors = next(plot for plot in closer.plots if plot.title == "How large the errors are")
     assert list(errors.series) == [(1, "next"), (2, "last")]  # in the colours of their places
 

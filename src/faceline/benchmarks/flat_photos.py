@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from faceline.benchmarks.visits import Clip
-from faceline.types import Image
+from faceline.types import AnyImage
 
 _SIZE: Final = (640, 480)
 _FOCAL: Final = 700.0  # pixels; the photo is held at that distance
@@ -34,7 +34,7 @@ def flat_photo(clip: Clip, seed: int) -> Clip:
     return clip._replace(frames=[_shown(sheet, wall, swing, rng) for swing in swings])
 
 
-def _shown(sheet: Image, wall: Image, swing: np.ndarray, rng: np.random.Generator) -> Image:
+def _shown(sheet: AnyImage, wall: AnyImage, swing: np.ndarray, rng: np.random.Generator) -> AnyImage:
     height, width = sheet.shape[:2]
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float32)
     yaw, pitch, roll = np.deg2rad(_TURNS * swing[:3])

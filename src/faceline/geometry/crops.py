@@ -37,7 +37,7 @@ FIVE_POINTS: Final = (tuple(range(36, 42)), tuple(range(42, 48)), (30,), (48,), 
 """Eye centres, tip of the nose and corners of the mouth."""
 
 
-def five_point_template(points: Sequence[Sequence[float]], size: int) -> Template:
+def five_point_template(points: Sequence[Sequence[int | float]], size: int) -> Template:
     """A template of eye centres, tip of the nose and corners of the mouth.
 
     Args:

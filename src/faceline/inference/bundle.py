@@ -13,12 +13,12 @@ from pathlib import Path
 from statistics import NormalDist
 from typing import Annotated, Any, Final, Generic, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from faceline.config.names import current
 from faceline.errors import InputError, first_line
 from faceline.files import write_whole
-from faceline.geometry.markup import N_LANDMARKS, OUTLINES
+from faceline.geometry.markup import IBUG68, N_LANDMARKS, OUTLINES
 from faceline.inference.external_data import has_external_data
 
 FORMAT: Final = 6
@@ -220,6 +220,12 @@ class LandmarkManifest(Manifest):
     markup: Text
     layout: Layout | None = None
     outputs: Outputs
+
+    @model_validator(mode="after")
+    def _tells_its_points(self) -> "LandmarkManifest":
+        if self.layout is None and self.markup != IBUG68.name:
+            raise ValueError(f"layout: a markup other than {IBUG68.name} tells its points and lines here")
+        return self
 
     @property
     def points(self) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Final, Literal, Protocol
+from typing import IO, Any, Final, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -45,6 +45,7 @@ class FaceRow:
     face: DetectedFace
 
 
+@runtime_checkable
 class FaceTable(Protocol):
     """Takes faces one by one."""
 
