@@ -54,7 +54,7 @@ def test_the_confidence_of_a_model_that_has_one_is_given(write_spot, make_onnx) 
 
 
 def test_a_graph_that_cannot_be_run_is_refused(write_spot) -> None:
-    with pytest.raises(InputError, match="cannot be run by this ONNX Runtime"):
+    with pytest.raises(InputError, match="is no ONNX graph"):
         LandmarkRuntime(write_spot(b"no graph at all"))
 
 
