@@ -82,8 +82,11 @@ def other_model(members: dict[str, bytes]) -> None:
         (only_manifest, "its manifest is not the one that was written"),
         (other_model, "its model is not the one that its manifest speaks of"),
         (with_manifest(sha256="0" * 64), "its model is not the one"),
-        (with_manifest(format=FORMAT + 1, novelty=True), "made by a newer faceline: format 5, this one reads 4"),
-        (with_manifest(format="x"), "not one of format 4: format"),
+        (
+            with_manifest(format=FORMAT + 1, novelty=True),
+            f"made by a newer faceline: format {FORMAT + 1}, this one reads {FORMAT}",
+        ),
+        (with_manifest(format="x"), f"not one of format {FORMAT}: format"),
         (with_manifest(parameters=10**30), "parameters: "),
         (with_manifest(run_id="a\x1b[2Jb"), "run_id: "),
         (with_manifest(metrics={"nme": -5.0}), "metrics.nme: "),
