@@ -23,7 +23,7 @@ _GROWTH: Final = 1.6  # by which it may be larger or smaller
 MIN_CUTOFF: Final = 1.0
 """Hz below which a still face is smoothed."""
 
-BETA: Final = 8.0
+BETA: Final = 16.0
 """Hz by which the cutoff rises for each size of the face that it moves in a second."""
 
 _SPEED_CUTOFF: Final = 1.0  # Hz
