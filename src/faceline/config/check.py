@@ -134,7 +134,7 @@ def _check_numbers(value: Any, key: str) -> None:
         return
     if isinstance(value, bool) or not isinstance(value, int | float):
         return
-    if not math.isfinite(value):
+    if isinstance(value, float) and not math.isfinite(value):
         raise InputError(f"{key}: expected a finite number, got {value}")
     words, holds = _LIMITS.get(key.rpartition(".")[2], ("", None))
     if holds is not None and not holds(value):
