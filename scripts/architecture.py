@@ -14,13 +14,14 @@ PACKAGE = ROOT / "src" / "faceline"
 
 ABOUT = {
     "cli": "what the user typed becomes a verb and its settings",
+    "api": "the same from Python: compose, train, evaluate, export",
     "sweeps": "many trainings at once, and the search over them",
     "commands": "one file a verb",
     "stand": "camera · audience · recognition · consent · content · events · report · web",
     "tasks": "what a training is for: landmarks, shapes, faces",
     "reports": "figures and pages; runs, store and registry in MLflow",
     "clustering": "groups of similar shapes",
-    "models": "networks, losses, baselines",
+    "models": "photos and films of the user's own; networks, losses, baselines",
     "data": "frames and splits; names for config; each number once; bundles",
     "augmentation": "changes pixels and moves the labels with them",
     "drawing": "synthetic faces with known landmarks",
@@ -28,12 +29,14 @@ ABOUT = {
     "config": "every key is checked before anything is built",
     "plot_style": "one look for all figures",
     "types": "what everything uses",
+    "files": "files are written whole or not at all",
+    "errors": "one line for a user's mistake",
 }
 """What the rooms of a layer do, by one of them."""
 
 NO_TORCH = (
-    *("cli", "cli_help", "stand", "inference", "drawing", "geometry", "config", "plot_style"),
-    *("terminal", "timing", "types", "errors", "files"),
+    *("cli", "cli_help", "stand", "inference", "drawing", "geometry", "config", "plot_style", "photos"),
+    *("terminal", "timing", "types", "threads", "outputs", "errors", "files"),
 )
 
 

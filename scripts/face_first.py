@@ -57,7 +57,7 @@ def turned(image: AnyImage, truth: Shape, degrees: float) -> tuple[AnyImage, Sha
     height, width = image.shape[:2]
     matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), degrees, 1.0)
     edge = int(np.hypot(height, width))
-    matrix[:, 2] += (np.array([edge, edge]) - [width, height]) / 2
+    matrix[:, 2] = matrix[:, 2] + (np.array([edge, edge]) - [width, height]) / 2
     canvas = cv2.warpAffine(image, matrix, (edge, edge), borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(canvas, dtype=np.uint8), truth @ matrix[:, :2].T + matrix[:, 2]
 

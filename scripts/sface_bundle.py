@@ -12,6 +12,7 @@ Two thirds of all people are left for the test, so that 200 can be enrolled in f
 import argparse
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from onnx import load_from_string
@@ -65,7 +66,7 @@ def main() -> None:
         centre = embed_rows(raw, data, data.split.train).mean(axis=0)
         onnx = sface_graph(given.onnx, centre)
         validation = centred(embed_rows(raw, data, data.split.val), centre)
-        told = {"calibration": calibration_of(validation, data)}
+        told: dict[str, Any] = {"calibration": calibration_of(validation, data)}
         made = runtime(onnx, told, data)
         faces = data.faces(evenly(data.trial("val").probes, 64))
         told["check"] = check(
@@ -99,12 +100,12 @@ def centred(embeddings: np.ndarray, centre: np.ndarray) -> np.ndarray:
     return np.asarray(moved / np.linalg.norm(moved, axis=1, keepdims=True))
 
 
-def runtime(onnx: bytes, told: dict, data: FaceData) -> EmbedderRuntime:
+def runtime(onnx: bytes, told: dict[str, Any], data: FaceData) -> EmbedderRuntime:
     """The graph, ready to run."""
     return EmbedderRuntime(Bundle(Path("sface.faceline"), manifest(onnx, told, data), onnx, ""))
 
 
-def manifest(onnx: bytes, told: dict, data: FaceData) -> EmbedderManifest:
+def manifest(onnx: bytes, told: dict[str, Any], data: FaceData) -> EmbedderManifest:
     """What is known of it so far."""
     weights = load_from_string(onnx).graph.initializer
     known = {
@@ -121,9 +122,9 @@ def manifest(onnx: bytes, told: dict, data: FaceData) -> EmbedderManifest:
         "metrics": {},
         "data": DataOrigin(
             name=data.source.name,
-            licence=data.source.licence,
+            licence=UdacityFaces.licence,
             fingerprint=data.index.fingerprint,
-            split=SplitSettings(**SPLIT),
+            split=SplitSettings.model_validate(SPLIT),
         ),
         "check": {"frames": 1, "difference": 0, "latency_ms": 0, "cpu": ""},
         "run_id": "published",

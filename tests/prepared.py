@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 from faceline.data import cache
 from faceline.data.index import FrameSource
 from faceline.data.synthetic import SyntheticFaces
-from faceline.tracking import store
 
 PNG = b"\x89PNG\r\n\x1a\n"
 """In place of a figure at which no test looks."""
@@ -27,6 +26,8 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def copied_stores(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Empty stores are copies of one, whose tables MLflow has made."""
+    from faceline.tracking import store  # noqa: PLC0415 (it imports MLflow, for which other tests should not wait)
+
     make, first = store._create, kept / "mlflow.db"
 
     def copy(file: Path) -> None:

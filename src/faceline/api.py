@@ -82,7 +82,9 @@ class TrainedRun:
     @cached_property
     def model(self) -> Model:
         """The best model of the run."""
-        return load(self.run_id, **_store(self.config))
+        found = load(self.run_id, **_store(self.config))
+        assert isinstance(found, Model)  # a run, and no bundle
+        return found
 
 
 @dataclass(frozen=True)
@@ -206,7 +208,7 @@ def evaluate(run: str | TrainedRun, part: str = "test", overrides: Sequence[str]
         data.prepare_data()
         label = f"{data.source.name} · {data.split.protocol} · {part}"
         found = trained.task.measure(trained.model, data, config["part"], trained.config["name"], label)
-    return Evaluated(dict(found.scalars), found.frames, found.figures)
+    return Evaluated(dict(found.scalars), found.frames, found.figures())
 
 
 def export(

@@ -7,11 +7,16 @@ import secrets
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from faceline.errors import InputError
+
+_AGAIN = 60.0
+_looked: dict[Path, float] = {}
+"""When this process last looked for leftovers in a folder."""
 
 _PARTIAL = re.compile(r"\..+\.[0-9a-f]{8}\.partial")
 
@@ -99,7 +104,11 @@ def _partial(target: Path, mode: int) -> tuple[Path, int]:
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """Remove what processes that are gone have left unfinished in a folder."""
+    """Remove what processes that are gone have left unfinished in a folder; once a minute, as it may be large."""
+    now = time.monotonic()
+    if now - _looked.get(folder, -_AGAIN) < _AGAIN:
+        return
+    _looked[folder] = now
     for file in folder.glob(".*.partial"):
         if _PARTIAL.fullmatch(file.name):
             with suppress(OSError):

@@ -1,8 +1,8 @@
 """Runs a verb under Hydra with the words that it is given.
 
 ``hydra.main`` reads ``sys.argv`` and offers no other way in. That will not do: Lightning starts the other processes
-of a distributed run with this process's own arguments, and the verb is one of them. So this module, and no other, calls
-two functions of ``hydra._internal``. They are the reason for ``hydra-core<1.4`` in pyproject.toml.
+of a distributed run with this process's own arguments, and the verb is one of them. So this module calls two functions
+of ``hydra._internal``. They, and `faceline.config.hydra_node`, are the reason for ``hydra-core<1.4`` in pyproject.toml.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,6 +13,7 @@ from hydra import version
 from hydra._internal.utils import _run_hydra, get_args_parser
 from omegaconf import DictConfig
 
+from faceline.config.hydra_node import guard
 from faceline.config.resolvers import register
 from faceline.errors import InputError
 
@@ -31,6 +32,7 @@ def run(verb: str, overrides: Sequence[str], conf: Path, job: Callable[[DictConf
         HydraException: The config cannot be composed.
     """
     register()
+    guard()
     version.setbase("1.3")
     parser = get_args_parser()
     parser.error = _refuse  # type: ignore[method-assign]

@@ -3,6 +3,7 @@
 import os
 import signal
 import sqlite3
+import stat
 import subprocess
 import sys
 import threading
@@ -330,3 +331,17 @@ def test_no_duration_is_negative_when_the_wall_clock_jumps() -> None:
     first = Moment(AT, 50.0)
     assert Moment(AT - timedelta(days=1), 53.0).since(first) == 3.0
     assert first.since(Moment(AT, 53.0)) == 0.0
+
+
+def test_a_database_is_for_its_owner_whatever_the_umask(tmp_path: Path) -> None:
+    file, before = tmp_path / "events.db", os.umask(0)
+    try:
+        for mode in (None, 0o666):  # a new one, and one of an older version
+            if mode is not None:
+                file.chmod(mode)
+            engine = open_database(f"sqlite:///{file}")
+            with engine.connect():
+                assert {stat.S_IMODE(each.stat().st_mode) for each in tmp_path.glob("events.db*")} == {0o600}
+            engine.dispose()
+    finally:
+        os.umask(before)

@@ -171,7 +171,7 @@ def test_a_ready_embedder_needs_a_threshold_and_that_of_the_demo_has_one(tmp_pat
 
 def test_the_stand_runs_for_some_seconds_ends_well_and_keeps_no_picture(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "faceline", "stand", "folder=stand", f"port={free_port()}", "seconds=6"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True, timeout=300)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True, timeout=900)
     assert "name operator, password" in done.stdout
     assert "what was pending is written" in done.stdout
     with sa.create_engine(f"sqlite:///{tmp_path / 'stand' / 'events.db'}").connect() as connection:

@@ -114,6 +114,23 @@ def test_the_smallest_group_that_may_be_told_is_told() -> None:
     assert fewer["suppressed"].tolist() == [False, True, True]
 
 
+def parts_of(a: float, b: float) -> pd.DataFrame:
+    """The totals that two rows of a and two of b add up to, as told."""
+    return pd.DataFrame({"visitors": [a, a, b, b], "interested": [a, a, b, b]}, index=["a", "a", "b", "b"])
+
+
+def test_parts_are_emptied_within_the_total_that_they_add_up_to() -> None:
+    people = [3, 40, 30, 50]
+    told = protect(table(people, people), "visitors", COUNTS, 10, totals=parts_of(43, 80))
+    assert told["suppressed"].tolist() == [True, True, False, False]  # 43 less 40 would tell of 3
+
+
+def test_the_parts_of_a_total_that_is_not_told_are_not_told() -> None:
+    people = [20, 40, 30, 50]
+    told = protect(table(people, people), "visitors", COUNTS, 10, totals=parts_of(np.nan, 80))
+    assert told["suppressed"].tolist() == [True, True, False, False]
+
+
 @given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), min_size=1, max_size=8), st.integers(2, 20))
 def test_nothing_about_few_people_is_told_or_can_be_told(groups: list[tuple[int, int]], smallest: int) -> None:
     visitors = [max(pair) for pair in groups]

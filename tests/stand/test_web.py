@@ -94,10 +94,18 @@ def test_a_wrong_name_and_a_wrong_password_are_told_alike(client: TestClient, na
     assert "set-cookie" not in answer.headers
 
 
+@pytest.fixture
+def stopped(stand: WebStand) -> None:
+    """Time stands still for the delays: a hash may take longer than one of them."""
+    stand.services.logins = Delays(free=5, longest=60.0, clock=lambda: 0.0)
+    stand.services.unknown = Limit(tries=30, seconds=60.0, of_all=30, clock=lambda: 0.0)
+
+
 def guess(client: TestClient, name: str, times: int) -> list[int]:
     return [client.post("/login", data={"name": name, "password": "guess"}).status_code for _ in range(times)]
 
 
+@pytest.mark.usefixtures("stopped")
 def test_guessing_is_slowed_down(client: TestClient, stand: WebStand) -> None:
     assert guess(client, "operator", 6) == [401] * 5 + [429]
     answer = client.post("/login", data={"name": "operator", "password": stand.password})
@@ -106,6 +114,7 @@ def test_guessing_is_slowed_down(client: TestClient, stand: WebStand) -> None:
     assert guess(client, "nobody", 5) == [401] * 5
 
 
+@pytest.mark.usefixtures("stopped")
 def test_guesses_of_others_lock_nobody_out(stand: WebStand) -> None:
     app = create_app(stand.services)
     with TestClient(app, client=("10.0.0.1", 1)) as known:
@@ -120,6 +129,7 @@ def test_guesses_of_others_lock_nobody_out(stand: WebStand) -> None:
             assert elsewhere.post("/login", data={"name": "operator", "password": stand.password}).status_code == 200
 
 
+@pytest.mark.usefixtures("stopped")
 def test_one_account_does_not_forgive_guesses_at_another(client: TestClient, stand: WebStand) -> None:
     assert stand.services.secrets.new is not None
     login = {"name": "advertiser", "password": stand.services.secrets.new.passwords["advertiser"]}
@@ -128,6 +138,7 @@ def test_one_account_does_not_forgive_guesses_at_another(client: TestClient, sta
     assert guess(client, "operator", 1) == [429]
 
 
+@pytest.mark.usefixtures("stopped")
 def test_unknown_accounts_are_slowed_down_in_all(client: TestClient) -> None:
     found = [guess(client, f"nobody{number}", 1)[0] for number in range(31)]
     assert found == [401] * 30 + [429]

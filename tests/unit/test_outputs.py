@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pandas as pd
@@ -16,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from faceline import files
 from faceline.errors import InputError
 from faceline.files import write_whole
 from faceline.outputs import check_output, check_output_folder, csv_cell, csv_cells, from_csv_cell
@@ -153,7 +153,7 @@ def test_what_a_killed_process_left_is_removed_by_the_next_and_of_a_living_one_i
     finally:
         living.kill()
         living.wait()
-    time.sleep(0.01)
+    files._looked.clear()  # as a minute later
     write(tmp_path / "b.csv", "x")
     assert [file.name for file in tmp_path.iterdir()] == ["b.csv"]
 

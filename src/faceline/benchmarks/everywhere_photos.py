@@ -87,7 +87,7 @@ def without_faces(frames: Sequence[Photo], count: int, seed: int) -> Iterator[Ph
             image = rng.integers(0, 256, (240, 320, 3)).astype(np.uint8)
         elif kind == 1:
             coarse = rng.integers(0, 256, (int(rng.integers(3, 30)), int(rng.integers(3, 30)), 3)).astype(np.uint8)
-            image = cv2.resize(coarse, (400, 300), interpolation=cv2.INTER_CUBIC)
+            image = np.asarray(cv2.resize(coarse, (400, 300), interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
         elif kind == 2:
             image = _beside(frames[int(rng.integers(len(frames)))])
         else:

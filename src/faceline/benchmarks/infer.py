@@ -16,8 +16,8 @@ from PIL import Image as PillowImage
 from faceline.benchmarks.measure import own_memory, print_table, publish
 from faceline.config.check import plain
 from faceline.data.datamodule import LandmarkData
-from faceline.data.images import read_any
 from faceline.data.index import evenly
+from faceline.data.photos import read_photo
 from faceline.exporting.eight_bits import LOSS, nme_of_validation, quantised
 from faceline.exporting.onnx_export import to_onnx
 from faceline.geometry.resize import resize_image
@@ -157,11 +157,11 @@ def _folder(runtime: LandmarkRuntime, images: list[AnyImage], count: int, height
         files = _write(Path(name), [_enlarged(image, height) for image in images], count)
         began = time.perf_counter()
         for file in files:
-            read_any(file)
+            read_photo(file)
         decoding = time.perf_counter() - began
         memory = []
         began = time.perf_counter()
-        for i, image in enumerate(ahead(map(read_any, files))):
+        for i, image in enumerate(ahead(read_photo(file).image for file in files)):
             runtime.detect(image)
             if i in (count // 10, count - 1):
                 memory.append(own_memory())

@@ -39,7 +39,7 @@ class Photo(NamedTuple):
     @property
     def zoom(self) -> float:
         """How many pixels of the photo one pixel in memory stands for, along an edge."""
-        return max(self.width, self.height) / max(self.image.shape[:2])
+        return float(max(self.width, self.height) / max(self.image.shape[:2]))
 
 
 def read_photo(path: Path) -> Photo:
@@ -53,7 +53,7 @@ def read_photo(path: Path) -> Photo:
     Raises:
         InputError: The file is missing, damaged, too large, or no image; or HEIC without that package.
     """
-    formats = FORMATS
+    formats: tuple[str, ...] = FORMATS
     if is_heif(path):
         _register_heif(path)
         formats = ("HEIF",)

@@ -249,7 +249,7 @@ class EmbedderManifest(Manifest):
     task: Literal["embedding"]
     outputs: tuple[Literal["embeddings"]]
     numbers: Annotated[int, Field(ge=2)]
-    thresholds: dict[Text, Annotated[float, Field(allow_inf_nan=False)]]
+    thresholds: dict[Text, Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]]
     template: Literal["arcface", "dlib"] = "arcface"
     calibration: Calibration | None = None
     published: PublishedBy | None = None

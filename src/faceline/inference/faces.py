@@ -21,6 +21,8 @@ _DOUBT: Final = 0.3
 """What is found with less is not looked at again."""
 _SURE: Final = 0.915
 """What is found with less may be turned: it is looked at again. Of upright training frames, 7 % are."""
+_SURE_TURNED: Final = 0.85
+"""What is found with less in the photo on its sides or upside down is not looked at again."""
 _SLACK: Final = 0.03
 """A closer look at an upright face counts unless it is less sure by more."""
 _CLOSER: Final = 2
@@ -98,7 +100,7 @@ class YuNet:
         doubtful = [face for face in found if face.confidence < _SURE or abs(roll_of(face.points)) > _TILT]
         found = _distinct(sure + [self._again(image, face) for face in doubtful[:_DOUBTFUL]])
         if not any(face.confidence >= _SURE and abs(roll_of(face.points)) < np.pi / 4 for face in found):
-            turned = [face for face in self._turned(image) if face.confidence >= _SURE]
+            turned = [face for face in self._turned(image) if face.confidence >= _SURE_TURNED]
             found = _distinct(found + [self._again(image, face) for face in turned[:_DOUBTFUL]])
         return self._sure(found)
 
@@ -166,7 +168,8 @@ class YuNet:
         shrink = max(1.0, max(height, width) / self.levels[1])
         small = image
         if shrink > 1:
-            small = cv2.resize(image, None, fx=1 / shrink, fy=1 / shrink, interpolation=cv2.INTER_AREA)
+            size = (max(1, round(width / shrink)), max(1, round(height / shrink)))
+            small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
         for quarter in (1, 2, 3):
             for face in self._upright(np.ascontiguousarray(np.rot90(small, quarter))):
                 yield _turned_back(face, quarter, small.shape[1], small.shape[0], width / small.shape[1])

@@ -52,7 +52,7 @@ class FaceNetwork:
         outputs = [out[0] for out in self._session.run(_OUTPUTS, {"input": padded})]
         parts = [self._decode(stride, wide // stride, *outputs[4 * i : 4 * i + 4]) for i, stride in enumerate(_STRIDES)]
         rows = np.concatenate(parts)
-        return rows[_distinct(rows[:, :4], rows[:, 14])]
+        return np.asarray(rows[_distinct(rows[:, :4], rows[:, 14])])
 
     def _decode(
         self, stride: int, columns: int, classes: np.ndarray, objects: np.ndarray, boxes: np.ndarray, points: np.ndarray

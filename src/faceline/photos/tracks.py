@@ -23,7 +23,7 @@ _GROWTH: Final = 1.6  # by which it may be larger or smaller
 MIN_CUTOFF: Final = 1.0
 """Hz below which a still face is smoothed."""
 
-BETA: Final = 8.0
+BETA: Final = 16.0
 """Hz by which the cutoff rises for each size of the face that it moves in a second."""
 
 _SPEED_CUTOFF: Final = 1.0  # Hz
@@ -143,7 +143,7 @@ def _distance(face: DetectedFace, track: _Track, time: float) -> float | None:
     gone = time - track.time
     foreseen = _middle(track.face) + track.speed * min(gone, 0.2)
     distance = float(np.linalg.norm(_middle(face) - foreseen)) / size
-    growth = abs(np.log(_size(face) / size))
+    growth = abs(float(np.log(_size(face) / size)))
     if distance > _REACH * (0.7 + gone) or growth > np.log(_GROWTH):
         return None
     return distance + growth

@@ -20,7 +20,7 @@ from faceline.stand.consent.likeness import Likeness, OneThreshold
 from faceline.types import Images
 
 if TYPE_CHECKING:
-    from faceline.stand.settings import Stand
+    from faceline.stand.settings import Recognising
 
 COLOURS: Final = Path(str(files("faceline.stand"))) / "demo" / "colours.onnx"
 """Tells drawn visitors apart by the colours of skin and hair, for the demo; of no use for people."""
@@ -61,7 +61,7 @@ class Embedder(Protocol):
         ...
 
 
-def embedder_file(settings: "Stand") -> Path | None:
+def embedder_file(settings: "Recognising") -> Path | None:
     """The file of the embedder that the settings mean; None where nobody is to be recognised.
 
     Nothing said means the embedder of the package for people, and colours for the drawn visitors of the demo.
@@ -71,7 +71,7 @@ def embedder_file(settings: "Stand") -> Path | None:
     return None if settings.embedder == NOBODY else locate_bundle(settings.embedder)
 
 
-def open_embedder(settings: "Stand", file: Path) -> tuple[Embedder, Likeness]:
+def open_embedder(settings: "Recognising", file: Path) -> tuple[Embedder, Likeness]:
     """The embedder of a file, and what its similarities mean.
 
     Args:
@@ -134,7 +134,7 @@ def drawn_faces(embedder: Embedder) -> Images:
     return np.stack(faces)
 
 
-def _onnx(settings: "Stand", file: Path) -> OnnxEmbedder:
+def _onnx(settings: "Recognising", file: Path) -> OnnxEmbedder:
     try:
         return OnnxEmbedder(
             str(file),
@@ -154,7 +154,7 @@ def _onnx(settings: "Stand", file: Path) -> OnnxEmbedder:
         raise InputError(f"{file}: {told}", column=column) from None
 
 
-def _threshold(settings: "Stand", known: float | None, file: Path) -> float:
+def _threshold(settings: "Recognising", known: float | None, file: Path) -> float:
     threshold = known if settings.threshold is None else settings.threshold
     if threshold is None:
         raise InputError(

@@ -18,9 +18,9 @@ from faceline.geometry.homography import homography, project
 from faceline.geometry.measures import measure
 from faceline.types import Image, Shape
 
-_EVERY: Final = 0.4  # seconds between two moments that are compared
+_EVERY: Final = 0.5  # seconds between two moments that are compared
 _MOMENTS: Final = 8  # that are kept
-_LEAST: Final = 5  # moments before anything is said: of fewer, a still photo looks like a still head
+_LEAST: Final = 3  # moments before anything is said
 _WIDTH: Final = 48.0  # of the face in pixels of the small pictures that are compared
 _AROUND: Final = (1.1, 1.2)  # of the face's width and height, from its middle, that count as around it
 _MOVED: Final = 0.12  # distances of the eyes that a face must move by, to tell what moves along

@@ -73,7 +73,7 @@ def within(periods: Sequence[Period], since: date | None, until: date | None) ->
 def each(table: pd.DataFrame) -> Iterator[tuple[int, pd.DataFrame]]:
     """The rows of each period of a table, without the column that tells it."""
     for period, rows in table.groupby("period", sort=True):
-        yield int(period), rows.drop(columns="period").reset_index(drop=True)  # type: ignore[call-overload]
+        yield int(str(period)), rows.drop(columns="period").reset_index(drop=True)
 
 
 def added(
@@ -95,11 +95,11 @@ def added(
     for name, (_, below) in ratios.items():
         values[f"{name} of"] = values[below].where(values[ratios[name][0]].notna())
     values["name"], values["suppressed"] = table["name"], table["suppressed"].astype(int)
-    sums = values.groupby("name", sort=False).sum(min_count=1).reset_index()
+    sums: pd.DataFrame = values.groupby("name", sort=False).sum(min_count=1).reset_index()
     for name, (above, _) in ratios.items():
         sums[name] = sums[above] / sums[f"{name} of"].where(sums[f"{name} of"] > 0)
     sums["suppressed"] = sums["suppressed"] > 0
-    return sums
+    return pd.DataFrame(sums)
 
 
 def rounded(table: pd.DataFrame, chosen: Sequence[int], columns: Sequence[str], base: int) -> pd.DataFrame:
