@@ -22,6 +22,7 @@ from rich.progress import Progress
 
 from faceline.data.index import BadRows, FrameIndex, FrameRow, FrameSource, index_of, markup_of
 from faceline.errors import InputError
+from faceline.geometry.markup import Markup
 from faceline.geometry.resize import resize_image
 from faceline.types import Image, Images, Square
 
