@@ -82,7 +82,7 @@ def other_model(members: dict[str, bytes]) -> None:
         (only_manifest, "its manifest is not the one that was written"),
         (other_model, "its model is not the one that its manifest speaks of"),
         (with_manifest(sha256="0" * 64), "its model is not the one"),
-        (with_manifest(format=FORMAT + 1, novelty=True), f"newer faceline: format {FORMAT + 1}, this one reads {FORMAT}"),
+        (with_manifest(format=FORMAT + 1, novelty=True), f"format {FORMAT + 1}, this one reads {FORMAT}"),
         (with_manifest(format="x"), f"not one of format {FORMAT}: format"),
         (with_manifest(task="identification"), "is made for identification; give one .* for landmarks"),
         (with_manifest(markup="ibug-5"), "markup: .*ibug-68"),
