@@ -142,7 +142,7 @@ def names_of(file: Path, pattern: re.Pattern[str] | None, number: int) -> tuple[
         InputError: The name does not fit the template.
     """
     if pattern is not None:
-        match = pattern.fullmatch(file.name) or pattern.fullmatch(file.stem) or pattern.fullmatch(file.as_posix())
+        match = pattern.fullmatch(file.stem) or pattern.fullmatch(file.name) or pattern.fullmatch(file.as_posix())
         if match is None:
             raise InputError(f"{file} does not fit the template of names", column="data.source.names")
         found = match.groupdict()

@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import NormalDist
 from typing import Annotated, Any, Final, Generic, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from faceline.config.names import current
 from faceline.errors import InputError, first_line
@@ -220,6 +220,12 @@ class LandmarkManifest(Manifest):
     markup: Text
     layout: Layout | None = None
     outputs: Outputs
+
+    @model_validator(mode="after")
+    def _has_layout_where_needed(self) -> "LandmarkManifest":
+        if (self.markup == "ibug-68") != (self.layout is None):
+            raise ValueError("markup: ibug-68 has no layout, every other markup has one")
+        return self
 
     @property
     def points(self) -> int:
