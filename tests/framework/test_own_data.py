@@ -10,7 +10,7 @@ from PIL import Image
 from faceline.cli import main
 from faceline.data.index import BadRows
 from faceline.data.synthetic import SyntheticFaces
-from faceline.geometry.crops import five_points
+from faceline.geometry.crops import ARCFACE
 from faceline.inference.bundle import LandmarkManifest, read_bundle
 
 DATA = ("data=csv", "data.root=faces", "data.csv=faces.csv", "split.protocol=video_disjoint")
@@ -37,7 +37,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         table.writerow(["picture", "who", "video", *(f"p{i}{axis}" for i in range(1, 6) for axis in "xy")])
         for number, row in enumerate(source.rows(BadRows("raise"))):
             Image.fromarray(source.read(row)).save(folder / "faces" / f"{number}.png")
-            points = five_points(row.landmarks)
+            points = ARCFACE.of(row.landmarks)
             table.writerow([f"{number}.png", row.person, row.video, *(f"{value:.2f}" for value in points.ravel())])
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)

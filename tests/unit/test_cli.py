@@ -163,7 +163,7 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         (["compare", "+tasg=[a]"], "tasg: no such key; did you mean tags?"),
         (["compare", "tags=a"], "tags: expected a list"),
         (["compare", "abc", "def", "tags=a"], "tags: expected a list"),  # the runs themselves were understood
-        (["predict", "--config-dir", "nowhere"], "Additional config directory"),
+        (["predict", "--config-dir", "nowhere"], "--config-dir: no such folder"),
         (["predict"], "input: missing; give it a value with input="),
     ],
 )

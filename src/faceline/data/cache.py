@@ -20,8 +20,9 @@ from filelock import FileLock
 from rich.console import Console
 from rich.progress import Progress
 
-from faceline.data.index import BadRows, FrameIndex, FrameRow, FrameSource, index_of
+from faceline.data.index import BadRows, FrameIndex, FrameRow, FrameSource, index_of, markup_of
 from faceline.errors import InputError
+from faceline.geometry.markup import Markup
 from faceline.geometry.resize import resize_image
 from faceline.types import Image, Images, Square
 
@@ -77,14 +78,14 @@ def cached_frames(source: FrameSource, size: int, cache_dir: Path, view: View | 
     if size < 1:
         raise InputError(f"expected a size of at least 1 pixel, got {size}", column="size")
     folder = cache_dir / _folder_name(source, size, view)
-    store = _open(folder, size)
+    store = _open(folder, size, markup_of(source))
     if store is not None:
         return store
     try:
         cache_dir.mkdir(parents=True, exist_ok=True)
         with FileLock(cache_dir / ".lock"):
             _remove_unfinished(cache_dir)
-            store = _open(folder, size) or _build(source, size, folder, view)
+            store = _open(folder, size, markup_of(source)) or _build(source, size, folder, view)
     except OSError as error:
         reason = error.strerror or str(error)
         message = f"the cache cannot be written: {reason}; free some space, or choose another folder"
@@ -98,7 +99,7 @@ def frames_at_hand(source: FrameSource, size: int, cache_dir: Path) -> FrameStor
     Raises:
         InputError: The files of the source are not there.
     """
-    return _open(cache_dir / _folder_name(source, size, None), size)
+    return _open(cache_dir / _folder_name(source, size, None), size, markup_of(source))
 
 
 def _folder_name(source: FrameSource, size: int, view: View | None) -> str:
@@ -199,7 +200,7 @@ def _flush(file: io.BufferedWriter) -> None:
     os.fsync(file.fileno())
 
 
-def _open(folder: Path, size: int) -> FrameStore | None:
+def _open(folder: Path, size: int, markup: Markup) -> FrameStore | None:
     """The cache of that folder, or None where there is none or it is damaged."""
     path = folder / _IMAGES
     try:
@@ -209,7 +210,7 @@ def _open(folder: Path, size: int) -> FrameStore | None:
         length = path.stat().st_size
     except (OSError, UnicodeDecodeError):
         return None
-    index = _load_index(content)
+    index = _load_index(content, markup)
     if length != len(index) * size * size * 3:
         return None
     return FrameStore(index, _map(path, len(index), size))
@@ -219,12 +220,13 @@ def _map(path: Path, n: int, size: int) -> Images:
     return np.memmap(path, dtype=np.uint8, mode="r", shape=(n, size, size, 3))
 
 
-def _load_index(content: bytes) -> FrameIndex:
+def _load_index(content: bytes, markup: Markup) -> FrameIndex:
     with np.load(io.BytesIO(content), allow_pickle=False) as saved:
         return FrameIndex(
             dataset=str(saved["dataset"]),
             unlabelled=int(saved["unlabelled"]),
             rejected=tuple(saved["rejected"].tolist()),
             landmarks3d=saved.get("landmarks3d"),
+            markup=markup,
             **{name: saved[name] for name in _COLUMNS},
         )

@@ -64,4 +64,4 @@ def nme_of_validation(runtime: LandmarkRuntime, data: LandmarkData) -> float:
     """By which 8 bits are chosen or not."""
     index = data.index.take(data.split.val)
     preds, _ = runtime.predict(data.store.images[data.split.val], index.sizes)
-    return metrics.evaluate(preds, index.normalised(), index.sizes).scalars["nme"]
+    return metrics.evaluate(preds, index.normalised(), index.sizes, index.markup).scalars["nme"]

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from faceline.config.names import current
 from faceline.errors import InputError, first_line
 from faceline.files import write_whole
-from faceline.geometry.markup import IBUG68, N_LANDMARKS, OUTLINES
+from faceline.geometry.markup import N_LANDMARKS, OUTLINES
 from faceline.inference.external_data import has_external_data
 
 FORMAT: Final = 6
@@ -222,9 +222,9 @@ class LandmarkManifest(Manifest):
     outputs: Outputs
 
     @model_validator(mode="after")
-    def _tells_its_points(self) -> "LandmarkManifest":
-        if self.layout is None and self.markup != IBUG68.name:
-            raise ValueError(f"layout: a markup other than {IBUG68.name} tells its points and lines here")
+    def _has_layout_where_needed(self) -> "LandmarkManifest":
+        if (self.markup == "ibug-68") != (self.layout is None):
+            raise ValueError("markup: ibug-68 has no layout, every other markup has one")
         return self
 
     @property
