@@ -3,7 +3,7 @@
 import asyncio
 import ipaddress
 from collections.abc import Collection
-from typing import Any, Final, runtime_checkable
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import h11
@@ -78,7 +78,6 @@ def _without_body(send: Send) -> Send:
     return answer
 
 
-@runtime_checkable
 class PunctualProtocol(H11Protocol):
     """HTTP/1.1 that closes a connection whose request does not arrive whole in time."""
 
