@@ -21,7 +21,7 @@ from faceline.errors import InputError
 from faceline.geometry.coordinates import denormalise_landmarks, normalise_landmarks
 
 CONF = Path(__file__).parents[2] / "conf" / "transforms"
-CONFIGS = ("none", "study", "standard", "strong", "wide", "faces")
+CONFIGS = ("none", "study", "standard", "strong", "wide", "everywhere", "faces")
 SIZES = st.tuples(st.integers(40, 160), st.integers(40, 160))
 SEEDS = st.integers(0, 2**63 - 1)
 # Also far outside of any image.

@@ -209,7 +209,7 @@ def _over(frame: np.ndarray, sheet: np.ndarray, area: np.ndarray, opacity: float
     return np.asarray((frame + share * (sheet.astype(np.float32) - frame)).round()).astype(np.uint8)
 
 
-def _line(canvas: np.ndarray, points: np.ndarray, colour: Colour, thick: float) -> None:
+def _line(canvas: np.ndarray, points: np.ndarray, colour: Colour, thick: Number) -> None:
     places = np.round(points * 2**_SHIFT).astype(np.int32)
     told = tuple(float(value) for value in np.clip(colour, 0, 255))
     cv2.polylines(canvas, [places], False, told, max(1, round(thick)), cv2.LINE_AA, _SHIFT)

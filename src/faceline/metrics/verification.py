@@ -52,7 +52,7 @@ def measure_scale(visits: Visits, persons: np.ndarray) -> Scale:
     return Scale(people, mean, deviation, float(fitted.coef_[0, 0]), float(fitted.intercept_[0]) - prior)
 
 
-def visits_of(embeddings: Float[np.ndarray, "n e"], videos: np.ndarray) -> tuple[Visits, np.ndarray]:
+def visits_of(embeddings: Float[np.ndarray, "n e"], videos: np.ndarray) -> tuple[Float[np.ndarray, "v e"], np.ndarray]:
     """The mean direction of each video, and the first row of each."""
     names, first, labels = np.unique(videos, return_index=True, return_inverse=True)
     sums = np.zeros((len(names), embeddings.shape[1]))

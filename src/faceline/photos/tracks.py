@@ -68,7 +68,7 @@ class OneEuroFilter:
         return self._value.astype(np.float32)
 
 
-def _share(cutoff: np.ndarray | float, step: float) -> np.ndarray:
+def _share(cutoff: np.ndarray | float, step: float) -> np.ndarray | float:
     """How much of a new value a low-pass filter takes."""
     return 1 / (1 + 1 / (2 * np.pi * np.asarray(cutoff) * step))
 

@@ -29,7 +29,7 @@ def test_a_history_names_the_best_trial(importance: dict[str, float]) -> None:
     assert list(line) == [0.09, 0.06, 0.06]  # the best so far, to the end
     assert len(bars) == bool(importance)
     if importance:
-        assert [text.get_text() for text in bars[0].get_yticklabels()] == ["loss", "model.lr"]
+        assert [text.get_text() for text in bars[0].get_yticklabels()] == ["model/loss", "model.lr"]
     assert png(low).startswith(b"\x89PNG")
 
 
