@@ -108,8 +108,8 @@ def test_nothing_to_draw_is_refused():
 
 
 def test_incomplete_series_are_refused():
-    with pytest.raises(ValueError, match="for one, got jaw"):
-        region_errors({"one": {"jaw": np.ones(3)}}, source="s")
+    with pytest.raises(ValueError, match="for two, got jaw"):
+        region_errors({"one": {"jaw": np.ones(3), "eyes": np.ones(3)}, "two": {"jaw": np.ones(3)}}, source="s")
 
 
 def test_pyplot_is_left_alone():
