@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import uvicorn
@@ -63,7 +64,7 @@ requests: dict[str, Any] = {
 
 def send(client: TestClient, **asked: Any) -> None:
     """An error of ours is raised by the client."""
-    path = asked["path"].replace("{}", asked["word"].replace("%", "%25").replace("?", "%3F").replace("#", "%23"))
+    path = asked["path"].replace("{}", quote(asked["word"], safe="/"))
     form = isinstance(asked["body"], dict)
     sent = dict(asked["sent"])
     if not asked["as_operator"]:
