@@ -17,6 +17,7 @@ from faceline.config.check import Place
 from faceline.config.tree import hint
 from faceline.config.yaml_file import YamlFile
 from faceline.errors import InputError
+from faceline.stand.content.promises import check_airtime
 
 ANYONE: Final = "anyone"
 LOYAL: Final = "loyal"
@@ -65,6 +66,12 @@ def _relative(text: str) -> str:
     return text
 
 
+def _one_day(hours: tuple[time, time]) -> tuple[time, time]:
+    if hours[1] < hours[0]:
+        raise ValueError("expected hours of one day such as 09:00-21:00; these go over midnight")
+    return hours
+
+
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
 Window = Annotated[tuple[time, time], BeforeValidator(_window)]
 Count = Annotated[int, Field(ge=1)]
@@ -86,11 +93,21 @@ class Campaign(_Named):
         name: As people read it.
         starts: First day, in the stand's time zone; None is always.
         ends: Last day.
+        share: Share of the airtime that was sold to it; None takes part in what was not sold.
+        plays_a_day: Fewest plays of a day, spread over the hours of the stand.
+        ots_a_day: Fewest opportunities to see of a day: people before the screen while it plays.
+        priority: In the airtime that was not sold the highest goes first; filler has one below 0.
+        budget: Most plays in all; without a share and with a last day, spread over the days that are left.
     """
 
     name: Annotated[str, Field(min_length=1, max_length=80)]
     starts: date | None = None
     ends: date | None = None
+    share: Annotated[float, Field(gt=0, le=1)] | None = None
+    plays_a_day: Count | None = None
+    ots_a_day: Count | None = None
+    priority: Annotated[int, Field(ge=-100, le=100)] = 0
+    budget: Count | None = None
 
     def runs(self, day: date) -> bool:
         """Whether it runs on a day."""
@@ -152,9 +169,11 @@ class Catalogue(_Strict):
         campaigns: Each with an id of its own.
         contents: Each with an id of its own.
         loop: Contents that the standard loop shows in turn, whoever is there.
+        hours: When people come, such as ``10:00-20:00``: what is sold by the day is spread over them.
     """
 
     version: Literal[1] = 1
+    hours: Annotated[Window, AfterValidator(_one_day)] | None = None
     campaigns: Annotated[tuple[Campaign, ...], Field(min_length=1)]
     contents: Annotated[tuple[Content, ...], Field(min_length=1)]
     loop: Annotated[tuple[Name, ...], Field(min_length=1)]
@@ -177,11 +196,31 @@ class Catalogue(_Strict):
     def always(self, content: Content) -> bool:
         """Whether a content may be shown at any time and as often as one likes."""
         campaign = self.campaign_by_id[content.campaign]
-        return campaign.starts is None and campaign.ends is None and not content.quiet_hours and content.caps == Caps()
+        limits = (campaign.starts, campaign.ends, campaign.budget)
+        return limits == (None, None, None) and not content.quiet_hours and content.caps == Caps()
 
     def allowed(self, content: Content, local: datetime) -> bool:
         """Whether dates and quiet hours allow a content at a time in the stand's time zone."""
         return self.campaign_by_id[content.campaign].runs(local.date()) and not content.quiet_at(local.time())
+
+    @property
+    def seconds_a_day(self) -> float:
+        """Length of the hours in which people come."""
+        first, last = self._hours
+        return last - first
+
+    def hours_passed(self, local: datetime) -> float:
+        """Which share of these hours has passed, from 0 to 1."""
+        first, last = self._hours
+        now = local.hour * 3600 + local.minute * 60 + local.second
+        return min(max((now - first) / (last - first), 0.0), 1.0)
+
+    @property
+    def _hours(self) -> tuple[float, float]:
+        if self.hours is None:
+            return 0.0, 86_400.0
+        first, last = (at.hour * 3600.0 + at.minute * 60 for at in self.hours)
+        return first, last
 
 
 def read_catalogue(file: Path) -> Catalogue:
@@ -200,6 +239,7 @@ def read_catalogue(file: Path) -> Catalogue:
         if campaign.starts and campaign.ends and campaign.ends < campaign.starts:
             raise source.error("before the campaign starts", ("campaigns", index, "ends"))
     _check_ids(source, catalogue)
+    check_airtime(source, catalogue)
     for index, content in enumerate(catalogue.contents):
         if content.media is not None:
             _check_media(source, content.media, ("contents", index, "media"))
@@ -225,7 +265,7 @@ def _check_ids(source: YamlFile, catalogue: Catalogue) -> None:
             raise source.error(f"the loop is for anyone, and {name} is not", ("loop", index))
     if not any(catalogue.always(catalogue.by_id[name]) for name in catalogue.loop):
         raise source.error(
-            "one content of the loop must have no dates, quiet hours or caps: it is always there", ("loop",)
+            "one content of the loop must have no dates, quiet hours, caps or budget: it is always there", ("loop",)
         )
 
 
