@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from faceline.commands.simulate import simulate
 from faceline.errors import InputError
 from faceline.stand.clock import Moment
-from faceline.stand.content.catalogue import DEMO, Campaign, Catalogue, Content, read_catalogue
+from faceline.stand.content.campaign import Campaign
+from faceline.stand.content.catalogue import DEMO, Catalogue, Content, read_catalogue
 from faceline.stand.content.decision import Context
 from faceline.stand.content.policy import Policy
 from faceline.stand.events.event import ImpressionEnded

@@ -13,7 +13,8 @@ from faceline.stand.audience.reactions import Reaction, ReactionSettings
 from faceline.stand.audience.sessions import Sessions
 from faceline.stand.clock import Moment
 from faceline.stand.consent.enrolment import Person
-from faceline.stand.content.catalogue import Campaign, Catalogue, Content
+from faceline.stand.content.campaign import Campaign
+from faceline.stand.content.catalogue import Catalogue, Content
 from faceline.stand.content.policy import Policy
 from faceline.stand.director import Director
 from faceline.stand.events import event as ev

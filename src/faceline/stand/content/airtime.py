@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
-from faceline.stand.content.catalogue import Campaign, Catalogue, Content
+from faceline.stand.content.campaign import Campaign
+from faceline.stand.content.catalogue import Catalogue, Content
 from faceline.stand.events.event import Arm
 
 UNSOLD: Final = ""

@@ -1,32 +1,38 @@
 """Refuses airtime that a catalogue promises and no stand could give."""
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from datetime import time
 
 from faceline.config.check import Place
 from faceline.config.yaml_file import YamlFile
-
-if TYPE_CHECKING:
-    from faceline.stand.content.catalogue import Campaign, Catalogue
+from faceline.stand.content.campaign import Campaign, seconds_of
 
 
-def check_airtime(source: YamlFile, catalogue: "Catalogue") -> None:
+def check_airtime(
+    source: YamlFile,
+    campaigns: Sequence[Campaign],
+    hours: tuple[time, time] | None,
+    loop: Sequence[tuple[str, float]],
+) -> None:
     """Refuse shares, minimums and budgets that cannot all be kept.
 
     Args:
         source: The file, for its lines.
-        catalogue: What it says; its ids are known to be right.
+        campaigns: Of the catalogue.
+        hours: When people come.
+        loop: Campaign and seconds of each content of the loop.
 
     Raises:
         InputError: The first promise that cannot be kept, with file, line and key.
     """
     sold = 0.0
-    for index, campaign in enumerate(catalogue.campaigns):
+    for index, campaign in enumerate(campaigns):
         place: Place = ("campaigns", index)
-        needed = _needed(source, catalogue, campaign, place)
+        needed = _needed(source, campaign, hours, [seconds for name, seconds in loop if name == campaign.id], place)
         if campaign.share is not None and needed > campaign.share:
             raise source.error(
-                f"{campaign.plays_a_day} plays a day fill {_percent(needed)} of {_hours(catalogue)}, and the share is "
+                f"{campaign.plays_a_day} plays a day fill {_percent(needed)} of {_hours(hours)}, and the share is "
                 f"{_percent(campaign.share)}; raise it to {math.ceil(1000 * needed) / 10:g} %, or lower the plays",
                 (*place, "plays_a_day"),
             )
@@ -41,13 +47,14 @@ def check_airtime(source: YamlFile, catalogue: "Catalogue") -> None:
         _check_budget(source, campaign, place)
 
 
-def _needed(source: YamlFile, catalogue: "Catalogue", campaign: "Campaign", place: Place) -> float:
+def _needed(
+    source: YamlFile, campaign: Campaign, hours: tuple[time, time] | None, shown: Sequence[float], place: Place
+) -> float:
     """Share of the airtime that the minimum of a campaign takes up.
 
     Raises:
         InputError: Airtime was sold, and the loop shows nothing of the campaign.
     """
-    shown = [catalogue.by_id[name].seconds for name in catalogue.loop if catalogue.by_id[name].campaign == campaign.id]
     for key in ("share", "plays_a_day", "ots_a_day"):
         if getattr(campaign, key) is not None and not shown:
             raise source.error(
@@ -55,10 +62,11 @@ def _needed(source: YamlFile, catalogue: "Catalogue", campaign: "Campaign", plac
             )
     if campaign.plays_a_day is None:
         return 0.0
-    return campaign.plays_a_day * sum(shown) / len(shown) / catalogue.seconds_a_day
+    first, last = seconds_of(hours)
+    return campaign.plays_a_day * sum(shown) / len(shown) / (last - first)
 
 
-def _check_budget(source: YamlFile, campaign: "Campaign", place: Place) -> None:
+def _check_budget(source: YamlFile, campaign: Campaign, place: Place) -> None:
     """The plays of all days fit into the budget, where both are known."""
     if None in (campaign.budget, campaign.plays_a_day, campaign.starts, campaign.ends):
         return
@@ -76,7 +84,5 @@ def _percent(share: float) -> str:
     return f"{100 * share:.3g} %"
 
 
-def _hours(catalogue: "Catalogue") -> str:
-    if catalogue.hours is None:
-        return "the day (give the stand's hours:)"
-    return "{:%H:%M} to {:%H:%M}".format(*catalogue.hours)
+def _hours(hours: tuple[time, time] | None) -> str:
+    return "the day (give the stand's hours:)" if hours is None else "{:%H:%M} to {:%H:%M}".format(*hours)
