@@ -167,6 +167,13 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
             "faceline report stores=[sqlite:///north.db,postgresql://user@host/chain,shipped/] campaign=spring",
         ),
     ),
+    "plays": (
+        "prove what was on the screen, and which share of the airtime that was",
+        (
+            "faceline plays catalogue=mall.yaml",
+            "faceline plays catalogue=mall.yaml campaign=coffee since=2026-03-01 until=2026-03-31",
+        ),
+    ),
     "ship": (
         "send a stand's events to the chain's folder or database",
         ("faceline ship to=/mnt/chain", "faceline ship to=postgresql://stand@host/chain"),
@@ -214,6 +221,7 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
 PLAIN = (
     "stand",
     "report",
+    "plays",
     "ship",
     "simulate",
     "consent",
@@ -237,7 +245,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "train": ("train", "reproduce"),
     "models": ("evaluate", "compare", "promote", "rollback", "export"),
     "use": ("predict",),
-    "stand": ("stand", "simulate", "report", "ship", "consent", "accounts"),
+    "stand": ("stand", "simulate", "report", "plays", "ship", "consent", "accounts"),
     "upkeep": ("runs", "runs models", "runs delete", "runs clean"),
 }
 """The verbs by what they are for, as the overview lists them; the rest are for developers of faceline."""

@@ -26,9 +26,7 @@ _MOST_ROWS: Final = 20
 def main(settings: Report) -> None:
     """Write the report of some stores and print its findings."""
     folder = Path(settings.output)
-    since, until = _day(settings.since, "since"), _day(settings.until, "until")
-    if since and until and until < since:
-        raise InputError(f"{until} is before {since}, which is the first day", column="until")
+    since, until = days_of(settings.since, settings.until)
     told = write_report(
         settings.stores,
         folder,
@@ -74,6 +72,18 @@ def write_report(stores: Sequence[str], folder: Path, title: str, **scope: Any) 
     with write_whole(folder / "report.html") as part:
         part.write_text(text, encoding="utf-8")
     return told
+
+
+def days_of(since: str | None, until: str | None) -> tuple[date | None, date | None]:
+    """First and last day of a span; None where it is open.
+
+    Raises:
+        InputError: One is no day, or the last is before the first.
+    """
+    first, last = _day(since, "since"), _day(until, "until")
+    if first and last and last < first:
+        raise InputError(f"{last} is before {first}, which is the first day", column="until")
+    return first, last
 
 
 def _day(text: str | None, key: str) -> date | None:

@@ -28,6 +28,20 @@ class Report(Settings):
     threads: Count | None
 
 
+class PlaysSettings(Settings):
+    """``faceline plays``."""
+
+    stores: Annotated[list[Text], Field(min_length=1)]
+    catalogue: str | None
+    output: Text
+    title: Text
+    campaign: str | None
+    since: Day | None
+    until: Day | None
+    zone: Text
+    smallest_group: Annotated[int, Field(ge=2)]
+
+
 class Ship(Settings):
     """``faceline ship``."""
 
@@ -164,6 +178,7 @@ SETTINGS: dict[str, type[Settings]] = {
     "benchmark_stand": BenchmarkStand,
     "benchmark_recognition": BenchmarkRecognition,
     "report": Report,
+    "plays": PlaysSettings,
     "ship": Ship,
     "simulate": Simulate,
     "consent": ConsentSettings,

@@ -1,0 +1,151 @@
+"""The page of a proof of play: was the airtime given that was sold?"""
+
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from faceline.stand.content.catalogue import Catalogue
+from faceline.stand.report.plays import Plays
+
+_NEAR: Final = 0.01
+"""A share is given if it is missed by no more than this, which is one percentage point."""
+
+Rows = tuple[list[str], list[list[str]]]
+"""Headings, and the cells of each row."""
+
+
+def plays_page(found: Plays, catalogue: Catalogue, title: str, zone: str, smallest_group: int) -> str:
+    """The proof of play as HTML."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    first, last = found.span
+    days = f"{first:%-d %B %Y}" if first == last else f"{first:%-d %B %Y} to {last:%-d %B %Y}"
+    stands = found.rows["stand"].nunique()
+    tables = [
+        ("By campaign", _CAPTIONS["campaign"], *campaign_rows(found, catalogue)),
+        ("By content", _CAPTIONS["content"], *content_rows(found, catalogue)),
+        ("By day", _CAPTIONS["day"], *day_rows(found, catalogue)),
+    ]
+    return environment.get_template("report.html.j2").render(
+        title=title,
+        scope=f"{days} · {stands} {'stand' if stands == 1 else 'stands'} · days and hours of {zone}",
+        headline=verdict(found, catalogue),
+        lost="",
+        tiles=[
+            ("plays", f"{found.campaigns['plays'].sum():,}"),
+            ("hours on the screen", f"{found.campaigns['seconds'].sum() / 3600:,.1f}"),
+        ],
+        figures=[],
+        tables=tables,
+        notes=_notes(smallest_group),
+    )
+
+
+_CAPTIONS: Final = {
+    "campaign": "Shares are of the seconds on the screen, on the days on which the campaign runs: in all, before "
+    "audiences of either arm, and while nobody was there.",
+    "content": "A whole play was shown to its end.",
+    "day": "The hours of each day are in plays.csv.",
+}
+
+
+def verdict(found: Plays, catalogue: Catalogue) -> str:
+    """Whether what was sold was given, in one sentence."""
+    promised = found.campaigns[found.campaigns["sold"].notna() | found.campaigns["plays_a_day"].notna()]
+    if promised.empty:
+        return "No share and no minimum was sold."
+    missed = []
+    for row in promised.to_dict("records"):
+        name = _name(catalogue, row["campaign"])
+        if not pd.isna(row["sold"]) and row["given"] < row["sold"] - _NEAR:
+            missed.append(f"{name} has {_share(row['given'])} of {_share(row['sold'])}")
+        if row["days_short"]:
+            missed.append(f"{name} missed its plays on {row['days_short']} of {row['days']} days")
+    if not missed:
+        return "Every campaign was given what was sold to it."
+    return f"Not everything was given that was sold: {'; '.join(missed)}."
+
+
+def campaign_rows(found: Plays, catalogue: Catalogue) -> Rows:
+    """A row for each campaign, as it is read."""
+    headings = ["campaign", "plays", "whole plays", "time on the screen", "share sold", "share given",
+                "given: adaptive", "given: control", "given: nobody there"]  # fmt: skip
+    minimum = bool(found.campaigns["plays_a_day"].notna().any())
+    rows = []
+    for row in found.campaigns.to_dict("records"):
+        shares = [row[key] for key in ("sold", "given", "given_adaptive", "given_control", "given_nobody")]
+        cells = [_name(catalogue, row["campaign"]), f"{row['plays']:,}", f"{row['whole_plays']:,}"]
+        cells += [_time(row["seconds"]), *map(_share, shares)]
+        if minimum:
+            least = row["plays_a_day"]
+            cells += ["–", "–"] if pd.isna(least) else [f"{least:,.0f}", f"{row['days_short']} of {row['days']}"]
+        rows.append(cells)
+    return [*headings, *(["plays sold a day", "days short"] if minimum else [])], rows
+
+
+def content_rows(found: Plays, catalogue: Catalogue) -> Rows:
+    """A row for each content, as it is read."""
+    rows = [
+        [
+            title_of(catalogue, row["content"]),
+            _name(catalogue, row["campaign"]),
+            f"{row['plays']:,}",
+            f"{row['whole_plays']:,}",
+            _time(row["seconds"]),
+        ]
+        for row in found.contents.to_dict("records")
+    ]
+    return ["content", "campaign", "plays", "whole plays", "time on the screen"], rows
+
+
+def day_rows(found: Plays, catalogue: Catalogue) -> Rows:
+    """A row for each day and campaign, as it is read."""
+    rows = [
+        [
+            f"{row['day']:%-d %B %Y}",
+            _name(catalogue, row["campaign"]),
+            f"{row['plays']:,}",
+            _time(row["seconds"]),
+            _share(row["sold"]),
+            _share(row["given"]),
+        ]
+        for row in found.days.sort_values(["day", "campaign"]).to_dict("records")
+    ]
+    return ["day", "campaign", "plays", "time on the screen", "share sold", "share given"], rows
+
+
+def title_of(catalogue: Catalogue, content: str) -> str:
+    """The title of a content; its id where the catalogue has it no more."""
+    known = catalogue.by_id.get(content)
+    return content if known is None else known.title or content
+
+
+def _name(catalogue: Catalogue, campaign: str) -> str:
+    known = catalogue.campaign_by_id.get(campaign)
+    return campaign if known is None else known.name
+
+
+def _share(value: Any) -> str:
+    return "–" if value is None or pd.isna(value) else f"{100 * value:.1f} %"
+
+
+def _time(seconds: float) -> str:
+    hours, rest = divmod(round(seconds), 3600)
+    return f"{hours}:{rest // 60:02}:{rest % 60:02}"
+
+
+def _notes(smallest_group: int) -> list[str]:
+    return [
+        "A play is one showing of a content. It counts in the hour in which it began, with its seconds on the screen, "
+        "also where it was cut short. A whole play was shown to its end.",
+        "Share sold is what the catalogue promises at the time of this report. A campaign with quiet hours is given "
+        "its share in the other hours only.",
+        "Sessions are adaptive or control by chance: in the control arm the standard loop is shown, without follow-ups "
+        "and greetings. Each campaign is to have its share in both.",
+        f"Follow-ups and greetings answer one visitor. Their plays are rounded down to multiples of "
+        f"{smallest_group} and are told by day, so that no figure is about few people. All other plays are exact.",
+        "Times on the screen are hours:minutes:seconds.",
+    ]
