@@ -427,7 +427,7 @@ def test_the_command_reports_and_refuses_in_one_line(
         ([f"stores={words}", "since=2026-02-30"], "since: expected a day"),
         (
             [f"stores={words}", "since=2027-01-01"],
-            "stores: 780 visitors on all days that are over",
+            "stores: 805 visitors on all days that are over",
         ),
         ([f"stores={words}", "since=2026-03-28", "until=2026-03-27"], "until: 2026-03-27 is before 2026-03-28"),
         ([f"stores={words}", "campaign=shoe"], "campaign: shoe: nobody was shown this campaign; did you mean shoes?"),
