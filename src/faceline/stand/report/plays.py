@@ -1,8 +1,9 @@
 """Proof of play: what was on the screen, when, for how long, and which share of the airtime that was.
 
-A play is one showing of a content that has ended. Plays that answered one visitor (follow-ups and greetings) would tell
-of single people where they are few. Like the other rare counts of a report they are rounded down to a multiple of the
-smallest group, counted from the first day on, and told by day only. All other plays are exact.
+A play is one showing of a content to its end. What was cut short counts in the shares of the airtime alone: how many
+plays were cut would tell how many audiences came. Plays that answered one visitor (follow-ups and greetings) would tell
+of single people where they are few. Like the counts of a report they are rounded down to a multiple of the smallest group,
+counted from the first day on, and told by day only. All other plays are exact.
 """
 
 from collections.abc import Sequence
@@ -30,9 +31,10 @@ class Plays:
     """The proof of play of some days.
 
     Attributes:
-        rows: A row for each stand, day, hour, campaign and content: ``plays``, ``whole_plays`` that were shown to their
-            end, and ``seconds``. Plays that answered a visitor have no hour.
-        days: A row for each day and campaign, with the share of the airtime that was ``sold`` and ``given``.
+        rows: A row for each stand, day, hour, campaign and content: ``plays`` and their ``seconds``. Plays that
+            answered a visitor have no hour.
+        days: A row for each day and campaign, with the share of the airtime that was ``sold`` and ``given``; shares are
+            rounded to a tenth of a percentage point.
         campaigns: A row for each campaign over all days, the shares given before each of `STATES`, and on how many
             days the minimum of plays was missed (``days_short``).
         contents: A row for each content over all days.
@@ -81,10 +83,16 @@ def count_plays(
         inside &= counted["day"] >= since
     if until is not None:
         inside &= counted["day"] <= until
-    counted = counted[inside & (counted["plays"] > 0)]
+    counted = counted[inside & (counted["airtime"] > 0)]
     if counted.empty:
         raise InputError("nothing was played on these days; choose other days or stores", column="stores")
     known, played = catalogue.campaign_by_id, set(counted["day"])
+    if not set(counted["campaign"]) & set(known):
+        raise InputError(
+            f"nothing that was played is in this catalogue (it was {', '.join(sorted(set(counted['campaign']))[:5])}); "
+            "give that of the stand",
+            column="catalogue",
+        )
     names = set(counted["campaign"]) | {each.id for each in catalogue.campaigns if any(map(each.runs, played))}
     found = {name: known.get(name) for name in sorted(names) if campaign in (None, name)}
     days = pd.DataFrame(
@@ -92,13 +100,14 @@ def count_plays(
     )
     campaigns = pd.DataFrame([_campaign(counted, days, name, of) for name, of in found.items()])
     own = counted if campaign is None else counted[counted["campaign"] == campaign]
-    sums = {column: (column, "sum") for column in ("plays", "whole_plays", "seconds")}
+    sums = {column: (column, "sum") for column in ("plays", "seconds")}
+    own = own[own["plays"] > 0]
     rows = own.groupby([*_KEYS], as_index=False, dropna=False).agg(**sums)
     contents = own.groupby(["campaign", "content"], as_index=False).agg(**sums)
     return Plays(rows, days, campaigns, contents, (min(counted["day"]), max(counted["day"])))
 
 
-_DAY_COLUMNS: Final = ("day", "campaign", "plays", "whole_plays", "seconds", "sold", "given", "minimum")
+_DAY_COLUMNS: Final = ("day", "campaign", "plays", "seconds", "sold", "given", "minimum")
 
 
 def _counted(files: Sequence[Path], zone: str, catalogue: Catalogue) -> pd.DataFrame:
@@ -123,8 +132,8 @@ def _counted(files: Sequence[Path], zone: str, catalogue: Catalogue) -> pd.DataF
                 FROM once WHERE kind = 'impression_ended')
             SELECT stand, moment::DATE AS day, extract(hour FROM moment)::INTEGER AS hour, played.campaign,
                 played.content, state, coalesce(reason IN ('follow-up', 'loyal'), false) AS answers,
-                count(*) AS plays, count(*) FILTER (seconds >= coalesce(least, 0)) AS whole_plays,
-                sum(seconds) AS seconds
+                count(*) AS answered, count(*) FILTER (seconds >= coalesce(least, 0)) AS plays,
+                coalesce(sum(seconds) FILTER (seconds >= coalesce(least, 0)), 0) AS seconds, sum(seconds) AS airtime
             FROM played LEFT JOIN began USING (stand, impression) LEFT JOIN why USING (decision)
                 LEFT JOIN lengths ON played.content = lengths.content
             GROUP BY ALL ORDER BY ALL""").df()
@@ -138,13 +147,14 @@ def _rounded(table: pd.DataFrame, base: int) -> pd.DataFrame:
     if rare.empty:
         return table
     keys = ["stand", "campaign", "content", "state", "answers"]
-    mean = rare.groupby(keys)["seconds"].sum() / rare.groupby(keys)["plays"].sum()
+    rare = rare.assign(plays=rare["answered"])
+    mean = rare.groupby(keys)["airtime"].sum() / rare.groupby(keys)["plays"].sum()
     days = rare.groupby([*keys, "day"], as_index=False)["plays"].sum().sort_values("day")
     until = days.groupby(keys)["plays"].cumsum()
     told = until // base * base
     days["plays"] = told - (until - days["plays"]) // base * base
-    days["whole_plays"] = days["plays"]
     days["seconds"] = days["plays"] * pd.MultiIndex.from_frame(days[keys]).map(mean).to_numpy(dtype=float)
+    days["airtime"] = days["seconds"]
     return pd.concat([exact, days.assign(hour=pd.NA)], ignore_index=True).astype({"hour": "Int64"})
 
 
@@ -161,8 +171,8 @@ def _days(counted: pd.DataFrame, name: str, campaign: Campaign | None, today: da
         minimum = None
         if campaign is not None and runs and campaign.plays_a_day and day < today:
             minimum = campaign.plays_a_day * of_day["stand"].nunique()
-        sums = [own[column].sum() for column in ("plays", "whole_plays", "seconds")]
-        rows.append((day, name, *sums, sold, sums[-1] / of_day["seconds"].sum(), minimum))
+        given = round(own["airtime"].sum() / of_day["airtime"].sum(), 3)
+        rows.append((day, name, own["plays"].sum(), own["seconds"].sum(), sold, given, minimum))
     return rows
 
 
@@ -171,16 +181,17 @@ def _campaign(counted: pd.DataFrame, days: pd.DataFrame, name: str, campaign: Ca
     own_days = days[days["campaign"] == name]
     base = counted[counted["day"].isin(own_days["day"])]
     own = base[base["campaign"] == name]
-    whole, mine = base.groupby("state")["seconds"].sum(), own.groupby("state")["seconds"].sum()
-    given = {f"given_{state}": mine.get(state, 0.0) / whole[state] if state in whole else None for state in STATES}
-    short = (own_days["whole_plays"] < own_days["minimum"].astype(float).fillna(0)).sum()
+    whole, mine = base.groupby("state")["airtime"].sum(), own.groupby("state")["airtime"].sum()
+    given = {
+        f"given_{state}": round(mine.get(state, 0.0) / whole[state], 3) if state in whole else None for state in STATES
+    }
+    short = (own_days["plays"] < own_days["minimum"].astype(float).fillna(0)).sum()
     return {
         "campaign": name,
         "plays": own["plays"].sum(),
-        "whole_plays": own["whole_plays"].sum(),
         "seconds": own["seconds"].sum(),
         "sold": None if campaign is None else campaign.share,
-        "given": own["seconds"].sum() / base["seconds"].sum() if len(base) else None,
+        "given": round(own["airtime"].sum() / base["airtime"].sum(), 3) if len(base) else None,
         **given,
         "plays_a_day": None if campaign is None else campaign.plays_a_day,
         "days": len(own_days),

@@ -47,7 +47,7 @@ def plays_page(found: Plays, catalogue: Catalogue, title: str, zone: str, smalle
 _CAPTIONS: Final = {
     "campaign": "Shares are of the seconds on the screen, on the days on which the campaign runs: in all, before "
     "audiences of either arm, and while nobody was there.",
-    "content": "A whole play was shown to its end.",
+    "content": "The time is that of the plays that are counted.",
     "day": "The hours of each day are in plays.csv.",
 }
 
@@ -71,13 +71,13 @@ def verdict(found: Plays, catalogue: Catalogue) -> str:
 
 def campaign_rows(found: Plays, catalogue: Catalogue) -> Rows:
     """A row for each campaign, as it is read."""
-    headings = ["campaign", "plays", "whole plays", "time on the screen", "share sold", "share given",
+    headings = ["campaign", "plays", "time on the screen", "share sold", "share given",
                 "given: adaptive", "given: control", "given: nobody there"]  # fmt: skip
     minimum = bool(found.campaigns["plays_a_day"].notna().any())
     rows = []
     for row in found.campaigns.to_dict("records"):
         shares = [row[key] for key in ("sold", "given", "given_adaptive", "given_control", "given_nobody")]
-        cells = [_name(catalogue, row["campaign"]), f"{row['plays']:,}", f"{row['whole_plays']:,}"]
+        cells = [_name(catalogue, row["campaign"]), f"{row['plays']:,}"]
         cells += [_time(row["seconds"]), *map(_share, shares)]
         if minimum:
             least = row["plays_a_day"]
@@ -93,12 +93,11 @@ def content_rows(found: Plays, catalogue: Catalogue) -> Rows:
             title_of(catalogue, row["content"]),
             _name(catalogue, row["campaign"]),
             f"{row['plays']:,}",
-            f"{row['whole_plays']:,}",
             _time(row["seconds"]),
         ]
         for row in found.contents.to_dict("records")
     ]
-    return ["content", "campaign", "plays", "whole plays", "time on the screen"], rows
+    return ["content", "campaign", "plays", "time on the screen"], rows
 
 
 def day_rows(found: Plays, catalogue: Catalogue) -> Rows:
@@ -139,8 +138,8 @@ def _time(seconds: float) -> str:
 
 def _notes(smallest_group: int) -> list[str]:
     return [
-        "A play is one showing of a content. It counts in the hour in which it began, with its seconds on the screen, "
-        "also where it was cut short. A whole play was shown to its end.",
+        "A play is one showing of a content to its end, in the hour in which it began. What was cut short, "
+        "since somebody came or was answered, counts in the shares of the airtime only.",
         "Share sold is what the catalogue promises at the time of this report. A campaign with quiet hours is given "
         "its share in the other hours only.",
         "Sessions are adaptive or control by chance: in the control arm the standard loop is shown, without follow-ups "
