@@ -202,7 +202,7 @@ class Catalogue(Strict):
     @cached_property
     def files(self) -> frozenset[str]:
         """The media and logos that are used, below the folder of the catalogue."""
-        brands = [part.brand for part in (*self.campaigns, *self.contents)]
+        brands = [campaign.brand for campaign in self.campaigns] + [content.brand for content in self.contents]
         media = [content.medium for content in self.contents if content.medium]
         return frozenset(brand.logo for brand in brands if brand.logo) | {
             name for medium in media for _, name in medium.files
