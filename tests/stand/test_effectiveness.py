@@ -419,11 +419,11 @@ def test_the_command_reports_and_refuses_in_one_line(
         ([f"stores={words}", "since=2026-02-30"], "since: expected a day"),
         (
             [f"stores={words}", "since=2027-01-01"],
-            "stores: 780 visitors on all days that are over",
+            "stores: 805 visitors on all days that are over",
         ),
         ([f"stores={words}", "since=2026-03-28", "until=2026-03-27"], "until: 2026-03-27 is before 2026-03-28"),
         ([f"stores={words}", "campaign=shoe"], "campaign: shoe: nobody was shown this campaign; did you mean shoes?"),
-        ([f"stores={words}", f"output={own}"], f"output: {own}: no folder can be made there"),
+        ([f"stores={words}", f"output={own}"], f"{own}, column 'output': is a file, where a folder is needed"),
         (["smallest_group=1"], "smallest_group: expected at least 2, got 1"),
         (["smalest_group=1"], "smalest_group: no such key; did you mean smallest_group?"),
         ([f"config={own}"], f"{own}, row 2: smallest_gruop: no such key; did you mean smallest_group?"),

@@ -17,7 +17,8 @@ from faceline.stand.board import Board, Health, State
 from faceline.stand.clock import now
 from faceline.stand.consent.consent_text import read_consent_text
 from faceline.stand.content.catalogue import read_catalogue
-from faceline.stand.content.policy import Decision, Policy
+from faceline.stand.content.decision import Decision
+from faceline.stand.content.policy import Policy
 from faceline.stand.director import Director, Showing
 from faceline.stand.web.access import Secrets
 from faceline.stand.web.services import Services

@@ -59,6 +59,7 @@ def _short(value: object) -> object:
     return {"landscape": value} if isinstance(value, str) else value
 
 
+Title = Annotated[str, Field(min_length=1, max_length=80, pattern=r"\S")]
 File = Annotated[str, AfterValidator(_relative)]
 Picture = Annotated[str, AfterValidator(_picture)]
 Colour = Annotated[str, AfterValidator(_colour)]

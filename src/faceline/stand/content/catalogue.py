@@ -6,14 +6,14 @@ and which group they chose to be in. Nothing else is known of anybody.
 
 import re
 from collections.abc import Collection
-from datetime import date, datetime, time
+from datetime import datetime, time
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, Field
 
 from faceline.config.check import Place
 from faceline.config.tree import hint
@@ -28,9 +28,12 @@ from faceline.stand.content.artwork import (
     Media,
     Medium,
     Strict,
+    Title,
     check_file,
     is_film,
 )
+from faceline.stand.content.campaign import Campaign, Count, Hours, Name, Named, Window, seconds_of
+from faceline.stand.content.promises import check_airtime
 
 ANYONE: Final = "anyone"
 LOYAL: Final = "loyal"
@@ -48,56 +51,11 @@ _NO_LOOKS: Final = dict.fromkeys(
     "chose (audience)",
 )  # fmt: skip
 
-_QUIET = re.compile(r"^([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)$")
-
-
-def _window(text: object) -> object:
-    if not isinstance(text, str):
-        return text
-    found = _QUIET.match(text.replace(" ", ""))
-    if not found:
-        raise ValueError(f"expected hours such as 22:00-07:00, got {text!r}")
-    first, last = time(int(found[1]), int(found[2])), time(int(found[3]), int(found[4]))
-    if first == last:
-        raise ValueError(f"expected hours that differ, got {text!r}")
-    return first, last
-
 
 def _audience(text: str) -> str:
     if text not in (ANYONE, LOYAL) and not re.match(r"^group:[\w-]+$", text):
         raise ValueError(f"expected anyone, loyal or group:NAME, got {text!r}")
     return text
-
-
-Title = Annotated[str, Field(min_length=1, max_length=80, pattern=r"\S")]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
-Window = Annotated[tuple[time, time], BeforeValidator(_window)]
-Count = Annotated[int, Field(ge=1)]
-
-
-class _Named(Strict):
-    id: Name
-
-
-class Campaign(_Named):
-    """Contents of one advertiser that are paid and judged together.
-
-    Attributes:
-        id: As it is called in events and reports.
-        name: As people read it.
-        brand: Logo and colours of its contents.
-        starts: First day, in the stand's time zone; None is always.
-        ends: Last day.
-    """
-
-    name: Title
-    brand: Brand = Brand()
-    starts: date | None = None
-    ends: date | None = None
-
-    def runs(self, day: date) -> bool:
-        """Whether it runs on a day."""
-        return (self.starts is None or self.starts <= day) and (self.ends is None or day <= self.ends)
 
 
 class Caps(Strict):
@@ -114,7 +72,7 @@ class Caps(Strict):
     per_person_day: Count | None = None
 
 
-class Content(_Named):
+class Content(Named):
     """One thing to show: texts and media in a layout, or finished artwork on the whole screen.
 
     Attributes:
@@ -177,9 +135,11 @@ class Catalogue(Strict):
         campaigns: Each with an id of its own.
         contents: Each with an id of its own.
         loop: Contents that the standard loop shows in turn, whoever is there.
+        hours: When people come, such as ``10:00-20:00``: what is sold by the day is spread over them.
     """
 
     version: Literal[1] = 1
+    hours: Hours | None = None
     campaigns: Annotated[tuple[Campaign, ...], Field(min_length=1)]
     contents: Annotated[tuple[Content, ...], Field(min_length=1)]
     loop: Annotated[tuple[Name, ...], Field(min_length=1)]
@@ -211,11 +171,18 @@ class Catalogue(Strict):
     def always(self, content: Content) -> bool:
         """Whether a content may be shown at any time and as often as one likes."""
         campaign = self.campaign_by_id[content.campaign]
-        return campaign.starts is None and campaign.ends is None and not content.quiet_hours and content.caps == Caps()
+        limits = (campaign.starts, campaign.ends, campaign.budget)
+        return limits == (None, None, None) and not content.quiet_hours and content.caps == Caps()
 
     def allowed(self, content: Content, local: datetime) -> bool:
         """Whether dates and quiet hours allow a content at a time in the stand's time zone."""
         return self.campaign_by_id[content.campaign].runs(local.date()) and not content.quiet_at(local.time())
+
+    def hours_passed(self, local: datetime) -> float:
+        """Which share of the hours in which people come has passed, from 0 to 1."""
+        first, last = seconds_of(self.hours)
+        now = local.hour * 3600 + local.minute * 60 + local.second
+        return min(max((now - first) / (last - first), 0.0), 1.0)
 
 
 def read_catalogue(file: Path, pages: Collection[str] = ()) -> Catalogue:
@@ -241,6 +208,8 @@ def read_catalogue(file: Path, pages: Collection[str] = ()) -> Catalogue:
         contents.append(_check_files(source, content, ("contents", index)))
     catalogue = catalogue.model_copy(update={"contents": tuple(contents)})
     _check_ids(source, catalogue)
+    loop = [catalogue.by_id[name] for name in catalogue.loop]
+    check_airtime(source, catalogue.campaigns, catalogue.hours, [(each.campaign, each.seconds) for each in loop])
     return catalogue
 
 
@@ -309,7 +278,7 @@ def _check_ids(source: YamlFile, catalogue: Catalogue) -> None:
             raise source.error(f"the loop is for anyone, and {name} is not", ("loop", index))
     if not any(catalogue.always(catalogue.by_id[name]) for name in catalogue.loop):
         raise source.error(
-            "one content of the loop must have no dates, quiet hours or caps: it is always there", ("loop",)
+            "one content of the loop must have no dates, quiet hours, caps or budget: it is always there", ("loop",)
         )
 
 
