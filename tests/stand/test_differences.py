@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from faceline.errors import InputError
 from faceline.stand.events.sources import SCHEMA
+from faceline.stand.report.comparison import AIRTIME
 from faceline.stand.report.effectiveness import Effectiveness, Scope, measure
 from faceline.stand.report.periods import closed_periods, rounded, within
 
@@ -109,12 +110,13 @@ def exact(told: Effectiveness) -> dict[tuple[str, str, str], float]:
         for row in table.to_dict("records"):
             key = "/".join((name, row["group"], row["outcome"])) if name == "uplift" else name
             if name == "uplift" and row["outcome"] == "attention":
+                of = "airtime" if row["measure"] == AIRTIME else "visitors"
                 for arm in ("adaptive", "control"):
-                    found[key, str(row["name"]), arm] = float(row[arm]) * float(row[f"visitors_{arm}"] or np.nan)
+                    found[key, str(row["name"]), arm] = float(row[arm]) * float(row[f"{of}_{arm}"] or np.nan)
             elif name != "uplift":
                 found[key, str(row["name"]), "attention"] = float(row["attention_seconds"] or 0.0)
                 if "passers_by" in row:
-                    found[key, str(row["name"]), "dwell"] = float(row["dwell_seconds"]) * float(row["passers_by"])
+                    found[key, str(row["name"]), "dwell"] = float(row["mean_dwell_seconds"]) * float(row["passers_by"])
     return found
 
 
@@ -144,7 +146,7 @@ def attack_counts(told: list[tuple[str | None, Effectiveness]]) -> int:
     for name in ("total", "stand", "hour", "day", "campaign", "content") if told else ():
         table = pd.concat([each.tables[name] for _, each in told])
         for row, same in table.groupby("name"):
-            for column in (column for column in (*EXACT, *RARE, "viewers", "impressions") if column in same):
+            for column in (column for column in (*EXACT, *RARE, "viewers", "plays", "ots", "views") if column in same):
                 found = differences(same[column])
                 assert ((found == 0) | (found >= K)).all(), (name, row, column)
                 assert (same[column].dropna() % K == 0).all(), (name, row, column)  # hence whatever is made of them

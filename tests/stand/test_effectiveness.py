@@ -30,7 +30,7 @@ from faceline.stand.events.event import (
 )
 from faceline.stand.events.sources import collect
 from faceline.stand.events.store import EventStore
-from faceline.stand.report.effectiveness import Effectiveness, Scope, measure
+from faceline.stand.report.effectiveness import PLAYS_EACH, Effectiveness, Scope, measure
 from faceline.stand.report.uplift import compare, session_sums
 from faceline.stand.simulation import World, audiences, play
 
@@ -80,6 +80,19 @@ def frame(events: Sequence[Event]) -> pd.DataFrame:
     return pd.DataFrame([{"kind": event.kind, **vars(event)} for event in events])
 
 
+def opportunities(table: pd.DataFrame) -> pd.DataFrame:
+    """Every visitor and play of one session that were there at the same time, and for how many seconds."""
+    left = table[table["kind"] == "visitor_left"].set_index("visit")["seconds"]
+    came = table[table["kind"] == "visitor_appeared"][["session", "visit", "arm", "at"]]
+    came = came.assign(went=came["at"] + pd.to_timedelta(came["visit"].map(left), unit="s"))
+    ended = table[table["kind"] == "impression_ended"].set_index("impression")["seconds"]
+    plays = table[table["kind"] == "impression_started"][["session", "impression", "content", "campaign", "at"]]
+    plays = plays.assign(ends=plays["at"] + pd.to_timedelta(plays["impression"].map(ended), unit="s"))
+    both = came.merge(plays, on="session", suffixes=("", "_play"))
+    until, since = both[["went", "ends"]].min(axis=1), both[["at", "at_play"]].max(axis=1)
+    return both.assign(airtime=(until - since).dt.total_seconds())[until > since]
+
+
 def test_figures_are_those_counted_by_hand(events: dict[str, list[Event]], stores: list[str], tmp_path: Path) -> None:
     found = told(stores, tmp_path, smallest_group=2)
     table = frame([*events["north"], *events["south"]])
@@ -88,7 +101,7 @@ def test_figures_are_those_counted_by_hand(events: dict[str, list[Event]], store
     row = found.total.iloc[0]
     assert row["passers_by"] == near(len(came), 2)
     assert row["attention_seconds"] == pytest.approx(held["seconds"].sum())
-    assert row["dwell_seconds"] == pytest.approx(
+    assert row["mean_dwell_seconds"] == pytest.approx(
         table[table["kind"] == "visitor_left"]["seconds"].sum() / near(len(came), 2)
     )
     for kind, column in (("reacted", "reacted"), ("interest_seen", "interested"), ("follow_up_shown", "followed_up"),
@@ -98,6 +111,15 @@ def test_figures_are_those_counted_by_hand(events: dict[str, list[Event]], store
     assert found.stand["passers_by"].tolist() == [near(count, 2) for count in came.groupby("stand").size()]
     hours = {hour: near(count, 2) for hour, count in came.groupby(came["at"].dt.hour).size().items()}
     assert dict(zip(found.hour["name"], found.hour["passers_by"], strict=True)) == hours
+    could = opportunities(table)
+    assert row["plays"] == near((table["kind"] == "impression_started").sum(), 2)
+    assert row["ots"] == near(len(could), 2 * PLAYS_EACH) > row["views"] == near(len(held), 2 * PLAYS_EACH) > 0
+    assert row["attended"] == near(held["visit"].nunique(), 2) < row["passers_by"], "not everybody who comes by looks"
+    for name, of_campaign in could.groupby("campaign"):
+        line = found.campaign[found.campaign["name"] == name].iloc[0]
+        assert line["ots"] == near(len(of_campaign), 2 * PLAYS_EACH)
+        assert line["views"] == near((held["campaign"] == name).sum(), 2 * PLAYS_EACH)
+        assert line["view_rate"] == pytest.approx(min(line["views"] / line["ots"], 1))
     for content, of_content in held.groupby("content"):
         line = found.content[found.content["name"] == content].iloc[0]
         if not line["suppressed"]:
@@ -122,6 +144,10 @@ def test_the_uplift_is_that_of_the_sessions(events: dict[str, list[Event]], stor
         sums = {}
         for arm in ("adaptive", "control"):
             visitors = came[came["arm"] == arm].groupby("session").size()
+            if name == "campaign":  # in its own airtime
+                could = opportunities(table)
+                own = could[(could["arm"] == arm) & (could["campaign"] == "shoes")]
+                visitors = own.groupby("session")["airtime"].sum()
             held = chosen[chosen["kind"] == "attention_held"].groupby("session")["seconds"].sum()
             outcome = held.reindex(visitors.index, fill_value=0.0)
             sums[arm] = session_sums(visitors.to_numpy(float)[None], outcome.to_numpy(float)[None])
@@ -311,7 +337,7 @@ def test_a_person_who_stays_long_is_one_passer_by(tmp_path: Path) -> None:
     made += [VisitorLeft(**base, session=visit, visit=visit, seconds=10.0) for visit in (*range(20), 100)]
     found = told([stored(f"sqlite:///{tmp_path / 'a.db'}", made)], tmp_path / "t")
     assert found.total["passers_by"][0] == 20
-    assert found.total["dwell_seconds"][0] == pytest.approx(210 / 20)
+    assert found.total["mean_dwell_seconds"][0] == pytest.approx(210 / 20)
 
 
 def test_what_stands_could_not_keep_is_told(tmp_path: Path, events: dict[str, list[Event]]) -> None:
@@ -347,7 +373,7 @@ def test_where_nobody_attends_nothing_is_said_of_adapting(tmp_path: Path) -> Non
         made.append(VisitorAppeared(stand="a", at=START, session=visit, arm=arm, visit=visit))
     write_report([stored(f"sqlite:///{tmp_path / 'a.db'}", made)], tmp_path / "r", "x")
     text = (tmp_path / "r" / "report.html").read_text()
-    assert "nothing can be said about adapting" in text
+    assert "Nothing can be said about adapting" in text
     assert "nan" not in text.lower()
 
 

@@ -221,10 +221,10 @@ def test_the_advertiser_sees_figures_only(client: TestClient, stand: WebStand) -
 
 def test_figures_of_few_people_are_not_on_the_page(tmp_path: Path) -> None:
     total = {
-        "passers_by": 40, "impressions": 90, "dwell_seconds": 6.5, "attention_per_visitor": 3.25, "reaction_rate": 0.5,
+        "passers_by": 40, "plays": 90, "mean_dwell_seconds": 6.5, "attention_per_visitor": 3.25, "reaction_rate": 0.5,
         "interest_rate": None, "greeted": None, "offers_taken": 0,
     }  # fmt: skip
-    row = {"name": "espresso", "impressions": 30, "viewers": 20, "attention_per_viewer": 4.0, "reaction_rate": 0.25,
+    row = {"name": "espresso", "plays": 30, "viewers": 20, "attention_per_viewer": 4.0, "reaction_rate": 0.25,
            "interest_rate": None, "followed_up": None, "offers_taken": None}  # fmt: skip
     uplift = {"group": "all", "outcome": "attention", "difference": 1.25, "low": 0.5, "high": 2.0, "chance": 0.98,
               "adaptive": 4.0, "control": 2.75}  # fmt: skip

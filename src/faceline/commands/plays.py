@@ -43,9 +43,9 @@ def main(settings: PlaysSettings) -> None:
             campaign=settings.campaign,
             smallest_group=settings.smallest_group,
         )
-    for name, table in zip(_FILES[1:], (found.rows, found.days, found.campaigns), strict=True):
+    for name, told in zip(_FILES[1:], (found.rows, found.days, found.campaigns), strict=True):
         with write_whole(folder / name) as part:
-            csv_cells(table).to_csv(part, index=False)
+            csv_cells(told).to_csv(part, index=False)
     text = plays_page(found, catalogue, settings.title, settings.zone, settings.smallest_group)
     with write_whole(folder / _FILES[0]) as part:
         part.write_text(text, encoding="utf-8")

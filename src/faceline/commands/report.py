@@ -11,11 +11,12 @@ from rich.table import Table
 from faceline.errors import InputError
 from faceline.files import write_whole
 from faceline.outputs import check_output_folder, csv_cells
+from faceline.stand.content.catalogue import Catalogue, read_catalogue
 from faceline.stand.events.sources import collect
 from faceline.stand.folders import make_folder
 from faceline.stand.report.effectiveness import Effectiveness, Scope, measure
 from faceline.stand.report.figures import headline
-from faceline.stand.report.page import cell, page
+from faceline.stand.report.page import cell, page, titled
 from faceline.stand.settings import Report
 from faceline.terminal import show
 
@@ -27,10 +28,12 @@ def main(settings: Report) -> None:
     """Write the report of some stores and print its findings."""
     folder = Path(settings.output)
     since, until = days_of(settings.since, settings.until)
+    catalogue = None if settings.catalogue is None else read_catalogue(Path(settings.catalogue))
     told = write_report(
         settings.stores,
         folder,
         settings.title,
+        catalogue,
         campaign=settings.campaign,
         since=since,
         until=until,
@@ -41,18 +44,21 @@ def main(settings: Report) -> None:
         stranger_rate=settings.stranger_rate,
         threads=settings.threads,
     )
-    _print(told)
+    _print(titled(told, catalogue))
     print(headline(told, settings.level))
     print(f"written to {folder / 'report.html'}, tables as CSV and Parquet beside it")
 
 
-def write_report(stores: Sequence[str], folder: Path, title: str, **scope: Any) -> Effectiveness:
+def write_report(
+    stores: Sequence[str], folder: Path, title: str, catalogue: Catalogue | None = None, **scope: Any
+) -> Effectiveness:
     """Measure what is in some stores and write page and tables into a folder.
 
     Args:
         stores: Addresses of databases, or folders of Parquet files.
         folder: Created where there is none.
         title: Of the page.
+        catalogue: Whose titles the page has in place of ids.
         **scope: Fields of `Scope`.
 
     Raises:
@@ -63,7 +69,7 @@ def write_report(stores: Sequence[str], folder: Path, title: str, **scope: Any) 
     make_folder(folder, "output")
     with tempfile.TemporaryDirectory(prefix="faceline-report-") as temporary:
         told = measure(collect(stores, Path(temporary)), chosen, Path(temporary))
-    text = page(told, chosen, title)
+    text = page(told, chosen, title, catalogue)
     for name, table in told.tables.items():
         with write_whole(folder / f"{name}.csv") as part:
             csv_cells(table).to_csv(part, index=False)
@@ -102,6 +108,9 @@ def _print(told: Effectiveness) -> None:
         headings = {
             "name": name,
             visitors: visitors.replace("_", "-"),
+            "plays": "plays",
+            "ots": "OTS",
+            "views": "views",
             attention: "attention s",
             "reaction_rate": "reaction",
             "interest_rate": "interest",

@@ -121,7 +121,8 @@ def _one(catalogue: Catalogue, settings: Simulate) -> None:
             raise InputError(
                 f"the events were not written: {store.health.paused or store.health.lost}", column="output"
             )
-    told = write_report([f"sqlite:///{database}"], folder, f"Simulation of {settings.days} days", level=settings.level)
+    title = f"Simulation of {settings.days} days"
+    told = write_report([f"sqlite:///{database}"], folder, title, catalogue, level=settings.level)
     row = told.uplift[(told.uplift["group"] == "all") & (told.uplift["outcome"] == "attention")].iloc[0]
     _print_regret(run)
     inside = "holds" if row["low"] <= run.truth <= row["high"] else "does not hold"

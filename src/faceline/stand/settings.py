@@ -16,6 +16,7 @@ class Report(Settings):
     """``faceline report``."""
 
     stores: Annotated[list[Text], Field(min_length=1)]
+    catalogue: str | None
     output: Text
     title: Text
     campaign: str | None

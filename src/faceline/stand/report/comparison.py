@@ -1,5 +1,8 @@
 """What is told of the uplift of adaptive over control, by closed periods and never about few people.
 
+Of all visitors it is that of seconds of attention a visitor. A campaign or content is compared in its own airtime: the
+share of the time for which visitors could see it that they attended to it. So nobody gains by being shown more often.
+
 Attention is told from exact sums, which are hidden in the periods in which they would be about few visitors of an arm.
 Shares of visitors are told from rounded counts.
 """
@@ -11,20 +14,23 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from faceline.stand.report.counting import ARMS, campaigns_of, moments, shown_moments
+from faceline.stand.report.counting import ARMS, airtime_moments, campaigns_of, moments
 from faceline.stand.report.disclosure import Flags, hidden
 from faceline.stand.report.periods import rounded
 from faceline.stand.report.uplift import MOMENTS, compare
 
 OUTCOMES: Final = {
-    "attention": "seconds of attention a visitor",
+    "attention": "seconds of attention a visitor; of a campaign or content: the share of its airtime that was attended",
     "interest": "share of visitors who showed interest",
     "reaction": "share of visitors who reacted",
 }
 """What the arms are compared by."""
 
-_KEYS: Final = ["group", "name", "outcome"]
-_OF_ARMS: Final = [f"{arm} {name}" for arm in ARMS for name in MOMENTS]
+SECONDS, AIRTIME, PEOPLE = "seconds a visitor", "share of its airtime", "share of visitors"
+"""What the figures of an outcome are."""
+
+_KEYS: Final = ["group", "name", "outcome", "measure"]
+_OF_ARMS: Final = [f"{arm} {name}" for arm in ARMS for name in (*MOMENTS, "people")]
 
 
 def told_uplift(
@@ -60,8 +66,11 @@ def told_uplift(
         np.nan_to_num(sums[[f"{arm} {name}" for name in MOMENTS]].to_numpy(dtype=float)) for arm in ARMS
     )
     figures = pd.DataFrame(vars(compare(adaptive, control, level)), index=sums.index)
+    own = figures.index.get_level_values("measure") == AIRTIME
     for place, arm in enumerate(ARMS):
-        figures.insert(place, f"visitors_{arm}", sums[f"{arm} v"])
+        figures.insert(place, f"visitors_{arm}", sums[f"{arm} people"])
+    for arm in ARMS:
+        figures[f"airtime_{arm}"] = sums[f"{arm} v"].where(own)
     figures[sums["adaptive v"].isna()] = np.nan
     figures["suppressed"] = groups["adaptive v"].count() < groups.size()
     return figures.astype(dict.fromkeys((f"visitors_{arm}" for arm in ARMS), "Int64")).reset_index()
@@ -70,12 +79,15 @@ def told_uplift(
 def _arms(engine: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     """The sums of both arms side by side, for each period, group and outcome."""
     sums = [moments(engine, "all", "'all'", outcome) for outcome in OUTCOMES]
-    sums += [shown_moments(engine, group) for group in ("campaign", "content")]
+    sums += [airtime_moments(engine, group) for group in ("campaign", "content")]
     sums += [moments(engine, group, group, "attention") for group in ("stand", "hour")]
     rows, keys = pd.concat(sums, ignore_index=True), ["period", *_KEYS]
+    rows["measure"] = np.where(
+        rows["outcome"] != "attention", PEOPLE, np.where(rows["group"].isin(["campaign", "content"]), AIRTIME, SECONDS)
+    )
     index = pd.MultiIndex.from_frame(rows.drop_duplicates(keys)[keys])
     of_arms = [
-        rows[rows["arm"] == arm].set_index(keys)[[*MOMENTS, "who"]].astype(float).reindex(index).fillna(0.0)
+        rows[rows["arm"] == arm].set_index(keys)[[*MOMENTS, "who", "people"]].astype(float).reindex(index).fillna(0.0)
         for arm in ARMS
     ]
     return pd.concat(
@@ -89,7 +101,7 @@ def _few(arms: pd.DataFrame, smallest: int, counted: Mapping[str, pd.DataFrame])
     An arm is small, its attention is that of few, another table hides the attention of the group or of the campaign
     that it belongs to, or one of these would follow from a total.
     """
-    visitors = arms[[f"{arm} v" for arm in ARMS]].to_numpy(dtype=float)
+    visitors = arms[[f"{arm} people" for arm in ARMS]].to_numpy(dtype=float)
     is_attention = (arms["outcome"] == "attention").to_numpy()
     who = np.where(is_attention[:, None], arms[[f"{arm} who" for arm in ARMS]].to_numpy(dtype=float), 0.0)
     people = np.column_stack([visitors, who])
@@ -110,7 +122,7 @@ def _few(arms: pd.DataFrame, smallest: int, counted: Mapping[str, pd.DataFrame])
 
 
 def _of_campaign(arms: pd.DataFrame, campaign: str) -> pd.DataFrame:
-    """The rows of one campaign; attention in all is that to the campaign."""
+    """The rows of one campaign; attention in all is that to the campaign, in its own airtime."""
     own = arms[(arms["group"] == "campaign") & (arms["name"] == campaign)]
     shares = arms[arms["outcome"] != "attention"]
     return pd.concat([own.assign(group="all", name="all"), shares, own, arms[arms["campaign"] == campaign]])
@@ -124,8 +136,8 @@ def _with_rounded_shares(sums: pd.DataFrame, arms: pd.DataFrame, chosen: Sequenc
         near = rounded(told.assign(name=told["outcome"]), chosen, [column], smallest)[column].astype(float)
         for key in exact.index[exact.index.get_level_values("outcome") != "attention"]:
             if not np.isnan(exact[key]):
-                share = near[key[-1]] / max(exact[key], 1.0)
+                share = near[key[2]] / max(exact[key], 1.0)
                 sums.loc[key, [f"{arm} yy", f"{arm} vy"]] *= share
-                sums.loc[key, column] = near[key[-1]]
+                sums.loc[key, column] = near[key[2]]
                 sums.loc[key, f"{arm} yy"] += smallest**2 / 6  # two ends, each off by up to half a step
     return sums

@@ -14,7 +14,8 @@ import pandas as pd
 from faceline.stand.report.periods import Period
 from faceline.threads import usable_threads
 
-_DID: Final = """sum(attention) AS attention, bool_or(reacted) AS reacted, bool_or(interested) AS interested,
+_DID: Final = """sum(attention) AS attention, sum(ots) AS ots, sum(views) AS views,
+    bool_or(reacted) AS reacted, bool_or(interested) AS interested,
     bool_or(followed_up) AS followed_up, bool_or(greeted) AS greeted"""
 """What somebody did, over several contents."""
 
@@ -29,6 +30,39 @@ CLOSING: Final = (
     *(f"{condition} AND arm = '{arm}'" for arm in ARMS for condition in ("NOT continued", "attention > 0")),
 )
 """Counts of people by which a period ends, each as a condition on a visit; the visitors first."""
+
+
+_EVERY_SEEN: Final = """CREATE TEMP TABLE every_seen AS WITH
+    presence AS (SELECT visit, any_value(session) AS session, min("at") FILTER (kind = 'visitor_appeared') AS came,
+        came + coalesce(sum(seconds) FILTER (kind = 'visitor_left') * 1000000, max("at") - came) AS went
+        FROM events WHERE visit IS NOT NULL GROUP BY visit HAVING came IS NOT NULL),
+    plays AS (SELECT impression, any_value(session) AS session, any_value(content) AS content,
+        any_value(campaign) AS campaign, min("at") FILTER (kind = 'impression_started') AS began,
+        began + coalesce(sum(seconds) FILTER (kind = 'impression_ended'), 0) * 1000000 AS ended
+        FROM events WHERE kind IN ('impression_started', 'impression_ended') AND session IS NOT NULL
+        GROUP BY impression HAVING began IS NOT NULL),
+    could AS (SELECT visit, content, any_value(session) AS session, any_value(campaign) AS campaign, count(*) AS ots,
+        sum(greatest(least(went, ended) - greatest(came, began), 0)) / 1000000 AS airtime
+        FROM presence JOIN plays USING (session)
+        WHERE began <= went AND (came < ended OR began = ended AND came <= began) GROUP BY visit, content),
+    did AS (SELECT visit, content, any_value(session) AS session, any_value(campaign) AS campaign,
+        coalesce(sum(seconds) FILTER (kind = 'attention_held'), 0) AS attention,
+        count(*) FILTER (kind = 'attention_held' AND seconds > 0) AS views,
+        bool_or(kind = 'reacted') AS reacted, bool_or(kind = 'interest_seen') AS interested,
+        bool_or(kind = 'follow_up_shown') AS followed_up, bool_or(kind = 'loyal_greeted') AS greeted
+        FROM events WHERE visit IS NOT NULL AND impression IS NOT NULL GROUP BY visit, content)
+    SELECT visit, content AS name, coalesce(did.session, could.session) AS session,
+        coalesce(did.campaign, could.campaign) AS campaign, coalesce(attention, 0) AS attention,
+        coalesce(views, 0) AS views, greatest(coalesce(ots, 0), coalesce(views, 0)) AS ots,
+        greatest(coalesce(airtime, 0), coalesce(attention, 0)) AS airtime, coalesce(reacted, false) AS reacted,
+        coalesce(interested, false) AS interested, coalesce(followed_up, false) AS followed_up,
+        coalesce(greeted, false) AS greeted
+    FROM did FULL JOIN could USING (visit, content)"""
+"""What each visitor could see and did of each content.
+
+An opportunity to see is a visitor who was there while a play ran; ``airtime`` are the seconds for which both were so.
+Who attended had the opportunity, whatever the clocks say.
+"""
 
 
 def open_events(
@@ -66,12 +100,7 @@ def open_events(
         FROM range({first // _QUARTER}, {last // _QUARTER + 1}) AS quarters(quarter)"""
     )
     engine.execute(f"""CREATE VIEW events AS SELECT *, "at" // {_QUARTER} AS quarter FROM ({once})""")
-    engine.execute("""CREATE TEMP TABLE every_seen AS
-        SELECT visit, content AS name, any_value(session) AS session, any_value(campaign) AS campaign,
-            coalesce(sum(seconds) FILTER (kind = 'attention_held'), 0) AS attention,
-            bool_or(kind = 'reacted') AS reacted, bool_or(kind = 'interest_seen') AS interested,
-            bool_or(kind = 'follow_up_shown') AS followed_up, bool_or(kind = 'loyal_greeted') AS greeted
-        FROM events WHERE visit IS NOT NULL AND impression IS NOT NULL GROUP BY visit, content""")
+    engine.execute(_EVERY_SEEN)
     engine.execute("""CREATE TEMP TABLE came AS
         SELECT came.* EXCLUDE (quarter), day, hour FROM (
             SELECT visit, any_value(stand) AS stand, any_value(session) AS session, any_value(arm) AS arm,
@@ -97,6 +126,7 @@ def _spans(engine: duckdb.DuckDBPyConnection) -> tuple[bool, int, int]:
 def _visits(seen: str, came: str) -> str:
     """What the visitors of a table did, of what was seen."""
     return f"""SELECT came.*, coalesce(attention, 0) AS attention,
+            coalesce(ots, 0) AS ots, coalesce(views, 0) AS views,
             coalesce(reacted, false) AS reacted, coalesce(interested, false) AS interested,
             coalesce(followed_up, false) AS followed_up, coalesce(greeted, false) AS greeted
         FROM {came} AS came LEFT JOIN (SELECT visit, {_DID} FROM {seen} GROUP BY visit) AS did USING (visit)"""
@@ -114,7 +144,7 @@ def keep_periods(engine: duckdb.DuckDBPyConnection, periods: Sequence[Period]) -
     engine.execute("""CREATE TEMP TABLE seen_content AS
         SELECT seen.*, period FROM every_seen AS seen JOIN came USING (visit) JOIN days USING (day)""")
     engine.execute(f"""CREATE TEMP TABLE seen_campaign AS SELECT visit, campaign AS name, any_value(session) AS session,
-        any_value(period) AS period, {_DID} FROM seen_content GROUP BY visit, campaign""")
+        any_value(period) AS period, sum(airtime) AS airtime, {_DID} FROM seen_content GROUP BY visit, campaign""")
     told = "(SELECT came.*, period FROM came JOIN days USING (day))"
     chosen = "(SELECT * FROM seen_content WHERE campaign = getvariable('campaign'))"
     engine.execute(f"CREATE TEMP TABLE all_visits AS {_visits('seen_content', told)}")
@@ -129,6 +159,7 @@ def keep_periods(engine: duckdb.DuckDBPyConnection, periods: Sequence[Period]) -
     sums = """any_value(arm) AS arm, count(*)::DOUBLE AS v, sum(attention) AS attention,
         sum((attention > 0)::INT)::DOUBLE AS who, sum(interested::INT)::DOUBLE AS interest,
         sum(reacted::INT)::DOUBLE AS reaction"""
+    engine.execute("CREATE VIEW all_sessions AS SELECT DISTINCT session, period, arm FROM all_visits")
     # parts of a session, so that they add up to the figures of the same days and hours
     engine.execute(f"""CREATE TEMP TABLE sessions AS
         SELECT session, period, any_value(stand) AS stand, {sums} FROM outcomes GROUP BY session, period""")
@@ -136,7 +167,7 @@ def keep_periods(engine: duckdb.DuckDBPyConnection, periods: Sequence[Period]) -
         SELECT session, period, hour, {sums} FROM outcomes GROUP BY session, period, hour""")
     engine.execute("""CREATE TEMP TABLE shown AS
         SELECT stand, day, hour, campaign, content, period,
-            count(*) FILTER (kind = 'impression_started') AS impressions,
+            count(*) FILTER (kind = 'impression_started') AS plays,
             count(*) FILTER (kind = 'offer_taken') AS offers_taken
         FROM events JOIN quarters USING (quarter) JOIN days USING (day)
         WHERE kind IN ('impression_started', 'offer_taken') AND session IS NOT NULL GROUP BY ALL""")
@@ -149,15 +180,15 @@ def by_place(engine: duckdb.DuckDBPyConnection, column: str) -> pd.DataFrame:
     """Counts and sums of each period by where or when somebody came."""
     return engine.execute(f"""WITH
         people AS (SELECT period, {column} AS name, count(*) FILTER (NOT continued) AS passers_by, count(*) AS visits,
-            coalesce(sum(dwell), 0) AS dwell, sum(attention) AS attention_seconds,
+            sum(ots) AS ots, sum(views) AS views, coalesce(sum(dwell), 0) AS dwell, sum(attention) AS attention_seconds,
             count(*) FILTER (attention > 0) AS attended, count(*) FILTER (reacted) AS reacted,
             count(*) FILTER (interested) AS interested, count(*) FILTER (followed_up) AS followed_up,
             count(*) FILTER (greeted) AS greeted
             FROM visits GROUP BY ALL),
-        had AS (SELECT period, {column} AS name, sum(impressions)::BIGINT AS shown,
+        had AS (SELECT period, {column} AS name, sum(plays)::BIGINT AS shown,
             sum(offers_taken)::BIGINT AS taken FROM shown
             WHERE getvariable('campaign') IS NULL OR campaign = getvariable('campaign') GROUP BY ALL)
-        SELECT people.*, coalesce(shown, 0) AS impressions, coalesce(taken, 0) AS offers_taken
+        SELECT people.*, coalesce(shown, 0) AS plays, coalesce(taken, 0) AS offers_taken
         FROM people LEFT JOIN had USING (period, name) ORDER BY period, name""").df()
 
 
@@ -165,11 +196,12 @@ def by_content(engine: duckdb.DuckDBPyConnection, column: str) -> pd.DataFrame:
     """Counts and sums of each period by campaign or content; a viewer is a visitor who attended to it."""
     table = engine.execute(f"""WITH
         did AS (SELECT period, name, count(*) FILTER (attention > 0) AS viewers,
+            sum(ots) AS ots, sum(views) AS views,
             sum(attention) AS attention_seconds, count(*) FILTER (reacted) AS reacted,
             count(*) FILTER (interested) AS interested, count(*) FILTER (followed_up) AS followed_up,
             count(*) FILTER (greeted) AS greeted
             FROM seen_{column} GROUP BY period, name),
-        had AS (SELECT period, {column} AS name, sum(impressions)::BIGINT AS impressions,
+        had AS (SELECT period, {column} AS name, sum(plays)::BIGINT AS plays,
             sum(offers_taken)::BIGINT AS offers_taken FROM shown WHERE content IS NOT NULL GROUP BY ALL)
         SELECT * FROM did FULL JOIN had USING (period, name) ORDER BY period, name""").df()
     counts = table.columns.drop(["period", "name"])
@@ -188,23 +220,18 @@ def moments(engine: duckdb.DuckDBPyConnection, group: str, column: str, outcome:
     source = "hours_of_sessions" if group == "hour" else "sessions"
     return engine.execute(f"""SELECT period, '{group}' AS "group", {column}::VARCHAR AS name, '{outcome}' AS outcome,
             arm, count(*) AS n, sum(v) AS v, sum({outcome}) AS y, sum(v * v) AS vv, sum({outcome} * {outcome}) AS yy,
-            sum(v * {outcome}) AS vy, sum(who) AS who
+            sum(v * {outcome}) AS vy, sum(who) AS who, sum(v) AS people
         FROM {source} GROUP BY ALL ORDER BY ALL""").df()
 
 
-def shown_moments(engine: duckdb.DuckDBPyConnection, group: str) -> pd.DataFrame:
-    """Attention to each campaign or content, a visitor of any session: sessions that did not see it count as 0."""
+def airtime_moments(engine: duckdb.DuckDBPyConnection, group: str) -> pd.DataFrame:
+    """Attention to each campaign or content, of the airtime that visitors could see of it; sessions that could."""
     return engine.execute(f"""WITH
-        every AS (SELECT period, arm, count(*) AS n, sum(v) AS v, sum(v * v) AS vv FROM sessions GROUP BY period, arm),
-        held AS (SELECT session, period, name, sum(attention) AS y, count(*) FILTER (attention > 0) AS who
-            FROM seen_{group} GROUP BY session, period, name),
-        sums AS (SELECT period, arm, name, sum(y) AS y, sum(y * y) AS yy, sum(v * y) AS vy, sum(held.who) AS who
-            FROM held JOIN sessions USING (session, period) GROUP BY ALL),
-        names AS (SELECT DISTINCT period, name FROM sums WHERE name IS NOT NULL)
-        SELECT period, '{group}' AS "group", name, 'attention' AS outcome, arm, n, v, coalesce(y, 0) AS y, vv,
-            coalesce(yy, 0) AS yy, coalesce(vy, 0) AS vy, coalesce(who, 0) AS who
-        FROM every JOIN names USING (period) LEFT JOIN sums USING (period, arm, name)
-        ORDER BY period, name, arm""").df()
+        held AS (SELECT session, period, name, sum(airtime) AS v, sum(attention) AS y, count(*) AS could,
+            count(*) FILTER (attention > 0) AS who FROM seen_{group} WHERE airtime > 0 GROUP BY session, period, name)
+        SELECT period, '{group}' AS "group", name, 'attention' AS outcome, arm, count(*) AS n, sum(v) AS v, sum(y) AS y,
+            sum(v * v) AS vv, sum(y * y) AS yy, sum(v * y) AS vy, sum(who) AS who, sum(could) AS people
+        FROM held JOIN all_sessions USING (session, period) GROUP BY ALL ORDER BY period, name, arm""").df()
 
 
 def one(engine: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:

@@ -37,14 +37,22 @@ SECONDS_EACH: Final = 60
 """Attention to one campaign by place is rounded to this many seconds for each person of the smallest group."""
 
 _COUNTS: Final = (
-    "passers_by", "visits", "viewers", "impressions", "attended", "reacted", "interested", "followed_up", "greeted",
+    "passers_by", "visits", "viewers", "plays", "attended", "reacted", "interested", "followed_up", "greeted",
     "offers_taken",
 )  # fmt: skip
+_PAIRS: Final = ("ots", "views")
+"""Counts of a visitor and a play each, of which one visitor makes several."""
+
+PLAYS_EACH: Final = 5
+"""Such a count is rounded to this many for each person of the smallest group."""
+
 _SUMS: Final = {"dwell": ["passers_by", "visits"], "attention_seconds": ["attended"]}
 """Sums of seconds, and the counts of those who make them."""
 
 _RATIOS: Final = {
-    "dwell_seconds": ("dwell", "passers_by"),
+    "mean_dwell_seconds": ("dwell", "passers_by"),
+    "look_rate": ("attended", "visits"),
+    "view_rate": ("views", "ots"),
     "attention_per_visitor": ("attention_seconds", "passers_by"),
     "attention_per_viewer": ("attention_seconds", "viewers"),
     "reaction_rate": ("reacted", "visits"),
@@ -56,13 +64,14 @@ _CONTENT_RATIOS: Final = {
     "interest_rate": ("interested", "viewers"),
 }
 _ORDER: Final = (
-    "name", "passers_by", "viewers", "impressions", "dwell_seconds", "attention_seconds", "attention_per_visitor",
-    "attention_per_viewer", "attended", "reacted", "reaction_rate", "interested", "interest_rate", "followed_up",
-    "greeted", "offers_taken", "suppressed",
-)  # fmt: skip
+    *("name", "passers_by", "attended", "look_rate", "plays", "ots", "views", "view_rate", "viewers"),
+    *("mean_dwell_seconds", "attention_seconds", "attention_per_visitor", "attention_per_viewer"),
+    *("reacted", "reaction_rate", "interested", "interest_rate", "followed_up", "greeted", "offers_taken"),
+    "suppressed",
+)
 """Columns of the tables."""
 
-_ONLY_PLACES: Final = ("passers_by", "dwell_seconds", "attention_per_visitor", "attended")
+_ONLY_PLACES: Final = ("passers_by", "look_rate", "mean_dwell_seconds", "attention_per_visitor", "attended")
 _ONLY_CONTENTS: Final = ("viewers", "attention_per_viewer")
 
 _LATE: Final = timedelta(hours=1)
@@ -269,6 +278,8 @@ def _told(name: str, table: pd.DataFrame, chosen: Sequence[int], scope: Scope) -
     rows = table[table["period"].isin(chosen)]
     told = rounded(table, chosen, counts, smallest)
     told = told[told.index.isin(rows["name"])]
+    for pair in _PAIRS:
+        told[pair] = rounded(table, chosen, [pair], PLAYS_EACH * smallest)[pair]
     told[sums] = rows.groupby("name")[sums].sum(min_count=1)
     told["suppressed"] = rows[sums].isna().any(axis=1).groupby(rows["name"]).any()
     if is_place and name != "total" and scope.campaign is not None:
@@ -280,7 +291,7 @@ def _told(name: str, table: pd.DataFrame, chosen: Sequence[int], scope: Scope) -
             known = rounded(table[~missing], chosen, [below], smallest) if missing.any() else told
             people = known[below].reindex(told.index).astype(float)
             told[ratio] = told[above].astype(float) / people.where(people > 0)
-            told[ratio] = told[ratio].clip(upper=1.0 if above in counts else np.inf)
+            told[ratio] = told[ratio].clip(upper=1.0 if above in (*counts, *_PAIRS) else np.inf)
     by = ["name"] if is_place else ["attention_seconds", "name"]
     told = told.rename_axis("name").reset_index().sort_values(by, ascending=by[-1:] == by or [False, True])
     return told[kept].reset_index(drop=True)

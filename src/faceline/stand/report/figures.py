@@ -8,6 +8,7 @@ from typing import Final
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from faceline.plot_style import (
@@ -22,6 +23,7 @@ from faceline.plot_style import (
     style_axes,
     whole_numbers,
 )
+from faceline.stand.report.comparison import AIRTIME, SECONDS
 from faceline.stand.report.effectiveness import Effectiveness
 
 _WIDTH: Final = 5.2
@@ -58,29 +60,37 @@ def svg(figure: Figure, name: str, label: str) -> str:
 
 
 def uplift(told: Effectiveness, level: float, source: str) -> tuple[Figure, str]:
-    """The uplift of attention in all, by campaign and by stand, with intervals; and the finding."""
-    table = told.uplift[
-        (told.uplift["outcome"] == "attention") & told.uplift["group"].isin(["all", "campaign", "stand"])
-    ]
-    table = table[table["difference"].notna()]
-    table = pd.concat([table[table["group"] == group].head(_ROWS) for group in ("all", "campaign", "stand")])
+    """The uplift of attention, of all and by stand in seconds, by campaign in its own airtime; and the finding."""
+    table = told.uplift[(told.uplift["outcome"] == "attention") & told.uplift["difference"].notna()]
     table = table[(table["group"] != "stand") | (told.stands > 1)]
-    finding = headline(told, level)
-    figure = new_figure(_WIDTH, 1.5 + 0.34 * max(len(table), 1), "More attention than the standard loop?", source)
-    axes = figure.add_subplot()
-    style_axes(axes, grid="x", xlabel="seconds of attention a visitor, adaptive less control")
+    visitors = table[(table["measure"] == SECONDS) & table["group"].isin(["all", "stand"])].head(_ROWS)
+    airtime = table[(table["measure"] == AIRTIME) & table["group"].isin(["campaign"])].head(_ROWS)
+    panels = [(rows, unit, factor) for rows, unit, factor in (
+        (visitors, "seconds of attention a visitor, adaptive less control", 1.0),
+        (airtime, "share of its own airtime that was attended, points", 100.0),
+    ) if len(rows)]  # fmt: skip
+    sizes = [len(rows) + 0.6 for rows, _, _ in panels] or [1.0]
+    figure = new_figure(
+        _WIDTH, 1.1 + sum(0.62 + 0.34 * size for size in sizes), "Did adapting get more attention?", source
+    )
+    axes_of = figure.subplots(len(sizes), squeeze=False, height_ratios=sizes)[:, 0]
+    for axes, (rows, unit, factor) in zip(axes_of, panels, strict=False):
+        _intervals(axes, rows, unit, factor)
+    return figure, headline(told, level)
+
+
+def _intervals(axes: Axes, rows: pd.DataFrame, unit: str, factor: float) -> None:
+    style_axes(axes, grid="x", xlabel=unit)
     colours = {"all": INK, "campaign": PALETTE[0], "stand": PALETTE[2]}
-    for place, row in enumerate(table.to_dict("records")):
-        colour = colours[row["group"]]
-        axes.plot([row["low"], row["high"]], [place, place], color=colour, linewidth=2.5, solid_capstyle="round")
-        axes.plot(row["difference"], place, "o", color=colour, markersize=7)
+    for place, row in enumerate(rows.to_dict("records")):
+        colour, ends = colours[row["group"]], [factor * row["low"], factor * row["high"]]
+        axes.plot(ends, [place, place], color=colour, linewidth=2.5, solid_capstyle="round")
+        axes.plot(factor * row["difference"], place, "o", color=colour, markersize=7)
     axes.axvline(0, color=MUTED, linewidth=1)
-    names = [
-        "all visitors" if group == "all" else f"{group} {name}" for group, name in table[["group", "name"]].to_numpy()
-    ]
-    axes.set_yticks(range(len(names)), names)
-    axes.set_ylim(len(names) - 0.4, -0.6)
-    return figure, finding
+    pairs = rows[["group", "name"]].to_numpy()
+    names = {"all": "all visitors", "stand": "stand {}", "campaign": "{}"}
+    axes.set_yticks(range(len(rows)), [names[group].format(name) for group, name in pairs])
+    axes.set_ylim(len(rows) - 0.4, -0.6)
 
 
 def funnel(told: Effectiveness, source: str) -> tuple[Figure, str]:
@@ -128,22 +138,41 @@ def hours(told: Effectiveness, source: str) -> tuple[Figure, str]:
 
 
 def headline(told: Effectiveness, level: float) -> str:
-    """Whether it worked, in one sentence."""
+    """Whether it worked: a verdict in words, then the figures behind it."""
     table = told.uplift
     row = table[(table["group"] == "all") & (table["outcome"] == "attention")]
     if row.empty or row["difference"].isna().iloc[0]:
-        return "There are too few sessions in both arms to say whether adapting helped."
+        return "It cannot be told whether adapting helped: there are too few sessions in both arms."
     if row["low"].isna().iloc[0]:
-        return "All sessions are alike in the attention that they gave: nothing can be said about adapting."
+        return "Nothing can be said about adapting: all sessions are alike in the attention that they gave."
     first = row.iloc[0]
     relative = f" ({100 * first['relative']:+.0f} %)" if not np.isnan(first["relative"]) else ""
+    if first["measure"] == AIRTIME:
+        values = [f"{100 * first[name]:.1f} %" for name in ("adaptive", "control")]
+        change = [f"{100 * first[name]:+.1f}" for name in ("difference", "low", "high")]
+        what, unit = "visitors attended to the campaign in", "points"
+        values[0] += " of the time for which they could see it"
+    else:
+        values = [f"{first[name]:.1f} s" for name in ("adaptive", "control")]
+        change = [f"{first[name]:+.1f}" for name in ("difference", "low", "high")]
+        what, unit = "visitors attended for", "s"
     text = (
-        f"Visitors of adaptive sessions attended {first['adaptive']:.1f} s, those of the standard loop "
-        f"{first['control']:.1f} s: {first['difference']:+.1f} s{relative}, {percent(level)} interval "
-        f"{first['low']:+.1f} to {first['high']:+.1f} s. "
+        f"{_verdict(first['chance'])} In adaptive sessions {what} {values[0]}; with the standard loop it was "
+        f"{values[1]}: {change[0]} {unit}{relative}, {percent(level)} interval {change[1]} to {change[2]} {unit}. "
         f"The chance that adapting helps at all is {chance(first['chance'])}."
     )
-    return re.sub(r"(?<=\d) (?=s\b|%)", "\u00a0", text)  # a number stays with its unit
+    return re.sub(r"(?<=\d) (?=s\b|%|points)", "\u00a0", text)  # a number stays with its unit
+
+
+def _verdict(likely: float) -> str:
+    """What to make of the chance that adapting helps."""
+    if likely >= 0.975:
+        return "Adapting got more attention."
+    if likely <= 0.025:
+        return "Adapting got less attention."
+    if likely >= 0.9:
+        return "Adapting probably got more attention, and it may still be luck."
+    return "It cannot be told yet whether adapting got more attention: the difference may be luck."
 
 
 def chance(value: float) -> str:

@@ -1,6 +1,8 @@
 """The page of a report: one file, no network, readable on a phone and by a screen reader."""
 
 import re
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -8,38 +10,66 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from faceline.plot_style import percent
+from faceline.stand.content.catalogue import Catalogue
 from faceline.stand.report import figures as report_figures
-from faceline.stand.report.comparison import OUTCOMES
+from faceline.stand.report.comparison import SECONDS
 from faceline.stand.report.effectiveness import SECONDS_EACH, Effectiveness, Scope
 
-_SHARES: Final = ("reaction_rate", "interest_rate", "relative", "relative_low", "relative_high")
-_DURATIONS: Final = ("dwell_seconds", "attention_per_visitor", "attention_per_viewer")
+_SHARES: Final = (
+    "look_rate",
+    "view_rate",
+    "reaction_rate",
+    "interest_rate",
+    "relative",
+    "relative_low",
+    "relative_high",
+)
+_DURATIONS: Final = ("mean_dwell_seconds", "attention_per_visitor", "attention_per_viewer")
 _WORDS: Final = {
     "passers_by": "passers-by",
+    "attended": "looked",
+    "look_rate": "of them looked",
+    "ots": "OTS",
+    "view_rate": "views of OTS",
     "attention_seconds": "attention, s in all",
     "attention_per_visitor": "attention a visitor, s",
     "attention_per_viewer": "attention a viewer, s",
-    "dwell_seconds": "dwell, s",
+    "mean_dwell_seconds": "mean dwell, s",
     "reaction_rate": "reaction rate",
     "interest_rate": "interest rate",
     "followed_up": "follow-ups",
     "offers_taken": "offers taken",
 }
 _CAPTIONS: Final = {
-    "campaign": "A viewer is a visitor who attended to something of the campaign.",
-    "content": "A viewer is a visitor who attended to the content; most attention first.",
-    "stand": "A passer-by is whoever came before the stand, for however short a time.",
-    "hour": "By the hour in which a visitor came.",
+    "campaign": "Most attention first.",
+    "content": "Most attention first.",
+    "stand": "By where a visitor came.",
+    "hour": "By the hour in which a visitor came, over all days.",
     "day": "By the day on which a visitor came.",
 }
 
+DEFINITIONS: Final = {
+    "Passer-by": "somebody whose face the camera saw before the screen, for however short a time.",
+    "Looked": "a passer-by whose head pointed to the screen for a while: who looked at anything at all.",
+    "Play": "one showing of a content while somebody was there. Plays before an empty hall are in the proof of play.",
+    "OTS": "opportunity to see: one visitor who was there while a play ran. Two visitors and three plays are six.",
+    "View": "an opportunity to see that was used: the visitor's head pointed to the screen during the play.",
+    "Viewer": "a visitor with at least one view of the campaign or content.",
+    "Dwell": "how long a visitor was before the screen.",
+    "Attention": "for how long of that the head pointed to the screen.",
+    "Reaction": "a movement of the face against the visitor's usual: a smile, raised brows, open mouth or closed eyes.",
+    "Interest": "attention that held, with a smile or raised brows that came while the content was shown.",
+}
+"""The terms of the trade as this report uses them."""
 
-def page(told: Effectiveness, scope: Scope, title: str) -> str:
-    """The report as HTML."""
+
+def page(told: Effectiveness, scope: Scope, title: str, catalogue: Catalogue | None = None) -> str:
+    """The report as HTML; with a catalogue campaigns and contents are called by their titles."""
+    told = titled(told, catalogue)
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    line = _scope_line(told, scope)
+    line = _scope_line(told, scope, catalogue)
     figures = {
         "uplift": report_figures.uplift(told, scope.level, line),
         "funnel": report_figures.funnel(told, line),
@@ -52,16 +82,47 @@ def page(told: Effectiveness, scope: Scope, title: str) -> str:
         lost=_lost(told),
         tiles=_tiles(told),
         figures=[report_figures.svg(figure, name, words) for name, (figure, words) in figures.items()],
-        tables=[_uplift_table(told, scope), *_loyal_table(told, scope), *(_table(told, name) for name in _CAPTIONS)],
+        tables=[
+            *(_table(told, name) for name in ("campaign", "content")),
+            _uplift_table(told, scope),
+            *_loyal_table(told, scope),
+            *(_table(told, name) for name in ("stand", "hour", "day")),
+        ],
+        definitions=DEFINITIONS,
         notes=_notes(scope),
     )
 
 
-def _scope_line(told: Effectiveness, scope: Scope) -> str:
+def _scope_line(told: Effectiveness, scope: Scope, catalogue: Catalogue | None) -> str:
     first, last = told.period
     days = f"{first:%-d %B %Y}" if first == last else f"{first:%-d %B %Y} to {last:%-d %B %Y}"
     stands = "1 stand" if told.stands == 1 else f"{told.stands:,} stands"
-    return f"{days} · {stands}" + (f" · campaign {scope.campaign}" if scope.campaign else "")
+    campaign = scope.campaign and names_of(catalogue, "campaign").get(scope.campaign, scope.campaign)
+    return f"{days} · {stands}" + (f" · campaign {campaign}" if campaign else "")
+
+
+def titled(told: Effectiveness, catalogue: Catalogue | None) -> Effectiveness:
+    """The same figures with the titles of campaigns and contents in place of their ids."""
+    tables: dict[str, Any] = {}
+    for kind in ("campaign", "content"):
+        names, table = names_of(catalogue, kind), told.tables[kind]
+        tables[kind] = table.assign(name=[names.get(name, name) for name in table["name"]])
+        uplift = tables.get("uplift", told.uplift)
+        called = [names.get(name, name) if group == kind else name
+                  for group, name in zip(uplift["group"], uplift["name"], strict=True)]  # fmt: skip
+        tables["uplift"] = uplift.assign(name=called)
+    return replace(told, **tables)
+
+
+def names_of(catalogue: Catalogue | None, kind: str) -> dict[str, str]:
+    """The titles of campaigns or contents by their ids; two that have one title are called by their ids too."""
+    if catalogue is None:
+        return {}
+    if kind == "campaign":
+        return {campaign.id: campaign.name for campaign in catalogue.campaigns}
+    titles = {content.id: content.title or content.id for content in catalogue.contents}
+    several = {title for title, count in Counter(titles.values()).items() if count > 1}
+    return {name: f"{title} ({name})" if title in several else title for name, title in titles.items()}
 
 
 def _lost(told: Effectiveness) -> str:
@@ -73,13 +134,18 @@ def _lost(told: Effectiveness) -> str:
 
 def _tiles(told: Effectiveness) -> list[tuple[str, str]]:
     row = told.total.iloc[0]
-    names = ("passers_by", "attention_per_visitor", "dwell_seconds", "interest_rate", "reaction_rate", "greeted",
-             "followed_up", "offers_taken")  # fmt: skip
-    return [(_WORDS.get(name, "loyal customers greeted"), cell(name, row[name])) for name in names]
+    names = {
+        **{"passers_by": "passers-by", "look_rate": "of them looked", "plays": "plays"},
+        **{"ots": "opportunities to see (OTS)", "views": "views", "mean_dwell_seconds": "dwell, s, mean"},
+        **{"attention_per_visitor": "attention a visitor, s", "interest_rate": "showed interest"},
+        **{"reaction_rate": "reacted", "followed_up": "follow-ups", "greeted": "loyal customers greeted"},
+        "offers_taken": "offers taken",
+    }
+    return [(words, cell(name, row[name])) for name, words in names.items()]
 
 
 def _table(told: Effectiveness, name: str) -> tuple[str, str, list[str], list[list[str]]]:
-    table = told.tables[name].drop(columns="suppressed")
+    table = told.tables[name].drop(columns=["suppressed", "reacted", "interested"])  # the files have them
     columns = [name, *(_WORDS.get(column, column) for column in table.columns[1:])]
     rows = [[cell(column, row[column]) for column in table.columns] for _, row in table.iterrows()]
     return f"By {name}", _CAPTIONS[name], columns, rows
@@ -108,32 +174,31 @@ def _loyal_table(told: Effectiveness, scope: Scope) -> list[tuple[str, str, list
 def _uplift_table(told: Effectiveness, scope: Scope) -> tuple[str, str, list[str], list[list[str]]]:
     rows = []
     shown = told.uplift[(told.uplift["group"] != "stand") | (told.stands > 1)]
+    shown = shown[shown["difference"].notna() & (shown["group"] != "hour")]
     for _, row in shown.iterrows():
         what = "all visitors" if row["group"] == "all" else f"{row['group']} {row['name']}"
-        share = row["outcome"] != "attention"
+        share = row["measure"] != SECONDS
         values = [_signed(row[name], " points" if share else " s") for name in ("difference", "low", "high")]
         rows.append(
             [
                 f"{what} · {row['outcome']}",
+                row["measure"],
                 _plain(row["adaptive"], share),
                 _plain(row["control"], share),
                 values[0],
-                f"{values[1]} to {values[2]}" if values[0] != "–" else "–",
+                f"{values[1]} to {values[2]}",
                 _signed(row["relative"], " %"),
                 "–" if pd.isna(row["chance"]) else report_figures.chance(row["chance"]),
             ]
         )
-    columns = [
-        "",
-        "adaptive",
-        "control",
-        "difference",
-        f"{percent(scope.level)} interval",
-        "relative",
-        "chance above 0",
-    ]
-    outcomes = "; ".join(f"{name}: {words}" for name, words in OUTCOMES.items())
-    return "Uplift of adaptive over control", f"{outcomes}. The first row is the one to decide by.", columns, rows
+    columns = ["", "figure", "adaptive", "control", "difference", f"{percent(scope.level)} interval", "relative",
+               "chance above 0"]  # fmt: skip
+    few = " Rows about too few visitors are left out; the hours are in uplift.csv."
+    caption = (
+        "The first row is the one to decide by. A campaign or content is compared in its own airtime: which share of "
+        f"the time for which visitors could see it they attended to it.{few}"
+    )
+    return "Did adapting help?", caption, columns, rows
 
 
 def _plain(value: Any, share: bool) -> str:
@@ -174,8 +239,10 @@ def _notes(scope: Scope) -> list[str]:
         "ratios of sums over sessions, linearised (delta method), with Welch's degrees of freedom. The chance is that "
         "of a difference above 0 under a flat prior.",
         f"Of many intervals of {percent(scope.level)} some miss: the first row of the uplift answers the question, the "
-        "others are for orientation. By campaign and content, the uplift is of the attention to that campaign or "
-        "content; a content that is chosen more often gains what others lose.",
+        "others are for orientation. A campaign or content is compared in its own airtime, so that nobody gains by "
+        "being shown more often.",
+        "Age and gender are not estimated. Guesses of them from faces are wrong more often for some groups than for "
+        "others, nobody agreed to them, and no rule here asks for them.",
         f"Counts are rounded to multiples of {scope.smallest_group}, as running totals from the first day on. A 0 is "
         f"fewer than {scope.smallest_group}, and no count is wrong by as much as that. Shares are made of such counts.",
         f"Sums of seconds, and the uplift of attention, are exact. Those about fewer than {scope.smallest_group} "

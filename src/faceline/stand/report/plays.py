@@ -2,8 +2,8 @@
 
 A play is one showing of a content to its end. What was cut short counts in the shares of the airtime alone: how many
 plays were cut would tell how many audiences came. Plays that answered one visitor (follow-ups and greetings) would tell
-of single people where they are few. Like the counts of a report they are rounded down to a multiple of the smallest group,
-counted from the first day on, and told by day only. All other plays are exact.
+of single people where they are few. As all counts of a report they are rounded down to a multiple of the smallest
+group, counted from the first day on, and told by day only. All other plays are exact.
 """
 
 from collections.abc import Sequence
@@ -149,18 +149,19 @@ def _rounded(table: pd.DataFrame, base: int) -> pd.DataFrame:
     keys = ["stand", "campaign", "content", "state", "answers"]
     rare = rare.assign(plays=rare["answered"])
     mean = rare.groupby(keys)["airtime"].sum() / rare.groupby(keys)["plays"].sum()
-    days = rare.groupby([*keys, "day"], as_index=False)["plays"].sum().sort_values("day")
+    days = pd.DataFrame(rare.groupby([*keys, "day"], as_index=False).agg(plays=("plays", "sum")))
+    days = days.sort_values("day")
     until = days.groupby(keys)["plays"].cumsum()
-    told = until // base * base
-    days["plays"] = told - (until - days["plays"]) // base * base
-    days["seconds"] = days["plays"] * pd.MultiIndex.from_frame(days[keys]).map(mean).to_numpy(dtype=float)
+    days["plays"] = until // base * base - (until - days["plays"]) // base * base
+    days["seconds"] = days["plays"] * days.join(mean.rename("mean"), on=keys)["mean"]
     days["airtime"] = days["seconds"]
-    return pd.concat([exact, days.assign(hour=pd.NA)], ignore_index=True).astype({"hour": "Int64"})
+    days["hour"] = pd.array([pd.NA] * len(days), dtype="Int64")
+    return pd.concat([exact, days], ignore_index=True)
 
 
 def _days(counted: pd.DataFrame, name: str, campaign: Campaign | None, today: date) -> list[tuple[object, ...]]:
     """What a campaign was given on each day on which it runs; minimums are of a stand, and of days that are over."""
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for day, of_day in counted.groupby("day"):
         assert isinstance(day, date)
         own = of_day[of_day["campaign"] == name]

@@ -40,6 +40,7 @@ def plays_page(found: Plays, catalogue: Catalogue, title: str, zone: str, smalle
         ],
         figures=[],
         tables=tables,
+        definitions={},
         notes=_notes(smallest_group),
     )
 
