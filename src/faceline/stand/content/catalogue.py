@@ -160,6 +160,12 @@ class Catalogue(Strict):
         return frozenset(content.follow_up for content in self.contents if content.follow_up) - set(self.loop)
 
     @cached_property
+    def groups(self) -> frozenset[str]:
+        """The groups that contents are for."""
+        audiences = (content.audience for content in self.contents)
+        return frozenset(name.removeprefix("group:") for name in audiences if name.startswith("group:"))
+
+    @cached_property
     def files(self) -> frozenset[str]:
         """The media and logos that are used, below the folder of the catalogue."""
         brands = [campaign.brand for campaign in self.campaigns] + [content.brand for content in self.contents]
