@@ -14,8 +14,10 @@ from tests.stand.web_stand import make
 from faceline.cli import main
 from faceline.stand.consent.enrolment import Consent, Enrolment, Person
 from faceline.stand.consent.quality import FrameQuality
+from faceline.stand.content.catalogue import DEMO, read_catalogue
 from faceline.stand.web.access import Secrets
 from faceline.stand.web.app import create_app
+from faceline.stand.web.campaigns import first_advertiser, note_campaigns
 
 Run = Callable[..., str]
 GOOD = FrameQuality(width_px=150.0, sharpness=500.0, yaw=0.0, pitch=0.0)
@@ -88,6 +90,31 @@ def test_an_advertiser_sees_their_campaigns_only(run: Run, browser: Callable[[],
         assert cafe.get(other).status_code == 403
     gone = log_in(browser(), "gone", run("action=add", "name=gone", "role=advertiser", "campaigns=[elsewhere]"))
     assert "None of your campaigns" in gone.get("/advertiser").text
+
+
+def test_an_advertiser_is_given_campaigns_of_this_stand_only(
+    tmp_path: Path, run: Run, browser: Callable[[], TestClient]
+) -> None:
+    note_campaigns(tmp_path / "stand", read_catalogue(DEMO))
+    for words in (["action=add", "role=advertiser"], ["action=campaigns"]):
+        told = run(*words, "name=advertiser", "campaigns=[coffee,shoe]", code=2)
+        assert told.endswith("campaigns: shoe: no campaign of this stand; did you mean shoes?\n"), told
+        assert "campaigns: missing; name those whose figures" in run(*words, "name=advertiser", code=2)
+    assert "no such advertiser" in run("action=campaigns", "name=operator", "campaigns=[coffee]", code=2)
+    client = browser()
+    log_in(client, "advertiser", run("action=password", "name=advertiser"))
+    assert "No campaign has been given to your account" in client.get("/advertiser").text
+    assert "coffee, shoes" in run("action=campaigns", "name=advertiser", "campaigns=[coffee,shoes]")
+    assert client.get("/advertiser").status_code == 303, "the session of before has ended"
+    log_in(client, "advertiser", run("action=password", "name=advertiser"))
+    assert client.get("/advertiser?campaign=coffee").status_code == 200
+    assert client.get("/advertiser?campaign=house").status_code == 403
+    listed = run("action=list")
+    assert "coffee, shoes" in listed and "all" in listed
+
+
+def test_the_first_advertiser_sees_the_campaign_that_bought_airtime() -> None:
+    assert first_advertiser(read_catalogue(DEMO)) == ("coffee",)
 
 
 def test_the_audit_tells_operators_apart(tmp_path: Path, run: Run, browser: Callable[[], TestClient]) -> None:

@@ -65,7 +65,7 @@ def visitor(number: int = 7, x: float = 320.0) -> Face:
 def opened() -> Secrets:
     """Made once: a hash of a password takes its time."""
     with TemporaryDirectory() as folder:
-        return Secrets(Path(folder) / "access.json")
+        return Secrets(Path(folder) / "access.json", ["coffee"])
 
 
 def make(folder: Path, text: str = CATALOGUE, **more: Any) -> WebStand:
@@ -82,6 +82,6 @@ def make(folder: Path, text: str = CATALOGUE, **more: Any) -> WebStand:
     secrets = more.pop("secrets", None) or opened()
     assert secrets.new is not None
     figures = {"at": datetime.now(UTC), "smallest_group": 10, "empty": "3 visitors in all, and that is too few"}
-    settings = {"figures": lambda _: figures, "consent": read_consent_text(), **more}
+    settings = {"figures": lambda *_: figures, "consent": read_consent_text(), **more}
     services = Services("north", Board(), catalogue, media, director, secrets, **settings)
     return WebStand(services, events, secrets.new.passwords["operator"], secrets.new.device_token)

@@ -7,6 +7,7 @@ from rich.table import Table
 from faceline.errors import InputError
 from faceline.stand.settings import Accounts
 from faceline.stand.web.access import Account, Secrets
+from faceline.stand.web.campaigns import check_campaigns
 from faceline.terminal import show
 
 
@@ -24,8 +25,14 @@ def main(settings: Accounts) -> None:
                 raise InputError(f"missing; add role=operator or role=advertiser for {_name(settings)}", column="role")
             if settings.campaigns is not None and settings.role == "operator":
                 raise InputError("an operator sees the figures of all; leave it out", column="campaigns")
-            password = secrets.add(_name(settings), settings.role, settings.campaigns)
+            campaigns = _campaigns(settings) if settings.role == "advertiser" else None
+            password = secrets.add(_name(settings), settings.role, campaigns)
             print(f"{settings.role} {settings.name}, password {password}")
+        case "campaigns":
+            secrets.give(_name(settings), _campaigns(settings))
+            print(
+                f"{settings.name} sees the figures of {', '.join(_campaigns(settings))}; a session that is open has ended"
+            )
         case "password":
             print(f"{settings.name}, password {secrets.renew_password(_name(settings))}")
         case "remove":
@@ -41,10 +48,25 @@ def _name(settings: Accounts) -> str:
     return settings.name
 
 
+def _campaigns(settings: Accounts) -> list[str]:
+    """Whose figures an advertiser is to see."""
+    if settings.campaigns is None:
+        raise InputError(
+            f"missing; name those whose figures {_name(settings)} is to see, as in campaigns=[coffee]",
+            column="campaigns",
+        )
+    check_campaigns(Path(settings.folder), settings.campaigns)
+    return settings.campaigns
+
+
 def _print(accounts: list[Account]) -> None:
     table = Table()
     for heading in ("name", "role", "figures of"):
         table.add_column(heading, overflow="fold")
     for account in accounts:
-        table.add_row(account.name, account.role, "all" if account.campaigns is None else ", ".join(account.campaigns))
+        table.add_row(account.name, account.role, _seen(account))
     show(table)
+
+
+def _seen(account: Account) -> str:
+    return "all" if account.role == "operator" else ", ".join(account.campaigns or ("none yet",))

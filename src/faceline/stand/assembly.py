@@ -34,7 +34,8 @@ from faceline.stand.loop import Frames, Loop
 from faceline.stand.recognition.embedder import COLOURS, embedder_file, open_embedder
 from faceline.stand.recognition.recogniser import Recogniser
 from faceline.stand.web.access import Secrets
-from faceline.stand.web.advertiser import Figures
+from faceline.stand.web.campaigns import first_advertiser, note_campaigns
+from faceline.stand.web.figures import Figures
 from faceline.stand.web.services import Services
 
 if TYPE_CHECKING:
@@ -59,11 +60,13 @@ def build(settings: "Stand") -> Iterator[tuple[Loop, Services]]:
         stack.enter_context(_alone_in(folder))
         events = stack.enter_context(EventStore(store, keep_days=settings.keep_days))
         enrolment, recogniser = _people(settings, folder, stack)
-        secrets = Secrets(folder / "access.json")
+        catalogue = watch.policy.catalogue
+        note_campaigns(folder, catalogue)
+        secrets = Secrets(folder / "access.json", first_advertiser(catalogue))
         board = Board()
         loop = watch.loop(Capture(opener), events, board, recogniser, settings.live_picture)
         stack.callback(loop.close)
-        figures = Figures(store, settings.smallest_group, settings.zone)
+        figures = Figures(store, settings.smallest_group, settings.zone, lambda: watch.policy.catalogue)
         yield loop, Services(
             settings.name, board, watch.policy.catalogue, watch.media, loop.director, secrets, figures, consent,
             enrolment, recogniser, settings.live_picture, secure=settings.certificate is not None,

@@ -78,7 +78,7 @@ class ConsentSettings(Settings):
 class Accounts(Settings):
     """``faceline accounts``."""
 
-    action: Literal["list", "add", "password", "remove", "token"]
+    action: Literal["list", "add", "campaigns", "password", "remove", "token"]
     folder: Text
     name: str | None
     role: Literal["operator", "advertiser"] | None

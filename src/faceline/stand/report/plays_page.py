@@ -66,7 +66,7 @@ def verdict(found: Plays, catalogue: Catalogue) -> str:
         if row["days_short"]:
             missed.append(f"{name} missed its plays on {row['days_short']} of {row['days']} days")
     if not missed:
-        return "Every campaign was given what was sold to it."
+        return f"{'The' if len(found.campaigns) == 1 else 'Every'} campaign was given what was sold to it."
     return f"Not everything was given that was sold: {'; '.join(missed)}."
 
 

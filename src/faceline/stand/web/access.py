@@ -9,12 +9,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from filelock import FileLock, Timeout
 
+from faceline.config.tree import hint
 from faceline.errors import InputError, first_line
 from faceline.files import write_whole
 
@@ -42,7 +43,7 @@ class Account:
     Attributes:
         name: What they log in as; stands in the audit.
         role: What they may open.
-        campaigns: Whose figures an advertiser sees; None: those of all.
+        campaigns: Whose figures an advertiser sees; an operator sees those of all.
         salt: Of the hash, hexadecimal.
         hash: Of the password, hexadecimal.
     """
@@ -55,7 +56,7 @@ class Account:
 
     def sees(self, campaign: str) -> bool:
         """Whether the figures of a campaign, or of all where it is empty, are for them."""
-        return self.campaigns is None or campaign in self.campaigns
+        return self.role == "operator" or campaign in (self.campaigns or ())
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ class Secrets:
 
     Args:
         file: JSON, readable by its owner only; made where there is none.
+        campaigns: Whose figures the advertiser of a new stand sees.
 
     Attributes:
         new: What was just made; None where the file was there. It is the only time that anybody can see it.
@@ -79,14 +81,15 @@ class Secrets:
         InputError: The file is damaged, or others may read it.
     """
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, campaigns: Sequence[str] = ()) -> None:
         self.file = file
         self.new: NewSecrets | None = None
         self._accounts: dict[str, Account] = {}
         self._device = ""
         if not file.exists():
             with self._changing():
-                self.new = NewSecrets({role: self._put(role, role, None) for role in FIRST}, self._put_token())
+                seen: dict[Role, tuple[str, ...] | None] = {"operator": None, "advertiser": tuple(campaigns)}
+                self.new = NewSecrets({role: self._put(role, role, seen[role]) for role in FIRST}, self._put_token())
         self._state = self._stamp()
         self._read()
 
@@ -133,6 +136,19 @@ class Secrets:
             if name in self._accounts:
                 raise InputError(f"{name} is there already; remove it first, or choose another name", column="name")
             return self._put(name, role, None if campaigns is None else tuple(campaigns))
+
+    def give(self, name: str, campaigns: Sequence[str]) -> None:
+        """Let an advertiser see the figures of other campaigns.
+
+        Raises:
+            InputError: There is no such advertiser.
+        """
+        with self._changing():
+            account = self._accounts.get(name)
+            if account is None or account.role != "advertiser":
+                names = [each.name for each in self._accounts.values() if each.role == "advertiser"]
+                raise InputError(f"{name}: no such advertiser{hint(name, names)}", column="name")
+            self._accounts[name] = replace(account, campaigns=tuple(campaigns))
 
     def renew_password(self, name: str) -> str:
         """Another password for somebody, which ends their sessions.

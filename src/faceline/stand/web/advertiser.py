@@ -1,34 +1,35 @@
 """The advertiser's page: what the campaigns did, of groups large enough that no figure is about one person."""
 
-import tempfile
-import threading
-import time
-from datetime import datetime
-from pathlib import Path
+from datetime import date
 from typing import Annotated, Any, Final
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
 from starlette.exceptions import HTTPException
 
-from faceline.errors import InputError
-from faceline.stand.content.catalogue import time_zone
+from faceline.outputs import csv_cells
 from faceline.stand.web.access import Login
 from faceline.stand.web.login import needs
 from faceline.stand.web.services import TEMPLATES, services_of
 
 router = APIRouter(prefix="/advertiser")
 
-_FRESH: Final = 600.0  # seconds for which figures are told again; they change once a day
-
 Reader = Annotated[Login, needs("operator", "advertiser")]
+
+_TABLES: Final = ("day", "hour", "content", "campaign", "uplift", "plays")
+"""What can be downloaded."""
 
 
 @router.get("")
-def advertiser_page(request: Request, session: Reader, campaign: str = "") -> Response:
+def advertiser_page(
+    request: Request, session: Reader, campaign: str = "", since: str = "", until: str = ""
+) -> Response:
     """The figures of all campaigns or one, of those that are for this account."""
     services = services_of(request)
     campaigns = [each for each in services.catalogue.campaigns if session.account.sees(each.id)]
     if not campaign and not session.account.sees(""):
+        if not session.account.campaigns:
+            raise HTTPException(403, "No campaign has been given to your account yet; ask whoever runs the stand.")
         if not campaigns:
             raise HTTPException(403, "None of your campaigns is shown on this stand.")
         campaign = campaigns[0].id
@@ -38,61 +39,54 @@ def advertiser_page(request: Request, session: Reader, campaign: str = "") -> Re
         "csrf": session.csrf,
         "told": "",
         "campaigns": campaigns,
-        **_figures(request, session, campaign),
+        **_figures(request, session, campaign, since, until),
     }
     return TEMPLATES.TemplateResponse(request, "advertiser.html", context)
 
 
 @router.get("/figures")
-def figures(request: Request, session: Reader, campaign: str = "") -> Response:
+def figures(request: Request, session: Reader, campaign: str = "", since: str = "", until: str = "") -> Response:
     """The part of the page that changes."""
-    return TEMPLATES.TemplateResponse(request, "figures.html", _figures(request, session, campaign))
+    return TEMPLATES.TemplateResponse(request, "figures.html", _figures(request, session, campaign, since, until))
 
 
-def _figures(request: Request, session: Login, campaign: str) -> dict[str, Any]:
+@router.get("/{table}.csv")
+def download(
+    request: Request, session: Reader, table: str, campaign: str = "", since: str = "", until: str = ""
+) -> Response:
+    """One table of the figures as CSV."""
+    told = _figures(request, session, campaign, since, until)
+    if table not in _TABLES:
+        raise HTTPException(404, f"No such table; there are {', '.join(_TABLES)}.")
+    if told["empty"]:
+        raise HTTPException(404, f"{told['empty']}.")
+    name = "-".join([table, *filter(None, (campaign, since, until))])
+    return Response(
+        csv_cells(told["frames"][table]).to_csv(index=False),
+        media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}.csv"'},
+    )
+
+
+def _figures(request: Request, session: Login, campaign: str, since: str, until: str) -> dict[str, Any]:
     services = services_of(request)
     if not session.account.sees(campaign):
         raise HTTPException(403, "The figures of this campaign are not for you.")
     if campaign and campaign not in services.catalogue.campaign_by_id:
         raise HTTPException(404, "No such campaign.")
-    titles = {content.id: content.label for content in services.catalogue.contents}
-    return {"chosen": campaign, "titles": titles, **services.figures(campaign or None)}
+    first, last = _day(since), _day(until)
+    if first and last and last < first:
+        raise HTTPException(400, f"{until} is before {since}; choose a last day that is not before the first.")
+    titles = {content.id: content.title for content in services.catalogue.contents}
+    names = {each.id: each.name for each in services.catalogue.campaigns}
+    asked = {key: value for key, value in (("campaign", campaign), ("since", since), ("until", until)) if value}
+    told = services.figures(campaign or None, first, last)
+    shared = {"chosen": campaign, "since": since, "until": until, "query": urlencode(asked)}
+    return {**shared, "titles": titles, "names": names, **told}
 
 
-class Figures:
-    """Reads the figures out of the store, and keeps them for some seconds.
-
-    Args:
-        store: Address of the database of events.
-        smallest_group: Figures about fewer visitors are not told.
-        zone: In which days and hours are told.
-    """
-
-    def __init__(self, store: str, smallest_group: int, zone: str) -> None:
-        self.store, self.smallest_group, self.zone = store, smallest_group, zone
-        self._kept: dict[str | None, tuple[float, dict[str, Any]]] = {}
-        self._one_at_a_time = threading.Lock()
-
-    def __call__(self, campaign: str | None) -> dict[str, Any]:
-        """Rows of the tables for a campaign or all, or why there are none."""
-        with self._one_at_a_time:
-            at, told = self._kept.get(campaign, (0.0, {}))
-            if not told or time.monotonic() - at > _FRESH:
-                told = self._read(campaign)
-                self._kept[campaign] = time.monotonic(), told
-            return told
-
-    def _read(self, campaign: str | None) -> dict[str, Any]:
-        from faceline.stand.events.sources import collect  # noqa: PLC0415
-        from faceline.stand.report.effectiveness import Scope, measure  # noqa: PLC0415 (a data engine; only this page)
-
-        shared = {"at": datetime.now(time_zone(self.zone)), "smallest_group": self.smallest_group}
-        scope = Scope(campaign=campaign, zone=self.zone, smallest_group=self.smallest_group, threads=1, memory_gb=1.0)
-        try:
-            with tempfile.TemporaryDirectory() as folder:
-                found = measure(collect([self.store], Path(folder)), scope, Path(folder))
-        except InputError as error:
-            return {**shared, "empty": error.told}
-        tables = {name: table.astype(object).where(table.notna(), None) for name, table in found.tables.items()}
-        rows = {name: table.to_dict("records") for name, table in tables.items()}
-        return {**shared, "empty": None, "period": found.period, "total": rows["total"][0], "tables": rows}
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise HTTPException(400, f"Expected a day such as 2026-03-01, got {text[:20]!r}.") from None

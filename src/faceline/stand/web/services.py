@@ -39,7 +39,7 @@ class Services:
         media: Folder of the media of the catalogue.
         director: Takes the word that an offer was taken.
         secrets: What opens the pages.
-        figures: The figures of the advertiser's page, for a campaign or all.
+        figures: The figures of the advertiser's page, for a campaign or all, from a day, to a day.
         consent: What people agree to who are enrolled.
         enrolment: The people; None where there is no embedder.
         recogniser: Gathers frames of those who enrol; None where there is no embedder.
@@ -56,7 +56,7 @@ class Services:
     media: Path
     director: Director
     secrets: Secrets
-    figures: Callable[[str | None], dict[str, Any]]
+    figures: Callable[..., dict[str, Any]]
     consent: ConsentText
     enrolment: Enrolment | None = None
     recogniser: Recogniser | None = None
