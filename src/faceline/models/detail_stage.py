@@ -21,12 +21,14 @@ class Part(NamedTuple):
         least: Distance of the corners, over the height from the bridge of the nose to the chin, under which they count
             as this far apart: in a profile they nearly coincide.
         mirrored: Whether it is seen in a mirror, so that one network serves both eyes.
+        share: How much of where a landmark lies is what is seen from near; the rest is what was found before.
     """
 
     points: tuple[int, ...]
     corners: tuple[int, int]
     least: float
     mirrored: bool = False
+    share: float = 1.0
 
 
 EYES: Final = (
@@ -35,7 +37,7 @@ EYES: Final = (
 )
 _BRIDGE: Final = 27
 _CHIN: Final = 8
-MOUTH: Final = Part(tuple(range(48, 68)), (0, 6), 0.3)
+MOUTH: Final = Part(tuple(range(48, 68)), (0, 6), 0.3, share=0.5)
 
 
 class DetailStage(nn.Module):
@@ -83,7 +85,7 @@ class DetailStage(nn.Module):
             windows = _windows(landmarks, part, self.room)
             found = windows.to_frame(reader(windows.cut(images, reader.size)))
             for i, point in enumerate(part.points):
-                refined[point] = found[:, i]
+                refined[point] = torch.lerp(refined[point], found[:, i], part.share)
         return torch.stack(refined, dim=1)
 
     def loss(self, images: Tensor, landmarks: Tensor) -> Tensor:
