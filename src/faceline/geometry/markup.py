@@ -6,7 +6,7 @@ The constants are those of the 68 points of iBUG 300-W. Left and right are those
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
@@ -53,15 +53,16 @@ FLIP_PAIRS: Final[tuple[tuple[int, int], ...]] = (
 """Landmarks that change places in a mirror."""
 
 
-def _flip_order() -> np.ndarray:
-    order = np.arange(N_LANDMARKS)
-    for left, right in FLIP_PAIRS:
+@cache
+def _flip_order(points: int, pairs: tuple[tuple[int, int], ...]) -> np.ndarray:
+    order = np.arange(points)
+    for left, right in pairs:
         order[left], order[right] = right, left
     order.flags.writeable = False
     return order
 
 
-FLIP_ORDER: Final = _flip_order()
+FLIP_ORDER: Final = _flip_order(N_LANDMARKS, FLIP_PAIRS)
 """After a mirroring, landmark i of the face is at ``landmarks[FLIP_ORDER[i]]``."""
 
 LIDS_AND_LIPS: Final = (
@@ -92,14 +93,10 @@ class Markup(BaseModel):
     flip_pairs: tuple[tuple[int, int], ...]
     outlines: tuple[tuple[int, ...], ...] = ()
 
-    @cached_property
+    @property
     def flip_order(self) -> np.ndarray:
         """After a mirroring, landmark i of the face is at ``landmarks[flip_order[i]]``."""
-        order = np.arange(self.points)
-        for left, right in self.flip_pairs:
-            order[left], order[right] = right, left
-        order.flags.writeable = False
-        return order
+        return _flip_order(self.points, self.flip_pairs)
 
 
 IBUG68: Final = Markup(
