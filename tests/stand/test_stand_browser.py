@@ -157,7 +157,8 @@ def test_somebody_is_enrolled_greeted_and_withdrawn(browser: Any, page: Any, sta
             continue
         page.locator("input[name=face]").first.check()
         page.get_by_label("Name, as on the form").fill("Ada Example")
-        page.get_by_label("How to greet them").fill("Ada")
+        page.get_by_label("They chose to be greeted by a name").check()
+        page.get_by_label("That name").fill("Ada")
         page.get_by_label("They have read this text").check()
         page.get_by_role("button", name="Take a few frames").click()
         enrol = page.get_by_role("button", name="Enrol Ada Example")
@@ -209,7 +210,7 @@ def test_the_display_changes_and_goes_on_when_the_stand_is_gone(page: Any, stand
     for size in ((1920, 1080), (1080, 1920), (390, 780)):
         page.set_viewport_size({"width": size[0], "height": size[1]})
         assert no_sideways(page, size[0])
-        box = page.locator("#title").bounding_box()
+        box = page.locator(".screen.shown .title").last.bounding_box()
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= size[0] + 1
     page.evaluate("navigator.serviceWorker.ready.then(() => true)")

@@ -68,13 +68,13 @@ def opened() -> Secrets:
         return Secrets(Path(folder) / "access.json")
 
 
-def make(folder: Path, **more: Any) -> WebStand:
+def make(folder: Path, text: str = CATALOGUE, **more: Any) -> WebStand:
     media = folder / "media"
-    media.mkdir(parents=True)
-    (media / "catalogue.yaml").write_text(CATALOGUE)
+    media.mkdir(parents=True, exist_ok=True)
+    (media / "catalogue.yaml").write_text(text, encoding="utf-8")
     (media / "cup.png").write_bytes(PNG)
     (folder / "secret.png").write_bytes(PNG)
-    catalogue = read_catalogue(media / "catalogue.yaml")
+    catalogue = read_catalogue(media / "catalogue.yaml", more.get("pages", ()))
     events: list[Any] = []
     director = Director(
         Policy(catalogue, stand="north", seed=0), Sessions(), ReactionSettings(), lambda *e: events.extend(e)

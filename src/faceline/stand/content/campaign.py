@@ -4,7 +4,9 @@ import re
 from datetime import date, time
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from faceline.stand.content.artwork import Brand, Strict, Title
 
 _QUIET = re.compile(r"^([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)$")
 
@@ -34,12 +36,6 @@ Hours = Annotated[Window, AfterValidator(_one_day)]
 """Of one day."""
 
 
-class Strict(BaseModel):
-    """Refuses keys that it does not know."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
 class Named(Strict):
     """What has an id of its own."""
 
@@ -52,6 +48,7 @@ class Campaign(Named):
     Attributes:
         id: As it is called in events and reports.
         name: As people read it.
+        brand: Logo and colours of its contents.
         starts: First day, in the stand's time zone; None is always.
         ends: Last day.
         share: Share of the airtime that was sold to it; None takes part in what was not sold.
@@ -61,7 +58,8 @@ class Campaign(Named):
         budget: Most plays in all; without a share and with a last day, spread over the days that are left.
     """
 
-    name: Annotated[str, Field(min_length=1, max_length=80)]
+    name: Title
+    brand: Brand = Brand()
     starts: date | None = None
     ends: date | None = None
     share: Annotated[float, Field(gt=0, le=1)] | None = None
