@@ -178,7 +178,8 @@ class Catalogue(Strict):
     def always(self, content: Content) -> bool:
         """Whether a content may be shown at any time and as often as one likes."""
         campaign = self.campaign_by_id[content.campaign]
-        return campaign.is_always and content.is_always and not content.quiet_hours and content.caps == Caps()
+        capped = campaign.budget is not None or content.caps != Caps()
+        return campaign.is_always and content.is_always and not content.quiet_hours and not capped
 
     def allowed(self, content: Content, local: datetime) -> bool:
         """Whether dates, days and hours allow a content at a time in the stand's time zone."""
@@ -295,7 +296,8 @@ def _check_ids(source: YamlFile, catalogue: Catalogue) -> None:
             raise source.error(f"the loop is for anyone, and {name} is not", ("loop", index))
     if not any(catalogue.always(catalogue.by_id[name]) for name in catalogue.loop):
         raise source.error(
-            "one content of the loop must have no dates, quiet hours, caps or budget: it is always there", ("loop",)
+            "one content of the loop must have no dates, days, hours, quiet hours, caps or budget: it is always there",
+            ("loop",),
         )
 
 
