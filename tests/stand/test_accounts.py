@@ -1,5 +1,6 @@
 """Accounts: who is let in, what each may see, and that a change holds at once."""
 
+import logging
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -17,7 +18,7 @@ from faceline.stand.consent.quality import FrameQuality
 from faceline.stand.content.catalogue import DEMO, read_catalogue
 from faceline.stand.web.access import Secrets
 from faceline.stand.web.app import create_app
-from faceline.stand.web.campaigns import first_advertiser, note_campaigns
+from faceline.stand.web.campaigns import first_advertiser, note_catalogue
 
 Run = Callable[..., str]
 GOOD = FrameQuality(width_px=150.0, sharpness=500.0, yaw=0.0, pitch=0.0)
@@ -95,7 +96,7 @@ def test_an_advertiser_sees_their_campaigns_only(run: Run, browser: Callable[[],
 def test_an_advertiser_is_given_campaigns_of_this_stand_only(
     tmp_path: Path, run: Run, browser: Callable[[], TestClient]
 ) -> None:
-    note_campaigns(tmp_path / "stand", read_catalogue(DEMO))
+    note_catalogue(tmp_path / "stand", DEMO)
     for words in (["action=add", "role=advertiser"], ["action=campaigns"]):
         told = run(*words, "name=advertiser", "campaigns=[coffee,shoe]", code=2)
         assert told.endswith("campaigns: shoe: no campaign of this stand; did you mean shoes?\n"), told
@@ -164,3 +165,11 @@ def test_what_cannot_be_done_is_told_in_one_line(run: Run, arguments: list[str],
     answer = run(*arguments, code=2)
     assert told in answer
     assert answer.count("\n") == 1
+
+
+def test_a_verb_that_ran_before_writes_no_more_logs(tmp_path: Path) -> None:
+    """What Hydra leaves at the root of all logs would write into a stream that may be closed by then."""
+    root = logging.getLogger()
+    before = root.level, list(root.handlers)
+    assert main(["predict", f"input={tmp_path / 'none'}"]) == 2
+    assert (root.level, root.handlers) == before

@@ -30,9 +30,7 @@ def main(settings: Accounts) -> None:
             print(f"{settings.role} {settings.name}, password {password}")
         case "campaigns":
             secrets.give(_name(settings), _campaigns(settings))
-            print(
-                f"{settings.name} sees the figures of {', '.join(_campaigns(settings))}; a session that is open has ended"
-            )
+            print(f"{settings.name} sees the figures of {', '.join(_campaigns(settings))}, after another login")
         case "password":
             print(f"{settings.name}, password {secrets.renew_password(_name(settings))}")
         case "remove":

@@ -1,4 +1,4 @@
-"""Which campaigns an account can be given: those of the stand, noted where ``faceline accounts`` finds them."""
+"""Which campaigns an account can be given: those of the catalogue that the stand has noted in its folder."""
 
 import json
 from collections.abc import Sequence
@@ -6,29 +6,30 @@ from pathlib import Path
 from typing import Final
 
 from faceline.config.tree import hint
+from faceline.config.yaml_file import YamlFile
 from faceline.errors import InputError
 from faceline.files import write_whole
 from faceline.stand.content.catalogue import Catalogue
 
-_FILE: Final = "campaigns.json"
+_FILE: Final = "catalogue.json"
 
 
-def note_campaigns(folder: Path, catalogue: Catalogue) -> None:
-    """Note the campaigns that a stand shows, in its folder."""
-    told = {campaign.id: campaign.name for campaign in catalogue.campaigns}
+def note_catalogue(folder: Path, file: Path) -> None:
+    """Note in the folder of a stand which catalogue it shows."""
     with write_whole(folder / _FILE) as part:
-        part.write_text(json.dumps(told, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        part.write_text(json.dumps({"catalogue": str(file.resolve())}) + "\n", encoding="utf-8")
 
 
 def check_campaigns(folder: Path, names: Sequence[str]) -> None:
     """Refuse names of campaigns that the stand does not show.
 
     Raises:
-        InputError: The first of them, with the nearest name. Nothing is refused where the stand has noted none yet.
+        InputError: The first of them, with the nearest name. Nothing is refused where no catalogue can be read.
     """
     try:
-        known = set(json.loads((folder / _FILE).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        file = Path(json.loads((folder / _FILE).read_text(encoding="utf-8"))["catalogue"])
+        known = {str(campaign["id"]) for campaign in YamlFile(file).data["campaigns"]}
+    except (OSError, ValueError, TypeError, KeyError):
         return
     for name in names:
         if name not in known:

@@ -96,7 +96,8 @@ class Figures:
 
 
 def _rows(table: "pd.DataFrame") -> list[dict[str, Any]]:
-    return [dict(row) for row in table.astype(object).where(table.notna(), None).to_dict("records")]
+    plain = table.astype(object).where(table.notna(), None)
+    return [{str(key): value for key, value in row.items()} for row in plain.to_dict("records")]
 
 
 def _bars(labels: Sequence[str], rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
