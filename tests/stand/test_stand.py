@@ -26,11 +26,12 @@ from faceline.stand.camera.detector import FaceDetector, make_detector
 from faceline.stand.consent.enrolment import Consent, Enrolment, Person
 from faceline.stand.consent.likeness import OneThreshold, Rule
 from faceline.stand.consent.quality import FrameQuality
+from faceline.stand.content.catalogue import DEMO, read_catalogue
 from faceline.stand.events.store import EventStore
 from faceline.stand.recognition.embedder import COLOURS, open_embedder
 from faceline.stand.recognition.recogniser import Recogniser
 from faceline.stand.settings import SETTINGS, Stand, Watching
-from faceline.stand.web.advertiser import Figures
+from faceline.stand.web.figures import Figures
 from faceline.types import Boxes, Image
 
 HEAVY = ("torch", "lightning", "pytorch_lightning", "mlflow", "hydra", "torchvision", "timm")
@@ -283,7 +284,7 @@ def test_the_benchmark_measures_and_writes_json(
 def test_figures_say_why_there_are_none(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'events.db'}"
     EventStore(url).close()
-    figures = Figures(url, 10, "UTC")
+    figures = Figures(url, 10, "UTC", lambda: read_catalogue(DEMO))
     told = figures(None)
     assert told["empty"]
     assert figures(None) is told, "kept for some seconds"
