@@ -1,5 +1,6 @@
 """A model of a run as MLflow loads it: ``mlflow.pyfunc.load_model("models:/NAME/1").predict(images)``."""
 
+import logging
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -33,7 +34,7 @@ class Served:
     def __init__(self, answers: Answers) -> None:
         self._answers = answers
 
-    def predict(self, model_input: Any, params: Any = None) -> np.ndarray:  # noqa: ARG002  # MLflow gives it
+    def predict(self, model_input: Any, params: Any = None) -> np.ndarray:  # MLflow gives it
         """The model's answers.
 
         Args:
@@ -67,6 +68,8 @@ def describe(file: Path, data: Any, folder: Path) -> Path | None:
     from mlflow.pyfunc import save_model  # noqa: PLC0415
     from mlflow.types import Schema, TensorSpec  # noqa: PLC0415
 
+    logging.getLogger("mlflow.pyfunc").setLevel(logging.ERROR)  # it tells of each thing that it checks
+    logging.getLogger("mlflow.utils.environment").setLevel(logging.ERROR)  # no pip to tell the version of
     example = _example(trained, data)
     given = answers(example)
     free = (-1, -1, -1) if isinstance(trained.model, LandmarkDetector) else (-1,)
