@@ -7,7 +7,8 @@ STAMP := $(shell cat requirements.lock requirements-dev.lock pyproject.toml scri
 READY := $(VENV)/.ready-$(STAMP)
 READY_DEV := $(VENV)/.ready-dev-$(STAMP)
 PYTEST := $(BIN)/python -m pytest --numprocesses=2 --dist=worksteal
-CHECKED := --jaxtyping-packages=faceline,beartype.beartype
+# Types and shapes are checked at run time; an int may stand for a float, as PEP 484 says.
+CHECKED := '--jaxtyping-packages=faceline,beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))'
 
 .DEFAULT_GOAL := help
 .PHONY: help setup dev demo stand test test-all check mutants format lock ui clean

@@ -58,7 +58,7 @@ def frames_drawn_once(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             build(source, size, kept / folder.name, view)
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(kept / folder.name, folder)
-        opened = cache._open(folder, size)
+        opened = cache._open(folder, size, cache.markup_of(source))
         assert opened is not None
         return opened
 

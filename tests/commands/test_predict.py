@@ -76,7 +76,7 @@ def test_neither_the_photo_nor_another_file_is_written_over(
     before, file = face.read_bytes(), tmp_path / "notes.txt"
     file.write_text("a file")
     for settings, words in (
-        ([f"output={face}"], "is what is read"),
+        ([f"output={face}"], "is the name of an image or film"),
         ([f"output={file}/landmarks.csv"], "notes.txt: is there already"),
         ([f"overlays={file}/drawn"], "lies below a file"),
     ):

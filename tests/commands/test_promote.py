@@ -6,6 +6,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 from mlflow import MlflowClient
 from omegaconf import OmegaConf
@@ -294,6 +296,7 @@ def test_several_champions_are_told_by_name(client: MlflowClient, finished, name
         run = finished(0.05, tags={"protocol": protocol})
         assert main(["promote", f"run_id={run.id}"]) == 0
     capsys.readouterr()
-    assert main(["predict", "run_id=champion", "input=."]) == 2
+    cv2.imwrite("photo.png", np.zeros((40, 40, 3), np.uint8))
+    assert main(["predict", "run_id=champion", "input=photo.png"]) == 2
     error = capsys.readouterr().err
     assert "several registered models have a champion" in error and f"{name}@champion" in error

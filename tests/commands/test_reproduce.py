@@ -78,7 +78,7 @@ def test_a_figure_that_differs_is_found_and_has_an_exit_code_of_its_own(
 ) -> None:
     changed = {**module.provenance(), "dirty": True, "diff": "--- a\n+++ b\n-old\n+new\n+newer\n"}
     with monkeypatch.context() as patch:
-        patch.setattr("faceline.commands.train.provenance", lambda: changed)
+        patch.setattr("faceline.commands.train.provenance", lambda **_: changed)
         assert main(["train", *FOREST]) == 0
     (forest,) = runs_of(store, workplace)
     assert forest.data.tags["faceline.dirty"] == "True"

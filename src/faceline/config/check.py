@@ -136,23 +136,30 @@ def _check_numbers(value: Any, key: str) -> None:
         return
     if isinstance(value, float) and not math.isfinite(value):
         raise InputError(f"{key}: expected a finite number, got {value}")
-    words, holds = _LIMITS.get(key.rpartition(".")[2], ("", None))
+    words, holds = _limit_of(key)
     if holds is not None and not holds(value):
         raise InputError(f"{key}: expected {words}, got {value}")
 
 
 _Holds = Callable[[float], bool]
+
+
+def _limit_of(key: str) -> tuple[str, _Holds | None]:
+    *_, section, name = "", *key.split(".")
+    return _LIMITS.get(f"{section}.{name}", _LIMITS.get(name, ("", None)))
+
+
 _AT_LEAST_1: tuple[str, _Holds] = ("at least 1", lambda value: value >= 1)
 _NOT_NEGATIVE: tuple[str, _Holds] = ("at least 0", lambda value: value >= 0)
 _LIMITS: dict[str, tuple[str, _Holds]] = {
-    "lr": ("a number above 0 and at most 100", lambda value: 0 < value <= 100),
+    **dict.fromkeys(("lr", "loss.width"), ("a number above 0", lambda value: value > 0)),
     **dict.fromkeys(("people", "videos", "width", "bins", "k", "n_neighbors", "n_estimators"), _AT_LEAST_1),
     **dict.fromkeys(("accumulate_grad_batches", "check_val_every_n_epoch", "log_every_n_steps"), _AT_LEAST_1),
     **dict.fromkeys(("weight_decay", "gradient_clip_val", "patience", "min_delta", "warmup_epochs"), _NOT_NEGATIVE),
     "max_epochs": ("at least 0 (0 measures the model as it starts)", lambda value: value >= 0),
     **dict.fromkeys(("dropout", "decay"), ("a share from 0 to 1", lambda value: 0 <= value <= 1)),
 }
-"""Of keys that mean the same wherever they are."""
+"""Of keys that mean the same wherever they are; a section before the name tells two meanings apart."""
 
 
 def _fields(schema: type[BaseModel], parents: list[str]) -> list[str]:

@@ -6,7 +6,7 @@ The constants are those of the 68 points of iBUG 300-W. Left and right are those
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
@@ -53,15 +53,16 @@ FLIP_PAIRS: Final[tuple[tuple[int, int], ...]] = (
 """Landmarks that change places in a mirror."""
 
 
-def _flip_order() -> np.ndarray:
-    order = np.arange(N_LANDMARKS)
-    for left, right in FLIP_PAIRS:
+@cache
+def _flip_order(points: int, pairs: tuple[tuple[int, int], ...]) -> np.ndarray:
+    order = np.arange(points)
+    for left, right in pairs:
         order[left], order[right] = right, left
     order.flags.writeable = False
     return order
 
 
-FLIP_ORDER: Final = _flip_order()
+FLIP_ORDER: Final = _flip_order(N_LANDMARKS, FLIP_PAIRS)
 """After a mirroring, landmark i of the face is at ``landmarks[FLIP_ORDER[i]]``."""
 
 FIVE_POINTS: Final = (tuple(range(36, 42)), tuple(range(42, 48)), (30,), (48,), (54,))
@@ -100,14 +101,10 @@ class Markup(BaseModel):
     ibug68: tuple[int, ...] = ()
     five: tuple[tuple[int, ...], ...] = ()
 
-    @cached_property
+    @property
     def flip_order(self) -> np.ndarray:
         """After a mirroring, landmark i of the face is at ``landmarks[flip_order[i]]``."""
-        order = np.arange(self.points)
-        for left, right in self.flip_pairs:
-            order[left], order[right] = right, left
-        order.flags.writeable = False
-        return order
+        return _flip_order(self.points, self.flip_pairs)
 
     def as_ibug68(self, landmarks: np.ndarray) -> np.ndarray:
         """The landmarks (n, 68, d) nearest to those of iBUG, out of (n, p, d) of this markup.

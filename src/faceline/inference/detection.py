@@ -130,7 +130,7 @@ def combined(finder: float, landmarks: float) -> float:
 
 
 def detect_faces(
-    image: Image,
+    image: np.ndarray,
     faces: Which = "all",
     min_confidence: float = MIN_CONFIDENCE,
     bundle: str | Path = DEFAULT,

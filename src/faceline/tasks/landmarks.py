@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from hydra.utils import instantiate
+from hydra.utils import get_object, instantiate
 from matplotlib.figure import Figure
 from torch.utils.data import DataLoader
 
@@ -57,13 +57,15 @@ class LandmarkTask:
         """The detector of a config, untrained or from the weights that it names.
 
         Raises:
-            InputError: The backbone cannot take frames of this size.
+            InputError: The model finds no landmarks, or its backbone cannot take frames of this size.
         """
-        model = instantiate(config["model"], markup=config_markup(config))
-        if isinstance(model, LandmarkDetector):
-            model.own_metrics = self.metrics
+        kind = get_object(config["model"]["_target_"])
+        model = None
+        if not isinstance(kind, type) or issubclass(kind, LandmarkDetector):  # a function may make one, too
+            model = instantiate(config["model"], markup=config_markup(config))
         if not isinstance(model, LandmarkDetector):
             raise InputError("finds no landmarks; choose a model for this task, such as model=cnn", column="model")
+        model.own_metrics = self.metrics
         _check_size(model, config["data"]["size"])
         return model
 

@@ -21,6 +21,12 @@ from faceline.errors import InputError
 SIZE = 16
 
 
+def labels(frame: int) -> tuple[np.ndarray, np.ndarray]:
+    """Landmarks of a frame in pixels, in two and in three dimensions."""
+    rng = np.random.default_rng(frame)
+    return 10 * rng.normal(size=(68, 2)), 10 * rng.normal(size=(68, 3))
+
+
 @dataclass
 class Frames:
     """A source of a few frames in memory that counts how often it is read."""
@@ -42,9 +48,8 @@ class Frames:
         return [self._row(i) for i in range(self.count)]
 
     def _row(self, i: int) -> FrameRow:
-        rng = np.random.default_rng(i)
-        solid = rng.normal(size=(68, 3)) if self.solid else None
-        return FrameRow(f"f{i}", "p", "p_0", i, "train", rng.normal(size=(68, 2)), solid, line=i + 2)
+        flat, solid = labels(i)
+        return FrameRow(f"f{i}", "p", "p_0", i, "train", flat, solid if self.solid else None, line=i + 2)
 
     def unlabelled(self) -> int:
         return 3
@@ -90,13 +95,12 @@ def test_the_index_comes_back_whole(tmp_path, solid) -> None:
         assert (index.dataset, index.unlabelled) == ("frames", 3)
         assert index.rejected == ("table, row 3: is broken",)
         for i, frame in enumerate((0, 2, 3)):
-            rng = np.random.default_rng(frame)
-            expected = rng.normal(size=(68, 3)) if solid else None
-            np.testing.assert_array_equal(index.landmarks[i], rng.normal(size=(68, 2)))
-            if expected is None:
-                assert index.landmarks3d is None
+            flat, deep = labels(frame)
+            np.testing.assert_array_equal(index.landmarks[i], flat)
+            if solid:
+                np.testing.assert_array_equal(index.landmarks3d[i], deep)
             else:
-                np.testing.assert_array_equal(index.landmarks3d[i], expected)
+                assert index.landmarks3d is None
         assert summarise(index).duplicates == (("f0", "f3"),)
 
 

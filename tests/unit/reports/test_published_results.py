@@ -76,7 +76,9 @@ def test_shapes_reach_their_target_and_what_a_new_visit_costs_is_published() -> 
     known, new = f1_of("udacity", "frame_random"), f1_of("udacity", "video_disjoint")
     assert max(known.values()) >= 0.40
     assert all(new[method] < known[method] / 2 for method in known)
-    assert new["embedder"] > 2 * max(score for method, score in new.items() if method != "embedder")
+    shapes = max(new[method] for method in SHAPE_METHODS & new.keys())
+    assert new["embedder"] > 2 * shapes
+    assert new["sface"] > 2 * new["embedder"]
 
 
 def test_the_embedder_is_published_for_strangers_too() -> None:
