@@ -31,9 +31,19 @@ class Transform:
     Args:
         transforms: Applied in this order. Whatever is random in them must draw from the generators that
             ``set_random_state`` gives them.
+
+    Raises:
+        InputError: One of them is a ``Compose`` that would leave the landmarks where they are.
     """
 
     def __init__(self, *transforms: A.BasicTransform | A.BaseCompose) -> None:
+        for each in transforms:
+            if isinstance(each, A.Compose) and "keypoints" not in each.processors:
+                raise InputError(
+                    "its Compose moves no landmarks; give it "
+                    "keypoint_params=A.KeypointParams(format='xy', remove_invisible=False)",
+                    column=f"transforms.{type(self).__name__}",
+                )
         self.transforms = transforms
 
     def __call__(self, image: Frame, landmarks: Points) -> tuple[Frame, Points]:
