@@ -13,7 +13,8 @@ from faceline.stand.audience.reactions import Reaction, ReactionSettings
 from faceline.stand.audience.sessions import Sessions
 from faceline.stand.clock import Moment
 from faceline.stand.consent.enrolment import Person
-from faceline.stand.content.catalogue import Campaign, Catalogue, Content
+from faceline.stand.content.campaign import Campaign
+from faceline.stand.content.catalogue import Catalogue, Content
 from faceline.stand.content.policy import Policy
 from faceline.stand.director import Director
 from faceline.stand.events import event as ev
@@ -189,3 +190,15 @@ def test_the_state_of_the_policy_is_kept(tmp_path: Path) -> None:
     Director(policy, Sessions(), ReactionSettings(), lambda *_: None)
     policy.save()
     assert (tmp_path / "p.json").is_file()
+
+
+def test_the_policy_is_told_how_long_each_play_was_on_the_screen() -> None:
+    story = Story()
+    for _ in range(20):
+        story.tell()
+    story.tell(1)  # a new audience cuts the play short
+    for _ in range(20):
+        story.tell(1)
+    whole = [event for event in story.of(ev.ImpressionEnded) if event.seconds >= 4]
+    assert 0 < len(whole) < len(story.of(ev.ImpressionEnded))
+    assert story.director.policy.airtime.state()["ever"] == {"one": len(whole)}

@@ -16,7 +16,8 @@ from faceline.stand.audience.sessions import Sessions
 from faceline.stand.clock import Moment
 from faceline.stand.content.bandit import Posterior, ThompsonSampling
 from faceline.stand.content.catalogue import DEMO, Caps, Catalogue, read_catalogue
-from faceline.stand.content.policy import Context, Policy, Recognised
+from faceline.stand.content.decision import Context, Recognised
+from faceline.stand.content.policy import Policy
 from faceline.stand.events.event import new_id
 
 NOON = Moment(datetime(2026, 3, 4, 12, tzinfo=UTC), 1000.0)  # a Wednesday
@@ -42,9 +43,15 @@ def fresh(catalogue: Catalogue) -> Catalogue:
     return Catalogue.model_validate(catalogue.model_dump())
 
 
+def unsold(catalogue: Catalogue) -> Catalogue:
+    """The same, where no airtime was sold."""
+    campaigns = tuple(each.model_copy(update={"share": None}) for each in catalogue.campaigns)
+    return fresh(catalogue.model_copy(update={"campaigns": campaigns}))
+
+
 def test_nobody_there_and_the_control_arm_see_the_loop_in_its_order(catalogue: Catalogue) -> None:
     for context in (Context(NOON), Context(NOON, session=1, people=2, recognised=(Recognised("p", 1, "gold"),))):
-        policy = policy_of(catalogue, control_share=1.0)
+        policy = policy_of(unsold(catalogue), control_share=1.0)
         decisions = [policy.decide(context) for _ in range(8)]
         assert [decision.content.id for decision in decisions] == [*catalogue.loop, *catalogue.loop[:2]]
         assert {decision.probability for decision in decisions} == {1.0}
@@ -184,7 +191,7 @@ def test_the_posterior_is_that_of_the_book() -> None:
 
 
 def test_it_learns_what_holds_attention_and_remembers_it(catalogue: Catalogue, tmp_path: Path) -> None:
-    state = tmp_path / "deep" / "policy.json"
+    catalogue, state = unsold(catalogue), tmp_path / "deep" / "policy.json"
     policy = policy_of(catalogue, state=state)
     rng = np.random.default_rng(0)
 

@@ -209,7 +209,7 @@ def test_the_display_changes_and_goes_on_when_the_stand_is_gone(page: Any, stand
     for size in ((1920, 1080), (1080, 1920), (390, 780)):
         page.set_viewport_size({"width": size[0], "height": size[1]})
         assert no_sideways(page, size[0])
-        box = page.locator("#title").bounding_box()
+        box = page.locator(".screen.shown .title").last.bounding_box()
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= size[0] + 1
     page.evaluate("navigator.serviceWorker.ready.then(() => true)")

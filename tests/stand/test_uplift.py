@@ -1,13 +1,12 @@
 """The statistics of the report: intervals that hold the truth as often as they say, and small groups kept back."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from faceline.stand.report.disclosure import protect
+from faceline.stand.report.disclosure import hidden
 from faceline.stand.report.uplift import compare, session_sums
 
 
@@ -74,70 +73,46 @@ def test_an_arm_with_one_session_says_nothing() -> None:
         assert all(np.isnan(value[0]) for value in (found.difference, found.low, found.chance, found.relative))
 
 
-COUNTS = {"interested": ["rate"]}
+def emptied(
+    people: list[int], smallest: int = 10, of: str | None = None, also: int | None = None, overlapping: bool = False
+) -> list[bool]:
+    """Which of some sums are hidden; `of` names the total of each, a letter for each group."""
+    others = np.arange(len(people)) == (-1 if also is None else also)
+    counts, flags = np.array(people, dtype=float)[:, None], np.full(len(people), overlapping)
+    found: list[bool] = hidden(counts, smallest, list(of or "a" * len(people)), others, flags).tolist()
+    return found
 
 
-def table(visitors: list[int], interested: list[int]) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "name": [f"g{i}" for i in range(len(visitors))],
-            "visitors": visitors,
-            "interested": interested,
-            "rate": np.array(interested) / np.maximum(visitors, 1),
-        }
-    )
-
-
-def test_a_small_group_is_emptied_and_one_more_so_that_the_total_does_not_tell() -> None:
-    told = protect(table([500, 3, 40, 200], [100, 1, 20, 50]), "visitors", COUNTS, 10)
-    assert told["suppressed"].tolist() == [False, True, True, False]
-    assert told.loc[[1, 2], ["visitors", "interested", "rate"]].isna().all(axis=None)
-    assert told.loc[0, "visitors"] == 500
-    alone = protect(table([3], [1]), "visitors", COUNTS, 10, whole=True)
-    assert alone["visitors"].isna().all()
-
-
-def test_a_count_of_few_people_is_emptied_with_what_is_made_of_it() -> None:
-    told = protect(table([500, 400, 300], [100, 4, 30]), "visitors", COUNTS, 10)
-    assert told["visitors"].tolist() == [500, 400, 300]
-    assert told["interested"].isna().tolist() == [False, True, True]
-    assert told["rate"].isna().tolist() == [False, True, True]
-    none = protect(table([500, 400], [100, 0]), "visitors", COUNTS, 10)
-    assert none["interested"].tolist() == [100, 0]  # nobody is nobody
+def test_the_sum_of_few_is_emptied_and_one_more_so_that_the_total_does_not_tell() -> None:
+    assert emptied([500, 3, 40, 200]) == [False, True, True, False]
+    assert emptied([3]) == [True]
+    assert emptied([500, 0]) == [False, False]  # nobody is nobody
 
 
 def test_the_smallest_group_that_may_be_told_is_told() -> None:
-    told = protect(table([500, 10, 40], [100, 10, 30]), "visitors", COUNTS, 10)
-    assert not told["suppressed"].any()
-    assert told["visitors"].tolist() == [500, 10, 40] and told["interested"].tolist() == [100, 10, 30]
-    fewer = protect(table([500, 9, 40], [100, 9, 30]), "visitors", COUNTS, 10)
-    assert fewer["suppressed"].tolist() == [False, True, True]
+    assert emptied([500, 10, 40]) == [False, False, False]
+    assert emptied([500, 9, 40]) == [False, True, True]
 
 
-def parts_of(a: float, b: float) -> pd.DataFrame:
-    """The totals that two rows of a and two of b add up to, as told."""
-    return pd.DataFrame({"visitors": [a, a, b, b], "interested": [a, a, b, b]}, index=["a", "a", "b", "b"])
+def test_groups_are_emptied_within_the_total_that_they_add_up_to() -> None:
+    assert emptied([3, 40, 30, 50], of="aabb") == [True, True, False, False]  # 43 less 40 would tell of 3
 
 
-def test_parts_are_emptied_within_the_total_that_they_add_up_to() -> None:
-    people = [3, 40, 30, 50]
-    told = protect(table(people, people), "visitors", COUNTS, 10, totals=parts_of(43, 80))
-    assert told["suppressed"].tolist() == [True, True, False, False]  # 43 less 40 would tell of 3
+def test_what_is_hidden_for_another_reason_takes_others_along() -> None:
+    assert emptied([5, 30, 60], also=0) == [True, True, False]
+    assert emptied([30, 40, 60], also=1) == [False, True, False]
 
 
-def test_the_parts_of_a_total_that_is_not_told_are_not_told() -> None:
-    people = [20, 40, 30, 50]
-    told = protect(table(people, people), "visitors", COUNTS, 10, totals=parts_of(np.nan, 80))
-    assert told["suppressed"].tolist() == [True, True, False, False]
+def test_groups_that_may_be_the_same_people_are_not_more_than_the_largest() -> None:
+    assert emptied([6, 7, 50, 60]) == [True, True, False, False]
+    assert emptied([6, 7, 50, 60], overlapping=True) == [True, True, True, False]
 
 
-@given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), min_size=1, max_size=8), st.integers(2, 20))
-def test_nothing_about_few_people_is_told_or_can_be_told(groups: list[tuple[int, int]], smallest: int) -> None:
-    visitors = [max(pair) for pair in groups]
-    interested = [min(pair) for pair in groups]
-    told = protect(table(visitors, interested), "visitors", COUNTS, smallest)
-    for column, values in (("visitors", visitors), ("interested", interested)):
-        shown = told[column].notna().to_numpy()
-        assert all(value == 0 or value >= smallest for value in np.array(values)[shown])
-        # the total less what is told is about nobody or no few, or nothing is told
-        assert not 0 < sum(np.array(values)[~shown]) < smallest or not any(v > 0 for v in np.array(values)[shown])
+@given(st.lists(st.integers(0, 60), min_size=1, max_size=8), st.integers(2, 20), st.booleans())
+def test_nothing_about_few_people_is_told_or_can_be_told(people: list[int], smallest: int, overlapping: bool) -> None:
+    few = np.array(emptied(people, smallest, overlapping=overlapping))
+    told, rest = np.array(people)[~few], np.array(people)[few]
+    assert all(value == 0 or value >= smallest for value in told)
+    # the total less what is told is about nobody or no few, or nothing is told
+    left = rest.max(initial=0) if overlapping else rest.sum()
+    assert not 0 < left < smallest or not any(told > 0)

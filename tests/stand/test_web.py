@@ -53,7 +53,7 @@ def test_pages_behind_the_login_lead_to_it(client: TestClient, path: str) -> Non
     assert (answer.status_code, answer.headers["location"]) == (303, "/login")
 
 
-@pytest.mark.parametrize("path", ["/display", "/display/loop", "/media/espresso"])
+@pytest.mark.parametrize("path", ["/display", "/display/loop", "/media/cup.png"])
 def test_the_display_needs_its_token(client: TestClient, path: str) -> None:
     assert client.get(path).status_code == 403
 
@@ -257,7 +257,7 @@ def test_the_display_trades_its_token_for_a_cookie_and_is_told_changes_at_once(
         assert told["greeting"] == "Ada"
         assert told["impression"] == str(showing.impression)
         assert stand.services.displays == 1
-    assert client.get("/media/espresso").headers["content-type"] == "image/png"
+    assert client.get("/media/cup.png").headers["content-type"] == "image/png"
 
 
 @pytest.mark.parametrize("cookie", [None, "wrong token"])
@@ -295,7 +295,8 @@ def test_messages_that_are_none_end_the_connection_and_nothing_else(
 
 
 @pytest.mark.parametrize(
-    "name", ["welcome", "nothing", "..%2Fsecret.png", "..%2F..%2Faccess.json", "%2e%2e", "espresso/../../secret.png"]
+    "name",
+    ["welcome", "catalogue.yaml", "..%2Fsecret.png", "..%2F..%2Faccess.json", "%2e%2e", "cup.png/../../secret.png"],
 )
 def test_only_media_that_the_catalogue_names_are_served(client: TestClient, stand: WebStand, name: str) -> None:
     client.get(f"/display?token={stand.token}")
@@ -307,7 +308,7 @@ def test_a_medium_that_became_a_link_out_of_its_folder_is_not_served(client: Tes
     medium = stand.services.media / "cup.png"
     medium.unlink()
     medium.symlink_to(stand.services.media.parent / "secret.png")
-    assert client.get("/media/espresso").status_code == 404
+    assert client.get("/media/cup.png").status_code == 404
 
 
 def test_the_live_view_tells_points_measures_and_health_but_no_picture(operator: TestClient, stand: WebStand) -> None:

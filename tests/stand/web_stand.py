@@ -17,7 +17,8 @@ from faceline.stand.board import Board, Health, State
 from faceline.stand.clock import now
 from faceline.stand.consent.consent_text import read_consent_text
 from faceline.stand.content.catalogue import read_catalogue
-from faceline.stand.content.policy import Decision, Policy
+from faceline.stand.content.decision import Decision
+from faceline.stand.content.policy import Policy
 from faceline.stand.director import Director, Showing
 from faceline.stand.web.access import Secrets
 from faceline.stand.web.services import Services
@@ -67,13 +68,13 @@ def opened() -> Secrets:
         return Secrets(Path(folder) / "access.json")
 
 
-def make(folder: Path, **more: Any) -> WebStand:
+def make(folder: Path, text: str = CATALOGUE, **more: Any) -> WebStand:
     media = folder / "media"
-    media.mkdir(parents=True)
-    (media / "catalogue.yaml").write_text(CATALOGUE)
+    media.mkdir(parents=True, exist_ok=True)
+    (media / "catalogue.yaml").write_text(text, encoding="utf-8")
     (media / "cup.png").write_bytes(PNG)
     (folder / "secret.png").write_bytes(PNG)
-    catalogue = read_catalogue(media / "catalogue.yaml")
+    catalogue = read_catalogue(media / "catalogue.yaml", more.get("pages", ()))
     events: list[Any] = []
     director = Director(
         Policy(catalogue, stand="north", seed=0), Sessions(), ReactionSettings(), lambda *e: events.extend(e)

@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -52,7 +52,7 @@ def build(settings: "Stand") -> Iterator[tuple[Loop, Services]]:
     folder = Path(settings.folder)
     opener = source_opener(settings.source)
     with ExitStack() as stack:
-        watch = Watch(settings, folder)
+        watch = Watch(settings, folder, settings.allowed_pages)
         store = settings.store or f"sqlite:///{folder / 'events.db'}"
         consent = read_consent_text(Path(settings.consent_text)) if settings.consent_text else read_consent_text()
         make_folder(folder, "folder")
@@ -68,6 +68,7 @@ def build(settings: "Stand") -> Iterator[tuple[Loop, Services]]:
             settings.name, board, watch.policy.catalogue, watch.media, loop.director, secrets, figures, consent,
             enrolment, recogniser, settings.live_picture, secure=settings.certificate is not None,
             hosts=("localhost", socket.gethostname().lower(), settings.host.lower(), *settings.allowed_hosts),
+            sound=settings.sound, pages=tuple(settings.allowed_pages),
         )  # fmt: skip
 
 
@@ -77,6 +78,7 @@ class Watch:
     Args:
         settings: Of the stand.
         folder: Where the policy keeps what it learns.
+        pages: Web sites that contents may show.
 
     Attributes:
         media: Folder of the media of the catalogue.
@@ -85,9 +87,9 @@ class Watch:
         InputError: A setting, or a file that it names, is wrong.
     """
 
-    def __init__(self, settings: "Watching", folder: Path) -> None:
+    def __init__(self, settings: "Watching", folder: Path, pages: Collection[str] = ()) -> None:
         file = Path(settings.catalogue) if settings.catalogue else _PACKAGE / "demo" / "catalogue.yaml"
-        catalogue = read_catalogue(file)
+        catalogue = read_catalogue(file, pages)
         self.media = file.parent
         self.reactions = ReactionSettings(
             attention_angle=settings.attention_angle, screen_yaw=settings.screen_yaw, screen_pitch=settings.screen_pitch

@@ -5,10 +5,8 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 from faceline.stand.audience.perception import Face
-from faceline.stand.content.catalogue import Catalogue, Content
 from faceline.stand.director import Showing
 from faceline.stand.recognition.collection import Guidance
 from faceline.stand.recognition.recogniser import Standing
@@ -98,30 +96,3 @@ class Board:
         finally:
             with self._lock:
                 self._waiting.discard(entry)
-
-
-def screen_of(showing: Showing | None, catalogue: Catalogue) -> dict[str, Any] | None:
-    """What a display is told; numbers of events go as text, since JavaScript's end at 53 bits."""
-    if showing is None:
-        return None
-    return {
-        **content_of(showing.decision.content, catalogue),
-        "impression": str(showing.impression),
-        "greeting": showing.greeting,
-        "welcome": showing.decision.greeted is not None,
-    }
-
-
-def content_of(content: Content, catalogue: Catalogue) -> dict[str, Any]:
-    """A content as a display shows it."""
-    return {
-        "content": content.id,
-        "campaign": content.campaign,
-        "by": catalogue.campaign_by_id[content.campaign].name,
-        "title": content.title,
-        "text": content.text,
-        "offer": content.offer,
-        "media": content.media and f"/media/{content.id}",
-        "film": bool(content.media) and str(content.media).endswith((".mp4", ".webm")),
-        "seconds": content.seconds,
-    }

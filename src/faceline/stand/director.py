@@ -11,7 +11,8 @@ from faceline.stand.audience.reactions import Reaction, ReactionSettings
 from faceline.stand.audience.sessions import Sessions
 from faceline.stand.clock import Moment
 from faceline.stand.consent.enrolment import Person
-from faceline.stand.content.policy import Context, Decision, Policy, Recognised
+from faceline.stand.content.decision import Context, Decision, Recognised
+from faceline.stand.content.policy import Policy
 from faceline.stand.events.event import (
     Arm,
     AttentionHeld,
@@ -274,6 +275,7 @@ class Director:
             for (visit, kind), strength in showing.strongest.items()
         ]
         self._append(*events, ImpressionEnded(**place, seconds=seconds))
+        self.policy.ended(showing.decision, seconds)
         if showing.attention and seconds > 0:
             shares = [min(attended / seconds, 1.0) for attended in showing.attention.values()]
             self.policy.reward(showing.decision, sum(shares) / len(shares))

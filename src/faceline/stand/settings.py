@@ -8,6 +8,7 @@ from faceline.config.plain import Settings
 from faceline.config.schema import Count, Seed, Share
 
 Text = Annotated[str, Field(min_length=1)]
+Site = Annotated[str, Field(pattern=r"^https?://[\w.-]+(:\d+)?/?$")]
 Day = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$")]
 
 
@@ -131,6 +132,8 @@ class Stand(Recognising):
     certificate: str | None
     certificate_key: str | None
     live_picture: bool
+    sound: bool
+    allowed_pages: list[Site]
     seconds: Annotated[float, Field(gt=0)] | None
 
 

@@ -1,6 +1,6 @@
 """Visitors whose true preferences are known: to see whether the policy learns them and the report tells the truth."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -9,7 +9,8 @@ import numpy as np
 
 from faceline.stand.clock import Moment
 from faceline.stand.content.catalogue import ANYONE, Catalogue, Content
-from faceline.stand.content.policy import Context, Decision, Policy, Recognised
+from faceline.stand.content.decision import Context, Decision, Recognised
+from faceline.stand.content.policy import Policy
 from faceline.stand.events.event import (
     Arm,
     AttentionHeld,
@@ -30,27 +31,39 @@ _OPEN, _CLOSED = 10, 20  # hours
 _CONCENTRATION: Final = 6.0
 """Of the beta distribution of attention: its standard deviation is about 0.18."""
 
+_LOOKS: Final = 0.7
+"""Chance that somebody who comes by looks at all; the others walk on. It does not depend on what is shown either."""
+
+_SHORTEST, _WALKS = 1.0, 5.0
+"""Seconds before the stand of somebody who walks on: at least, and on average."""
+
 _STAYS: Final = 0.65
 """Chance that an audience watches one more content. It does not depend on what was shown, so that truth is exact."""
 
 
 @dataclass(frozen=True)
 class Audience:
-    """Some people who stop before the stand, and what they will be like.
+    """Some people who come before the stand together, and what they will be like.
 
     Attributes:
         session: Its number.
         came: When.
         visits: A number for each of them.
-        contents: How many contents they stay for.
+        stays: For each of them the seconds after which they walk on without a look; endless for those who look.
+        contents: How many contents those who look stay for.
         loyal: The group of the first of them if enrolled, else None.
     """
 
     session: int
     came: Moment
     visits: tuple[int, ...]
+    stays: tuple[float, ...]
     contents: int
     loyal: str | None
+
+    def present(self, seconds: float) -> list[int]:
+        """Places of those who are there so long after they came."""
+        return [place for place, stays in enumerate(self.stays) if stays > seconds]
 
 
 class World:
@@ -74,13 +87,9 @@ class World:
         mean += 0.15 * (content.audience != ANYONE or content.id in self.catalogue.follow_ups) - 0.15 * seen
         return float(np.clip(mean, 0.05, 0.95))
 
-    def best(self, people: int, hour: int, seen: set[str]) -> float:
-        """The attention of the best content for anyone."""
-        return max(
-            self.attention(content, people, hour, content.id in seen)
-            for content in self.catalogue.contents
-            if content.audience == ANYONE and content.id not in self.catalogue.follow_ups
-        )
+    def best(self, contents: Sequence[Content], people: int, hour: int, seen: set[str]) -> float:
+        """The attention of the best of some contents."""
+        return max(self.attention(content, people, hour, content.id in seen) for content in contents)
 
 
 @dataclass
@@ -92,7 +101,7 @@ class Outcome:
         visitors: How many they were.
         attention: Seconds, summed over visitors.
         expected: What the attention was to be, given what was shown.
-        regret: For each choice of the bandit: how much more the best content would have held.
+        regret: For each choice of the bandit: how much more the best of what it chose among would have held.
         events: As the stand writes them.
     """
 
@@ -114,7 +123,10 @@ def audiences(days: int, per_day: int, start: datetime, rng: np.random.Generator
         groups = rng.choice(["", "silver", "gold"], per_day, p=[0.9, 0.06, 0.04])
         for second, size, length, group in zip(times, sizes, lengths, groups, strict=True):
             session, *visits = map(int, rng.integers(2**63, size=1 + size))
-            yield Audience(session, begin.later(float(second)), tuple(visits), int(length), str(group) or None)
+            looks, walks = rng.random(size) < _LOOKS, _SHORTEST + rng.exponential(_WALKS - _SHORTEST, size)
+            stays = tuple(np.where(looks, np.inf, walks).tolist())
+            contents = int(length) if looks.any() else 1
+            yield Audience(session, begin.later(float(second)), tuple(visits), stays, contents, str(group) or None)
 
 
 def play(
@@ -135,23 +147,25 @@ def play(
     stage.come()
     moment, seen, interest = audience.came, set[str](), None
     person = Recognised(f"p{audience.visits[0]}", audience.visits[0], audience.loyal)
-    recognised = (person,) if audience.loyal else ()
     for _ in range(audience.contents):
-        people = len(audience.visits)
-        decision = policy.decide(Context(moment, audience.session, people, recognised, interest))
+        here = audience.present(moment.since(audience.came))
+        recognised = (person,) if audience.loyal and 0 in here else ()
+        decision = policy.decide(Context(moment, audience.session, len(here), recognised, interest))
         content = decision.content
         hour = moment.utc.astimezone(policy.zone).hour
-        mean = world.attention(content, people, hour, content.id in seen)
+        mean = world.attention(content, len(here), hour, content.id in seen)
         if decision.reason == "bandit":
-            outcome.regret.append(world.best(people, hour, seen) - mean)
-        shares = rng.beta(_CONCENTRATION * mean, _CONCENTRATION * (1 - mean), people)
+            outcome.regret.append(world.best(decision.among, len(here), hour, seen) - mean)
+        looks = np.isinf(audience.stays)
+        shares = looks * rng.beta(_CONCENTRATION * mean, _CONCENTRATION * (1 - mean), len(looks))
         outcome.attention += content.seconds * float(shares.sum())
-        outcome.expected += content.seconds * mean * people
-        curious = rng.random(people) < 0.4 * shares
+        outcome.expected += content.seconds * mean * int(looks.sum())
+        curious = rng.random(len(looks)) < 0.4 * shares
         interest = (content.id, audience.visits[int(curious.argmax())]) if curious.any() else None
         stage.show(decision, moment, shares, curious, rng)
+        policy.ended(decision, content.seconds)
         if learn:
-            policy.reward(decision, float(shares.mean()))
+            policy.reward(decision, float(shares[here].mean()))
         seen.add(content.id)
         moment = moment.later(content.seconds)
     stage.leave(moment)
@@ -175,11 +189,12 @@ class _Stage:
         )
 
     def leave(self, moment: Moment) -> None:
-        seconds = moment.since(self.audience.came)
+        longest = moment.since(self.audience.came)
+        seconds = [min(stays, longest) for stays in self.audience.stays]
         self._add(
             lambda: [
-                VisitorLeft(**self.session, at=moment.utc, visit=visit, seconds=seconds)
-                for visit in self.audience.visits
+                VisitorLeft(**self.session, at=self.audience.came.later(dwell).utc, visit=visit, seconds=dwell)
+                for visit, dwell in zip(self.audience.visits, seconds, strict=True)
             ]
         )
 
@@ -217,6 +232,8 @@ class _Stage:
         if decision.greeted is not None:
             events.append(LoyalGreeted(**now, at=moment.utc, visit=decision.greeted.visit))
         for visit, share, is_curious, smile in zip(self.audience.visits, shares, curious, smiles, strict=True):
+            if not share:
+                continue
             watched = {**now, "visit": visit, "at": ended}
             events.append(AttentionHeld(**watched, seconds=content.seconds * float(share)))
             if smile or is_curious:  # without a positive change there is no interest

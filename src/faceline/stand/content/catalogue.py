@@ -5,23 +5,39 @@ and which group they chose to be in. Nothing else is known of anybody.
 """
 
 import re
-from datetime import date, datetime, time
+from collections.abc import Collection
+from datetime import datetime, time
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Annotated, Final, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
 from faceline.config.check import Place
 from faceline.config.tree import hint
 from faceline.config.yaml_file import YamlFile
 from faceline.errors import InputError
+from faceline.stand.content.artwork import (
+    LONGEST_FILM,
+    Address,
+    Brand,
+    FullScreen,
+    Layout,
+    Media,
+    Medium,
+    Strict,
+    Title,
+    check_file,
+    is_film,
+)
+from faceline.stand.content.campaign import Campaign, Count, Hours, Name, Named, Window, seconds_of
+from faceline.stand.content.promises import check_airtime
 
 ANYONE: Final = "anyone"
 LOYAL: Final = "loyal"
-MEDIA: Final = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".svg", ".mp4", ".webm")
-LARGEST_MB: Final = 64
+_SHORTEST: Final = 2.0  # seconds of a content
 DEMO: Final = Path(__file__).parents[1] / "demo" / "catalogue.yaml"
 """A catalogue to begin with."""
 
@@ -35,20 +51,6 @@ _NO_LOOKS: Final = dict.fromkeys(
     "chose (audience)",
 )  # fmt: skip
 
-_QUIET = re.compile(r"^([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)$")
-
-
-def _window(text: object) -> object:
-    if not isinstance(text, str):
-        return text
-    found = _QUIET.match(text.replace(" ", ""))
-    if not found:
-        raise ValueError(f"expected hours such as 22:00-07:00, got {text!r}")
-    first, last = time(int(found[1]), int(found[2])), time(int(found[3]), int(found[4]))
-    if first == last:
-        raise ValueError(f"expected hours that differ, got {text!r}")
-    return first, last
-
 
 def _audience(text: str) -> str:
     if text not in (ANYONE, LOYAL) and not re.match(r"^group:[\w-]+$", text):
@@ -56,48 +58,7 @@ def _audience(text: str) -> str:
     return text
 
 
-def _relative(text: str) -> str:
-    path = PurePosixPath(text)
-    if path.is_absolute() or ".." in path.parts or "\\" in text or "\0" in text or ":" in text:
-        raise ValueError(f"expected a file below the folder of the catalogue, got {text!r}")
-    if path.suffix.lower() not in MEDIA:
-        raise ValueError(f"expected a file that ends with one of {' '.join(MEDIA)}, got {text!r}")
-    return text
-
-
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
-Window = Annotated[tuple[time, time], BeforeValidator(_window)]
-Count = Annotated[int, Field(ge=1)]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class _Named(_Strict):
-    id: Name
-
-
-class Campaign(_Named):
-    """Contents of one advertiser that are paid and judged together.
-
-    Attributes:
-        id: As it is called in events and reports.
-        name: As people read it.
-        starts: First day, in the stand's time zone; None is always.
-        ends: Last day.
-    """
-
-    name: Annotated[str, Field(min_length=1, max_length=80)]
-    starts: date | None = None
-    ends: date | None = None
-
-    def runs(self, day: date) -> bool:
-        """Whether it runs on a day."""
-        return (self.starts is None or self.starts <= day) and (self.ends is None or day <= self.ends)
-
-
-class Caps(_Strict):
+class Caps(Strict):
     """How often a content may be shown at one stand.
 
     Attributes:
@@ -111,16 +72,22 @@ class Caps(_Strict):
     per_person_day: Count | None = None
 
 
-class Content(_Named):
-    """One thing to show.
+class Content(Named):
+    """One thing to show: texts and media in a layout, or finished artwork on the whole screen.
 
     Attributes:
         id: As it is called in events and reports.
         campaign: The campaign it belongs to.
-        title: Large on the screen.
+        name: As people read it in reports; the title where there is none.
+        title: Headline on the screen.
         text: Below the title.
-        media: A picture or film, below the folder of the catalogue.
-        seconds: How long it stays.
+        media: A picture or film beside or behind the texts.
+        layout: How texts and media are set; None takes ``split`` with media, else ``statement``.
+        brand: Logo and colours, in place of those of the campaign.
+        qr: A web address that is shown as a QR code.
+        full: Artwork on the whole screen, in place of title, text and media.
+        page: A web page over all this, where the stand allows it; what is below is shown until the page is there.
+        seconds: How long it stays; a film stays for its own length unless this is said.
         audience: ``anyone``, ``loyal`` (whoever opted in) or ``group:NAME``.
         offer: What its audience gets, such as a discount; None where it offers nothing.
         follow_up: The content that answers interest in this one.
@@ -129,22 +96,38 @@ class Content(_Named):
     """
 
     campaign: Name
-    title: Annotated[str, Field(min_length=1, max_length=80)]
+    name: Title | None = None
+    title: Title | None = None
     text: Annotated[str, Field(max_length=280)] = ""
-    media: Annotated[str, AfterValidator(_relative)] | None = None
-    seconds: Annotated[float, Field(ge=2, le=120)] = 10.0
+    media: Media | None = None
+    layout: Layout | None = None
+    brand: Brand = Brand()
+    qr: Address | None = None
+    full: FullScreen | None = None
+    page: Address | None = None
+    seconds: Annotated[float, Field(ge=_SHORTEST, le=LONGEST_FILM)] = 10.0
     audience: Annotated[str, AfterValidator(_audience)] = ANYONE
     offer: Annotated[str, Field(min_length=1, max_length=120)] | None = None
     follow_up: Name | None = None
     quiet_hours: tuple[Window, ...] = ()
     caps: Caps = Caps()
 
+    @property
+    def label(self) -> str:
+        """As people read it in reports."""
+        return self.name or self.title or self.id
+
+    @property
+    def medium(self) -> Medium | None:
+        """What is shown of pictures and films."""
+        return self.full or self.media
+
     def quiet_at(self, at: time) -> bool:
         """Whether it is not to be shown at a time of day."""
         return any(first <= at < last if first < last else at >= first or at < last for first, last in self.quiet_hours)
 
 
-class Catalogue(_Strict):
+class Catalogue(Strict):
     """All that a stand can show.
 
     Attributes:
@@ -152,9 +135,11 @@ class Catalogue(_Strict):
         campaigns: Each with an id of its own.
         contents: Each with an id of its own.
         loop: Contents that the standard loop shows in turn, whoever is there.
+        hours: When people come, such as ``10:00-20:00``: what is sold by the day is spread over them.
     """
 
     version: Literal[1] = 1
+    hours: Hours | None = None
     campaigns: Annotated[tuple[Campaign, ...], Field(min_length=1)]
     contents: Annotated[tuple[Content, ...], Field(min_length=1)]
     loop: Annotated[tuple[Name, ...], Field(min_length=1)]
@@ -174,36 +159,104 @@ class Catalogue(_Strict):
         """Contents that only ever answer interest in another."""
         return frozenset(content.follow_up for content in self.contents if content.follow_up) - set(self.loop)
 
+    @cached_property
+    def files(self) -> frozenset[str]:
+        """The media and logos that are used, below the folder of the catalogue."""
+        brands = [campaign.brand for campaign in self.campaigns] + [content.brand for content in self.contents]
+        media = [content.medium for content in self.contents if content.medium]
+        return frozenset(brand.logo for brand in brands if brand.logo) | {
+            name for medium in media for _, name in medium.files
+        }
+
     def always(self, content: Content) -> bool:
         """Whether a content may be shown at any time and as often as one likes."""
         campaign = self.campaign_by_id[content.campaign]
-        return campaign.starts is None and campaign.ends is None and not content.quiet_hours and content.caps == Caps()
+        limits = (campaign.starts, campaign.ends, campaign.budget)
+        return limits == (None, None, None) and not content.quiet_hours and content.caps == Caps()
 
     def allowed(self, content: Content, local: datetime) -> bool:
         """Whether dates and quiet hours allow a content at a time in the stand's time zone."""
         return self.campaign_by_id[content.campaign].runs(local.date()) and not content.quiet_at(local.time())
 
+    def hours_passed(self, local: datetime) -> float:
+        """Which share of the hours in which people come has passed, from 0 to 1."""
+        first, last = seconds_of(self.hours)
+        now = local.hour * 3600 + local.minute * 60 + local.second
+        return min(max((now - first) / (last - first), 0.0), 1.0)
 
-def read_catalogue(file: Path) -> Catalogue:
+
+def read_catalogue(file: Path, pages: Collection[str] = ()) -> Catalogue:
     """Read a catalogue and refuse what could not be shown.
 
     Args:
         file: YAML; media lie below its folder.
+        pages: Web sites that contents may show, such as ``https://menu.example``.
 
     Raises:
         InputError: The first thing that is wrong, with file and line: an unknown key, a value of a wrong kind, an id
-            that is there twice or nowhere, a medium that is missing, too large or not below the folder.
+            that is there twice or nowhere, a medium that is missing, too large or cannot be shown.
     """
     source = YamlFile(file)
     catalogue = source.parse(Catalogue, _NO_LOOKS)
     for index, campaign in enumerate(catalogue.campaigns):
         if campaign.starts and campaign.ends and campaign.ends < campaign.starts:
             raise source.error("before the campaign starts", ("campaigns", index, "ends"))
-    _check_ids(source, catalogue)
+        _check_file(source, campaign.brand.logo, ("campaigns", index, "brand", "logo"))
+    contents = []
     for index, content in enumerate(catalogue.contents):
-        if content.media is not None:
-            _check_media(source, content.media, ("contents", index, "media"))
+        _check_parts(source, content, pages, ("contents", index))
+        contents.append(_check_files(source, content, ("contents", index)))
+    catalogue = catalogue.model_copy(update={"contents": tuple(contents)})
+    _check_ids(source, catalogue)
+    loop = [catalogue.by_id[name] for name in catalogue.loop]
+    check_airtime(source, catalogue.campaigns, catalogue.hours, [(each.campaign, each.seconds) for each in loop])
     return catalogue
+
+
+def _check_parts(source: YamlFile, content: Content, pages: Collection[str], place: Place) -> None:
+    """Refuse parts that do not go together."""
+    if content.full is None and content.title is None:
+        raise source.error("missing; or give full: FILE, for artwork that fills the screen", (*place, "title"))
+    if content.full is not None:
+        for key in ("title", "text", "media", "layout", "qr"):
+            if getattr(content, key):
+                raise source.error("not beside full; for a text over a picture take layout: cover", (*place, key))
+        if content.name is None:
+            raise source.error("missing; artwork without a title needs a name for the reports", (*place, "name"))
+    if content.layout in ("split", "cover", "product") and content.media is None:
+        raise source.error(f"{content.layout} needs media", (*place, "layout"))
+    if content.layout == "offer" and content.offer is None:
+        raise source.error("the layout offer needs an offer", (*place, "layout"))
+    if content.page is not None and site_of(content.page) not in {site_of(page) for page in pages}:
+        raise source.error(
+            f"{site_of(content.page)} is not allowed on this stand; see its setting allowed_pages", (*place, "page")
+        )
+
+
+def _check_files(source: YamlFile, content: Content, place: Place) -> Content:
+    """The content, with the length of its film where it is not told how long to stay."""
+    _check_file(source, content.brand.logo, (*place, "brand", "logo"))
+    key = "full" if content.full is not None else "media"
+    longest = 0.0
+    for orientation, name in content.medium.files if content.medium else ():
+        at = (*place, key, orientation)
+        seconds = _check_file(source, name, at if at in source else at[:-1])
+        if is_film(name) and seconds is None and "seconds" not in content.model_fields_set:
+            raise source.error(f"missing, and the film does not tell its length: {name}", (*place, "seconds"))
+        longest = max(longest, seconds or 0.0)
+    if "seconds" in content.model_fields_set or not longest:
+        return content
+    return content.model_copy(update={"seconds": max(longest, _SHORTEST)})
+
+
+def _check_file(source: YamlFile, name: str | None, place: Place) -> float | None:
+    """Refuse a file that cannot be shown; seconds of a film."""
+    if name is None:
+        return None
+    try:
+        return check_file(source.file.parent, name)
+    except ValueError as error:
+        raise source.error(str(error), place) from None
 
 
 def _check_ids(source: YamlFile, catalogue: Catalogue) -> None:
@@ -225,7 +278,7 @@ def _check_ids(source: YamlFile, catalogue: Catalogue) -> None:
             raise source.error(f"the loop is for anyone, and {name} is not", ("loop", index))
     if not any(catalogue.always(catalogue.by_id[name]) for name in catalogue.loop):
         raise source.error(
-            "one content of the loop must have no dates, quiet hours or caps: it is always there", ("loop",)
+            "one content of the loop must have no dates, quiet hours, caps or budget: it is always there", ("loop",)
         )
 
 
@@ -234,16 +287,10 @@ def _known(source: YamlFile, name: str, names: set[str], place: Place) -> None:
         raise source.error(f"{name}: not in this catalogue{hint(name, names)}", place)
 
 
-def _check_media(source: YamlFile, name: str, place: Place) -> None:
-    folder = source.file.parent.resolve()
-    path = folder / name
-    if not path.is_file():
-        raise source.error(f"no such file: {name}", place)
-    if not path.resolve().is_relative_to(folder):  # a link that leads out
-        raise source.error(f"expected a file below the folder of the catalogue, got a link out of it: {name}", place)
-    size = path.stat().st_size / 1e6
-    if size > LARGEST_MB:
-        raise source.error(f"expected at most {LARGEST_MB} MB, got {size:.0f} MB: {name}", place)
+def site_of(address: str) -> str:
+    """Scheme, host and port of a web address."""
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}".lower()
 
 
 def time_zone(name: str) -> ZoneInfo:

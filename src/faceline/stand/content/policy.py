@@ -1,4 +1,4 @@
-"""Which content comes next: rules first, then a bandit that learns what holds attention.
+"""Which content comes next: rules first, then whose airtime it is, then a bandit that learns what holds attention.
 
 Nothing about looks is asked: what the bandit sees of an audience is how many they are, when, and what they saw.
 """
@@ -6,7 +6,6 @@ Nothing about looks is asked: what the bandit sees of an audience is how many th
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -15,109 +14,31 @@ import numpy as np
 
 from faceline.errors import InputError, first_line
 from faceline.files import write_whole
-from faceline.stand.clock import Moment
+from faceline.stand.content.airtime import Airtime, Charge
 from faceline.stand.content.bandit import ThompsonSampling
 from faceline.stand.content.caps import CapCounter
 from faceline.stand.content.catalogue import ANYONE, LOYAL, Catalogue, Content, time_zone
-from faceline.stand.events.event import Arm, DecisionMade, new_id
+from faceline.stand.content.decision import Context, Decision
+from faceline.stand.events.event import Arm
 
 FEATURES: Final = ("one", "alone", "three or more", "before 11", "after 17", "weekend", "seen before")
 """What the bandit knows of a situation, each 0 or 1; hours and days are those of the stand's time zone."""
-
-
-@dataclass(frozen=True)
-class Recognised:
-    """An enrolled person who stands there.
-
-    Attributes:
-        person: Their id in the enrolment; goes into no event.
-        visit: Their visit.
-        group: The group they chose; None where they chose none.
-    """
-
-    person: str
-    visit: int
-    group: str | None = None
-
-
-@dataclass(frozen=True)
-class Context:
-    """What the policy knows when it decides.
-
-    Attributes:
-        moment: Now.
-        session: The audience; None where nobody watches.
-        people: How many stand there.
-        recognised: Those of them who are enrolled, valid today and recognised.
-        interest: The content on the screen, if interest in it was just seen, with the visit whose interest it is.
-    """
-
-    moment: Moment
-    session: int | None = None
-    people: int = 0
-    recognised: tuple[Recognised, ...] = ()
-    interest: tuple[str, int] | None = None
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What is to be shown, and why.
-
-    Attributes:
-        content: To be shown now.
-        arm: Of the session; None where nobody watches.
-        session: As in the context.
-        reason: ``nobody there``, ``standard loop``, ``follow-up``, ``loyal``, ``bandit``, ``only choice`` or
-            ``nothing else allowed``.
-        probability: With which this content was chosen among those that might have been, given the arm.
-        people: As in the context.
-        moment: As in the context.
-        features: What the bandit saw; kept for the reward.
-        greeted: Whom the content greets, where the reason is ``loyal``.
-        answers: Content and visit whose interest is answered, where the reason is ``follow-up``.
-        id: Number of the decision.
-    """
-
-    content: Content
-    arm: Arm | None
-    session: int | None
-    reason: str
-    probability: float
-    people: int
-    moment: Moment
-    features: tuple[float, ...] = ()
-    greeted: Recognised | None = None
-    answers: tuple[str, int] | None = None
-    id: int = field(default_factory=new_id)
-
-    def event(self, stand: str) -> DecisionMade:
-        """The decision as it is written down."""
-        return DecisionMade(
-            stand=stand,
-            at=self.moment.utc,
-            decision=self.id,
-            session=self.session,
-            arm=self.arm,
-            content=self.content.id,
-            campaign=self.content.campaign,
-            reason=self.reason,
-            probability=self.probability,
-            people=self.people,
-        )
 
 
 class Policy:
     """Chooses contents for one stand, and learns.
 
     Ask it when a content has been on the screen for its time, when a session begins, when somebody is recognised, and
-    when interest is seen; show at once what it answers. The rules, in their order:
+    when interest is seen; show at once what it answers, and tell when that has ended. The rules, in their order:
 
-    1. Nobody there, or a session of the control arm: the next content of the standard loop.
-    2. Interest in a content that has a follow-up: the follow-up, once a session.
-    3. Somebody recognised for whom there is a content: the bandit's choice among those.
-    4. Else the bandit's choice among the contents for anyone.
+    1. Outside of the control arm: interest in a content that has a follow-up is answered by it, once a session.
+    2. Outside of the control arm: somebody recognised gets the bandit's choice among the contents for them.
+    3. Else it is the turn of one campaign, by the airtime that was sold (`faceline.stand.content.airtime`), or of those
+       that take part in what was not sold. Among their contents the standard loop decides where nobody is there or
+       the session is of the control arm, and the bandit in the adaptive arm.
 
-    Dates, quiet hours and caps hold in all of them. Where nothing is left, the standard loop goes on.
+    Dates, quiet hours, caps and budgets hold in all of them. The airtime of follow-ups and greetings is that of their
+    campaign; where it has none left, they wait.
 
     Args:
         catalogue: What can be shown.
@@ -146,8 +67,9 @@ class Policy:
         self.catalogue, self.stand, self.control_share, self.state = catalogue, stand, control_share, state
         self.zone = time_zone(zone)
         self.bandit = ThompsonSampling(len(FEATURES), seed, draws)
+        self.airtime = Airtime(catalogue)
         self._caps = CapCounter()
-        self._place = 0  # in the loop
+        self._places: dict[str, int] = {}  # in the loop, of each account of airtime
         self._answered: set[tuple[int, str]] = set()  # session and content whose interest was answered
         if state is not None and state.exists():
             self._restore(state)
@@ -158,16 +80,23 @@ class Policy:
         return "control" if int.from_bytes(digest, "big") < self.control_share * 2**64 else "adaptive"
 
     def decide(self, context: Context) -> Decision:
-        """What to show now. The answer counts as shown (caps, place in the loop)."""
+        """What to show now. The answer counts as shown (caps, airtime, place in the loop)."""
         arm = None if context.session is None else self.arm(context.session)
         local = context.moment.utc.astimezone(self.zone)
         decision = None
         if arm == "adaptive":
-            decision = self._follow_up(context, local) or self._loyal(context, local) or self._among_all(context, local)
-        decision = decision or self._loop(context, arm, local)
+            decision = self._follow_up(context, local) or self._loyal(context, local)
+        decision = decision or self._by_turn(context, arm, local)
         person = decision.greeted.person if decision.greeted else None
         self._caps.count(decision.content, context.moment, context.session, local.date(), person)
+        self.airtime.charge(decision.charge, decision.content.seconds)
         return decision
+
+    def ended(self, decision: Decision, seconds: float) -> None:
+        """Tell for how many seconds what was decided has been on the screen, once it has left."""
+        day = decision.moment.utc.astimezone(self.zone).date()
+        self.airtime.charge(decision.charge, seconds - decision.content.seconds)
+        self.airtime.played(decision.content, seconds, decision.people, day)
 
     def reward(self, decision: Decision, attention: float) -> None:
         """Tell what a decision was worth; those of both arms are learned from.
@@ -193,7 +122,12 @@ class Policy:
         """
         if self.state is None:
             return
-        told = {"features": FEATURES, "place": self._place, "contents": self.bandit.state()}
+        told = {
+            "features": FEATURES,
+            "places": self._places,
+            "airtime": self.airtime.state(),
+            "contents": self.bandit.state(),
+        }
         with write_whole(self.state) as partial:
             partial.write_text(json.dumps(told), encoding="utf-8")
 
@@ -203,7 +137,9 @@ class Policy:
             if told["features"] != list(FEATURES):
                 raise ValueError(f"expected the features {', '.join(FEATURES)}")
             self.bandit.restore(told["contents"])
-            self._place = int(told["place"])
+            self._places = {str(account): int(place) for account, place in told.get("places", {}).items()}
+            if "airtime" in told:  # there was none in earlier versions
+                self.airtime.restore(told["airtime"])
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(
                 f"not what a policy learned ({first_line(error)}); move it away to learn anew", file=file
@@ -217,7 +153,7 @@ class Policy:
         if content.follow_up is None or (context.session, shown) in self._answered:
             return None
         answer = self.catalogue.by_id[content.follow_up]
-        if not self._free(answer, context, local):
+        if not self._free(answer, context, local) or not self.airtime.in_advance("adaptive", answer):
             return None
         self._answered = {pair for pair in self._answered if pair[0] == context.session} | {(context.session, shown)}
         return self._decision(context, "adaptive", local, answer, "follow-up", answers=context.interest)
@@ -229,43 +165,53 @@ class Policy:
             contents = [
                 content
                 for content in self.catalogue.contents
-                if content.audience in names and self._free(content, context, local, known.person)
+                if content.audience in names
+                and self._free(content, context, local, known.person)
+                and self.airtime.in_advance("adaptive", content)
             ]
             if contents:
                 content, probability = self._choose(contents, context, local)
-                return self._decision(
-                    context, "adaptive", local, content, "loyal", probability=probability, greeted=known
-                )
+                more = {"probability": probability, "greeted": known, "among": tuple(contents)}
+                return self._decision(context, "adaptive", local, content, "loyal", **more)
         return None
 
-    def _among_all(self, context: Context, local: datetime) -> Decision | None:
-        contents = [
-            content
-            for content in self.catalogue.contents
-            if content.audience == ANYONE
-            and content.id not in self.catalogue.follow_ups
-            and self._free(content, context, local)
-        ]
+    def _by_turn(self, context: Context, arm: Arm | None, local: datetime) -> Decision:
+        """A content of the campaign whose turn it is; there always is one (`read_catalogue` sees to it)."""
+        adaptive = arm == "adaptive"
+        contents = [content for content in self._standing(adaptive) if self._free(content, context, local)]
         if not contents:
-            return None
-        content, probability = self._choose(contents, context, local)
-        reason = "bandit" if len(contents) > 1 else "only choice"
-        return self._decision(context, "adaptive", local, content, reason, probability=probability)
+            raise AssertionError("no content of the loop may always be shown")
+        account, due = self.airtime.due(arm, contents, local, watched=context.session is not None)
+        if adaptive:
+            content, probability = self._choose(due, context, local)
+            reason = "bandit" if len(due) > 1 else "only choice"
+        else:
+            content, probability = self._next_of_loop(account, due), 1.0
+            reason = "nobody there" if arm is None else "standard loop"
+        charge = Charge(arm, account, self.airtime.shares(contents))
+        more = {"probability": probability, "among": tuple(due), "charge": charge}
+        return self._decision(context, arm, local, content, reason, **more)
 
-    def _loop(self, context: Context, arm: Arm | None, local: datetime) -> Decision:
-        """The next content of the loop that may be shown; one of them always may (`read_catalogue` sees to it)."""
-        loop = self.catalogue.loop
-        for step in range(len(loop)):
-            content = self.catalogue.by_id[loop[(self._place + step) % len(loop)]]
-            if self._free(content, context, local):
-                self._place = (self._place + step + 1) % len(loop)
-                reason = {None: "nobody there", "control": "standard loop", "adaptive": "nothing else allowed"}[arm]
-                return self._decision(context, arm, local, content, reason)
-        raise AssertionError("no content of the loop may always be shown")
+    def _standing(self, adaptive: bool) -> list[Content]:
+        """The contents that answer nothing and greet nobody; of the loop alone where nothing is adapted."""
+        if not adaptive:
+            return [self.catalogue.by_id[name] for name in self.catalogue.loop]
+        follow_ups = self.catalogue.follow_ups
+        return [each for each in self.catalogue.contents if each.audience == ANYONE and each.id not in follow_ups]
+
+    def _next_of_loop(self, account: str, due: Sequence[Content]) -> Content:
+        """The first of some contents of the loop after the last one of the same account."""
+        loop, names = self.catalogue.loop, {content.id for content in due}
+        start = self._places.get(account, 0)
+        place = next(at % len(loop) for at in range(start, start + len(loop)) if loop[at % len(loop)] in names)
+        self._places[account] = (place + 1) % len(loop)
+        return self.catalogue.by_id[loop[place]]
 
     def _free(self, content: Content, context: Context, local: datetime, person: str | None = None) -> bool:
-        return self.catalogue.allowed(content, local) and self._caps.free(
-            content, context.moment, context.session, local.date(), person
+        return (
+            self.catalogue.allowed(content, local)
+            and self.airtime.affordable(content, local)
+            and self._caps.free(content, context.moment, context.session, local.date(), person)
         )
 
     def _choose(self, contents: Sequence[Content], context: Context, local: datetime) -> tuple[Content, float]:
@@ -290,6 +236,9 @@ class Policy:
     def _decision(
         self, context: Context, arm: Arm | None, local: datetime, content: Content, reason: str, **more: Any
     ) -> Decision:
+        if "charge" not in more:  # what comes out of turn is booked as a turn would be
+            usual = [each for each in self._standing(adaptive=True) if self._free(each, context, local)]
+            more["charge"] = Charge(arm, self.airtime.account(content), self.airtime.shares(usual))
         return Decision(
             content=content,
             arm=arm,

@@ -9,7 +9,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from faceline.plot_style import percent
 from faceline.stand.report import figures as report_figures
-from faceline.stand.report.effectiveness import OUTCOMES, Effectiveness, Scope
+from faceline.stand.report.comparison import OUTCOMES
+from faceline.stand.report.effectiveness import SECONDS_EACH, Effectiveness, Scope
 
 _SHARES: Final = ("reaction_rate", "interest_rate", "relative", "relative_low", "relative_high")
 _DURATIONS: Final = ("dwell_seconds", "attention_per_visitor", "attention_per_viewer")
@@ -175,11 +176,14 @@ def _notes(scope: Scope) -> list[str]:
         f"Of many intervals of {percent(scope.level)} some miss: the first row of the uplift answers the question, the "
         "others are for orientation. By campaign and content, the uplift is of the attention to that campaign or "
         "content; a content that is chosen more often gains what others lose.",
-        f"Figures about fewer than {scope.smallest_group} visitors are not told, nor are the next smallest where "
-        "fewer could be told from a total.",
-        "All figures are sums over closed periods: whole days, or several where one is too small. A figure leaves out "
-        "the periods in which it is about few; then it is marked as suppressed in the tables. Follow-ups, greetings "
-        f"and offers are rounded down to multiples of {scope.smallest_group}. So two reports with different days never "
-        "tell of few people by their difference.",
+        f"Counts are rounded to multiples of {scope.smallest_group}, as running totals from the first day on. A 0 is "
+        f"fewer than {scope.smallest_group}, and no count is wrong by as much as that. Shares are made of such counts.",
+        f"Sums of seconds, and the uplift of attention, are exact. Those about fewer than {scope.smallest_group} "
+        "visitors are not told, nor are the next smallest where fewer could be told from a total.",
+        "All figures are of closed periods: whole days, or several where one is too small. A sum leaves out the "
+        "periods in which it would be about few; then it is marked as suppressed in the tables. So two reports with "
+        "different days or campaigns never tell of few people by their difference.",
+        f"Of one campaign, attention by stand, hour and day is rounded to {SECONDS_EACH * scope.smallest_group} s, and "
+        "the uplift by stand and hour is not told.",
         "Somebody who stays for more than ten minutes goes on as a new visit, which is no new passer-by.",
     ]

@@ -55,7 +55,7 @@ def _figures(request: Request, session: Login, campaign: str) -> dict[str, Any]:
         raise HTTPException(403, "The figures of this campaign are not for you.")
     if campaign and campaign not in services.catalogue.campaign_by_id:
         raise HTTPException(404, "No such campaign.")
-    titles = {content.id: content.title for content in services.catalogue.contents}
+    titles = {content.id: content.label for content in services.catalogue.contents}
     return {"chosen": campaign, "titles": titles, **services.figures(campaign or None)}
 
 

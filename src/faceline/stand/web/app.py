@@ -11,14 +11,10 @@ from starlette.exceptions import HTTPException
 
 from faceline.stand.web import advertiser, display, login, operator, people
 from faceline.stand.web.gate import Gate
-from faceline.stand.web.services import HERE, TEMPLATES, Services
+from faceline.stand.web.services import CONTENT_POLICY, HERE, TEMPLATES, Services
 
 _HEADERS: Final = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src 'self'; "
-        "connect-src 'self'; worker-src 'self'; manifest-src 'self'; form-action 'self'; frame-ancestors 'none'; "
-        "base-uri 'none'"
-    ),
+    "Content-Security-Policy": CONTENT_POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Collection
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Request, Response, WebSocket, WebSocketDisconnect
@@ -11,9 +12,9 @@ from pydantic import Field as Bounded
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
-from faceline.stand.board import content_of, screen_of
+from faceline.stand.content.catalogue import site_of
 from faceline.stand.web.login import address_of, same_origin, session_of
-from faceline.stand.web.services import HERE, TEMPLATES, Services, services_of
+from faceline.stand.web.services import CONTENT_POLICY, HERE, TEMPLATES, Services, services_of
 
 router = APIRouter()
 
@@ -57,8 +58,9 @@ def display_page(request: Request, token: str | None = None) -> Response:
     page = TEMPLATES.TemplateResponse(
         request,
         "display.html",
-        {"stand": services.stand, "screen": screen_of(services.board.state.showing, services.catalogue)},
+        {"stand": services.stand, "screen": services.screen},
     )
+    page.headers["Content-Security-Policy"] = _policy(services.pages)
     page.headers["Cache-Control"] = "no-cache"  # the service worker keeps it for when the stand is away
     kept = request.cookies.get(COOKIE, "")
     if services.secrets.is_device(kept):  # else the operator looks on
@@ -70,21 +72,20 @@ def display_page(request: Request, token: str | None = None) -> Response:
 def standard_loop(request: Request) -> Response:
     """The contents of the standard loop, for the display to show on its own."""
     _check(request)
-    catalogue = services_of(request).catalogue
-    contents = [content_of(catalogue.by_id[name], catalogue) for name in catalogue.loop]
+    services = services_of(request)
+    catalogue = services.catalogue
+    contents = [services.screens.content(catalogue.by_id[name], catalogue) for name in catalogue.loop]
     return JSONResponse({"contents": contents}, headers={"Cache-Control": "no-cache"})
 
 
-@router.get("/media/{content}")
-def medium(request: Request, content: str) -> Response:
-    """The picture or film of a content; only files that the catalogue names can be asked for."""
+@router.get("/media/{name:path}")
+def medium(request: Request, name: str) -> Response:
+    """A picture or film; only files that the catalogue names can be asked for."""
     _check(request)
     services = services_of(request)
-    known = services.catalogue.by_id.get(content)
-    if known is None or known.media is None:
-        raise HTTPException(404, "No such medium.")
-    file = (services.media / known.media).resolve()
-    if not file.is_relative_to(services.media.resolve()) or not file.is_file():
+    file = (services.media / name).resolve()
+    known = name in services.catalogue.files
+    if not known or not file.is_relative_to(services.media.resolve()) or not file.is_file():
         raise HTTPException(404, "No such medium.")
     headers = {
         "Cache-Control": "private, max-age=3600",
@@ -114,7 +115,7 @@ async def live(socket: WebSocket) -> None:
         async with board.changes() as changed:
             while not reader.done():
                 changed.clear()
-                await socket.send_json({"screen": screen_of(board.state.showing, services.catalogue)})
+                await socket.send_json({"screen": services.screen})
                 waiting = asyncio.create_task(changed.wait())
                 await asyncio.wait({waiting, reader}, timeout=_PING, return_when=asyncio.FIRST_COMPLETED)
                 waiting.cancel()
@@ -140,6 +141,14 @@ async def _listen(socket: WebSocket) -> None:
             return
         except (ValidationError, ValueError, KeyError):
             faults += 1
+
+
+def _policy(pages: Collection[str]) -> str:
+    """What the page of the display may load: what others of the stand may, and the web pages that it may show."""
+    sites = " ".join(sorted({site_of(page) for page in pages}))
+    if not sites:
+        return CONTENT_POLICY
+    return CONTENT_POLICY.replace("connect-src 'self'", f"connect-src 'self' {sites}; frame-src {sites}")
 
 
 def _keep(token: str, response: Response, services: Services) -> None:

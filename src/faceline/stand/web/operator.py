@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 
 from faceline.errors import InputError
 from faceline.stand.audience.perception import Face
-from faceline.stand.board import State, screen_of
+from faceline.stand.board import State
 from faceline.stand.clock import now
 from faceline.stand.web.access import Login
 from faceline.stand.web.login import check_form, needs, same_origin, session_of
@@ -82,7 +82,7 @@ def live_state(state: State, services: Services) -> dict[str, Any]:
         "ratio": round(width / height, 4),
         "guidance": state.guidance and state.guidance._asdict(),
         "faces": [_told(face, state, width, height) for face in state.faces],
-        "screen": screen_of(showing, services.catalogue),
+        "screen": services.screens.of(showing, services.catalogue),
         "decision": decision
         and {
             "reason": decision.reason,

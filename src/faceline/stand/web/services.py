@@ -14,10 +14,18 @@ from faceline.stand.consent.enrolment import Enrolment
 from faceline.stand.content.catalogue import Catalogue
 from faceline.stand.director import Director
 from faceline.stand.recognition.recogniser import Recogniser
+from faceline.stand.screen import Screens
 from faceline.stand.web.access import Delays, Limit, Logins, Secrets
 
 HERE: Final = Path(str(files("faceline.stand.web")))
 TEMPLATES: Final = Jinja2Templates(HERE / "templates")
+
+CONTENT_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self' blob:; media-src 'self'; "
+    "connect-src 'self'; worker-src 'self'; manifest-src 'self'; form-action 'self'; frame-ancestors 'none'; "
+    "base-uri 'none'"
+)
+"""What a page may load."""
 
 
 @dataclass(eq=False)
@@ -38,6 +46,8 @@ class Services:
         live_picture: Whether the operator sees the picture beside points and boxes.
         secure: Whether cookies go over TLS only.
         hosts: Names that the stand is reached by, beside its addresses; None: any.
+        sound: Whether films may be heard.
+        pages: Web sites that contents may show.
     """
 
     stand: str
@@ -53,14 +63,22 @@ class Services:
     live_picture: bool = False
     secure: bool = False
     hosts: tuple[str, ...] | None = None
+    sound: bool = False
+    pages: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        self.screens = Screens(self.media, self.sound)
         self.displays = 0  # connected now
         self.pending: dict[str, Any] = {}  # whose frames wait for the word of an operator, by session
         self.sessions = Logins()
         self.logins = Delays(free=5, longest=60.0)
         self.unknown = Limit(tries=30, seconds=60.0, of_all=30)  # guesses at accounts that are not there
         self.devices = Limit(tries=10, seconds=60.0, of_all=60)
+
+    @property
+    def screen(self) -> dict[str, Any] | None:
+        """What the display is told to show now."""
+        return self.screens.of(self.board.state.showing, self.catalogue)
 
 
 def services_of(request: Any) -> Services:

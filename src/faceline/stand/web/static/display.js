@@ -1,63 +1,41 @@
 // The display: shows what the stand says, at once; goes on with the standard loop when the stand is out of reach.
 "use strict";
 
-const TONES = 6;
 const SILENCE = 25000; // ms without a word, after which a connection is taken for lost
+const FADE = 600; // ms, as in display.css
 const part = (id) => document.getElementById(id);
-const state = { loop: read("loop") || [], place: 0, shown: "", timer: 0, wait: 500, silence: 0, socket: null };
+const state = { loop: read("loop") || [], place: 0, shown: "", screen: null, built: null, timer: 0, wait: 500, silence: 0, socket: null };
 
 function read(name) {
   try { return JSON.parse(localStorage.getItem(name)); } catch { return null; }
 }
 
-function toneOf(campaign) {
-  let sum = 0;
-  for (const letter of campaign) sum = (sum * 31 + letter.charCodeAt(0)) >>> 0;
-  return sum % TONES;
+async function put(screen) {
+  // a new screen over the old one, once its medium can be seen
+  const built = build(screen);
+  state.screen = screen;
+  state.built = built;
+  part("stage").append(built.section);
+  await Promise.all([built.ready, document.fonts.ready]);
+  if (state.built !== built) { built.section.remove(); return; } // another one has come meanwhile
+  fit(built.section);
+  document.documentElement.dataset.content = screen.content;
+  built.section.classList.add("shown");
+  if (built.film) play(built.film);
+  for (const other of part("stage").querySelectorAll(".screen")) if (other !== built.section) leave(other);
 }
 
-function fill(id, text) {
-  part(id).textContent = text || "";
-  part(id).hidden = !text;
-}
-
-function medium(screen) {
-  const place = part("medium");
-  place.replaceChildren();
-  place.hidden = !screen.media;
-  part("stage").classList.toggle("with-medium", Boolean(screen.media));
-  if (!screen.media) return;
-  const element = document.createElement(screen.film ? "video" : "img");
-  if (screen.film) Object.assign(element, { muted: true, loop: true, autoplay: true, playsInline: true });
-  else element.alt = "";
-  element.addEventListener("error", () => { place.hidden = true; part("stage").classList.remove("with-medium"); });
-  element.src = screen.media;
-  place.append(element);
-}
-
-function put(screen) {
-  document.body.className = `tone-${toneOf(screen.campaign)}`;
-  fill("greeting", screen.greeting ? `Hello, ${screen.greeting}` : screen.welcome ? "Good to see you again" : "");
-  fill("title", screen.title);
-  part("title").className = screen.title.length > 22 ? "long" : "";
-  fill("text", screen.text);
-  fill("offer", screen.offer);
-  part("by").textContent = screen.by;
-  medium(screen);
-  const bar = part("progress");
-  bar.className = "";
-  void bar.offsetWidth; // begin the animation anew
-  bar.style.animationDuration = `${screen.seconds}s`;
-  bar.className = "running";
+function leave(section) {
+  for (const film of section.querySelectorAll("video")) film.muted = true;
+  section.setAttribute("aria-hidden", "true");
+  section.classList.add("leaving");
+  setTimeout(() => section.remove(), FADE + 100);
 }
 
 function show(screen, key) {
   if (state.shown === key) return;
   state.shown = key;
-  document.documentElement.dataset.content = screen.content;
-  const article = part("content");
-  article.classList.add("leaving");
-  setTimeout(() => { put(screen); article.classList.remove("leaving"); }, 120);
+  put(screen);
 }
 
 function alone() {
@@ -114,10 +92,27 @@ async function learn() {
     if (!answer.ok) return;
     state.loop = (await answer.json()).contents;
     localStorage.setItem("loop", JSON.stringify(state.loop));
-    for (const each of state.loop) if (each.media) fetch(each.media).catch(() => {}); // into the worker's store
+    keep(state.loop.flatMap((each) => [each.media?.landscape?.file, each.media?.portrait?.file, each.logo]).filter(Boolean));
   } catch { /* the stand is away: the loop of the last time stays */ }
 }
 
+async function keep(files) {
+  // the media of the loop into the worker's store, and those of earlier loops out of it
+  for (const file of files) fetch(file).catch(() => {});
+  const wanted = new Set(files.map((file) => new URL(file, location.href).href));
+  for (const name of (await window.caches?.keys()) || []) {
+    const store = await caches.open(name);
+    for (const kept of await store.keys())
+      if (new URL(kept.url).pathname.startsWith("/media/") && !wanted.has(kept.url)) store.delete(kept);
+  }
+}
+
+let turned = isPortrait();
+window.addEventListener("resize", () => {
+  if (turned !== isPortrait() && state.screen) put(state.screen); // the medium of the other orientation
+  else if (state.built) fit(state.built.section);
+  turned = isPortrait();
+});
 document.addEventListener("click", () => document.documentElement.requestFullscreen?.().catch(() => {}));
 if ("serviceWorker" in navigator) navigator.serviceWorker.register("/worker.js").catch(() => {});
 connect();

@@ -90,7 +90,7 @@ function warn(texts) {
 function tell(told) {
   draw(told);
   const { health, decision, screen } = told;
-  fact("now", screen ? screen.title : "–");
+  fact("now", screen ? screen.name : "–");
   fact("reason", decision ? decision.reason : "–");
   fact("probability", decision ? `${Math.round(100 * decision.probability)} %` : "–");
   fact("arm", decision?.arm || "–");

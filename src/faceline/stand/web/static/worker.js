@@ -1,18 +1,26 @@
 // Keeps the display's page, its loop and its media, so that it also starts while the stand is away.
 "use strict";
 
-const STORE = "display-1";
+const STORE = "display-2";
 const KEPT = (path) => path === "/display" || path === "/display/loop" || path.startsWith("/static/") || path.startsWith("/media/");
 
 self.addEventListener("install", (event) => {
-  const first = ["/display", "/display/loop", "/static/display.css", "/static/display.js", "/static/icon.svg"];
+  const first = ["/display", "/display/loop", "/static/fonts.css", "/static/display.css", "/static/screen.js", "/static/display.js",
+    "/static/icon.svg", ...["serif", "sans", "arabic", "arabic-bold", "hebrew", "hebrew-bold"].map((name) => `/static/fonts/${name}.woff2`)];
   event.waitUntil(caches.open(STORE).then((store) => store.addAll(first)).catch(() => {}).then(() => self.skipWaiting()));
 });
-self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
+self.addEventListener("activate", (event) => event.waitUntil(claim()));
+
+async function claim() {
+  for (const name of await caches.keys()) if (name !== STORE) await caches.delete(name);
+  await self.clients.claim();
+}
+
 
 self.addEventListener("fetch", (event) => {
   const address = new URL(event.request.url);
-  if (event.request.method !== "GET" || address.origin !== location.origin || address.search || !KEPT(address.pathname)) return;
+  if (event.request.method !== "GET" || address.origin !== location.origin || !KEPT(address.pathname)) return;
+  if (address.search && !address.pathname.startsWith("/media/")) return; // a token is kept nowhere
   event.respondWith(newest(event.request));
 });
 

@@ -1,0 +1,239 @@
+"""What is on the screen of a content: media in two orientations, the colours of a brand, and checks of the files."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Final, Literal
+
+import cv2
+from PIL import Image
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from faceline.errors import first_line
+
+PICTURES: Final = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".svg")
+FILMS: Final = (".mp4", ".webm")
+LARGEST_MB: Final = 64
+LONGEST_FILM: Final = 300.0
+_MOST_PIXELS: Final = 50e6
+_CODECS: Final = ("avc1", "h264", "vp80", "vp8", "vp90", "vp09", "av01")
+"""What Chromium plays; H.264 is written as avc1 or h264."""
+
+_AFTER_FILM: Final = 0.5
+"""Seconds that a film stays beyond its length, so that its end is seen."""
+
+Layout = Literal["statement", "split", "cover", "offer", "product"]
+Part = Literal["greeting", "offer", "brand", "progress"]
+"""What may be laid over a full-screen medium."""
+
+
+class Strict(BaseModel):
+    """Refuses unknown keys, and never changes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _relative(text: str) -> str:
+    path = PurePosixPath(text)
+    if path.is_absolute() or ".." in path.parts or "\\" in text or "\0" in text or ":" in text:
+        raise ValueError(f"expected a file below the folder of the catalogue, got {text!r}")
+    if path.suffix.lower() not in PICTURES + FILMS:
+        raise ValueError(f"expected a file that ends with one of {' '.join(PICTURES + FILMS)}, got {text!r}")
+    return text
+
+
+def _picture(text: str) -> str:
+    if is_film(_relative(text)):
+        raise ValueError(f"expected a picture ({' '.join(PICTURES)}), got {text!r}")
+    return text
+
+
+def _colour(text: str) -> str:
+    if not re.fullmatch(r"#[0-9a-fA-F]{6}", text):
+        raise ValueError(f"expected a colour such as '#14302c', in quotes, got {text!r}")
+    return text.lower()
+
+
+def _short(value: object) -> object:
+    """A file alone stands for a medium of both orientations."""
+    return {"landscape": value} if isinstance(value, str) else value
+
+
+Title = Annotated[str, Field(min_length=1, max_length=80, pattern=r"\S")]
+File = Annotated[str, AfterValidator(_relative)]
+Picture = Annotated[str, AfterValidator(_picture)]
+Colour = Annotated[str, AfterValidator(_colour)]
+
+
+class Medium(Strict):
+    """A picture or a film; a screen takes the version of its orientation, or the only one.
+
+    Attributes:
+        landscape: File below the folder of the catalogue, for wide screens.
+        portrait: The same for high screens.
+        fit: ``cover`` fills its place and may crop; ``contain`` shows all of it. None leaves it to the layout.
+        sound: Whether a film is heard, on stands that allow it.
+    """
+
+    landscape: File | None = None
+    portrait: File | None = None
+    fit: Literal["contain", "cover"] | None = None
+    sound: bool = False
+
+    @model_validator(mode="after")
+    def _some(self) -> "Medium":
+        if self.landscape is None and self.portrait is None:
+            raise ValueError("expected a file for landscape, portrait or both")
+        return self
+
+    @property
+    def files(self) -> Iterator[tuple[Literal["landscape", "portrait"], str]]:
+        """The orientations that there are."""
+        if self.landscape is not None:
+            yield "landscape", self.landscape
+        if self.portrait is not None:
+            yield "portrait", self.portrait
+
+
+class Full(Medium):
+    """Finished artwork on the whole screen.
+
+    Attributes:
+        background: Beside a medium that is shown whole: a colour, or ``blur`` for a blurred copy of a picture.
+        overlay: What is laid over it; nothing unless it is named.
+    """
+
+    background: Colour | Literal["blur"] = "#000000"
+    overlay: tuple[Part, ...] = ()
+
+
+Media = Annotated[Medium, BeforeValidator(_short)]
+FullScreen = Annotated[Full, BeforeValidator(_short)]
+
+
+class Brand(Strict):
+    """How the contents of an advertiser look.
+
+    Attributes:
+        logo: A picture.
+        ground: Colour behind the texts.
+        ink: Colour of the texts; black or white where there is none.
+        accent: Colour of what stands out; that of the texts where there is none.
+    """
+
+    logo: Picture | None = None
+    ground: Colour | None = None
+    ink: Colour | None = None
+    accent: Colour | None = None
+
+    def over(self, other: "Brand | None") -> "Brand":
+        """This brand, with what it leaves open taken from another; colours go together."""
+        if other is None:
+            return self
+        logo = self.logo or other.logo
+        return (self if self.ground else other).model_copy(update={"logo": logo})
+
+    def colours(self) -> dict[str, str] | None:
+        """All three colours; None where the brand has none of its own."""
+        if self.ground is None:
+            return None
+        ink = self.ink or max("#000000", "#ffffff", key=lambda colour: contrast(colour, str(self.ground)))
+        return {"ground": self.ground, "ink": ink, "accent": self.accent or ink}
+
+    @model_validator(mode="after")
+    def _readable(self) -> "Brand":
+        if self.ground is None and (self.ink or self.accent):
+            raise ValueError("ink and accent need a ground, the colour behind them")
+        for name, least in (("ink", 4.5), ("accent", 3.0)):
+            colour = getattr(self, name)
+            if colour is not None and self.ground is not None and contrast(colour, self.ground) < least:
+                raise ValueError(
+                    f"{name} {colour} cannot be read on ground {self.ground}: expected a contrast of at least {least}, "
+                    f"got {contrast(colour, self.ground):.1f}"
+                )
+        return self
+
+
+def contrast(one: str, other: str) -> float:
+    """The contrast of two colours, 1 to 21.
+
+    Source:
+        WCAG 2.2, relative luminance and contrast ratio.
+    """
+    light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def is_film(name: str) -> bool:
+    """Whether a file is a film by its ending."""
+    return name.lower().endswith(FILMS)
+
+
+def check_file(folder: Path, name: str) -> float | None:
+    """Refuse a file that a display could not show.
+
+    Args:
+        folder: Of the catalogue.
+        name: Below it.
+
+    Returns:
+        Seconds that a film stays on the screen; None of a picture, or of a film that does not tell its length.
+
+    Raises:
+        ValueError: What is wrong with it.
+    """
+    path = folder / name
+    if not path.is_file():
+        raise ValueError(f"no such file: {name}")
+    if not path.resolve().is_relative_to(folder.resolve()):  # a link that leads out
+        raise ValueError(f"expected a file below the folder of the catalogue, got a link out of it: {name}")
+    size = path.stat().st_size / 1e6
+    if size > LARGEST_MB:
+        raise ValueError(f"expected at most {LARGEST_MB} MB, got {size:.0f} MB: {name}")
+    if is_film(name):
+        return _check_film(path, name)
+    _check_picture(path, name)
+    return None
+
+
+def _check_picture(path: Path, name: str) -> None:
+    if path.suffix.lower() == ".svg":
+        if b"<svg" not in path.read_bytes():
+            raise ValueError(f"not an SVG picture: {name}")
+        return
+    try:
+        with Image.open(path) as picture:
+            width, height = picture.size
+            picture.verify()
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise ValueError(f"not a picture that can be shown ({first_line(error)}): {name}") from None
+    if width * height > _MOST_PIXELS:
+        raise ValueError(f"expected at most {_MOST_PIXELS / 1e6:.0f} megapixels, got {width} × {height}: {name}")
+
+
+def _check_film(path: Path, name: str) -> float | None:
+    film = cv2.VideoCapture(str(path))
+    try:
+        if not film.isOpened() or not film.read()[0]:
+            raise ValueError(f"not a film that can be played: {name}")
+        code = int(film.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little").decode("latin-1").strip("\0 ").lower()
+        frames, rate = film.get(cv2.CAP_PROP_FRAME_COUNT), film.get(cv2.CAP_PROP_FPS)
+    finally:
+        film.release()
+    if code not in _CODECS:
+        raise ValueError(f"browsers do not play its codec {code}; convert it to H.264, VP8, VP9 or AV1: {name}")
+    if frames <= 0 or rate <= 0:
+        return None
+    if frames / rate > LONGEST_FILM:
+        raise ValueError(f"expected a film of at most {LONGEST_FILM:.0f} s, got {frames / rate:.0f} s: {name}")
+    return float(round(frames / rate + _AFTER_FILM, 1))
+
+
+Address = Annotated[str, Field(min_length=8, max_length=300, pattern=r"^https?://[^\s/?#@]+([/?#]\S*)?$")]
+"""A web address without a name or password in it."""

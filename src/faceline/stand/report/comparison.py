@@ -1,0 +1,131 @@
+"""What is told of the uplift of adaptive over control, by closed periods and never about few people.
+
+Attention is told from exact sums, which are hidden in the periods in which they would be about few visitors of an arm.
+Shares of visitors are told from rounded counts.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import duckdb
+import numpy as np
+import pandas as pd
+
+from faceline.stand.report.counting import ARMS, campaigns_of, moments, shown_moments
+from faceline.stand.report.disclosure import Flags, hidden
+from faceline.stand.report.periods import rounded
+from faceline.stand.report.uplift import MOMENTS, compare
+
+OUTCOMES: Final = {
+    "attention": "seconds of attention a visitor",
+    "interest": "share of visitors who showed interest",
+    "reaction": "share of visitors who reacted",
+}
+"""What the arms are compared by."""
+
+_KEYS: Final = ["group", "name", "outcome"]
+_OF_ARMS: Final = [f"{arm} {name}" for arm in ARMS for name in MOMENTS]
+
+
+def told_uplift(
+    engine: duckdb.DuckDBPyConnection,
+    counted: Mapping[str, pd.DataFrame],
+    chosen: Sequence[int],
+    smallest: int,
+    campaign: str | None,
+    level: float,
+) -> pd.DataFrame:
+    """Adaptive against control: in all, by what was shown, and of all campaigns together also by stand and by hour.
+
+    Args:
+        engine: With the tables of `faceline.stand.report.counting.keep_periods`.
+        counted: The other tables of the report, by period; sums that are not told are missing.
+        chosen: The periods to tell of.
+        smallest: How many people may be told.
+        campaign: The only one to tell of; None for all.
+        level: Of the intervals.
+
+    Returns:
+        A row for each group and outcome; what must not be told is missing.
+    """
+    arms = _arms(engine)
+    arms["campaign"] = campaigns_of(engine, arms["name"].where(arms["group"] == "content"))
+    arms.loc[_few(arms, smallest, counted), _OF_ARMS] = np.nan
+    if campaign is not None:
+        arms = _of_campaign(arms, campaign)
+    groups = arms[arms["period"].isin(chosen)].groupby(_KEYS, sort=False)
+    sums = groups[_OF_ARMS].sum(min_count=1)
+    sums = _with_rounded_shares(sums, arms, chosen, smallest)
+    adaptive, control = (
+        np.nan_to_num(sums[[f"{arm} {name}" for name in MOMENTS]].to_numpy(dtype=float)) for arm in ARMS
+    )
+    figures = pd.DataFrame(vars(compare(adaptive, control, level)), index=sums.index)
+    for place, arm in enumerate(ARMS):
+        figures.insert(place, f"visitors_{arm}", sums[f"{arm} v"])
+    figures[sums["adaptive v"].isna()] = np.nan
+    figures["suppressed"] = groups["adaptive v"].count() < groups.size()
+    return figures.astype(dict.fromkeys((f"visitors_{arm}" for arm in ARMS), "Int64")).reset_index()
+
+
+def _arms(engine: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """The sums of both arms side by side, for each period, group and outcome."""
+    sums = [moments(engine, "all", "'all'", outcome) for outcome in OUTCOMES]
+    sums += [shown_moments(engine, group) for group in ("campaign", "content")]
+    sums += [moments(engine, group, group, "attention") for group in ("stand", "hour")]
+    rows, keys = pd.concat(sums, ignore_index=True), ["period", *_KEYS]
+    index = pd.MultiIndex.from_frame(rows.drop_duplicates(keys)[keys])
+    of_arms = [
+        rows[rows["arm"] == arm].set_index(keys)[[*MOMENTS, "who"]].astype(float).reindex(index).fillna(0.0)
+        for arm in ARMS
+    ]
+    return pd.concat(
+        [table.add_prefix(f"{arm} ") for arm, table in zip(ARMS, of_arms, strict=True)], axis=1
+    ).reset_index()
+
+
+def _few(arms: pd.DataFrame, smallest: int, counted: Mapping[str, pd.DataFrame]) -> Flags:
+    """Which rows must be hidden.
+
+    An arm is small, its attention is that of few, another table hides the attention of the group or of the campaign
+    that it belongs to, or one of these would follow from a total.
+    """
+    visitors = arms[[f"{arm} v" for arm in ARMS]].to_numpy(dtype=float)
+    is_attention = (arms["outcome"] == "attention").to_numpy()
+    who = np.where(is_attention[:, None], arms[[f"{arm} who" for arm in ARMS]].to_numpy(dtype=float), 0.0)
+    people = np.column_stack([visitors, who])
+    few = np.any(visitors < smallest, axis=1)
+    shown = arms["group"].isin(["campaign", "content"]).to_numpy()
+    groups = arms["group"].where(arms["group"] != "all", "total")
+    for name, table in counted.items():
+        missing = table[table["attention_seconds"].isna()]
+        keys = pd.MultiIndex.from_arrays([missing["period"], missing["name"].astype(str)])
+        few |= (
+            is_attention & (groups == name).to_numpy() & pd.MultiIndex.from_frame(arms[["period", "name"]]).isin(keys)
+        )
+    together = arms["period"].astype(str) + "/" + arms["group"] + "/" + arms["campaign"].fillna(arms["outcome"])
+    few = hidden(people, smallest, together, few, shown)
+    campaigns = few & (arms["group"] == "campaign").to_numpy()
+    keys = pd.MultiIndex.from_frame(arms.loc[campaigns, ["period", "name"]])
+    return few | pd.MultiIndex.from_frame(arms[["period", "campaign"]]).isin(keys)
+
+
+def _of_campaign(arms: pd.DataFrame, campaign: str) -> pd.DataFrame:
+    """The rows of one campaign; attention in all is that to the campaign."""
+    own = arms[(arms["group"] == "campaign") & (arms["name"] == campaign)]
+    shares = arms[arms["outcome"] != "attention"]
+    return pd.concat([own.assign(group="all", name="all"), shares, own, arms[arms["campaign"] == campaign]])
+
+
+def _with_rounded_shares(sums: pd.DataFrame, arms: pd.DataFrame, chosen: Sequence[int], smallest: int) -> pd.DataFrame:
+    """Round the counts that shares are made of, and count the error of that as variance."""
+    told = arms[(arms["outcome"] != "attention") & arms["adaptive v"].notna()]
+    for arm in ARMS:
+        exact, column = sums[f"{arm} y"], f"{arm} y"
+        near = rounded(told.assign(name=told["outcome"]), chosen, [column], smallest)[column].astype(float)
+        for key in exact.index[exact.index.get_level_values("outcome") != "attention"]:
+            if not np.isnan(exact[key]):
+                share = near[key[-1]] / max(exact[key], 1.0)
+                sums.loc[key, [f"{arm} yy", f"{arm} vy"]] *= share
+                sums.loc[key, column] = near[key[-1]]
+                sums.loc[key, f"{arm} yy"] += smallest**2 / 6  # two ends, each off by up to half a step
+    return sums
