@@ -21,8 +21,9 @@ Range: TypeAlias = Sequence[int | float]
 """Lowest and highest value; each sample draws its own between them."""
 # No names for axes here: a step may change the size.
 Frame: TypeAlias = Shaped[np.ndarray, "_ _ 3"] | Shaped[Tensor, "3 _ _"]
-Points: TypeAlias = Float[np.ndarray, "p _"] | Float[Tensor, "p 2"]
-"""Between steps five columns, as albumentations wants them: x, y, z, angle, scale; only x and y are used."""
+Points: TypeAlias = Float[np.ndarray, "_ _"] | Float[Tensor, "_ 2"]
+"""Between steps five columns, as albumentations wants them: x, y, z, angle, scale; only x and y are used. Nor a name for
+how many there are: a step that loses one is refused by its name."""
 
 
 class Transform:
