@@ -225,7 +225,7 @@ loop: [hello, cup, boots]
         ("share: 0.6", "plays_a_day: 9, budget: 30, starts: 2026-03-01, ends: 2026-03-09", 4,
          "campaigns.1.budget: 9 plays on each of 9 days are 81; the budget is 30"),
         ("cup, boots]", "cup]", 5, "campaigns.2.share: the loop shows no content of shoes"),
-        ("name: The house", "name: The house, budget: 9", 10, "no dates, quiet hours, caps or budget"),
+        ("name: The house", "name: The house, budget: 9", 10, "quiet hours, caps or budget"),
         ("10:00-20:00", "20:00-10:00", 1, "hours: expected hours of one day such as 09:00-21:00"),
     ],
 )  # fmt: skip

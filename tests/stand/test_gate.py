@@ -115,7 +115,7 @@ def test_our_own_origin_is_taken(operator: TestClient) -> None:
     assert answer.status_code == 401
 
 
-@pytest.mark.parametrize("path", ["/login", "/operator", "/worker.js", "/static/pages.css", "/media/espresso"])
+@pytest.mark.parametrize("path", ["/login", "/operator", "/worker.js", "/static/pages.css", "/media/cup.png"])
 def test_head_answers_as_get_without_its_body(operator: TestClient, path: str) -> None:
     found, whole = operator.head(path), operator.get(path)
     assert found.status_code == whole.status_code == 200

@@ -157,7 +157,8 @@ def test_somebody_is_enrolled_greeted_and_withdrawn(browser: Any, page: Any, sta
             continue
         page.locator("input[name=face]").first.check()
         page.get_by_label("Name, as on the form").fill("Ada Example")
-        page.get_by_label("How to greet them").fill("Ada")
+        page.get_by_label("They chose to be greeted by a name").check()
+        page.get_by_label("That name").fill("Ada")
         page.get_by_label("They have read this text").check()
         page.get_by_role("button", name="Take a few frames").click()
         enrol = page.get_by_role("button", name="Enrol Ada Example")

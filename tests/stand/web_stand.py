@@ -83,5 +83,5 @@ def make(folder: Path, text: str = CATALOGUE, **more: Any) -> WebStand:
     assert secrets.new is not None
     figures = {"at": datetime.now(UTC), "smallest_group": 10, "empty": "3 visitors in all, and that is too few"}
     settings = {"figures": lambda _: figures, "consent": read_consent_text(), **more}
-    services = Services("north", Board(), catalogue, media, director, secrets, **settings)
+    services = Services("north", Board(), media, director, secrets, **settings)
     return WebStand(services, events, secrets.new.passwords["operator"], secrets.new.device_token)

@@ -21,6 +21,7 @@ PLACES: Final = {
         "models.averaging": ("ExponentialAverage",),
         "models.baselines": ("Baseline", "NearestShapes", "SparseForest"),
         "models.coarse_stage": ("CoarseStage",),
+        "models.detail_stage": ("DetailStage",),
         "models.face_embedder": ("FaceEmbedder",),
         "models.heads": ("HeatmapHead", "RegressionHead", "SimCCHead", "VotingHead"),
         "models.landmark_detector": ("LandmarkDetector",),

@@ -123,7 +123,7 @@ class CoarseStage(nn.Module):
         norm = (spread**2).sum()
         cos, sin = (x * u + y * v).sum(1) / norm, (y * u - x * v).sum(1) / norm  # times the height of the face
         turn = _turn(cos, sin)
-        return _about(centre - _turned(middle[None, None], turn), turn * self.room)
+        return about(centre - _turned(middle[None, None], turn), turn * self.room)
 
     def near(self, landmarks: Tensor, sizes: Tensor | None = None) -> Windows:
         """Windows for training, beside where they should be by chance; landmarks and sizes as for `windows`."""
@@ -133,7 +133,7 @@ class CoarseStage(nn.Module):
         zoom = torch.exp(torch.randn_like(angle) * self.scale)
         moved = 0.5 + torch.randn_like(landmarks[:, :1]) * self.shift
         more = _turn(zoom * angle.cos(), zoom * angle.sin())
-        beside = _about(exact.to_frame(moved), _turned(more.transpose(1, 2), exact.turn).transpose(1, 2))
+        beside = about(exact.to_frame(moved), _turned(more.transpose(1, 2), exact.turn).transpose(1, 2))
         return _stretched(beside, edges)
 
 
@@ -152,6 +152,6 @@ def _turned(points: Tensor, turn: Tensor) -> Tensor:
     return (points[:, :, None] * turn[:, None]).sum(dim=3)
 
 
-def _about(centre: Tensor, turn: Tensor) -> Windows:
-    """The windows with these middles (n, 1, 2) in the frame."""
+def about(centre: Tensor, turn: Tensor) -> Windows:
+    """The windows with these middles (n, 1, 2) in the frame and these turns (n, 2, 2)."""
     return Windows(centre - 0.5 * turn.sum(dim=2)[:, None], turn)

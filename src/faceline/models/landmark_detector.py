@@ -15,6 +15,7 @@ from faceline.errors import InputError
 from faceline.geometry.markup import IBUG68, LIDS_AND_LIPS, Markup
 from faceline.metrics import landmark as metrics
 from faceline.models.coarse_stage import CoarseStage
+from faceline.models.detail_stage import DetailStage
 from faceline.models.heads import SimCCHead, VotingHead
 from faceline.models.landmark_nets import TimmBackbone
 from faceline.models.losses import SmoothL1Loss
@@ -51,6 +52,7 @@ class LandmarkDetector(pl.LightningModule):
         head: Builds the head from the channels of the feature maps.
         loss: Module of (preds, target).
         coarse_stage: Finds the face, so that backbone and head see a window around it and not the whole frame.
+        detail_stage: Finds eyes and mouth again, in windows around them.
         distances: Weight of the loss of the distances across eyes and mouth, beside that of the points.
         cross_entropy: Weight of the cross entropy of a head that classifies coordinates, beside the loss of its points.
         flip_average: Outside of training, the mean of what is found in the frame and in its mirror image.
@@ -85,6 +87,7 @@ class LandmarkDetector(pl.LightningModule):
         head: Callable[..., nn.Module] = VotingHead,
         loss: nn.Module | None = None,
         coarse_stage: CoarseStage | None = None,
+        detail_stage: DetailStage | None = None,
         distances: float = 0.0,
         cross_entropy: float = 0.0,
         flip_average: bool = False,
@@ -108,6 +111,11 @@ class LandmarkDetector(pl.LightningModule):
                 f"a coarse stage knows only the 68 points of iBUG, not {markup.name}; set model/coarse_stage=null",
                 column="model.coarse_stage",
             )
+        if detail_stage is not None and markup.points != IBUG68.points:
+            raise InputError(
+                f"a detail stage knows only the 68 points of iBUG, not {markup.name}; set model/detail_stage=null",
+                column="model.detail_stage",
+            )
         if distances and markup.points != IBUG68.points:
             raise InputError(
                 f"knows only lids and lips of the 68 points of iBUG, not {markup.name}", column="model.distances"
@@ -129,7 +137,7 @@ class LandmarkDetector(pl.LightningModule):
             )
         self.cross_entropy, self.distances, self.start = cross_entropy, distances, start
         self.loss = loss or SmoothL1Loss()
-        self.coarse_stage, self.flip_average = coarse_stage, flip_average
+        self.coarse_stage, self.detail_stage, self.flip_average = coarse_stage, detail_stage, flip_average
         channels = cast(Sequence[int], backbone.channels)
         self.marks = nn.ParameterList([torch.zeros(each) for each in channels]) if mirror else None
         self.lr, self.backbone_lr, self.weight_decay, self.warmup = lr, backbone_lr, weight_decay, warmup
@@ -169,11 +177,16 @@ class LandmarkDetector(pl.LightningModule):
     def _in_frame(self, images: Tensor, sizes: Tensor | None, mirrored: Tensor | bool = False) -> Found:
         """What is found in normalised frames, by one look or two."""
         if self.coarse_stage is None:
-            return Found(self._look(images, mirrored), None)
+            return Found(self._detailed(images, self._look(images, mirrored)), None)
         first, spread = self.coarse_stage.look(images)
         windows = self.coarse_stage.windows(first, sizes)
         landmarks = windows.to_frame(self._look(windows.cut(images, self.coarse_stage.size), mirrored))
-        return Found(landmarks, torch.stack([_apart(first, landmarks), spread], dim=1))
+        doubts = torch.stack([_apart(first, landmarks), spread], dim=1)
+        return Found(self._detailed(images, landmarks), doubts)
+
+    def _detailed(self, images: Tensor, landmarks: Tensor) -> Tensor:
+        """Landmarks with eyes and mouth found again, where there is a stage for it."""
+        return landmarks if self.detail_stage is None else cast(Tensor, self.detail_stage(images, landmarks))
 
     def _normalise(self, images: Tensor) -> Tensor:
         return ((images - self.mean) / self.std).contiguous(memory_format=self.memory_format)
@@ -225,6 +238,8 @@ class LandmarkDetector(pl.LightningModule):
             windows = self.coarse_stage.near(landmarks, sizes)
             loss = self._loss(windows.cut(images, self.coarse_stage.size), windows.from_frame(landmarks), mirrored)
             loss = loss + self.loss(self.coarse_stage(images), landmarks)
+        if self.detail_stage is not None:
+            loss = loss + self.detail_stage.loss(images, landmarks)
         self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(images), sync_dist=True)
         return loss
 
@@ -256,7 +271,8 @@ class LandmarkDetector(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """AdamW with a warm-up and a cosine over all steps of the run."""
-        parts = ((self.backbone, self.backbone_lr), (self.head, 1.0), (self.marks, 1.0), (self.coarse_stage, 1.0))
+        others = (self.head, self.marks, self.coarse_stage, self.detail_stage)
+        parts = ((self.backbone, self.backbone_lr), *((part, 1.0) for part in others))
         return adamw(param_groups(parts, self.lr, self.weight_decay), self.trainer, self.warmup)
 
 

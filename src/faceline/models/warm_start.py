@@ -13,6 +13,9 @@ from torch import Tensor, nn
 
 from faceline.errors import InputError
 
+NEW = "detail_stage."
+"""What a bundle need not have: it may be trained on top of one."""
+
 
 def start_from(model: nn.Module, graph: bytes, run: Callable[[], object]) -> None:
     """Fill a network with the weights of an exported one of the same layers.
@@ -40,7 +43,7 @@ def start_from(model: nn.Module, graph: bytes, run: Callable[[], object]) -> Non
                 raise _other(f"{name} is {tuple(value.shape)}, and {tuple(state[name].shape)} here")
             state[name].copy_(torch.from_numpy(value))
     missing = [name for name, module in model.named_modules() if isinstance(module, nn.Conv2d | nn.Conv1d)
-               and f"{name}.weight" not in weights]  # fmt: skip
+               and f"{name}.weight" not in weights and not name.startswith(NEW)]  # fmt: skip
     if missing or not folded:
         raise _other(f"it has no weights for {missing[0] if missing else 'any normalised layer'}")
     for layer, bias in folded:

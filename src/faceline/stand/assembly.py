@@ -25,8 +25,8 @@ from faceline.stand.consent.consent_text import read_consent_text
 from faceline.stand.consent.enrolment import Enrolment
 from faceline.stand.consent.keys import VARIABLE
 from faceline.stand.consent.likeness import Rule
-from faceline.stand.content.catalogue import read_catalogue
 from faceline.stand.content.policy import Policy
+from faceline.stand.content.reload import CatalogueFile
 from faceline.stand.director import Director
 from faceline.stand.events.store import EventStore
 from faceline.stand.folders import make_folder
@@ -65,7 +65,7 @@ def build(settings: "Stand") -> Iterator[tuple[Loop, Services]]:
         stack.callback(loop.close)
         figures = Figures(store, settings.smallest_group, settings.zone)
         yield loop, Services(
-            settings.name, board, watch.policy.catalogue, watch.media, loop.director, secrets, figures, consent,
+            settings.name, board, watch.media, loop.director, secrets, figures, consent,
             enrolment, recogniser, settings.live_picture, secure=settings.certificate is not None,
             hosts=("localhost", socket.gethostname().lower(), settings.host.lower(), *settings.allowed_hosts),
             sound=settings.sound, pages=tuple(settings.allowed_pages),
@@ -89,7 +89,7 @@ class Watch:
 
     def __init__(self, settings: "Watching", folder: Path, pages: Collection[str] = ()) -> None:
         file = Path(settings.catalogue) if settings.catalogue else _PACKAGE / "demo" / "catalogue.yaml"
-        catalogue = read_catalogue(file, pages)
+        self.catalogue = CatalogueFile(file, pages)
         self.media = file.parent
         self.reactions = ReactionSettings(
             attention_angle=settings.attention_angle, screen_yaw=settings.screen_yaw, screen_pitch=settings.screen_pitch
@@ -106,7 +106,7 @@ class Watch:
         clusters = ExpressionClusters(Path(settings.clusters)) if settings.clusters else None
         self.perception = Perception(landmarks, detector, self.reactions, settings.detect_every, clusters=clusters)
         self.policy = Policy(
-            catalogue,
+            self.catalogue.first,
             stand=settings.name,
             control_share=settings.control_share,
             zone=settings.zone,
@@ -124,7 +124,7 @@ class Watch:
     ) -> Loop:
         """The loop, not started yet."""
         director = Director(self.policy, Sessions(), self.reactions, store.append)
-        return Loop(frames, self.perception, director, store, recogniser, board, pictures, clock)
+        return Loop(frames, self.perception, director, store, recogniser, board, pictures, clock, self.catalogue)
 
 
 @contextmanager

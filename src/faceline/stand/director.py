@@ -11,6 +11,7 @@ from faceline.stand.audience.reactions import Reaction, ReactionSettings
 from faceline.stand.audience.sessions import Sessions
 from faceline.stand.clock import Moment
 from faceline.stand.consent.enrolment import Person
+from faceline.stand.content.catalogue import Catalogue
 from faceline.stand.content.decision import Context, Decision, Recognised
 from faceline.stand.content.policy import Policy
 from faceline.stand.events.event import (
@@ -91,7 +92,9 @@ class Director:
         self.visitors: dict[int, Visitor] = {}
         self.showing: Showing | None = None
         self.offers: deque[Showing] = deque(maxlen=_OFFERS_KEPT)
+        self.catalogues = 1  # used so far
         self._met: set[str] = set()  # who was recognised in this session
+        self._outdated = False  # whether what is shown is not as the catalogue has it now
 
     @property
     def arm(self) -> Arm | None:
@@ -119,10 +122,18 @@ class Director:
         self._met |= new_people
         context = Context(moment, session, len(sight.present), recognised, interest)
         adaptive = self.arm == "adaptive"
-        if self.showing is None or begun or self._over(moment) or (adaptive and (new_people or interest)):
+        over = self.showing is None or self._outdated or self._over(moment)
+        if over or begun or (adaptive and (new_people or interest)):
             self._show(self.policy.decide(context), known, moment)
         assert self.showing is not None
         return self.showing
+
+    def use(self, catalogue: Catalogue) -> None:
+        """Choose from another catalogue from now on; what is shown is ended if it is not in it as it was."""
+        self.policy.use(catalogue)
+        self.catalogues += 1
+        shown = self.showing.decision.content if self.showing else None
+        self._outdated = shown is not None and catalogue.by_id.get(shown.id) != shown
 
     def take_offer(self, impression: int, moment: Moment) -> None:
         """Write down that the offer of one of the last impressions was taken.
@@ -259,7 +270,7 @@ class Director:
             self._append(FollowUpShown(**self._on_screen(before, moment), visit=visit, follow_up=follow_up))
         if decision.content.offer is not None and decision.session is not None:
             self.offers.append(showing)
-        self.showing = showing
+        self.showing, self._outdated = showing, False
 
     def _end(self, showing: Showing, moment: Moment) -> None:
         """Write down what came of an impression, and let the policy learn from it."""

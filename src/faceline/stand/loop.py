@@ -15,6 +15,7 @@ from faceline.stand.audience.perception import Perception, Sight
 from faceline.stand.board import Board, Health, State
 from faceline.stand.camera.capture import CaptureHealth, Frame
 from faceline.stand.clock import Moment, now
+from faceline.stand.content.reload import CatalogueFile
 from faceline.stand.director import Director
 from faceline.stand.events.store import EventStore
 from faceline.stand.recognition.recogniser import Recogniser
@@ -80,6 +81,7 @@ class Loop:
         board: Is told everything.
         pictures: Whether the board gets the frames too, for the operator's eyes.
         clock: Tells the moment.
+        catalogue: Tells when the catalogue has changed; None keeps that of the director.
     """
 
     def __init__(
@@ -92,7 +94,9 @@ class Loop:
         board: Board,
         pictures: bool = False,
         clock: Callable[[], Moment] = now,
+        catalogue: CatalogueFile | None = None,
     ) -> None:
+        self.catalogue = catalogue
         self.capture, self.perception, self.director = capture, perception, director
         self.store, self.recogniser, self.board, self.pictures = store, recogniser, board, pictures
         self.speed, self._clock = Speed(), clock
@@ -106,12 +110,16 @@ class Loop:
     def start(self) -> None:
         """Begin."""
         self._thread.start()
+        if self.catalogue is not None:
+            self.catalogue.start()
 
     def close(self) -> None:
         """End what is shown, write what is left."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(timeout=5.0)
+        if self.catalogue is not None:
+            self.catalogue.close()
         self.capture.close()
         self.director.close(self._clock())
         if self.recogniser is not None:
@@ -123,6 +131,9 @@ class Loop:
         """One frame, or the lack of one."""
         frame = self.capture.newest(_NO_FRAME)
         sight = self._look(frame)
+        new = None if self.catalogue is None else self.catalogue.take()
+        if new is not None:
+            self.director.use(new)
         known = {} if self.recogniser is None else self.recogniser.known(sight)
         showing = self.director.update(sight, known)
         done = self._clock().steady
@@ -156,7 +167,7 @@ class Loop:
             warnings.append(f"Events are not written: {store.paused}. {store.pending:,} wait in memory.")
         if store.lost:
             warnings.append(f"{sum(store.lost.values()):,} events were lost while nothing could be written.")
-        warnings += [told for told in (self._fault, self._unsaved, self._people_problem()) if told]
+        warnings += [told for told in self._problems() if told]
         return Health(
             frames_per_second=self.speed.frames_per_second(at),
             latency_ms=self.speed.latency_ms(),
@@ -209,8 +220,10 @@ class Loop:
         except OSError as error:
             self._unsaved = f"What was learned cannot be saved: {first_line(error)}."
 
-    def _people_problem(self) -> str | None:
-        return None if self.recogniser is None else self.recogniser.problem
+    def _problems(self) -> tuple[str | None, ...]:
+        people = None if self.recogniser is None else self.recogniser.problem
+        catalogue = None if self.catalogue is None else self.catalogue.problem
+        return self._fault, self._unsaved, people, catalogue
 
 
 def _jpeg(image: Image) -> bytes:

@@ -80,7 +80,7 @@ class Person:
     """How an enrolled person wishes to be met.
 
     Attributes:
-        greeting: The name to greet them with on the screen; None greets without a name.
+        greeting: The name to greet them with on the screen, where others can read it; None, unless they chose that.
         group: The group of customers they chose; None where they chose none.
     """
 
@@ -245,13 +245,16 @@ class Enrolment:
             "model": self.model,
         }
         detail = f"consent to text {consent.text_version}"
+        if person.greeting is not None:
+            detail += "; chose to be greeted by name on the screen"
         with self._alone() as connection:
             found = self._compared(connection, made)
             if found.taken_for is not None:
                 if not overrule:
                     raise AlreadyEnrolledError(found.taken_for)
                 detail += "; overruled that they look like somebody who is enrolled"
-            names = {"given_by": consent.given_by, "greeting": person.greeting}
+            named = person.greeting is not None
+            names = {"given_by": consent.given_by, "greeting": person.greeting, "on_screen": named}
             connection.execute(PEOPLE.insert(), row | self._sealed(name, names, made.template[None]))
             self._audit(connection, by, "enrolled", name, detail)
         return name
@@ -443,7 +446,11 @@ class Enrolment:
         read, problem = [], None
         for row in rows:
             try:
-                person = Person(self._names(row)["greeting"], row.customer_group)
+                names = self._names(row)
+                named = (
+                    names["greeting"] if names.get("on_screen") else None
+                )  # older rows hold names nobody chose to show
+                person = Person(named, row.customer_group)
                 read.append((row.id, person, mean_direction(self._visits(row))))
             except InputError as error:
                 problem = error.told
@@ -491,6 +498,7 @@ class Enrolment:
         return {
             "person": row.id,
             **asdict(Person(names["greeting"], row.customer_group)),
+            "on_screen": bool(names.get("on_screen")),
             "consent": {key: _iso(value) for key, value in asdict(consent).items()},
             "enrolled_at": _iso(utc(row.enrolled_at)),
             "model": row.model,
@@ -527,6 +535,8 @@ class Enrolment:
 
 def _check(person: Person, consent: Consent) -> None:
     now = datetime.now(UTC)
+    if not consent.given_by.strip():
+        raise InputError("the name is empty; give it as on the form that they signed", column="given_by")
     for name in ("given_by", "purpose", "text_version"):
         if not getattr(consent, name).strip():
             raise InputError("a consent says who, for what and to which text", column=name)

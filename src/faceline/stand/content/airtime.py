@@ -120,7 +120,7 @@ class Airtime:
             return left > 0
         today = self._plays.get(name, 0)
         days = max((campaign.ends - local.date()).days + 1, 1)
-        return today < (left + today) / days * self.catalogue.hours_passed(local)
+        return today < (left + today) / days * self.catalogue.hours_passed(local, campaign)
 
     def state(self) -> dict[str, Any]:
         """All accounts and counts, as plain values."""
@@ -163,7 +163,7 @@ class Airtime:
     def _behind(self, campaign: Campaign, local: datetime, watched: bool) -> float:
         """How far a campaign is behind its minimum for this time of day, as a share of it."""
         self._turn_to(local.date())
-        passed, name = self.catalogue.hours_passed(local), campaign.id
+        passed, name = self.catalogue.hours_passed(local, campaign), campaign.id
         late = [0.0]
         if campaign.plays_a_day:
             late.append(passed - self._plays.get(name, 0) / campaign.plays_a_day)

@@ -1,26 +1,12 @@
 """What a campaign of a catalogue is, and what was sold to it."""
 
-import re
-from datetime import date, time
+from datetime import time
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, Field
 
-from faceline.stand.content.artwork import Brand, Strict, Title
-
-_QUIET = re.compile(r"^([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)$")
-
-
-def _window(text: object) -> object:
-    if not isinstance(text, str):
-        return text
-    found = _QUIET.match(text.replace(" ", ""))
-    if not found:
-        raise ValueError(f"expected hours such as 22:00-07:00, got {text!r}")
-    first, last = time(int(found[1]), int(found[2])), time(int(found[3]), int(found[4]))
-    if first == last:
-        raise ValueError(f"expected hours that differ, got {text!r}")
-    return first, last
+from faceline.stand.content.artwork import Brand, Title
+from faceline.stand.content.schedule import Schedule, Window
 
 
 def _one_day(hours: tuple[time, time]) -> tuple[time, time]:
@@ -30,14 +16,13 @@ def _one_day(hours: tuple[time, time]) -> tuple[time, time]:
 
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
-Window = Annotated[tuple[time, time], BeforeValidator(_window)]
 Count = Annotated[int, Field(ge=1)]
 Hours = Annotated[Window, AfterValidator(_one_day)]
 """Of one day."""
 
 
-class Named(Strict):
-    """What has an id of its own."""
+class Named(Schedule):
+    """What has an id of its own, and times at which it is due."""
 
     id: Name
 
@@ -49,8 +34,6 @@ class Campaign(Named):
         id: As it is called in events and reports.
         name: As people read it.
         brand: Logo and colours of its contents.
-        starts: First day, in the stand's time zone; None is always.
-        ends: Last day.
         share: Share of the airtime that was sold to it; None takes part in what was not sold.
         plays_a_day: Fewest plays of a day, spread over the hours of the stand.
         ots_a_day: Fewest opportunities to see of a day: people before the screen while it plays.
@@ -60,17 +43,11 @@ class Campaign(Named):
 
     name: Title
     brand: Brand = Brand()
-    starts: date | None = None
-    ends: date | None = None
     share: Annotated[float, Field(gt=0, le=1)] | None = None
     plays_a_day: Count | None = None
     ots_a_day: Count | None = None
     priority: Annotated[int, Field(ge=-100, le=100)] = 0
     budget: Count | None = None
-
-    def runs(self, day: date) -> bool:
-        """Whether it runs on a day."""
-        return (self.starts is None or self.starts <= day) and (self.ends is None or day <= self.ends)
 
 
 def seconds_of(hours: tuple[time, time] | None) -> tuple[float, float]:

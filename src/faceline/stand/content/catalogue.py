@@ -32,8 +32,9 @@ from faceline.stand.content.artwork import (
     check_file,
     is_film,
 )
-from faceline.stand.content.campaign import Campaign, Count, Hours, Name, Named, Window, seconds_of
+from faceline.stand.content.campaign import Campaign, Count, Hours, Name, Named, seconds_of
 from faceline.stand.content.promises import check_airtime
+from faceline.stand.content.schedule import Schedule, Windows
 
 ANYONE: Final = "anyone"
 LOYAL: Final = "loyal"
@@ -91,7 +92,7 @@ class Content(Named):
         audience: ``anyone``, ``loyal`` (whoever opted in) or ``group:NAME``.
         offer: What its audience gets, such as a discount; None where it offers nothing.
         follow_up: The content that answers interest in this one.
-        quiet_hours: When it is not shown, in the stand's time zone; may run over midnight.
+        quiet_hours: When it is not shown; may run over midnight.
         caps: How often it may be shown.
     """
 
@@ -109,7 +110,7 @@ class Content(Named):
     audience: Annotated[str, AfterValidator(_audience)] = ANYONE
     offer: Annotated[str, Field(min_length=1, max_length=120)] | None = None
     follow_up: Name | None = None
-    quiet_hours: tuple[Window, ...] = ()
+    quiet_hours: Windows = ()
     caps: Caps = Caps()
 
     @property
@@ -160,6 +161,12 @@ class Catalogue(Strict):
         return frozenset(content.follow_up for content in self.contents if content.follow_up) - set(self.loop)
 
     @cached_property
+    def groups(self) -> frozenset[str]:
+        """The groups that contents are for."""
+        audiences = (content.audience for content in self.contents)
+        return frozenset(name.removeprefix("group:") for name in audiences if name.startswith("group:"))
+
+    @cached_property
     def files(self) -> frozenset[str]:
         """The media and logos that are used, below the folder of the catalogue."""
         brands = [campaign.brand for campaign in self.campaigns] + [content.brand for content in self.contents]
@@ -171,18 +178,21 @@ class Catalogue(Strict):
     def always(self, content: Content) -> bool:
         """Whether a content may be shown at any time and as often as one likes."""
         campaign = self.campaign_by_id[content.campaign]
-        limits = (campaign.starts, campaign.ends, campaign.budget)
-        return limits == (None, None, None) and not content.quiet_hours and content.caps == Caps()
+        capped = campaign.budget is not None or content.caps != Caps()
+        return campaign.is_always and content.is_always and not content.quiet_hours and not capped
 
     def allowed(self, content: Content, local: datetime) -> bool:
-        """Whether dates and quiet hours allow a content at a time in the stand's time zone."""
-        return self.campaign_by_id[content.campaign].runs(local.date()) and not content.quiet_at(local.time())
+        """Whether dates, days and hours allow a content at a time in the stand's time zone."""
+        campaign = self.campaign_by_id[content.campaign]
+        return campaign.due(local) and content.due(local) and not content.quiet_at(local.time())
 
-    def hours_passed(self, local: datetime) -> float:
-        """Which share of the hours in which people come has passed, from 0 to 1."""
-        first, last = seconds_of(self.hours)
+    def hours_passed(self, local: datetime, campaign: Campaign | None = None) -> float:
+        """Which share of the hours in which people come, or of those of a campaign, has passed; from 0 to 1."""
         now = local.hour * 3600 + local.minute * 60 + local.second
-        return min(max((now - first) / (last - first), 0.0), 1.0)
+        own = campaign.hours if campaign else ()
+        spans = [seconds_of(hours) for hours in own if hours[0] < hours[1]] or [seconds_of(self.hours)]
+        passed = sum(min(max(now - first, 0.0), last - first) for first, last in spans)
+        return passed / sum(last - first for first, last in spans)
 
 
 def read_catalogue(file: Path, pages: Collection[str] = ()) -> Catalogue:
@@ -199,11 +209,11 @@ def read_catalogue(file: Path, pages: Collection[str] = ()) -> Catalogue:
     source = YamlFile(file)
     catalogue = source.parse(Catalogue, _NO_LOOKS)
     for index, campaign in enumerate(catalogue.campaigns):
-        if campaign.starts and campaign.ends and campaign.ends < campaign.starts:
-            raise source.error("before the campaign starts", ("campaigns", index, "ends"))
+        _check_dates(source, campaign, ("campaigns", index))
         _check_file(source, campaign.brand.logo, ("campaigns", index, "brand", "logo"))
     contents = []
     for index, content in enumerate(catalogue.contents):
+        _check_dates(source, content, ("contents", index))
         _check_parts(source, content, pages, ("contents", index))
         contents.append(_check_files(source, content, ("contents", index)))
     catalogue = catalogue.model_copy(update={"contents": tuple(contents)})
@@ -211,6 +221,11 @@ def read_catalogue(file: Path, pages: Collection[str] = ()) -> Catalogue:
     loop = [catalogue.by_id[name] for name in catalogue.loop]
     check_airtime(source, catalogue.campaigns, catalogue.hours, [(each.campaign, each.seconds) for each in loop])
     return catalogue
+
+
+def _check_dates(source: YamlFile, schedule: Schedule, place: Place) -> None:
+    if schedule.starts and schedule.ends and schedule.ends < schedule.starts:
+        raise source.error(f"before it starts, on {schedule.starts}", (*place, "ends"))
 
 
 def _check_parts(source: YamlFile, content: Content, pages: Collection[str], place: Place) -> None:
@@ -267,6 +282,9 @@ def _check_ids(source: YamlFile, catalogue: Catalogue) -> None:
                 raise source.error(f"another of the {kind} is called {name} too", (kind, index, "id"))
     for index, content in enumerate(catalogue.contents):
         _known(source, content.campaign, set(catalogue.campaign_by_id), ("contents", index, "campaign"))
+        days = catalogue.campaign_by_id[content.campaign].days
+        if content.days and days and not set(content.days) & set(days):
+            raise source.error("never shown: its campaign runs on other days", ("contents", index, "days"))
         if content.follow_up is not None:
             place: Place = ("contents", index, "follow_up")
             _known(source, content.follow_up, set(catalogue.by_id), place)
@@ -278,7 +296,8 @@ def _check_ids(source: YamlFile, catalogue: Catalogue) -> None:
             raise source.error(f"the loop is for anyone, and {name} is not", ("loop", index))
     if not any(catalogue.always(catalogue.by_id[name]) for name in catalogue.loop):
         raise source.error(
-            "one content of the loop must have no dates, quiet hours, caps or budget: it is always there", ("loop",)
+            "one content of the loop must have no dates, days, hours, quiet hours, caps or budget: it is always there",
+            ("loop",),
         )
 
 

@@ -79,6 +79,10 @@ class Policy:
         digest = hashlib.blake2b(f"{self.stand}/{session}".encode(), digest_size=8).digest()
         return "control" if int.from_bytes(digest, "big") < self.control_share * 2**64 else "adaptive"
 
+    def use(self, catalogue: Catalogue) -> None:
+        """Choose from another catalogue from now on; what was learned of contents that stay is kept."""
+        self.catalogue = self.airtime.catalogue = catalogue
+
     def decide(self, context: Context) -> Decision:
         """What to show now. The answer counts as shown (caps, airtime, place in the loop)."""
         arm = None if context.session is None else self.arm(context.session)
@@ -149,8 +153,8 @@ class Policy:
         if context.interest is None or context.session is None:
             return None
         shown, _ = context.interest
-        content = self.catalogue.by_id[shown]
-        if content.follow_up is None or (context.session, shown) in self._answered:
+        content = self.catalogue.by_id.get(shown)  # None: the catalogue has changed since
+        if content is None or content.follow_up is None or (context.session, shown) in self._answered:
             return None
         answer = self.catalogue.by_id[content.follow_up]
         if not self._free(answer, context, local) or not self.airtime.in_advance("adaptive", answer):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from filelock import FileLock, Timeout
 
@@ -242,12 +242,14 @@ class Login:
         csrf: What their forms must send, so that no other site can send them.
         used: When they last did something.
         told: What their next page says of what they did.
+        typed: What their next page shows of a form that was refused.
     """
 
     account: Account
     csrf: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     used: float = 0.0
     told: str = ""
+    typed: Any = None
 
 
 class Logins:

@@ -115,7 +115,7 @@ async def live(socket: WebSocket) -> None:
         async with board.changes() as changed:
             while not reader.done():
                 changed.clear()
-                await socket.send_json({"screen": services.screen})
+                await socket.send_json({"screen": services.screen, "catalogue": services.director.catalogues})
                 waiting = asyncio.create_task(changed.wait())
                 await asyncio.wait({waiting, reader}, timeout=_PING, return_when=asyncio.FIRST_COMPLETED)
                 waiting.cancel()

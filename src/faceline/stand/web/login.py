@@ -101,10 +101,10 @@ async def log_in(
     if not wait and services.secrets.find(name) is None:
         wait = services.unknown.wait(address)
     if wait:
-        return _page(request, services, f"Too many tries. Wait {math.ceil(wait)} seconds.", 429, wait)
+        return _page(request, services, f"Too many tries. Wait {math.ceil(wait)} seconds.", 429, wait, name)
     account = await run_in_threadpool(services.secrets.opens, name, password)
     if account is None:
-        return _page(request, services, "Name or password is wrong.", 401)
+        return _page(request, services, "Name or password is wrong.", 401, name=name)
     services.logins.forgive(key)
     services.sessions.close(request.cookies.get(COOKIE))
     response = RedirectResponse(_HOME[account.role], status_code=303)
@@ -142,8 +142,9 @@ def log_out(
     return response
 
 
-def _page(request: Request, services: Services, told: str = "", status: int = 200, wait: float = 0) -> Response:
+def _page(
+    request: Request, services: Services, told: str = "", status: int = 200, wait: float = 0, name: str = ""
+) -> Response:
     headers = {"Retry-After": str(math.ceil(wait))} if wait else None
-    return TEMPLATES.TemplateResponse(
-        request, "login.html", {"stand": services.stand, "wrong": told}, status_code=status, headers=headers
-    )
+    context = {"stand": services.stand, "wrong": told, "name": name}
+    return TEMPLATES.TemplateResponse(request, "login.html", context, status_code=status, headers=headers)

@@ -4,7 +4,6 @@ import asyncio
 import json
 import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 
 import numpy as np
@@ -17,10 +16,11 @@ from faceline.errors import InputError
 from faceline.stand.audience.perception import Face
 from faceline.stand.board import State
 from faceline.stand.consent.consent_text import LONGEST_DAYS
-from faceline.stand.consent.enrolment import Consent, Enrolment, Person, Preview
+from faceline.stand.consent.enrolment import Consent, Enrolment, Preview
 from faceline.stand.recognition.collection import Sample
 from faceline.stand.recognition.recogniser import Recogniser
 from faceline.stand.web.access import Login
+from faceline.stand.web.enrol_form import EnrolForm
 from faceline.stand.web.login import check_form, needs
 from faceline.stand.web.operator import label, page
 from faceline.stand.web.services import Services, services_of
@@ -33,6 +33,7 @@ _HERE: Final = "/operator/people"
 
 Operator = Annotated[Login, needs("operator")]
 Csrf = Annotated[str, Form()]
+Text = Annotated[str, Form(max_length=1_000)]
 
 
 @dataclass(frozen=True)
@@ -40,14 +41,14 @@ class Pending:
     """Somebody who has agreed and whose frames were taken; forgotten unless the operator enrols them.
 
     Attributes:
-        person: How they wish to be met.
+        form: What was typed.
         consent: What they agreed to.
         samples: Their frames, embedded.
         preview: What these would make.
         until: Seconds of a steady clock.
     """
 
-    person: Person
+    form: EnrolForm
     consent: Consent
     samples: list[Sample]
     preview: Preview
@@ -74,7 +75,10 @@ def people_page(request: Request, session: Operator) -> Response:
         "consent": services.consent,
         "longest": LONGEST_DAYS,
         "pending": _pending(services, session),
+        "groups": sorted(services.catalogue.groups),
+        "form": session.typed or EnrolForm(days=str(services.consent.days)),
     }
+    session.typed = None
     return page(request, session, "people.html", context)
 
 
@@ -83,31 +87,31 @@ async def take_frames(
     request: Request,
     session: Operator,
     csrf: Csrf = "",
-    face: Annotated[int | None, Form()] = None,
-    given_by: Annotated[str, Form(max_length=120)] = "",
-    greeting: Annotated[str, Form(max_length=60)] = "",
-    group: Annotated[str, Form(max_length=40)] = "",
-    days: Annotated[int, Form(ge=1, le=LONGEST_DAYS)] = 365,
-    agreed: Annotated[bool, Form()] = False,
+    face: Text = "",
+    given_by: Text = "",
+    by_name: Text = "",
+    greeting: Text = "",
+    group: Text = "",
+    days: Text = "",
+    agreed: Text = "",
 ) -> Response:
     """Take frames of somebody who stands there and has agreed, and show what they would make."""
     check_form(request, session, csrf)
     services = services_of(request)
     recogniser, enrolment = _able(services)
-    at = datetime.now(UTC)
-    consent = Consent(given_by.strip(), services.consent.purpose, services.consent.mark, at, at + timedelta(days=days))
-    person = Person(greeting.strip() or None, group.strip() or None)
+    form = EnrolForm(face, given_by, by_name, greeting, group, days, agreed)
     services.pending.pop(session.csrf, None)
+    wrong = form.check(services.catalogue.groups)
     try:
-        if not agreed:
-            raise InputError("Nobody is enrolled who has not read the text and agreed to it.")
-        if not consent.given_by:
-            raise InputError("A consent says whose it is; give the name as on the form.")
-        samples = await _gather(recogniser, face)
-        preview = await run_in_threadpool(enrolment.preview, *_columns(samples))
-        services.pending[session.csrf] = Pending(person, consent, samples, preview)
+        if not wrong:
+            samples = await _gather(recogniser, int(face))
+            preview = await run_in_threadpool(enrolment.preview, *_columns(samples))
+            consent = form.consent(services.consent)
+            services.pending[session.csrf] = Pending(form, consent, samples, preview)
     except InputError as error:
-        session.told = f"Not enrolled. {error.told}"
+        wrong = {"face": error.told}
+    if wrong:
+        _refuse(session, form, wrong)
     return RedirectResponse(_HERE, status_code=303)
 
 
@@ -119,16 +123,16 @@ async def enrol(
     check_form(request, session, csrf)
     services = services_of(request)
     recogniser, enrolment = _able(services)
-    pending = _pending(services, session)
-    services.pending.pop(session.csrf, None)
-    if pending is None:
+    pending = services.pending.pop(session.csrf, None)
+    if pending is None or pending.until < time.monotonic():
         session.told = "Not enrolled. The frames waited for too long and are forgotten; take them again."
+        session.typed = pending and pending.form
         return RedirectResponse(_HERE, status_code=303)
     embeddings, quality = _columns(pending.samples)
     try:
         await run_in_threadpool(
             enrolment.enrol,
-            pending.person,
+            pending.form.person(),
             pending.consent,
             embeddings,
             quality,
@@ -138,7 +142,7 @@ async def enrol(
         await run_in_threadpool(recogniser.refresh)
         session.told = f"Enrolled: {pending.consent.given_by}."
     except InputError as error:
-        session.told = f"Not enrolled. {error.told}"
+        _refuse(session, pending.form, {"face": error.told})
     return RedirectResponse(_HERE, status_code=303)
 
 
@@ -197,6 +201,12 @@ def export(request: Request, session: Operator, person: str, csrf: Csrf = "") ->
         media_type="application/json",
         headers={"Content-Disposition": f'attachment; filename="person-{name}.json"'},
     )
+
+
+def _refuse(session: Login, form: EnrolForm, wrong: dict[str, str]) -> None:
+    """Let the next page, and that one only, show what was typed and what is wrong with it."""
+    session.told = "Not enrolled: look at what is marked."
+    session.typed = form.with_faults(wrong)
 
 
 def _pending(services: Services, session: Login) -> Pending | None:

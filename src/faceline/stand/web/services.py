@@ -35,7 +35,6 @@ class Services:
     Attributes:
         stand: Its name.
         board: The newest state.
-        catalogue: What can be shown.
         media: Folder of the media of the catalogue.
         director: Takes the word that an offer was taken.
         secrets: What opens the pages.
@@ -52,7 +51,6 @@ class Services:
 
     stand: str
     board: Board
-    catalogue: Catalogue
     media: Path
     director: Director
     secrets: Secrets
@@ -74,6 +72,11 @@ class Services:
         self.logins = Delays(free=5, longest=60.0)
         self.unknown = Limit(tries=30, seconds=60.0, of_all=30)  # guesses at accounts that are not there
         self.devices = Limit(tries=10, seconds=60.0, of_all=60)
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """What can be shown now."""
+        return self.director.policy.catalogue
 
     @property
     def screen(self) -> dict[str, Any] | None:

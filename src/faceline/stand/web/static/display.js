@@ -4,7 +4,7 @@
 const SILENCE = 25000; // ms without a word, after which a connection is taken for lost
 const FADE = 600; // ms, as in display.css
 const part = (id) => document.getElementById(id);
-const state = { loop: read("loop") || [], place: 0, shown: "", screen: null, built: null, timer: 0, wait: 500, silence: 0, socket: null };
+const state = { loop: read("loop") || [], place: 0, shown: "", screen: null, built: null, timer: 0, wait: 500, silence: 0, socket: null, catalogue: null };
 
 function read(name) {
   try { return JSON.parse(localStorage.getItem(name)); } catch { return null; }
@@ -70,8 +70,9 @@ function heard(event) {
     part("line").textContent = "";
     clearTimeout(state.timer);
     state.wait = 500;
-    learn();
+    state.catalogue = null;
   }
+  if (told.catalogue !== state.catalogue) { state.catalogue = told.catalogue; learn(); }
   if (told.screen) {
     show(told.screen, told.screen.impression);
     state.socket.send(JSON.stringify({ shown: told.screen.impression }));

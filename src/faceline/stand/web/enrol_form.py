@@ -1,0 +1,100 @@
+"""The form of an enrolment: what was typed, and what is wrong with it, field by field."""
+
+from collections.abc import Collection
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from faceline.config.tree import hint
+from faceline.stand.consent.consent_text import LONGEST_DAYS, ConsentText
+from faceline.stand.consent.enrolment import Consent, Person
+
+_LONGEST_NAME: Final = 120
+_LONGEST_GREETING: Final = 60
+
+
+@dataclass(frozen=True)
+class EnrolForm:
+    """What an operator typed; all of it text, as browsers send it.
+
+    Attributes:
+        face: Number of the face of those present.
+        given_by: Name, as on the signed form.
+        by_name: Whether the person chose to be greeted by a name that others can read.
+        greeting: That name.
+        group: The group they chose.
+        days: For how many days they agree.
+        agreed: Whether they have read the text and agreed to it.
+        wrong: What is wrong, by the name of the field.
+    """
+
+    face: str = ""
+    given_by: str = ""
+    by_name: str = ""
+    greeting: str = ""
+    group: str = ""
+    days: str = ""
+    agreed: str = ""
+    wrong: dict[str, str] = field(default_factory=dict)
+
+    def check(self, groups: Collection[str]) -> dict[str, str]:
+        """What is wrong, by the name of the field; nothing where all is well.
+
+        Args:
+            groups: That contents of the catalogue are for.
+        """
+        found = {
+            "face": "" if _whole(self.face) else "Choose who of those present it is.",
+            "given_by": self._name(),
+            "greeting": self._greeting(),
+            "group": self._group(groups),
+            "days": "" if 1 <= _number(self.days) <= LONGEST_DAYS else f"Give a number from 1 to {LONGEST_DAYS}.",
+            "agreed": "" if self.agreed else "Nobody is enrolled who has not read the text and agreed to it.",
+        }
+        return {name: told for name, told in found.items() if told}
+
+    def with_faults(self, wrong: dict[str, str]) -> "EnrolForm":
+        """The same, with what is wrong."""
+        return EnrolForm(**{**asdict(self), "wrong": wrong})
+
+    def person(self) -> Person:
+        """How they wish to be met; named on the screen only if they chose it."""
+        return Person(self.greeting.strip() if self.by_name else None, self.group.strip() or None)
+
+    def consent(self, text: ConsentText) -> Consent:
+        """What they agreed to, from now on."""
+        at = datetime.now(UTC)
+        until = at + timedelta(days=_number(self.days))
+        return Consent(self.given_by.strip(), text.purpose, text.mark, at, until)
+
+    def _name(self) -> str:
+        if not self.given_by.strip():
+            return "The name is empty. Give it as on the form that they signed."
+        return _too_long(self.given_by, _LONGEST_NAME)
+
+    def _greeting(self) -> str:
+        if self.by_name and not self.greeting.strip():
+            return "Give the name that they want to read on the screen, or take the tick away."
+        if self.greeting.strip() and not self.by_name:
+            return "Others can read it: tick the box above if they chose that, or leave this empty."
+        return _too_long(self.greeting, _LONGEST_GREETING)
+
+    def _group(self, groups: Collection[str]) -> str:
+        group = self.group.strip()
+        if not group or group in groups:
+            return ""
+        if not groups:
+            return "No content of this stand is for a group. Leave it empty."
+        return f"No content of this stand is for a group of that name{hint(group, sorted(groups))}"
+
+
+def _too_long(text: str, most: int) -> str:
+    return "" if len(text.strip()) <= most else f"At most {most} characters; these are {len(text.strip())}."
+
+
+def _whole(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) < 20
+
+
+def _number(text: str) -> int:
+    return int(text) if _whole(text.strip()) else 0
