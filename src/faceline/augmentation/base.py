@@ -22,8 +22,8 @@ Range: TypeAlias = Sequence[int | float]
 # No names for axes here: a step may change the size.
 Frame: TypeAlias = Shaped[np.ndarray, "_ _ 3"] | Shaped[Tensor, "3 _ _"]
 Points: TypeAlias = Float[np.ndarray, "_ _"] | Float[Tensor, "_ 2"]
-"""Between steps five columns, as albumentations wants them: x, y, z, angle, scale; only x and y are used. Nor a name for
-how many there are: a step that loses one is refused by its name."""
+"""Between steps five columns, as albumentations wants them: x, y, z, angle, scale; only x and y are used.
+Their number has no name either: a step that loses one is refused by its own name."""
 
 
 class Transform:
