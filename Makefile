@@ -11,7 +11,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses=2 --dist=worksteal
 CHECKED := '--jaxtyping-packages=faceline,beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev demo stand test test-all check mutants format lock ui clean
+.PHONY: help setup dev demo stand test test-all engines check mutants format lock ui clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## */\t/' | expand -t 12
@@ -45,6 +45,9 @@ test: check ## check, and every test that is neither slow nor of speed
 
 test-all: check ## check, and all tests but those of speed, with coverage of at least 90 %
 	$(PYTEST) $(CHECKED) -m "not benchmark and not gpu" --cov --cov-report=term --cov-fail-under=90
+
+engines: dev ## sweeps on a real Slurm and Ray, two machines as one run, an MLflow server on PostgreSQL (none is skipped)
+	FACELINE_ENGINES=1 $(BIN)/python -m pytest -m engines tests/sweeps/test_engines.py
 
 mutants: dev ## small faults put into the code one by one: do tests notice? (hours; NAMES='faceline.metrics*': some)
 	$(BIN)/python scripts/mutants.py $(NAMES)

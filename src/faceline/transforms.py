@@ -137,12 +137,15 @@ class Pipeline:
             set_state(generator, py_random)
         keypoints = np.zeros((len(landmarks), 5), dtype=np.float32)
         keypoints[:, :2] = landmarks
+        known = bool(np.isfinite(keypoints).all())
         frame: Frame = image
         points: Points = keypoints
         for step in self.steps:
             frame, points = step(frame, points)
             if len(points) != len(keypoints):
                 _refuse_lost(step, len(keypoints) - len(points))
+            if known and not np.isfinite(np.asarray(points)).all():
+                raise InputError("it made landmarks that are no numbers", column=f"transforms.{type(step).__name__}")
         return frame, points[:, :2]
 
 

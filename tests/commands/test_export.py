@@ -258,18 +258,23 @@ def export_faces(capsys: pytest.CaptureFixture[str], *arguments: str) -> Embedde
     (folder,) = Path("mlruns", "runs").iterdir()
     assert main(["export", f"run_id={folder.name}", "output=faces.faceline", "frames=4"]) == 0
     assert "FNIR" in capsys.readouterr().out or arguments
+    return EmbedderRuntime("faces.faceline")
+
+
+def refuse_what_faces_have_not(capsys: pytest.CaptureFixture[str]) -> None:
+    (folder,) = Path("mlruns", "runs").iterdir()
     assert main(["export", f"run_id={folder.name}", "output=small.faceline", "int8=true"]) == 2
     assert "only models that find landmarks have 8 bits" in capsys.readouterr().err
     assert main(["export", f"run_id={folder.name}", "output=small.faceline", "flip_average=false"]) == 2
     assert "flip_average: a face and its mirror image always make one" in capsys.readouterr().err
     assert not Path("small.faceline").exists()
-    return EmbedderRuntime("faces.faceline")
 
 
 def test_an_embedder_gives_what_the_trained_model_gives_and_knows_its_thresholds(
     workplace: Path, store, capsys: pytest.CaptureFixture[str]
 ) -> None:
     runtime = export_faces(capsys, "split.protocol=person_disjoint")
+    refuse_what_faces_have_not(capsys)
     run = store(workplace).get_run(runtime.manifest.run_id)
     model = load_trained(workplace / "mlruns" / "runs" / run.info.run_id / "checkpoints" / "best.ckpt").model
     faces = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
@@ -289,10 +294,11 @@ def test_an_embedder_gives_what_the_trained_model_gives_and_knows_its_thresholds
     np.testing.assert_array_equal(at_stand.embed(faces), runtime.embed(faces))
 
 
+@pytest.mark.slow
 def test_an_embedder_that_met_no_strangers_knows_no_threshold(
     workplace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    runtime = export_faces(capsys, "split.protocol=video_disjoint", "data.source.videos=4")
+    runtime = export_faces(capsys, "split.protocol=video_disjoint", "data.source.videos=3", "trainer.max_epochs=0")
     assert runtime.manifest.thresholds == {}
     for arguments, known in (([], None), (["threshold=0.6"], 0.6)):
         settings = read_settings("stand", arguments, SETTINGS["stand"])

@@ -6,10 +6,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import mlflow
+import numpy as np
 import pytest
 
 import faceline
 from faceline import api
+from faceline.data.index import BadRows
+from faceline.tracking.comparison import terms_of
+from faceline.tracking.records import get_run
+from faceline.tracking.registry import register
+from faceline.tracking.store import connect
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 TINY = [
@@ -38,21 +45,30 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> api.TrainedRun:
 
 def test_a_training_gives_metrics_and_model(run: api.TrainedRun) -> None:
     assert run.score == pytest.approx(run.metrics["best_val/nme"])
-    image = faceline.SyntheticFaces(people=1).read(faceline.SyntheticFaces(people=1).rows(api_bad())[0])
+    image = faceline.SyntheticFaces(people=1).read(faceline.SyntheticFaces(people=1).rows(BadRows("raise"))[0])
     assert run.model.detect(image).shape == (68, 2)
     assert run.model.run_id == run.run_id
-
-
-def api_bad() -> object:
-    from faceline.data.index import BadRows  # noqa: PLC0415
-
-    return BadRows("raise")
 
 
 def test_an_evaluation_agrees_with_the_run(run: api.TrainedRun) -> None:
     found = faceline.evaluate(run)
     assert found.metrics["nme"] == pytest.approx(run.metrics["test/nme"], rel=1e-5)
     assert found.frames["nme"].mean() == pytest.approx(found.metrics["nme"])
+
+
+def test_mlflow_loads_the_model_with_its_signature(run: api.TrainedRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = f"sqlite:///{run.config['tracking']['root']}/mlruns/mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
+    record = get_run(connect(store, Path()), run.run_id)
+    register(record, terms_of(record))
+    model = mlflow.pyfunc.load_model("models:/landmarks-synthetic-official/1")
+    signature, example = model.metadata.signature, model.input_example
+    assert [spec.shape for spec in signature.inputs] == [(-1, -1, -1, 3)]
+    assert [spec.shape for spec in signature.outputs] == [(-1, 68, 2)]
+    assert example.dtype == np.uint8 and len(example) == 1
+    source = faceline.SyntheticFaces(people=1)
+    image = source.read(source.rows(BadRows("raise"))[0])
+    np.testing.assert_allclose(model.predict(image[None])[0], run.model.detect(image), atol=1e-4)
 
 
 def test_an_export_opens_its_bundle(run: api.TrainedRun, tmp_path: Path) -> None:

@@ -1,18 +1,25 @@
 """A table of faces with five points, made here, goes the whole way: check, training, evaluation, bundle, prediction."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
 from PIL import Image
 
 from faceline.cli import main
+from faceline.config.tree import conf_dir
+from faceline.data.faces import AlignedFace
 from faceline.data.index import BadRows
 from faceline.data.synthetic import SyntheticFaces
 from faceline.geometry.crops import ARCFACE
+from faceline.geometry.markup import Markup
 from faceline.inference.bundle import LandmarkManifest, read_bundle
 
+SOURCE = SyntheticFaces(people=8, videos=2, frames=4, seed=5)
 DATA = ("data=csv", "data.root=faces", "data.csv=faces.csv", "split.protocol=video_disjoint")
 TINY = (
     "markup=five",
@@ -31,7 +38,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with faces of five points, and a detector that was trained on them."""
     folder = tmp_path_factory.mktemp("five")
     (folder / "faces").mkdir()
-    source = SyntheticFaces(people=8, videos=2, frames=4, seed=5)
+    source = SOURCE
     with (folder / "faces" / "faces.csv").open("w", newline="") as file:
         table = csv.writer(file, delimiter=";")
         table.writerow(["picture", "who", "video", *(f"p{i}{axis}" for i in range(1, 6) for axis in "xy")])
@@ -84,3 +91,62 @@ def test_a_stand_refuses_another_markup(inside: Path, capsys: pytest.CaptureFixt
     assert main(["export", f"run_id={run.name}", "output=stand.faceline", "frames=4"]) == 0
     assert main(["stand", "bundle=stand.faceline", "seconds=1"]) == 2
     assert "the stand reads expressions and the pose of heads from the 68 points of iBUG" in capsys.readouterr().err
+
+
+def test_people_are_told_apart_by_five_points(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own = ("markup=five", "+data.source.columns.person=who", "tracking.root=people", "threads=1")
+    assert main(["train", "experiment=identification/knn", *DATA, *own]) == 0
+    assert "rank-1" in capsys.readouterr().out
+    assert list(Path("people").glob("mlruns/artifacts/**/test/examples.png"))
+
+
+def test_faces_are_aligned_by_the_five_points_as_by_the_68() -> None:
+    row = SOURCE.rows(BadRows("raise"))[0]
+    image = SOURCE.read(row)
+    five = replace(row, landmarks=ARCFACE.of(row.landmarks), landmarks3d=None)
+    np.testing.assert_array_equal(
+        AlignedFace(markup=read_markup("five"))(five, image, 64), AlignedFace()(row, image, 64)
+    )
+
+
+def read_markup(name: str) -> Markup:
+    found: Markup = instantiate(OmegaConf.load(conf_dir() / "markup" / f"{name}.yaml"))
+    return found
+
+
+def test_a_face_mesh_of_478_points_is_trained_on_and_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The 68 where they lie, each other point halfway between two of them; the pose is told from the 68."""
+    halfway = np.random.default_rng(0).integers(0, 68, (478, 2))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "faces").mkdir()
+    with (tmp_path / "faces" / "faces.csv").open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["file", "person", "video", *(f"{axis}{i}" for i in range(478) for axis in "xy")])
+        for number, row in enumerate(SOURCE.rows(BadRows("raise"))):
+            Image.fromarray(SOURCE.read(row)).save(tmp_path / "faces" / f"{number}.png")
+            points = row.landmarks[halfway].mean(axis=1)
+            points[list(read_markup("face_mesh478").ibug68)] = row.landmarks
+            table.writerow([f"{number}.png", row.person, row.video, *points.ravel().round(2)])
+    assert main(["train", *DATA, *TINY[1:], "markup=face_mesh478"]) == 0
+    assert list(tmp_path.glob("mlruns/artifacts/**/test/error_by_condition.png"))
+    assert "the data has 478 landmarks" not in capsys.readouterr().err
+
+
+def test_photos_with_pts_files_are_trained_on_and_evaluated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for number, row in enumerate(SOURCE.rows(BadRows("raise"))):
+        folder = tmp_path / "300w" / ("testset" if number % 4 == 0 else "trainset")
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(SOURCE.read(row)).save(folder / f"photo{number}.png")
+        lines = "\n".join(f"{x:.3f} {y:.3f}" for x, y in row.landmarks + 1)
+        (folder / f"photo{number}.pts").write_text(f"version: 1\nn_points: 68\n{{\n{lines}\n}}\n")
+    data = ["data=pts", "data.root=300w", "data.split_by=folder"]
+    assert main(["data", "check", *data[:2]]) == 0
+    assert main(["train", *data, *TINY[1:]]) == 0
+    (run,) = (tmp_path / "mlruns" / "runs").iterdir()
+    assert main(["evaluate", f"run_id={run.name}"]) == 0
+    assert "nme" in capsys.readouterr().out

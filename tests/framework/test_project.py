@@ -11,10 +11,14 @@ import pytest
 from mlflow import MlflowClient
 from PIL import Image
 
+import faceline
 from faceline.cli import main
 from faceline.commands.init import TEMPLATE
+from faceline.config.project import opened
+from faceline.config.tree import conf_dir
 from faceline.data.index import BadRows
 from faceline.data.synthetic import SyntheticFaces
+from faceline.tasks.task import task_of
 
 DOCS = Path(__file__).parents[2] / "docs" / "extend"
 QUICK = ("data.size=64", "data.batch_size=8", "trainer.max_epochs=1", "trainer.precision=32-true", "threads=1")
@@ -72,6 +76,12 @@ def test_all_parts_of_ones_own_train_together(inside: Path, trained: str) -> Non
     assert re.fullmatch(r"wink_lab \(\w{16}\)", run.data.tags["own_code"])
     (diff,) = inside.glob("mlruns/artifacts/**/provenance/*-wink_lab.diff")
     assert "+class LogDistance(nn.Module):" in diff.read_text()
+
+
+def test_a_metric_by_its_config_alone_is_one_of_validation(inside: Path) -> None:
+    config = faceline.compose(["task=my_landmarks"])
+    with opened([], conf_dir()):
+        assert "worst_point" in task_of(config).scalars(config)
 
 
 def test_a_model_says_which_code_it_needs(

@@ -1,5 +1,6 @@
 """Accounts: who is let in, what each may see, and that a change holds at once."""
 
+import logging
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -137,3 +138,11 @@ def test_what_cannot_be_done_is_told_in_one_line(run: Run, arguments: list[str],
     answer = run(*arguments, code=2)
     assert told in answer
     assert answer.count("\n") == 1
+
+
+def test_a_verb_that_ran_before_writes_no_more_logs(tmp_path: Path) -> None:
+    """What Hydra leaves at the root of all logs would write into a stream that may be closed by then."""
+    root = logging.getLogger()
+    before = root.level, list(root.handlers)
+    assert main(["predict", f"input={tmp_path / 'none'}"]) == 2
+    assert (root.level, root.handlers) == before

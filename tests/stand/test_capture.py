@@ -125,6 +125,21 @@ def test_a_film_is_played_again_from_its_start(tmp_path: Path) -> None:
     assert values == [50, 100, 150, 50, 100]
 
 
+def test_a_film_that_was_cut_off_is_refused_at_once(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    film = tmp_path / "film.mp4"
+    writer = cv2.VideoWriter(str(film), cv2.VideoWriter.fourcc(*"mp4v"), 25.0, (64, 48))
+    for value in range(20):
+        writer.write(picture(10 * value))
+    writer.release()
+    source_opener(str(film))
+    whole = film.read_bytes()
+    for damaged in (whole[: len(whole) // 2], b"", b"no film at all" * 99):
+        film.write_bytes(damaged)
+        with pytest.raises(InputError, match=r"film\.mp4: no frame can be read"):
+            source_opener(str(film))
+    assert capfd.readouterr() == ("", "")
+
+
 @pytest.mark.parametrize("name", ["nowhere.mp4", "ftp://host/film", "", "-1"])
 def test_what_is_no_source_is_refused(name: str) -> None:
     with pytest.raises(InputError, match="expected demo, the number of a camera"):

@@ -34,7 +34,11 @@ def checked(frames: list[tuple[np.ndarray, np.ndarray]]) -> FlatCheck:
 
 
 def moving_head() -> list[tuple[np.ndarray, np.ndarray]]:
-    yaws, places, mouths = (-15, -5, 8, 16, 4, -8), (280, 300, 330, 350, 330, 300), (0.0, 0.1, 0.0, 0.15, 0.05, 0.0)
+    yaws, places, mouths = (
+        (-15, -5, 8, 16, 4, -8),
+        (280.0, 300.0, 330.0, 350.0, 330.0, 300.0),
+        (0.0, 0.1, 0.0, 0.15, 0.05, 0.0),
+    )
     return [head(*each) for each in zip(yaws, places, mouths, strict=True)]
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from faceline.errors import InputError
 from faceline.sweeps.space import Space, read_space
+from faceline.sweeps.summary import shown
 
 
 class NoGroups:
@@ -109,3 +110,11 @@ def test_a_beginning_outside_of_the_space_is_refused() -> None:
     ]:  # fmt: skip
         with pytest.raises(InputError, match=words):
             got.typed(start)
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [("'x y'", "x y"), (r"q\ r", "q r"), ("[a]", "[a]"), ("['b c']", "['b c']"), (0.00123456, "0.001235"), (3, "3")],
+)
+def test_values_are_shown_as_they_are_read(value: object, read: str) -> None:
+    assert shown(value) == read

@@ -465,3 +465,45 @@ def test_wrong_shapes_are_refused(image, landmarks):
     # InputError, or the shape checker's error where it is on: the signature says the same.
     with pytest.raises(Exception, match=r"(?i)image|landmarks"):
         T.Pipeline([T.Rescale(8, 8)])(image, landmarks, 0)
+
+
+class Dropping(T.Transform):
+    def __init__(self) -> None:
+        super().__init__(T.A.Compose([T.A.Crop(0, 0, 20, 20)], keypoint_params=T.A.KeypointParams(format="xy")))
+
+
+class Keeping(T.Transform):
+    def __init__(self) -> None:
+        params = T.A.KeypointParams(format="xy", remove_invisible=False)
+        super().__init__(T.A.Compose([T.A.Crop(10, 10, 30, 30)], keypoint_params=params))
+
+
+class Forgetting(T.Transform):
+    def __init__(self) -> None:
+        super().__init__(T.A.Compose([T.A.Crop(0, 0, 20, 20)]))
+
+
+class Spoiling(T.Transform):
+    def __call__(self, image: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return image, landmarks * np.float32(np.nan)
+
+
+@pytest.mark.parametrize(
+    ("step", "line"),
+    [
+        (Dropping, "transforms.Dropping': it lost 2 landmarks; a step must keep every one"),
+        (Forgetting, "transforms.Forgetting': its Compose moves no landmarks"),
+        (Spoiling, "transforms.Spoiling': it made landmarks that are no numbers"),
+    ],
+)
+def test_a_step_of_ones_own_that_spoils_landmarks_is_named(step: type[T.Transform], line: str) -> None:
+    points = np.array([[5.0, 5.0], [30.0, 30.0], [10.0, 10.0], [35.0, 2.0]])
+    with pytest.raises(InputError) as caught:
+        T.Pipeline([step()])(np.zeros((40, 40, 3), np.uint8), points, 0)
+    assert line in str(caught.value)
+
+
+def test_a_compose_of_ones_own_that_keeps_landmarks_moves_them() -> None:
+    points = np.array([[5.0, 5.0], [30.0, 30.0], [35.0, 2.0]])
+    _, moved = T.Pipeline([Keeping()])(np.zeros((40, 40, 3), np.uint8), points, 0)
+    np.testing.assert_allclose(moved, points - 10)

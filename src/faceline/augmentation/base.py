@@ -21,8 +21,9 @@ Range: TypeAlias = Sequence[int | float]
 """Lowest and highest value; each sample draws its own between them."""
 # No names for axes here: a step may change the size.
 Frame: TypeAlias = Shaped[np.ndarray, "_ _ 3"] | Shaped[Tensor, "3 _ _"]
-Points: TypeAlias = Float[np.ndarray, "p _"] | Float[Tensor, "p 2"]
-"""Between steps five columns, as albumentations wants them: x, y, z, angle, scale; only x and y are used."""
+Points: TypeAlias = Float[np.ndarray, "_ _"] | Float[Tensor, "_ 2"]
+"""Between steps five columns, as albumentations wants them: x, y, z, angle, scale; only x and y are used.
+Their number has no name either: a step that loses one is refused by its own name."""
 
 
 class Transform:
@@ -31,9 +32,19 @@ class Transform:
     Args:
         transforms: Applied in this order. Whatever is random in them must draw from the generators that
             ``set_random_state`` gives them.
+
+    Raises:
+        InputError: One of them is a ``Compose`` that would leave the landmarks where they are.
     """
 
     def __init__(self, *transforms: A.BasicTransform | A.BaseCompose) -> None:
+        for each in transforms:
+            if isinstance(each, A.Compose) and "keypoints" not in each.processors:
+                raise InputError(
+                    "its Compose moves no landmarks; give it "
+                    "keypoint_params=A.KeypointParams(format='xy', remove_invisible=False)",
+                    column=f"transforms.{type(self).__name__}",
+                )
         self.transforms = transforms
 
     def __call__(self, image: Frame, landmarks: Points) -> tuple[Frame, Points]:

@@ -1,6 +1,7 @@
 """``faceline cluster``: groups of faces of a like shape, what they do, and whether they are people."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from faceline.data.index import BadRows, FrameSource, LabelIndex
 from faceline.data.labels import read_labels
 from faceline.errors import InputError
 from faceline.geometry.crops import align_face
+from faceline.geometry.markup import IBUG68
 from faceline.geometry.measures import UNITS, describe, measure
 from faceline.geometry.shape import Shapes, generalised_procrustes, normalise
 from faceline.outputs import csv_cells
@@ -40,6 +42,8 @@ def main(cfg: DictConfig) -> None:
     index = read_labels(source, Path(config["data"]["cache_dir"]))
     if high > len(index):
         raise InputError(f"{source.name} has {len(index)} frames, fewer than {high} groups; lower it", column="k")
+    if index.markup != IBUG68:
+        index = replace(index, landmarks=index.markup.as_ibug68(index.landmarks), markup=IBUG68)
     shapes = _shapes(config, source, index)
     tracking = config["tracking"]
     client = store_of(config)

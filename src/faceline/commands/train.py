@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from faceline.outputs import csv_cells
 from faceline.tasks.assembly import load_trained, plain, prepare_process, read_checkpoint
 from faceline.tasks.fitting import RESUME, Fitted, fit, fit_at_once, folder, last_checkpoint
 from faceline.tasks.named_files import DIGESTS_FILE, digests
+from faceline.tasks.served import describe
 from faceline.tasks.task import Config, Lessons, Task, TaskData, is_trained_in_epochs, task_of
 from faceline.timing import milliseconds, seconds_of
 from faceline.tracking.comparison import LANDMARKS
@@ -187,10 +189,19 @@ def _conclude(run: Run, config: Config, task: Task, data: TaskData, fitted: Fitt
     if (work := task.one_frame(trained, data)) is not None:
         run.log_metrics({"ms_per_frame": milliseconds(seconds_of(work, repeats=15, warmup=3))["median_ms"]})
     if fitted.file is not None:
-        run.log_model(BEST, fitted.file, metrics=scores, params={"model": config["name"]})
+        _keep(run, config, data, fitted.file, scores)
     test = {name.removeprefix("test/"): value for name, value in scores.items() if name.startswith("test/")}
     print(f"{config['name']}: test {task.verdict(test)}; run {run.id}")
     return fitted.best if fitted.best is not None else scores.get(f"best_val/{task.objective}")
+
+
+def _keep(run: Run, config: Config, data: TaskData, file: Path, scores: Scores) -> None:
+    """Keep the best model, with its signature and an example where MLflow can load it."""
+    params = {"model": config["name"]}
+    with tempfile.TemporaryDirectory() as folder:
+        described = describe(file, data, Path(folder, "model"))
+        where = None if described is None else Path(folder, "model")
+        run.log_model(BEST, described or file, metrics=scores, params=params, folder=where)
 
 
 def _headline(config: Config, task: Task, data: TaskData) -> dict[str, str]:
@@ -213,7 +224,8 @@ def _note(config: Config, task: Task, data: TaskData) -> str:
         f"**{config['name']}** for the task {task.name} on **{data.source.name}**, protocol "
         f"**{config['split']['protocol']}** ({frames} frames). Chosen by `{task.objective}` of validation.\n\n"
         f"```\n{_command()}\n```\n\n"
-        f"Figures and errors frame by frame are among the artifacts. `faceline compare` ranks this run among its like."
+        "Figures and errors frame by frame are among the artifacts. `faceline compare` ranks this run among its like, "
+        "on the page `mlruns/comparison/comparison.html`."
     )
 
 

@@ -16,7 +16,7 @@ from faceline.errors import InputError, first_line
 OPTIONAL = frozenset({
     "albumentations", "alembic", "cloudpickle", "cryptography", "duckdb", "fastapi", "huggingface_hub", "hydra",
     "jinja2", "markupsafe", "matplotlib", "mlflow", "onnx", "onnxscript", "optuna", "pandas", "psutil", "psycopg",
-    "pyarrow", "python_multipart", "pytorch_lightning", "ray", "safetensors", "scipy", "sklearn", "sqlalchemy",
+    "pyarrow", "python_multipart", "pytorch_lightning", "ray", "safetensors", "scipy", "segno", "sklearn", "sqlalchemy",
     "starlette", "submitit", "threadpoolctl", "timm", "torch", "torchvision", "uvicorn", "websockets",
 })  # fmt: skip
 """Packages that come with extras; one that is missing is no bug."""

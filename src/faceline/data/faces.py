@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from faceline.data.cache import FrameStore, cached_frames
 from faceline.data.datamodule import Draw, Pipeline
-from faceline.data.index import FrameIndex, FrameRow, FrameSource
+from faceline.data.index import FrameIndex, FrameRow, FrameSource, markup_of
 from faceline.data.splits import (
     GalleryAndProbes,
     Split,
@@ -25,6 +25,7 @@ from faceline.data.splits import (
 )
 from faceline.errors import InputError
 from faceline.geometry.crops import ARCFACE, Template, align_face
+from faceline.geometry.markup import IBUG68, Markup
 from faceline.threads import usable_threads
 from faceline.types import Image, Shape, Square
 
@@ -59,16 +60,28 @@ class AlignedFace:
         detector: For frames without landmarks; None refuses them.
         every: Let the detector find the landmarks of every frame, as a stand does, also where there are labels.
         template: How faces are aligned.
+        markup: What the labels are; a detector finds the 68 points of iBUG.
+
+    Raises:
+        InputError: The markup does not say by which landmarks faces are aligned.
     """
 
-    def __init__(self, detector: Detector | None = None, every: bool = False, template: Template = ARCFACE) -> None:
+    def __init__(
+        self,
+        detector: Detector | None = None,
+        every: bool = False,
+        template: Template = ARCFACE,
+        markup: Markup = IBUG68,
+    ) -> None:
         self.detector, self.every, self.template = detector, every, template
+        self.of_labels = template if every else template.for_markup(markup)
 
     def key(self) -> str:
         """What the pictures depend on beside frames and labels."""
         return (
             f"face {MARGIN:.4f} {self.detector.key() if self.detector else ''}{' every' if self.every else ''}"
             f"{'' if self.template == ARCFACE else f' {self.template}'}"
+            f"{'' if self.of_labels == self.template else f' {self.of_labels.landmarks}'}"
         )
 
     def __call__(self, row: FrameRow, image: Image, size: int) -> Square:
@@ -77,16 +90,16 @@ class AlignedFace:
         Raises:
             InputError: Nobody has labelled the frame and there is no detector, or the landmarks make no face.
         """
-        landmarks = row.landmarks
+        landmarks, template = row.landmarks, self.of_labels
         if self.every or np.isnan(landmarks).any():
             if self.detector is None:
                 raise InputError(
                     f"{row.file} has no landmarks; name a checkpoint that finds them, or leave such frames out",
                     column="task.detector",
                 )
-            landmarks = self.detector(image)
+            landmarks, template = self.detector(image), self.template
         try:
-            return align_face(image, landmarks, size, MARGIN, self.template)
+            return align_face(image, landmarks, size, MARGIN, template)
         except InputError as error:
             raise InputError(f"{row.file}: {error.message}", row=row.line) from None
 
@@ -206,7 +219,7 @@ class FaceData(pl.LightningDataModule):
             cache_dir,
             limit,
         )
-        self.view = AlignedFace(detector, every, template)
+        self.view = AlignedFace(detector, every, template, markup_of(source))
         self._store: FrameStore | None = None
 
     @property

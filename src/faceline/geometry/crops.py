@@ -5,7 +5,7 @@ embedders expect.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 import cv2
@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from faceline.errors import InputError
+from faceline.geometry.markup import FIVE_POINTS, IBUG68, Markup
 from faceline.types import AnyImage, Box, Image, Shape, Square
 
 
@@ -28,13 +29,27 @@ class Template:
     landmarks: tuple[tuple[int, ...], ...]
     points: tuple[tuple[float, float], ...]
 
+    def for_markup(self, markup: Markup) -> "Template":
+        """The same with the landmarks of another markup.
+
+        Raises:
+            InputError: The markup does not say which they are.
+        """
+        if markup == IBUG68:
+            return self
+        if self.landmarks == FIVE_POINTS and markup.five:
+            return replace(self, landmarks=markup.five)
+        if markup.ibug68:
+            return replace(self, landmarks=tuple(tuple(markup.ibug68[i] for i in some) for some in self.landmarks))
+        raise InputError(
+            f"faces are aligned by eyes, nose and mouth, and {markup.name} does not say where these are; give it five: "
+            "the landmarks of each eye, the tip of the nose and both corners of the mouth",
+            column="markup.five",
+        )
+
     def of(self, landmarks: Shape) -> Float[np.ndarray, "k 2"]:
         """The points of a face."""
         return np.stack([landmarks[list(some)].mean(axis=0) for some in self.landmarks])
-
-
-FIVE_POINTS: Final = (tuple(range(36, 42)), tuple(range(42, 48)), (30,), (48,), (54,))
-"""Eye centres, tip of the nose and corners of the mouth."""
 
 
 def five_point_template(points: Sequence[Sequence[int | float]], size: int) -> Template:

@@ -203,7 +203,7 @@ def express(shape: Shape3D, expression: Expression) -> Shape3D:
     return np.asarray(moved)
 
 
-def rotation(yaw: float, pitch: float, roll: float) -> Float[np.ndarray, "3 3"]:
+def rotation(yaw: int | float, pitch: int | float, roll: int | float) -> Float[np.ndarray, "3 3"]:
     """The matrix R of a head pose, that turns points by ``points @ R.T``.
 
     Args:

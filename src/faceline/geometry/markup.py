@@ -65,6 +65,9 @@ def _flip_order(points: int, pairs: tuple[tuple[int, int], ...]) -> np.ndarray:
 FLIP_ORDER: Final = _flip_order(N_LANDMARKS, FLIP_PAIRS)
 """After a mirroring, landmark i of the face is at ``landmarks[FLIP_ORDER[i]]``."""
 
+FIVE_POINTS: Final = (tuple(range(36, 42)), tuple(range(42, 48)), (30,), (48,), (54,))
+"""Eye centres, tip of the nose and corners of the mouth."""
+
 LIDS_AND_LIPS: Final = (
     *((37, 41), (38, 40), (43, 47), (44, 46), (36, 39), (42, 45)),
     *((61, 67), (62, 66), (63, 65), (48, 54), (60, 64), (51, 57)),
@@ -82,6 +85,9 @@ class Markup(BaseModel):
         regions: Landmarks of each region of the face.
         flip_pairs: Landmarks that change places in a mirror.
         outlines: Lines that join landmarks in a drawing; landmarks without a line are drawn as dots.
+        ibug68: The landmark nearest to each of the 68 of iBUG; empty where that is not known.
+        five: The landmarks whose means are the centres of the eyes, the tip of the nose and the corners of the mouth,
+            the image's left first; empty where that is not known.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -92,11 +98,27 @@ class Markup(BaseModel):
     regions: dict[str, tuple[int, ...]]
     flip_pairs: tuple[tuple[int, int], ...]
     outlines: tuple[tuple[int, ...], ...] = ()
+    ibug68: tuple[int, ...] = ()
+    five: tuple[tuple[int, ...], ...] = ()
 
     @property
     def flip_order(self) -> np.ndarray:
         """After a mirroring, landmark i of the face is at ``landmarks[flip_order[i]]``."""
         return _flip_order(self.points, self.flip_pairs)
+
+    def as_ibug68(self, landmarks: np.ndarray) -> np.ndarray:
+        """The landmarks (n, 68, d) nearest to those of iBUG, out of (n, p, d) of this markup.
+
+        Raises:
+            InputError: The markup does not say which they are.
+        """
+        if not self.ibug68:
+            raise InputError(
+                f"this needs the 68 points of iBUG, and {self.name} does not say which of its {self.points} landmarks "
+                "are nearest to them; give it ibug68",
+                column="markup.ibug68",
+            )
+        return landmarks[:, list(self.ibug68)]
 
 
 IBUG68: Final = Markup(
@@ -106,6 +128,8 @@ IBUG68: Final = Markup(
     regions=REGIONS,
     flip_pairs=FLIP_PAIRS,
     outlines=OUTLINES,
+    ibug68=tuple(range(N_LANDMARKS)),
+    five=FIVE_POINTS,
 )
 """The markup of everything that names no other."""
 
@@ -117,6 +141,8 @@ def markup(
     regions: Mapping[str, Any],
     flip_pairs: Sequence[Any] = (),
     outlines: Sequence[Any] = (),
+    ibug68: Any = (),
+    five: Sequence[Any] = (),
 ) -> Markup:
     """A markup as its file in ``conf/markup`` describes it.
 
@@ -127,9 +153,12 @@ def markup(
         regions: Landmarks of each region, as a list or as text such as ``0-16 20``.
         flip_pairs: Pairs as ``[left, right]``, or two runs of the same length as text such as ``0-7 16-9``.
         outlines: Lines, as lists or as text.
+        ibug68: The landmark nearest to each of the 68 of iBUG, as a list or as text.
+        five: Landmarks of each eye, of the tip of the nose and of each corner of the mouth, as lists or as text.
 
     Raises:
-        InputError: A number that is no landmark, a landmark in two pairs, a region without landmarks.
+        InputError: A number that is no landmark, a landmark in two pairs, a region without landmarks, or a wrong number
+            of points.
     """
     if not re.fullmatch(r"[A-Za-z0-9][\w-]*", name):
         raise InputError(f"expected letters, digits, - and _, got {name!r}", column="markup.name")
@@ -143,14 +172,23 @@ def markup(
     two = _numbers(normaliser, points, "normaliser")
     if len(two) != 2 or two[0] == two[1]:
         raise InputError(f"expected two different landmarks, got {list(two)}", column="markup.normaliser")
-    return Markup(
+    mapped = _numbers(ibug68, points, "ibug68")
+    if len(mapped) not in (0, N_LANDMARKS):
+        raise InputError(f"expected {N_LANDMARKS} landmarks or none, got {len(mapped)}", column="markup.ibug68")
+    aligned = tuple(_numbers(each if isinstance(each, str | Sequence) else [each], points, "five") for each in five)
+    if len(aligned) not in (0, len(FIVE_POINTS)) or not all(aligned):
+        raise InputError(f"expected {len(FIVE_POINTS)} points or none, got {len(aligned)}", column="markup.five")
+    made = Markup(
         name=name,
         points=points,
         normaliser=(two[0], two[1]),
         regions={str(region): _region(region, each, points) for region, each in regions.items()},
         flip_pairs=tuple(pairs),
         outlines=tuple(_numbers(each, points, "outlines") for each in outlines),
+        ibug68=mapped,
+        five=aligned,
     )
+    return IBUG68 if made == IBUG68.model_copy(update={"ibug68": (), "five": ()}) else made
 
 
 def _region(name: str, value: Any, points: int) -> tuple[int, ...]:

@@ -6,10 +6,10 @@ Source: Dryden and Mardia, "Statistical Shape Analysis", 2nd edition, 2016, chap
 import numpy as np
 from jaxtyping import Float
 
-Shapes = Float[np.ndarray, "n 68 d"]
+Shapes = Float[np.ndarray, "n p d"]
 """The landmarks of n faces in d = 2 or 3 dimensions."""
 
-MeanShape = Float[np.ndarray, "68 d"]
+MeanShape = Float[np.ndarray, "p d"]
 """One centred and scaled shape to which others are turned."""
 
 

@@ -1,6 +1,7 @@
 """Figures of identification: how often the true person is found, who is mixed up with whom, what a stranger costs."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Final
 
@@ -255,10 +256,15 @@ def example_faces(probes: Images, gallery: Images, captions: Sequence[str], *, s
 
 
 def example_shapes(
-    probes: Float[np.ndarray, "n 68 2"], gallery: Float[np.ndarray, "n 68 2"], captions: Sequence[str], *, source: str
+    probes: Float[np.ndarray, "n p 2"],
+    gallery: Float[np.ndarray, "n p 2"],
+    captions: Sequence[str],
+    *,
+    outlines: Sequence[Sequence[int]] = OUTLINES,
+    source: str,
 ) -> Figure:
     """Shapes of probes above shapes of the person that each was taken for, as ``example_faces``."""
-    return _examples(probes, gallery, captions, _draw_shape, source)
+    return _examples(probes, gallery, captions, partial(_draw_shape, outlines=outlines), source)
 
 
 def _examples(
@@ -303,8 +309,10 @@ def _draw_picture(axes: Axes, picture: np.ndarray) -> None:
     axes.imshow(picture, interpolation="antialiased")
 
 
-def _draw_shape(axes: Axes, shape: np.ndarray) -> None:
-    for outline in OUTLINES:
+def _draw_shape(axes: Axes, shape: np.ndarray, outlines: Sequence[Sequence[int]]) -> None:
+    lone = [point for point in range(len(shape)) if not any(point in line for line in outlines)]
+    axes.plot(*shape[lone].T, ".", color=INK, markersize=3)
+    for outline in outlines:
         axes.plot(*shape[list(outline)].T, color=INK, linewidth=1)
     axes.set_aspect("equal")
     axes.invert_yaxis()

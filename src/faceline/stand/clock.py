@@ -41,7 +41,7 @@ class Pace:
         rate: Times a second.
     """
 
-    def __init__(self, rate: float) -> None:
+    def __init__(self, rate: int | float) -> None:
         self.step = 1 / rate
         self._next = 0.0
 

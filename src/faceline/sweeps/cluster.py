@@ -1,5 +1,6 @@
 """Jobs on a Ray cluster: each a task of its own, of which one that dies takes no other with it."""
 
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -50,7 +51,7 @@ def _connect(address: str | None) -> Any:
     except ModuleNotFoundError:
         raise InputError("launcher=ray needs Ray: pip install 'faceline[ray]'", column="launcher") from None
     try:
-        ray.init(address=address, log_to_driver=False, logging_level="ERROR", include_dashboard=False)
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
     except ConnectionError as error:
         raise InputError(f"no Ray cluster answers: {first_line(error)}", column="hydra.launcher.address") from error
     return ray

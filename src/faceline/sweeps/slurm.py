@@ -1,8 +1,11 @@
 """Jobs of SLURM by submitit: each on its own, so that one that dies takes no other with it."""
 
+import getpass
+import subprocess
 import time
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
 
 from hydra.core.utils import JobReturn
 
@@ -10,7 +13,9 @@ from faceline.errors import InputError, first_line
 from faceline.sweeps.jobs import Job, NextJob, Work, lost, run_packed, unpack
 
 PAUSE = 0.5
-"""Seconds between two looks at the jobs; submitit itself asks SLURM less often."""
+"""Seconds between two looks for results."""
+LOOK: Final = 15.0
+"""Seconds between two looks at the queue; a job that two of them miss is dead unless its result has come."""
 
 
 def stream(
@@ -29,6 +34,7 @@ def stream(
         InputError: submitit is not installed, there is no SLURM here, or it has no such parameter.
     """
     executor = _executor(work, cluster, parameters)
+    queue = _Queue() if cluster == "slurm" else None
     running: dict[Any, Job] = {}
     try:
         while True:
@@ -36,10 +42,13 @@ def stream(
                 running[executor.submit(run_packed, work.pack(job))] = job
             if not running:
                 return
-            while not (done := [one for one in running if one.done()]):
+            while not (done := [one for one in running if _has_result(one, queue)]):
+                if queue and (dead := queue.missing(running)):
+                    done = dead
+                    break
                 time.sleep(PAUSE)
             for one in done:
-                yield running.pop(one), _result(one)
+                yield running.pop(one), _result(one, queue)
     finally:
         for one in running:
             one.cancel()
@@ -60,8 +69,47 @@ def _executor(work: Work, cluster: str, parameters: Mapping[str, Any]) -> Any:
     return executor
 
 
-def _result(done: Any) -> JobReturn:
+class _Queue:
+    """The jobs that SLURM still has.
+
+    It is asked by ``squeue``: submitit asks ``sacct``, which many clusters do not have, and without it waits for ever
+    for a job that was killed.
+    """
+
+    def __init__(self) -> None:
+        self._next, self._missed = time.monotonic() + LOOK, set[str]()
+
+    def missing(self, jobs: Collection[Any]) -> list[Any]:
+        """Those that two looks in a row did not find and that left no result."""
+        if time.monotonic() < self._next:
+            return []
+        self._next = time.monotonic() + LOOK
+        command = ["squeue", "--noheader", "--format=%A", f"--user={getpass.getuser()}"]
+        asked = subprocess.run(command, capture_output=True, text=True, check=False)
+        if asked.returncode != 0:  # the controller is restarting: nothing is known of any job
+            return []
+        queued = set(asked.stdout.split())
+        gone = [one for one in jobs if one.job_id not in queued and not _has_result(one, self)]
+        dead = [one for one in gone if one.job_id in self._missed]
+        self._missed = {one.job_id for one in gone}
+        return dead
+
+
+def _has_result(one: Any, queue: _Queue | None) -> bool:
+    return bool(one.done() if queue is None else one.paths.result_pickle.exists())
+
+
+def _result(done: Any, queue: _Queue | None) -> JobReturn:
+    if queue and not _has_result(done, queue):
+        return lost(f"SLURM has no job {done.job_id} any more, and it left no result{_last_words(done.paths.stderr)}")
     try:
         return unpack(done.results()[0])
     except Exception as error:  # submitit has several kinds, all of a job that did not come to its end
         return lost(f"job {done.job_id} died: {first_line(error)}")
+
+
+def _last_words(log: Path) -> str:
+    """The end of what a job wrote, such as why SLURM cancelled it."""
+    lines = log.read_text(errors="replace").split("\n") if log.is_file() else []
+    written = [line.strip() for line in lines if line.strip()]
+    return f" ({written[-1][:200]})" if written else ""

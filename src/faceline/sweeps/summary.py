@@ -1,6 +1,7 @@
 """What a sweep tells while it runs, and at its end."""
 
 import math
+import re
 import time
 from typing import Any
 
@@ -56,7 +57,7 @@ class Progress:
         took = f" in {trial.duration.total_seconds():.0f} s" if trial.duration else ""
         what = f"{_values(trial)}" if trial.values else _STATES[trial.state]
         why = f": {trial.user_attrs[REASON]}" if REASON in trial.user_attrs else ""
-        params = " ".join(f"{key}={_short(value)}" for key, value in trial.params.items())
+        params = " ".join(f"{key}={shown(value)}" for key, value in trial.params.items())
         note(f"trial {number}: {what}{took}  {params}{why}")
 
     def end(self, queue: Queue) -> None:
@@ -152,7 +153,7 @@ def table(study: optuna.Study, plan: Plan) -> Table:
     for name in ("trial", *plan.objective.metrics, *plan.space.swept):
         made.add_column(name, justify="right")
     for trial in trials:
-        params = [_short(trial.params[key]) for key in plan.space.swept]
+        params = [shown(trial.params[key]) for key in plan.space.swept]
         made.add_row(str(trial.number), *(f"{value:.4g}" for value in trial.values), *params)
     return made
 
@@ -186,5 +187,9 @@ def _values(trial: FrozenTrial) -> str:
     return ", ".join(f"{value:.4g}" for value in trial.values)
 
 
-def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) and math.isfinite(value) else str(value)
+def shown(value: Any) -> str:
+    """A value that was tried, as it is read: a number in short, text without the quotes and backslashes of Hydra."""
+    if isinstance(value, float) and math.isfinite(value):
+        return f"{value:.4g}"
+    text = re.sub(r"\\(.)", r"\1", str(value))
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"" else text

@@ -239,8 +239,9 @@ def _figures(
     }
     if index.markup.regions:
         figures["region_errors.png"] = plots.region_errors({label: by_region(table)}, source=source)
-    if index.markup == IBUG68:  # the pose of a head is known from these points alone
-        figures["error_by_condition.png"] = plots.error_by_condition(nme, target_px, source=source)
+    if index.markup.ibug68:  # the pose of a head is known from these points alone
+        known = index.markup.as_ibug68(target_px)
+        figures["error_by_condition.png"] = plots.error_by_condition(nme, known, source=source)
     if trust is not None:
         whole = trust.whole
         figures["confidence.png"] = confidence(

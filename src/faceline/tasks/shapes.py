@@ -74,8 +74,9 @@ class ShapeTask(IdentificationTask):
         self, data: ShapeData, gallery: np.ndarray, probes: np.ndarray, captions: list[str], source: str
     ) -> Figure:
         """The outlines of both faces, from the front as they are labelled."""
-        shapes = [data.features[rows].reshape(-1, 68, data.dims)[..., :2] for rows in (probes, gallery)]
-        return plots.example_shapes(shapes[0], shapes[1], captions, source=source)
+        markup = data.index.markup
+        shapes = [data.features[rows].reshape(-1, markup.points, data.dims)[..., :2] for rows in (probes, gallery)]
+        return plots.example_shapes(shapes[0], shapes[1], captions, outlines=markup.outlines, source=source)
 
     def identifier(self, model: ShapeModel, open_set: bool) -> Identifier:
         """A network answers by its classes, or where new people are enrolled, by its last hidden layer."""

@@ -14,8 +14,10 @@ COLUMNS: Final = (
     "tags.`data`",
     "tags.`protocol`",
     "metrics.`test/nme`",
+    "metrics.`test/mse`",
     "metrics.`test/f1_weighted`",
     "metrics.`best_val/nme`",
+    "metrics.`best_val/mse`",
     "metrics.`best_val/f1_weighted`",
     "metrics.`parameters`",
     "metrics.`train_seconds`",
@@ -27,9 +29,13 @@ COLUMNS: Final = (
 )
 """A column that no run of an experiment has a value for is not shown."""
 
+CHARTS: Final = ("test/nme", "test/mse", "test/f1_weighted", "test/rank1", "ms_per_frame")
+"""One bar a run, first of all charts; those that no run has a value for are hidden by the page."""
+_SECTION: Final = "faceline"
+
 _LINK = f"#/experiments/{{id}}/runs?viewStateShareKey={VIEW}&workflowType=machine_learning"
 NOTE: Final = f"""\
-[The columns that matter]({_LINK}) · made by faceline
+[The columns that matter]({_LINK}) · [their charts]({_LINK}&compareRunsMode=CHART) · made by faceline
 
 - Rank runs only within one **data**, **protocol** and `data_fingerprint`: `faceline compare` does.
 - **test/…** was measured once, after training; choose by **best_val/…**.
@@ -40,7 +46,14 @@ NOTE: Final = f"""\
 
 def arrange(client: MlflowClient, experiment_id: str) -> None:
     """Arrange the page of an experiment that was just created; whatever people do to it later stays."""
-    view = {"selectedColumns": COLUMNS, "columnOrder": COLUMNS, "orderByKey": "attributes.start_time"}
+    view = {
+        "selectedColumns": COLUMNS,
+        "columnOrder": COLUMNS,
+        "orderByKey": "attributes.start_time",
+        "compareRunCharts": [_chart(metric) for metric in CHARTS],
+        "compareRunSections": [{"uuid": _SECTION, "name": "Compare at a glance", "display": True, "isReordered": True}],
+        "isAccordionReordered": True,  # ours stays the first
+    }
     tags = {
         "mlflow.experimentKind": "custom_model_development",
         "mlflow.note.content": NOTE.format(id=experiment_id),
@@ -48,3 +61,16 @@ def arrange(client: MlflowClient, experiment_id: str) -> None:
     }
     for name, value in tags.items():
         client.set_experiment_tag(experiment_id, name, value)
+
+
+def _chart(metric: str) -> dict[str, object]:
+    """A bar chart as MLflow's page keeps it."""
+    return {
+        "type": "BAR",
+        "uuid": f"{_SECTION}-{metric}",
+        "metricSectionId": _SECTION,
+        "metricKey": metric,
+        "runsCountToCompare": 20,
+        "isGenerated": False,
+        "deleted": False,
+    }

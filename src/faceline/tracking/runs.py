@@ -180,29 +180,34 @@ class Run:
         metrics: Mapping[str, SupportsFloat],
         params: Mapping[str, Any],
         step: int = 0,
+        folder: Path | None = None,
     ) -> str:
         """Keep a checkpoint as a LoggedModel, which MLflow can rank and register.
 
         Args:
             name: Such as ``best``; ``checkpoint`` finds the newest of a run by it.
-            checkpoint: File to copy.
+            checkpoint: File to copy; with ``folder``, where it lies in that.
             metrics: Its scores.
             params: What tells it from other models.
             step: Its epoch.
+            folder: To copy whole in place of the file: the model as MLflow reads it, with its signature and an example.
 
         Returns:
             The id of the model.
         """
         values = checked_metrics(metrics)
-        texts = flat_params(params)
+        texts, kept = flat_params(params), checkpoint.name if folder is None else checkpoint.as_posix()
         settle_store(self.client)  # a long training may outlast a command that saw the store under another path
         with store_errors(self.client.tracking_uri):
             model = self.client.create_logged_model(
-                self.experiment_id, name, self.id, tags={FILE_TAG: checkpoint.name}, params=texts
+                self.experiment_id, name, self.id, tags={FILE_TAG: kept}, params=texts
             )
             model_id = str(model.model_id)
             try:
-                self.client.log_model_artifact(model_id, str(checkpoint))
+                if folder is None:
+                    self.client.log_model_artifact(model_id, str(checkpoint))
+                else:
+                    self.client.log_model_artifacts(model_id, str(folder))
                 now = _milliseconds()
                 self._write(metrics=[Metric(key, value, now, step, model_id) for key, value in values.items()])
                 self.client.log_outputs(self.id, [LoggedModelOutput(model_id, step)])

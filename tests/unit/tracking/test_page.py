@@ -4,7 +4,7 @@ import json
 
 from mlflow import MlflowClient
 
-from faceline.tracking.page import COLUMNS
+from faceline.tracking.page import CHARTS, COLUMNS
 from faceline.tracking.store import experiment
 
 
@@ -18,6 +18,9 @@ def test_a_new_experiment_shows_the_columns_that_matter(client: MlflowClient) ->
     tags = tags_of(client, made)
     view = json.loads(tags["mlflow.sharedViewState.faceline"])
     assert tuple(view["selectedColumns"]) == tuple(view["columnOrder"]) == COLUMNS
+    assert [chart["metricKey"] for chart in view["compareRunCharts"]] == list(CHARTS)
+    (section,) = view["compareRunSections"]
+    assert {chart["metricSectionId"] for chart in view["compareRunCharts"]} == {section["uuid"]}
     assert f"(#/experiments/{made}/runs?viewStateShareKey=faceline&" in tags["mlflow.note.content"]
     assert tags["mlflow.experimentKind"] == "custom_model_development"
 

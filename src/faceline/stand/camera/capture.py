@@ -4,6 +4,7 @@ A source gives one frame at a time. `Capture` reads it in a thread and keeps onl
 fewer frames, never old ones.
 """
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ import numpy as np
 from faceline.errors import InputError, first_line
 from faceline.stand.clock import Moment, Pace, now
 from faceline.types import Image
+
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # what it would print about a lost source is told here
 
 DEMO: Final = "demo"
 """Names the source that draws visitors."""
@@ -129,7 +132,7 @@ def source_opener(name: str) -> Callable[[], Source]:
         name: ``demo``, the index of a camera, a film, a folder of pictures, or the address of a stream.
 
     Raises:
-        InputError: It is none of these.
+        InputError: It is none of these, or a file without a frame.
     """
     if name == DEMO:
         from faceline.stand.camera.demo_visitors import DemoSource  # noqa: PLC0415 (drawing is loaded for the demo only)
@@ -143,12 +146,26 @@ def source_opener(name: str) -> Callable[[], Source]:
     if name and path.is_dir():
         return lambda: FolderSource(path)
     if path.is_file():
+        _check_film(path)
         return lambda: VideoSource(str(path))
     raise InputError(
         f"{name}: expected demo, the number of a camera, a film, a folder of pictures, or an address such as "
         f"rtsp://HOST/PATH",
         column="source",
     )
+
+
+def _check_film(path: Path) -> None:
+    """Refuse a file without a single frame at once, rather than to wait for one as for a camera."""
+    video = cv2.VideoCapture(str(path))
+    there, _ = video.read()
+    video.release()
+    if not there:
+        raise InputError(
+            f"{path}: no frame can be read; expected a film, whole: one that was cut off while it was written or "
+            "copied often cannot be opened",
+            column="source",
+        )
 
 
 @dataclass(frozen=True, eq=False)

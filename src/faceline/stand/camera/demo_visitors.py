@@ -216,7 +216,7 @@ class DemoSource:
         places: Most visitors at once.
     """
 
-    def __init__(self, seed: int = 0, rate: float = 15.0, places: int = 3) -> None:
+    def __init__(self, seed: int = 0, rate: int | float = 15.0, places: int = 3) -> None:
         self._scene = DemoScene(DemoVisitors(seed, places))
         self._pace, self._start = Pace(rate), time.monotonic()
 

@@ -28,11 +28,11 @@ class FrameQuality:
         confidence: Of the landmarks, from 0 to 1; 1 where the model does not tell.
     """
 
-    width_px: float
-    sharpness: float
-    yaw: float
-    pitch: float
-    confidence: float = 1.0
+    width_px: int | float
+    sharpness: int | float
+    yaw: int | float
+    pitch: int | float
+    confidence: int | float = 1.0
 
     def weight(self) -> float:
         """How much a look counts, from 0.05 to 1: less for small, blurred and turned faces, and doubtful landmarks."""

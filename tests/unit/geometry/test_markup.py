@@ -1,0 +1,81 @@
+"""Markups of ``conf/markup``: what they say of mirrors, regions, and the points of other markups."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+
+from faceline.config.tree import conf_dir
+from faceline.errors import InputError
+from faceline.geometry.crops import ARCFACE
+from faceline.geometry.markup import IBUG68, Markup, markup
+
+NAMES = sorted(path.stem for path in (conf_dir() / "markup").glob("*.yaml"))
+MAPPED = [name for name in NAMES if name != "five"]
+
+
+def read(name: str) -> Markup:
+    found: Markup = instantiate(OmegaConf.load(conf_dir() / "markup" / f"{name}.yaml"))
+    return found
+
+
+def test_the_default_is_the_constant() -> None:
+    assert read("ibug68") == IBUG68
+    assert (read("face_mesh478").points, read("wflw98").points, read("five").points) == (478, 98, 5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_mirror_maps_regions_outlines_and_eyes_onto_themselves(name: str) -> None:
+    found = read(name)
+    order = found.flip_order
+    assert (order[order] == np.arange(found.points)).all()
+    for region in found.regions.values():
+        assert {order[point] for point in region} == set(region)
+    assert sorted(point for region in found.regions.values() for point in region) == list(range(found.points))
+    assert order[found.normaliser[0]] == found.normaliser[1]
+    steps = {frozenset(pair) for line in found.outlines for pair in pairwise(line)}
+    assert {frozenset(order[list(pair)].tolist()) for pair in steps} == steps
+
+
+@pytest.mark.parametrize("name", MAPPED)
+def test_the_68_in_another_markup_are_mirrored_as_the_68_are(name: str) -> None:
+    found = read(name)
+    mapped = np.array(found.ibug68)
+    assert (found.flip_order[mapped] == mapped[IBUG68.flip_order]).all()
+    assert (mapped[list(IBUG68.normaliser)] == found.normaliser).all()
+    assert found.as_ibug68(np.arange(found.points)[None, :, None]).ravel().tolist() == mapped.tolist()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_five_points_that_faces_are_aligned_by_are_mirrored(name: str) -> None:
+    found = read(name)
+    template = ARCFACE.for_markup(found)
+    mirrored = [{found.flip_order[point] for point in some} for some in template.landmarks]
+    assert [set(template.landmarks[i]) for i in (1, 0, 2, 4, 3)] == mirrored
+    assert template.points == ARCFACE.points
+
+
+def test_what_needs_other_points_says_so() -> None:
+    with pytest.raises(InputError, match=r"needs the 68 points of iBUG, and five does not say"):
+        read("five").as_ibug68(np.zeros((1, 5, 2)))
+    with pytest.raises(InputError, match=r"faces are aligned by eyes, nose and mouth"):
+        ARCFACE.for_markup(markup("mine", 3, [0, 1], {}))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "line"),
+    [
+        ({"ibug68": "0-9"}, "markup.ibug68': expected 68 landmarks or none, got 10"),
+        ({"five": [[0], [1]]}, "markup.five': expected 5 points or none, got 2"),
+        ({"normaliser": [0, 0]}, "markup.normaliser': expected two different landmarks"),
+        ({"flip_pairs": [[0, 1], [1, 2]]}, "landmark 1 is in two pairs"),
+        ({"regions": {"all": "0-12"}}, "no landmark 10 among 10"),
+    ],
+)
+def test_a_wrong_markup_is_refused_by_its_key(wrong: dict[str, object], line: str) -> None:
+    given = {"name": "mine", "points": 10, "normaliser": [0, 1], "regions": {}, **wrong}
+    with pytest.raises(InputError, match=r"markup|landmark") as caught:
+        markup(**given)
+    assert line in str(caught.value)
