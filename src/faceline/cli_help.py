@@ -226,7 +226,7 @@ PLAIN = (
 
 RESULTS = """\
 faceline results [--check | --add RUN_ID [--as NAME]]
-  render the published results into the README and draw them with their intervals
+  render the published results into docs/results.md and draw them with their intervals
 
   --check       only compare the two; exit with 2 where they differ
   --add RUN_ID  take up the figures of a finished run first, in place of the row of the same model
@@ -290,7 +290,7 @@ def dev() -> str:
             "faceline: verbs for its developers",
             "",
             *(_line(verb) for verb in VERBS if verb not in grouped),
-            f"  {'results':<{_FIRST_COLUMN}}render the published results into the README",
+            f"  {'results':<{_FIRST_COLUMN}}render the published results into docs/results.md",
             "",
             "faceline VERB --help lists the keys and options of a verb.",
         )

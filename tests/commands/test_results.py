@@ -1,4 +1,4 @@
-"""`faceline results`: what is published is a finished run of a commit, and the README shows it."""
+"""`faceline results`: what is published is a finished run of a commit, and the page of results shows it."""
 
 import json
 from pathlib import Path
@@ -24,8 +24,9 @@ def finished(folder: Path, model: str = "cnn", dirty: bool = False, mse: float =
 
 
 @pytest.fixture
-def readme(workplace: Path) -> Path:
-    file = workplace / "README.md"
+def page(workplace: Path) -> Path:
+    file = workplace / "docs" / "results.md"
+    file.parent.mkdir()
     file.write_text("# before\n<!-- results:landmarks -->\n<!-- /results:landmarks -->\nafter\n")
     return file
 
@@ -34,7 +35,7 @@ def rows(folder: Path) -> list[dict]:
     return json.loads((folder / "docs" / "results" / "landmarks.json").read_text())
 
 
-def test_a_run_becomes_a_row_of_file_and_readme(workplace: Path, readme: Path) -> None:
+def test_a_run_becomes_a_row_of_file_and_page(workplace: Path, page: Path) -> None:
     run = finished(workplace)
     assert main(["results", "--add", run.id]) == 0
     (row,) = rows(workplace)
@@ -52,46 +53,46 @@ def test_a_run_becomes_a_row_of_file_and_readme(workplace: Path, readme: Path) -
         "commit": "0123456789ab",
         "command": "faceline train name=cnn",
     }
-    assert "4.57 %" in readme.read_text()
+    assert "4.57 %" in page.read_text()
     assert main(["results", "--check"]) == 0
 
 
 @pytest.mark.figures
-def test_the_interval_comes_from_the_frames_of_the_run(workplace: Path, readme: Path) -> None:
+def test_the_interval_comes_from_the_frames_of_the_run(workplace: Path, page: Path) -> None:
     client, made = connect(None, workplace), {"faceline.commit": "0123456789abcdef", "faceline.dirty": "False"}
     run = landmark_run(client, "landmarks", "cnn", 0.05, tags=made)
     frames = landmark_frames(0.05)
     low, high = mean_interval(frames["nme"].to_numpy(), frames["video"].to_numpy(dtype=str))
     assert main(["results", "--add", run.id]) == 0
     assert rows(workplace)[0]["ci95"] == pytest.approx([low, high], rel=1e-3)
-    assert f"| [{100 * low:.2f}, {100 * high:.2f}] |" in readme.read_text()
+    assert f"| [{100 * low:.2f}, {100 * high:.2f}] |" in page.read_text()
     assert (workplace / "docs" / "results" / "landmarks.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_new_run_takes_the_place_of_its_like_and_leaves_the_others(workplace: Path, readme: Path) -> None:
+def test_a_new_run_takes_the_place_of_its_like_and_leaves_the_others(workplace: Path, page: Path) -> None:
     for model, mse in (("cnn", 3e-4), ("resnet18", 2e-4), ("cnn", 1e-4)):
         assert main(["results", "--add", finished(workplace, model, mse=mse).id]) == 0
     assert {row["model"]: row["mse"] for row in rows(workplace)} == {"resnet18": 2e-4, "cnn": 1e-4}
 
 
-def test_another_row_of_a_model_stays_beside_one_with_a_name(workplace: Path, readme: Path) -> None:
+def test_another_row_of_a_model_stays_beside_one_with_a_name(workplace: Path, page: Path) -> None:
     for mse, name in ((3e-4, []), (1e-4, ["--as", "cnn large"]), (9e-5, ["--as", "cnn large"])):
         assert main(["results", "--add", finished(workplace, "cnn", mse=mse).id, *name]) == 0
     assert {row["model"]: row["mse"] for row in rows(workplace)} == {"cnn": 3e-4, "cnn large": 9e-5}
-    assert "| cnn large |" in readme.read_text()
+    assert "| cnn large |" in page.read_text()
 
 
 def test_a_run_of_changed_files_is_not_published(
-    workplace: Path, readme: Path, capsys: pytest.CaptureFixture[str]
+    workplace: Path, page: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["results", "--add", finished(workplace, dirty=True).id]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and "only finished runs of a commit are published" in error
-    assert not (workplace / "docs").exists()
+    assert not (workplace / "docs" / "results").exists()
 
 
 def test_a_run_that_was_not_tested_is_not_published(
-    workplace: Path, readme: Path, capsys: pytest.CaptureFixture[str]
+    workplace: Path, page: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     made = {"faceline.commit": "0123456789abcdef", "faceline.dirty": "False", "model": "cnn"}
     with tracked_run(connect(None, workplace), "landmarks", "debugged", tags=made) as run:
@@ -100,8 +101,8 @@ def test_a_run_that_was_not_tested_is_not_published(
     assert "has no figures of a test part: it is no whole training" in capsys.readouterr().err
 
 
-def test_a_readme_that_differs_is_told(workplace: Path, readme: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_page_that_differs_is_told(workplace: Path, page: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["results", "--add", finished(workplace).id]) == 0
-    readme.write_text(readme.read_text().replace("4.57 %", "1.00 %"))
+    page.write_text(page.read_text().replace("4.57 %", "1.00 %"))
     assert main(["results", "--check"]) == 2
-    assert "README.md" in capsys.readouterr().err
+    assert "results.md" in capsys.readouterr().err

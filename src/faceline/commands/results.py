@@ -1,4 +1,4 @@
-"""``faceline results``: the published tables and figures, made from tracked runs; the tables stand in the README."""
+"""``faceline results``: the published tables and figures, made from tracked runs; docs/results.md holds the tables."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -20,7 +20,7 @@ from faceline.tracking.records import RunRecord, get_run
 from faceline.tracking.store import connect
 
 FOLDER = Path("docs/results")
-README = Path("README.md")
+PAGE = Path("docs/results.md")
 TABLES: dict[str, ResultsTable[Any]] = {table.name: table for table in (LANDMARKS, IDENTIFICATION)}
 PLACE = {"landmarks": ("model", "data", "split"), "identification": ("method", "data", "protocol")}
 """What a row is known by: a new run takes the place of the row of its like."""
@@ -30,19 +30,19 @@ def main(check: bool = False, add: str | None = None, name: str | None = None) -
     """Render the tables and draw the figures, after taking up a run if one is given.
 
     Args:
-        check: Only compare README and results.
+        check: Only compare the page and the results.
         add: Id of a finished run whose figures become a row, in place of the row of its like.
         name: What the row is called, if not as the model of the run.
 
     Raises:
-        InputError: README and results differ under ``check``; the run cannot be published; there are no results.
+        InputError: The page and the results differ under ``check``; the run cannot be published; there are no results.
     """
     if add:
         _take_up(add, name)
     files = {table: FOLDER / f"{table}.json" for table in TABLES}
     present = {table: file for table, file in files.items() if file.is_file()}
     for table, file in (present or files).items():
-        render_results(TABLES[table], file, README, check=check)
+        render_results(TABLES[table], file, PAGE, check=check)
     if not check:
         for place, figure in _figures(present):
             (FOLDER / f"{place}.png").write_bytes(png(figure))

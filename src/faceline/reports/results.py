@@ -1,4 +1,4 @@
-"""Published results: checked rows of a JSON file, rendered as a table into the README."""
+"""Published results: checked rows of a JSON file, rendered as a table into a page."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -75,40 +75,36 @@ def read_results(path: Path, row: type[Row]) -> list[Row]:
         raise _row_error(path, rows, error) from error
 
 
-def render_results(table: ResultsTable[Any], json_path: Path, readme_path: Path, *, check: bool = False) -> str:
-    """Put the results table between its two markers in the README; everything around them stays.
+def render_results(table: ResultsTable[Any], json_path: Path, page: Path, *, check: bool = False) -> str:
+    """Put the results table between its two markers in a page; everything around them stays.
 
     Args:
         table: Which one.
         json_path: The results.
-        readme_path: The Markdown file that has the markers.
+        page: The Markdown file that has the markers.
         check: Only compare, write nothing.
 
     Returns:
-        The text of the README with the table of the results.
+        The text of the page with the table of the results.
 
     Raises:
         InputError: A bad results file, markers that are not there exactly once and in order, or, with
-            ``check``, a README that differs from the results.
+            ``check``, a page that differs from the results.
     """
     content = table.markdown(read_results(json_path, table.row))
     try:
-        readme = readme_path.read_text(encoding="utf-8")
+        text = page.read_text(encoding="utf-8")
     except OSError as error:
-        raise InputError(f"expected a readable file, got: {error.strerror}", file=readme_path) from error
-    if (
-        readme.count(table.begin) != 1
-        or readme.count(table.end) != 1
-        or readme.index(table.begin) > readme.index(table.end)
-    ):
-        raise InputError(f"expected one {table.begin} and after it one {table.end}", file=readme_path)
-    before, after = readme.split(table.begin)[0], readme.split(table.end)[1]
+        raise InputError(f"expected a readable file, got: {error.strerror}", file=page) from error
+    if text.count(table.begin) != 1 or text.count(table.end) != 1 or text.index(table.begin) > text.index(table.end):
+        raise InputError(f"expected one {table.begin} and after it one {table.end}", file=page)
+    before, after = text.split(table.begin)[0], text.split(table.end)[1]
     rendered = f"{before}{table.begin}\n\n{content}\n{table.end}{after}"
-    if rendered == readme:
+    if rendered == text:
         return rendered
     if check:
-        raise InputError(f"the table differs from {json_path}: render it again", file=readme_path)
-    with write_whole(readme_path) as draft:
+        raise InputError(f"the table differs from {json_path}: render it again", file=page)
+    with write_whole(page) as draft:
         draft.write_text(rendered, encoding="utf-8")
     return rendered
 
