@@ -88,7 +88,7 @@ def test_a_run_of_changed_files_is_not_published(
     assert main(["results", "--add", finished(workplace, dirty=True).id]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and "only finished runs of a commit are published" in error
-    assert not (workplace / "docs").exists()
+    assert not (workplace / "docs" / "results").exists()
 
 
 def test_a_run_that_was_not_tested_is_not_published(

@@ -22,9 +22,11 @@ def main(settings: Accounts) -> None:
             _print(secrets.accounts)
         case "add":
             if settings.role is None:
-                raise InputError(f"missing; add role=operator or role=advertiser for {_name(settings)}", column="role")
-            if settings.campaigns is not None and settings.role == "operator":
-                raise InputError("an operator sees the figures of all; leave it out", column="campaigns")
+                raise InputError(
+                    f"missing; add role=operator, editor or advertiser for {_name(settings)}", column="role"
+                )
+            if settings.campaigns is not None and settings.role != "advertiser":
+                raise InputError("only an advertiser sees the figures of some; leave it out", column="campaigns")
             campaigns = _campaigns(settings) if settings.role == "advertiser" else None
             password = secrets.add(_name(settings), settings.role, campaigns)
             print(f"{settings.role} {settings.name}, password {password}")
@@ -67,4 +69,6 @@ def _print(accounts: list[Account]) -> None:
 
 
 def _seen(account: Account) -> str:
-    return "all" if account.role == "operator" else ", ".join(account.campaigns or ("none yet",))
+    if account.role == "advertiser":
+        return ", ".join(account.campaigns or ("none yet",))
+    return "all" if account.role == "operator" else "none"

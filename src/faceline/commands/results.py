@@ -1,4 +1,4 @@
-"""``faceline results``: the published tables and figures, made from tracked runs; the tables stand in docs/results.md."""
+"""``faceline results``: the published tables and figures, made from tracked runs; docs/results.md holds the tables."""
 
 import json
 from collections.abc import Iterator, Mapping

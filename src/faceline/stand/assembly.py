@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.resources import files
 from pathlib import Path
+from shutil import copyfile
 from typing import TYPE_CHECKING, Final
 
 from filelock import FileLock, Timeout
@@ -25,6 +26,8 @@ from faceline.stand.consent.consent_text import read_consent_text
 from faceline.stand.consent.enrolment import Enrolment
 from faceline.stand.consent.keys import VARIABLE
 from faceline.stand.consent.likeness import Rule
+from faceline.stand.content.catalogue import DEMO as DEMO_CATALOGUE
+from faceline.stand.content.desk import Desk
 from faceline.stand.content.policy import Policy
 from faceline.stand.content.reload import CatalogueFile
 from faceline.stand.director import Director
@@ -53,11 +56,14 @@ def build(settings: "Stand") -> Iterator[tuple[Loop, Services]]:
     folder = Path(settings.folder)
     opener = source_opener(settings.source)
     with ExitStack() as stack:
-        watch = Watch(settings, folder, settings.allowed_pages)
+        own = folder / "contents" / DEMO_CATALOGUE.name
+        watch = Watch(settings, folder, settings.allowed_pages, own if own.exists() else DEMO_CATALOGUE)
         store = settings.store or f"sqlite:///{folder / 'events.db'}"
         consent = read_consent_text(Path(settings.consent_text)) if settings.consent_text else read_consent_text()
         make_folder(folder, "folder")
         stack.enter_context(_alone_in(folder))
+        if watch.catalogue.file == DEMO_CATALOGUE:  # contents can be edited: the stand shows a copy of its own
+            watch.take(_copy_demo(own))
         events = stack.enter_context(EventStore(store, keep_days=settings.keep_days))
         enrolment, recogniser = _people(settings, folder, stack)
         catalogue = watch.policy.catalogue
@@ -72,6 +78,7 @@ def build(settings: "Stand") -> Iterator[tuple[Loop, Services]]:
             enrolment, recogniser, settings.live_picture, secure=settings.certificate is not None,
             hosts=("localhost", socket.gethostname().lower(), settings.host.lower(), *settings.allowed_hosts),
             sound=settings.sound, pages=tuple(settings.allowed_pages),
+            desk=Desk(watch.catalogue.file, settings.allowed_pages),
         )  # fmt: skip
 
 
@@ -82,6 +89,7 @@ class Watch:
         settings: Of the stand.
         folder: Where the policy keeps what it learns.
         pages: Web sites that contents may show.
+        demo: The catalogue where the settings name none.
 
     Attributes:
         media: Folder of the media of the catalogue.
@@ -90,10 +98,11 @@ class Watch:
         InputError: A setting, or a file that it names, is wrong.
     """
 
-    def __init__(self, settings: "Watching", folder: Path, pages: Collection[str] = ()) -> None:
-        file = Path(settings.catalogue) if settings.catalogue else _PACKAGE / "demo" / "catalogue.yaml"
-        self.catalogue = CatalogueFile(file, pages)
-        self.media = file.parent
+    def __init__(
+        self, settings: "Watching", folder: Path, pages: Collection[str] = (), demo: Path = DEMO_CATALOGUE
+    ) -> None:
+        self.pages = pages
+        self.take(Path(settings.catalogue) if settings.catalogue else demo)
         self.reactions = ReactionSettings(
             attention_angle=settings.attention_angle, screen_yaw=settings.screen_yaw, screen_pitch=settings.screen_pitch
         )
@@ -116,6 +125,10 @@ class Watch:
             state=folder / "policy.json",
         )
 
+    def take(self, file: Path) -> None:
+        """Read a catalogue, and watch it from the start of the loop on."""
+        self.catalogue, self.media = CatalogueFile(file, self.pages), file.parent
+
     def loop(
         self,
         frames: Frames,
@@ -128,6 +141,15 @@ class Watch:
         """The loop, not started yet."""
         director = Director(self.policy, Sessions(), self.reactions, store.append)
         return Loop(frames, self.perception, director, store, recogniser, board, pictures, clock, self.catalogue)
+
+
+def _copy_demo(file: Path) -> Path:
+    """The demo's catalogue and media in the folder of the stand."""
+    file.parent.mkdir(exist_ok=True)
+    for part in DEMO_CATALOGUE.parent.glob("*.svg"):
+        copyfile(part, file.parent / part.name)
+    copyfile(DEMO_CATALOGUE, file)
+    return file
 
 
 @contextmanager

@@ -81,7 +81,7 @@ class Accounts(Settings):
     action: Literal["list", "add", "campaigns", "password", "remove", "token"]
     folder: Text
     name: str | None
-    role: Literal["operator", "advertiser"] | None
+    role: Literal["operator", "editor", "advertiser"] | None
     campaigns: Annotated[list[Text], Field(min_length=1)] | None
 
 

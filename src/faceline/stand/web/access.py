@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from filelock import FileLock, Timeout
 
@@ -19,7 +19,7 @@ from faceline.config.tree import hint
 from faceline.errors import InputError, first_line
 from faceline.files import write_whole
 
-Role = Literal["operator", "advertiser"]
+Role = Literal["operator", "editor", "advertiser"]
 FIRST: Final[tuple[Role, ...]] = ("operator", "advertiser")
 """The accounts that a new stand has, each named after its role."""
 
@@ -243,10 +243,11 @@ class Secrets:
 
 
 def _account(name: str, role: str, campaigns: list[str] | None, salt: str, hash: str) -> Account:  # noqa: A002
-    if role not in FIRST:
+    known: dict[str, Role] = {each: each for each in get_args(Role)}
+    if role not in known:
         raise ValueError(f"no such role: {role}")
     bytes.fromhex(salt + hash)
-    return Account(name, role, None if campaigns is None else tuple(campaigns), salt, hash)
+    return Account(name, known[role], None if campaigns is None else tuple(campaigns), salt, hash)
 
 
 @dataclass(eq=False)

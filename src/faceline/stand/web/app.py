@@ -9,8 +9,9 @@ from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
-from faceline.stand.web import advertiser, display, login, operator, people
-from faceline.stand.web.gate import Gate
+from faceline.stand.content.artwork import LARGEST_MB
+from faceline.stand.web import advertiser, contents, display, login, operator, people
+from faceline.stand.web.gate import UPLOAD, Gate
 from faceline.stand.web.services import CONTENT_POLICY, HERE, TEMPLATES, Services
 
 _HEADERS: Final = {
@@ -23,6 +24,7 @@ _HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 _LARGEST_FORM: Final = 64_000
+_LARGEST_UPLOAD: Final = LARGEST_MB * 1_000_000 + _LARGEST_FORM
 
 
 def create_app(services: Services) -> FastAPI:
@@ -30,7 +32,7 @@ def create_app(services: Services) -> FastAPI:
     app = FastAPI(title="faceline stand", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     app.state.services = services
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
-    for part in (login, display, operator, people, advertiser):
+    for part in (login, display, operator, people, contents, advertiser):
         app.include_router(part.router)
     app.middleware("http")(_guard)
     app.add_middleware(Gate, hosts=services.hosts)
@@ -42,7 +44,7 @@ def create_app(services: Services) -> FastAPI:
 async def _guard(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
     """Refuse forms that no form of ours sends, and say to browsers what pages may do."""
     length = request.headers.get("content-length", "0")
-    if not length.isdecimal() or int(length) > _LARGEST_FORM or "transfer-encoding" in request.headers:
+    if not length.isdecimal() or int(length) > _most(request) or "transfer-encoding" in request.headers:
         response: Response = HTMLResponse("too much", status_code=413)
     else:
         response = await answer(request)
@@ -51,6 +53,15 @@ async def _guard(request: Request, answer: Callable[[Request], Awaitable[Respons
     if not request.url.path.startswith("/static/"):
         response.headers.setdefault("Cache-Control", "no-store")
     return response
+
+
+def _most(request: Request) -> int:
+    """Bytes of a form; files come from editors only."""
+    if request.url.path == UPLOAD:
+        session = login.session_of(request)
+        if session is not None and session.account.role in ("operator", "editor"):
+            return _LARGEST_UPLOAD
+    return _LARGEST_FORM
 
 
 async def _told(request: Request, error: Exception) -> Response:

@@ -14,6 +14,12 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 REQUEST_SECONDS: Final = 15.0
 """In which a request has to arrive whole; browsers need a fraction of a second."""
 
+UPLOAD_SECONDS: Final = 300.0
+"""In which a film has to arrive whole."""
+
+UPLOAD: Final = "/operator/contents/upload"
+"""Address that takes pictures and films."""
+
 
 def host_name(host: str | None) -> str | None:
     """The name in a ``Host`` header without its port, in small letters; None where it is none."""
@@ -82,6 +88,7 @@ class PunctualProtocol(H11Protocol):
     """HTTP/1.1 that closes a connection whose request does not arrive whole in time."""
 
     _deadline: asyncio.TimerHandle | None = None
+    _longer = False
 
     def connection_made(self, transport: Any) -> None:
         """Wait for the first request."""
@@ -103,6 +110,14 @@ class PunctualProtocol(H11Protocol):
             self._stop_waiting()
         elif self._deadline is None:
             self._deadline = self.loop.call_later(REQUEST_SECONDS, self._give_up)
+            self._longer = False
+        elif not self._longer and self._uploads():
+            self._longer = True
+            self._deadline.cancel()
+            self._deadline = self.loop.call_later(UPLOAD_SECONDS, self._give_up)
+
+    def _uploads(self) -> bool:
+        return self.conn.their_state is h11.SEND_BODY and self.scope is not None and self.scope["path"] == UPLOAD
 
     def _stop_waiting(self) -> None:
         if self._deadline is not None:

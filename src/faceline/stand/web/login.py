@@ -22,7 +22,7 @@ KNOWN: Final = "stand_known"
 
 _YEAR: Final = 365 * 24 * 3600
 _LONGEST_NAME: Final = 200
-_HOME: Final[dict[Role, str]] = {"operator": "/operator", "advertiser": "/advertiser"}
+_HOME: Final[dict[Role, str]] = {"operator": "/operator", "advertiser": "/advertiser", "editor": "/operator/contents"}
 
 
 def address_of(connection: HTTPConnection) -> str:
@@ -76,9 +76,10 @@ def check_form(request: Request, session: Login, csrf: str) -> None:
 
 
 @router.get("/")
-def start() -> Response:
-    """To the pages."""
-    return RedirectResponse("/operator", status_code=303)
+def start(request: Request) -> Response:
+    """To the first page of whoever is logged in."""
+    session = session_of(request)
+    return RedirectResponse(_HOME[session.account.role] if session else "/login", status_code=303)
 
 
 @router.get("/login")
@@ -131,7 +132,7 @@ async def log_in(
 @router.post("/logout")
 def log_out(
     request: Request,
-    session: Annotated[Login, needs("operator", "advertiser")],
+    session: Annotated[Login, needs("operator", "advertiser", "editor")],
     csrf: Annotated[str, Form()] = "",
 ) -> Response:
     """End a session."""

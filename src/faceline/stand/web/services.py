@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from fastapi.templating import Jinja2Templates
+from starlette.exceptions import HTTPException
+from starlette.responses import FileResponse, Response
 
 from faceline.stand.board import Board
 from faceline.stand.consent.consent_text import ConsentText
 from faceline.stand.consent.enrolment import Enrolment
 from faceline.stand.content.catalogue import Catalogue
+from faceline.stand.content.desk import Desk
 from faceline.stand.director import Director
 from faceline.stand.recognition.recogniser import Recogniser
 from faceline.stand.screen import Screens
@@ -26,6 +29,12 @@ CONTENT_POLICY: Final = (
     "base-uri 'none'"
 )
 """What a page may load."""
+
+
+_MEDIUM: Final = {
+    "Cache-Control": "private, max-age=3600",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",  # an SVG runs no script
+}
 
 
 @dataclass(eq=False)
@@ -47,6 +56,7 @@ class Services:
         hosts: Names that the stand is reached by, beside its addresses; None: any.
         sound: Whether films may be heard.
         pages: Web sites that contents may show.
+        desk: Where contents are edited; None where they are not.
     """
 
     stand: str
@@ -63,6 +73,7 @@ class Services:
     hosts: tuple[str, ...] | None = None
     sound: bool = False
     pages: tuple[str, ...] = ()
+    desk: Desk | None = None
 
     def __post_init__(self) -> None:
         self.screens = Screens(self.media, self.sound)
@@ -77,6 +88,17 @@ class Services:
     def catalogue(self) -> Catalogue:
         """What can be shown now."""
         return self.director.policy.catalogue
+
+    def file(self, name: str) -> Response:
+        """A file of a content.
+
+        Raises:
+            HTTPException: It has gone, or lies elsewhere.
+        """
+        file = (self.media / name).resolve()
+        if not file.is_relative_to(self.media.resolve()) or not file.is_file():
+            raise HTTPException(404, "No such medium.")
+        return FileResponse(file, headers=_MEDIUM)
 
     @property
     def screen(self) -> dict[str, Any] | None:

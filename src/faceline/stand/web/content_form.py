@@ -1,0 +1,84 @@
+"""The form of a content: between what browsers send and what a catalogue holds."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from faceline.stand.content.schedule import DAYS, Schedule
+
+_TEXTS: Final = ("id", "campaign", "name", "title", "text", "offer", "layout", "qr", "page", "audience", "follow_up")
+_CAPS: Final = ("per_session", "per_hour", "per_person_day")
+_FIELDS: Final = (*_TEXTS, "seconds", "starts", "ends", "landscape", "portrait", "fit", "background", *_CAPS)
+
+
+def content_of(sent: Mapping[str, str], listed: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """A content as a catalogue holds it; what was left empty is left out.
+
+    Args:
+        sent: Texts, by field.
+        listed: Lists of texts, by field: days and overlay.
+    """
+    value = {name: text.strip() for name, text in sent.items() if text.strip()}
+    content: dict[str, Any] = {name: value[name] for name in _TEXTS if name in value}
+    full = value.get("kind") == "full"
+    medium: dict[str, Any] = {name: value[name] for name in ("landscape", "portrait", "fit") if name in value}
+    if "sound" in value:
+        medium["sound"] = True
+    if full:
+        if "background" in value:
+            medium["background"] = value["background"]
+        if listed.get("overlay"):
+            medium["overlay"] = list(listed["overlay"])
+        for name in ("title", "text", "layout", "qr"):
+            content.pop(name, None)
+    if "landscape" in medium or "portrait" in medium or full:
+        content["full" if full else "media"] = medium
+    for name in ("seconds", "starts", "ends"):
+        if name in value:
+            content[name] = _number(value[name]) if name == "seconds" else value[name]
+    if listed.get("days"):
+        content["days"] = list(listed["days"])
+    for name in ("hours", "quiet_hours"):
+        if name in value:
+            content[name] = re.split(r"[\s,;]+", value[name])
+    caps = {name: _number(value[name]) for name in _CAPS if name in value}
+    return content | ({"caps": caps} if caps else {})
+
+
+def with_other_keys(content: dict[str, Any], before: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The same, with the keys that the form does not know, such as a brand of its own."""
+    known = {*_TEXTS, "seconds", "starts", "ends", "full", "media", "days", "hours", "quiet_hours", "caps"}
+    return content | {key: value for key, value in (before or {}).items() if key not in known}
+
+
+def values_of(content: Mapping[str, Any]) -> dict[str, Any]:
+    """What the fields of the form hold for a content of a catalogue."""
+    medium = content.get("full") or content.get("media") or {}
+    medium = {"landscape": medium} if isinstance(medium, str) else medium
+    flat = {**content, **medium, **content.get("caps", {})}
+    values: dict[str, Any] = {name: str(flat.get(name) or "") for name in _FIELDS}
+    values["kind"] = "full" if content.get("full") else "layout"
+    values["sound"] = "true" if medium.get("sound") else ""
+    values["overlay"] = list(medium.get("overlay", ()))
+    values["days"] = [DAYS[day] for day in Schedule.model_validate({"days": content.get("days", ())}).days]
+    for name in ("hours", "quiet_hours"):
+        hours = content.get(name) or []
+        values[name] = hours if isinstance(hours, str) else ", ".join(hours)
+    return values
+
+
+def place_of(message: str, index: int) -> tuple[str, str]:
+    """The field that an error of a catalogue is about, and what it says; no field where it is about something else."""
+    found = re.match(r"contents\.(\d+)\.([\w.]+): (.*)", message)
+    if found is None or int(found[1]) != index:
+        return "", message
+    key = found[2].split(".")
+    name = key[-1] if key[0] in ("media", "full", "caps") and not key[-1].isdecimal() else key[0]
+    return {"full": "landscape", "media": "landscape"}.get(name, name), found[3]
+
+
+def _number(text: str) -> Any:
+    try:
+        return int(text) if text.lstrip("-").isdecimal() else float(text)
+    except ValueError:
+        return text

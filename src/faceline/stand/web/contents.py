@@ -1,0 +1,288 @@
+"""The editor's pages of contents: see, upload, change, preview, publish and bring back."""
+
+import secrets
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import cv2
+from fastapi import APIRouter, File, Form, Request, Response, UploadFile
+from fastapi.responses import RedirectResponse
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+
+from faceline.errors import InputError
+from faceline.stand.content.artwork import FILMS, PICTURES, is_film
+from faceline.stand.content.desk import UPLOADS, Desk, mark_of
+from faceline.stand.content.schedule import DAYS
+from faceline.stand.web.access import Login
+from faceline.stand.web.content_form import content_of, place_of, values_of, with_other_keys
+from faceline.stand.web.login import check_form, needs
+from faceline.stand.web.operator import page
+from faceline.stand.web.services import CONTENT_POLICY, TEMPLATES, services_of
+
+router = APIRouter(prefix="/operator/contents")
+
+_HERE: Final = "/operator/contents"
+_NEW: Final = "-"  # no id begins so
+_THUMBNAIL: Final = 320
+_CHUNK: Final = 1 << 20
+
+_EDITOR: Final = needs("operator", "editor")
+Editor = Annotated[Login, _EDITOR]
+Csrf = Annotated[str, Form()]
+
+
+@router.get("")
+def contents_page(request: Request, session: Editor) -> Response:
+    """All contents, the draft, the files and what was done."""
+    desk, services = _desk(request), services_of(request)
+    try:
+        catalogue, problem = desk.catalogue(), ""
+    except InputError as error:
+        catalogue, problem = services.catalogue, error.told
+    draft = desk.drafted
+    rows = [
+        (
+            each,
+            catalogue.campaign_by_id[each.campaign].name,
+            _state(each, services.catalogue.by_id) if draft else "",
+            _image_of(each),
+        )
+        for each in catalogue.contents
+    ]
+    context = {
+        "rows": rows, "standing": catalogue.loop, "draft": draft, "problem": problem, "files": _files(desk),
+        "versions": desk.versions(), "history": desk.history()[:20], "suffixes": ",".join(PICTURES + FILMS),
+    }  # fmt: skip
+    return page(request, session, "contents.html", context)
+
+
+@router.get("/export", dependencies=[_EDITOR])
+def export(request: Request) -> Response:
+    """The draft, or else what is published, as YAML."""
+    desk = _desk(request)
+    name = f'attachment; filename="{desk.file.name}"'
+    return Response(desk.text, media_type="application/yaml", headers={"Content-Disposition": name})
+
+
+@router.get("/thumbnail/{name:path}", dependencies=[_EDITOR])
+def thumbnail(request: Request, name: str) -> Response:
+    """A small picture of a file that can be chosen."""
+    desk = _desk(request)
+    path = desk.file.parent / name
+    if name not in _files(desk) or not path.is_file():
+        raise HTTPException(404, "No such medium.")
+    image = _small(path, path.stat().st_mtime_ns)
+    if image is None:
+        raise HTTPException(404, "No picture of it.")
+    return Response(image, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
+
+
+@router.get("/media/{name:path}", dependencies=[_EDITOR])
+def medium(request: Request, name: str) -> Response:
+    """A file that can be chosen, whole, for the preview."""
+    desk = _desk(request)
+    if name not in _files(desk):
+        raise HTTPException(404, "No such medium.")
+    return services_of(request).file(name)
+
+
+@router.post("/upload")
+async def upload(request: Request, session: Editor, file: Annotated[UploadFile, File()], csrf: Csrf = "") -> Response:
+    """Take in a picture or film that a display can show."""
+    check_form(request, session, csrf)
+    desk = _desk(request)
+    partial = desk.file.with_name(f".upload-{secrets.token_hex(8)}")
+    try:
+        with partial.open("wb") as to:
+            while part := await file.read(_CHUNK):
+                to.write(part)
+        name = await run_in_threadpool(desk.add_medium, file.filename or "", partial, by=session.account.name)
+        session.told = f"Uploaded: {name}."
+    except (InputError, OSError) as error:
+        session.told = f"Not uploaded. {error.told if isinstance(error, InputError) else error}"
+    finally:
+        partial.unlink(missing_ok=True)
+    return _back()
+
+
+@router.post("/import")
+async def bring_in(request: Request, session: Editor, file: Annotated[UploadFile, File()], csrf: Csrf = "") -> Response:
+    """Take a whole YAML file as the draft."""
+    check_form(request, session, csrf)
+    try:
+        text = (await file.read(_CHUNK)).decode("utf-8")
+        await run_in_threadpool(_desk(request).bring_in, text, by=session.account.name)
+        session.told = "Imported as the draft; look at it, then publish it."
+    except UnicodeDecodeError:
+        session.told = "Not imported. It is not text in UTF-8."
+    except InputError as error:
+        session.told = f"Not imported. {error}"
+    return _back()
+
+
+@router.post("/publish")
+def publish(request: Request, session: Editor, csrf: Csrf = "") -> Response:
+    """Let the stand show the draft."""
+    return _do(
+        request, session, csrf, lambda desk, by: desk.publish(by=by), "Published: the stand shows it in a moment."
+    )
+
+
+@router.post("/discard")
+def discard(request: Request, session: Editor, csrf: Csrf = "") -> Response:
+    """Forget the draft."""
+    return _do(request, session, csrf, lambda desk, by: desk.discard(by=by), "The draft is discarded.")
+
+
+@router.post("/versions/{version}")
+def bring_back(request: Request, session: Editor, version: str, csrf: Csrf = "") -> Response:
+    """Let the stand show an earlier version."""
+    return _do(
+        request, session, csrf, lambda desk, by: desk.bring_back(version, by=by),
+        "Brought back: the stand shows it in a moment. What it showed until now is a version too.",
+    )  # fmt: skip
+
+
+@router.get("/edit/{name}")
+def content_page(request: Request, session: Editor, name: str) -> Response:
+    """The form of a content, and how it looks."""
+    desk = _desk(request)
+    content = (
+        desk.content(name) if name != _NEW else {"campaign": desk.data["campaigns"][0]["id"], "audience": "anyone"}
+    )
+    if content is None:
+        raise HTTPException(404, "No such content.")
+    return _form(request, session, name, values_of(content), mark_of(content), name in desk.data["loop"], {})
+
+
+@router.post("/edit/{name}")
+async def save(request: Request, session: Editor, name: str) -> Response:
+    """Put what was typed into the draft."""
+    form = await request.form(max_files=0, max_fields=100)
+    sent = {key: value for key, value in form.items() if isinstance(value, str)}
+    check_form(request, session, sent.get("csrf", ""))
+    desk = _desk(request)
+    listed = {key: [str(value) for value in form.getlist(key)] for key in ("days", "overlay")}
+    before = None if name == _NEW else name
+    content = with_other_keys(content_of(sent, listed), desk.content(name))
+    in_loop = "in_loop" in sent
+    try:
+        if before is None and desk.content(content.get("id", "")) is not None:
+            raise InputError(f"contents.-1.id: another content is called {content['id']} too")
+        content = {"id": before or content.get("id", ""), **{key: content[key] for key in content if key != "id"}}
+        await run_in_threadpool(desk.save, content, before, sent.get("mark", ""), in_loop, by=session.account.name)
+    except InputError as error:
+        ids = [each["id"] for each in desk.data["contents"]]
+        place = ids.index(before) if before in ids else len(ids)
+        field, told = place_of(error.message.replace("contents.-1.", f"contents.{place}."), place)
+        values = values_of({}) | sent | listed
+        return _form(request, session, name, values, sent.get("mark", ""), in_loop, {field: told}, status=422)
+    session.told = "Saved in the draft. The stand shows it once it is published."
+    return RedirectResponse(f"{_HERE}/edit/{content['id']}", status_code=303)
+
+
+@router.post("/edit/{name}/delete")
+def delete(request: Request, session: Editor, name: str, csrf: Csrf = "") -> Response:
+    """Take a content out of the draft."""
+    return _do(
+        request, session, csrf, lambda desk, by: desk.delete(name, by=by), f"{name} is not in the draft any more."
+    )
+
+
+@router.get("/edit/{name}/preview", dependencies=[_EDITOR])
+def preview(request: Request, name: str) -> Response:
+    """A content as the display shows it, in a frame of the editor's page."""
+    services = services_of(request)
+    catalogue = _desk(request).catalogue()
+    if name not in catalogue.by_id:
+        raise HTTPException(404, "No such content.")
+    screen = services.screens.content(catalogue.by_id[name], catalogue) | {"page": None}
+    response = TEMPLATES.TemplateResponse(request, "preview.html", {"screen": screen})
+    response.headers["Content-Security-Policy"] = CONTENT_POLICY.replace(
+        "frame-ancestors 'none'", "frame-ancestors 'self'"
+    )
+    response.headers["X-Frame-Options"] = "SAMEORIGIN"
+    return response
+
+
+def _form(
+    request: Request, session: Login, name: str, values: dict[str, Any], mark: str, in_loop: bool,
+    wrong: dict[str, str], status: int = 200,
+) -> Response:  # fmt: skip
+    desk = _desk(request)
+    data = desk.data
+    context = {
+        "name": name, "value": values, "mark": mark, "in_loop": in_loop, "wrong": wrong,
+        "file_options": [("", "None"), *((file, file) for file in _files(desk))],
+        "campaigns": [(each["id"], each["name"]) for each in data["campaigns"]], "days": DAYS,
+        "other_options": [(each["id"], each["id"]) for each in data["contents"] if each["id"] != name],
+        "known": desk.content(name) is not None,
+    }  # fmt: skip
+    response = page(request, session, "content.html", context)
+    response.status_code = status
+    response.headers["Content-Security-Policy"] = CONTENT_POLICY + "; frame-src 'self'"
+    return response
+
+
+def _do(request: Request, session: Login, csrf: str, act: Any, told: str) -> Response:
+    check_form(request, session, csrf)
+    try:
+        act(_desk(request), session.account.name)
+        session.told = told
+    except InputError as error:
+        session.told = f"Not done. {error.told}"
+    return _back()
+
+
+def _back() -> Response:
+    return RedirectResponse(_HERE, status_code=303)
+
+
+def _desk(request: Request) -> Desk:
+    desk = services_of(request).desk
+    if desk is None:
+        raise HTTPException(409, "Contents cannot be edited here: start the stand with catalogue=FILE.")
+    return desk
+
+
+def _files(desk: Desk) -> list[str]:
+    """The media that can be chosen: those of the catalogue's folder, and what was uploaded."""
+    folder = desk.file.parent
+    found = [path for place in (folder, folder / UPLOADS) if place.is_dir() for path in sorted(place.iterdir())]
+    return [
+        path.relative_to(folder).as_posix()
+        for path in found
+        if path.suffix.lower() in PICTURES + FILMS and not path.name.startswith(".") and not path.is_symlink()
+    ]
+
+
+def _state(content: Any, published: dict[str, Any]) -> str:
+    """What publishing would do to it."""
+    if content.id not in published:
+        return "new"
+    return "" if published[content.id] == content else "changed"
+
+
+def _image_of(content: Any) -> str | None:
+    return next((name for _, name in content.medium.files), None) if content.medium else None
+
+
+@lru_cache(maxsize=256)
+def _small(path: Path, _changed: int) -> bytes | None:
+    """A picture, or the first of a film, as a small JPEG."""
+    if is_film(path.name):
+        film = cv2.VideoCapture(str(path))
+        found, image = film.read()
+        film.release()
+        if not found:
+            return None
+    else:
+        read = cv2.imread(str(path), cv2.IMREAD_COLOR)
+        if read is None:
+            return None
+        image = read
+    scale = _THUMBNAIL / max(image.shape[:2])
+    small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else image
+    return bytes(cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 80])[1])

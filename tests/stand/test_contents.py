@@ -1,0 +1,234 @@
+"""Contents are edited in the browser: drafts, what is wrong beside the field, publishing, undo, uploads, the audit."""
+
+import io
+import re
+from collections.abc import Iterator
+from html import unescape
+from pathlib import Path
+
+import pytest
+import yaml
+from fastapi.testclient import TestClient
+from PIL import Image
+from tests.stand.test_artwork import film
+from tests.stand.web_stand import PNG, WebStand, make
+
+from faceline.errors import InputError
+from faceline.stand.content.catalogue import read_catalogue
+from faceline.stand.content.desk import Desk, clean_name, mark_of
+from faceline.stand.web.access import Secrets
+from faceline.stand.web.app import create_app
+
+HERE = "/operator/contents"
+
+
+class Editor:
+    """An editor who is logged in."""
+
+    def __init__(self, stand: WebStand, client: TestClient, password: str, name: str = "ed") -> None:
+        self.stand, self.client = stand, client
+        assert client.post("/login", data={"name": name, "password": password}).headers["location"] == HERE
+        self.file = stand.services.media / "catalogue.yaml"
+
+    @property
+    def csrf(self) -> str:
+        found = re.search(r'name="csrf" value="([^"]+)"', self.client.get(HERE).text)
+        assert found is not None
+        return found[1]
+
+    def page(self, path: str = "") -> str:
+        return unescape(self.client.get(HERE + path).text)
+
+    def post(self, path: str, data: dict | None = None, **more: object) -> str:
+        """What is told on the page after a form."""
+        answer = self.client.post(HERE + path, data={"csrf": self.csrf, **(data or {})}, follow_redirects=True, **more)
+        told = dict(reversed(re.findall(r'<p class="(told|wrong|fault)"[^>]*>([^<]*)', answer.text)))
+        return unescape(told.get("fault") or told.get("wrong") or told.get("told", ""))
+
+    def form(self, name: str) -> dict:
+        """The fields of a content as its page shows them."""
+        text = self.client.get(f"{HERE}/edit/{name}").text
+        fields = dict(re.findall(r'<input id="\w+" name="(\w+)" type="\w+" value="([^"]*)"', text))
+        fields |= dict(re.findall(r'<textarea id="\w+" name="(\w+)"[^>]*>([^<]*)</textarea>', text))
+        fields |= dict(re.findall(r'<input type="hidden" name="(mark)" value="([^"]+)"', text))
+        for field, options in re.findall(r'<select id="\w+" name="(\w+)"[^>]*>(.*?)</select>', text, re.DOTALL):
+            chosen = re.search(r'value="([^"]*)" selected', options)
+            fields[field] = chosen[1] if chosen else ""
+        for field, value in re.findall(r'<input type="(?:radio|checkbox)" name="(\w+)" value="(\w+)" checked', text):
+            fields[field] = value
+        return {field: unescape(value) for field, value in fields.items()}
+
+    def shown(self) -> dict:
+        return {content.id: content for content in read_catalogue(self.file).contents}
+
+
+@pytest.fixture
+def editor(tmp_path: Path) -> Iterator[Editor]:
+    secrets = Secrets(tmp_path / "access.json")
+    password = secrets.add("ed", "editor")
+    stand = make(tmp_path / "stand", secrets=secrets)
+    stand.services.desk = Desk(stand.services.media / "catalogue.yaml")
+    with TestClient(create_app(stand.services), follow_redirects=False) as client:
+        yield Editor(stand, client, password)
+
+
+def test_an_editor_sees_contents_and_nothing_else(editor: Editor) -> None:
+    assert "Freshly <b>roasted</b>" in editor.page()
+    for path in ("/operator", "/operator/people", "/advertiser", "/display", "/display/loop"):
+        assert editor.client.get(path).status_code == 403, path
+    editor.client.cookies.clear()
+    assert editor.client.get(HERE).headers["location"] == "/login"
+    assert editor.client.post(f"{HERE}/publish", data={"csrf": "x"}).headers["location"] == "/login"
+
+
+@pytest.mark.parametrize(
+    "path", ["/publish", "/discard", "/edit/-", "/edit/welcome", "/edit/welcome/delete", "/versions/x"]
+)
+def test_a_form_of_another_site_changes_nothing(editor: Editor, path: str) -> None:
+    before = editor.file.read_text()
+    assert editor.client.post(HERE + path, data={"csrf": "guess", "id": "x", "title": "x"}).status_code == 403
+    assert editor.file.read_text() == before
+    assert editor.stand.services.desk.drafted is None
+
+
+def test_a_form_that_changes_nothing_changes_nothing(editor: Editor) -> None:
+    before = editor.shown()
+    for name in before:
+        assert "Saved in the draft" in editor.post(f"/edit/{name}", editor.form(name))
+    assert "Published" in editor.post("/publish")
+    assert editor.shown() == before
+
+
+def test_a_change_is_a_draft_then_published_then_brought_back(editor: Editor) -> None:
+    form = editor.form("welcome") | {"title": "Good evening"}
+    assert "Saved in the draft" in editor.post("/edit/welcome", form)
+    assert editor.shown()["welcome"].title == "Welcome", "the stand does not show a draft"
+    assert "Good evening" in editor.page("/edit/welcome/preview")
+    assert "Begun by ed" in editor.page()
+    assert "Published" in editor.post("/publish")
+    assert editor.shown()["welcome"].title == "Good evening"
+    (version,) = editor.stand.services.desk.versions()
+    assert "Brought back" in editor.post(f"/versions/{version}")
+    assert editor.shown()["welcome"].title == "Welcome"
+    newest = editor.stand.services.desk.versions()[0]
+    editor.post(f"/versions/{newest}")
+    assert editor.shown()["welcome"].title == "Good evening", "an undo can be undone"
+    done = [(line["by"], line["action"]) for line in reversed(editor.stand.services.desk.history())]
+    assert done == [("ed", "saved"), ("ed", "published"), ("ed", "brought back"), ("ed", "brought back")]
+
+
+def test_a_new_content_with_all_fields_is_what_was_typed(editor: Editor) -> None:
+    form = {
+        "id": "brunch", "campaign": "coffee", "title": "Brunch", "text": "Until noon", "offer": "−20 %",
+        "layout": "offer", "landscape": "cup.png", "qr": "https://example.org/b", "days": ["sat", "sun"],
+        "hours": "09:00-12:00, 14:00-16:00", "starts": "2026-03-01", "seconds": "12",
+        "audience": "group:gold", "follow_up": "welcome", "per_hour": "4",
+    }  # fmt: skip
+    assert "Saved in the draft" in editor.post("/edit/-", form)
+    assert "is called brunch too" in editor.post("/edit/-", form)
+    editor.post("/publish")
+    content = editor.shown()["brunch"]
+    assert (content.days, len(content.hours), content.seconds, content.caps.per_hour) == ((5, 6), 2, 12, 4)
+    assert (content.layout, content.media.landscape, content.audience) == ("offer", "cup.png", "group:gold")
+    assert (content.follow_up, str(content.starts), content.qr) == ("welcome", "2026-03-01", "https://example.org/b")
+    assert "not in the draft any more" in editor.post("/edit/brunch/delete")
+    editor.post("/publish")
+    assert "brunch" not in editor.shown()
+    editor.post("/edit/espresso/delete")
+    assert editor.post("/edit/welcome/delete").startswith("Not done."), "the screen would be empty"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [
+        ("seconds", "1", "greater than or equal to 2"),
+        ("seconds", "soon", "a valid number"),
+        ("layout", "cover", "cover needs media"),
+        ("hours", "8-11", "expected hours such as"),
+        ("audience", "women", "expected anyone, loyal or group:NAME"),
+        ("title", "x" * 81, "at most 80 characters"),
+        ("landscape", "none.png", "no such file: none.png"),
+        ("per_hour", "0", "greater than or equal to 1"),
+        ("page", "https://evil.example/x", "is not allowed on this stand"),
+    ],
+)
+def test_what_is_wrong_stands_beside_its_field_and_nothing_is_lost(
+    editor: Editor, field: str, value: str, told: str
+) -> None:
+    form = editor.form("welcome") | {"text": "Typed for minutes", field: value}
+    answer = editor.client.post(f"{HERE}/edit/welcome", data={"csrf": editor.csrf, **form})
+    assert answer.status_code == 422
+    found = re.search(rf'<p class="fault" id="wrong-{field}">([^<]+)</p>', answer.text)
+    assert found is not None
+    assert told in unescape(found[1])
+    assert ">Typed for minutes</textarea>" in answer.text
+    assert editor.stand.services.desk.drafted is None
+
+
+def test_two_editors_are_told_of_each_other(editor: Editor) -> None:
+    desk = editor.stand.services.desk
+    form = editor.form("welcome")
+    other = desk.content("welcome")
+    desk.save({**other, "title": "Theirs"}, "welcome", mark_of(other), True, by="bea")
+    assert "bea has changed this content meanwhile" in editor.post("/edit/welcome", form | {"title": "Mine"})
+    assert desk.content("welcome")["title"] == "Theirs"
+
+
+def test_a_file_that_was_changed_by_hand_is_not_written_over(editor: Editor) -> None:
+    editor.post("/edit/welcome", editor.form("welcome") | {"title": "Draft"})
+    editor.file.write_text(editor.file.read_text().replace("Welcome", "By hand"))
+    assert "was changed by hand" in editor.post("/publish")
+    assert editor.shown()["welcome"].title == "By hand"
+    editor.post("/discard")
+    assert "By hand" in editor.page()
+
+
+def test_only_what_a_display_can_show_is_uploaded(editor: Editor, tmp_path: Path) -> None:
+    picture = io.BytesIO()
+    Image.new("RGB", (900, 400), "#b03060").save(picture, "PNG")
+    upload = {"file": ("My Cup (1).PNG", picture.getvalue())}
+    assert editor.post("/upload", files=upload) == "Uploaded: uploads/my-cup-1.png."
+    small = editor.client.get(f"{HERE}/thumbnail/uploads/my-cup-1.png")
+    with Image.open(io.BytesIO(small.content)) as image:
+        assert (image.format, image.width) == ("JPEG", 320)
+    for name, content, told in (
+        ("cup.png", b"no picture", "not a picture that can be shown"),
+        ("page.html", PNG, "expected a file that ends with one of"),
+        ("../../evil.sh", PNG, "expected a file that ends with one of"),
+    ):
+        assert told in editor.post("/upload", files={"file": (name, content)}), name
+    film(tmp_path / "old.mp4", "mp4v", 1.0)
+    old = {"file": ("old.mp4", (tmp_path / "old.mp4").read_bytes())}
+    assert "browsers do not play its codec" in editor.post("/upload", files=old)
+    left = {path.name for path in editor.file.parent.rglob("*") if path.is_file()}
+    assert left == {"catalogue.yaml", "cup.png", "my-cup-1.png", "audit.jsonl"}
+    form = editor.form("espresso") | {"landscape": "uploads/my-cup-1.png"}
+    assert "Saved" in editor.post("/edit/espresso", form)
+    assert editor.client.get(f"{HERE}/media/uploads/my-cup-1.png").status_code == 200
+    assert editor.client.get(f"{HERE}/media/catalogue.yaml").status_code == 404
+    assert clean_name("../../Ünï código.JPEG") == "n-c-digo.jpeg"
+
+
+def test_large_files_are_taken_from_editors_only(editor: Editor) -> None:
+    large = {"file": ("large.png", b"x" * 200_000)}
+    assert "not a picture" in editor.post("/upload", files=large)
+    editor.client.cookies.clear()
+    assert editor.client.post(f"{HERE}/upload", files=large).status_code == 413
+
+
+def test_yaml_goes_out_and_in(editor: Editor) -> None:
+    answer = editor.client.get(f"{HERE}/export")
+    assert yaml.safe_load(answer.text)["loop"] == ["welcome", "espresso"]
+    changed = answer.text.replace("Welcome", "From a file")
+    assert "Imported as the draft" in editor.post("/import", files={"file": ("c.yaml", changed)})
+    assert editor.shown()["welcome"].title == "Welcome"
+    told = editor.post("/import", files={"file": ("c.yaml", changed.replace("loop:", "lop:"))})
+    assert "no such key; did you mean loop?" in told
+    editor.post("/publish")
+    assert editor.shown()["welcome"].title == "From a file"
+
+
+def test_nothing_is_published_without_a_draft(editor: Editor) -> None:
+    with pytest.raises(InputError, match="no draft"):
+        editor.stand.services.desk.publish(by="ed")
+    assert "Not done. publish or discard" not in editor.post("/versions/00001-x")
