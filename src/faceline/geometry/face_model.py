@@ -140,6 +140,10 @@ def identity_modes() -> dict[str, Shape3D]:
     }
 
 
+_NOSE_BASE: Final = 33
+_UPPER_LIP: Final = 51
+
+
 def identity(rng: np.random.Generator, strength: float = 1.0) -> Shape3D:
     """The neutral face of a random person: every mode within two deviations, and a trace of asymmetry.
 
@@ -148,12 +152,15 @@ def identity(rng: np.random.Generator, strength: float = 1.0) -> Shape3D:
         strength: 0 gives the mean face, 1 the variety of a crowd.
     """
     modes = identity_modes()
-    coefficients = np.clip(rng.standard_normal(len(modes)), -2.0, 2.0)
-    shape = neutral_shape()
-    for coefficient, mode in zip(coefficients, modes.values(), strict=True):
-        shape = shape + strength * coefficient * mode
-    asymmetry = 0.004 * np.clip(rng.standard_normal((N_LANDMARKS, 3)), -2, 2)
-    return np.asarray(shape + strength * asymmetry)
+    while True:
+        coefficients = np.clip(rng.standard_normal(len(modes)), -2.0, 2.0)
+        shape = neutral_shape()
+        for coefficient, mode in zip(coefficients, modes.values(), strict=True):
+            shape = shape + strength * coefficient * mode
+        asymmetry = 0.004 * np.clip(rng.standard_normal((N_LANDMARKS, 3)), -2, 2)
+        shape = np.asarray(shape + strength * asymmetry)
+        if shape[_NOSE_BASE, 1] < shape[_UPPER_LIP, 1]:  # not so in one of ten thousand people: they are drawn again
+            return shape
 
 
 @cache
