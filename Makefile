@@ -28,7 +28,7 @@ setup: $(READY) ## an environment in .venv with the locked versions of all that 
 
 dev: $(READY_DEV) ## the same with what checks and tests need
 
-demo: setup ## four landmark models trained on synthetic faces, tracked and ranked (5 minutes; QUICK=1: 2)
+demo: setup ## four landmark models trained on synthetic faces, tracked and ranked (QUICK=1: fewer steps)
 	bash scripts/demo.sh $(BIN) $(if $(QUICK),quick)
 
 stand: setup ## the demo stand: drawn visitors, display, operator's and advertiser's pages

@@ -18,11 +18,11 @@ train() { # model, epochs, more overrides
 if [ "$quick" ]; then
     settings=(data.size=64 data.batch_size=16 data.source.people=40)
     epochs=(10 3 3 3)
-    echo "Four models, two minutes on 2 cores. A few hundred steps each: the figures show the way, not what models can do."
+    echo "Four models, a few hundred steps each: the figures show the way, not what models can do."
 else
     settings=(data.size=96 data.batch_size=16)
     epochs=(16 3 7 4)
-    echo "Four models, about five minutes on 2 cores."
+    echo "Four models, two at a time; each line tells the minutes that are left."
 fi
 
 say "Drawing synthetic faces"
