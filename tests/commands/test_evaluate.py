@@ -134,6 +134,7 @@ def test_frames_that_a_bundle_was_trained_on_are_counted(in_trained: Path, expor
 
 
 @pytest.mark.data
+@pytest.mark.slow
 def test_the_default_bundle_has_the_figure_that_it_claims(
     data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

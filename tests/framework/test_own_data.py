@@ -114,6 +114,7 @@ def read_markup(name: str) -> Markup:
     return found
 
 
+@pytest.mark.slow
 def test_a_face_mesh_of_478_points_is_trained_on_and_drawn(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

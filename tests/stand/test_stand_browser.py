@@ -185,6 +185,7 @@ def test_somebody_is_enrolled_greeted_and_withdrawn(browser: Any, page: Any, sta
     screen.close()
 
 
+@pytest.mark.slow
 def test_the_advertiser_reads_the_figures_of_a_campaign(page: Any, stand: Running) -> None:
     log_in(page, stand, "advertiser")
     assert page.get_by_role("link", name="Live").count() == 0

@@ -68,6 +68,7 @@ def test_a_trial_that_is_given_up_is_pruned_and_no_failure(workplace: Path, trac
 
 
 @pytest.mark.figures
+@pytest.mark.slow
 def test_a_search_for_two_objectives_ends_with_the_pareto_front(
     workplace: Path, tracked: Callable, capsys: pytest.CaptureFixture[str]
 ) -> None:

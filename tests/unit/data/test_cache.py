@@ -261,6 +261,7 @@ def test_a_cache_folder_that_cannot_be_made_is_an_input_error(tmp_path) -> None:
 
 
 @pytest.mark.data
+@pytest.mark.slow
 def test_the_real_set_is_cached_and_its_twins_are_found(data_root, tmp_path) -> None:
     class Unreadable(UdacityFaces):
         def read(self, row):
