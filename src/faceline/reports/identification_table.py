@@ -19,14 +19,14 @@ STUDY_F1: Final = {
 """F1 on frames of known videos of all 828 people, as the reference study reports it."""
 
 NOTE: Final = (
-    "F1 is weighted by the probes of each person; in brackets the interval of 95 % by bootstrap over videos. "
-    "`frame_random` asks for other frames of videos that are in the gallery, `video_disjoint` for a video never seen, "
-    "`person_disjoint` for people whom no training has seen, half of them not enrolled: FNIR is the share of the "
-    "enrolled who are not named rightly at the threshold that gave 1 % of false alarms on validation. Results under "
-    "different protocols are not to be ranked together. The study's F1 is `frame_random` on the landmarks of all "
-    "260,399 YouTube Faces frames, which are not the frames of any row here: a mark, not a comparison. "
-    "`youtube_faces_synthetic` are drawn faces with the people, videos and lengths of that set. Seconds are those of "
-    "fitting and of answering the test probes with one thread, on a machine that did other work beside it."
+    "F1 is weighted by the probes of each person. The brackets hold its 95 % interval by bootstrap over videos. "
+    "`frame_random` asks for other frames of videos that are in the gallery, `video_disjoint` for a video never seen. "
+    "`person_disjoint` asks for people whom no training has seen; half of them are not enrolled. FNIR is the share of "
+    "the enrolled who are not named correctly, at the threshold for 1 % of false alarms on validation. Do not rank "
+    "results of different protocols together. The study's F1 is `frame_random` on the landmarks of all 260,399 YouTube "
+    "Faces frames. No row here has these frames, so it is a mark, not a comparison. `youtube_faces_synthetic` are "
+    "drawn faces with the people, videos and lengths of that set. Seconds are those of fitting and of answering the "
+    "test probes, with one thread, on a machine that did other work at the same time."
 )
 
 _Share = Annotated[float, Field(ge=0, le=1)]

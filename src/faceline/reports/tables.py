@@ -16,12 +16,12 @@ STUDY_MSE: Final = {
 """Test MSE on [0, 1] that the reference study reports, to the digits that it gives."""
 
 NOTE: Final = (
-    "MSE is on [0, 1] coordinates; NME is the mean point error over the distance of the outer eye corners, in brackets "
-    "its interval of 95 % by bootstrap over videos (a dash: not known yet; "
-    "`faceline results --add RUN` adds it where the run's store is). "
-    "The study's MSE, of the four models that it has, was measured on a test part of its own choice; it stands beside "
-    "`official`, whose test frames come from videos seen in training, as a mark to beat and not as a like-for-like "
-    "comparison. Training minutes are the wall time of one thread on a machine that did other work beside it."
+    "MSE is on [0, 1] coordinates. NME is the mean point error over the distance of the outer eye corners. The "
+    "brackets hold its 95 % interval by bootstrap over videos. A dash means that it is not known yet: "
+    "`faceline results --add RUN` adds it where the run's store is. "
+    "The study gives an MSE for four models, measured on a test set of its own choice. It is a mark to beat, not a "
+    "like-for-like comparison. It stands beside `official`, whose test frames come from videos seen in training. "
+    "Training minutes are the wall time of one thread on a machine that did other work at the same time."
 )
 
 
