@@ -63,9 +63,23 @@ def test_nothing_in_it_names_a_folder_of_this_machine(bundle: Bundle) -> None:
     onnx.checker.check_model(onnx.load_from_string(bundle.onnx), full_check=True)
     for folder in (Path.cwd(), Path(torch.__file__).parents[1], Path(exporting.__file__).parents[3]):
         assert str(folder).encode() not in bundle.onnx
-    assert exporting.without_folders("faceline train data.root=/home/me/udacity a=b/c") == (
-        "faceline train data.root=…/udacity a=b/c"
-    )
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("data.root=/home/me/udacity a=b/c", "data.root=…/udacity a=b/c"),
+        ("""'data.root="/home/me/my set/udacity"' x=1""", """'data.root="…/udacity"' x=1"""),
+        ("bundles=[/tmp/a.faceline,/tmp/b/c.faceline]", "bundles=[…/a.faceline,…/c.faceline]"),
+        (
+            "model.weights='${oc.env:FACELINE_DATA}/weights/x.pth'",
+            "model.weights='${oc.env:FACELINE_DATA}/weights/x.pth'",
+        ),
+        ("model.start=../a/b.faceline uri=sqlite:///a/b.db", "model.start=../a/b.faceline uri=sqlite:///a/b.db"),
+    ],
+)
+def test_a_command_is_told_without_folders_of_this_machine(command: str, told: str) -> None:
+    assert exporting.without_folders(command) == told
 
 
 def test_a_graph_that_differs_is_not_written(

@@ -1,4 +1,4 @@
-"""Bundles with weights and activations of 8 bits: a third of the size, and on many processors twice as fast."""
+"""Bundles with weights and activations of 8 bits: about a quarter of the size, and on many processors twice as fast."""
 
 import math
 from collections.abc import Sequence

@@ -102,4 +102,5 @@ def width(image: AnyImage) -> float:
 
 def without_folders(command: str) -> str:
     """The command of a run without the folders of the machine that it ran on."""
-    return re.sub(r"(?<==)/\S*/", "…/", command)
+    command = re.sub(r"""(["'])/[^"']*/""", r"\1…/", command)  # quoted ones may have spaces
+    return re.sub(r"""(?<![\w.…:/}~])/[^\s"',\]]*/""", "…/", command)

@@ -49,7 +49,7 @@ def row(model: str = "mobilenetv2", **other) -> dict:
 def files(tmp_path: Path) -> tuple[Path, Path]:
     results, readme = tmp_path / "landmarks.json", tmp_path / "README.md"
     results.write_text(json.dumps([row("cnn", mse=4e-4), row()]))
-    readme.write_text(f"# Title\n\nbefore\n{BEGIN}\nold\n{END}\n\nafter — ü\n", encoding="utf-8")
+    readme.write_text(f"# Title\n\nbefore\n{BEGIN}\nthe table before\n{END}\n\nafter — ü\n", encoding="utf-8")
     return results, readme
 
 
@@ -69,7 +69,7 @@ def test_render_replaces_only_what_is_between_the_markers(files: tuple[Path, Pat
     assert readme.read_text(encoding="utf-8") == text
     assert text.startswith(f"# Title\n\nbefore\n{BEGIN}\n")
     assert text.endswith(f"{END}\n\nafter — ü\n")
-    assert "old" not in text
+    assert "the table before" not in text
     assert sorted(path.name for path in readme.parent.iterdir()) == ["README.md", "landmarks.json"]
 
 
