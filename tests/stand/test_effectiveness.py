@@ -15,7 +15,6 @@ from sqlalchemy import create_engine
 
 from faceline.cli import main
 from faceline.commands.report import write_report
-from faceline.commands.ship import ship_to_database, ship_to_folder
 from faceline.errors import InputError
 from faceline.stand.content.catalogue import DEMO, read_catalogue
 from faceline.stand.content.policy import Policy
@@ -28,6 +27,7 @@ from faceline.stand.events.event import (
     VisitorAppeared,
     VisitorLeft,
 )
+from faceline.stand.events.shipping import ship_to_database, ship_to_folder
 from faceline.stand.events.sources import collect
 from faceline.stand.events.store import EventStore
 from faceline.stand.report.effectiveness import PLAYS_EACH, Effectiveness, Scope, measure
