@@ -168,6 +168,14 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
             "faceline stand fleet=https://fleet.example:8430 fleet_token=TOKEN   # a stand that belongs to it",
         ),
     ),
+    "fleet publish": (
+        "give contents to a group of stands in stages, or announce software",
+        (
+            "faceline fleet publish catalogue=mall.yaml group=malls first=10%",
+            "faceline fleet publish bundle=own.faceline first=all",
+            "faceline fleet publish software=faceline-0.2.0-py3-none-any.whl version=0.2.0",
+        ),
+    ),
     "report": (
         "report what a campaign did, as a page and tables",
         (
@@ -230,6 +238,7 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
 PLAIN = (
     "stand",
     "fleet",
+    "fleet publish",
     "report",
     "plays",
     "ship",
@@ -255,7 +264,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "train": ("train", "reproduce"),
     "models": ("evaluate", "compare", "promote", "rollback", "export"),
     "use": ("predict",),
-    "stand": ("stand", "simulate", "report", "plays", "ship", "fleet", "consent", "accounts"),
+    "stand": ("stand", "simulate", "report", "plays", "ship", "fleet", "fleet publish", "consent", "accounts"),
     "upkeep": ("runs", "runs models", "runs delete", "runs clean"),
 }
 """The verbs by what they are for, as the overview lists them; the rest are for developers of faceline."""

@@ -207,11 +207,29 @@ class FleetSettings(Served):
     smtp: Annotated[str, Field(pattern=r"^smtps?://[^\s/]+$")] | None
 
 
+class FleetPublish(Settings):
+    """``faceline fleet publish``."""
+
+    folder: Text
+    store: str | None
+    catalogue: str | None
+    consent_text: str | None
+    bundle: str | None
+    group: Text
+    first: Count | Annotated[str, Field(pattern=r"^(\d+%?|all)$")]
+    note: Annotated[str, Field(max_length=200)]
+    allowed_pages: list[Site]
+    software: str | None
+    version: str | None
+    operator: Text
+
+
 SETTINGS: dict[str, type[Settings]] = {
     "stand": Stand,
     "benchmark_stand": BenchmarkStand,
     "benchmark_recognition": BenchmarkRecognition,
     "fleet": FleetSettings,
+    "fleet_publish": FleetPublish,
     "report": Report,
     "plays": PlaysSettings,
     "ship": Ship,

@@ -26,6 +26,7 @@ _EVERY: Final = 20.0
 _LONGEST: Final = 300.0
 """Seconds between two tries of a fleet that is away."""
 _COMPARE: Final = 3600.0
+_AWAY: Final = "The fleet is away"
 
 log = logging.getLogger("faceline.stand")
 
@@ -98,7 +99,7 @@ class Home:
     def problem(self) -> str | None:
         """What an operator of the stand should know of the fleet."""
         if self._away is not None:
-            return f"The fleet is away; the stand goes on alone, and its events wait: {self._away}."
+            return f"{_AWAY}; the stand goes on alone, and its events wait: {self._away}."
         return self._refused or self.contents.problem
 
     def call(self) -> float:
@@ -117,12 +118,12 @@ class Home:
 
     def _talk(self) -> bool:
         """Tell, take, hand over; whether events are left that should not wait."""
-        own = self.problem()
         report = self._report(
             unsent=self.courier.waiting(), release=self.contents.release, refused=self.contents.refused,
             software=self.contents.software,
         )  # fmt: skip
-        report = report.model_copy(update={"warnings": tuple(each for each in report.warnings if each != own)})
+        told = tuple(each for each in report.warnings if not each.startswith(_AWAY))  # it is not away any more
+        report = report.model_copy(update={"warnings": told})
         orders = self.caller.ask("report", report, Orders)
         self._every = orders.every
         self.contents.follow(orders, self.caller)
