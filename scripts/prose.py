@@ -17,7 +17,7 @@ def sentences(text: str) -> list[str]:
     """The sentences of a Markdown text, without code, tables, headings, pictures and addresses."""
     text = re.sub(r"```.*?```|<!--.*?-->|<details>.*?</details>", "", text, flags=re.DOTALL)
     text = re.sub(r"!\[.*?\]\(.*?\)", "", text, flags=re.DOTALL)
-    text = re.sub(r"\[(.*?)\]\(.*?\)", r"\1", text, flags=re.DOTALL)
+    text = re.sub(r"\[([^\[\]]*)\]\([^()]*\)", r"\1", text)
     lines = ["" if line.lstrip().startswith(("|", "#", ">")) else line for line in text.splitlines()]
     blocks = re.split(r"\n\s*\n|\n\s*(?:[-*]|\d+\.)\s", "\n".join(lines))
     found = [each for block in blocks for each in re.split(r"(?<=[.!?])\s+(?=\S)", " ".join(block.split()))]
