@@ -224,8 +224,8 @@ def _uplift_table(told: Effectiveness, scope: Scope) -> tuple[str, str, list[str
                 "–" if pd.isna(row["chance"]) else report_figures.chance(row["chance"]),
             ]
         )
-    columns = ["of whom or what", "figure", "adaptive", "control", "difference", f"{percent(scope.level)} interval", "relative",
-               "chance above 0"]  # fmt: skip
+    columns = ["of whom or what", "figure", "adaptive", "control", "difference", f"{percent(scope.level)} interval",
+               "relative", "chance above 0"]  # fmt: skip
     few = " Rows about too few visitors are left out; the hours are in uplift.csv."
     caption = (
         "The first row is the one to decide by. A campaign or content is compared in its own airtime: which share of "
