@@ -57,8 +57,8 @@ def _judge(table: pd.DataFrame, known: np.ndarray, members: np.ndarray, level: f
         return
     best = members[np.argmax(shares[members])]
     rivals = members[members != best]
-    finding = table.columns.get_loc("finding")
-    table.iloc[best, finding] = BEST if len(rivals) else ALONE
+    columns = list(table.columns)
+    table.iloc[int(best), columns.index("finding")] = BEST if len(rivals) else ALONE
     if not len(rivals):
         return
     strict = 1 - (1 - level) / len(rivals)
@@ -70,4 +70,4 @@ def _judge(table: pd.DataFrame, known: np.ndarray, members: np.ndarray, level: f
         ("chance", 1 - found.chance),
         ("finding", np.where(found.high < 0, WORSE, UNSURE)),
     ):
-        table.iloc[rivals, table.columns.get_loc(column)] = values
+        table.iloc[rivals, columns.index(column)] = values

@@ -151,14 +151,17 @@ def week(told: Effectiveness, source: str) -> tuple[Figure, str]:
     figure = new_figure(_WIDTH, 1.6 + 0.32 * len(days), "When people come in the week", source)
     axes = figure.add_subplot()
     style_axes(axes, grid="")
-    axes.imshow(np.ma.masked_invalid(grid), cmap="Blues", vmin=0, aspect="auto")
+    axes.pcolormesh(np.ma.masked_invalid(grid), cmap="Blues", vmin=0, edgecolor="white")
+    axes.invert_yaxis()
     top = np.nanmax(grid, initial=1.0)
     for (row, column), value in np.ndenumerate(grid):
         if not np.isnan(value):
             colour = "white" if value > 0.6 * top else INK
-            axes.text(column, row, f"{value:.0f}", ha="center", va="center", size=TEXT_SIZE - 1, color=colour)
-    axes.set_yticks(range(len(days)), [_WEEKDAYS[each - 1] for each in days])
-    axes.set_xticks(range(len(hours)), [str(hour) for hour in hours])
+            axes.text(
+                column + 0.5, row + 0.5, f"{value:.0f}", ha="center", va="center", size=TEXT_SIZE - 1, color=colour
+            )
+    axes.set_yticks(np.arange(len(days)) + 0.5, [_WEEKDAYS[each - 1] for each in days])
+    axes.set_xticks(np.arange(len(hours)) + 0.5, [str(hour) for hour in hours])
     axes.set_xlabel("hour; passers-by on a mean day (empty: too few to tell)", size=TEXT_SIZE, color=MUTED)
     if not len(table):
         return figure, "too few people came to tell of the hours of a week"
