@@ -414,7 +414,7 @@ def test_the_page_is_one_file_that_can_be_read_aloud(stores: list[str], tmp_path
     assert tags.count("h1") == 1
     assert ("html", {"lang": "en"}) in page.tags
     pictures = [attributes for tag, attributes in page.tags if tag == "svg"]
-    assert len(pictures) == 3
+    assert len(pictures) == 4
     assert all(picture["role"] == "img" and len(picture["aria-label"] or "") > 20 for picture in pictures)
     assert all(attributes.get("scope") for tag, attributes in page.tags if tag == "th")
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]

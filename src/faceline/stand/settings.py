@@ -9,6 +9,7 @@ from faceline.config.schema import Count, Seed, Share
 
 Text = Annotated[str, Field(min_length=1)]
 Site = Annotated[str, Field(pattern=r"^https?://[\w.-]+(:\d+)?/?$")]
+Address = Annotated[str, Field(pattern=r"^[^@\s,<>]+@[^@\s,<>]+$")]
 Day = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$")]
 
 
@@ -22,12 +23,16 @@ class Report(Settings):
     campaign: str | None
     since: Day | None
     until: Day | None
+    last_days: Count | None
     zone: Text
     smallest_group: Annotated[int, Field(ge=2)]
     level: Share
     greeting_rate: Annotated[float, Field(gt=0, le=1)] | None
     stranger_rate: Annotated[float, Field(ge=0, le=1)]
     threads: Count | None
+    mail: Annotated[list[Address], Field(min_length=1)] | None
+    mail_from: Address | None
+    mail_server: Text | None
 
 
 class PlaysSettings(Settings):

@@ -10,6 +10,7 @@ from fastapi.templating import Jinja2Templates
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, Response
 
+from faceline.stand import words
 from faceline.stand.board import Board
 from faceline.stand.consent.consent_text import ConsentText
 from faceline.stand.consent.enrolment import Enrolment
@@ -22,6 +23,7 @@ from faceline.stand.web.access import Delays, Limit, Logins, Secrets
 
 HERE: Final = Path(str(files("faceline.stand.web")))
 TEMPLATES: Final = Jinja2Templates(HERE / "templates")
+words.translate(TEMPLATES.env)
 
 CONTENT_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self' blob:; media-src 'self'; "
