@@ -207,9 +207,9 @@ class FleetSettings(Served):
     clear_after: Annotated[float, Field(ge=0)]
     stage_minutes: Annotated[float, Field(ge=0)]
     webhook: Annotated[str, Field(pattern=r"^https?://\S+$")] | None
-    mail_to: list[Text]
+    mail: list[Text]
     mail_from: str | None
-    smtp: Annotated[str, Field(pattern=r"^smtps?://[^\s/]+$")] | None
+    mail_server: str | None
 
 
 class FleetPublish(Settings):
