@@ -82,6 +82,10 @@ def _explain_one(error: BaseException, conf: Path) -> str | None:  # noqa: PLR09
             return "data.batch_size: this model cannot learn from a batch of one frame; expected at least 2"
         case RuntimeError() if "can't allocate memory" in str(error):  # torch's, on a CPU
             return _OUT_OF_MEMORY
+        case RuntimeError() if str(error).startswith("Early stopping conditioned"):
+            return f"callbacks.early_stopping: {first_line(error)}"
+        case ModuleNotFoundError() if str(error).startswith("Requirement '"):  # an accelerator without its package
+            return f"trainer: {first_line(error)}"
         case ModuleNotFoundError() if error.name in OPTIONAL:
             return f"the package {error.name} is not installed; pip install 'faceline[{_extra(error.name)}]'"
     if "hydra" in sys.modules:  # else it has raised nothing
