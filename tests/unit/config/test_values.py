@@ -97,3 +97,21 @@ def test_several_paths_of_a_sweep_stay_several() -> None:
 def test_errors_of_a_training_are_told_in_one_line(error: Exception, words: str, tmp_path: Path) -> None:
     told = explain(error, tmp_path)
     assert told is not None and words in told and "\n" not in told
+
+
+def test_the_cause_is_told_and_not_what_broke_while_it_was_handled(tmp_path: Path) -> None:
+    def raises(package: str, error: Exception) -> None:
+        exec("raise error", {"__name__": package, "error": error})  # as code of that package does
+
+    def fails() -> None:
+        try:
+            raises("multiprocessing.synchronize", OSError(30, "Read-only file system"))
+        finally:
+            raises("pytorch_lightning.utilities", RuntimeError("Please call `iter(combined_loader)` first."))
+
+    with pytest.raises(RuntimeError) as caught:
+        fails()
+    assert "data.workers=0" in str(explain(caught.value, tmp_path))
+    with pytest.raises(RuntimeError) as ours:
+        raises("faceline.data", RuntimeError("a bug"))
+    assert explain(ours.value, tmp_path) is None
