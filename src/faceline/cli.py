@@ -81,6 +81,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if line is None:
             raise
         return _refuse(line)
+    if argv is None and code == USER_ERROR:
+        sys.unraisablehook = lambda _: None  # the mistake is told; what breaks in tidying up after it is no news
     return code
 
 
