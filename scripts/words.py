@@ -26,7 +26,7 @@ def messages() -> Catalog:
     """All messages of the pages, with the files that they are in."""
     catalog = Catalog(project="faceline", fuzzy=False)
     for file, _, message, comments, context in extract_from_dir(STAND, METHODS, keywords=KEYWORDS):
-        catalog.add(message, locations=[(str(file), None)], auto_comments=comments, context=context)
+        catalog.add(message, locations=[(str(file), 0)], auto_comments=comments, context=context)
     return catalog
 
 
@@ -42,9 +42,7 @@ def main() -> None:
                 catalog = read_po(file, locale=code)
         catalog.update(template, no_fuzzy_matching=True)
         catalog.obsolete.clear()
-        missing = [
-            each.id for each in catalog if each.id and not (all(each.string) if each.pluralizable else each.string)
-        ]
+        missing = [each.id for each in catalog if each.id and not any(each.string or ())]
         with path.open("wb") as file:
             write_po(file, catalog, width=120, sort_output=True, omit_header=True)
         print(f"{path.name}: {len(catalog)} messages, {len(missing)} without a translation")

@@ -89,7 +89,7 @@ def live_state(state: State, services: Services) -> dict[str, Any]:
         and {
             "reason": _(decision.reason),
             "probability": round(decision.probability, 3),
-            "arm": _(decision.arm),
+            "arm": decision.arm and _(decision.arm),
             "people": decision.people,
         },
         "health": {
