@@ -228,6 +228,10 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
         "who is greeted by name, visit by visit, and who should not have been",
         ("faceline benchmark recognition", "faceline benchmark recognition people=60 'enrolled=[20]' draws=3"),
     ),
+    "benchmark fleet": (
+        "requests a second and memory of one server for many stands; killed and back",
+        ("faceline benchmark fleet", "faceline benchmark fleet stands=200 store=postgresql://fleet@host/fleet"),
+    ),
     "benchmark report": (
         "time and memory of a report over a chain of stands",
         ("faceline benchmark report", "faceline benchmark report events=100000000 folder=/data/events"),
@@ -248,6 +252,7 @@ PLAIN = (
     "benchmark stand",
     "benchmark recognition",
     "benchmark report",
+    "benchmark fleet",
 )
 """Verbs of `faceline.stand`, whose settings are read without Hydra."""
 

@@ -230,6 +230,19 @@ class FleetPublish(Settings):
     operator: Text
 
 
+class BenchmarkFleet(Settings):
+    """``faceline benchmark fleet``."""
+
+    stands: Count
+    every: Annotated[float, Field(ge=1, le=3600)]
+    events_a_day: Count
+    seconds: Annotated[float, Field(gt=0)]
+    burst_seconds: Annotated[float, Field(gt=0)]
+    lines: Annotated[int, Field(ge=1, le=200)]
+    store: str | None
+    output: Text
+
+
 SETTINGS: dict[str, type[Settings]] = {
     "stand": Stand,
     "benchmark_stand": BenchmarkStand,
@@ -243,5 +256,6 @@ SETTINGS: dict[str, type[Settings]] = {
     "consent": ConsentSettings,
     "accounts": Accounts,
     "benchmark_report": BenchmarkReport,
+    "benchmark_fleet": BenchmarkFleet,
 }
 """The schema of each verb."""
