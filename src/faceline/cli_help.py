@@ -160,6 +160,14 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
             "faceline stand source=rtsp://camera/stream embedder=arcface.onnx zone=Europe/Paris",
         ),
     ),
+    "fleet": (
+        "run one server for a chain of stands: health, contents, alerts",
+        (
+            "faceline fleet",
+            "faceline fleet host=0.0.0.0 certificate=fleet.pem certificate_key=fleet.key allowed_hosts=[fleet.example]",
+            "faceline stand fleet=https://fleet.example:8430 fleet_token=TOKEN   # a stand that belongs to it",
+        ),
+    ),
     "report": (
         "report what a campaign did, as a page and tables",
         (
@@ -221,6 +229,7 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
 
 PLAIN = (
     "stand",
+    "fleet",
     "report",
     "plays",
     "ship",
@@ -246,7 +255,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "train": ("train", "reproduce"),
     "models": ("evaluate", "compare", "promote", "rollback", "export"),
     "use": ("predict",),
-    "stand": ("stand", "simulate", "report", "plays", "ship", "consent", "accounts"),
+    "stand": ("stand", "simulate", "report", "plays", "ship", "fleet", "consent", "accounts"),
     "upkeep": ("runs", "runs models", "runs delete", "runs clean"),
 }
 """The verbs by what they are for, as the overview lists them; the rest are for developers of faceline."""

@@ -224,7 +224,7 @@ def test_figures_of_few_people_are_not_on_the_page(tmp_path: Path) -> None:
         "attention_per_visitor": 3.25, "reaction_rate": 0.5, "interest_rate": None, "followed_up": 0, "greeted": None,
         "offers_taken": 0,
     }  # fmt: skip
-    row = {"name": "espresso", "plays": 30, "ots": 50, "views": 50, "view_rate": 1.0, "viewers": 20,
+    row = {"name": "Freshly <b>roasted</b>", "plays": 30, "ots": 50, "views": 50, "view_rate": 1.0, "viewers": 20,
            "attention_per_viewer": 4.0, "reaction_rate": 0.25, "interest_rate": None, "followed_up": None,
            "offers_taken": None}  # fmt: skip
     told = {"at": datetime.now(UTC), "smallest_group": 10, "empty": None, "total": total, "verdict": "It may be luck.",

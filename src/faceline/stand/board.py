@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from faceline.stand.audience.perception import Face
+from faceline.stand.camera.covered import Blind
 from faceline.stand.director import Showing
 from faceline.stand.recognition.collection import Guidance
 from faceline.stand.recognition.recogniser import Standing
@@ -21,6 +22,7 @@ class Health:
         latency_ms: From a frame to its decision, 95th percentile over the last ones; None where there were none.
         warnings: What somebody should look after, in sentences.
         camera: Whether frames come.
+        picture: What is wrong with them, where something is.
         logging: Whether events are written.
         enrolled: People who may be recognised; None where nobody can be, for want of an embedder.
         counts: Frames, dropped, damaged, reopened, events written and pending.
@@ -30,6 +32,7 @@ class Health:
     latency_ms: float | None = None
     warnings: tuple[str, ...] = ()
     camera: bool = False
+    picture: Blind | None = None
     logging: bool = True
     enrolled: int | None = None
     counts: dict[str, int] = field(default_factory=dict)

@@ -14,6 +14,7 @@ from faceline.errors import first_line
 from faceline.stand.audience.perception import Perception, Sight
 from faceline.stand.board import Board, Health, State
 from faceline.stand.camera.capture import CaptureHealth, Frame
+from faceline.stand.camera.covered import Cover
 from faceline.stand.clock import Moment, now
 from faceline.stand.content.reload import CatalogueFile
 from faceline.stand.director import Director
@@ -82,6 +83,9 @@ class Loop:
         pictures: Whether the board gets the frames too, for the operator's eyes.
         clock: Tells the moment.
         catalogue: Tells when the catalogue has changed; None keeps that of the director.
+
+    Attributes:
+        others: Further parts of the stand that may have something to warn of.
     """
 
     def __init__(
@@ -99,7 +103,8 @@ class Loop:
         self.catalogue = catalogue
         self.capture, self.perception, self.director = capture, perception, director
         self.store, self.recogniser, self.board, self.pictures = store, recogniser, board, pictures
-        self.speed, self._clock = Speed(), clock
+        self.speed, self._clock, self._cover = Speed(), clock, Cover()
+        self.others: list[Callable[[], str | None]] = []
         self._stop = threading.Event()
         self._fault: str | None = None
         self._logged: str | None = None
@@ -139,6 +144,7 @@ class Loop:
         done = self._clock().steady
         if frame is not None:
             self.speed.add(done, done - frame.moment.steady)
+            self._cover.look(frame.image, done)
             if self.recogniser is not None:
                 self.recogniser.look(sight, frame.image)
         self.board.publish(
@@ -163,6 +169,10 @@ class Loop:
         warnings = []
         if capture.lost is not None:
             warnings.append(f"No frames from the camera: {capture.lost}. The standard loop goes on; it is tried again.")
+        elif self._cover.told is not None:
+            warnings.append(
+                f"The camera sees nothing: its picture is {self._cover.told}. Look for a cap, tape or light."
+            )
         if store.paused is not None:
             warnings.append(f"Events are not written: {store.paused}. {store.pending:,} wait in memory.")
         if store.lost:
@@ -173,6 +183,7 @@ class Loop:
             latency_ms=self.speed.latency_ms(),
             warnings=tuple(warnings),
             camera=capture.lost is None,
+            picture=self._cover.told,
             logging=store.paused is None,
             enrolled=None if self.recogniser is None else self.recogniser.enrolled,
             counts={
@@ -223,7 +234,7 @@ class Loop:
     def _problems(self) -> tuple[str | None, ...]:
         people = None if self.recogniser is None else self.recogniser.problem
         catalogue = None if self.catalogue is None else self.catalogue.problem
-        return self._fault, self._unsaved, people, catalogue
+        return self._fault, self._unsaved, people, catalogue, *(other() for other in self.others)
 
 
 def _jpeg(image: Image) -> bytes:

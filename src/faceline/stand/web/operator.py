@@ -14,7 +14,7 @@ from faceline.stand.board import State
 from faceline.stand.clock import now
 from faceline.stand.web.access import Login
 from faceline.stand.web.login import check_form, needs, same_origin, session_of
-from faceline.stand.web.services import TEMPLATES, Services, services_of
+from faceline.stand.web.services import TEMPLATES, Services, pages_of, services_of
 
 router = APIRouter(prefix="/operator")
 
@@ -147,7 +147,13 @@ def _identity(state: State, number: int) -> dict[str, Any] | None:
 
 def page(request: Request, session: Login, name: str, context: dict[str, Any]) -> Response:
     """A page of the operator, with what was told last."""
-    services = services_of(request)
+    services = pages_of(request)
     told, session.told = session.told, ""
-    shared = {"stand": services.stand, "account": session.account, "csrf": session.csrf, "told": told}
+    shared = {
+        "stand": services.stand,
+        "fleet": services.fleet,
+        "account": session.account,
+        "csrf": session.csrf,
+        "told": told,
+    }
     return TEMPLATES.TemplateResponse(request, name, {**shared, **context})
