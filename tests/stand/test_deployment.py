@@ -18,7 +18,8 @@ from tests.stand.web_stand import make
 
 from faceline.cli_help import VERBS
 from faceline.config.plain import read_settings
-from faceline.stand.settings import Stand
+from faceline.stand.consent.consent_text import read_consent_text
+from faceline.stand.settings import ConsentSettings, Stand
 from faceline.stand.web.app import create_app
 
 ROOT = Path(__file__).parents[2]
@@ -130,3 +131,23 @@ def test_the_stand_has_the_address_that_the_health_check_asks(tmp_path: Path) ->
     stand.show("welcome")
     with TestClient(create_app(stand.services)) as client:
         assert client.get(HEALTHY["ADDRESS"]).status_code == 200
+
+
+PAGES = ("docs/deployment.md", "docs/law.md", "deploy/law/privacy_notice.md", "deploy/law/dpia.md")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_settings_that_pages_name_are_there(page: str) -> None:
+    known = {*Stand.model_fields, *ConsentSettings.model_fields}
+    code = re.findall(r"`([^`]+)`", re.sub(r"```.*?```", "", (ROOT / page).read_text(), flags=re.DOTALL))
+    named = {key for text in code for key in re.findall(r"(?<![\w-])([a-z]+(?:_[a-z]+)*)=", text)}
+    assert named <= known, named - known
+
+
+def test_forms_say_the_defaults_of_the_stand() -> None:
+    settings = read_settings("stand", [], Stand)
+    notice = (DEPLOY / "law" / "privacy_notice.md").read_text()
+    assert f"after [{settings.keep_days}] days" in notice
+    assert f"about [{settings.smallest_group}] people" in notice
+    assert f"at most [{read_consent_text().days}] days" in notice
+    assert not settings.live_picture
