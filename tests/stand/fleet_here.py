@@ -89,7 +89,7 @@ class Stand:
         )  # fmt: skip
 
     def report(self, **more: Any) -> Report:
-        return Report(**{"at": self.fleet.now(), "version": "0.1.0", **self.told, **more})
+        return Report(**{"at": self.fleet.now(), "version": "0.1.0", **more, **self.told})
 
     def visitors(self, at: datetime, count: int = 1) -> None:
         """Write down that some visitors came."""

@@ -165,12 +165,16 @@ def test_no_faces_in_an_hour_that_always_had_some(fleet: Fleet, stand: Stand, ho
         stand.visitors(start + timedelta(hours=1) - timedelta(days=day), 2)
     fleet.ahead += timedelta(hours=1)  # it had none, where the days before had
     stand.home.courier._mark = (0, -1)
-    stand.told["unsent"] = 0
+    stand.told["unsent_since"] = start  # what has not come yet may be about faces
+    wait(fleet, 2, stand)
+    assert hook.told == []
+    stand.told["unsent_since"] = fleet.now()
     wait(fleet, 2, stand)
     assert hook.told == [("north", "faces", "raised")]
     fleet.ahead += timedelta(hours=2)  # hours in which nobody ever comes
     wait(fleet, 10, stand)
     assert len(hook.told) == 1, "a mall that closes has not mended it"
+    stand.told["unsent_since"] = None
     stand.visitors(fleet.now() - MINUTE, 1)
     stand.home.courier._clock = fleet.now
     wait(fleet, 10, stand)

@@ -75,7 +75,7 @@ def findings(
     if report.camera:
         known.add("speed")
         wrong["speed"] = _speed(report, limits)
-    if not report.unsent:
+    if report.unsent_since is None or microseconds(report.unsent_since) >= hours_before(now)[0] * HOUR:
         known.add("faces")
         wrong["faces"] = _faces(now, visitors, "faces" in raised)
     return Findings({kind: told for kind, told in wrong.items() if told}, frozenset(known))

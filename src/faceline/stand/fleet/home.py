@@ -118,8 +118,9 @@ class Home:
 
     def _talk(self) -> bool:
         """Tell, take, hand over; whether events are left that should not wait."""
+        unsent, since = self.courier.waiting()
         report = self._report(
-            unsent=self.courier.waiting(), release=self.contents.release, refused=self.contents.refused,
+            unsent=unsent, unsent_since=since, release=self.contents.release, refused=self.contents.refused,
             software=self.contents.software,
         )  # fmt: skip
         told = tuple(each for each in report.warnings if not each.startswith(_AWAY))  # it is not away any more
