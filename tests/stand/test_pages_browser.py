@@ -27,6 +27,12 @@ PAGES = ("/operator", "/operator/people", "/operator/contents", "/operator/conte
          "/advertiser?campaign=coffee", "/no-such-page")  # fmt: skip
 
 
+TOO_WIDE = """[...document.querySelectorAll("body, body *")].filter((each) => {
+    const box = each.getBoundingClientRect(), scrolls = each.parentElement.closest(".scroll");
+    return (box.right > 391 || box.left < -1) && !scrolls && !each.matches(".skip, .unseen");
+}).map((each) => each.outerHTML.slice(0, 120))"""
+
+
 @pytest.fixture(scope="module")
 def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
     """The address of a stand with a few simulated days, and the operator's password."""
@@ -89,6 +95,7 @@ def test_no_page_shuts_anybody_out(browser: Any, stand: tuple[str, str], scheme:
         assert page.evaluate("document.documentElement.dir") == ("rtl" if language == "ar" else "ltr")
         columns = page.evaluate("[...document.querySelectorAll('thead th')].length")
         page.set_viewport_size({"width": 390, "height": 800})
+        assert page.evaluate(TOO_WIDE) == [], path
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
         shown = "[...document.querySelectorAll('thead th')].filter((each) => each.getClientRects().length).length"
         assert page.evaluate(shown) == columns, f"{path}: a phone keeps the columns"

@@ -18,4 +18,4 @@ TERMS: Final = (
     *(mark("nobody there"), mark("standard loop"), mark("follow-up"), mark("bandit"), mark("only choice")),
     *(mark("anyone"), mark("loyal")),
 )
-"""Roles, arms, what a face does, why a content is shown, why somebody is named or not, what they are asked to do, states of a content."""
+"""Roles, arms, what a face does, why a content is shown and somebody named, what people are asked to do, and more."""
