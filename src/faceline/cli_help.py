@@ -204,6 +204,16 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
             "faceline accounts action=remove name=anna",
         ),
     ),
+    "tokens": (
+        "manage the tokens by which other programs and tills ask the stand",
+        (
+            "faceline tokens",
+            "faceline tokens action=add name=prometheus scopes=[health]",
+            "faceline tokens action=add name=cms scopes=[audience,figures] campaigns=[coffee]",
+            "faceline tokens action=add name=till-1 scopes=[redeem]",
+            "faceline tokens action=revoke name=cms",
+        ),
+    ),
     "benchmark stand": (
         "frames a second, time to a decision, memory over a simulated hour",
         ("faceline benchmark stand", "faceline benchmark stand faces=50 soak_seconds=0 detector=yunet.onnx"),
@@ -227,6 +237,7 @@ PLAIN = (
     "simulate",
     "consent",
     "accounts",
+    "tokens",
     "benchmark stand",
     "benchmark recognition",
     "benchmark report",
@@ -246,7 +257,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "train": ("train", "reproduce"),
     "models": ("evaluate", "compare", "promote", "rollback", "export"),
     "use": ("predict",),
-    "stand": ("stand", "simulate", "report", "plays", "ship", "consent", "accounts"),
+    "stand": ("stand", "simulate", "report", "plays", "ship", "consent", "accounts", "tokens"),
     "upkeep": ("runs", "runs models", "runs delete", "runs clean"),
 }
 """The verbs by what they are for, as the overview lists them; the rest are for developers of faceline."""

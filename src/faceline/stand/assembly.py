@@ -33,6 +33,8 @@ from faceline.stand.content.reload import CatalogueFile
 from faceline.stand.director import Director
 from faceline.stand.events.store import EventStore
 from faceline.stand.folders import make_folder
+from faceline.stand.live.feed import Feed
+from faceline.stand.live.webhooks import WebhookPost, Webhooks
 from faceline.stand.loop import Frames, Loop
 from faceline.stand.recognition.embedder import COLOURS, embedder_file, open_embedder
 from faceline.stand.recognition.recogniser import Recogniser
@@ -40,6 +42,7 @@ from faceline.stand.web.access import Secrets
 from faceline.stand.web.campaigns import first_advertiser, note_catalogue
 from faceline.stand.web.figures import Figures
 from faceline.stand.web.services import Services
+from faceline.stand.web.tokens import Tokens
 
 if TYPE_CHECKING:
     from faceline.stand.settings import Stand, Watching
@@ -68,9 +71,12 @@ def build(settings: "Stand") -> Iterator[tuple[Loop, Services]]:
         enrolment, recogniser = _people(settings, folder, stack)
         catalogue = watch.policy.catalogue
         note_catalogue(folder, watch.catalogue.file)
+        tokens = Tokens(folder)
         secrets = Secrets(folder / "access.json", first_advertiser(catalogue))
         board = Board()
-        loop = watch.loop(Capture(opener), events, board, recogniser, settings.live_picture)
+        feed = Feed(settings.name)
+        post = WebhookPost(Webhooks(folder), feed)
+        loop = watch.loop(Capture(opener), events, board, recogniser, settings.live_picture, feed=feed, post=post)
         stack.callback(loop.close)
         figures = Figures(store, settings.smallest_group, settings.zone, lambda: watch.policy.catalogue)
         yield loop, Services(
@@ -78,7 +84,7 @@ def build(settings: "Stand") -> Iterator[tuple[Loop, Services]]:
             enrolment, recogniser, settings.live_picture, secure=settings.certificate is not None,
             hosts=("localhost", socket.gethostname().lower(), settings.host.lower(), *settings.allowed_hosts),
             sound=settings.sound, pages=tuple(settings.allowed_pages),
-            desk=Desk(watch.catalogue.file, settings.allowed_pages),
+            desk=Desk(watch.catalogue.file, settings.allowed_pages), tokens=tokens, feed=feed, post=post,
         )  # fmt: skip
 
 
@@ -137,10 +143,14 @@ class Watch:
         recogniser: Recogniser | None = None,
         pictures: bool = False,
         clock: Callable[[], Moment] = now,
+        feed: Feed | None = None,
+        post: WebhookPost | None = None,
     ) -> Loop:
         """The loop, not started yet."""
         director = Director(self.policy, Sessions(), self.reactions, store.append)
-        return Loop(frames, self.perception, director, store, recogniser, board, pictures, clock, self.catalogue)
+        return Loop(
+            frames, self.perception, director, store, recogniser, board, pictures, clock, self.catalogue, feed, post
+        )
 
 
 def _copy_demo(file: Path) -> Path:

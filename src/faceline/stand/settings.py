@@ -85,6 +85,17 @@ class Accounts(Settings):
     campaigns: Annotated[list[Text], Field(min_length=1)] | None
 
 
+class TokensSettings(Settings):
+    """``faceline tokens``."""
+
+    action: Literal["list", "add", "revoke", "audit"]
+    folder: Text
+    name: str | None
+    scopes: Annotated[list[Literal["health", "audience", "names", "figures", "redeem"]], Field(min_length=1)] | None
+    campaigns: Annotated[list[Text], Field(min_length=1)] | None
+    operator: Text
+
+
 class BenchmarkReport(Settings):
     """``faceline benchmark report``."""
 
@@ -187,6 +198,7 @@ SETTINGS: dict[str, type[Settings]] = {
     "simulate": Simulate,
     "consent": ConsentSettings,
     "accounts": Accounts,
+    "tokens": TokensSettings,
     "benchmark_report": BenchmarkReport,
 }
 """The schema of each verb."""

@@ -10,7 +10,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from faceline.stand.content.artwork import LARGEST_MB
-from faceline.stand.web import advertiser, contents, display, login, operator, people
+from faceline.stand.web import advertiser, api, contents, display, health, login, operator, people
 from faceline.stand.web.gate import UPLOAD, Gate
 from faceline.stand.web.services import CONTENT_POLICY, HERE, TEMPLATES, Services
 
@@ -32,8 +32,9 @@ def create_app(services: Services) -> FastAPI:
     app = FastAPI(title="faceline stand", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     app.state.services = services
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
-    for part in (login, display, operator, people, contents, advertiser):
+    for part in (login, display, operator, people, contents, advertiser, health):
         app.include_router(part.router)
+    app.mount(api.HERE, api.create_api(services))
     app.middleware("http")(_guard)
     app.add_middleware(Gate, hosts=services.hosts)
     app.exception_handler(HTTPException)(_told)

@@ -90,6 +90,7 @@ def live_state(state: State, services: Services) -> dict[str, Any]:
             "arm": decision.arm,
             "people": decision.people,
         },
+        "silent": state.silent(now().steady),
         "health": {
             "fps": round(health.frames_per_second, 1),
             "latency": health.latency_ms and round(health.latency_ms),
@@ -125,9 +126,15 @@ def _told(face: Face, state: State, width: int, height: int) -> dict[str, Any]:
         "brow_raise": round(reaction.brow_raise, 3),
         "eye_opening": round(reaction.eye_opening, 2),
         "interested": reaction.interested,
-        "name": state.names.get(face.number),
+        "name": _name(state, face.number),
         "identity": _identity(state, face.number),
     }
+
+
+def _name(state: State, number: int) -> str | None:
+    """How a face is called that belongs to somebody who is enrolled."""
+    person = state.customers.get(number)
+    return None if person is None else person.greeting or "enrolled"
 
 
 def _identity(state: State, number: int) -> dict[str, Any] | None:

@@ -16,9 +16,12 @@ from faceline.stand.consent.enrolment import Enrolment
 from faceline.stand.content.catalogue import Catalogue
 from faceline.stand.content.desk import Desk
 from faceline.stand.director import Director
+from faceline.stand.live.feed import Feed
+from faceline.stand.live.webhooks import WebhookPost
 from faceline.stand.recognition.recogniser import Recogniser
 from faceline.stand.screen import Screens
 from faceline.stand.web.access import Delays, Limit, Logins, Secrets
+from faceline.stand.web.tokens import Tokens
 
 HERE: Final = Path(str(files("faceline.stand.web")))
 TEMPLATES: Final = Jinja2Templates(HERE / "templates")
@@ -57,6 +60,9 @@ class Services:
         sound: Whether films may be heard.
         pages: Web sites that contents may show.
         desk: Where contents are edited; None where they are not.
+        tokens: By which other programs ask; None where none may.
+        feed: Tells the live audience; None where nobody may listen.
+        post: Sends it to webhooks.
     """
 
     stand: str
@@ -74,6 +80,9 @@ class Services:
     sound: bool = False
     pages: tuple[str, ...] = ()
     desk: Desk | None = None
+    tokens: Tokens | None = None
+    feed: Feed | None = None
+    post: WebhookPost | None = None
 
     def __post_init__(self) -> None:
         self.screens = Screens(self.media, self.sound)
@@ -83,6 +92,7 @@ class Services:
         self.logins = Delays(free=5, longest=60.0)
         self.unknown = Limit(tries=30, seconds=60.0, of_all=30)  # guesses at accounts that are not there
         self.devices = Limit(tries=10, seconds=60.0, of_all=60)
+        self.guesses = Limit(tries=10, seconds=60.0, of_all=60)  # at tokens of other programs
 
     @property
     def catalogue(self) -> Catalogue:
