@@ -1,27 +1,61 @@
-"""Measure how long the sentences of README and docs are, and name the longest.
+"""Measure how long the sentences of pages, help and docstrings are, and name the longest.
 
-python scripts/prose.py              # every page
-python scripts/prose.py README.md    # some, with their longest sentences
+python scripts/prose.py              # every page, the help, and the docstrings that users read
+python scripts/prose.py README.md    # some pages, with their longest sentences
+python scripts/prose.py help         # the same of the help; also docstrings
 """
 
+import ast
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median, quantiles
 
 MEDIAN, P90 = 16, 28
 """Words a sentence, at most."""
 
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "research/README.md")
+
 
 def sentences(text: str) -> list[str]:
     """The sentences of a Markdown text, without code, tables, headings, pictures and addresses."""
     text = re.sub(r"```.*?```|<!--.*?-->|<details>.*?</details>", "", text, flags=re.DOTALL)
     text = re.sub(r"!\[.*?\]\(.*?\)", "", text, flags=re.DOTALL)
-    text = re.sub(r"\[(.*?)\]\(.*?\)", r"\1", text, flags=re.DOTALL)
-    lines = ["" if line.lstrip().startswith(("|", "#", ">")) else line for line in text.splitlines()]
+    text = re.sub(r"\[([^\[\]]*)\]\([^()]*\)", r"\1", text)
+    lines = ["" if line.lstrip().startswith(("|", "#", ">", "!!!", ":::")) else line for line in text.splitlines()]
     blocks = re.split(r"\n\s*\n|\n\s*(?:[-*]|\d+\.)\s", "\n".join(lines))
     found = [each for block in blocks for each in re.split(r"(?<=[.!?])\s+(?=\S)", " ".join(block.split()))]
     return [each for each in found if len(each.split()) > 2]
+
+
+def pages() -> list[Path]:
+    """The pages that people read, in the repository and on the site."""
+    return [*(ROOT / name for name in PAGES), *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def help_text() -> str:
+    """What `faceline VERB --help` says of each key, a paragraph a key."""
+    comments = []
+    for file in sorted((ROOT / "conf").glob("*.yaml")):
+        comments += re.findall(r"^\"?\w+\"?:[^#\n]*# *(.*)$", file.read_text(encoding="utf-8"), re.MULTILINE)
+    return "\n\n".join(comments)
+
+
+def docstrings() -> str:
+    """Docstrings of the package's public modules, classes and functions, a paragraph each, without code."""
+    found = []
+    for file in sorted((ROOT / "src/faceline").rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):
+                name = getattr(node, "name", "")
+                text = "" if name.startswith("_") else ast.get_docstring(node) or ""
+                found.append(re.sub(r"^\s*(?:\w+:|>>>.*|\.\.\..*)$", "", text, flags=re.MULTILINE))
+    return "\n\n".join(found)
+
+
+TEXTS: dict[str, Callable[[], str]] = {"help": help_text, "docstrings": docstrings}
 
 
 def measure(text: str) -> tuple[float, float]:
@@ -31,15 +65,15 @@ def measure(text: str) -> tuple[float, float]:
 
 
 def main() -> int:
-    """Print a line a page; the exit code is 1 where one has sentences that are too long."""
-    named = [Path(each) for each in sys.argv[1:]]
-    pages = named or [Path("README.md"), *sorted(Path("docs").rglob("*.md"))]
+    """Print a line a text; the exit code is 1 where one has sentences that are too long."""
+    named = sys.argv[1:]
+    names = named or [*(str(page.relative_to(ROOT)) for page in pages()), *TEXTS]
     bad = 0
-    for page in pages:
-        text = page.read_text(encoding="utf-8")
+    for name in names:
+        text = TEXTS[name]() if name in TEXTS else Path(name).read_text(encoding="utf-8")
         middle, high = measure(text)
         bad += middle > MEDIAN or high > P90
-        print(f"{middle:5.1f} {high:5.1f}  {page}")
+        print(f"{middle:5.1f} {high:5.1f}  {name}")
         if named:
             for each in sorted(sentences(text), key=lambda each: -len(each.split()))[:10]:
                 print(f"      {len(each.split())}: {each}")

@@ -65,7 +65,7 @@ def record_run(
     config: Mapping[str, Any] | None = None,
     history: Mapping[str, list[float]] | None = None,
 ) -> RunRecord:
-    """A finished run with these figures of its test part."""
+    """A finished run with these figures of its test set."""
     headline = {"task": "landmarks", "model": name, "command": f"faceline train name={name}", **TAGS, **(tags or {})}
     with tracked_run(client, experiment, name, tags=headline) as run:
         run.log_config(config or {"name": name, "data": {"size": 64}})

@@ -27,10 +27,12 @@ _PLACES = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return import_module("importlib.metadata").version("faceline")
     if name not in _PLACES:
         raise AttributeError(f"module 'faceline' has no attribute {name!r}")
     return getattr(import_module(_PLACES[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted(_PLACES)
+    return sorted((*_PLACES, "__version__"))

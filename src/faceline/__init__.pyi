@@ -14,3 +14,5 @@ from faceline.inference.runtime import LandmarkRuntime as LandmarkRuntime
 from faceline.models.face_embedder import FaceEmbedder as FaceEmbedder
 from faceline.models.landmark_detector import LandmarkDetector as LandmarkDetector
 from faceline.models.shape_classifier import ShapeClassifier as ShapeClassifier
+
+__version__: str

@@ -160,6 +160,14 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
             "faceline stand source=rtsp://camera/stream embedder=arcface.onnx zone=Europe/Paris",
         ),
     ),
+    "fleet": (
+        "run one server for a chain of stands: health, contents, alerts",
+        (
+            "faceline fleet",
+            "faceline fleet host=0.0.0.0 certificate=fleet.pem certificate_key=fleet.key allowed_hosts=[fleet.example]",
+            "faceline stand fleet=https://fleet.example:8430 fleet_token=TOKEN   # a stand that belongs to it",
+        ),
+    ),
     "report": (
         "report what a campaign did, as a page and tables",
         (
@@ -204,6 +212,15 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
             "faceline accounts action=remove name=anna",
         ),
     ),
+    "webhooks": (
+        "manage the addresses that the stand posts its live audience to",
+        (
+            "faceline webhooks",
+            "faceline webhooks action=add name=cms url=https://cms.example/hook",
+            "faceline webhooks action=add name=crm url=https://crm.example/seen kinds=[customer_present] names=true",
+            "faceline webhooks action=remove name=cms",
+        ),
+    ),
     "tokens": (
         "manage the tokens by which other programs and tills ask the stand",
         (
@@ -231,6 +248,7 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
 
 PLAIN = (
     "stand",
+    "fleet",
     "report",
     "plays",
     "ship",
@@ -238,6 +256,7 @@ PLAIN = (
     "consent",
     "accounts",
     "tokens",
+    "webhooks",
     "benchmark stand",
     "benchmark recognition",
     "benchmark report",
@@ -257,7 +276,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "train": ("train", "reproduce"),
     "models": ("evaluate", "compare", "promote", "rollback", "export"),
     "use": ("predict",),
-    "stand": ("stand", "simulate", "report", "plays", "ship", "consent", "accounts", "tokens"),
+    "stand": ("stand", "simulate", "report", "plays", "ship", "fleet", "consent", "accounts", "tokens", "webhooks"),
     "upkeep": ("runs", "runs models", "runs delete", "runs clean"),
 }
 """The verbs by what they are for, as the overview lists them; the rest are for developers of faceline."""

@@ -49,11 +49,12 @@ def new_figure(width: float, height: float, title: str, source: str) -> Figure:
     return figure
 
 
-def style_axes(axes: Axes, *, grid: Literal["x", "y", "both"] = "y", xlabel: str = "", ylabel: str = "") -> None:
+def style_axes(axes: Axes, *, grid: Literal["x", "y", "both", ""] = "y", xlabel: str = "", ylabel: str = "") -> None:
     """A quiet frame: a base line, a light grid behind the data, no tick marks."""
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.spines["bottom"].set_color(MUTED)
-    axes.grid(visible=True, axis=grid, color=GRID, linewidth=0.8)
+    if grid:
+        axes.grid(visible=True, axis=grid, color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)
     axes.tick_params(length=0, labelsize=TEXT_SIZE, labelcolor=INK, pad=5)
     axes.set_xlabel(xlabel, size=TEXT_SIZE, color=MUTED)

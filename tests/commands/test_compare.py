@@ -92,7 +92,7 @@ def test_runs_are_chosen_by_experiment_sweep_and_status(workplace: Path, capsys:
 
     assert listed() == ["elsewhere", "trial1", "trial0", "trial2"]
     out = capsys.readouterr().out
-    assert "left out: 1 finished without figures of a test part" in out and "left out: 1 killed" in out
+    assert "left out: 1 finished without figures of a test set" in out and "left out: 1 killed" in out
     assert listed("tracking.experiment=swept") == ["trial1", "trial0", "trial2"]
     assert listed("tags=[mine]") == ["elsewhere"]
     assert listed(f"sweep_id={parent.id[:12]}") == ["trial1", "trial0"]

@@ -63,7 +63,7 @@ def test_figures_and_errors_frame_by_frame_are_kept(in_trained: Path, store) -> 
     for name in ("error_curve.png", "region_errors.png", "error_by_condition.png", "best_median_worst.png"):
         assert artifact(run, f"test/{name}").read_bytes().startswith(b"\x89PNG")
     lines = artifact(run, "test/frames.csv").read_text().splitlines()
-    assert len(lines) == 1 + 8 * 2 * 2  # the last two frames of each video are the test part
+    assert len(lines) == 1 + 8 * 2 * 2  # the last two frames of each video are the test set
 
 
 def test_the_model_is_ranked_and_loads_as_tensors_only(in_trained: Path, store) -> None:

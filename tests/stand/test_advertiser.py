@@ -93,6 +93,34 @@ def test_days_can_be_chosen(coffee: TestClient) -> None:
         assert coffee.get(f"/advertiser?{wrong}").status_code == 400
 
 
+def test_a_table_is_the_same_in_every_kind_of_file(coffee: TestClient) -> None:
+    csv = table(coffee, "/advertiser/content.csv?campaign=coffee")
+    assert csv["title"].tolist() == ["Freshly <b>roasted</b>"], "titles beside the ids"
+    excel = coffee.get("/advertiser/content.xlsx?campaign=coffee")
+    assert "spreadsheetml" in excel.headers["content-type"]
+    pd.testing.assert_frame_equal(pd.read_excel(io.BytesIO(excel.content)), csv, check_dtype=False)
+    parquet = coffee.get("/advertiser/content.parquet?campaign=coffee").content
+    pd.testing.assert_frame_equal(pd.read_parquet(io.BytesIO(parquet)), csv, check_dtype=False)
+    book = pd.read_excel(io.BytesIO(coffee.get("/advertiser/all.xlsx?campaign=coffee").content), sheet_name=None)
+    assert set(book) >= {"total", "day", "week", "contest", "plays"}
+    assert "welcome" not in str(book), "nothing of another advertiser"
+    for wrong in ("all.csv", "content.ods"):
+        assert coffee.get(f"/advertiser/{wrong}?campaign=coffee").status_code == 404
+
+
+def test_the_hours_of_a_week_are_means_of_their_days(coffee: TestClient) -> None:
+    week = table(coffee, "/advertiser/week.csv?campaign=coffee")
+    assert set(week["weekday"]) == {5, 6, 7}, "27 March 2026 was a Friday"
+    assert set(week["days"]) == {1}
+    assert (week["passers_by"] % 10 == 0).all()
+    day = table(coffee, "/advertiser/day.csv?campaign=coffee")
+    assert ((day["look_low"] < day["look_rate"]) & (day["look_rate"] < day["look_high"])).all()
+    page = coffee.get("/advertiser?campaign=coffee").text
+    for words in ("The hours of the week", "From passer-by to offer taken", "or is it luck?", "on a mean day"):
+        assert words in page
+    assert "Age and gender are not estimated" in page
+
+
 def test_an_operator_sees_all_and_one(stand: WebStand) -> None:
     with TestClient(create_app(stand.services), follow_redirects=False) as client:
         client.post("/login", data={"name": "operator", "password": stand.password})

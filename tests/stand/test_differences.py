@@ -106,7 +106,7 @@ def reports(file: Path, folder: Path, longest: int) -> Iterator[tuple[str | None
 def exact(told: Effectiveness) -> dict[tuple[str, str, str], float]:
     """All sums of seconds that a report tells, by table, row and column; nothing of it is rounded."""
     found = {}
-    for name, table in told.tables.items():
+    for name, table in ((name, table) for name, table in told.tables.items() if name not in ("week", "contest")):
         for row in table.to_dict("records"):
             key = "/".join((name, row["group"], row["outcome"])) if name == "uplift" else name
             if name == "uplift" and row["outcome"] == "attention":
@@ -143,8 +143,13 @@ class Truth:
 def attack_counts(told: list[tuple[str | None, Effectiveness]]) -> int:
     """Subtract every count from every other one that is told of the same row; how many differences there were."""
     tried = 0
-    for name in ("total", "stand", "hour", "day", "campaign", "content") if told else ():
+    for name in ("total", "stand", "hour", "day", "week", "campaign", "content") if told else ():
         table = pd.concat([each.tables[name] for _, each in told])
+        if name == "week":
+            assert not {"attention_seconds", "mean_dwell_seconds"} & set(table.columns), (
+                "an hour of a week is few people"
+            )
+            table["name"] = 100 * table["weekday"] + table["hour"]
         for row, same in table.groupby("name"):
             for column in (column for column in (*EXACT, *RARE, "viewers", "plays", "ots", "views") if column in same):
                 found = differences(same[column])
@@ -152,6 +157,10 @@ def attack_counts(told: list[tuple[str | None, Effectiveness]]) -> int:
                 assert (same[column].dropna() % K == 0).all(), (name, row, column)  # hence whatever is made of them
                 tried += found.size
     for _, each in told:
+        uplift = each.uplift[(each.uplift["group"] == "content") & (each.uplift["outcome"] == "attention")]
+        known = uplift.set_index("name")["control"]
+        for row in each.contest.dropna(subset=["share"]).to_dict("records"):
+            assert row["share"] == pytest.approx(known[row["name"]]), "nothing but what the uplift tells"
         shares = each.uplift[each.uplift["outcome"] != "attention"].dropna(subset=["adaptive", "control"])
         for arm in ("adaptive", "control"):
             count = (shares[arm] * shares[f"visitors_{arm}"].astype(float)).to_numpy(dtype=float)

@@ -15,7 +15,6 @@ from sqlalchemy import create_engine
 
 from faceline.cli import main
 from faceline.commands.report import write_report
-from faceline.commands.ship import ship_to_database, ship_to_folder
 from faceline.errors import InputError
 from faceline.stand.content.catalogue import DEMO, read_catalogue
 from faceline.stand.content.policy import Policy
@@ -28,6 +27,7 @@ from faceline.stand.events.event import (
     VisitorAppeared,
     VisitorLeft,
 )
+from faceline.stand.events.shipping import ship_to_database, ship_to_folder
 from faceline.stand.events.sources import collect
 from faceline.stand.events.store import EventStore
 from faceline.stand.report.effectiveness import PLAYS_EACH, Effectiveness, Scope, measure
@@ -414,7 +414,7 @@ def test_the_page_is_one_file_that_can_be_read_aloud(stores: list[str], tmp_path
     assert tags.count("h1") == 1
     assert ("html", {"lang": "en"}) in page.tags
     pictures = [attributes for tag, attributes in page.tags if tag == "svg"]
-    assert len(pictures) == 3
+    assert len(pictures) == 4
     assert all(picture["role"] == "img" and len(picture["aria-label"] or "") > 20 for picture in pictures)
     assert all(attributes.get("scope") for tag, attributes in page.tags if tag == "th")
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]

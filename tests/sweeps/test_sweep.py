@@ -96,8 +96,8 @@ def test_a_search_for_two_objectives_ends_with_the_pareto_front(
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [
-        (["sweep=smoke", "sweep.minimize=[test/nme]"], "sweep: test/nme is of the test part"),
-        (["sweep=smoke", "callbacks.best.monitor=test/nme"], "sweep: test/nme is of the test part"),
+        (["sweep=smoke", "sweep.minimize=[test/nme]"], "sweep: test/nme is of the test set"),
+        (["sweep=smoke", "callbacks.best.monitor=test/nme"], "sweep: test/nme is of the test set"),
         (["sweep=smoke", "sweep.minimize=[val/nmee]"], "sweep.minimize: no metric val/nmee; did you mean val/nme?"),
         (["sweep=smoke", "sweep.minimize=[ms_per_frame]"], "costs alone choose no model"),
         (["sweep=smoke", "sweep.maximize=[val/nme,val/auc_8]"], "sweep.pruner: trials are pruned by one metric"),

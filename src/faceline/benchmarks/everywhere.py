@@ -71,7 +71,7 @@ def main(cfg: DictConfig) -> None:
     print_table("faces found and landmarks; off: missed, or by more than 10 % of the eye distance", found)
     test = [rows[i] for i in split.test]
     slopes = [_whole(name, runtime, source, test) for name, runtime in runtimes.items()]
-    print_table("the test part, whole frames: error, and slopes of measured on labelled values", slopes)
+    print_table("the test set, whole frames: error, and slopes of measured on labelled values", slopes)
     publish("everywhere", {"split": config["split"], "photos": found, "test_part": slopes}, Path(config["output"]))
 
 
@@ -120,7 +120,7 @@ def _nearest(person: Shape, faces: Sequence[DetectedFace]) -> tuple[float, Shape
 
 
 def _whole(name: str, runtime: LandmarkRuntime, source: FrameSource, rows: Sequence[FrameRow]) -> Row:
-    """The frames of the test part as they are."""
+    """The frames of the test set as they are."""
     found = [runtime.detect(source.read(row)).astype(np.float64) for row in rows]
     target = np.stack([row.landmarks for row in rows]).astype(np.float64)
     left, right = OUTER_EYE_CORNERS

@@ -55,7 +55,7 @@ def main(cfg: DictConfig) -> None:
     }
     if config["accuracy"] is not None:
         race = _race(config, data, frames)
-        print_table(f"until MSE {config['accuracy']:g} on the test part", race)
+        print_table(f"until MSE {config['accuracy']:g} on the test set", race)
         publish("time_to_accuracy", {"scale": scale, "race": race}, Path(config["output"]))
         return
     rows = [row for backbone in config["backbones"] for row in _rates(config, backbone, data, frames)]
@@ -175,7 +175,7 @@ def _time_ours(config: Config, backbone: str, feed: Any, steps: int) -> list[flo
 
 
 def _race(config: Config, data: LandmarkData, frames: PlainFrames) -> list[dict[str, Any]]:
-    """Wall time of both until the test part is found with this error, measuring left out.
+    """Wall time of both until the test set is found with this error, measuring left out.
 
     The plain loop is given up once it has taken several times as long as ours; the share is then one at most.
     """
@@ -253,7 +253,7 @@ class _EpochClock(Callback):
 
 
 def _race_ours(config: Config, data: LandmarkData) -> list[_Epoch]:
-    """Ours, its average of weights included; the test part stands where validation does, and chooses nothing."""
+    """Ours, its average of weights included; the test set stands where validation does, and chooses nothing."""
     clock = _EpochClock(float(config["accuracy"]))
     average = pl.callbacks.WeightAveraging(multi_avg_fn=ExponentialAverage())
     model = instantiate({**config["model"], "backbone": config["backbones"][0], "weights": config["weights"]})

@@ -79,7 +79,7 @@ class Outcome(NamedTuple):
 
     Attributes:
         greeted: Who was greeted first; None for nobody.
-        seconds: From the first look to the greeting.
+        seconds: From the first sight of the visitor to the greeting.
         held_back: Somebody was recognised, and taken for what may be a photo until the end.
         probability: That was told at the greeting.
     """

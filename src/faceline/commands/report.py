@@ -2,23 +2,28 @@
 
 import tempfile
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 from rich.table import Table
 
+from faceline.commands.mail import letter, send
 from faceline.errors import InputError
 from faceline.files import write_whole
-from faceline.outputs import check_output_folder, csv_cells
-from faceline.stand.content.catalogue import Catalogue, read_catalogue
+from faceline.outputs import check_output_folder
+from faceline.stand.content.catalogue import Catalogue, read_catalogue, time_zone
 from faceline.stand.events.sources import collect
 from faceline.stand.folders import make_folder
 from faceline.stand.report.effectiveness import Effectiveness, Scope, measure
-from faceline.stand.report.figures import headline
-from faceline.stand.report.page import cell, page, titled
+from faceline.stand.report.figures import headline, winners
+from faceline.stand.report.files import as_file, with_titles, workbook
+from faceline.stand.report.page import cell, page, scope_line, tiles, titled
 from faceline.stand.settings import Report
 from faceline.terminal import show
+
+WORKBOOK: Final = "report.xlsx"
+"""All tables in one file."""
 
 _MOST_ROWS: Final = 20
 """Of a table in the terminal; the files have all."""
@@ -27,7 +32,8 @@ _MOST_ROWS: Final = 20
 def main(settings: Report) -> None:
     """Write the report of some stores and print its findings."""
     folder = Path(settings.output)
-    since, until = days_of(settings.since, settings.until)
+    since, until = _span(settings)
+    mailing = _mailing(settings)
     catalogue = None if settings.catalogue is None else read_catalogue(Path(settings.catalogue))
     told = write_report(
         settings.stores,
@@ -44,9 +50,15 @@ def main(settings: Report) -> None:
         stranger_rate=settings.stranger_rate,
         threads=settings.threads,
     )
-    _print(titled(told, catalogue))
+    called = titled(told, catalogue)
+    _print(called)
     print(headline(told, settings.level))
-    print(f"written to {folder / 'report.html'}, tables as CSV and Parquet beside it")
+    print(f"written to {folder / 'report.html'}, tables as CSV, Excel and Parquet beside it")
+    if mailing is not None:
+        to, sender, server = mailing
+        text = f"{scope_line(called, settings.campaign, catalogue)}\n\n{_summary(called, settings.level)}\n"
+        send(letter(sender, to, settings.title, text, [folder / "report.html", folder / WORKBOOK]), server)
+        print(f"sent to {', '.join(to)}")
 
 
 def write_report(
@@ -70,14 +82,43 @@ def write_report(
     with tempfile.TemporaryDirectory(prefix="faceline-report-") as temporary:
         told = measure(collect(stores, Path(temporary)), chosen, Path(temporary))
     text = page(told, chosen, title, catalogue)
-    for name, table in told.tables.items():
-        with write_whole(folder / f"{name}.csv") as part:
-            csv_cells(table).to_csv(part, index=False)
-        with write_whole(folder / f"{name}.parquet") as part:
-            table.to_parquet(part, index=False)
+    tables = with_titles(told.tables, catalogue)
+    for name, table in tables.items():
+        for kind in ("csv", "parquet"):
+            with write_whole(folder / f"{name}.{kind}") as part:
+                part.write_bytes(as_file(table, kind))
+    with write_whole(folder / WORKBOOK) as part:
+        part.write_bytes(workbook(tables))
     with write_whole(folder / "report.html") as part:
         part.write_text(text, encoding="utf-8")
     return told
+
+
+def _span(settings: Report) -> tuple[date | None, date | None]:
+    """First and last day that are asked for."""
+    if settings.last_days is None:
+        return days_of(settings.since, settings.until)
+    if settings.since or settings.until:
+        raise InputError("give either last_days, or since and until", column="last_days")
+    today = datetime.now(time_zone(settings.zone)).date()
+    return today - timedelta(days=settings.last_days), today - timedelta(days=1)
+
+
+def _mailing(settings: Report) -> tuple[list[str], str, str] | None:
+    """Whom a report is sent to, from whom, and by which server; None where it is sent to nobody."""
+    given = {"mail": settings.mail, "mail_from": settings.mail_from, "mail_server": settings.mail_server}
+    missing = [key for key, value in given.items() if value is None]
+    if len(missing) == len(given):
+        return None
+    if settings.mail is None or settings.mail_from is None or settings.mail_server is None:
+        raise InputError("missing; a mail needs mail, mail_from and mail_server", column=missing[0])
+    return settings.mail, settings.mail_from, settings.mail_server
+
+
+def _summary(told: Effectiveness, level: float) -> str:
+    """The verdicts and the figures of all, as the text of a mail."""
+    figures = "\n".join(f"  {value:>10}  {words}" for words, value in tiles(told))
+    return f"{headline(told, level)}\n\n{winners(told)}\n\n{figures}\n\nThe page and all tables are attached."
 
 
 def days_of(since: str | None, until: str | None) -> tuple[date | None, date | None]:

@@ -1,22 +1,12 @@
 """``faceline ship``: events of a stand to where those of the whole chain are."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
-from urllib.parse import quote
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-import sqlalchemy as sa
-
-from faceline.stand.database import EVENTS, database_errors, microseconds, open_database, utc
-from faceline.stand.events.sources import write_events
-from faceline.stand.events.store import insert_once
+from faceline.stand.database import database_errors, open_database
+from faceline.stand.events.shipping import ship_to_database, ship_to_folder
 from faceline.stand.folders import make_folder
 from faceline.stand.settings import Ship
-
-_ROWS: Final = 2000
-_DAY: Final = timedelta(days=1) // timedelta(microseconds=1)
 
 
 def main(settings: Ship) -> None:
@@ -30,73 +20,3 @@ def main(settings: Ship) -> None:
             count = ship_to_folder(source, Path(settings.to), datetime.now(UTC))
     source.dispose()
     print(f"{count:,} new events shipped")
-
-
-def ship_to_folder(source: sa.Engine, folder: Path, now: datetime) -> int:
-    """Write each day that is over as ``day=2026-03-01/STAND.parquet``, all or nothing.
-
-    A file that is there is written again where events of its day came later.
-
-    Args:
-        source: Database of the stand.
-        folder: Of the chain: of this machine, or of an object store that is mounted or synchronised.
-        now: Days of UTC before this one are over.
-
-    Returns:
-        How many events were new there.
-    """
-    count = 0
-    for (stand, day), events in _days(source).items():
-        file = folder / f"day={utc(day * _DAY):%Y-%m-%d}" / f"{quote(stand, safe='')}.parquet"
-        there = _rows(file)
-        if day < microseconds(now) // _DAY and events > there:
-            count += write_events(source, file, _on(stand, day)) - there
-    return count
-
-
-def ship_to_database(source: sa.Engine, url: str) -> int:
-    """Insert what another database lacks, day by day; sent twice, an event is there once.
-
-    Returns:
-        How many events were new there.
-
-    Raises:
-        InputError: That database cannot be used.
-    """
-    target = open_database(url, "to")
-    with database_errors(target.url, "to"), source.connect() as reading:
-        days = _days(source)
-        own = EVENTS.c.stand.in_({stand for stand, _ in days})
-        there = _days(target, own)
-        for (stand, day), events in days.items():
-            if events <= there.get((stand, day), 0):
-                continue
-            with target.begin() as writing:
-                query = sa.select(EVENTS).where(_on(stand, day))
-                for rows in reading.execution_options(yield_per=_ROWS).execute(query).partitions():
-                    writing.execute(insert_once(target), [dict(row._mapping) for row in rows])
-        after = _days(target, own)
-    target.dispose()
-    return sum(after.get(day, 0) - there.get(day, 0) for day in days)
-
-
-def _days(engine: sa.Engine, where: "sa.ColumnElement[bool] | None" = None) -> dict[tuple[str, int], int]:
-    """How many events there are of each stand and day, the days counted from 1970 in UTC."""
-    day = (EVENTS.c.at // _DAY).label("day")
-    query = sa.select(EVENTS.c.stand, day, sa.func.count()).group_by(EVENTS.c.stand, day).order_by(EVENTS.c.stand, day)
-    with engine.connect() as connection:
-        query = query if where is None else query.where(where)
-        return {(stand, number): count for stand, number, count in connection.execute(query)}
-
-
-def _on(stand: str, day: int) -> sa.ColumnElement[bool]:
-    """Events of a stand and a day."""
-    return (EVENTS.c.stand == stand) & (EVENTS.c.at >= day * _DAY) & (EVENTS.c.at < (day + 1) * _DAY)
-
-
-def _rows(file: Path) -> int:
-    """How many events a file holds; none where it is not there, or was damaged."""
-    try:
-        return int(pq.read_metadata(file).num_rows)
-    except (OSError, pa.ArrowInvalid):
-        return 0

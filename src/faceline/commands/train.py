@@ -64,7 +64,7 @@ def main(cfg: DictConfig) -> float | None:
     """Train, measure, track.
 
     Returns:
-        The best validation score; never a figure of the test part.
+        The best validation score; never a figure of the test set.
     """
     config = plain(cfg)
     config.pop("sweep", None)  # one run is none
@@ -79,7 +79,7 @@ def train(config: Config, member: Member | None = None) -> float | None:
         member: What it is one of.
 
     Returns:
-        The best validation score; never a figure of the test part.
+        The best validation score; never a figure of the test set.
     """
     config["threads"] = prepare_process(config["seed"], config["threads"])
     _refuse_what_cannot_start(config)
@@ -274,7 +274,7 @@ def _describe(run: Run, config: Config, data: TaskData, lessons: Lessons, model:
 
 
 def _measure(run: Run, config: Config, task: Task, model: Any, data: TaskData, part: Literal["val", "test"]) -> Scores:
-    """Metrics of one part, logged with the errors frame by frame and, of the test part, the figures."""
+    """Metrics of one part, logged with the errors frame by frame and, of the test set, the figures."""
     source = f"{data.source.name} · {config['split']['protocol']} · {part} · run {run.id[:8]}"
     result = task.measure(model, data, part, config["name"], source)
     run.log_text(csv_cells(result.frames).to_csv(index=False, float_format="%.8g"), f"{part}/frames.csv")

@@ -14,10 +14,11 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from faceline.errors import InputError, first_line
 
 OPTIONAL = frozenset({
-    "albumentations", "alembic", "cloudpickle", "cryptography", "duckdb", "fastapi", "huggingface_hub", "hydra",
-    "jinja2", "markupsafe", "matplotlib", "mlflow", "onnx", "onnxscript", "optuna", "pandas", "psutil", "psycopg",
-    "pyarrow", "python_multipart", "pytorch_lightning", "ray", "safetensors", "scipy", "segno", "sklearn", "sqlalchemy",
-    "starlette", "submitit", "threadpoolctl", "timm", "torch", "torchvision", "uvicorn", "websockets",
+    "albumentations", "alembic", "babel", "cloudpickle", "cryptography", "duckdb", "fastapi", "huggingface_hub",
+    "hydra", "jinja2", "markupsafe", "matplotlib", "mlflow", "onnx", "onnxscript", "openpyxl", "optuna", "pandas",
+    "psutil", "psycopg", "pyarrow", "python_multipart", "pytorch_lightning", "ray", "safetensors", "scipy", "segno",
+    "sklearn", "sqlalchemy", "starlette", "submitit", "threadpoolctl", "timm", "torch", "torchvision", "uvicorn",
+    "websockets",
 })  # fmt: skip
 """Packages that come with extras; one that is missing is no bug."""
 

@@ -53,8 +53,8 @@ class PtsFaces:
     Args:
         root: Folder of the set; None for the folder ``pts`` below the environment variable FACELINE_DATA.
         on_error: ``raise`` at the first file that cannot be used, or ``skip`` such files.
-        split_by: ``folder``: what lies below a folder ``testset`` is the test part, and below ``trainset`` the training
-            part, as the protocol ``official`` wants them. None: everything can be trained on.
+        split_by: ``folder``: what lies below a folder ``testset`` is the test set, and below ``trainset`` the training
+            set, as the protocol ``official`` wants them. None: everything can be trained on.
 
     Raises:
         InputError: There is no such folder.

@@ -36,7 +36,7 @@ class ShapeBatch(NamedTuple):
     Attributes:
         features: (n, 68 * d) float32.
         people: (n,) int64 number of the person, -1 for a stranger.
-        videos: (n,) int64 number of the video among those of the training part, -1 for others.
+        videos: (n,) int64 number of the video among those of the training set, -1 for others.
         sizes: (n, 1) float32 centroid size of the face in pixels.
         enrols: (n,) bool whether the frame makes its person known.
     """
@@ -88,7 +88,7 @@ class ShapeBatches(IterableDataset[ShapeBatch]):
 
 
 class ShapeData(pl.LightningDataModule):
-    """Normalised shapes in memory: centred, scaled and, if asked, turned to the mean shape of the training part.
+    """Normalised shapes in memory: centred, scaled and, if asked, turned to the mean shape of the training set.
 
     Args:
         source: The data set; its pixels are not read.

@@ -1,6 +1,6 @@
 """Which frames train, choose and judge a model.
 
-A split is made from the index alone, seeded, before any model exists; its test part enters no choice.
+A split is made from the index alone, seeded, before any model exists; its test set enters no choice.
 """
 
 import hashlib
@@ -14,11 +14,11 @@ from faceline.data.index import FrameIndex, LabelIndex
 from faceline.errors import InputError
 
 ValidationUnit = Literal["person", "frame"]
-"""What the validation part of ``official`` is drawn by: people with all their frames, or frames of people who are
-trained on, as the publishers of some data sets draw the test part."""
+"""What the validation set of ``official`` is drawn by: people with all their frames, or frames of people who are
+trained on, as the publishers of some data sets draw the test set."""
 
 Protocol = Literal["official", "frame_random", "video_disjoint", "person_disjoint"]
-"""What the test part has not seen in training.
+"""What the test set has not seen in training.
 
 - ``official``: the publisher's test frames; validation is held out of the publisher's training frames.
 - ``frame_random``: other frames, of known videos (near copies of training frames: flattering).
@@ -70,7 +70,7 @@ def make_split(
         protocol: What the parts are disjoint in.
         seed: Equal seeds give equal splits, whatever the order in which the index lists people.
         val_fraction: Share of the people, videos or frames that are left for training.
-        test_fraction: Share of the people, videos or frames; ``official`` has its own test part.
+        test_fraction: Share of the people, videos or frames; ``official`` has its own test set.
         val_by: What validation is drawn by; the other protocols than ``official`` say it themselves.
 
     Raises:
@@ -81,7 +81,7 @@ def make_split(
             raise InputError(f"expected a number between 0 and 1, got {fraction}", column=f"split.{key}")
     if val_by != "person" and protocol != "official":
         raise InputError(
-            f"{protocol} draws validation as it draws the test part; set it to person", column="split.val_by"
+            f"{protocol} draws validation as it draws the test set; set it to person", column="split.val_by"
         )
     rng = np.random.default_rng(np.random.SeedSequence([seed, *protocol.encode()]))
     if protocol == "official":

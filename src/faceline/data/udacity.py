@@ -33,7 +33,7 @@ _FRAME_NAME: Final = re.compile(r"([^./\\\x00-\x1f][^/\\\x00-\x1f]*)_([0-9])([0-
 
 
 class UdacityFaces:
-    """The labelled frames of one folder as it is published; a root with the training part alone works.
+    """The labelled frames of one folder as it is published; a root with the training set alone works.
 
     A fault of a whole table (missing, empty, without a column, not UTF-8) raises whatever ``on_error`` says.
 

@@ -26,9 +26,9 @@ class _Detector(nn.Module):
     def forward(self, images: Tensor, sizes: Tensor | None = None) -> tuple[Tensor, ...]:
         """Landmarks, and confidence where it is known, of images (n, h, w, 3) uint8, RGB, that had sizes."""
         found = self.model.find(_on_unit(images), sizes)
-        if self.calibration is None or found.doubts is None:
+        if self.calibration is None or found.uncertainty is None:
             return (found.landmarks,)
-        return found.landmarks, self.calibration.confidence(found.doubts)
+        return found.landmarks, self.calibration.confidence(found.uncertainty)
 
 
 class _Embedder(nn.Module):
@@ -49,7 +49,7 @@ def to_onnx(model: LandmarkDetector, size: int, calibration: Calibration | None 
     Args:
         model: In evaluation mode, on the CPU. Where it wants them, ``sizes`` (n, 2) float32 go in too.
         size: Edge of its frames in pixels.
-        calibration: Of a model that doubts; ``confidence`` (n,) comes out too.
+        calibration: Of a model that tells its uncertainty; ``confidence`` (n,) comes out too.
     """
     outputs = ("landmarks",) if calibration is None else ("landmarks", "confidence")
     more = {"sizes": torch.tensor([[4.0, 3.0], [3.0, 4.0]])} if model.wants_sizes else {}

@@ -171,7 +171,7 @@ class Manifest(_Strict):
         weights: What its convolutions compute with.
         input: What the graph takes.
         parameters: Number of weights.
-        metrics: Of the graph itself, measured on the test part.
+        metrics: Of the graph itself, measured on the test set.
         data: What it was trained on.
         check: What was measured when the bundle was written.
         run_id: The run that made it.

@@ -42,7 +42,7 @@ def grouped(runs: Sequence[RunRecord]) -> tuple[Groups, dict[str, int]]:
         try:
             groups[terms_of(run)].append(run)
         except InputError:
-            left_out["finished without figures of a test part" if run.status == "FINISHED" else run.status.lower()] += 1
+            left_out["finished without figures of a test set" if run.status == "FINISHED" else run.status.lower()] += 1
     for terms, members in groups.items():
         by = RANKED_BY[terms.task]
         members.sort(key=lambda run: (run.metrics[by.metric] * (1 if by.lowest else -1), run.started))

@@ -1,4 +1,4 @@
-"""From the doubts of a detector to the probability that its landmarks can be relied on."""
+"""From the uncertainty of a detector to the probability that its landmarks can be relied on."""
 
 from typing import NamedTuple
 
@@ -8,11 +8,11 @@ from jaxtyping import Bool, Float
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
-_LEAST = 1e-6  # doubts are logarithms
+_LEAST = 1e-6  # logarithms are taken
 
 
 class Calibration(NamedTuple):
-    """A logistic regression on the logarithms of the doubts.
+    """A logistic regression on the logarithms of the uncertainty.
 
     Attributes:
         offset: Log odds where all logarithms are 0.
@@ -22,17 +22,17 @@ class Calibration(NamedTuple):
     offset: float
     weights: tuple[float, ...]
 
-    def confidence(self, doubts: Tensor) -> Tensor:
-        """(n,) probability, on [0, 1], that landmarks with these doubts (n, d) can be relied on."""
-        odds: Tensor = doubts.clamp(min=_LEAST).log() @ doubts.new_tensor(self.weights) + self.offset
+    def confidence(self, uncertainty: Tensor) -> Tensor:
+        """(n,) probability, on [0, 1], that landmarks with this uncertainty (n, d) can be relied on."""
+        odds: Tensor = uncertainty.clamp(min=_LEAST).log() @ uncertainty.new_tensor(self.weights) + self.offset
         return torch.sigmoid(odds)
 
 
-def calibrate(doubts: Float[np.ndarray, "n d"], reliable: Bool[np.ndarray, " n"]) -> Calibration:
+def calibrate(uncertainty: Float[np.ndarray, "n d"], reliable: Bool[np.ndarray, " n"]) -> Calibration:
     """Fit the probability to what was seen; Platt, "Probabilistic Outputs for Support Vector Machines", 1999.
 
     Args:
-        doubts: Of the frames of a part that nothing was trained on.
+        uncertainty: Of the frames of a part that nothing was trained on.
         reliable: Whether their landmarks were right.
 
     Raises:
@@ -40,7 +40,7 @@ def calibrate(doubts: Float[np.ndarray, "n d"], reliable: Bool[np.ndarray, " n"]
     """
     if reliable.all() or not reliable.any():
         raise ValueError(f"expected reliable landmarks and others, got {int(reliable.sum())} of {len(reliable)}")
-    logs = np.log(np.maximum(doubts.astype(np.float64), _LEAST))
+    logs = np.log(np.maximum(uncertainty.astype(np.float64), _LEAST))
     middle, spread = logs.mean(axis=0), np.maximum(logs.std(axis=0), 1e-9)
     fitted = LogisticRegression(C=100.0).fit((logs - middle) / spread, reliable)
     weights = fitted.coef_[0] / spread

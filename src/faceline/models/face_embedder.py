@@ -99,14 +99,14 @@ class FaceEmbedder(pl.LightningModule):
         return self
 
     def learn_from(self, data: FaceData) -> None:
-        """Make room for the people of the training part, and start from what tells them apart.
+        """Make room for the people of the training set, and start from what tells them apart.
 
         Raises:
             InputError: There is nobody to tell apart.
         """
         if len(data.people) < 2:
             raise InputError(
-                f"{data.source.name} has {len(data.people)} person in the training part; telling people apart needs at "
+                f"{data.source.name} has {len(data.people)} person in the training set; telling people apart needs at "
                 f"least two",
                 column="data",
             )

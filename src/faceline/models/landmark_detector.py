@@ -36,12 +36,12 @@ class Found(NamedTuple):
 
     Attributes:
         landmarks: (n, p, 2) on [0, 1].
-        doubts: (n, 2) of two looks, None of one: how far apart they put a landmark in the mean, over the interocular
+        uncertainty: (n, 2) of two stages, None of one: how far apart they put a landmark in the mean, over interocular
             distance; and how far apart the votes of the coarse stage lie, on [0, 1]. Both are small where a face is.
     """
 
     landmarks: Tensor
-    doubts: Tensor | None
+    uncertainty: Tensor | None
 
 
 class LandmarkDetector(pl.LightningModule):
@@ -55,7 +55,7 @@ class LandmarkDetector(pl.LightningModule):
         detail_stage: Finds eyes and mouth again, in windows around them.
         distances: Weight of the loss of the distances across eyes and mouth, beside that of the points.
         cross_entropy: Weight of the cross entropy of a head that classifies coordinates, beside the loss of its points.
-        flip_average: Outside of training, the mean of what is found in the frame and in its mirror image.
+        flip_average: Flip test-time augmentation: outside of training, average the frame and its mirror image.
         mirror: Mirror half of the training frames here, in place of the transforms, and mark their feature maps, so
             that what an annotator does otherwise on the left than on the right is learnt and not averaged.
         pretrained: Start from timm's own ImageNet weights (needs a network).
@@ -171,8 +171,12 @@ class LandmarkDetector(pl.LightningModule):
         if self.training or not self.flip_average:
             return found
         mirrored = self._in_frame(images.flip(3), sizes, mirrored=True)
-        doubts = None if found.doubts is None or mirrored.doubts is None else (found.doubts + mirrored.doubts) / 2
-        return Found((found.landmarks + self._mirrored(mirrored.landmarks)) / 2, doubts)
+        uncertainty = (
+            None
+            if found.uncertainty is None or mirrored.uncertainty is None
+            else (found.uncertainty + mirrored.uncertainty) / 2
+        )
+        return Found((found.landmarks + self._mirrored(mirrored.landmarks)) / 2, uncertainty)
 
     def _in_frame(self, images: Tensor, sizes: Tensor | None, mirrored: Tensor | bool = False) -> Found:
         """What is found in normalised frames, by one look or two."""
@@ -181,8 +185,8 @@ class LandmarkDetector(pl.LightningModule):
         first, spread = self.coarse_stage.look(images)
         windows = self.coarse_stage.windows(first, sizes)
         landmarks = windows.to_frame(self._look(windows.cut(images, self.coarse_stage.size), mirrored))
-        doubts = torch.stack([_apart(first, landmarks), spread], dim=1)
-        return Found(self._detailed(images, landmarks), doubts)
+        uncertainty = torch.stack([_apart(first, landmarks), spread], dim=1)
+        return Found(self._detailed(images, landmarks), uncertainty)
 
     def _detailed(self, images: Tensor, landmarks: Tensor) -> Tensor:
         """Landmarks with eyes and mouth found again, where there is a stage for it."""
@@ -250,7 +254,7 @@ class LandmarkDetector(pl.LightningModule):
         self._preds.append(tuple(x.float().cpu().numpy() for x in (preds, landmarks, sizes)))
 
     def on_validation_epoch_end(self) -> None:
-        """Log every metric of the validation part as ``val/…``."""
+        """Log every metric of the validation set as ``val/…``."""
         preds, target, sizes = (np.concatenate(column) for column in zip(*self._preds, strict=True))
         self._preds.clear()
         if not np.isfinite(preds).all():

@@ -20,7 +20,7 @@ _SHAPE = "shape_classifier"
 
 
 class ShapeClassifier(pl.LightningModule):
-    """Fully connected layers from a normalised shape to the people of the training part.
+    """Fully connected layers from a normalised shape to the people of the training set.
 
     It learns to tell videos apart, each with a class of its own, and a person is the sum of their videos: the shapes of
     one person in two videos are two groups, and to call them one asks for more than frames of one video show. Where
@@ -72,7 +72,7 @@ class ShapeClassifier(pl.LightningModule):
         """
         if len(data.people) < 2:
             raise InputError(
-                f"{data.source.name} has {len(data.people)} person in the training part; telling people apart needs at "
+                f"{data.source.name} has {len(data.people)} person in the training set; telling people apart needs at "
                 f"least two",
                 column="data",
             )

@@ -31,7 +31,7 @@ class Entry:
         interval: Of 95 %; None where its frames were not drawn from.
         behind: Against the first of the board.
         beats_next: Probability that it is better than the next of the board.
-        scalars: All figures of its test part.
+        scalars: All figures of its test set.
         costs: By the names of ``COSTS``, those that are known.
         facts: Command, commit and the like.
     """
@@ -54,7 +54,7 @@ class Leaderboard:
     Attributes:
         task: What was learnt.
         data: Name of the data set.
-        protocol: What the test part has not seen in training.
+        protocol: What the test set has not seen in training.
         fingerprint: Of the data.
         metric: By which they are ranked.
         lowest: Whether its lowest is the best.
@@ -125,7 +125,7 @@ class Review:
         run_ids: Theirs.
         verdict: In one sentence.
         differs: The values of each key of the config in which they differ.
-        scalars: Both values of every figure of the test part.
+        scalars: Both values of every figure of the test set.
     """
 
     labels: tuple[str, str]

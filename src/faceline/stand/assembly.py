@@ -27,11 +27,16 @@ from faceline.stand.consent.enrolment import Enrolment
 from faceline.stand.consent.keys import VARIABLE
 from faceline.stand.consent.likeness import Rule
 from faceline.stand.content.catalogue import DEMO as DEMO_CATALOGUE
+from faceline.stand.content.catalogue import read_catalogue
 from faceline.stand.content.desk import Desk
 from faceline.stand.content.policy import Policy
 from faceline.stand.content.reload import CatalogueFile
 from faceline.stand.director import Director
 from faceline.stand.events.store import EventStore
+from faceline.stand.fleet.health import HealthOf
+from faceline.stand.fleet.home import Home
+from faceline.stand.fleet.installing import Contents
+from faceline.stand.fleet.manifest import BUNDLE, CATALOGUE, CONSENT
 from faceline.stand.folders import make_folder
 from faceline.stand.live.feed import Feed
 from faceline.stand.live.webhooks import WebhookPost, Webhooks
@@ -65,6 +70,7 @@ def build(settings: "Stand") -> Iterator[tuple[Loop, Services]]:
         consent = read_consent_text(Path(settings.consent_text)) if settings.consent_text else read_consent_text()
         make_folder(folder, "folder")
         stack.enter_context(_alone_in(folder))
+        contents = None if settings.fleet is None else _contents_of_fleet(settings, folder, watch)
         if watch.catalogue.file == DEMO_CATALOGUE:  # contents can be edited: the stand shows a copy of its own
             watch.take(_copy_demo(own))
         events = stack.enter_context(EventStore(store, keep_days=settings.keep_days))
@@ -76,16 +82,22 @@ def build(settings: "Stand") -> Iterator[tuple[Loop, Services]]:
         board = Board()
         feed = Feed(settings.name)
         post = WebhookPost(Webhooks(folder), feed)
-        loop = watch.loop(Capture(opener), events, board, recogniser, settings.live_picture, feed=feed, post=post)
+        stack.callback(post.close)
+        loop = watch.loop(Capture(opener), events, board, recogniser, settings.live_picture, feed=feed)
+        loop.others["webhooks"] = post.problem
         stack.callback(loop.close)
         figures = Figures(store, settings.smallest_group, settings.zone, lambda: watch.policy.catalogue)
-        yield loop, Services(
+        services = Services(
             settings.name, board, watch.media, loop.director, secrets, figures, consent,
             enrolment, recogniser, settings.live_picture, secure=settings.certificate is not None,
             hosts=("localhost", socket.gethostname().lower(), settings.host.lower(), *settings.allowed_hosts),
             sound=settings.sound, pages=tuple(settings.allowed_pages),
-            desk=Desk(watch.catalogue.file, settings.allowed_pages), tokens=tokens, feed=feed, post=post,
+            desk=None if contents else Desk(watch.catalogue.file, settings.allowed_pages),
+            tokens=tokens, feed=feed, post=post,
         )  # fmt: skip
+        if contents is not None:
+            _call_home(settings, folder, contents, loop, services, stack)
+        yield loop, services
 
 
 class Watch:
@@ -112,14 +124,7 @@ class Watch:
         self.reactions = ReactionSettings(
             attention_angle=settings.attention_angle, screen_yaw=settings.screen_yaw, screen_pitch=settings.screen_pitch
         )
-        landmarks = LandmarkRuntime(_bundle(settings), settings.threads)
-        if landmarks.manifest.layout is not None:
-            raise InputError(
-                f"finds the {landmarks.manifest.points} landmarks of {landmarks.manifest.markup}; the stand reads "
-                f"expressions and the pose of heads from the 68 points of iBUG",
-                file=landmarks.bundle.file,
-                column="bundle",
-            )
+        landmarks = open_landmarks(_bundle(settings), settings.threads)
         detector = make_detector(settings.detector)
         clusters = ExpressionClusters(Path(settings.clusters)) if settings.clusters else None
         self.perception = Perception(landmarks, detector, self.reactions, settings.detect_every, clusters=clusters)
@@ -144,13 +149,83 @@ class Watch:
         pictures: bool = False,
         clock: Callable[[], Moment] = now,
         feed: Feed | None = None,
-        post: WebhookPost | None = None,
     ) -> Loop:
         """The loop, not started yet."""
         director = Director(self.policy, Sessions(), self.reactions, store.append)
-        return Loop(
-            frames, self.perception, director, store, recogniser, board, pictures, clock, self.catalogue, feed, post
+        return Loop(frames, self.perception, director, store, recogniser, board, pictures, clock, self.catalogue, feed)
+
+
+def open_landmarks(bundle: str | Path, threads: int) -> LandmarkRuntime:
+    """A model of landmarks that a stand can work with.
+
+    Raises:
+        InputError: The bundle is refused, or finds other landmarks.
+    """
+    landmarks = LandmarkRuntime(bundle, threads)
+    if landmarks.manifest.layout is not None:
+        raise InputError(
+            f"finds the {landmarks.manifest.points} landmarks of {landmarks.manifest.markup}; the stand reads "
+            f"expressions and the pose of heads from the 68 points of iBUG",
+            file=landmarks.bundle.file,
+            column="bundle",
         )
+    return landmarks
+
+
+def _contents_of_fleet(settings: "Stand", folder: Path, watch: Watch) -> Contents:
+    """Let the stand show what its fleet publishes, and its own contents until then."""
+
+    def check(release: Path) -> None:
+        read_catalogue(release / CATALOGUE, settings.allowed_pages)
+        if (release / CONSENT).exists():
+            read_consent_text(release / CONSENT)
+        if (release / BUNDLE).exists():
+            open_landmarks(release / BUNDLE, settings.threads)
+
+    contents = Contents(folder / "fleet" / "releases", check)
+    contents.keep_own(watch.catalogue.file, watch.catalogue.first.files)
+    watch.take(contents.begin() / CATALOGUE)
+    watch.policy.use(watch.catalogue.first)
+    return contents
+
+
+def _call_home(
+    settings: "Stand", folder: Path, contents: Contents, loop: Loop, services: Services, stack: ExitStack
+) -> None:
+    """Begin to call the fleet, and use what it publishes beside the catalogue, which is read again by itself."""
+    consent, bundle = services.consent, _bundle(settings)
+
+    def use(release: Path) -> None:
+        own = not (release / CONSENT).exists()
+        services.consent = consent if own else read_consent_text(release / CONSENT)
+        given = release / BUNDLE
+        loop.perception.use(open_landmarks(given if given.exists() else bundle, settings.threads))
+
+    contents.use = use
+    if contents.release is not None:
+        use(contents.current)
+    policy = services.director.policy
+    health = HealthOf(services.board, folder, policy.zone, lambda: policy.catalogue, lambda: services.displays)
+    home = Home(
+        str(settings.fleet),
+        _token(settings),
+        settings.name,
+        folder / "fleet",
+        health,
+        lambda: loop.store.engine,
+        contents,
+    )
+    loop.others["fleet"] = home.problem
+    stack.callback(home.close)
+    home.start()
+
+
+def _token(settings: "Stand") -> str | None:
+    """The token of a group, which may be in a file."""
+    given = settings.fleet_token
+    if given is None or not Path(given).is_file():
+        return given
+    return Path(given).read_text(encoding="utf-8").strip()
 
 
 def _copy_demo(file: Path) -> Path:

@@ -8,14 +8,29 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, get_args
 
 from faceline.stand.audience.perception import Face
+from faceline.stand.camera.covered import Blind
 from faceline.stand.consent.enrolment import Person
 from faceline.stand.director import Showing
 from faceline.stand.recognition.collection import Guidance
 from faceline.stand.recognition.recogniser import Standing
 
-Problem = Literal["camera", "slow", "late", "store", "lost", "fault", "learning", "people", "catalogue", "webhooks"]
-"""No frames come; too few or too late to count visitors rightly; events wait, or were lost; a fault; what was learned
-cannot be saved; nobody can be recognised; a catalogue is refused; a webhook is not answered."""
+Problem = Literal[
+    "camera",
+    "covered",
+    "slow",
+    "late",
+    "store",
+    "lost",
+    "fault",
+    "learning",
+    "people",
+    "catalogue",
+    "webhooks",
+    "fleet",
+]
+"""No frames come, or they show nothing; too few or too late to count visitors rightly; events wait, or were lost; a
+fault; what was learned cannot be saved; nobody can be recognised; a catalogue is refused; a webhook is not answered;
+the fleet is not reached."""
 
 PROBLEMS: Final[tuple[Problem, ...]] = get_args(Problem)
 
@@ -32,6 +47,7 @@ class Health:
         latency_ms: From a frame to its decision, 95th percentile over the last ones; None where there were none.
         problems: What somebody should look after: a sentence for each of `PROBLEMS`.
         camera: Whether frames come.
+        picture: What is wrong with them, where something is.
         logging: Whether events are written.
         enrolled: People who may be recognised; None where nobody can be, for want of an embedder.
         counts: Frames, dropped, damaged, reopened, events written, pending and lost.
@@ -41,6 +57,7 @@ class Health:
     latency_ms: float | None = None
     problems: dict[Problem, str] = field(default_factory=dict)
     camera: bool = False
+    picture: Blind | None = None
     logging: bool = True
     enrolled: int | None = None
     counts: dict[str, int] = field(default_factory=dict)

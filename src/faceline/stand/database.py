@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 from filelock import FileLock, Timeout
@@ -73,6 +73,24 @@ AUDIT: Final = sa.Table(
 )
 """What was done to people's data, by whom; the database refuses to change or delete a row."""
 
+
+class History(NamedTuple):
+    """Tables that are migrated together.
+
+    Attributes:
+        tables: As this version writes them.
+        migrations: Their folder, as Alembic names it.
+        version_table: Where a database notes which of them it has seen.
+    """
+
+    tables: sa.MetaData
+    migrations: str
+    version_table: str = "alembic_version"
+
+
+STAND: Final = History(METADATA, "faceline.stand:migrations/versions")
+"""The tables of a stand."""
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LOCK: Final = 0x666163656C  # the number of PostgreSQL's lock around migrations
 _WIPE_TRIES: Final = 3
@@ -109,8 +127,20 @@ def open_database(url: str, column: str = "store", *, create: bool = True) -> sa
         with _alone(address), engine.begin() as connection:
             if address.drivername.startswith("postgresql"):
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
-            _migrate(connection)
+            _migrate(connection, STAND)
     return engine
+
+
+def add_tables(engine: sa.Engine, history: History, column: str = "store") -> None:
+    """Give an opened database further tables, which have migrations of their own.
+
+    Raises:
+        InputError: The database cannot be used.
+    """
+    with database_errors(engine.url, column), _alone(engine.url), engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+        _migrate(connection, history)
 
 
 @contextmanager
@@ -218,16 +248,19 @@ def _alone(address: sa.URL) -> Any:
     return FileLock(file.with_name(f".{file.name}.lock"), timeout=12 * _SECONDS)
 
 
-def _migrate(connection: sa.Connection) -> None:
+def _migrate(connection: sa.Connection, history: History) -> None:
     from alembic import command  # noqa: PLC0415  # half a second
     from alembic.config import Config  # noqa: PLC0415
     from alembic.runtime.migration import MigrationContext  # noqa: PLC0415
     from alembic.script import ScriptDirectory  # noqa: PLC0415
     from alembic.util import CommandError  # noqa: PLC0415
 
-    config = Config(attributes={"connection": connection})
+    config = Config(attributes={"connection": connection, "history": history})
     config.set_main_option("script_location", "faceline.stand:migrations")
-    current = MigrationContext.configure(connection).get_current_revision()
+    config.set_main_option("version_locations", history.migrations)
+    config.set_main_option("path_separator", "newline")
+    options = {"version_table": history.version_table}
+    current = MigrationContext.configure(connection, opts=options).get_current_revision()
     newest = ScriptDirectory.from_config(config).get_current_head()
     if current == newest:
         return

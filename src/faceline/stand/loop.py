@@ -14,12 +14,12 @@ from faceline.errors import first_line
 from faceline.stand.audience.perception import Perception, Sight
 from faceline.stand.board import Board, Health, Problem, State
 from faceline.stand.camera.capture import CaptureHealth, Frame
+from faceline.stand.camera.covered import Cover
 from faceline.stand.clock import Moment, now
 from faceline.stand.content.reload import CatalogueFile
 from faceline.stand.director import Director
 from faceline.stand.events.store import EventStore, StoreHealth
 from faceline.stand.live.feed import Feed
-from faceline.stand.live.webhooks import WebhookPost
 from faceline.stand.recognition.recogniser import Recogniser
 from faceline.types import Image
 
@@ -102,7 +102,9 @@ class Loop:
         clock: Tells the moment.
         catalogue: Tells when the catalogue has changed; None keeps that of the director.
         feed: Tells other programs what is new; None tells nobody.
-        post: Sends that to webhooks.
+
+    Attributes:
+        others: Further parts of the stand that may have something to warn of, by the kind of problem.
     """
 
     def __init__(
@@ -117,12 +119,12 @@ class Loop:
         clock: Callable[[], Moment] = now,
         catalogue: CatalogueFile | None = None,
         feed: Feed | None = None,
-        post: WebhookPost | None = None,
     ) -> None:
-        self.catalogue, self.feed, self.post = catalogue, feed, post
+        self.catalogue, self.feed = catalogue, feed
         self.capture, self.perception, self.director = capture, perception, director
         self.store, self.recogniser, self.board, self.pictures = store, recogniser, board, pictures
-        self.speed, self._clock = Speed(), clock
+        self.speed, self._clock, self._cover = Speed(), clock, Cover()
+        self.others: dict[Problem, Callable[[], str | None]] = {}
         self._stop = threading.Event()
         self._fault: str | None = None
         self._logged: str | None = None
@@ -143,8 +145,6 @@ class Loop:
             self._thread.join(timeout=5.0)
         if self.catalogue is not None:
             self.catalogue.close()
-        if self.post is not None:
-            self.post.close()
         self.capture.close()
         self.director.close(self._clock())
         if self.recogniser is not None:
@@ -164,6 +164,7 @@ class Loop:
         done = self._clock().steady
         if frame is not None:
             self.speed.add(done, done - frame.moment.steady)
+            self._cover.look(frame.image, done)
             if self.recogniser is not None:
                 self.recogniser.look(sight, frame.image)
         self.board.publish(
@@ -194,6 +195,7 @@ class Loop:
             latency_ms=self.speed.latency_ms(),
             problems={kind: told for kind, told in self._problems(capture, store, at).items() if told},
             camera=capture.lost is None,
+            picture=self._cover.told,
             logging=store.paused is None,
             enrolled=None if self.recogniser is None else self.recogniser.enrolled,
             counts={
@@ -249,6 +251,9 @@ class Loop:
         return {
             "camera": capture.lost
             and f"No frames from the camera: {capture.lost}. The standard loop goes on; it is tried again.",
+            "covered": None
+            if capture.lost or self._cover.told is None
+            else f"The camera sees nothing: its picture is {self._cover.told}. Look for a cap, tape or light.",
             "slow": None
             if slow is None
             else f"Too slow to count visitors rightly: {slow:.1f} frames a second, "
@@ -263,7 +268,7 @@ class Loop:
             "learning": self._unsaved,
             "people": None if self.recogniser is None else self.recogniser.problem,
             "catalogue": None if self.catalogue is None else self.catalogue.problem,
-            "webhooks": None if self.post is None else self.post.problem,
+            **{kind: other() for kind, other in self.others.items()},
         }
 
 

@@ -9,6 +9,7 @@ from faceline.config.schema import Count, Seed, Share
 
 Text = Annotated[str, Field(min_length=1)]
 Site = Annotated[str, Field(pattern=r"^https?://[\w.-]+(:\d+)?/?$")]
+Address = Annotated[str, Field(pattern=r"^[^@\s,<>]+@[^@\s,<>]+$")]
 Day = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$")]
 
 
@@ -22,12 +23,16 @@ class Report(Settings):
     campaign: str | None
     since: Day | None
     until: Day | None
+    last_days: Count | None
     zone: Text
     smallest_group: Annotated[int, Field(ge=2)]
     level: Share
     greeting_rate: Annotated[float, Field(gt=0, le=1)] | None
     stranger_rate: Annotated[float, Field(ge=0, le=1)]
     threads: Count | None
+    mail: Annotated[list[Address], Field(min_length=1)] | None
+    mail_from: Address | None
+    mail_server: Text | None
 
 
 class PlaysSettings(Settings):
@@ -96,6 +101,20 @@ class TokensSettings(Settings):
     operator: Text
 
 
+class WebhooksSettings(Settings):
+    """``faceline webhooks``."""
+
+    action: Literal["list", "add", "remove", "audit"]
+    folder: Text
+    name: str | None
+    url: str | None
+    kinds: Annotated[
+        list[Literal["audience_changed", "content_shown", "interest_seen", "customer_present"]], Field(min_length=1)
+    ]
+    names: bool
+    operator: Text
+
+
 class BenchmarkReport(Settings):
     """``faceline benchmark report``."""
 
@@ -142,7 +161,18 @@ class Recognising(Watching):
     threshold: Annotated[float, Field(ge=-1, le=1)] | None
 
 
-class Stand(Recognising):
+class Served(Settings):
+    """How pages are reached, and for how long they are served."""
+
+    host: Text
+    allowed_hosts: list[Text]
+    port: Annotated[int, Field(ge=1, le=65535)]
+    certificate: str | None
+    certificate_key: str | None
+    seconds: Annotated[float, Field(gt=0)] | None
+
+
+class Stand(Recognising, Served):
     """``faceline stand``."""
 
     folder: Text
@@ -152,15 +182,11 @@ class Stand(Recognising):
     refuse_photos: bool
     consent_text: str | None
     smallest_group: Annotated[int, Field(ge=2)]
-    host: Text
-    allowed_hosts: list[Text]
-    port: Annotated[int, Field(ge=1, le=65535)]
-    certificate: str | None
-    certificate_key: str | None
     live_picture: bool
     sound: bool
     allowed_pages: list[Site]
-    seconds: Annotated[float, Field(gt=0)] | None
+    fleet: Annotated[str, Field(pattern=r"^https?://[^\s/?#@]+/?$")] | None
+    fleet_token: str | None
 
 
 class BenchmarkRecognition(Recognising):
@@ -188,10 +214,34 @@ class BenchmarkStand(Watching):
     output: Text
 
 
+class FleetSettings(Served):
+    """``faceline fleet``."""
+
+    folder: Text
+    name: Annotated[str, Field(pattern=r"^[\w. -]{1,60}$")]
+    store: str | None
+    keep_days: Annotated[int, Field(ge=1, le=36_500)]
+    allowed_pages: list[Site]
+    every: Annotated[float, Field(ge=1, le=3600)]
+    silent_after: Annotated[float, Field(gt=0)]
+    least_frames: Annotated[float, Field(ge=0)]
+    most_delay_ms: Annotated[float, Field(gt=0)]
+    most_clock_error: Annotated[float, Field(gt=0)]
+    least_disk: Share
+    raise_after: Annotated[float, Field(ge=0)]
+    clear_after: Annotated[float, Field(ge=0)]
+    stage_minutes: Annotated[float, Field(ge=0)]
+    webhook: Annotated[str, Field(pattern=r"^https?://\S+$")] | None
+    mail_to: list[Text]
+    mail_from: str | None
+    smtp: Annotated[str, Field(pattern=r"^smtps?://[^\s/]+$")] | None
+
+
 SETTINGS: dict[str, type[Settings]] = {
     "stand": Stand,
     "benchmark_stand": BenchmarkStand,
     "benchmark_recognition": BenchmarkRecognition,
+    "fleet": FleetSettings,
     "report": Report,
     "plays": PlaysSettings,
     "ship": Ship,
@@ -199,6 +249,7 @@ SETTINGS: dict[str, type[Settings]] = {
     "consent": ConsentSettings,
     "accounts": Accounts,
     "tokens": TokensSettings,
+    "webhooks": WebhooksSettings,
     "benchmark_report": BenchmarkReport,
 }
 """The schema of each verb."""

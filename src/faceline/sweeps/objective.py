@@ -1,4 +1,4 @@
-"""What a sweep goes by: metrics of validation, and what a model costs, but never the test part."""
+"""What a sweep goes by: metrics of validation, and what a model costs, but never the test set."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ def read_objective(config: Mapping[str, Any], settings: Mapping[str, Any]) -> Ob
         settings: The config of the sweep.
 
     Raises:
-        InputError: A metric of the test part, an unknown one, only costs, one that is both minimised and maximised, or
+        InputError: A metric of the test set, an unknown one, only costs, one that is both minimised and maximised, or
             a pruner beside several.
     """
     metrics = dict.fromkeys(settings["minimize"], True) | dict.fromkeys(settings["maximize"], False)
@@ -67,7 +67,7 @@ def read_objective(config: Mapping[str, Any], settings: Mapping[str, Any]) -> Ob
 
 
 def refuse_test(metrics: Iterable[str]) -> None:
-    """Refuse to choose by the test part.
+    """Refuse to choose by the test set.
 
     Raises:
         InputError: A metric is of it.
@@ -75,7 +75,7 @@ def refuse_test(metrics: Iterable[str]) -> None:
     for name in metrics:
         if name.startswith("test"):
             raise InputError(
-                f"{name} is of the test part, which must not choose anything; take its like of validation, such as "
+                f"{name} is of the test set, which must not choose anything; take its like of validation, such as "
                 f"val/{name.partition('/')[2] or 'nme'}",
                 column="sweep",
             )

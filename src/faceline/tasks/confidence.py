@@ -98,13 +98,13 @@ def make_trial(frames: LandmarkFrames) -> WholeAndParts:
 
 
 def calibration_of(model: LandmarkDetector, data: LandmarkData) -> Calibration | None:
-    """From the doubts of a detector to its confidence, on the validation part; None where it has no doubts to tell."""
+    """Map the uncertainty of a detector to its confidence, on the validation set; None where it tells none."""
     if model.coarse_stage is None:
         return None
     trial = make_trial(data.frames("val"))
-    landmarks, doubts = _found(model, data, trial)
+    landmarks, uncertainty = _found(model, data, trial)
     reliable = _nme(landmarks, trial) <= RELIABLE
-    return None if reliable.all() or not reliable.any() else calibrate(doubts, reliable)
+    return None if reliable.all() or not reliable.any() else calibrate(uncertainty, reliable)
 
 
 def trust_in(model: LandmarkDetector | LandmarkRuntime, data: LandmarkData, part: Part) -> Trust | None:
@@ -123,8 +123,8 @@ def trust_in(model: LandmarkDetector | LandmarkRuntime, data: LandmarkData, part
         if calibration is None:
             return None
         trial = make_trial(data.frames(part))
-        landmarks, doubts = _found(model, data, trial)
-        confidence = calibration.confidence(torch.from_numpy(doubts)).numpy()
+        landmarks, uncertainty = _found(model, data, trial)
+        confidence = calibration.confidence(torch.from_numpy(uncertainty)).numpy()
     trust = Trust(confidence, _nme(landmarks, trial))
     return None if trust.reliable.all() or not trust.reliable.any() else trust
 
@@ -134,17 +134,17 @@ def _nme(landmarks: Landmarks, trial: WholeAndParts) -> PerFrame:
 
 
 def _found(model: LandmarkDetector, data: LandmarkData, trial: WholeAndParts) -> tuple[Landmarks, np.ndarray]:
-    """Landmarks and doubts of frames at the size of the network."""
+    """Landmarks and uncertainty of frames at the size of the network."""
     pipeline, nowhere = data.pipelines["eval"], np.zeros((68, 2), dtype=np.float32)
     model.eval()
-    landmarks, doubts = [], []
+    landmarks, uncertainty = [], []
     with torch.inference_mode():
         for first in range(0, len(trial.images), _BATCH):
             some = slice(first, first + _BATCH)
             batch = torch.stack([pipeline(image, nowhere, 0)[0] for image in trial.images[some]])
             sizes = torch.from_numpy(trial.sizes[some].astype(np.float32))
             found = model.find(batch.to(model.device), sizes.to(model.device))
-            assert found.doubts is not None
+            assert found.uncertainty is not None
             landmarks.append(found.landmarks.float().cpu().numpy())
-            doubts.append(found.doubts.float().cpu().numpy())
-    return np.concatenate(landmarks), np.concatenate(doubts)
+            uncertainty.append(found.uncertainty.float().cpu().numpy())
+    return np.concatenate(landmarks), np.concatenate(uncertainty)

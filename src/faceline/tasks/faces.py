@@ -88,7 +88,7 @@ class FaceTask(IdentificationTask):
         )
 
     def join(self, model: AnyEmbedder, data: FaceData) -> Lessons:
-        """Make room for the people of the training part."""
+        """Make room for the people of the training set."""
         if isinstance(model, FaceEmbedder):
             model.learn_from(data)
         return {}

@@ -112,7 +112,7 @@ def _answers(model: Any, config: Config) -> Answers | None:
 
 
 def _example(trained: Trained, data: Any) -> np.ndarray:
-    """One input of the validation part, of a size that is kept as text."""
+    """One input of the validation set, of a size that is kept as text."""
     rows = data.split.parts()["val"][:1]
     if isinstance(trained.model, LandmarkDetector):
         image = np.asarray(data.frames("val").store.images[rows[0]])

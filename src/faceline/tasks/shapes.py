@@ -26,7 +26,7 @@ class ShapeTask(IdentificationTask):
 
     Args:
         dims: Use two or three coordinates of each landmark.
-        rotate: Turn every shape to the mean shape of the training part.
+        rotate: Turn every shape to the mean shape of the training set.
     """
 
     def __init__(self, dims: Literal[2, 3] = 2, rotate: bool = False) -> None:
@@ -60,7 +60,7 @@ class ShapeTask(IdentificationTask):
         return {}
 
     def fit(self, model: Baseline, data: ShapeData, file: Path, record: Mapping[str, Any]) -> None:
-        """Enrol everyone whom the test part asks for."""
+        """Enrol everyone whom the test set asks for."""
         gallery = data.trial("test").gallery
         model.enrol(data.features[gallery], data.index.persons[gallery])
         model.save(file, record)

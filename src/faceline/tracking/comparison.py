@@ -19,7 +19,7 @@ LANDMARKS = "test/landmarks.npy"
 
 
 class RankedBy(NamedTuple):
-    """The figure of the test part by which the runs of a task are ranked.
+    """The figure of the test set by which the runs of a task are ranked.
 
     Attributes:
         name: As in ``test/frames.csv`` or as ``metrics.paired`` calls it.
@@ -45,7 +45,7 @@ class Terms(NamedTuple):
         task: What was learnt.
         data: Name of the data set.
         fingerprint: Of its content.
-        protocol: What the test part has not seen in training.
+        protocol: What the test set has not seen in training.
         test: Digest of the test frames; in identification of the whole split, since who is enrolled is part of the
             test.
     """
@@ -61,14 +61,14 @@ def terms_of(run: RunRecord) -> Terms:
     """The terms of a run.
 
     Raises:
-        InputError: It did not reach its end or holds no figures of a test part; tells what is missing.
+        InputError: It did not reach its end or holds no figures of a test set; tells what is missing.
     """
     task, tags = task_of(run), run.tags
     if run.status != "FINISHED":
         raise InputError(f"run {run.id} is {run.status}: only finished runs are compared", column="run_id")
     missing = [tag for tag in ("data", "data_fingerprint", "protocol", "split_fingerprint") if tag not in tags]
     if task not in RANKED_BY or missing or RANKED_BY[task].metric not in run.metrics:
-        wanted = f"the tag {missing[0]}" if missing else f"the figures of a test part ({_wanted(task)})"
+        wanted = f"the tag {missing[0]}" if missing else f"the figures of a test set ({_wanted(task)})"
         raise InputError(f"run {run.id} ({run.name}) has not {wanted}: it is no whole training", column="run_id")
     split = tags["split_fingerprint"]
     test = run.data.get("test", split) if task == "landmarks" else split

@@ -81,7 +81,7 @@ def changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
 
 def compare_figures(then: RunRecord, now: RunRecord) -> list[Agreement]:
-    """Every figure of two runs but what time and memory it took, those of the test part first."""
+    """Every figure of two runs but what time and memory it took, those of the test set first."""
     order = (*_FIGURES, *_COUNTS)
     names = [name for name in {**then.metrics, **now.metrics} if name.startswith(order) and not name.endswith(_CLOCK)]
     names.sort(key=lambda name: (next(i for i, start in enumerate(order) if name.startswith(start)), name))

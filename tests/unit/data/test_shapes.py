@@ -1,4 +1,4 @@
-"""Shapes in memory: every frame once, the same order for the same seed, nothing of the test part in training."""
+"""Shapes in memory: every frame once, the same order for the same seed, nothing of the test set in training."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -13,7 +13,7 @@ PROTOCOLS = ("official", "frame_random", "video_disjoint", "person_disjoint")
 
 
 def index_of(videos_per_person: list[int], frames_per_video: int, test_frames: int = 1) -> FrameIndex:
-    """People with some videos each; the last frames of each video are the publisher's test part."""
+    """People with some videos each; the last frames of each video are the publisher's test set."""
     rows = [
         (f"p{p}", f"p{p}_v{v}", f)
         for p, videos in enumerate(videos_per_person)

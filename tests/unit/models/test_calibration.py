@@ -10,14 +10,14 @@ from faceline.models.calibration import Calibration, calibrate
 def drawn(n: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Doubts, the true probability of each and what came of it."""
     rng = np.random.default_rng(seed)
-    doubts = np.exp(rng.normal([-3, -2], [1.0, 0.5], (n, 2)))
-    p = 1 / (1 + np.exp(-(-4 - 1.5 * np.log(doubts[:, 0]) - 0.7 * np.log(doubts[:, 1]))))
-    return doubts.astype(np.float32), p, rng.random(n) < p
+    uncertainty = np.exp(rng.normal([-3, -2], [1.0, 0.5], (n, 2)))
+    p = 1 / (1 + np.exp(-(-4 - 1.5 * np.log(uncertainty[:, 0]) - 0.7 * np.log(uncertainty[:, 1]))))
+    return uncertainty.astype(np.float32), p, rng.random(n) < p
 
 
 def test_the_probability_that_made_the_data_is_found() -> None:
-    doubts, _, reliable = drawn(20_000, 0)
-    found = calibrate(doubts, reliable)
+    uncertainty, _, reliable = drawn(20_000, 0)
+    found = calibrate(uncertainty, reliable)
     assert found.weights == pytest.approx((-1.5, -0.7), abs=0.15)
     fresh, p, _ = drawn(2000, 1)
     told = found.confidence(torch.from_numpy(fresh)).numpy()

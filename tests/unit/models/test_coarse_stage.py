@@ -156,7 +156,7 @@ def test_the_graph_of_two_looks_gives_what_the_model_gives(proportions: bool) ->
     more = {"sizes": sizes.numpy()} if proportions else {}
     landmarks, sure = session.run(None, {"images": images, **more})
     np.testing.assert_allclose(landmarks, found.landmarks.numpy(), atol=1e-4)
-    np.testing.assert_allclose(sure, calibration.confidence(found.doubts).numpy(), atol=1e-4)
+    np.testing.assert_allclose(sure, calibration.confidence(found.uncertainty).numpy(), atol=1e-4)
 
 
 def test_8_bits_are_chosen_by_frames_with_their_sizes() -> None:

@@ -119,12 +119,12 @@ def test_doubts_of_a_mirror_image_are_those_of_the_image() -> None:
     images = torch.rand(3, 3, 64, 64, generator=torch.Generator().manual_seed(2))
     with torch.inference_mode():
         found, mirrored = model.find(images), model.find(images.flip(3))
-    assert found.doubts.shape == (3, 2)
-    torch.testing.assert_close(mirrored.doubts, found.doubts, atol=1e-5, rtol=1e-4)
+    assert found.uncertainty.shape == (3, 2)
+    torch.testing.assert_close(mirrored.uncertainty, found.uncertainty, atol=1e-5, rtol=1e-4)
 
 
 def test_one_look_has_nothing_to_doubt_by() -> None:
-    assert detector().eval().find(torch.rand(1, 3, 64, 64)).doubts is None
+    assert detector().eval().find(torch.rand(1, 3, 64, 64)).uncertainty is None
 
 
 def test_input_is_normalised_as_asked() -> None:

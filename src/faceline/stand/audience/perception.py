@@ -119,6 +119,10 @@ class Perception:
         self._meters: dict[int, ReactionMeter] = {}
         self._frames, self._detected = 0, -np.inf
 
+    def use(self, landmarks: LandmarkRuntime) -> None:
+        """Find landmarks with another model from the next frame on."""
+        self._landmarks = landmarks
+
     def look(self, frame: Frame, content: str | None = None) -> Sight:
         """Who is there in a frame.
 

@@ -14,7 +14,7 @@ STRANGERS: Final = 0.002
 _HONEST: Final = 0.005  # share of honest people that may be taken for somebody who is enrolled already
 _ONE_PERSON: Final = 1e-3  # share of the frames of another person that may pass as frames of the same one
 _UNLIKE: Final = 0.1  # a look that is less alike than this share of strangers' looks are speaks against a name
-_FIRST_LOOK: Final = 0.1  # a first look must be so much rarer among strangers than several looks together
+_SINGLE_LOOK: Final = 0.1  # a single look must be so much rarer among strangers than several looks together
 _LOOKS: Final = 2.0  # a visit is judged after every look: its strangers pass about twice as often as after one
 _KEEP: Final = 30.0  # a name is kept until strangers are so many times more alike than to be given it
 _ENROLLED: Final = 0.1  # of those who come before the screen, unless more is known
@@ -66,7 +66,7 @@ class Rule:
 
     def to_name(self, enrolled: int, looks: int) -> float:
         """Least similarity at which somebody is named after some looks; it grows with the number of enrolled."""
-        rarer = _FIRST_LOOK if looks < 2 else 1.0
+        rarer = _SINGLE_LOOK if looks < 2 else 1.0
         return self.likeness.threshold(rarer * self.strangers / (_LOOKS * max(enrolled, 1)))
 
     def to_keep(self, enrolled: int) -> float:

@@ -272,7 +272,6 @@ class WebhookPost:
         self._thread = threading.Thread(target=self._run, name="webhooks", daemon=True)
         self._thread.start()
 
-    @property
     def problem(self) -> str | None:
         """What somebody should look after."""
         return " ".join(told for sender in list(self.senders.values()) if (told := sender.problem)) or None

@@ -2,8 +2,11 @@
 
 from alembic import context
 
-from faceline.stand.database import METADATA
-
-context.configure(connection=context.config.attributes["connection"], target_metadata=METADATA)
+history = context.config.attributes["history"]
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=history.tables,
+    version_table=history.version_table,
+)
 with context.begin_transaction():
     context.run_migrations()

@@ -33,32 +33,35 @@ _KEYS: Final = ["group", "name", "outcome", "measure"]
 _OF_ARMS: Final = [f"{arm} {name}" for arm in ARMS for name in (*MOMENTS, "people")]
 
 
-def told_uplift(
-    engine: duckdb.DuckDBPyConnection,
-    counted: Mapping[str, pd.DataFrame],
-    chosen: Sequence[int],
-    smallest: int,
-    campaign: str | None,
-    level: float,
+def told_arms(
+    engine: duckdb.DuckDBPyConnection, counted: Mapping[str, pd.DataFrame], smallest: int, campaign: str | None
 ) -> pd.DataFrame:
-    """Adaptive against control: in all, by what was shown, and of all campaigns together also by stand and by hour.
+    """The sums of both arms for each period, group and outcome; what must not be told is missing.
 
     Args:
         engine: With the tables of `faceline.stand.report.counting.keep_periods`.
         counted: The other tables of the report, by period; sums that are not told are missing.
-        chosen: The periods to tell of.
         smallest: How many people may be told.
         campaign: The only one to tell of; None for all.
+    """
+    arms = _arms(engine)
+    arms["campaign"] = campaigns_of(engine, arms["name"].where(arms["group"] == "content"))
+    arms.loc[_few(arms, smallest, counted), _OF_ARMS] = np.nan
+    return arms if campaign is None else _of_campaign(arms, campaign)
+
+
+def told_uplift(arms: pd.DataFrame, chosen: Sequence[int], smallest: int, level: float) -> pd.DataFrame:
+    """Adaptive against control: in all, by what was shown, and of all campaigns together also by stand and by hour.
+
+    Args:
+        arms: Of `told_arms`.
+        chosen: The periods to tell of.
+        smallest: How many people may be told.
         level: Of the intervals.
 
     Returns:
         A row for each group and outcome; what must not be told is missing.
     """
-    arms = _arms(engine)
-    arms["campaign"] = campaigns_of(engine, arms["name"].where(arms["group"] == "content"))
-    arms.loc[_few(arms, smallest, counted), _OF_ARMS] = np.nan
-    if campaign is not None:
-        arms = _of_campaign(arms, campaign)
     groups = arms[arms["period"].isin(chosen)].groupby(_KEYS, sort=False)
     sums = groups[_OF_ARMS].sum(min_count=1)
     sums = _with_rounded_shares(sums, arms, chosen, smallest)

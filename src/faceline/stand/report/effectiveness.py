@@ -17,7 +17,8 @@ import pandas as pd
 from faceline.config.tree import hint
 from faceline.errors import InputError, first_line
 from faceline.stand.content.catalogue import time_zone
-from faceline.stand.report.comparison import told_uplift
+from faceline.stand.report.comparison import told_arms, told_uplift
+from faceline.stand.report.contest import contest
 from faceline.stand.report.counting import (
     CLOSING,
     by_content,
@@ -29,9 +30,13 @@ from faceline.stand.report.counting import (
 )
 from faceline.stand.report.disclosure import Flags, hidden
 from faceline.stand.report.periods import Period, closed_periods, rounded, within
+from faceline.stand.report.shares import hours_of_week, share_interval
+from faceline.stand.report.uplift import company
 
-PLACES: Final = {"total": "'all'", "stand": "stand", "hour": "hour", "day": "day"}
-"""Groups of visits, and their column."""
+PLACES: Final = {
+    "total": "'all'", "stand": "stand", "hour": "hour", "day": "day", "week": "isodow(day) * 100 + hour",
+}  # fmt: skip
+"""Groups of visits, and their column; that of the hours of a week begins with the weekday, Monday being 1."""
 
 SECONDS_EACH: Final = 60
 """Attention to one campaign by place is rounded to this many seconds for each person of the smallest group."""
@@ -64,15 +69,38 @@ _CONTENT_RATIOS: Final = {
     "interest_rate": ("interested", "viewers"),
 }
 _ORDER: Final = (
-    *("name", "passers_by", "attended", "look_rate", "plays", "ots", "views", "view_rate", "viewers"),
+    *(
+        "name",
+        "passers_by",
+        "attended",
+        "look_rate",
+        "look_low",
+        "look_high",
+        "plays",
+        "ots",
+        "views",
+        "view_rate",
+        "viewers",
+    ),
     *("mean_dwell_seconds", "attention_seconds", "attention_per_visitor", "attention_per_viewer"),
     *("reacted", "reaction_rate", "interested", "interest_rate", "followed_up", "greeted", "offers_taken"),
     "suppressed",
 )
 """Columns of the tables."""
 
-_ONLY_PLACES: Final = ("passers_by", "look_rate", "mean_dwell_seconds", "attention_per_visitor", "attended")
+_ONLY_PLACES: Final = (
+    "passers_by",
+    "look_rate",
+    "look_low",
+    "look_high",
+    "mean_dwell_seconds",
+    "attention_per_visitor",
+    "attended",
+)
 _ONLY_CONTENTS: Final = ("viewers", "attention_per_viewer")
+
+_LOOKS: Final = "count(*), sum(v), sum(who), sum(v * v), sum(who * who), sum(v * who)"
+"""Sums over sessions of who looked."""
 
 _LATE: Final = timedelta(hours=1)
 """So long after midnight a day is over: visits end, and stands write what is pending."""
@@ -118,9 +146,11 @@ class Effectiveness:
         stand: A row for each stand.
         hour: A row for each hour of the day.
         day: A row for each day.
+        week: A row for each hour of a week, with the ``days`` of the span that are such a weekday.
         campaign: A row for each campaign.
         content: A row for each content.
         uplift: A row for each group and outcome.
+        contest: A row for each content, against the best of its campaign.
         period: First and last day of the periods that are told.
         stands: How many stands there are.
         lost: Events that stands could not keep, and seconds in which they could not.
@@ -130,9 +160,11 @@ class Effectiveness:
     stand: pd.DataFrame
     hour: pd.DataFrame
     day: pd.DataFrame
+    week: pd.DataFrame
     campaign: pd.DataFrame
     content: pd.DataFrame
     uplift: pd.DataFrame
+    contest: pd.DataFrame
     period: tuple[date, date]
     stands: int
     lost: tuple[int, float]
@@ -140,7 +172,7 @@ class Effectiveness:
     @property
     def tables(self) -> dict[str, pd.DataFrame]:
         """The tables by their names."""
-        names = ("total", "campaign", "content", "stand", "hour", "day", "uplift")
+        names = ("total", "campaign", "content", "stand", "hour", "day", "week", "uplift", "contest")
         return {name: getattr(self, name) for name in names}
 
 
@@ -175,12 +207,17 @@ def measure(files: Sequence[Path], scope: Scope, temporary: Path) -> Effectivene
         span = f"WHERE period BETWEEN {chosen[0]} AND {chosen[-1]}"
         stands = one(engine, f"SELECT count(DISTINCT stand) FROM visits {span}")[0]
         lost = one(engine, f"SELECT coalesce(sum(lost), 0), coalesce(sum(seconds), 0) FROM gaps {span}")
-        counted = _counted(engine, scope)
-        tables = {name: _told(name, table, chosen, scope) for name, table in counted.items()}
+        counted, smallest = _counted(engine, scope), scope.smallest_group
+        together = company(np.array([one(engine, f"SELECT {_LOOKS} FROM sessions {span}")], dtype=float))
+        tables = {name: _told(name, table, chosen, scope, round(together, 1)) for name, table in counted.items()}
+        period = periods[chosen[0]].first, periods[chosen[-1]].last
+        without_week = {name: table for name, table in counted.items() if name != "week"}
+        arms = told_arms(engine, without_week, smallest, scope.campaign)
         return Effectiveness(
-            **tables,
-            uplift=told_uplift(engine, counted, chosen, scope.smallest_group, scope.campaign, scope.level),
-            period=(periods[chosen[0]].first, periods[chosen[-1]].last),
+            **{**tables, "week": hours_of_week(tables["week"], period)},
+            uplift=told_uplift(arms, chosen, smallest, scope.level),
+            contest=contest(arms, chosen, scope.level),
+            period=period,
             stands=stands,
             lost=(int(lost[0]), float(lost[1])),
         )
@@ -228,7 +265,8 @@ def _refuse_unknown(engine: duckdb.DuckDBPyConnection, name: str | None) -> None
 def _counted(engine: duckdb.DuckDBPyConnection, scope: Scope) -> dict[str, pd.DataFrame]:
     """Counts and sums of each period for each table but that of the uplift; sums that must not be told are missing."""
     tables = {name: by_place(engine, column) for name, column in PLACES.items()}
-    for table in tables.values():
+    tables["week"] = tables["week"].drop(columns=list(_SUMS))
+    for table in (tables[name] for name in PLACES if name != "week"):
         for name, people in _SUMS.items():
             if name == "dwell" or scope.campaign is None:
                 _hide(table, name, people, scope.smallest_group, table["period"])
@@ -270,8 +308,8 @@ def _keys(table: pd.DataFrame, *columns: str) -> set[tuple[object, ...]]:
     return set(zip(*(table[column] for column in columns), strict=True))
 
 
-def _told(name: str, table: pd.DataFrame, chosen: Sequence[int], scope: Scope) -> pd.DataFrame:
-    """What is told of a span in a table."""
+def _told(name: str, table: pd.DataFrame, chosen: Sequence[int], scope: Scope, together: float) -> pd.DataFrame:
+    """What is told of a span in a table; so many visitors together are one piece of evidence."""
     is_place, smallest = name in PLACES, scope.smallest_group
     kept = [column for column in _ORDER if column not in (_ONLY_CONTENTS if is_place else _ONLY_PLACES)]
     counts, sums = ([column for column in columns if column in table] for columns in (_COUNTS, _SUMS))
@@ -280,9 +318,10 @@ def _told(name: str, table: pd.DataFrame, chosen: Sequence[int], scope: Scope) -
     told = told[told.index.isin(rows["name"])]
     for pair in _PAIRS:
         told[pair] = rounded(table, chosen, [pair], PLAYS_EACH * smallest)[pair]
-    told[sums] = rows.groupby("name")[sums].sum(min_count=1)
+    if sums:
+        told[sums] = rows.groupby("name")[sums].sum(min_count=1)
     told["suppressed"] = rows[sums].isna().any(axis=1).groupby(rows["name"]).any()
-    if is_place and name != "total" and scope.campaign is not None:
+    if sums and is_place and name != "total" and scope.campaign is not None:
         base = SECONDS_EACH * smallest
         told["attention_seconds"] = rounded(table, chosen, ["attention_seconds"], base).astype(float)
     for ratio, (above, below) in (_RATIOS if is_place else _CONTENT_RATIOS).items():
@@ -292,6 +331,9 @@ def _told(name: str, table: pd.DataFrame, chosen: Sequence[int], scope: Scope) -
             people = known[below].reindex(told.index).astype(float)
             told[ratio] = told[above].astype(float) / people.where(people > 0)
             told[ratio] = told[ratio].clip(upper=1.0 if above in (*counts, *_PAIRS) else np.inf)
+    if is_place:
+        ends = share_interval(told["look_rate"], told["visits"], together, scope.level, smallest)
+        told["look_low"], told["look_high"] = ends
     by = ["name"] if is_place else ["attention_seconds", "name"]
     told = told.rename_axis("name").reset_index().sort_values(by, ascending=by[-1:] == by or [False, True])
-    return told[kept].reset_index(drop=True)
+    return told[[column for column in kept if column in told]].reset_index(drop=True)

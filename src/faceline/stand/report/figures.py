@@ -24,9 +24,12 @@ from faceline.plot_style import (
     whole_numbers,
 )
 from faceline.stand.report.comparison import AIRTIME, SECONDS
+from faceline.stand.report.contest import ALONE, BEST, UNSURE, WORSE
 from faceline.stand.report.effectiveness import Effectiveness
+from faceline.stand.words import _, number, share
 
 _WIDTH: Final = 5.2
+_WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _ROWS: Final = 8
 """Most groups of a kind in the figure of the uplift; the table has all."""
 
@@ -137,44 +140,109 @@ def hours(told: Effectiveness, source: str) -> tuple[Figure, str]:
     return figure, f"passers-by and attention by hour of the day; most come at {busiest} o'clock"
 
 
+def week(told: Effectiveness, source: str) -> tuple[Figure, str]:
+    """How many come in each hour of a week; hours of too few are left empty."""
+    table = told.week[told.week["passers_by"] > 0]
+    mean = (table["passers_by"].astype(float) / table["days"]).to_numpy(dtype=float)
+    days, hours = sorted(set(told.week["weekday"])), sorted(set(told.week["hour"]))
+    grid = np.full((len(days), len(hours)), np.nan)
+    for weekday, hour, value in zip(table["weekday"], table["hour"], mean, strict=True):
+        grid[days.index(weekday), hours.index(hour)] = value
+    figure = new_figure(_WIDTH, 1.6 + 0.32 * len(days), "When people come in the week", source)
+    axes = figure.add_subplot()
+    style_axes(axes, grid="")
+    axes.pcolormesh(np.ma.masked_invalid(grid), cmap="Blues", vmin=0, edgecolor="white")
+    axes.invert_yaxis()
+    top = np.nanmax(grid, initial=1.0)
+    for (row, column), value in np.ndenumerate(grid):
+        if not np.isnan(value):
+            colour = "white" if value > 0.6 * top else INK
+            axes.text(
+                column + 0.5, row + 0.5, f"{value:.0f}", ha="center", va="center", size=TEXT_SIZE - 1, color=colour
+            )
+    axes.set_yticks(np.arange(len(days)) + 0.5, [_WEEKDAYS[each - 1] for each in days])
+    axes.set_xticks(np.arange(len(hours)) + 0.5, [str(hour) for hour in hours])
+    axes.set_xlabel("hour; passers-by on a mean day (empty: too few to tell)", size=TEXT_SIZE, color=MUTED)
+    if not len(table):
+        return figure, "too few people came to tell of the hours of a week"
+    best = int(mean.argmax())
+    words = f"most people come on {_WEEKDAYS[table['weekday'].iloc[best] - 1]} at {table['hour'].iloc[best]} o'clock"
+    return figure, words
+
+
+def winners(told: Effectiveness) -> str:
+    """Which content of each campaign holds attention best, and whether that may be luck."""
+    sentences = []
+    for campaign, rows in told.contest[told.contest["finding"].notna()].groupby("campaign", sort=False):
+        best, rivals = rows[rows["finding"] == BEST], rows[rows["finding"].isin([WORSE, UNSURE])]
+        if best.empty:
+            continue
+        names = {"campaign": str(campaign), "best": str(best["name"].iloc[0]),
+                 "luck": ", ".join(map(str, rivals.loc[rivals["finding"] == UNSURE, "name"]))}  # fmt: skip
+        sentences.append(
+            _("%(campaign)s: “%(best)s” holds attention best, but against %(luck)s it may be luck.", **names)
+            if names["luck"]
+            else _("%(campaign)s: “%(best)s” holds attention best, and that is hardly luck.", **names)
+        )
+    return " ".join(sentences) or _("There is no campaign of which two contents can be compared yet.")
+
+
+def finding(code: str) -> str:
+    """What was found of a content, in words."""
+    words = {BEST: _("the best"), WORSE: _("worse, hardly luck"), UNSURE: _("may be luck"), ALONE: _("the only one")}
+    return words[code]
+
+
 def headline(told: Effectiveness, level: float) -> str:
     """Whether it worked: a verdict in words, then the figures behind it."""
     table = told.uplift
     row = table[(table["group"] == "all") & (table["outcome"] == "attention")]
     if row.empty or row["difference"].isna().iloc[0]:
-        return "It cannot be told whether adapting helped: there are too few sessions in both arms."
+        return _("It cannot be told whether adapting helped: there are too few sessions in both arms.")
     if row["low"].isna().iloc[0]:
-        return "Nothing can be said about adapting: all sessions are alike in the attention that they gave."
+        return _("Nothing can be said about adapting: all sessions are alike in the attention that they gave.")
     first = row.iloc[0]
-    relative = f" ({100 * first['relative']:+.0f} %)" if not np.isnan(first["relative"]) else ""
-    if first["measure"] == AIRTIME:
-        values = [f"{100 * first[name]:.1f} %" for name in ("adaptive", "control")]
-        change = [f"{100 * first[name]:+.1f}" for name in ("difference", "low", "high")]
-        what, unit = "visitors attended to the campaign in", "points"
-        values[0] += " of the time for which they could see it"
-    else:
-        values = [f"{first[name]:.1f} s" for name in ("adaptive", "control")]
-        change = [f"{first[name]:+.1f}" for name in ("difference", "low", "high")]
-        what, unit = "visitors attended for", "s"
-    text = (
-        f"{_verdict(first['chance'])} In adaptive sessions {what} {values[0]}; with the standard loop it was "
-        f"{values[1]}: {change[0]} {unit}{relative}, {percent(level)} interval {change[1]} to {change[2]} {unit}. "
-        f"The chance that adapting helps at all is {chance(first['chance'])}."
-    )
-    return re.sub(r"(?<=\d) (?=s\b|%|points)", "\u00a0", text)  # a number stays with its unit
+    own = first["measure"] == AIRTIME
+    arms = [share(first[name], 1) if own else f"{number(first[name], 1)}\u00a0s" for name in ("adaptive", "control")]
+    change = [_signed(first[name], own) for name in ("difference", "low", "high")]
+    if not np.isnan(first["relative"]):
+        sign = "+" if first["relative"] >= 0 else "−"
+        change[0] += f" ({sign}{share(abs(first['relative']))})"
+    values = {"adaptive": arms[0], "control": arms[1], "change": change[0], "low": change[1], "high": change[2],
+              "level": share(level), "chance": chance(first["chance"])}  # fmt: skip
+    figures = (
+        _("In adaptive sessions visitors attended to the campaign in %(adaptive)s of the time for which they could "
+          "see it; with the standard loop it was %(control)s: %(change)s, %(level)s interval %(low)s to %(high)s.",
+          **values)
+        if own
+        else _("In adaptive sessions visitors attended for %(adaptive)s; with the standard loop it was %(control)s: "
+               "%(change)s, %(level)s interval %(low)s to %(high)s.", **values)
+    )  # fmt: skip
+    return " ".join([
+        _verdict(first["chance"]), figures, _("The chance that adapting helps at all is %(chance)s.", **values)
+    ])  # fmt: skip
+
+
+def _signed(value: float, points: bool) -> str:
+    """A difference of shares in percentage points, or of seconds."""
+    told = number(abs(100 * value if points else value), 1)
+    unit = _("points") if points else "s"
+    return f"{'+' if value >= 0 else '−'}{told}\u00a0{unit}"
 
 
 def _verdict(likely: float) -> str:
     """What to make of the chance that adapting helps."""
     if likely >= 0.975:
-        return "Adapting got more attention."
+        return _("Adapting got more attention.")
     if likely <= 0.025:
-        return "Adapting got less attention."
+        return _("Adapting got less attention.")
     if likely >= 0.9:
-        return "Adapting probably got more attention, and it may still be luck."
-    return "It cannot be told yet whether adapting got more attention: the difference may be luck."
+        return _("Adapting probably got more attention, and it may still be luck.")
+    return _("It cannot be told yet whether adapting got more attention: the difference may be luck.")
 
 
 def chance(value: float) -> str:
     """A chance in words; none is certain."""
-    return "over 99.9 %" if value > 0.999 else "under 0.1 %" if value < 0.001 else percent(float(value))
+    if value > 0.999:
+        return _("over %(share)s", share=share(0.999, 1))
+    return _("under %(share)s", share=share(0.001, 1)) if value < 0.001 else percent(float(value))

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Hashable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +15,7 @@ from faceline.stand.content.catalogue import Catalogue
 from faceline.stand.report import figures as report_figures
 from faceline.stand.report.comparison import SECONDS
 from faceline.stand.report.effectiveness import SECONDS_EACH, Effectiveness, Scope
+from faceline.stand.words import _
 
 _SHARES: Final = (
     "look_rate",
@@ -28,7 +30,7 @@ _DURATIONS: Final = ("mean_dwell_seconds", "attention_per_visitor", "attention_p
 _WORDS: Final = {
     "passers_by": "passers-by",
     "attended": "looked",
-    "look_rate": "of them looked",
+    "look_rate": "of them looked, interval",
     "ots": "OTS",
     "view_rate": "views of OTS",
     "attention_seconds": "attention, s in all",
@@ -44,23 +46,38 @@ _CAPTIONS: Final = {
     "campaign": "Most attention first.",
     "content": "Most attention first.",
     "stand": "By where a visitor came.",
-    "hour": "By the hour in which a visitor came, over all days.",
+    "hour": "By the hour in which a visitor came, added up over all days of this report.",
     "day": "By the day on which a visitor came.",
 }
 
-DEFINITIONS: Final = {
-    "Passer-by": "somebody whose face the camera saw before the screen, for however short a time.",
-    "Looked": "a passer-by whose head pointed to the screen for a while: who looked at anything at all.",
-    "Play": "one showing of a content while somebody was there. Plays before an empty hall are in the proof of play.",
-    "OTS": "opportunity to see: one visitor who was there while a play ran. Two visitors and three plays are six.",
-    "View": "an opportunity to see that was used: the visitor's head pointed to the screen during the play.",
-    "Viewer": "a visitor with at least one view of the campaign or content.",
-    "Dwell": "how long a visitor was before the screen.",
-    "Attention": "for how long of that the head pointed to the screen.",
-    "Reaction": "a movement of the face against the visitor's usual: a smile, raised brows, open mouth or closed eyes.",
-    "Interest": "attention that held, with a smile or raised brows that came while the content was shown.",
-}
-"""The terms of the trade as this report uses them."""
+
+def definitions() -> dict[str, str]:
+    """The terms of the trade as this report uses them."""
+    return {
+        _("Passer-by"): _("Somebody whose face the camera saw before the screen, for however short a time."),
+        _("Looked"): _("A passer-by whose head pointed to the screen for a while: who looked at anything at all."),
+        _("Play"): _(
+            "One showing of a content while somebody was there. Plays before an empty hall are in the proof of play."
+        ),
+        _("OTS"): _(
+            "Opportunity to see: one visitor who was there while a play ran. Two visitors and three plays are six."
+        ),
+        _("View"): _("An opportunity to see that was used: the visitor's head pointed to the screen during the play."),
+        _("Viewer"): _("A visitor with at least one view of the campaign or content."),
+        _("Dwell"): _("How long a visitor was before the screen."),
+        _("Attention"): _("For how long of that the head pointed to the screen."),
+        _("Reaction"): _(
+            "A movement of the face against the visitor's usual: a smile, raised brows, open mouth or closed eyes."
+        ),
+        _("Interest"): _("Attention that held, with a smile or raised brows that came while the content was shown."),
+        _("Age and gender"): no_age_or_gender(),
+    }
+
+
+def no_age_or_gender() -> str:
+    """That nobody's age or gender is estimated, and why."""
+    return _("Age and gender are not estimated. Guesses of them from faces are wrong more often for some groups than "
+             "for others, nobody agreed to them, and no rule here asks for them.")  # fmt: skip
 
 
 def page(told: Effectiveness, scope: Scope, title: str, catalogue: Catalogue | None = None) -> str:
@@ -69,35 +86,38 @@ def page(told: Effectiveness, scope: Scope, title: str, catalogue: Catalogue | N
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    line = _scope_line(told, scope, catalogue)
+    line = scope_line(told, scope.campaign, catalogue)
     figures = {
         "uplift": report_figures.uplift(told, scope.level, line),
         "funnel": report_figures.funnel(told, line),
         "hours": report_figures.hours(told, line),
+        "week": report_figures.week(told, line),
     }
     return environment.get_template("report.html.j2").render(
         title=title,
         scope=f"{line} · days and hours of {scope.zone}",
         headline=report_figures.headline(told, scope.level),
         lost=_lost(told),
-        tiles=_tiles(told),
+        tiles=tiles(told),
         figures=[report_figures.svg(figure, name, words) for name, (figure, words) in figures.items()],
         tables=[
             *(_table(told, name) for name in ("campaign", "content")),
+            _contest_table(told),
             _uplift_table(told, scope),
             *_loyal_table(told, scope),
             *(_table(told, name) for name in ("stand", "hour", "day")),
         ],
-        definitions=DEFINITIONS,
+        definitions=definitions(),
         notes=_notes(scope),
     )
 
 
-def _scope_line(told: Effectiveness, scope: Scope, catalogue: Catalogue | None) -> str:
+def scope_line(told: Effectiveness, chosen: str | None, catalogue: Catalogue | None) -> str:
+    """Which days, stands and campaign a report is about."""
     first, last = told.period
     days = f"{first:%-d %B %Y}" if first == last else f"{first:%-d %B %Y} to {last:%-d %B %Y}"
     stands = "1 stand" if told.stands == 1 else f"{told.stands:,} stands"
-    campaign = scope.campaign and names_of(catalogue, "campaign").get(scope.campaign, scope.campaign)
+    campaign = chosen and names_of(catalogue, "campaign").get(chosen, chosen)
     return f"{days} · {stands}" + (f" · campaign {campaign}" if campaign else "")
 
 
@@ -111,6 +131,9 @@ def titled(told: Effectiveness, catalogue: Catalogue | None) -> Effectiveness:
         called = [names.get(name, name) if group == kind else name
                   for group, name in zip(uplift["group"], uplift["name"], strict=True)]  # fmt: skip
         tables["uplift"] = uplift.assign(name=called)
+        column = "campaign" if kind == "campaign" else "name"
+        contest = tables.get("contest", told.contest)
+        tables["contest"] = contest.assign(**{column: [names.get(name, name) for name in contest[column]]})
     return replace(told, **tables)
 
 
@@ -120,7 +143,7 @@ def names_of(catalogue: Catalogue | None, kind: str) -> dict[str, str]:
         return {}
     if kind == "campaign":
         return {campaign.id: campaign.name for campaign in catalogue.campaigns}
-    titles = {content.id: content.title or content.id for content in catalogue.contents}
+    titles = {content.id: content.label for content in catalogue.contents}
     several = {title for title, count in Counter(titles.values()).items() if count > 1}
     return {name: f"{title} ({name})" if title in several else title for name, title in titles.items()}
 
@@ -132,7 +155,8 @@ def _lost(told: Effectiveness) -> str:
     return f"Stands could not write their events for {seconds:,.0f} s in all, and {lost:,} events were lost."
 
 
-def _tiles(told: Effectiveness) -> list[tuple[str, str]]:
+def tiles(told: Effectiveness) -> list[tuple[str, str]]:
+    """The figures of all, and what each is."""
     row = told.total.iloc[0]
     names = {
         **{"passers_by": "passers-by", "look_rate": "of them looked", "plays": "plays"},
@@ -146,9 +170,18 @@ def _tiles(told: Effectiveness) -> list[tuple[str, str]]:
 
 def _table(told: Effectiveness, name: str) -> tuple[str, str, list[str], list[list[str]]]:
     table = told.tables[name].drop(columns=["suppressed", "reacted", "interested"])  # the files have them
+    table = table.drop(columns=["look_low", "look_high"], errors="ignore")
     columns = [name, *(_WORDS.get(column, column) for column in table.columns[1:])]
-    rows = [[cell(column, row[column]) for column in table.columns] for _, row in table.iterrows()]
+    told_rows = told.tables[name].to_dict("records")
+    rows = [[_with_interval(row) if c == "look_rate" else cell(c, row[c]) for c in table.columns] for row in told_rows]
     return f"By {name}", _CAPTIONS[name], columns, rows
+
+
+def _with_interval(row: dict[Hashable, Any]) -> str:
+    """The share that looked, with its interval where it has one."""
+    low, high = row["look_low"], row["look_high"]
+    ends = "" if pd.isna(low) else f" ({100 * low:.0f}–{100 * high:.0f})"
+    return cell("look_rate", row["look_rate"]) + ends
 
 
 def _loyal_table(told: Effectiveness, scope: Scope) -> list[tuple[str, str, list[str], list[list[str]]]]:
@@ -175,7 +208,7 @@ def _uplift_table(told: Effectiveness, scope: Scope) -> tuple[str, str, list[str
     rows = []
     shown = told.uplift[(told.uplift["group"] != "stand") | (told.stands > 1)]
     shown = shown[shown["difference"].notna() & (shown["group"] != "hour")]
-    for _, row in shown.iterrows():
+    for row in shown.to_dict("records"):
         what = "all visitors" if row["group"] == "all" else f"{row['group']} {row['name']}"
         share = row["measure"] != SECONDS
         values = [_signed(row[name], " points" if share else " s") for name in ("difference", "low", "high")]
@@ -191,14 +224,30 @@ def _uplift_table(told: Effectiveness, scope: Scope) -> tuple[str, str, list[str
                 "–" if pd.isna(row["chance"]) else report_figures.chance(row["chance"]),
             ]
         )
-    columns = ["", "figure", "adaptive", "control", "difference", f"{percent(scope.level)} interval", "relative",
-               "chance above 0"]  # fmt: skip
+    columns = ["of whom or what", "figure", "adaptive", "control", "difference", f"{percent(scope.level)} interval",
+               "relative", "chance above 0"]  # fmt: skip
     few = " Rows about too few visitors are left out; the hours are in uplift.csv."
     caption = (
         "The first row is the one to decide by. A campaign or content is compared in its own airtime: which share of "
         f"the time for which visitors could see it they attended to it.{few}"
     )
     return "Did adapting help?", caption, columns, rows
+
+
+def _contest_table(told: Effectiveness) -> tuple[str, str, list[str], list[list[str]]]:
+    rows = []
+    for row in told.contest[told.contest["finding"].notna()].to_dict("records"):
+        ends = [f"{100 * row[name]:.1f}" for name in ("low", "high")]
+        rows.append([
+            str(row["name"]), str(row["campaign"]), cell("relative", row["share"]), f"{ends[0]} to {ends[1]} %",
+            _signed(row["difference"], " points"), report_figures.finding(row["finding"]),
+        ])  # fmt: skip
+    columns = ["content", "campaign", "of its airtime attended", "interval", "to the best of the campaign", "finding"]
+    caption = (
+        f"{report_figures.winners(told)} Compared are control sessions alone: there the standard loop chooses without "
+        "a look at the audience. Contents about too few visitors are left out."
+    )
+    return "Which content is better, or is it luck?", caption, columns, rows
 
 
 def _plain(value: Any, share: bool) -> str:
@@ -241,8 +290,7 @@ def _notes(scope: Scope) -> list[str]:
         f"Of many intervals of {percent(scope.level)} some miss: the first row of the uplift answers the question, the "
         "others are for orientation. A campaign or content is compared in its own airtime, so that nobody gains by "
         "being shown more often.",
-        "Age and gender are not estimated. Guesses of them from faces are wrong more often for some groups than for "
-        "others, nobody agreed to them, and no rule here asks for them.",
+        no_age_or_gender(),
         f"Counts are rounded to multiples of {scope.smallest_group}, as running totals from the first day on. A 0 is "
         f"fewer than {scope.smallest_group}, and no count is wrong by as much as that. Shares are made of such counts.",
         f"Sums of seconds, and the uplift of attention, are exact. Those about fewer than {scope.smallest_group} "

@@ -8,6 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from faceline.stand.content.catalogue import Catalogue
 from faceline.stand.report.plays import Plays
+from faceline.stand.words import _, number, share
 
 _NEAR: Final = 0.01
 """A share is given if it is missed by no more than this, which is one percentage point."""
@@ -57,17 +58,21 @@ def verdict(found: Plays, catalogue: Catalogue) -> str:
     """Whether what was sold was given, in one sentence."""
     promised = found.campaigns[found.campaigns["sold"].notna() | found.campaigns["plays_a_day"].notna()]
     if promised.empty:
-        return "No share and no minimum was sold."
+        return _("No share and no minimum was sold.")
     missed = []
     for row in promised.to_dict("records"):
         name = _name(catalogue, row["campaign"])
         if not pd.isna(row["sold"]) and row["given"] < row["sold"] - _NEAR:
-            missed.append(f"{name} has {_share(row['given'])} of {_share(row['sold'])}")
+            missed.append(_("%(name)s has %(given)s of %(sold)s", name=name, given=share(row["given"], 1),
+                            sold=share(row["sold"], 1)))  # fmt: skip
         if row["days_short"]:
-            missed.append(f"{name} missed its plays on {row['days_short']} of {row['days']} days")
+            missed.append(_("%(name)s missed its plays on %(short)s of %(days)s days", name=name,
+                            short=number(row["days_short"]), days=number(row["days"])))  # fmt: skip
     if not missed:
-        return f"{'The' if len(found.campaigns) == 1 else 'Every'} campaign was given what was sold to it."
-    return f"Not everything was given that was sold: {'; '.join(missed)}."
+        if len(found.campaigns) == 1:
+            return _("The campaign was given what was sold to it.")
+        return _("Every campaign was given what was sold to it.")
+    return _("Not everything was given that was sold: %(missed)s.", missed="; ".join(missed))
 
 
 def campaign_rows(found: Plays, catalogue: Catalogue) -> Rows:
@@ -120,7 +125,7 @@ def day_rows(found: Plays, catalogue: Catalogue) -> Rows:
 def title_of(catalogue: Catalogue, content: str) -> str:
     """The title of a content; its id where the catalogue has it no more."""
     known = catalogue.by_id.get(content)
-    return content if known is None else known.title or content
+    return content if known is None else known.label
 
 
 def _name(catalogue: Catalogue, campaign: str) -> str:

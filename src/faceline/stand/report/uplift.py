@@ -86,6 +86,30 @@ def compare(adaptive: Sums, control: Sums, level: float = 0.95) -> Uplift:
         )  # fmt: skip
 
 
+def mean_interval(sums: Sums, level: float = 0.95) -> tuple[Values, Values, Values]:
+    """Mean outcome of a visitor in each group, and the ends of its interval; NaN for fewer than two sessions."""
+    rate, variance, df = _ratio(sums)
+    with np.errstate(invalid="ignore"):
+        half = stats.t.ppf((1 + level) / 2, df) * np.sqrt(variance)
+    return rate, rate - half, rate + half
+
+
+def company(sums: Sums) -> float:
+    """How many visitors count as one piece of evidence, since those of a session see the same screen.
+
+    This is the variance of a share over sessions, of what it would be if all visitors came alone (the design effect;
+    Kish, "Survey Sampling", 1965).
+
+    Args:
+        sums: Of one group; the outcome is a number of visitors.
+    """
+    n, v, y, vv, *_ = np.asarray(sums, dtype=np.float64)[0]
+    (rate,), (variance,), _ = _ratio(sums)
+    alone = rate * (1 - rate) / v if n >= 2 and 0 < y < v else 0.0
+    found = variance / alone if alone > 0 else vv / max(v, 1.0)
+    return float(max(1.0, found))
+
+
 def _ratio(sums: Sums) -> tuple[Values, Values, Values]:
     """Outcome of a visitor, the variance of that, and its degrees of freedom."""
     n, v, y, vv, yy, vy = np.moveaxis(np.asarray(sums, dtype=np.float64), -1, 0)

@@ -66,6 +66,7 @@ class Secrets(KeptFile):
     Args:
         file: JSON, readable by its owner only; made where there is none.
         campaigns: Whose figures the advertiser of a new stand sees.
+        first: The accounts that are made with the file, each named after its role.
 
     Attributes:
         new: What was just made; None where the file was there. It is the only time that anybody can see it.
@@ -76,7 +77,7 @@ class Secrets(KeptFile):
 
     purpose = "what opens the pages ({error}); move it away to make new passwords"
 
-    def __init__(self, file: Path, campaigns: Sequence[str] = ()) -> None:
+    def __init__(self, file: Path, campaigns: Sequence[str] = (), first: Sequence[Role] = FIRST) -> None:
         super().__init__(file)
         self.new: NewSecrets | None = None
         self._accounts: dict[str, Account] = {}
@@ -84,7 +85,9 @@ class Secrets(KeptFile):
         if not file.exists():
             with self._changing():
                 seen: dict[Role, tuple[str, ...] | None] = {"operator": None, "advertiser": tuple(campaigns)}
-                self.new = NewSecrets({role: self._put(role, role, seen[role]) for role in FIRST}, self._put_token())
+                self.new = NewSecrets(
+                    {role: self._put(role, role, seen.get(role)) for role in first}, self._put_token()
+                )
         self._state = self._stamp()
         self._read()
 

@@ -154,7 +154,7 @@ def figures(
     told = services.figures(campaign, since, until)
     if told["empty"]:
         raise HTTPException(404, f"{told['empty']}.")
-    frame = told["frames"][table]
+    frame = told["frames"]()[table]
     rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
     first, last = told["period"]
     return Figures(

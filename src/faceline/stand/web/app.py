@@ -1,9 +1,9 @@
 """The pages of the stand: one application, and what holds for all of its answers."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from faceline.stand.content.artwork import LARGEST_MB
 from faceline.stand.web import advertiser, api, contents, display, health, login, operator, people
 from faceline.stand.web.gate import UPLOAD, Gate
-from faceline.stand.web.services import CONTENT_POLICY, HERE, TEMPLATES, Services
+from faceline.stand.web.services import CONTENT_POLICY, HERE, TEMPLATES, Pages, Services, pages_of
 
 _HEADERS: Final = {
     "Content-Security-Policy": CONTENT_POLICY,
@@ -29,12 +29,19 @@ _LARGEST_UPLOAD: Final = LARGEST_MB * 1_000_000 + _LARGEST_FORM
 
 def create_app(services: Services) -> FastAPI:
     """The application of one stand."""
-    app = FastAPI(title="faceline stand", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+    parts = login, display, operator, people, contents, advertiser, health
+    app = guarded_app("faceline stand", services, [part.router for part in parts])
+    app.mount(api.HERE, api.create_api(services))
+    return app
+
+
+def guarded_app(title: str, services: Pages, routers: Sequence[APIRouter]) -> FastAPI:
+    """An application with what holds for all answers, of a stand or of a fleet."""
+    app = FastAPI(title=title, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     app.state.services = services
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
-    for part in (login, display, operator, people, contents, advertiser, health):
-        app.include_router(part.router)
-    app.mount(api.HERE, api.create_api(services))
+    for router in routers:
+        app.include_router(router)
     app.middleware("http")(_guard)
     app.add_middleware(Gate, hosts=services.hosts)
     app.exception_handler(HTTPException)(_told)
@@ -62,7 +69,7 @@ def _most(request: Request) -> int:
         session = login.session_of(request)
         if session is not None and session.account.role in ("operator", "editor"):
             return _LARGEST_UPLOAD
-    return _LARGEST_FORM
+    return pages_of(request).larger.get(request.url.path, _LARGEST_FORM)
 
 
 async def _told(request: Request, error: Exception) -> Response:

@@ -19,7 +19,7 @@ from faceline.stand.web.access import Login
 from faceline.stand.web.content_form import content_of, place_of, values_of, with_other_keys
 from faceline.stand.web.login import check_form, needs
 from faceline.stand.web.operator import page
-from faceline.stand.web.services import CONTENT_POLICY, TEMPLATES, services_of
+from faceline.stand.web.services import CONTENT_POLICY, TEMPLATES, pages_of
 
 router = APIRouter(prefix="/operator/contents")
 
@@ -36,7 +36,7 @@ Csrf = Annotated[str, Form()]
 @router.get("")
 def contents_page(request: Request, session: Editor) -> Response:
     """All contents, the draft, the files and what was done."""
-    desk, services = _desk(request), services_of(request)
+    desk, services = _desk(request), pages_of(request)
     try:
         catalogue, problem = desk.catalogue(), ""
     except InputError as error:
@@ -85,7 +85,7 @@ def medium(request: Request, name: str) -> Response:
     desk = _desk(request)
     if name not in _files(desk):
         raise HTTPException(404, "No such medium.")
-    return services_of(request).file(name)
+    return pages_of(request).file(name)
 
 
 @router.post("/upload")
@@ -194,7 +194,7 @@ def delete(request: Request, session: Editor, name: str, csrf: Csrf = "") -> Res
 @router.get("/edit/{name}/preview", dependencies=[_EDITOR])
 def preview(request: Request, name: str) -> Response:
     """A content as the display shows it, in a frame of the editor's page."""
-    services = services_of(request)
+    services = pages_of(request)
     catalogue = _desk(request).catalogue()
     if name not in catalogue.by_id:
         raise HTTPException(404, "No such content.")
@@ -241,9 +241,11 @@ def _back() -> Response:
 
 
 def _desk(request: Request) -> Desk:
-    desk = services_of(request).desk
+    desk = pages_of(request).desk
     if desk is None:
-        raise HTTPException(409, "Contents cannot be edited here: start the stand with catalogue=FILE.")
+        raise HTTPException(
+            409, "The fleet of this stand publishes its contents; they are edited on the pages of the fleet."
+        )
     return desk
 
 

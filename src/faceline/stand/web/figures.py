@@ -3,19 +3,34 @@
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from faceline.errors import InputError
 from faceline.stand.content.catalogue import Catalogue, time_zone
+from faceline.stand.words import speaking
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from faceline.stand.report.effectiveness import Effectiveness
+    from faceline.stand.report.plays import Plays
+
 _FRESH: Final = 600.0  # seconds for which figures are told again; they change once a day
 _MOST_KEPT: Final = 40
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What was read for one campaign and span: figures and plays, or why there are none."""
+
+    at: datetime
+    empty: str | None = None
+    told: "Effectiveness | None" = None
+    plays: "Plays | None" = None
 
 
 class Figures:
@@ -30,11 +45,11 @@ class Figures:
 
     def __init__(self, store: str, smallest_group: int, zone: str, catalogue: Callable[[], Catalogue]) -> None:
         self.store, self.smallest_group, self.zone, self.catalogue = store, smallest_group, zone, catalogue
-        self._kept: dict[tuple[str | None, date | None, date | None], tuple[float, dict[str, Any]]] = {}
+        self._kept: dict[tuple[str | None, date | None, date | None], tuple[float, _Read]] = {}
         self._one_at_a_time = threading.Lock()
 
     def __call__(self, campaign: str | None, since: date | None = None, until: date | None = None) -> dict[str, Any]:
-        """What the page tells of a campaign or all, or why it tells nothing.
+        """What the page tells of a campaign or all, in the language that is spoken, or why it tells nothing.
 
         Args:
             campaign: None for all.
@@ -43,24 +58,20 @@ class Figures:
         """
         key = campaign, since, until
         with self._one_at_a_time:
-            at, told = self._kept.get(key, (0.0, {}))
-            if not told or time.monotonic() - at > _FRESH:
+            at, read = self._kept.get(key, (0.0, None))
+            if read is None or time.monotonic() - at > _FRESH:
                 if len(self._kept) >= _MOST_KEPT:
                     self._kept.clear()
-                told = self._read(*key)
-                self._kept[key] = time.monotonic(), told
-            return told
+                read = self._read(*key)
+                self._kept[key] = time.monotonic(), read
+        return self._words_of(read)
 
-    def _read(self, campaign: str | None, since: date | None, until: date | None) -> dict[str, Any]:
+    def _read(self, campaign: str | None, since: date | None, until: date | None) -> _Read:
         from faceline.stand.events.sources import collect  # noqa: PLC0415
         from faceline.stand.report.effectiveness import Scope, measure  # noqa: PLC0415 (a data engine; only this page)
-        from faceline.stand.report.figures import headline  # noqa: PLC0415
-        from faceline.stand.report.page import DEFINITIONS, titled  # noqa: PLC0415
         from faceline.stand.report.plays import count_plays  # noqa: PLC0415
-        from faceline.stand.report.plays_page import verdict  # noqa: PLC0415
 
         now, catalogue = datetime.now(time_zone(self.zone)), self.catalogue()
-        shared = {"at": now, "smallest_group": self.smallest_group, "definitions": DEFINITIONS}
         scope = Scope(campaign=campaign, since=since, until=until, zone=self.zone, smallest_group=self.smallest_group,
                       threads=1, memory_gb=1.0)  # fmt: skip
         over = now.date() - timedelta(days=1)
@@ -73,45 +84,46 @@ class Figures:
                     smallest_group=self.smallest_group,
                 )  # fmt: skip
         except InputError as error:
-            return {**shared, "empty": error.told}
-        called = titled(found, catalogue)
-        rows = {name: _rows(table) for name, table in called.tables.items()}
-        frames = {**found.tables, "plays": played.rows.drop(columns="hour").groupby(
-            ["stand", "day", "campaign", "content"], as_index=False).sum()}  # fmt: skip
+            return _Read(now, error.told)
+        return _Read(now, None, found, played)
+
+    def _words_of(self, read: _Read) -> dict[str, Any]:
+        from faceline.stand.report.page import definitions, titled  # noqa: PLC0415
+
+        shared = {"at": read.at, "smallest_group": self.smallest_group, "definitions": definitions()}
+        if read.told is None or read.plays is None:
+            return {**shared, "empty": read.empty}
+
+        from faceline.stand.report.figures import finding, headline, winners  # noqa: PLC0415
+        from faceline.stand.report.plays_page import verdict  # noqa: PLC0415
+        from faceline.stand.web.charts import courses, funnel, rows_of, week  # noqa: PLC0415
+
+        catalogue = self.catalogue()
+        called = titled(read.told, catalogue)
+        rows = {name: rows_of(table) for name, table in called.tables.items()}
         return {
             **shared,
             "empty": None,
-            "period": found.period,
-            "verdict": headline(called, scope.level),
+            "period": read.told.period,
+            "verdict": headline(called, 0.95),
+            "winners": winners(called),
+            "finding": finding,
             "total": rows["total"][0],
             "tables": rows,
-            "charts": {
-                "day": _bars([f"{day['name']:%-d %b}" for day in rows["day"]], rows["day"]),
-                "hour": _bars([f"{hour['name']}:00" for hour in rows["hour"]], rows["hour"]),
-            },
-            "plays": _rows(played.campaigns),
-            "given": verdict(played, catalogue),
-            "frames": frames,
+            "charts": courses(read.told),
+            "week": week(read.told),
+            "funnel": funnel(read.told),
+            "plays": rows_of(read.plays.campaigns),
+            "given": verdict(read.plays, catalogue),
+            "frames": lambda: _frames(read, catalogue),
         }
 
 
-def _rows(table: "pd.DataFrame") -> list[dict[str, Any]]:
-    plain = table.astype(object).where(table.notna(), None)
-    return [{str(key): value for key, value in row.items()} for row in plain.to_dict("records")]
+def _frames(read: _Read, catalogue: Catalogue) -> "dict[str, pd.DataFrame]":
+    """The tables to take away, in English, which is that of the names of their columns too."""
+    from faceline.stand.report.files import with_titles  # noqa: PLC0415
 
-
-def _bars(labels: Sequence[str], rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Passers-by and opportunities to see of a course, as shares of the most, with a label for some of them."""
-    most = max([row["passers_by"] or 0 for row in rows] + [row["ots"] or 0 for row in rows] + [1])
-    step = max(1, -(-len(rows) // 12))
-    return [
-        {
-            "label": label,
-            "shown": place % step == 0,
-            "step": step,
-            "passers_by": row["passers_by"],
-            "ots": row["ots"],
-            "heights": [round((row[name] or 0) / most, 4) for name in ("passers_by", "ots")],
-        }
-        for place, (label, row) in enumerate(zip(labels, rows, strict=True))
-    ]
+    assert read.told is not None and read.plays is not None
+    plays = read.plays.rows.drop(columns="hour").groupby(["stand", "day", "campaign", "content"], as_index=False).sum()
+    with speaking("en"):
+        return with_titles({**read.told.tables, "plays": plays}, catalogue)

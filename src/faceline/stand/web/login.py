@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
 from faceline.stand.web.access import SESSION_SECONDS, Login, Role
-from faceline.stand.web.services import TEMPLATES, Services, services_of
+from faceline.stand.web.services import TEMPLATES, Pages, pages_of
 
 router = APIRouter()
 
@@ -43,7 +43,7 @@ def same_origin(connection: HTTPConnection) -> bool:
 
 def session_of(connection: HTTPConnection) -> Login | None:
     """Who is logged in; nobody whose account was changed or removed meanwhile."""
-    services, token = services_of(connection), connection.cookies.get(COOKIE)
+    services, token = pages_of(connection), connection.cookies.get(COOKIE)
     session = services.sessions.find(token)
     if session is not None and services.secrets.find(session.account.name) != session.account:
         services.sessions.close(token)
@@ -85,7 +85,7 @@ def start(request: Request) -> Response:
 @router.get("/login")
 def login_page(request: Request) -> Response:
     """The form."""
-    return _page(request, services_of(request))
+    return _page(request, pages_of(request))
 
 
 @router.post("/login")
@@ -93,7 +93,7 @@ async def log_in(
     request: Request, name: Annotated[str, Form()] = "", password: Annotated[str, Form(max_length=200)] = ""
 ) -> Response:
     """Open a session, or say how long to wait."""
-    services, address = services_of(request), address_of(request)
+    services, address = pages_of(request), address_of(request)
     if not same_origin(request):
         raise HTTPException(403, "This form comes from elsewhere.")
     name, kept = name.strip().lower()[:_LONGEST_NAME], request.cookies.get(KNOWN, "")
@@ -137,14 +137,14 @@ def log_out(
 ) -> Response:
     """End a session."""
     check_form(request, session, csrf)
-    services_of(request).sessions.close(request.cookies.get(COOKIE))
+    pages_of(request).sessions.close(request.cookies.get(COOKIE))
     response = RedirectResponse("/login", status_code=303)
     response.delete_cookie(COOKIE)
     return response
 
 
 def _page(
-    request: Request, services: Services, told: str = "", status: int = 200, wait: float = 0, name: str = ""
+    request: Request, services: Pages, told: str = "", status: int = 200, wait: float = 0, name: str = ""
 ) -> Response:
     headers = {"Retry-After": str(math.ceil(wait))} if wait else None
     context = {"stand": services.stand, "wrong": told, "name": name}

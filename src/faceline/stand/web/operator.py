@@ -14,7 +14,7 @@ from faceline.stand.board import State
 from faceline.stand.clock import now
 from faceline.stand.web.access import Login
 from faceline.stand.web.login import check_form, needs, same_origin, session_of
-from faceline.stand.web.services import TEMPLATES, Services, services_of
+from faceline.stand.web.services import TEMPLATES, Services, pages_of, services_of
 
 router = APIRouter(prefix="/operator")
 
@@ -39,10 +39,13 @@ def operator_page(request: Request, session: Operator) -> Response:
 async def live(socket: WebSocket) -> None:
     """What the stand sees and how it is, ten times a second."""
     session = session_of(socket)
-    if session is None or session.account.role != "operator" or not same_origin(socket):
+    if not same_origin(socket):
         await socket.close(code=1008)
         return
     await socket.accept()
+    if session is None or session.account.role != "operator":
+        await socket.close(code=1008)  # after it was accepted: else browsers do not tell the page why
+        return
     services = services_of(socket)
     with contextlib.suppress(WebSocketDisconnect, RuntimeError):
         while session_of(socket) is session:  # until they log out
@@ -154,7 +157,13 @@ def _identity(state: State, number: int) -> dict[str, Any] | None:
 
 def page(request: Request, session: Login, name: str, context: dict[str, Any]) -> Response:
     """A page of the operator, with what was told last."""
-    services = services_of(request)
+    services = pages_of(request)
     told, session.told = session.told, ""
-    shared = {"stand": services.stand, "account": session.account, "csrf": session.csrf, "told": told}
+    shared = {
+        "stand": services.stand,
+        "fleet": services.fleet,
+        "account": session.account,
+        "csrf": session.csrf,
+        "told": told,
+    }
     return TEMPLATES.TemplateResponse(request, name, {**shared, **context})

@@ -1,15 +1,16 @@
 """What every page of the stand works with, and the templates that they are made of."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from fastapi.templating import Jinja2Templates
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, Response
 
+from faceline.stand import words
 from faceline.stand.board import Board
 from faceline.stand.consent.consent_text import ConsentText
 from faceline.stand.consent.enrolment import Enrolment
@@ -25,6 +26,7 @@ from faceline.stand.web.tokens import Tokens
 
 HERE: Final = Path(str(files("faceline.stand.web")))
 TEMPLATES: Final = Jinja2Templates(HERE / "templates")
+words.translate(TEMPLATES.env)
 
 CONTENT_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self' blob:; media-src 'self'; "
@@ -40,8 +42,56 @@ _MEDIUM: Final = {
 }
 
 
+class Pages:
+    """What logging in and the editor's pages need, of a stand or of a fleet.
+
+    Attributes:
+        stand: Name that stands above the pages.
+        media: Folder of the media of the catalogue.
+        secrets: What opens the pages.
+        secure: Whether cookies go over TLS only.
+        hosts: Names that the server is reached by, beside its addresses; None: any.
+        sound: Whether films may be heard.
+        desk: Where contents are edited; None where they are not.
+        fleet: Whether these are the pages of a fleet.
+        larger: Bytes that may be sent to some addresses, where that is more than a form has.
+    """
+
+    stand: str
+    media: Path
+    secrets: Secrets
+    secure: bool
+    hosts: tuple[str, ...] | None
+    sound: bool
+    desk: Desk | None
+    fleet: ClassVar[bool] = False
+    larger: ClassVar[Mapping[str, int]] = {}
+
+    def __post_init__(self) -> None:
+        self.screens = Screens(self.media, self.sound)
+        self.sessions = Logins()
+        self.logins = Delays(free=5, longest=60.0)
+        self.unknown = Limit(tries=30, seconds=60.0, of_all=30)  # guesses at accounts that are not there
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """What can be shown now."""
+        raise NotImplementedError
+
+    def file(self, name: str) -> Response:
+        """A file of a content.
+
+        Raises:
+            HTTPException: It has gone, or lies elsewhere.
+        """
+        file = (self.media / name).resolve()
+        if not file.is_relative_to(self.media.resolve()) or not file.is_file():
+            raise HTTPException(404, "No such medium.")
+        return FileResponse(file, headers=_MEDIUM)
+
+
 @dataclass(eq=False)
-class Services:
+class Services(Pages):
     """What the pages are made of.
 
     Attributes:
@@ -85,12 +135,9 @@ class Services:
     post: WebhookPost | None = None
 
     def __post_init__(self) -> None:
-        self.screens = Screens(self.media, self.sound)
+        super().__post_init__()
         self.displays = 0  # connected now
         self.pending: dict[str, Any] = {}  # whose frames wait for the word of an operator, by session
-        self.sessions = Logins()
-        self.logins = Delays(free=5, longest=60.0)
-        self.unknown = Limit(tries=30, seconds=60.0, of_all=30)  # guesses at accounts that are not there
         self.devices = Limit(tries=10, seconds=60.0, of_all=60)
         self.guesses = Limit(tries=10, seconds=60.0, of_all=60)  # at tokens of other programs
 
@@ -98,17 +145,6 @@ class Services:
     def catalogue(self) -> Catalogue:
         """What can be shown now."""
         return self.director.policy.catalogue
-
-    def file(self, name: str) -> Response:
-        """A file of a content.
-
-        Raises:
-            HTTPException: It has gone, or lies elsewhere.
-        """
-        file = (self.media / name).resolve()
-        if not file.is_relative_to(self.media.resolve()) or not file.is_file():
-            raise HTTPException(404, "No such medium.")
-        return FileResponse(file, headers=_MEDIUM)
 
     @property
     def screen(self) -> dict[str, Any] | None:
@@ -120,3 +156,9 @@ def services_of(request: Any) -> Services:
     """The services behind a request or a WebSocket."""
     services: Services = request.app.state.services
     return services
+
+
+def pages_of(request: Any) -> Pages:
+    """What logging in and the editor's pages need, behind a request or a WebSocket."""
+    pages: Pages = request.app.state.services
+    return pages

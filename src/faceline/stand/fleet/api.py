@@ -1,0 +1,94 @@
+"""What stands ask of their fleet. They show their secret with every request; nothing is ever asked of them."""
+
+from typing import TypeVar
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ValidationError
+from starlette.concurrency import run_in_threadpool
+
+from faceline.errors import InputError
+from faceline.stand.fleet.intake import days_of, take_events
+from faceline.stand.fleet.protocol import Batch, Joined, Joining, Orders, Report
+from faceline.stand.fleet.services import FleetServices, fleet_of
+
+router = APIRouter(prefix="/fleet")
+
+_Message = TypeVar("_Message", bound=BaseModel)
+
+
+@router.post("/join")
+async def join(request: Request) -> Response:
+    """A stand asks to belong to the fleet."""
+    fleet = fleet_of(request)
+    try:
+        asked = await _read(request, Joining)
+        group, secret = await run_in_threadpool(fleet.roster.join, asked.name, asked.token)
+    except InputError as error:
+        return _refused(error.told, 403)
+    return _answer(Joined(group=group, secret=secret, public_key=fleet.key.public))
+
+
+@router.post("/report")
+async def report(request: Request) -> Response:
+    """A stand tells how it is; it is told what it is to show."""
+    try:
+        told = await _read(request, Report)
+        return await run_in_threadpool(_take_report, fleet_of(request), _secret(request), told)
+    except InputError as error:
+        return _refused(error.told)
+
+
+@router.post("/events")
+async def events(request: Request) -> Response:
+    """A stand hands over events; once this answers they are on the disk."""
+    try:
+        batch = await _read(request, Batch)
+        return await run_in_threadpool(_take_events, fleet_of(request), _secret(request), batch)
+    except InputError as error:
+        return _refused(error.told)
+
+
+@router.get("/days")
+def days(request: Request) -> Response:
+    """How many events of the stand have come, by day."""
+    fleet = fleet_of(request)
+    stand = fleet.roster.caller(_secret(request))
+    return _unknown() if stand is None else JSONResponse({"days": days_of(fleet.roster, stand)})
+
+
+def _take_report(fleet: FleetServices, secret: str, told: Report) -> Response:
+    stand = fleet.roster.caller(secret)
+    if stand is None:
+        return _unknown()
+    wanted = fleet.roster.take_report(stand, told)
+    return _answer(Orders(every=fleet.every, wanted=wanted))
+
+
+def _take_events(fleet: FleetServices, secret: str, batch: Batch) -> Response:
+    stand = fleet.roster.caller(secret)
+    return _unknown() if stand is None else JSONResponse({"new": take_events(fleet.roster, stand, batch)})
+
+
+async def _read(request: Request, kind: type[_Message]) -> _Message:
+    try:
+        return kind.model_validate_json(await request.body())
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InputError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+def _secret(request: Request) -> str:
+    return request.headers.get("authorization", "").removeprefix("Bearer ")
+
+
+def _answer(message: BaseModel) -> Response:
+    return Response(message.model_dump_json(), media_type="application/json")
+
+
+def _refused(told: str, status: int = 422) -> Response:
+    return JSONResponse({"detail": told}, status_code=status)
+
+
+def _unknown() -> Response:
+    return _refused("this fleet does not know the stand (any more); let it join again", 401)

@@ -1,0 +1,88 @@
+"""Makes the parts of a fleet from its settings, and its application."""
+
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+from filelock import FileLock, Timeout
+
+from faceline.errors import InputError
+from faceline.stand.content.catalogue import DEMO
+from faceline.stand.content.desk import Desk
+from faceline.stand.database import add_tables, open_database
+from faceline.stand.fleet import api, pages
+from faceline.stand.fleet.roster import FIRST_GROUP, Roster
+from faceline.stand.fleet.services import HERE, FleetServices
+from faceline.stand.fleet.signing import SigningKey
+from faceline.stand.fleet.tables import FLEET
+from faceline.stand.folders import make_folder
+from faceline.stand.web import contents, login
+from faceline.stand.web.access import Secrets
+from faceline.stand.web.app import guarded_app
+
+if TYPE_CHECKING:
+    from faceline.stand.settings import FleetSettings
+
+
+def create_fleet_app(services: FleetServices) -> FastAPI:
+    """The application of a fleet: pages for people, and an interface for stands."""
+    app = guarded_app("faceline fleet", services, [part.router for part in (login, pages, contents, api)])
+    app.mount("/fleet-static", StaticFiles(directory=HERE / "static"), name="fleet-static")
+    return app
+
+
+@contextmanager
+def build_fleet(settings: "FleetSettings") -> Iterator[tuple[FleetServices, str | None]]:
+    """The parts of a fleet, and the token of its first group where that was made just now."""
+    folder = Path(settings.folder)
+    make_folder(folder, "folder")
+    with ExitStack() as stack:
+        stack.enter_context(_alone_in(folder))
+        roster = open_roster(folder, settings.store)
+        stack.callback(roster.engine.dispose)
+        token = None if roster.groups else roster.new_group(FIRST_GROUP)
+        desk = open_desk(folder, settings.allowed_pages)
+        yield (
+            FleetServices(
+                settings.name, desk.file.parent, Secrets(folder / "access.json", first=("operator",)), desk, roster,
+                SigningKey(folder / "signing.pem"), every=settings.every, secure=settings.certificate is not None,
+                hosts=("localhost", socket.gethostname().lower(), settings.host.lower(), *settings.allowed_hosts),
+            ),
+            token,
+        )  # fmt: skip
+
+
+def open_roster(folder: Path, store: str | None) -> Roster:
+    """The stands of a fleet, in its database."""
+    engine = open_database(store or f"sqlite:///{folder / 'events.db'}")
+    add_tables(engine, FLEET)
+    return Roster(engine)
+
+
+def open_desk(folder: Path, pages: list[str]) -> Desk:
+    """Where the catalogue of a fleet is edited; that of the demo, to begin with."""
+    file = folder / "contents" / DEMO.name
+    if not file.exists():
+        make_folder(file.parent, "folder")
+        for part in DEMO.parent.glob("*.svg"):
+            shutil.copyfile(part, file.parent / part.name)
+        shutil.copyfile(DEMO, file)
+    return Desk(file, pages)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    lock = FileLock(folder / "fleet.lock")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise InputError(f"{folder}: another fleet runs there; give each its own", column="folder") from None
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,99 @@
+"""How a stand asks its fleet: HTTP requests of its own, outbound only."""
+
+import json
+import shutil
+import urllib.error
+import urllib.request
+from http.client import HTTPResponse
+from pathlib import Path
+from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ValidationError
+
+from faceline.errors import InputError, first_line
+
+_SECONDS: Final = 20.0
+_LARGEST: Final = 4_000_000
+_LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
+
+_Answer = TypeVar("_Answer", bound=BaseModel)
+
+
+class AwayError(RuntimeError):
+    """The fleet does not answer as a fleet does; later it may."""
+
+
+class _NoDetours(urllib.request.HTTPRedirectHandler):
+    """No redirect is followed: the secret of a stand goes to its fleet only."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """Refuse."""
+
+
+class Caller:
+    """Asks one fleet.
+
+    Args:
+        address: Such as ``https://fleet.example:8430``.
+
+    Raises:
+        InputError: It is plain HTTP to another machine, on which anybody could listen.
+    """
+
+    def __init__(self, address: str) -> None:
+        parts = urlsplit(address)
+        if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+            raise InputError(f"expected https://{parts.netloc}: what goes there is not for everybody", column="fleet")
+        self.address, self.secret = address.rstrip("/"), ""
+        self._opener = urllib.request.build_opener(_NoDetours())
+
+    def ask(self, path: str, message: BaseModel | None, answer: type[_Answer]) -> _Answer:
+        """Send a message, or nothing, and read the answer.
+
+        Raises:
+            InputError: The fleet refuses it, and says why.
+            AwayError: It cannot be reached, or answers otherwise.
+        """
+        with self._open(path, None if message is None else message.model_dump_json().encode()) as response:
+            try:
+                return answer.model_validate_json(response.read(_LARGEST))
+            except (ValidationError, OSError) as error:
+                raise AwayError(f"the answer of {self.address} is not that of a fleet: {first_line(error)}") from None
+
+    def fetch(self, path: str, to: Path) -> None:
+        """Write a file of the fleet.
+
+        Raises:
+            InputError: There is no such file.
+            AwayError: The fleet cannot be reached, or breaks off.
+        """
+        with self._open(path, None) as response, to.open("wb") as file:
+            try:
+                shutil.copyfileobj(response, file)
+            except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+                raise AwayError(f"{self.address} broke off: {first_line(error)}") from None
+
+    def _open(self, path: str, body: bytes | None) -> HTTPResponse:
+        headers = {"Authorization": f"Bearer {self.secret}", "Content-Type": "application/json"}
+        request = urllib.request.Request(f"{self.address}/fleet/{path}", body, headers)
+        try:
+            opened: HTTPResponse = self._opener.open(request, timeout=_SECONDS)
+        except urllib.error.HTTPError as error:
+            with error:
+                told = _detail(error)
+            if told is None:
+                raise AwayError(f"{self.address} answers {error.code} {error.reason}") from None
+            raise InputError(told) from None
+        except (OSError, ValueError) as error:  # URLError is one
+            cause = getattr(error, "reason", error)
+            raise AwayError(f"{self.address} does not answer: {first_line(cause) if cause else error}") from None
+        return opened
+
+
+def _detail(error: urllib.error.HTTPError) -> str | None:
+    """Why a fleet refuses; None where something else answers in its place."""
+    try:
+        return str(json.loads(error.read(10_000))["detail"])
+    except (ValueError, KeyError, TypeError, OSError):
+        return None

@@ -1,0 +1,176 @@
+"""Calls home: a thread of the stand that tells its fleet how it is, hands over events and takes what is published.
+
+The stand needs none of it. While the fleet is away, events wait in the stand's own store and contents stay.
+"""
+
+import json
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import sqlalchemy as sa
+from pydantic import BaseModel, ValidationError
+
+from faceline.errors import InputError, first_line
+from faceline.files import write_whole
+from faceline.stand.fleet.caller import AwayError, Caller
+from faceline.stand.fleet.courier import Courier
+from faceline.stand.fleet.installing import Contents
+from faceline.stand.fleet.protocol import Batch, Joined, Joining, Orders, Report
+
+_EVERY: Final = 20.0
+_LONGEST: Final = 300.0
+"""Seconds between two tries of a fleet that is away."""
+_COMPARE: Final = 3600.0
+
+log = logging.getLogger("faceline.stand")
+
+
+class _Days(BaseModel):
+    days: dict[int, int]
+
+
+class _New(BaseModel):
+    new: int
+
+
+class Home:
+    """The line of a stand to its fleet.
+
+    Args:
+        address: Of the fleet.
+        token: Of its group, or None where the stand has joined before.
+        stand: Its name.
+        folder: Where the secret and the mark of the events are kept.
+        report: Makes a report.
+        engine: Gives the database of events.
+        contents: Takes what is published.
+        steady: Seconds of a clock that only goes forward.
+
+    Raises:
+        InputError: There is neither a token nor a secret, or the address is refused.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        token: str | None,
+        stand: str,
+        folder: Path,
+        report: Callable[..., Report],
+        engine: Callable[[], sa.Engine],
+        contents: Contents,
+        steady: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.caller, self.stand, self.contents = Caller(address), stand, contents
+        self._token, self._file, self._report, self._steady = token, folder / "joined.json", report, steady
+        self._every, self._compared = _EVERY, -_COMPARE
+        self._away: str | None = None
+        self._refused: str | None = None
+        joined = self._joined()
+        if joined is None and token is None:
+            raise InputError(
+                "missing; give the token of a group, which the page of the fleet tells", column="fleet_token"
+            )
+        sent = folder / "sent.json"
+        if joined is None:
+            sent.unlink(missing_ok=True)  # it is of another fleet
+        else:
+            self._use(joined)
+        self.courier = Courier(engine, stand, self._send, self._there, sent)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="fleet", daemon=True)
+
+    def start(self) -> None:
+        """Begin to call."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Call no more."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=3.0)
+
+    def problem(self) -> str | None:
+        """What an operator of the stand should know of the fleet."""
+        if self._away is not None:
+            return f"The fleet is away; the stand goes on alone, and its events wait: {self._away}."
+        return self._refused or self.contents.problem
+
+    def call(self) -> float:
+        """Call once; seconds until the next call."""
+        try:
+            self._join()
+            more = self._talk()
+        except AwayError as error:
+            self._away, self._every = first_line(error), min(2 * self._every, _LONGEST)
+            return self._every * random.uniform(0.8, 1.2)  # a chain must not call all at once
+        except InputError as error:
+            self._away, self._refused = None, f"The fleet refuses this stand: {error.told}."
+            return _LONGEST
+        self._away = self._refused = None
+        return 0.0 if more else self._every
+
+    def _talk(self) -> bool:
+        """Tell, take, hand over; whether events are left that should not wait."""
+        own = self.problem()
+        report = self._report(
+            unsent=self.courier.waiting(), release=self.contents.release, refused=self.contents.refused,
+            software=self.contents.software,
+        )  # fmt: skip
+        report = report.model_copy(update={"warnings": tuple(each for each in report.warnings if each != own)})
+        orders = self.caller.ask("report", report, Orders)
+        self._every = orders.every
+        self.contents.follow(orders, self.caller)
+        more = not self.courier.carry()
+        if not more and self._steady() - self._compared >= _COMPARE:
+            self.courier.compare()
+            self._compared = self._steady()
+        return more
+
+    def _join(self) -> None:
+        if self.caller.secret:
+            return
+        joined = self.caller.ask("join", Joining(name=self.stand, token=self._token or ""), Joined)
+        kept = {"fleet": self.caller.address, "stand": self.stand, **joined.model_dump()}
+        with write_whole(self._file, 0o600) as partial:
+            partial.write_text(json.dumps(kept), encoding="utf-8")
+        self._use(joined)
+        log.warning("the stand %s belongs to the group %s of %s", self.stand, joined.group, self.caller.address)
+
+    def _joined(self) -> Joined | None:
+        """What was told when the stand joined; None where it has not, or joined another fleet or by another name."""
+        try:
+            kept: dict[str, Any] = json.loads(self._file.read_text(encoding="utf-8"))
+            joined = Joined.model_validate(kept)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, ValidationError) as error:
+            raise InputError(
+                f"cannot be read ({first_line(error)}); remove it to join again", file=self._file
+            ) from None
+        return joined if (kept.get("fleet"), kept.get("stand")) == (self.caller.address, self.stand) else None
+
+    def _use(self, joined: Joined) -> None:
+        self.caller.secret = joined.secret
+        self.contents.public_key = joined.public_key
+
+    def _send(self, batch: Batch) -> None:
+        self.caller.ask("events", batch, _New)
+
+    def _there(self) -> dict[int, int]:
+        return self.caller.ask("days", None, _Days).days
+
+    def _run(self) -> None:
+        wait = random.uniform(0.0, 2.0)
+        while not self._stop.wait(wait):
+            try:
+                wait = self.call()
+            except Exception as error:  # the line must live on, whatever it was
+                self._away = first_line(error)
+                log.exception("the line to the fleet goes on after a fault")
+                wait = _LONGEST

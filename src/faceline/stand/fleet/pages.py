@@ -1,0 +1,127 @@
+"""The pages of a fleet: all stands at a glance, and each by itself."""
+
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Form, Request, Response
+from fastapi.responses import RedirectResponse
+from starlette.exceptions import HTTPException
+
+from faceline.errors import InputError
+from faceline.stand.fleet.roster import Member
+from faceline.stand.fleet.services import TEMPLATES, FleetServices, fleet_of
+from faceline.stand.web.access import Login
+from faceline.stand.web.login import check_form, needs
+
+router = APIRouter(prefix="/operator")
+
+Operator = Annotated[Login, needs("operator")]
+Csrf = Annotated[str, Form()]
+
+_MISSED: Final = 3
+"""Reports that may be missing before a stand is no longer called well."""
+
+
+@router.get("")
+def stands_page(request: Request, session: Operator) -> Response:
+    """All stands."""
+    return page(request, session, "fleet.html", {**_overview(fleet_of(request)), "rows_only": False})
+
+
+@router.get("/rows", dependencies=[needs("operator")])
+def rows(request: Request) -> Response:
+    """The same again, for a page that is open."""
+    return TEMPLATES.TemplateResponse(request, "fleet_rows.html", _overview(fleet_of(request)))
+
+
+@router.get("/stands/{name}")
+def stand_page(request: Request, session: Operator, name: str) -> Response:
+    """One stand."""
+    fleet, member = fleet_of(request), _member(request, name)
+    context = {
+        "row": _row(member, fleet), "member": member, "report": member.report, "groups": list(fleet.roster.groups),
+    }  # fmt: skip
+    return page(request, session, "fleet_stand.html", context)
+
+
+@router.post("/stands/{name}/group")
+def move(request: Request, session: Operator, name: str, group: Annotated[str, Form()], csrf: Csrf = "") -> Response:
+    """Put a stand into another group."""
+    check_form(request, session, csrf)
+    try:
+        fleet_of(request).roster.move(_member(request, name).name, group)
+        session.told = f"{name} belongs to {group} now, and is given what that group shows."
+    except InputError as error:
+        session.told = f"Not done. {error.told}"
+    return RedirectResponse(f"/operator/stands/{name}", status_code=303)
+
+
+@router.post("/stands/{name}/again")
+def let_join_again(request: Request, session: Operator, name: str, csrf: Csrf = "") -> Response:
+    """Let a stand that has lost its secret join once more."""
+    check_form(request, session, csrf)
+    fleet_of(request).roster.let_join_again(_member(request, name).name)
+    session.told = f"{name} is locked out until it joins again with the token of a group."
+    return RedirectResponse(f"/operator/stands/{name}", status_code=303)
+
+
+@router.post("/stands/{name}/remove")
+def remove(request: Request, session: Operator, name: str, csrf: Csrf = "") -> Response:
+    """Forget a stand."""
+    check_form(request, session, csrf)
+    fleet_of(request).roster.remove(_member(request, name).name)
+    session.told = f"{name} is removed; its events stay."
+    return RedirectResponse("/operator", status_code=303)
+
+
+def page(request: Request, session: Login, name: str, context: dict[str, Any]) -> Response:
+    """A page of the fleet, with what was told last."""
+    told, session.told = session.told, ""
+    shared = {"stand": fleet_of(request).stand, "fleet": True, "account": session.account, "csrf": session.csrf}
+    return TEMPLATES.TemplateResponse(request, name, {**shared, "told": told, **context})
+
+
+def _overview(fleet: FleetServices) -> dict[str, Any]:
+    found = [_row(member, fleet) for member in fleet.roster.members]
+    found.sort(key=lambda row: (row["rank"], row["name"]))
+    states = ("silent", "warns", "well", "new")
+    counts = {state: sum(row["state"] == state for row in found) for state in states}
+    return {"rows": found, "counts": counts, "groups": list(fleet.roster.groups)}
+
+
+def _row(member: Member, fleet: FleetServices) -> dict[str, Any]:
+    report, now = member.report, fleet.roster.clock()
+    warnings = [] if report is None else list(report.warnings)
+    if report is None or member.seen is None:
+        state = "new"
+    elif now - member.seen > timedelta(seconds=_MISSED * fleet.every):
+        state = "silent"
+    else:
+        state = "warns" if warnings else "well"
+    return {
+        "name": member.name, "group": member.group, "state": state, "warnings": warnings, "report": report,
+        "rank": {"silent": 0, "warns": 1, "new": 2, "well": 3}[state],
+        "seen": "never" if member.seen is None else ago(now - member.seen), "wanted": member.wanted,
+    }  # fmt: skip
+
+
+def ago(since: timedelta) -> str:
+    """How long something is ago, in words."""
+    seconds = max(since.total_seconds(), 0.0)
+    for size, word in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if seconds >= size:
+            count = int(seconds // size)
+            return f"{count} {word}{'s' if count > 1 else ''} ago"
+    return f"{seconds:.0f} s ago"
+
+
+def _member(request: Request, name: str) -> Member:
+    member = fleet_of(request).roster.member(name)
+    if member is None:
+        raise HTTPException(404, "No such stand.")
+    return member
+
+
+def local(at: datetime) -> str:
+    """A time as the pages tell it."""
+    return f"{at:%Y-%m-%d %H:%M} UTC"

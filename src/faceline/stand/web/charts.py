@@ -1,0 +1,98 @@
+"""What the charts of the advertiser's page are drawn from: places and heights in a box of 720 by 140."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import pandas as pd
+from babel.dates import get_day_names
+
+from faceline.stand.report.effectiveness import Effectiveness
+from faceline.stand.report.figures import STEPS
+from faceline.stand.words import _, day, language, number, share
+
+_WIDE, _HIGH = 720, 140
+_MOST_LABELS: Final = 12
+_SHADES: Final = 6
+
+Rows = list[dict[str, Any]]
+
+
+def rows_of(table: pd.DataFrame) -> Rows:
+    """The rows of a table; what is missing is None."""
+    plain = table.astype(object).where(table.notna(), None)
+    return [{str(key): value for key, value in row.items()} for row in plain.to_dict("records")]
+
+
+def courses(told: Effectiveness) -> dict[str, Rows]:
+    """Who came and who looked, by day and by hour of a day; an hour is told as the mean of the days."""
+    days = (told.period[1] - told.period[0]).days + 1
+    of_day, of_hour = rows_of(told.day), rows_of(told.hour)
+    return {
+        "day": _course([day(each["name"], "d MMM") for each in of_day], of_day, 1),
+        "hour": _course([f"{each['name']}:00" for each in of_hour], of_hour, days),
+    }
+
+
+def _course(labels: Sequence[str], rows: Rows, days: int) -> Rows:
+    """Bars of passers-by and opportunities to see, and the share that looked with its interval."""
+    most = max([(row[name] or 0) for row in rows for name in ("passers_by", "ots")] + [1])
+    step, wide = max(1, -(-len(rows) // _MOST_LABELS)), _WIDE / max(len(rows), 1)
+    bars = []
+    for place, (label, row) in enumerate(zip(labels, rows, strict=True)):
+        came, could = (_mean(row[name], days) for name in ("passers_by", "ots"))
+        bar = {"label": label, "shown": place % step == 0, "minor": place // step % 2 == 1, "x": round(place * wide, 1),
+               "wide": round(wide, 2), "heights": [round(_HIGH * (row[name] or 0) / most, 1)
+                                                   for name in ("passers_by", "ots")]}  # fmt: skip
+        bar["words"] = _("%(label)s: %(came)s passers-by, %(could)s opportunities to see", label=label, came=came,
+                         could=could)  # fmt: skip
+        if row["look_rate"] is not None:
+            ends = [row[name] for name in ("look_rate", "look_low", "look_high")]
+            bar["looked"] = [round(_HIGH * (1 - each), 1) for each in ends]
+            bar["looked_words"] = _("%(label)s: %(share)s looked, between %(low)s and %(high)s", label=label,
+                                    **dict(zip(("share", "low", "high"), map(share, ends), strict=True)))  # fmt: skip
+        bars.append(bar)
+    return bars
+
+
+def _mean(count: int | None, days: int) -> str:
+    return number((count or 0) / days, 0 if days == 1 else 1)
+
+
+def week(told: Effectiveness) -> dict[str, Any]:
+    """Passers-by on a weekday in an hour, as the mean of the days; darker is more, and None is too few to tell."""
+    table = told.week
+    hours = sorted(set(table["hour"]))
+    names = get_day_names("abbreviated", locale=language())
+    cells = {
+        (row["weekday"], row["hour"]): row["passers_by"] / row["days"] if row["passers_by"] else None
+        for row in rows_of(table)
+    }
+    most = max([value for value in cells.values() if value] + [1.0])
+    rows = []
+    for weekday in sorted(set(table["weekday"])):
+        values = [cells.get((weekday, hour)) for hour in hours]
+        rows.append((
+            names[weekday - 1],
+            [None if value is None else (number(value, 0 if value >= 10 else 1), int(_SHADES * value / most - 1e-9))
+             for value in values],
+        ))  # fmt: skip
+    return {"hours": hours, "rows": rows}
+
+
+def funnel(told: Effectiveness) -> Rows:
+    """How far visitors went, each step as a share of those who came by."""
+    words = {"passers_by": _("came by"), "attended": _("looked"), "reacted": _("reacted"),
+             "interested": _("interested"), "followed_up": _("got more"),
+             "offers_taken": _("took an offer")}  # fmt: skip
+    row = rows_of(told.total)[0]
+    first = row["passers_by"] or 1
+    return [
+        {
+            "name": words[column],
+            "count": row[column],
+            "share": row[column] / first,
+            "wide": round(400 * row[column] / first, 1),
+        }
+        for column in STEPS
+        if row[column] is not None
+    ]

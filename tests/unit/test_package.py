@@ -1,0 +1,44 @@
+"""What the package says of itself, to Python, to indexes and to readers of its repository."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+import faceline
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def test_every_place_tells_the_same_version() -> None:
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"]
+    assert faceline.__version__ == PROJECT["version"] == cited
+    assert "__version__" in dir(faceline)
+
+
+def test_classifiers_name_the_versions_of_python_that_ci_tests() -> None:
+    jobs = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"]
+    tested = {"3.11", *jobs["resolved"]["strategy"]["matrix"]["python"]}
+    assert {one.split()[-1] for one in PROJECT["classifiers"] if re.search(r":: 3\.\d+$", one)} == tested
+
+
+@pytest.mark.parametrize(
+    "form", sorted((ROOT / ".github/ISSUE_TEMPLATE").glob("[!c]*.yml")), ids=lambda form: form.stem
+)
+def test_issue_forms_ask_for_something(form: Path) -> None:
+    told = yaml.safe_load(form.read_text())
+    assert told["name"]
+    assert told["description"]
+    fields = [field for field in told["body"] if field["type"] != "markdown"]
+    assert all(field["attributes"]["label"] for field in fields)
+    assert len({field["id"] for field in fields}) == len(fields)
+
+
+def test_paths_of_code_owners_exist() -> None:
+    lines = (ROOT / ".github/CODEOWNERS").read_text().splitlines()
+    paths = [line.split()[0] for line in lines if line and not line.startswith("#")]
+    assert paths
+    assert all((ROOT / path.lstrip("/")).exists() for path in paths)

@@ -1,0 +1,48 @@
+"""What people read has short sentences and the field's terms."""
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PROSE = runpy.run_path(str(ROOT / "scripts/prose.py"))
+TEXTS = {str(page.relative_to(ROOT)): page.read_text(encoding="utf-8") for page in PROSE["pages"]()}
+TEXTS |= {name: text() for name, text in PROSE["TEXTS"].items()}
+RIDDLES = {
+    "validation part": "validation set",
+    "test part": "test set",
+    "training part": "training set",
+    "first look": "coarse stage",
+    "mirror averaging": "flip test-time augmentation",
+    "mean with the mirror image": "flip test-time augmentation",
+}
+"""Words of this project alone, by those of the field."""
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_sentences_are_short(name: str) -> None:
+    middle, high = PROSE["measure"](TEXTS[name])
+    assert middle <= PROSE["MEDIAN"], (
+        f"half of the sentences have over {middle} words; see python scripts/prose.py {name}"
+    )
+    assert high <= PROSE["P90"], f"a tenth of the sentences have over {high} words; see python scripts/prose.py {name}"
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_terms_are_those_of_the_field(name: str) -> None:
+    text = " ".join(TEXTS[name].split())
+    found = [word for word in RIDDLES if re.search(rf"\b{word}\b", text, re.IGNORECASE)]
+    assert not found, {word: RIDDLES[word] for word in found}
+
+
+def test_the_measure_tells_short_from_long() -> None:
+    short, long = "One two three four. " * 10, f"{'word ' * 30}. " * 10
+    assert PROSE["measure"](short) == (4, 4)
+    assert PROSE["measure"](long)[0] > PROSE["MEDIAN"]
+
+
+def test_code_tables_and_addresses_are_no_sentences() -> None:
+    text = "# A title\n\n| a | b |\n\n```sh\nrun this command now\n```\n\nSee [a page](https://a.b/c) for more."
+    assert PROSE["sentences"](text) == ["See a page for more."]
