@@ -94,6 +94,7 @@ def build(settings: "Stand") -> Iterator[tuple[Loop, Services]]:
             sound=settings.sound, pages=tuple(settings.allowed_pages),
             desk=None if contents else Desk(watch.catalogue.file, settings.allowed_pages),
             tokens=tokens, feed=feed, post=post,
+            language=settings.language,
         )  # fmt: skip
         if contents is not None:
             _call_home(settings, folder, contents, loop, services, stack)

@@ -113,6 +113,7 @@ class Services(Pages):
         tokens: By which other programs ask; None where none may.
         feed: Tells the live audience; None where nobody may listen.
         post: Sends it to webhooks.
+        language: Of the words that the display itself shows.
     """
 
     stand: str
@@ -133,6 +134,7 @@ class Services(Pages):
     tokens: Tokens | None = None
     feed: Feed | None = None
     post: WebhookPost | None = None
+    language: str = "en"
 
     def __post_init__(self) -> None:
         super().__post_init__()
