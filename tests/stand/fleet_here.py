@@ -85,7 +85,8 @@ class Stand:
         contents.keep_own(self.own, read_catalogue(self.own).files)
         contents.begin()
         self.home = Home(
-            self.fleet.address, token, self.name, self.folder, self.report, lambda: self.engine, contents
+            self.fleet.address, token, self.name, self.folder, self.report, lambda: self.engine, contents,
+            clock=self.fleet.now,
         )  # fmt: skip
 
     def report(self, **more: Any) -> Report:

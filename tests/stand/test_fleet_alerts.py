@@ -143,6 +143,17 @@ def test_a_silent_stand_is_told_and_what_else_was_wrong_with_it_waits(fleet: Fle
     assert set(fleet.services.watch.alerts.raised()["north"]) == {"camera"}
 
 
+def test_a_fleet_that_was_away_itself_calls_no_stand_silent(fleet: Fleet, stand: Stand, hook: Hook) -> None:
+    wait(fleet, 2, stand)
+    fleet.stop()
+    fleet.ahead += timedelta(hours=5)
+    fleet.start()
+    wait(fleet, 4)
+    assert hook.told == []
+    wait(fleet, 10)
+    assert hook.told == [("north", "silent", "raised")]
+
+
 def test_a_wrong_clock_is_told(fleet: Fleet, stand: Stand, hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
     stand.told["at"] = fleet.now() + timedelta(days=400)
     wait(fleet, 10, stand)
@@ -164,7 +175,7 @@ def test_no_faces_in_an_hour_that_always_had_some(fleet: Fleet, stand: Stand, ho
     for day in range(1, 8):
         stand.visitors(start + timedelta(hours=1) - timedelta(days=day), 2)
     fleet.ahead += timedelta(hours=1)  # it had none, where the days before had
-    stand.home.courier._mark = (0, -1)
+    stand.home.courier.compare()
     stand.told["unsent_since"] = start  # what has not come yet may be about faces
     wait(fleet, 2, stand)
     assert hook.told == []
@@ -176,7 +187,6 @@ def test_no_faces_in_an_hour_that_always_had_some(fleet: Fleet, stand: Stand, ho
     assert len(hook.told) == 1, "a mall that closes has not mended it"
     stand.told["unsent_since"] = None
     stand.visitors(fleet.now() - MINUTE, 1)
-    stand.home.courier._clock = fleet.now
     wait(fleet, 10, stand)
     assert hook.told[1:] == [("north", "faces", "cleared")]
 

@@ -122,6 +122,7 @@ def test_a_warning_of_the_first_ones_holds_the_rest_back(fleet: Fleet, stands: l
 
 def test_a_stand_that_falls_silent_with_it_holds_it(fleet: Fleet, stands: list[Stand], catalogue: Path) -> None:
     begin(fleet, catalogue, "1")
+    fleet.services.rollouts.tick()
     fleet.ahead = timedelta(minutes=10)
     call(stands[:2])
     fleet.services.rollouts.tick()

@@ -46,7 +46,12 @@ class Findings(NamedTuple):
 
 
 def findings(
-    member: Member, now: datetime, limits: Limits, visitors: Mapping[int, int], raised: Collection[str]
+    member: Member,
+    now: datetime,
+    limits: Limits,
+    visitors: Mapping[int, int],
+    raised: Collection[str],
+    since: datetime | None = None,
 ) -> Findings:
     """What is wrong with a stand.
 
@@ -56,11 +61,14 @@ def findings(
         limits: When something is wrong.
         visitors: Of the hours that matter (`hours_before`), counted from 1970 in UTC.
         raised: Kinds that are called wrong already.
+        since: Since when the fleet listens: while it was away itself, no stand was silent.
     """
     report, seen = member.report, member.seen
     if report is None or seen is None:
         return Findings({}, frozenset())
     if now - seen > limits.silent:
+        if since is not None and now - since <= limits.silent:
+            return Findings({}, frozenset())
         return Findings({"silent": f"No report since {seen:%Y-%m-%d %H:%M} UTC."}, frozenset({"silent"}))
     known: set[Kind] = {"silent", "store", "clock", "disk", "release"}
     wrong: dict[Kind, str | None] = {

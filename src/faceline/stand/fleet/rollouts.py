@@ -56,6 +56,7 @@ class Rollouts:
 
     def __init__(self, roster: Roster, stage: timedelta, silent: timedelta) -> None:
         self.roster, self.stage, self.silent = roster, stage, silent
+        self._since: datetime | None = None  # the first look: before it the fleet may have been away itself
 
     def begin(self, release: str, group: str, first: str, *, by: str) -> int:
         """Give a release to the first stands of a group; the number of the rollout.
@@ -120,6 +121,7 @@ class Rollouts:
     def tick(self) -> None:
         """Hold what the first stands are not well with, and let go on what they have been well with for long enough."""
         now = self.roster.clock()
+        self._since = self._since or now
         for rollout in self.listed():
             if rollout.state != "first":
                 continue
@@ -142,7 +144,8 @@ class Rollouts:
 
     def _wrong(self, member: Member, rollout: Rollout, now: datetime) -> str | None:
         report = member.report
-        if report is None or member.seen is None or now - max(member.seen, rollout.at) > self.silent:
+        heard = max(member.seen or rollout.at, rollout.at, self._since or rollout.at)
+        if report is None or now - heard > self.silent:
             return f"{member.name} is silent."
         if report.refused is not None and report.refused.release == rollout.release:
             return f"{member.name} refuses it: {report.refused.why}"

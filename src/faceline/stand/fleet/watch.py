@@ -5,7 +5,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import sqlalchemy as sa
@@ -42,6 +42,7 @@ class Watch:
         self.roster, self.limits, self.alerts, self.rollouts = roster, limits, alerts, rollouts
         self.messenger, self.keep_days = messenger, keep_days
         self._tidied = -_TIDY
+        self._since: datetime | None = None  # the first look
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
@@ -58,9 +59,10 @@ class Watch:
     def tick(self) -> None:
         """Look once."""
         now, raised = self.roster.clock(), self.alerts.raised()
-        visitors = self._visitors(hours_before(now))
+        visitors, since = self._visitors(hours_before(now)), self._since or now
+        self._since = since
         found = {
-            member.name: findings(member, now, self.limits, visitors[member.name], raised.get(member.name, ()))
+            member.name: findings(member, now, self.limits, visitors[member.name], raised.get(member.name, ()), since)
             for member in self.roster.members
         }
         self.rollouts.tick()
