@@ -1,5 +1,6 @@
 """A whole stand, as ``faceline stand fleet=`` makes it, shows what its fleet publishes."""
 
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ import yaml
 from tests.stand.fleet_here import Fleet
 from tests.stand.test_catalogue import GOOD, written
 
+from faceline.cli import main
 from faceline.config.plain import read_settings
 from faceline.errors import InputError
 from faceline.stand.assembly import DRAWN, build
@@ -54,3 +56,16 @@ def test_catalogue_consent_text_and_bundle_are_used_and_given_back(tmp_path: Pat
             assert loop.board.state.health.warnings == ()
     finally:
         fleet.stop()
+
+
+@pytest.mark.slow
+def test_the_benchmark_kills_the_server_and_loses_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output = tmp_path / "fleet.json"
+    words = ["stands=5", "every=1", "seconds=3", "burst_seconds=1", "lines=4", f"output={output}"]
+    assert main(["benchmark", "fleet", *words]) == 0
+    told = json.loads(output.read_text(encoding="utf-8"))["fleet"]
+    assert told["events"] == told["events_counted"] > 0
+    assert (told["events_lost"], told["events_doubled"]) == (0, 0)
+    assert told["requests_while_it_was_away"] > 0
+    assert told["requests_a_second_in_a_burst"] > 0
+    assert "5 stands, a report every 1 s" in capsys.readouterr().out
