@@ -213,6 +213,25 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
             "faceline accounts action=remove name=anna",
         ),
     ),
+    "webhooks": (
+        "manage the addresses that the stand posts its live audience to",
+        (
+            "faceline webhooks",
+            "faceline webhooks action=add name=cms url=https://cms.example/hook",
+            "faceline webhooks action=add name=crm url=https://crm.example/seen kinds=[customer_present] names=true",
+            "faceline webhooks action=remove name=cms",
+        ),
+    ),
+    "tokens": (
+        "manage the tokens by which other programs and tills ask the stand",
+        (
+            "faceline tokens",
+            "faceline tokens action=add name=prometheus scopes=[health]",
+            "faceline tokens action=add name=cms scopes=[audience,figures] campaigns=[coffee]",
+            "faceline tokens action=add name=till-1 scopes=[redeem]",
+            "faceline tokens action=revoke name=cms",
+        ),
+    ),
     "benchmark stand": (
         "measure frames a second, time to a decision, memory over a simulated hour",
         ("faceline benchmark stand", "faceline benchmark stand faces=50 soak_seconds=0 detector=yunet.onnx"),
@@ -237,6 +256,8 @@ PLAIN = (
     "simulate",
     "consent",
     "accounts",
+    "tokens",
+    "webhooks",
     "benchmark stand",
     "benchmark recognition",
     "benchmark report",
@@ -256,7 +277,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "train": ("train", "reproduce"),
     "models": ("evaluate", "compare", "promote", "rollback", "export"),
     "use": ("predict",),
-    "stand": ("stand", "simulate", "report", "plays", "ship", "fleet", "consent", "accounts"),
+    "stand": ("stand", "simulate", "report", "plays", "ship", "fleet", "consent", "accounts", "tokens", "webhooks"),
     "upkeep": ("runs", "runs models", "runs delete", "runs clean"),
 }
 """The verbs by what they are for, as the overview lists them; the rest are for developers of faceline."""

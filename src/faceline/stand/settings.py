@@ -90,6 +90,31 @@ class Accounts(Settings):
     campaigns: Annotated[list[Text], Field(min_length=1)] | None
 
 
+class TokensSettings(Settings):
+    """``faceline tokens``."""
+
+    action: Literal["list", "add", "revoke", "audit"]
+    folder: Text
+    name: str | None
+    scopes: Annotated[list[Literal["health", "audience", "names", "figures", "redeem"]], Field(min_length=1)] | None
+    campaigns: Annotated[list[Text], Field(min_length=1)] | None
+    operator: Text
+
+
+class WebhooksSettings(Settings):
+    """``faceline webhooks``."""
+
+    action: Literal["list", "add", "remove", "audit"]
+    folder: Text
+    name: str | None
+    url: str | None
+    kinds: Annotated[
+        list[Literal["audience_changed", "content_shown", "interest_seen", "customer_present"]], Field(min_length=1)
+    ]
+    names: bool
+    operator: Text
+
+
 class BenchmarkReport(Settings):
     """``faceline benchmark report``."""
 
@@ -159,6 +184,7 @@ class Stand(Recognising, Served):
     smallest_group: Annotated[int, Field(ge=2)]
     live_picture: bool
     sound: bool
+    language: Literal["en", "de", "fr", "es", "ar"]
     allowed_pages: list[Site]
     fleet: Annotated[str, Field(pattern=r"^https?://[^\s/?#@]+/?$")] | None
     fleet_token: str | None
@@ -223,6 +249,8 @@ SETTINGS: dict[str, type[Settings]] = {
     "simulate": Simulate,
     "consent": ConsentSettings,
     "accounts": Accounts,
+    "tokens": TokensSettings,
+    "webhooks": WebhooksSettings,
     "benchmark_report": BenchmarkReport,
 }
 """The schema of each verb."""
