@@ -376,22 +376,34 @@ def verb_help(verb: str, conf: Path) -> str:
         conf: The folder of the configs.
     """
     about, examples = VERBS[verb]
-    text = (conf / f"{verb.replace(' ', '_')}.yaml").read_text(encoding="utf-8")
-    outer = re.findall(r"^ +- (?:optional )?/?([\w/]+): *(\S+)", text, re.MULTILINE)
-    choices = [each for group, default in outer for each in _with_inner(conf, group, default)]
-    keys = re.findall(r"^\"?(\w+)\"?: *([^#\n]*?) *(?:# *(.*))?$", text, re.MULTILINE)
     parts = [
         f"faceline {verb} [key=value …]",
         f"  {about[0].upper()}{about[1:]}.",
         *_section("examples", examples),
-        *_section("choices (default first)", [_choice(conf, group, default) for group, default in choices]),
-        *_section("keys", [_key(*key) for key in keys if key[0] != "defaults"]),
+        *_section("choices (default first)", choices_of(verb, conf)),
+        *_section("keys", [_key(*key) for key in own_keys(verb, conf)]),
     ]
     if verb not in PLAIN:
         known = {flag: told for flag, told in FLAGS.items() if told and (verb == "train" or flag != "--multirun")}
         parts += _section("flags", [f"{flag:<20} {told}" for flag, told in known.items()])
         parts += ["", f"Every key of the composed config can be set: faceline {verb} --cfg job prints it."]
     return "\n".join(parts)
+
+
+def own_keys(verb: str, conf: Path) -> list[tuple[str, str, str]]:
+    """The keys of a verb that belong to no choice: name, default and meaning."""
+    keys = re.findall(r"^\"?(\w+)\"?: *([^#\n]*?) *(?:# *(.*))?$", _text(verb, conf), re.MULTILINE)
+    return [key for key in keys if key[0] != "defaults"]
+
+
+def choices_of(verb: str, conf: Path) -> list[str]:
+    """The config groups of a verb with their options, the default first."""
+    outer = re.findall(r"^ +- (?:optional )?/?([\w/]+): *(\S+)", _text(verb, conf), re.MULTILINE)
+    return [_choice(conf, *each) for group, default in outer for each in _with_inner(conf, group, default)]
+
+
+def _text(verb: str, conf: Path) -> str:
+    return (conf / f"{verb.replace(' ', '_')}.yaml").read_text(encoding="utf-8")
 
 
 def _section(title: str, lines: list[str] | tuple[str, ...]) -> list[str]:
