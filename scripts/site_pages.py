@@ -57,8 +57,8 @@ def commands() -> str:
     titles = {**GROUPS, "for developers": tuple(verb for verb in VERBS if verb not in grouped)}
     parts = [
         "# Commands",
-        "Each section is what `faceline VERB --help` prints. Settings are written `key=value`. Every key of a choice can"
-        " be set too: `faceline VERB --cfg job` prints them.",
+        "Each section is what `faceline VERB --help` prints. Settings are written `key=value`. Every key of a"
+        " choice can be set too: `faceline VERB --cfg job` prints them.",
     ]
     for title, verbs in titles.items():
         parts += [f"## {title.capitalize()}", *map(_command, verbs)]
