@@ -11,11 +11,11 @@ import cv2
 import numpy as np
 import pytest
 from mlflow import MlflowClient
+from tests.engines import free_port
 
 from faceline import SyntheticFaces
 from faceline.cli import main
 from faceline.data.index import BadRows
-from tests.engines import free_port
 
 ROOT = Path(__file__).parents[2]
 QUICK = {"train": ["debug=limit", "threads=1", "data.size=64"], "stand": ["seconds=2", f"port={free_port()}"]}
