@@ -10,6 +10,9 @@ PYTEST := $(BIN)/python -m pytest --numprocesses=2 --dist=worksteal
 # Types and shapes are checked at run time; an int may stand for a float, as PEP 484 says.
 CHECKED := '--jaxtyping-packages=faceline,beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))'
 
+# Compiled modules are kept, whatever the shell says: each process would compile those of torch again, 20 s of its time.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup dev demo stand test test-all resolved engines check mutants format lock ui clean
 
