@@ -12,9 +12,11 @@ CHECKED := '--jaxtyping-packages=faceline,beartype.beartype(conf=beartype.Bearty
 
 # Compiled modules are kept, whatever the shell says: each process would compile those of torch again, 20 s of its time.
 unexport PYTHONDONTWRITEBYTECODE
+# A broken link fails it; the theme's notice of its successor is left out.
+SITE := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev demo stand test test-all resolved engines check mutants format lock ui clean
+.PHONY: help setup dev demo stand test test-all resolved engines check site mutants format lock ui clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## */\t/' | expand -t 12
@@ -37,11 +39,12 @@ demo: setup ## four landmark models trained on synthetic faces, tracked and rank
 stand: setup ## the demo stand: drawn visitors, display, operator's and advertiser's pages
 	$(BIN)/faceline stand
 
-check: dev ## the quick half: format, lint, types, layers
+check: dev ## the quick half: format, lint, types, layers, the site with its links
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(SITE)
 
 test: check ## check, and every test that is neither slow nor of speed
 	$(PYTEST) $(CHECKED) -m "not slow and not benchmark and not gpu"
@@ -57,6 +60,9 @@ resolved: ## the tests on another Python, with the newest versions that pyprojec
 
 engines: dev ## sweeps on a real Slurm and Ray, two machines as one run, an MLflow server on PostgreSQL (none is skipped)
 	FACELINE_ENGINES=1 $(BIN)/python -m pytest -m engines tests/sweeps/test_engines.py
+
+site: dev ## the docs as a site, in site/: open site/index.html
+	$(SITE)
 
 mutants: dev ## small faults put into the code one by one: do tests notice? (hours; NAMES='faceline.metrics*': some)
 	$(BIN)/python scripts/mutants.py $(NAMES)

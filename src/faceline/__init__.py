@@ -3,8 +3,11 @@
 What stands here is imported when it is first used, so that ``import faceline`` costs nothing.
 """
 
+import os
 from importlib import import_module
 from typing import Any
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # ONNX Runtime reports its use, unless told before it loads
 
 _PLACES = {
     "compare": "faceline.api",

@@ -127,7 +127,7 @@ def compose(overrides: Sequence[str] = (), verb: str = "train") -> Config:
     Raises:
         InputError: Something in it is wrong, by its key, with the nearest right one.
 
-    Example:
+    Examples:
         >>> config = compose(["experiment=landmarks/cnn", "trainer.max_epochs=2"])
         >>> config["trainer"]["max_epochs"], config["data"]["source"]["people"]
         (2, 60)
@@ -173,7 +173,7 @@ def load(name: str | Path, **tracking: str) -> LandmarkRuntime | Model:
     Raises:
         InputError: There is no such model, or it needs code that is not here.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> load("default").detect(np.zeros((120, 100, 3), dtype=np.uint8)).shape
         (68, 2)

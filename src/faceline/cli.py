@@ -8,8 +8,10 @@ import gc
 import importlib
 import json
 import locale
+import logging
 import os
 import re
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,7 +27,7 @@ from faceline.errors import InputError, NegativeAnswer
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-OK, BUG, USER_ERROR, NO, INTERRUPTED = 0, 1, 2, 3, 130
+OK, BUG, USER_ERROR, NO, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 130, 143
 
 PAIRS = {verb.split()[0]: [pair for pair in VERBS if pair.startswith(f"{verb.split()[0]} ")] for verb in VERBS}
 """Verbs of two words by the first of them."""
@@ -52,7 +54,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     if argv is None:
         _speak_utf_8()
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # without a home it comments on where it keeps its fonts
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if argv is None and arguments[:1] == ["predict"]:  # the stand and Lightning have handlers of their own
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # so that what is unfinished is removed
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let errors through to us
@@ -76,6 +81,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if line is None:
             raise
         return _refuse(line)
+    if argv is None and code == USER_ERROR:
+        sys.unraisablehook = lambda _: None  # the mistake is told; what breaks in tidying up after it is no news
     return code
 
 

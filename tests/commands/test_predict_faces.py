@@ -3,7 +3,10 @@
 import csv
 import inspect
 import json
+import os
+import signal
 import struct
+import sys
 from pathlib import Path
 
 import cv2
@@ -16,6 +19,7 @@ from faceline.cli import main
 from faceline.data.index import BadRows
 from faceline.data.pts import read_pts
 from faceline.data.synthetic import SyntheticFaces
+from faceline.photos.prediction import Prediction
 
 
 @pytest.fixture(scope="module")
@@ -189,6 +193,21 @@ def test_a_cut_film_keeps_what_came_and_says_what_did_not(
     told = capsys.readouterr()
     assert "of the 8 frames that it promises came" in told.err and "skipped or cut" in told.out
     assert 0 < len({row["frame"] for row in rows_of()}) < 8
+
+
+def test_what_is_ended_leaves_nothing_unfinished(group, workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(2):
+        Image.fromarray(group[0]).save(f"{number}.png")
+    monkeypatch.setattr(sys, "argv", ["faceline", "predict", "0.png", "1.png", "output=new/x.csv", "threads=1"])
+    monkeypatch.setattr(Prediction, "add", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with pytest.raises(SystemExit) as caught:
+            main()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert caught.value.code == 128 + signal.SIGTERM
+    assert list(Path("new").iterdir()) == []
 
 
 def test_an_animation_is_a_film(group, workplace: Path) -> None:

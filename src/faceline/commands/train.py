@@ -26,6 +26,7 @@ from faceline.tasks.fitting import RESUME, Fitted, fit, fit_at_once, folder, las
 from faceline.tasks.named_files import DIGESTS_FILE, digests
 from faceline.tasks.served import describe
 from faceline.tasks.task import Config, Lessons, Task, TaskData, is_trained_in_epochs, task_of
+from faceline.threads import cores
 from faceline.timing import milliseconds, seconds_of
 from faceline.tracking.comparison import LANDMARKS
 from faceline.tracking.lightning import RunLogger
@@ -124,6 +125,9 @@ def _followed(config: Config) -> str:
 
 def _refuse_what_cannot_start(config: Config) -> None:
     """Mistakes that only this verb can see, before anything is built."""
+    devices, most = str(config["trainer"].get("devices")), max(cores(), 2)  # two, to try it with a single core
+    if config["trainer"].get("accelerator") == "cpu" and devices.isdigit() and int(devices) > most:
+        raise InputError(f"expected at most {most} processes on these cores, got {devices}", column="trainer.devices")
     if config["ckpt_path"] not in (None, RESUME):
         before = read_checkpoint(Path(config["ckpt_path"]))[CONFIG_KEY]["config"]["model"]
         for key in ("backbone", "head", "coarse_stage", "mirror"):

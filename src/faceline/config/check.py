@@ -151,13 +151,20 @@ def _limit_of(key: str) -> tuple[str, _Holds | None]:
 
 _AT_LEAST_1: tuple[str, _Holds] = ("at least 1", lambda value: value >= 1)
 _NOT_NEGATIVE: tuple[str, _Holds] = ("at least 0", lambda value: value >= 0)
+_ABOVE_0: tuple[str, _Holds] = ("a number above 0", lambda value: value > 0)
+_SHARE: tuple[str, _Holds] = ("a share from 0 to 1", lambda value: 0 <= value <= 1)
 _LIMITS: dict[str, tuple[str, _Holds]] = {
-    **dict.fromkeys(("lr", "loss.width"), ("a number above 0", lambda value: value > 0)),
+    **dict.fromkeys(("lr", "val_check_interval"), _ABOVE_0),
+    **dict.fromkeys(("loss.width", "loss.curvature", "coarse_stage.room", "detail_stage.room"), _ABOVE_0),
     **dict.fromkeys(("people", "videos", "width", "bins", "k", "n_neighbors", "n_estimators"), _AT_LEAST_1),
     **dict.fromkeys(("accumulate_grad_batches", "check_val_every_n_epoch", "log_every_n_steps"), _AT_LEAST_1),
+    **dict.fromkeys(("model.depth", "model.grid", "model.components", "model.embedding"), _AT_LEAST_1),
+    **dict.fromkeys(("head.split", "coarse_stage.shrink", "detail_stage.eye", "detail_stage.mouth"), _AT_LEAST_1),
     **dict.fromkeys(("weight_decay", "gradient_clip_val", "patience", "min_delta", "warmup_epochs"), _NOT_NEGATIVE),
+    **dict.fromkeys(("model.distances", "model.cross_entropy", "model.noise", "model.backbone_lr"), _NOT_NEGATIVE),
+    **dict.fromkeys(("loss.beta", "head.beyond"), _NOT_NEGATIVE),
     "max_epochs": ("at least 0 (0 measures the model as it starts)", lambda value: value >= 0),
-    **dict.fromkeys(("dropout", "decay"), ("a share from 0 to 1", lambda value: 0 <= value <= 1)),
+    **dict.fromkeys(("dropout", "decay", "model.warmup", "model.smoothing", "model.shrinkage"), _SHARE),
 }
 """Of keys that mean the same wherever they are; a section before the name tells two meanings apart."""
 

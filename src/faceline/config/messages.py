@@ -14,10 +14,11 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from faceline.errors import InputError, first_line
 
 OPTIONAL = frozenset({
-    "albumentations", "alembic", "cloudpickle", "cryptography", "duckdb", "fastapi", "huggingface_hub", "hydra",
-    "jinja2", "markupsafe", "matplotlib", "mlflow", "onnx", "onnxscript", "optuna", "pandas", "psutil", "psycopg",
-    "pyarrow", "python_multipart", "pytorch_lightning", "ray", "safetensors", "scipy", "segno", "sklearn", "sqlalchemy",
-    "starlette", "submitit", "threadpoolctl", "timm", "torch", "torchvision", "uvicorn", "websockets",
+    "albumentations", "alembic", "babel", "cloudpickle", "cryptography", "duckdb", "fastapi", "huggingface_hub",
+    "hydra", "jinja2", "markupsafe", "matplotlib", "mlflow", "onnx", "onnxscript", "openpyxl", "optuna", "pandas",
+    "psutil", "psycopg", "pyarrow", "python_multipart", "pytorch_lightning", "ray", "safetensors", "scipy", "segno",
+    "sklearn", "sqlalchemy", "starlette", "submitit", "threadpoolctl", "timm", "torch", "torchvision", "uvicorn",
+    "websockets",
 })  # fmt: skip
 """Packages that come with extras; one that is missing is no bug."""
 
@@ -30,6 +31,7 @@ _WRONG_PLACE = {
     errno.EROFS: "lies on a disk that cannot be written",
     errno.ENAMETOOLONG: "is too long a name",
 }
+_SHARED_MEMORY = "too little shared memory (/dev/shm) for the workers; set data.workers=0, or give it more"
 _OUT_OF_MEMORY = "out of memory; lower data.batch_size, data.size or data.workers"
 
 
@@ -52,8 +54,17 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
     links: list[BaseException] = []
     while error is not None and error not in links:
         links.append(error)
-        error = error.__cause__
+        in_teardown = error.__cause__ is None and _raised_in(error, "pytorch_lightning", "lightning_fabric")
+        error = error.__context__ if in_teardown else error.__cause__
     return iter(sorted(links, key=_is_wrapper))
+
+
+def _raised_in(error: BaseException, *packages: str) -> bool:
+    """Whether code of one of some packages has raised it."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    return place is not None and str(place.tb_frame.f_globals.get("__name__")).split(".")[0] in packages
 
 
 def _is_wrapper(error: BaseException) -> bool:
@@ -68,6 +79,8 @@ def _explain_one(error: BaseException, conf: Path) -> str | None:  # noqa: PLR09
             return f"{error.full_key}: missing; give it a value with {error.full_key}=…"
         case OmegaConfBaseException():
             return f"{error.full_key}: {first_line(error)}" if error.full_key else first_line(error)
+        case OSError() if error.filename is None and _raised_in(error, "multiprocessing"):  # locks lie there too
+            return _SHARED_MEMORY
         case OSError() if error.errno in _FULL:
             return f"disk full{_file(error)}; free some space and start again"
         case PermissionError():
@@ -77,11 +90,15 @@ def _explain_one(error: BaseException, conf: Path) -> str | None:  # noqa: PLR09
         case MemoryError():
             return _OUT_OF_MEMORY
         case RuntimeError() | OSError() if _is_shared_memory(error):
-            return "too little shared memory (/dev/shm) for the workers; set data.workers=0, or give it more"
+            return _SHARED_MEMORY
         case ValueError() if "more than 1 value per channel when training" in str(error):
             return "data.batch_size: this model cannot learn from a batch of one frame; expected at least 2"
         case RuntimeError() if "can't allocate memory" in str(error):  # torch's, on a CPU
             return _OUT_OF_MEMORY
+        case RuntimeError() if str(error).startswith("Early stopping conditioned"):
+            return f"callbacks.early_stopping: {first_line(error)}"
+        case ModuleNotFoundError() if str(error).startswith("Requirement '"):  # an accelerator without its package
+            return f"trainer: {first_line(error)}"
         case ModuleNotFoundError() if error.name in OPTIONAL:
             return f"the package {error.name} is not installed; pip install 'faceline[{_extra(error.name)}]'"
     if "hydra" in sys.modules:  # else it has raised nothing

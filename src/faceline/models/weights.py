@@ -5,11 +5,9 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
 
 import torch
 from huggingface_hub import constants
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -77,12 +75,15 @@ def _read_weights(file: Path) -> dict[str, Tensor]:
         if file.suffix == ".safetensors":
             return load_file(file)
         state = torch.load(file, map_location="cpu", weights_only=True)
-    except (SafetensorError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
-        raise InputError(
-            f"not a readable weight file ({first_line(error)})", file=file, column="model.weights"
-        ) from error
     except pickle.UnpicklingError as error:
         raise InputError(
             "refused: the file holds more than tensors; save its state_dict alone", file=file, column="model.weights"
         ) from error
-    return cast(dict[str, Tensor], state.get("state_dict", state))
+    except Exception as error:  # any other file is to torch a program of nonsense, and fails in any way
+        raise InputError(
+            f"not a readable weight file ({first_line(error)})", file=file, column="model.weights"
+        ) from error
+    state = state.get("state_dict", state) if isinstance(state, dict) else None
+    if not isinstance(state, dict):
+        raise InputError("holds no state_dict, which gives a tensor to every name", file=file, column="model.weights")
+    return {name: value for name, value in state.items() if isinstance(name, str) and isinstance(value, Tensor)}

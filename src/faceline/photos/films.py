@@ -18,6 +18,18 @@ _ANIMATIONS: Final = ("GIF", "WEBP", "PNG")
 _SLACK: Final = 0.02
 """Share of the promised frames that may be missing: containers without an exact count give an estimate."""
 
+_EVEN: Final = 0.9
+"""Share of the frames that come one step after the frame before, in a film whose rate does not change."""
+
+_HOLE: Final = bytes(512)
+"""No film that is compressed holds so many zeros in a row; lost sectors and unfinished copies do."""
+
+_COMPRESSED: Final = frozenset(
+    {"mjpg", "jpeg", "avc1", "h264", "x264", "hev1", "hvc1", "hevc", "mp4v", "fmp4", "xvid", "divx", "dx50"}
+    | {"vp80", "vp90", "av01", "mpg1", "mpg2"}
+)
+"""Codecs, by the name that containers give them, of which that is true."""
+
 
 class FilmFrame(NamedTuple):
     """One frame of a film.
@@ -45,11 +57,15 @@ class Film:
 
     def __init__(self, path: Path) -> None:
         self.path, self.came, self.last = path, 0, 0.0
+        self._even = 0  # frames that came one step after the one before
+        self._gaps: list[float] = []  # times of frames after which others should have come
+        self._holes: list[int] = []
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
         self._video = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)  # it turns frames as the film says
         if not self._video.isOpened():
             raise InputError("is not a video that can be decoded", file=path)
         self.promised = max(0, round(self._video.get(cv2.CAP_PROP_FRAME_COUNT)))
+        self._codec = _codec(self._video)
         rate = self._video.get(cv2.CAP_PROP_FPS)
         self.rate = float(rate) if 0 < rate <= 1000 else 25.0
 
@@ -66,21 +82,56 @@ class Film:
                     break
                 time = self._video.get(cv2.CAP_PROP_POS_MSEC) / 1000
                 time = time if self.came == 0 or time > self.last else self.last + 1 / self.rate
+                steps = round((time - self.last) * self.rate)
+                self._even += steps == 1
+                if steps > 1:
+                    self._gaps.append(self.last)
                 number, self.came, self.last = self.came, self.came + 1, time
                 yield FilmFrame(number, time, np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), dtype=np.uint8))
         finally:
             self._video.release()
         if self.came == 0:
             raise InputError("is not a video that can be decoded", file=self.path)
+        self._holes = _holes(self.path)
 
     @property
     def shortfall(self) -> str | None:
-        """What is missing once all frames were read, in words; None where all came."""
-        enough = self.promised * (1 - _SLACK) - 1
-        whole = self.last >= (enough - 1) / self.rate  # a variable rate makes the count of some containers a guess
-        if self.came >= enough or whole:
-            return None
-        return f"{self.came} of the {self.promised} frames that it promises came: it is cut or damaged"
+        """What is missing once all frames were read, in words; None where all came whole."""
+        came = f"{self.came} of the {self.promised} frames that it promises came"
+        exact = self._codec == "mjpg"  # every packet is a picture, none is an order to show the last once more
+        enough = self.promised if exact else self.promised * (1 - _SLACK) - 1
+        if self.came < enough:
+            if self.last < (enough - 1.5) / self.rate:
+                return f"{came}: it is cut or damaged"
+            if self._even >= _EVEN * (self.came - 1):  # else its rate varies, and their number is a guess
+                return f"{came}: it is damaged after second {self._gaps[0] if self._gaps else self.last:.2f}"
+        if self._holes:
+            numbers = ", ".join(map(str, self._holes[:5])) + (", …" if len(self._holes) > 5 else "")
+            return f"it is damaged: bytes of frames were lost, and what these show is made up (frames {numbers})"
+        return None
+
+
+def _codec(video: cv2.VideoCapture) -> str:
+    """What a container calls its codec."""
+    return int(video.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little").decode("latin-1").lower()
+
+
+def _holes(path: Path) -> list[int]:
+    """Numbers of frames whose bytes were lost, which decoders replace by what they make up."""
+    packets = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_FORMAT, -1])
+    codec, number = _codec(packets), 0
+    found: list[int] = []
+    while codec in _COMPRESSED:
+        there, packet = packets.read()
+        if not there:
+            break
+        content = packet.tobytes()
+        filled = content.rstrip(b"\0")  # encoders may fill up what they send
+        if not filled or _HOLE in filled:
+            found.append(number)
+        number += 1
+    packets.release()
+    return found
 
 
 class Animation:

@@ -85,6 +85,7 @@ def build(settings: "Stand") -> Iterator[tuple[Loop, Services]]:
             hosts=("localhost", socket.gethostname().lower(), settings.host.lower(), *settings.allowed_hosts),
             sound=settings.sound, pages=tuple(settings.allowed_pages),
             desk=None if contents else Desk(watch.catalogue.file, settings.allowed_pages),
+            language=settings.language,
         )  # fmt: skip
         if contents is not None:
             _call_home(settings, folder, contents, loop, services, stack)

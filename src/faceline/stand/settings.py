@@ -159,6 +159,7 @@ class Stand(Recognising, Served):
     smallest_group: Annotated[int, Field(ge=2)]
     live_picture: bool
     sound: bool
+    language: Literal["en", "de", "fr", "es", "ar"]
     allowed_pages: list[Site]
     fleet: Annotated[str, Field(pattern=r"^https?://[^\s/?#@]+/?$")] | None
     fleet_token: str | None

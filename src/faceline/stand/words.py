@@ -15,7 +15,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
-from babel.dates import format_date
+from babel.dates import format_date, get_day_names
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
@@ -104,6 +104,17 @@ def translate(environment: Environment) -> None:
         number=number, share=share, day=day, language=language, direction=direction, languages=LANGUAGES,
         of_scripts=of_scripts,
     )  # fmt: skip
+
+
+def day_names() -> list[str]:
+    """The days of a week from Monday on, short."""
+    names = get_day_names("abbreviated", locale=language())
+    return [str(names[place]) for place in range(7)]
+
+
+def mark(message: str) -> str:
+    """The same message; it is translated elsewhere, when it is told."""
+    return message
 
 
 def of_scripts() -> dict[str, str]:

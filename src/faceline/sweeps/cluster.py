@@ -1,6 +1,7 @@
 """Jobs on a Ray cluster: each a task of its own, of which one that dies takes no other with it."""
 
 import logging
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -47,6 +48,7 @@ def stream(
 
 def _connect(address: str | None) -> Any:
     try:
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # else a cluster that it starts reports its use
         import ray  # noqa: PLC0415  # an extra
     except ModuleNotFoundError:
         raise InputError("launcher=ray needs Ray: pip install 'faceline[ray]'", column="launcher") from None

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import pickle
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -92,7 +91,7 @@ def read_checkpoint(file: Path) -> dict[str, Any]:
         raise InputError("no such checkpoint", file=file)
     try:
         checkpoint = torch.load(file, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, pickle.UnpicklingError) as error:
+    except Exception as error:  # any other file is to torch a program of nonsense, and fails in any way
         raise InputError(f"not a readable checkpoint ({first_line(error)})", file=file) from error
     if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get(CONFIG_KEY), dict):
         raise InputError("no checkpoint of a faceline run: it holds no config", file=file)

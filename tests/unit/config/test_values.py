@@ -1,5 +1,7 @@
 """Values without a possible meaning, and what may not be built, are refused by their key before anything is read."""
 
+import re
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from faceline.errors import InputError
         ("trainer.gradient_clip_val=nan", "trainer.gradient_clip_val: expected a finite number, got nan"),
         ("name=../../etc", "name: expected a name of letters"),
         ("+hydra.callbacks.x._target_=os.mkdir", "os.mkdir is not allowed"),
+        ("trainer.devices=999", "trainer.devices: expected at most"),
     ],
 )
 def test_the_command_refuses_before_it_reads(
@@ -36,12 +39,13 @@ def test_the_command_refuses_before_it_reads(
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("lr", 0), ("lr", float("inf")), ("lr", float("nan")), ("patience", -1), ("people", 0), ("width", 0),
+    [("lr", 0), ("loss.beta", -1), ("model.warmup", 2), ("val_check_interval", 0),
+     ("lr", float("inf")), ("lr", float("nan")), ("patience", -1), ("people", 0), ("width", 0),
      ("gradient_clip_val", -1), ("max_epochs", -5), ("dropout", 1.5), ("anything", float("-inf"))],
 )  # fmt: skip
 def test_impossible_numbers_are_refused_wherever_they_are(key: str, value: float) -> None:
-    with pytest.raises(InputError, match=rf"a\.1\.{key}: expected"):
-        check(OmegaConf.create({"a": [0, {key: value}]}), "train")
+    with pytest.raises(InputError, match=rf"a\.1\.{re.escape(key)}: expected"):
+        check(OmegaConf.create({"a": [0, reduce(lambda inner, name: {name: inner}, reversed(key.split(".")), value)]}))
 
 
 @pytest.mark.parametrize(
@@ -85,9 +89,29 @@ def test_several_paths_of_a_sweep_stay_several() -> None:
         (RuntimeError("DataLoader worker (pid 7) is killed by signal: Bus error. It is possible that dataloader's "
                       "workers are out of shared memory."), "data.workers=0"),
         (RuntimeError("unable to open shared memory object </torch_7_1> in read-write mode"), "data.workers=0"),
+        (RuntimeError("Early stopping conditioned on metric `val/nme` which is not available."), "early_stopping: "),
+        (ModuleNotFoundError("Requirement 'torch_xla>=1.13' not met."), "trainer: Requirement"),
         (FileNotFoundError(2, "No such file or directory", "/proc/x.csv"), "/proc/x.csv: is not there, or cannot"),
     ],
 )  # fmt: skip
 def test_errors_of_a_training_are_told_in_one_line(error: Exception, words: str, tmp_path: Path) -> None:
     told = explain(error, tmp_path)
     assert told is not None and words in told and "\n" not in told
+
+
+def test_the_cause_is_told_and_not_what_broke_while_it_was_handled(tmp_path: Path) -> None:
+    def raises(package: str, error: Exception) -> None:
+        exec("raise error", {"__name__": package, "error": error})  # as code of that package does
+
+    def fails() -> None:
+        try:
+            raises("multiprocessing.synchronize", OSError(30, "Read-only file system"))
+        finally:
+            raises("pytorch_lightning.utilities", RuntimeError("Please call `iter(combined_loader)` first."))
+
+    with pytest.raises(RuntimeError) as caught:
+        fails()
+    assert "data.workers=0" in str(explain(caught.value, tmp_path))
+    with pytest.raises(RuntimeError) as ours:
+        raises("faceline.data", RuntimeError("a bug"))
+    assert explain(ours.value, tmp_path) is None

@@ -77,6 +77,7 @@ class Surprise:
         (lambda folder: write(folder / "pickle.pth", Surprise()), "refused|more than tensors"),
         (lambda folder: (folder / "x.safetensors").write_bytes(b"no") and folder / "x.safetensors", "not a readable"),
         (lambda folder: (folder / "x.pth").write_bytes(b"") or folder / "x.pth", "not a readable"),
+        (lambda folder: (folder / "x.pth").write_bytes(b"root:x:0:0:") and folder / "x.pth", "not a readable"),
     ],
 )
 def test_weights_that_do_not_fit_are_refused(tmp_path: Path, make, words: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Final
 
 from fastapi.templating import Jinja2Templates
 
+from faceline.stand import words
 from faceline.stand.content.catalogue import Catalogue, read_catalogue
 from faceline.stand.content.desk import Desk
 from faceline.stand.fleet.protocol import LARGEST_MB
@@ -18,6 +19,7 @@ from faceline.stand.web.services import Pages
 
 HERE: Final = Path(__file__).parent
 TEMPLATES: Final = Jinja2Templates([HERE / "templates", WEB / "templates"])
+words.translate(TEMPLATES.env)
 
 
 @dataclass(eq=False)

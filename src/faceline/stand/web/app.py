@@ -13,6 +13,7 @@ from faceline.stand.content.artwork import LARGEST_MB
 from faceline.stand.web import advertiser, contents, display, login, operator, people
 from faceline.stand.web.gate import UPLOAD, Gate
 from faceline.stand.web.services import CONTENT_POLICY, HERE, TEMPLATES, Pages, Services, pages_of
+from faceline.stand.words import speaking
 
 _HEADERS: Final = {
     "Content-Security-Policy": CONTENT_POLICY,
@@ -53,7 +54,8 @@ async def _guard(request: Request, answer: Callable[[Request], Awaitable[Respons
     if not length.isdecimal() or int(length) > _most(request) or "transfer-encoding" in request.headers:
         response: Response = HTMLResponse("too much", status_code=413)
     else:
-        response = await answer(request)
+        with speaking(login.language_of(request)):
+            response = await answer(request)
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
     if not request.url.path.startswith("/static/"):

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import pandas as pd
-from babel.dates import get_day_names
 
 from faceline.stand.report.effectiveness import Effectiveness
 from faceline.stand.report.figures import STEPS
-from faceline.stand.words import _, day, language, number, share
+from faceline.stand.words import _, day, day_names, number, share
 
 _WIDE, _HIGH = 720, 140
 _MOST_LABELS: Final = 12
@@ -62,7 +61,7 @@ def week(told: Effectiveness) -> dict[str, Any]:
     """Passers-by on a weekday in an hour, as the mean of the days; darker is more, and None is too few to tell."""
     table = told.week
     hours = sorted(set(table["hour"]))
-    names = get_day_names("abbreviated", locale=language())
+    names = day_names()
     cells = {
         (row["weekday"], row["hour"]): row["passers_by"] / row["days"] if row["passers_by"] else None
         for row in rows_of(table)

@@ -20,6 +20,7 @@ from faceline.stand.web.content_form import content_of, place_of, values_of, wit
 from faceline.stand.web.login import check_form, needs
 from faceline.stand.web.operator import page
 from faceline.stand.web.services import CONTENT_POLICY, TEMPLATES, pages_of
+from faceline.stand.words import _, day_names
 
 router = APIRouter(prefix="/operator/contents")
 
@@ -72,10 +73,10 @@ def thumbnail(request: Request, name: str) -> Response:
     desk = _desk(request)
     path = desk.file.parent / name
     if name not in _files(desk) or not path.is_file():
-        raise HTTPException(404, "No such medium.")
+        raise HTTPException(404, _("No such medium."))
     image = _small(path, path.stat().st_mtime_ns)
     if image is None:
-        raise HTTPException(404, "No picture of it.")
+        raise HTTPException(404, _("No picture of it."))
     return Response(image, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
 
 
@@ -84,7 +85,7 @@ def medium(request: Request, name: str) -> Response:
     """A file that can be chosen, whole, for the preview."""
     desk = _desk(request)
     if name not in _files(desk):
-        raise HTTPException(404, "No such medium.")
+        raise HTTPException(404, _("No such medium."))
     return pages_of(request).file(name)
 
 
@@ -99,9 +100,9 @@ async def upload(request: Request, session: Editor, file: Annotated[UploadFile, 
             while part := await file.read(_CHUNK):
                 to.write(part)
         name = await run_in_threadpool(desk.add_medium, file.filename or "", partial, by=session.account.name)
-        session.told = f"Uploaded: {name}."
+        session.told = _("Uploaded: %(name)s.", name=name)
     except (InputError, OSError) as error:
-        session.told = f"Not uploaded. {error.told if isinstance(error, InputError) else error}"
+        session.told = _("Not uploaded. %(why)s", why=error.told if isinstance(error, InputError) else error)
     finally:
         partial.unlink(missing_ok=True)
     return _back()
@@ -114,11 +115,11 @@ async def bring_in(request: Request, session: Editor, file: Annotated[UploadFile
     try:
         text = (await file.read(_CHUNK)).decode("utf-8")
         await run_in_threadpool(_desk(request).bring_in, text, by=session.account.name)
-        session.told = "Imported as the draft; look at it, then publish it."
+        session.told = _("Imported as the draft; look at it, then publish it.")
     except UnicodeDecodeError:
-        session.told = "Not imported. It is not text in UTF-8."
+        session.told = _("Not imported. It is not text in UTF-8.")
     except InputError as error:
-        session.told = f"Not imported. {error}"
+        session.told = _("Not imported. %(why)s", why=error)
     return _back()
 
 
@@ -126,14 +127,14 @@ async def bring_in(request: Request, session: Editor, file: Annotated[UploadFile
 def publish(request: Request, session: Editor, csrf: Csrf = "") -> Response:
     """Let the stand show the draft."""
     return _do(
-        request, session, csrf, lambda desk, by: desk.publish(by=by), "Published: the stand shows it in a moment."
+        request, session, csrf, lambda desk, by: desk.publish(by=by), _("Published: the stand shows it in a moment.")
     )
 
 
 @router.post("/discard")
 def discard(request: Request, session: Editor, csrf: Csrf = "") -> Response:
     """Forget the draft."""
-    return _do(request, session, csrf, lambda desk, by: desk.discard(by=by), "The draft is discarded.")
+    return _do(request, session, csrf, lambda desk, by: desk.discard(by=by), _("The draft is discarded."))
 
 
 @router.post("/versions/{version}")
@@ -141,7 +142,7 @@ def bring_back(request: Request, session: Editor, version: str, csrf: Csrf = "")
     """Let the stand show an earlier version."""
     return _do(
         request, session, csrf, lambda desk, by: desk.bring_back(version, by=by),
-        "Brought back: the stand shows it in a moment. What it showed until now is a version too.",
+        _("Brought back: the stand shows it in a moment. What it showed until now is a version too."),
     )  # fmt: skip
 
 
@@ -153,7 +154,7 @@ def content_page(request: Request, session: Editor, name: str) -> Response:
         desk.content(name) if name != _NEW else {"campaign": desk.data["campaigns"][0]["id"], "audience": "anyone"}
     )
     if content is None:
-        raise HTTPException(404, "No such content.")
+        raise HTTPException(404, _("No such content."))
     return _form(request, session, name, values_of(content), mark_of(content), name in desk.data["loop"], {})
 
 
@@ -179,7 +180,7 @@ async def save(request: Request, session: Editor, name: str) -> Response:
         field, told = place_of(error.message.replace("contents.-1.", f"contents.{place}."), place)
         values = values_of({}) | sent | listed
         return _form(request, session, name, values, sent.get("mark", ""), in_loop, {field: told}, status=422)
-    session.told = "Saved in the draft. The stand shows it once it is published."
+    session.told = _("Saved in the draft. The stand shows it once it is published.")
     return RedirectResponse(f"{_HERE}/edit/{content['id']}", status_code=303)
 
 
@@ -197,7 +198,7 @@ def preview(request: Request, name: str) -> Response:
     services = pages_of(request)
     catalogue = _desk(request).catalogue()
     if name not in catalogue.by_id:
-        raise HTTPException(404, "No such content.")
+        raise HTTPException(404, _("No such content."))
     screen = services.screens.content(catalogue.by_id[name], catalogue) | {"page": None}
     response = TEMPLATES.TemplateResponse(request, "preview.html", {"screen": screen})
     response.headers["Content-Security-Policy"] = CONTENT_POLICY.replace(
@@ -215,8 +216,9 @@ def _form(
     data = desk.data
     context = {
         "name": name, "value": values, "mark": mark, "in_loop": in_loop, "wrong": wrong,
-        "file_options": [("", "None"), *((file, file) for file in _files(desk))],
+        "file_options": [("", _("None")), *((file, file) for file in _files(desk))],
         "campaigns": [(each["id"], each["name"]) for each in data["campaigns"]], "days": DAYS,
+        "day_names": day_names(),
         "other_options": [(each["id"], each["id"]) for each in data["contents"] if each["id"] != name],
         "known": desk.content(name) is not None,
     }  # fmt: skip
@@ -232,7 +234,7 @@ def _do(request: Request, session: Login, csrf: str, act: Any, told: str) -> Res
         act(_desk(request), session.account.name)
         session.told = told
     except InputError as error:
-        session.told = f"Not done. {error.told}"
+        session.told = _("Not done. %(why)s", why=error.told)
     return _back()
 
 
@@ -244,7 +246,7 @@ def _desk(request: Request) -> Desk:
     desk = pages_of(request).desk
     if desk is None:
         raise HTTPException(
-            409, "The fleet of this stand publishes its contents; they are edited on the pages of the fleet."
+            409, _("The fleet of this stand publishes its contents; they are edited on the pages of the fleet.")
         )
     return desk
 

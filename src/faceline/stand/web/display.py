@@ -15,6 +15,7 @@ from starlette.requests import HTTPConnection
 from faceline.stand.content.catalogue import site_of
 from faceline.stand.web.login import address_of, same_origin, session_of
 from faceline.stand.web.services import CONTENT_POLICY, HERE, TEMPLATES, Services, services_of
+from faceline.stand.words import _, speaking
 
 router = APIRouter()
 
@@ -49,17 +50,15 @@ def display_page(request: Request, token: str | None = None) -> Response:
     if token is not None:
         if not services.secrets.is_device(token):  # a right one passes, whatever others have tried
             if services.devices.wait(address_of(request)):
-                raise HTTPException(429, "Too many tries. Wait a minute.")
-            raise HTTPException(403, "This is not the token of the display. It was told when the stand was set up.")
+                raise HTTPException(429, _("Too many tries. Wait a minute."))
+            raise HTTPException(403, _("This is not the token of the display. It was told when the stand was set up."))
         response: Response = RedirectResponse("/display", status_code=303)
         _keep(token, response, services)
         return response
     _check(request)
-    page = TEMPLATES.TemplateResponse(
-        request,
-        "display.html",
-        {"stand": services.stand, "screen": services.screen},
-    )
+    with speaking(services.language):
+        context = {"stand": services.stand, "screen": services.screen}
+        page = TEMPLATES.TemplateResponse(request, "display.html", context)
     page.headers["Content-Security-Policy"] = _policy(services.pages)
     page.headers["Cache-Control"] = "no-cache"  # the service worker keeps it for when the stand is away
     kept = request.cookies.get(COOKIE, "")
@@ -84,7 +83,7 @@ def medium(request: Request, name: str) -> Response:
     _check(request)
     services = services_of(request)
     if name not in services.catalogue.files:
-        raise HTTPException(404, "No such medium.")
+        raise HTTPException(404, _("No such medium."))
     return services.file(name)
 
 
@@ -152,4 +151,4 @@ def _keep(token: str, response: Response, services: Services) -> None:
 
 def _check(request: Request) -> None:
     if not is_device(request):
-        raise HTTPException(403, "The display opens this page by the address with its token.")
+        raise HTTPException(403, _("The display opens this page by the address with its token."))

@@ -5,9 +5,10 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from faceline.config.tree import hint
+from faceline.config.tree import nearest
 from faceline.stand.consent.consent_text import LONGEST_DAYS, ConsentText
 from faceline.stand.consent.enrolment import Consent, Person
+from faceline.stand.words import _
 
 _LONGEST_NAME: Final = 120
 _LONGEST_GREETING: Final = 60
@@ -44,12 +45,14 @@ class EnrolForm:
             groups: That contents of the catalogue are for.
         """
         found = {
-            "face": "" if _whole(self.face) else "Choose who of those present it is.",
+            "face": "" if _whole(self.face) else _("Choose who of those present it is."),
             "given_by": self._name(),
             "greeting": self._greeting(),
             "group": self._group(groups),
-            "days": "" if 1 <= _number(self.days) <= LONGEST_DAYS else f"Give a number from 1 to {LONGEST_DAYS}.",
-            "agreed": "" if self.agreed else "Nobody is enrolled who has not read the text and agreed to it.",
+            "days": ""
+            if 1 <= _number(self.days) <= LONGEST_DAYS
+            else _("Give a number from 1 to %(most)s.", most=LONGEST_DAYS),
+            "agreed": "" if self.agreed else _("Nobody is enrolled who has not read the text and agreed to it."),
         }
         return {name: told for name, told in found.items() if told}
 
@@ -69,14 +72,14 @@ class EnrolForm:
 
     def _name(self) -> str:
         if not self.given_by.strip():
-            return "The name is empty. Give it as on the form that they signed."
+            return _("The name is empty. Give it as on the form that they signed.")
         return _too_long(self.given_by, _LONGEST_NAME)
 
     def _greeting(self) -> str:
         if self.by_name and not self.greeting.strip():
-            return "Give the name that they want to read on the screen, or take the tick away."
+            return _("Give the name that they want to read on the screen, or take the tick away.")
         if self.greeting.strip() and not self.by_name:
-            return "Others can read it: tick the box above if they chose that, or leave this empty."
+            return _("Others can read it: tick the box above if they chose that, or leave this empty.")
         return _too_long(self.greeting, _LONGEST_GREETING)
 
     def _group(self, groups: Collection[str]) -> str:
@@ -84,12 +87,20 @@ class EnrolForm:
         if not group or group in groups:
             return ""
         if not groups:
-            return "No content of this stand is for a group. Leave it empty."
-        return f"No content of this stand is for a group of that name{hint(group, sorted(groups))}"
+            return _("No content of this stand is for a group. Leave it empty.")
+        near = nearest(group, sorted(groups))
+        if near is not None:
+            return _("No content of this stand is for a group of that name; did you mean %(near)s?", near=near)
+        known = ", ".join(sorted(groups))
+        return _("No content of this stand is for a group of that name; expected one of %(known)s", known=known)
 
 
 def _too_long(text: str, most: int) -> str:
-    return "" if len(text.strip()) <= most else f"At most {most} characters; these are {len(text.strip())}."
+    return (
+        ""
+        if len(text.strip()) <= most
+        else _("At most %(most)s characters; these are %(count)s.", most=most, count=len(text.strip()))
+    )
 
 
 def _whole(text: str) -> bool:

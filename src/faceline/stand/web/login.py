@@ -3,6 +3,7 @@
 import hmac
 import ipaddress
 import math
+import re
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Form, Request, Response
@@ -13,6 +14,7 @@ from starlette.requests import HTTPConnection
 
 from faceline.stand.web.access import SESSION_SECONDS, Login, Role
 from faceline.stand.web.services import TEMPLATES, Pages, pages_of
+from faceline.stand.words import LANGUAGES, _, preferred
 
 router = APIRouter()
 
@@ -20,6 +22,10 @@ COOKIE: Final = "stand_session"
 KNOWN: Final = "stand_known"
 """Cookie of a browser in which an account has logged in before: guesses of others do not slow it down."""
 
+LANGUAGE: Final = "stand_language"
+"""Cookie of the language that somebody chose."""
+
+_OWN_PAGE: Final = re.compile(r"/(?!/)[\w/.-]*")
 _YEAR: Final = 365 * 24 * 3600
 _LONGEST_NAME: Final = 200
 _HOME: Final[dict[Role, str]] = {"operator": "/operator", "advertiser": "/advertiser", "editor": "/operator/contents"}
@@ -51,6 +57,12 @@ def session_of(connection: HTTPConnection) -> Login | None:
     return session
 
 
+def language_of(connection: HTTPConnection) -> str:
+    """The language of whoever asks: the one that they chose, else the one that their browser asks for."""
+    chosen = connection.cookies.get(LANGUAGE, "")
+    return chosen if chosen in LANGUAGES else preferred(connection.headers.get("accept-language", ""))
+
+
 def needs(*roles: Role) -> Any:
     """The session of somebody in one of these roles, or the way to the login."""
 
@@ -59,7 +71,7 @@ def needs(*roles: Role) -> Any:
         if session is None:
             raise HTTPException(303, headers={"Location": "/login"})
         if session.account.role not in roles:
-            raise HTTPException(403, f"This page is not for the {session.account.role}.")
+            raise HTTPException(403, _("This page is not for the %(role)s.", role=_(session.account.role)))
         return session
 
     return Depends(check)
@@ -72,7 +84,7 @@ def check_form(request: Request, session: Login, csrf: str) -> None:
         HTTPException: It does not hold the token of the session, or comes from elsewhere.
     """
     if not (same_origin(request) and hmac.compare_digest(csrf.encode(), session.csrf.encode())):
-        raise HTTPException(403, "This form is not of your session. Open the page again and send it once more.")
+        raise HTTPException(403, _("This form is not of your session. Open the page again and send it once more."))
 
 
 @router.get("/")
@@ -80,6 +92,16 @@ def start(request: Request) -> Response:
     """To the first page of whoever is logged in."""
     session = session_of(request)
     return RedirectResponse(_HOME[session.account.role] if session else "/login", status_code=303)
+
+
+@router.get("/language/{code}")
+def choose_language(code: str, back: str = "/") -> Response:
+    """Speak a language from now on, and go back to a page of the stand."""
+    if code not in LANGUAGES:
+        raise HTTPException(404, _("No such language."))
+    response = RedirectResponse(back if _OWN_PAGE.fullmatch(back) else "/", status_code=303)
+    response.set_cookie(LANGUAGE, code, max_age=_YEAR, httponly=True, samesite="lax")
+    return response
 
 
 @router.get("/login")
@@ -95,17 +117,19 @@ async def log_in(
     """Open a session, or say how long to wait."""
     services, address = pages_of(request), address_of(request)
     if not same_origin(request):
-        raise HTTPException(403, "This form comes from elsewhere.")
+        raise HTTPException(403, _("This form comes from elsewhere."))
     name, kept = name.strip().lower()[:_LONGEST_NAME], request.cookies.get(KNOWN, "")
     key = (name, "known browser") if services.secrets.is_known(kept, name) else (name, address)
     wait = services.logins.wait(key)
     if not wait and services.secrets.find(name) is None:
         wait = services.unknown.wait(address)
     if wait:
-        return _page(request, services, f"Too many tries. Wait {math.ceil(wait)} seconds.", 429, wait, name)
+        return _page(
+            request, services, _("Too many tries. Wait %(count)s seconds.", count=math.ceil(wait)), 429, wait, name
+        )
     account = await run_in_threadpool(services.secrets.opens, name, password)
     if account is None:
-        return _page(request, services, "Name or password is wrong.", 401, name=name)
+        return _page(request, services, _("Name or password is wrong."), 401, name=name)
     services.logins.forgive(key)
     services.sessions.close(request.cookies.get(COOKIE))
     response = RedirectResponse(_HOME[account.role], status_code=303)

@@ -12,9 +12,11 @@ from faceline.errors import InputError
 from faceline.stand.audience.perception import Face
 from faceline.stand.board import State
 from faceline.stand.clock import now
+from faceline.stand.recognition.collection import Guidance
 from faceline.stand.web.access import Login
-from faceline.stand.web.login import check_form, needs, same_origin, session_of
+from faceline.stand.web.login import check_form, language_of, needs, same_origin, session_of
 from faceline.stand.web.services import TEMPLATES, Services, pages_of, services_of
+from faceline.stand.words import _, speaking
 
 router = APIRouter(prefix="/operator")
 
@@ -44,7 +46,7 @@ async def live(socket: WebSocket) -> None:
         return
     await socket.accept()
     services = services_of(socket)
-    with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+    with contextlib.suppress(WebSocketDisconnect, RuntimeError), speaking(language_of(socket)):
         while session_of(socket) is session:  # until they log out
             await socket.send_json(live_state(services.board.state, services))
             await asyncio.sleep(_STEP)
@@ -56,7 +58,7 @@ def picture(request: Request) -> Response:
     """The newest frame, where that was allowed when the stand was started."""
     services = services_of(request)
     if not services.live_picture or services.board.state.picture is None:
-        raise HTTPException(404, "No picture is shown: points and boxes are enough to see that the stand works.")
+        raise HTTPException(404, _("No picture is shown: points and boxes are enough to see that the stand works."))
     return Response(services.board.state.picture, media_type="image/jpeg")
 
 
@@ -66,7 +68,7 @@ def take_offer(request: Request, session: Operator, impression: int, csrf: Annot
     check_form(request, session, csrf)
     try:
         services_of(request).director.take_offer(impression, now())
-        session.told = "Noted: an offer was taken."
+        session.told = _("Noted: an offer was taken.")
     except InputError as error:
         session.told = error.told
     return RedirectResponse("/operator", status_code=303)
@@ -80,14 +82,14 @@ def live_state(state: State, services: Services) -> dict[str, Any]:
     health = state.health
     return {
         "ratio": round(width / height, 4),
-        "guidance": state.guidance and state.guidance._asdict(),
+        "guidance": state.guidance and _in_words(state.guidance),
         "faces": [_told(face, state, width, height) for face in state.faces],
         "screen": services.screens.of(showing, services.catalogue),
         "decision": decision
         and {
-            "reason": decision.reason,
+            "reason": _(decision.reason),
             "probability": round(decision.probability, 3),
-            "arm": decision.arm,
+            "arm": decision.arm and _(decision.arm),
             "people": decision.people,
         },
         "health": {
@@ -101,6 +103,12 @@ def live_state(state: State, services: Services) -> dict[str, Any]:
             **health.counts,
         },
     }
+
+
+def _in_words(guidance: Guidance) -> dict[str, Any]:
+    """What somebody who is enrolled is to do, in their language."""
+    advice = guidance.advice and _(guidance.advice)
+    return {**guidance._asdict(), "asked": _(guidance.asked), "advice": advice}
 
 
 def label(number: int) -> str:
@@ -118,7 +126,7 @@ def _told(face: Face, state: State, width: int, height: int) -> dict[str, Any]:
         "attending": reaction.attending,
         "dwell": round(reaction.dwell, 1),
         "attention": round(reaction.attention, 1),
-        "group": reaction.group,
+        "group": _(reaction.group),
         "cluster": face.cluster,
         "smile": round(reaction.smile, 3),
         "mouth_open": round(reaction.mouth_open, 3),
@@ -137,7 +145,7 @@ def _identity(state: State, number: int) -> dict[str, Any] | None:
         return None
     since = None if standing.since is None or state.at is None else max(state.at - standing.since, 0.0)
     return {
-        "why": standing.why,
+        "why": _(standing.why),
         "probability": None if standing.probability is None else round(standing.probability, 3),
         "similarity": round(standing.similarity, 2),
         "wanted": round(standing.wanted, 2),

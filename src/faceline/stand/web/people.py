@@ -24,6 +24,7 @@ from faceline.stand.web.enrol_form import EnrolForm
 from faceline.stand.web.login import check_form, needs
 from faceline.stand.web.operator import label, page
 from faceline.stand.web.services import Services, services_of
+from faceline.stand.words import _, several
 
 router = APIRouter(prefix="/operator/people")
 
@@ -125,7 +126,7 @@ async def enrol(
     recogniser, enrolment = _able(services)
     pending = services.pending.pop(session.csrf, None)
     if pending is None or pending.until < time.monotonic():
-        session.told = "Not enrolled. The frames waited for too long and are forgotten; take them again."
+        session.told = _("Not enrolled. The frames waited for too long and are forgotten; take them again.")
         session.typed = pending and pending.form
         return RedirectResponse(_HERE, status_code=303)
     embeddings, quality = _columns(pending.samples)
@@ -140,7 +141,7 @@ async def enrol(
             overrule=overrule,
         )
         await run_in_threadpool(recogniser.refresh)
-        session.told = f"Enrolled: {pending.consent.given_by}."
+        session.told = _("Enrolled: %(name)s.", name=pending.consent.given_by)
     except InputError as error:
         _refuse(session, pending.form, {"face": error.told})
     return RedirectResponse(_HERE, status_code=303)
@@ -151,7 +152,7 @@ def forget(request: Request, session: Operator, csrf: Csrf = "") -> Response:
     """Forget the frames that were taken."""
     check_form(request, session, csrf)
     services_of(request).pending.pop(session.csrf, None)
-    session.told = "Not enrolled: the frames are forgotten."
+    session.told = _("Not enrolled: the frames are forgotten.")
     return RedirectResponse(_HERE, status_code=303)
 
 
@@ -166,9 +167,13 @@ async def add_visit(
         samples = await _gather(recogniser, face)
         visits = await run_in_threadpool(enrolment.add_visit, person, *_columns(samples), by=session.account.name)
         await run_in_threadpool(recogniser.refresh)
-        session.told = f"Added: the template is made of {visits} visit{'s' if visits > 1 else ''}."
+        session.told = several(
+            "Added: the template is made of %(count)s visit.",
+            "Added: the template is made of %(count)s visits.",
+            visits,
+        )
     except InputError as error:
-        session.told = f"Nothing was added. {error.told}"
+        session.told = _("Nothing was added. %(why)s", why=error.told)
     return RedirectResponse(_HERE, status_code=303)
 
 
@@ -179,7 +184,7 @@ def withdraw(request: Request, session: Operator, person: str, csrf: Csrf = "") 
     services = services_of(request)
     try:
         _enrolment(services).withdraw(person, by=session.account.name)
-        session.told = "Withdrawn: consent and template are deleted."
+        session.told = _("Withdrawn: consent and template are deleted.")
     except InputError as error:
         session.told = error.told
     if services.recogniser is not None:
@@ -205,7 +210,7 @@ def export(request: Request, session: Operator, person: str, csrf: Csrf = "") ->
 
 def _refuse(session: Login, form: EnrolForm, wrong: dict[str, str]) -> None:
     """Let the next page, and that one only, show what was typed and what is wrong with it."""
-    session.told = "Not enrolled: look at what is marked."
+    session.told = _("Not enrolled: look at what is marked.")
     session.typed = form.with_faults(wrong)
 
 
@@ -220,14 +225,14 @@ def _pending(services: Services, session: Login) -> Pending | None:
 async def _gather(recogniser: Recogniser, face: int | None) -> list[Sample]:
     """A few frames of somebody who stands there."""
     if face is None:
-        raise InputError("Choose who of those present it is.")
+        raise InputError(_("Choose who of those present it is."))
     try:
         samples = await asyncio.wait_for(asyncio.wrap_future(recogniser.collect(face)), _LONGEST_WAIT)
     except TimeoutError:
-        raise InputError("No frames came in time; look at the warnings of the stand.") from None
+        raise InputError(_("No frames came in time; look at the warnings of the stand.")) from None
     if not samples:
         raise InputError(
-            "No good frame of that face could be taken; the person should stand still, near, and look at the screen."
+            _("No good frame of that face could be taken; the person should stand still, near, and look at the screen.")
         )
     return samples
 
@@ -238,16 +243,16 @@ def _columns(samples: list[Sample]) -> tuple[np.ndarray, list[Any]]:
 
 def _able(services: Services) -> tuple[Recogniser, Enrolment]:
     if services.recogniser is None:
-        raise HTTPException(409, "Nobody can be enrolled: the stand was started without an embedder.")
+        raise HTTPException(409, _("Nobody can be enrolled: the stand was started without an embedder."))
     return services.recogniser, _enrolment(services)
 
 
 def _enrolment(services: Services) -> Enrolment:
     if services.enrolment is None:
-        raise HTTPException(409, "Nobody is enrolled here: the stand was started without an embedder.")
+        raise HTTPException(409, _("Nobody is enrolled here: the stand was started without an embedder."))
     return services.enrolment
 
 
 def _place(face: Face, state: State) -> str:
     share = float(face.landmarks[:, 0].mean()) / max(state.size[0], 1)
-    return "left" if share < 0.4 else "right" if share > 0.6 else "middle"
+    return _("left") if share < 0.4 else _("right") if share > 0.6 else _("middle")

@@ -107,6 +107,7 @@ class Services(Pages):
         sound: Whether films may be heard.
         pages: Web sites that contents may show.
         desk: Where contents are edited; None where they are not.
+        language: Of the words that the display itself shows.
     """
 
     stand: str
@@ -124,6 +125,7 @@ class Services(Pages):
     sound: bool = False
     pages: tuple[str, ...] = ()
     desk: Desk | None = None
+    language: str = "en"
 
     def __post_init__(self) -> None:
         super().__post_init__()

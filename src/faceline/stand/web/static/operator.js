@@ -33,7 +33,7 @@ function face(each, w, h) {
   pen.font = "600 22px system-ui, sans-serif";
   pen.fillText(each.name ? `${each.label} · ${each.name}` : each.label, left - pad, top - 2 * pad - 10);
   pen.font = "18px system-ui, sans-serif";
-  pen.fillText(each.interested ? `${each.group} · interest` : each.group, left - pad, bottom + pad + 24);
+  pen.fillText(each.interested ? `${each.group} · ${_("interest")}` : each.group, left - pad, bottom + pad + 24);
 }
 
 function draw(told) {
@@ -45,7 +45,7 @@ function draw(told) {
     pen.fillStyle = "#a9b7c2";
     pen.font = "24px system-ui, sans-serif";
     pen.textAlign = "center";
-    pen.fillText(told.health.camera ? "Nobody is there" : "No frames from the camera", canvas.width / 2, canvas.height / 2);
+    pen.fillText(told.health.camera ? _("Nobody is there.") : _("No frames from the camera"), canvas.width / 2, canvas.height / 2);
     pen.textAlign = "left";
   }
   for (const each of told.faces) face(each, canvas.width, canvas.height);
@@ -55,22 +55,22 @@ function who(identity) {
   if (!identity) return "–";
   const { why, probability, similarity, wanted, seconds } = identity;
   const sure = probability === null || similarity < 0 ? "" : ` · ${chance(probability)}`;
-  const alike = similarity < 0 ? "" : ` · ${similarity.toFixed(2)} of ${wanted.toFixed(2)}`;
-  return `${why}${sure}${alike}${seconds === null ? "" : ` · for ${seconds.toFixed(0)} s`}`;
+  const alike = similarity < 0 ? "" : ` · ${_("%(value)s of %(wanted)s", { value: number(similarity, 2), wanted: number(wanted, 2) })}`;
+  return `${why}${sure}${alike}${seconds === null ? "" : ` · ${_("for %(count)s s", { count: number(seconds) })}`}`;
 }
 
 function chance(probability) {
-  if (probability > 0.99) return "over 99 %";
-  return probability < 0.01 ? "under 1 %" : `${Math.round(100 * probability)} %`;
+  if (probability > 0.99) return _("over %(share)s", { share: share(0.99) });
+  return probability < 0.01 ? _("under %(share)s", { share: share(0.01) }) : share(probability);
 }
 
 function row(each) {
   const line = document.createElement("tr");
-  const signed = (value) => (value >= 0 ? "+" : "−") + Math.abs(value).toFixed(2);
-  const cells = [each.name ? `${each.label} ${each.name}` : each.label, each.attending ? "to the screen" : "away",
-    each.cluster ? `${each.group} · like: ${each.cluster}` : each.group,
-    each.dwell.toFixed(1), each.attention.toFixed(1), signed(each.smile), signed(each.brow_raise), signed(each.mouth_open),
-    `${Math.round(100 * each.eye_opening)} %`, each.interested ? "yes" : "", who(each.identity)];
+  const signed = (value) => (value >= 0 ? "+" : "−") + number(Math.abs(value), 2);
+  const cells = [each.name ? `${each.label} ${each.name}` : each.label, each.attending ? _("to the screen") : _("away"),
+    each.cluster ? `${each.group} · ${_("like: %(name)s", { name: each.cluster })}` : each.group,
+    number(each.dwell, 1), number(each.attention, 1), signed(each.smile), signed(each.brow_raise), signed(each.mouth_open),
+    share(each.eye_opening), each.interested ? _("yes") : "", who(each.identity)];
   cells.forEach((text, i) => {
     const cell = document.createElement("td");
     cell.textContent = text;
@@ -92,21 +92,21 @@ function tell(told) {
   const { health, decision, screen } = told;
   fact("now", screen ? screen.name : "–");
   fact("reason", decision ? decision.reason : "–");
-  fact("probability", decision ? `${Math.round(100 * decision.probability)} %` : "–");
+  fact("probability", decision ? share(decision.probability) : "–");
   fact("arm", decision?.arm || "–");
   fact("people", String(told.faces.length));
-  fact("fps", health.fps.toFixed(1));
-  fact("latency", health.latency === null ? "–" : `${health.latency} ms`, health.latency > 100);
-  fact("camera", health.camera ? "gives frames" : "lost", !health.camera);
-  fact("written", health.logging ? health.written.toLocaleString("en") : `paused, ${health.pending} wait`, !health.logging);
+  fact("fps", number(health.fps, 1));
+  fact("latency", health.latency === null ? "–" : `${number(health.latency)} ms`, health.latency > 100);
+  fact("camera", health.camera ? _("gives frames") : _("lost"), !health.camera);
+  fact("written", health.logging ? number(health.written) : _("paused, %(count)s wait", { count: number(health.pending) }), !health.logging);
   fact("displays", String(health.displays));
-  fact("enrolled", health.enrolled === null ? "off: no embedder" : `${health.enrolled} enrolled`);
-  fact("dropped", health.dropped.toLocaleString("en"));
-  fact("damaged", health.damaged.toLocaleString("en"));
+  fact("enrolled", health.enrolled === null ? _("off: no embedder") : _("%(count)s enrolled", { count: number(health.enrolled) }));
+  fact("dropped", number(health.dropped));
+  fact("damaged", number(health.damaged));
   const rows = told.faces.map(row);
   if (rows.length) part("faces").replaceChildren(...rows);
   else {
-    const cell = Object.assign(document.createElement("td"), { textContent: "Nobody is there.", colSpan: 11 });
+    const cell = Object.assign(document.createElement("td"), { textContent: _("Nobody is there."), colSpan: 11 });
     const line = document.createElement("tr");
     line.append(cell);
     part("faces").replaceChildren(line);
@@ -119,7 +119,7 @@ function connect() {
   socket.onmessage = (event) => tell(JSON.parse(event.data));
   socket.onclose = (event) => {
     if (event.code === 1008) { location.href = "/login"; return; }
-    warn(["The stand does not answer. Trying again."]);
+    warn([_("The stand does not answer. Trying again.")]);
     setTimeout(connect, 1500);
   };
 }

@@ -8,8 +8,9 @@ function tell({ guidance }) {
   box.hidden = !guidance;
   if (!guidance) return;
   const advice = guidance.advice ? ` ${guidance.advice}.` : "";
-  const left = guidance.refused ? `, ${guidance.refused} left out` : "";
-  const text = `${guidance.asked}.${advice} ${guidance.taken} of ${guidance.wanted} frames${left}.`;
+  const left = guidance.refused ? ` ${_("%(count)s left out.", { count: guidance.refused })}` : "";
+  const taken = _("%(taken)s of %(wanted)s frames.", guidance);
+  const text = `${guidance.asked}.${advice} ${taken}${left}`;
   if (box.textContent !== text) box.textContent = text; // told once, not ten times a second
 }
 

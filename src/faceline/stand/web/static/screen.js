@@ -90,8 +90,8 @@ function brandOf(screen) {
 }
 
 function greetingOf(screen) {
-  if (screen.greeting) return `Hello, ${screen.greeting}`;
-  return screen.welcome ? "Good to see you again" : "";
+  if (screen.greeting) return _("Hello, %(name)s", { name: screen.greeting });
+  return screen.welcome ? _("Good to see you again") : "";
 }
 
 function progressOf(seconds) {

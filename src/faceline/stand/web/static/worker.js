@@ -1,11 +1,11 @@
 // Keeps the display's page, its loop and its media, so that it also starts while the stand is away.
 "use strict";
 
-const STORE = "display-2";
+const STORE = "display-3";
 const KEPT = (path) => path === "/display" || path === "/display/loop" || path.startsWith("/static/") || path.startsWith("/media/");
 
 self.addEventListener("install", (event) => {
-  const first = ["/display", "/display/loop", "/static/fonts.css", "/static/display.css", "/static/screen.js", "/static/display.js",
+  const first = ["/display", "/display/loop", "/static/fonts.css", "/static/display.css", "/static/words.js", "/static/screen.js", "/static/display.js",
     "/static/icon.svg", ...["serif", "sans", "arabic", "arabic-bold", "hebrew", "hebrew-bold"].map((name) => `/static/fonts/${name}.woff2`)];
   event.waitUntil(caches.open(STORE).then((store) => store.addAll(first)).catch(() => {}).then(() => self.skipWaiting()));
 });

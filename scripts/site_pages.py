@@ -1,0 +1,63 @@
+"""Pages of the site that lie elsewhere than in docs/, and the help of the command as one page: a hook of mkdocs."""
+
+import posixpath
+import re
+from pathlib import Path
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+from faceline.cli_help import GROUPS, INIT, RESULTS, VERBS, verb_help
+from faceline.config.tree import conf_dir
+
+ROOT = Path(__file__).resolve().parents[1]
+ELSEWHERE = {
+    "README.md": "index.md",
+    "CHANGELOG.md": "changelog.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "SECURITY.md": "security.md",
+    "LICENSE": "LICENSE",
+    "research/README.md": "research.md",
+}
+"""Files of the repository by their places on the site."""
+ON_SITE = ("docs/", "examples/")
+"""Folders whose files are there under their own names."""
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the pages that lie elsewhere, the notebooks and the help."""
+    for source, place in ELSEWHERE.items():
+        files.append(File.generated(config, place, content=(ROOT / source).read_text(encoding="utf-8")))
+    for notebook in sorted((ROOT / "examples").glob("*.ipynb")):
+        files.append(File.generated(config, f"examples/{notebook.name}", abs_src_path=str(notebook)))
+    files.append(File.generated(config, "commands.md", content=commands()))
+    return files
+
+
+def on_page_markdown(markdown: str, *, page: Page, **_: object) -> str:
+    """Let links lead where the pages are on the site; what is only in the repository is named without a link."""
+    places = {place: source for source, place in ELSEWHERE.items()}
+    source = places.get(page.file.src_uri, f"docs/{page.file.src_uri}")
+
+    def moved(link: re.Match[str]) -> str:
+        text, target, anchor = link[1], link[2], link[3] or ""
+        path = posixpath.normpath(posixpath.join(posixpath.dirname(source), target))
+        if not path.startswith(ON_SITE) and path not in ELSEWHERE and (ROOT / path).exists():
+            return text
+        place = ELSEWHERE.get(path, path.removeprefix("docs/"))
+        return f"[{text}]({posixpath.relpath(place, posixpath.dirname(page.file.src_uri) or '.')}{anchor})"
+
+    return re.sub(r"\[([^\[\]]*)\]\(([^():#\s]+)(#[\w-]*)?\)", moved, markdown)
+
+
+def commands() -> str:
+    """What ``--help`` prints of every verb, in the groups of the overview."""
+    grouped = [verb for verbs in GROUPS.values() for verb in verbs]
+    titles = {**GROUPS, "for developers": tuple(verb for verb in VERBS if verb not in grouped)}
+    parts = ["# Commands", "Each section is what `faceline VERB --help` prints. Settings are written `key=value`."]
+    for title, verbs in titles.items():
+        parts.append(f"## {title.capitalize()}")
+        parts += [f"### faceline {verb}\n\n```text\n{verb_help(verb, conf_dir())}\n```" for verb in verbs]
+    parts += [f"### faceline {text.split()[1]}\n\n```text\n{text}\n```" for text in (INIT, RESULTS)]
+    return "\n\n".join(parts)

@@ -1,0 +1,20 @@
+"""What other parts of the stand say in one English word or two, for the pages to tell in other languages."""
+
+from typing import Final
+
+from faceline.stand.words import mark
+
+TERMS: Final = (
+    *(mark("operator"), mark("advertiser"), mark("editor")),
+    *(mark("adaptive"), mark("control")),
+    *(mark("turned away"), mark("eyes closed"), mark("smile"), mark("mouth open"), mark("brows raised")),
+    mark("neutral"),
+    *(mark("recognised"), mark("nobody"), mark("not sure yet"), mark("between two people"), mark("too far")),
+    *(mark("may be a photo"), mark("nobody is enrolled")),
+    *(mark("Look at the screen"), mark("Turn your head a little to your left")),
+    *(mark("Turn your head a little to your right"), mark("Come closer"), mark("Hold still; more light helps")),
+    *(mark("Turn back a little"), mark("Hold your head level"), mark("Take away what hides the face")),
+    *(mark("new"), mark("changed"), mark("brand"), mark("greeting"), mark("offer"), mark("progress")),
+    *(mark("anyone"), mark("loyal")),
+)
+"""Roles, arms, what a face does, why somebody is named or not, what they are asked to do, states of a content."""
