@@ -26,7 +26,7 @@ from faceline.stand.content.catalogue import read_catalogue
 from faceline.stand.content.policy import Policy
 from faceline.stand.director import Director
 from faceline.stand.events.store import EventStore
-from faceline.stand.loop import Loop
+from faceline.stand.loop import Loop, Speed
 
 RATE = 10.0
 
@@ -294,3 +294,34 @@ def test_started_in_its_own_thread_it_survives_a_fault_of_the_director(
     monkeypatch.setattr(started.director, "update", broken)
     wait(lambda: next(calls) > 6)
     assert started.board.state.showing is not None
+
+
+@pytest.mark.parametrize(("rate", "slow"), [(2.0, True), (9.0, True), (12.5, False), (25.0, False)])
+def test_a_stand_that_is_too_slow_to_count_says_so_after_ten_seconds(rate: float, slow: bool) -> None:
+    speed = Speed()
+    for frame in range(round(30 * rate)):
+        at = 100 + frame / rate
+        speed.add(at, 0.02)
+        if at < 109:
+            assert speed.too_slow(at) is None
+    found = speed.too_slow(at)
+    assert (found is not None) == slow
+    assert found is None or found == pytest.approx(rate, abs=0.2)
+
+
+def test_few_frames_and_late_answers_are_told_and_forgiven_when_the_source_comes_back(
+    tmp_path: Path, scene: Drawn
+) -> None:
+    frames = Frames(scene.draw)
+    stand = Fixture(tmp_path, frames)
+    for second in range(24):
+        stand.loop.speed.add(second / 2, 1.5)
+    health = stand.loop.health(12.0)
+    assert list(health.problems) == ["slow", "late"]
+    assert health.warnings[0].startswith("Too slow to count visitors rightly: 2.")
+    assert "1.5 s from a frame" in health.warnings[1]
+    frames.health = CaptureHealth(lost="unplugged")
+    assert list(stand.loop.health(13.0).problems) == ["camera", "late"]
+    frames.health = CaptureHealth()
+    assert "slow" not in stand.loop.health(14.0).problems
+    stand.loop.close()

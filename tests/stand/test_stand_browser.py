@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -229,3 +230,24 @@ def test_the_display_changes_and_goes_on_when_the_stand_is_gone(page: Any, stand
     stand.process = again.process
     assert "were told when" in again.told, "no new secrets"
     page.wait_for_selector("html[data-line=live]")
+
+
+@pytest.mark.slow
+def test_the_operator_is_told_since_when_a_stand_is_silent_and_sees_nothing_old(page: Any, stand: Running) -> None:
+    log_in(page, stand, "operator")
+    measured = page.locator("#faces tr td.number").first
+    warning = page.locator("#warnings").get_by_text(re.compile(r"silent since \d\d:\d\d:\d\d"))
+    for end, begin in ((signal.SIGSTOP, signal.SIGCONT), (signal.SIGKILL, None)):
+        measured.wait_for()
+        stand.process.send_signal(end)
+        warning.wait_for()
+        assert measured.count() == 0
+        for fact in ("fps", "latency", "people", "now", "camera"):
+            assert page.locator(f"#{fact}").inner_text() == "–"
+        assert accessibility_faults(page) == []
+        if begin is not None:
+            stand.process.send_signal(begin)
+    stand.process.wait(20)
+    again = start(stand.folder, stand.port)
+    stand.process = again.process
+    page.wait_for_url("**/login")  # who was logged in is not kept

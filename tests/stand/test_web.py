@@ -263,8 +263,8 @@ def test_the_display_trades_its_token_for_a_cookie_and_is_told_changes_at_once(
 def test_a_socket_without_a_right_is_closed(client: TestClient, path: str, cookie: str | None) -> None:
     if cookie:
         client.cookies.update({"stand_display": cookie, "stand_session": cookie})
-    with pytest.raises(WebSocketDisconnect), client.websocket_connect(path):
-        pass
+    with pytest.raises(WebSocketDisconnect), client.websocket_connect(path) as socket:
+        socket.receive_json()
 
 
 def test_a_socket_of_another_site_is_closed(operator: TestClient) -> None:
@@ -310,7 +310,7 @@ def test_a_medium_that_became_a_link_out_of_its_folder_is_not_served(client: Tes
 
 
 def test_the_live_view_tells_points_measures_and_health_but_no_picture(operator: TestClient, stand: WebStand) -> None:
-    stand.show("espresso", visitor(), warnings=("Events are not written: disk full.",), logging=False)
+    stand.show("espresso", visitor(), problems={"store": "Events are not written: disk full."}, logging=False)
     with operator.websocket_connect("/operator/live") as socket:
         told = socket.receive_json()
     (face,) = told["faces"]

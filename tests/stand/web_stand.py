@@ -44,14 +44,16 @@ class WebStand:
     password: str
     token: str
 
-    def show(self, content: str, *faces: Face, greeting: str | None = None, **health: Any) -> Showing:
+    def show(
+        self, content: str, *faces: Face, greeting: str | None = None, customers: Any = None, **health: Any
+    ) -> Showing:
         """Put a content on the screen."""
         chosen = self.services.catalogue.by_id[content]
         decision = Decision(chosen, "adaptive", 7, "bandit", 0.5, len(faces), now())
         showing = Showing(decision, now(), greeting=greeting)
         counts = {"frames": 9, "dropped": 1, "damaged": 0, "reopened": 0, "written": 5, "pending": 0}
         told = Health(**{"frames_per_second": 25.0, "latency_ms": 31.0, "camera": True, "counts": counts, **health})
-        self.services.board.publish(State(showing, faces, {}, (640, 480), told))
+        self.services.board.publish(State(showing, faces, (640, 480), told, at=now().steady, customers=customers or {}))
         return showing
 
 

@@ -98,6 +98,8 @@ def test_a_stand_needs_nothing_that_trains(run: Run) -> None:
         f"stand port={port} seconds=0.1",
         "consent",
         "accounts",
+        "tokens",
+        "webhooks",
         "ship to=chain",
         "simulate days=1 audiences_per_day=40",  # and a report
         "benchmark stand seconds=0.5 soak_seconds=0",

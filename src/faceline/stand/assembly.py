@@ -38,6 +38,8 @@ from faceline.stand.fleet.home import Home
 from faceline.stand.fleet.installing import Contents
 from faceline.stand.fleet.manifest import BUNDLE, CATALOGUE, CONSENT
 from faceline.stand.folders import make_folder
+from faceline.stand.live.feed import Feed
+from faceline.stand.live.webhooks import WebhookPost, Webhooks
 from faceline.stand.loop import Frames, Loop
 from faceline.stand.recognition.embedder import COLOURS, embedder_file, open_embedder
 from faceline.stand.recognition.recogniser import Recogniser
@@ -45,6 +47,7 @@ from faceline.stand.web.access import Secrets
 from faceline.stand.web.campaigns import first_advertiser, note_catalogue
 from faceline.stand.web.figures import Figures
 from faceline.stand.web.services import Services
+from faceline.stand.web.tokens import Tokens
 
 if TYPE_CHECKING:
     from faceline.stand.settings import Stand, Watching
@@ -74,9 +77,14 @@ def build(settings: "Stand") -> Iterator[tuple[Loop, Services]]:
         enrolment, recogniser = _people(settings, folder, stack)
         catalogue = watch.policy.catalogue
         note_catalogue(folder, watch.catalogue.file)
+        tokens = Tokens(folder)
         secrets = Secrets(folder / "access.json", first_advertiser(catalogue))
         board = Board()
-        loop = watch.loop(Capture(opener), events, board, recogniser, settings.live_picture)
+        feed = Feed(settings.name)
+        post = WebhookPost(Webhooks(folder), feed)
+        stack.callback(post.close)
+        loop = watch.loop(Capture(opener), events, board, recogniser, settings.live_picture, feed=feed)
+        loop.others["webhooks"] = post.problem
         stack.callback(loop.close)
         figures = Figures(store, settings.smallest_group, settings.zone, lambda: watch.policy.catalogue)
         services = Services(
@@ -85,6 +93,7 @@ def build(settings: "Stand") -> Iterator[tuple[Loop, Services]]:
             hosts=("localhost", socket.gethostname().lower(), settings.host.lower(), *settings.allowed_hosts),
             sound=settings.sound, pages=tuple(settings.allowed_pages),
             desk=None if contents else Desk(watch.catalogue.file, settings.allowed_pages),
+            tokens=tokens, feed=feed, post=post,
             language=settings.language,
         )  # fmt: skip
         if contents is not None:
@@ -140,10 +149,11 @@ class Watch:
         recogniser: Recogniser | None = None,
         pictures: bool = False,
         clock: Callable[[], Moment] = now,
+        feed: Feed | None = None,
     ) -> Loop:
         """The loop, not started yet."""
         director = Director(self.policy, Sessions(), self.reactions, store.append)
-        return Loop(frames, self.perception, director, store, recogniser, board, pictures, clock, self.catalogue)
+        return Loop(frames, self.perception, director, store, recogniser, board, pictures, clock, self.catalogue, feed)
 
 
 def open_landmarks(bundle: str | Path, threads: int) -> LandmarkRuntime:
@@ -206,7 +216,7 @@ def _call_home(
         lambda: loop.store.engine,
         contents,
     )
-    loop.others.append(home.problem)
+    loop.others["fleet"] = home.problem
     stack.callback(home.close)
     home.start()
 

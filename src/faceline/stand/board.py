@@ -5,12 +5,37 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Final, Literal, get_args
 
 from faceline.stand.audience.perception import Face
 from faceline.stand.camera.covered import Blind
+from faceline.stand.consent.enrolment import Person
 from faceline.stand.director import Showing
 from faceline.stand.recognition.collection import Guidance
 from faceline.stand.recognition.recogniser import Standing
+
+Problem = Literal[
+    "camera",
+    "covered",
+    "slow",
+    "late",
+    "store",
+    "lost",
+    "fault",
+    "learning",
+    "people",
+    "catalogue",
+    "webhooks",
+    "fleet",
+]
+"""No frames come, or they show nothing; too few or too late to count visitors rightly; events wait, or were lost; a
+fault; what was learned cannot be saved; nobody can be recognised; a catalogue is refused; a webhook is not answered;
+the fleet is not reached."""
+
+PROBLEMS: Final[tuple[Problem, ...]] = get_args(Problem)
+
+SILENCE: Final = 5.0
+"""Seconds without a word from the loop after which the stand is silent."""
 
 
 @dataclass(frozen=True)
@@ -20,22 +45,27 @@ class Health:
     Attributes:
         frames_per_second: Looked at, over the last seconds.
         latency_ms: From a frame to its decision, 95th percentile over the last ones; None where there were none.
-        warnings: What somebody should look after, in sentences.
+        problems: What somebody should look after: a sentence for each of `PROBLEMS`.
         camera: Whether frames come.
         picture: What is wrong with them, where something is.
         logging: Whether events are written.
         enrolled: People who may be recognised; None where nobody can be, for want of an embedder.
-        counts: Frames, dropped, damaged, reopened, events written and pending.
+        counts: Frames, dropped, damaged, reopened, events written, pending and lost.
     """
 
     frames_per_second: float = 0.0
     latency_ms: float | None = None
-    warnings: tuple[str, ...] = ()
+    problems: dict[Problem, str] = field(default_factory=dict)
     camera: bool = False
     picture: Blind | None = None
     logging: bool = True
     enrolled: int | None = None
     counts: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """The sentences."""
+        return tuple(self.problems.values())
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +75,7 @@ class State:
     Attributes:
         showing: What is on the screen; None before the first decision.
         faces: Who is there.
-        names: Greetings of the recognised, by the numbers of their tracks.
+        customers: The recognised, by the numbers of their tracks.
         standings: Who each face is, how sure that is, and why not, by the same numbers.
         guidance: What to say to somebody who is being enrolled; None where nobody is.
         at: Seconds of the steady clock at this moment.
@@ -56,13 +86,21 @@ class State:
 
     showing: Showing | None = None
     faces: tuple[Face, ...] = ()
-    names: dict[int, str] = field(default_factory=dict)
     size: tuple[int, int] = (640, 480)
     health: Health = Health()
     picture: bytes | None = None
     standings: dict[int, Standing] = field(default_factory=dict)
     guidance: Guidance | None = None
     at: float | None = None
+    customers: dict[int, Person] = field(default_factory=dict)
+
+    def silent(self, now: float) -> float | None:
+        """Seconds since when nothing was heard of the loop; None where it goes on, or has not begun.
+
+        Args:
+            now: Seconds of the steady clock.
+        """
+        return now - self.at if self.at is not None and now - self.at > SILENCE else None
 
 
 class Board:

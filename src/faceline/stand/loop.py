@@ -12,19 +12,29 @@ import numpy as np
 
 from faceline.errors import first_line
 from faceline.stand.audience.perception import Perception, Sight
-from faceline.stand.board import Board, Health, State
+from faceline.stand.board import Board, Health, Problem, State
 from faceline.stand.camera.capture import CaptureHealth, Frame
 from faceline.stand.camera.covered import Cover
 from faceline.stand.clock import Moment, now
 from faceline.stand.content.reload import CatalogueFile
 from faceline.stand.director import Director
-from faceline.stand.events.store import EventStore
+from faceline.stand.events.store import EventStore, StoreHealth
+from faceline.stand.live.feed import Feed
 from faceline.stand.recognition.recogniser import Recogniser
 from faceline.types import Image
 
 _NO_FRAME: Final = 0.2  # seconds after which the screen goes on without one
 _SAVE_EVERY: Final = 60.0
 _RECENT: Final = 250  # frames of which speed is told
+
+SLOWEST: Final = 10.0
+"""Frames a second below which the stand warns. People who walk by at arm's length move by a face width in a frame then,
+and some of those who cross are lost or counted twice."""
+
+LATEST_MS: Final = 500.0
+"""From a frame to its decision, above which the stand warns: the screen answers people who have gone on."""
+
+_JUDGED: Final = 10.0  # seconds over which the stand is found slow
 
 log = logging.getLogger("faceline.stand")
 
@@ -51,19 +61,27 @@ class Speed:
     Attributes:
         times: When the last frames were done, seconds.
         latencies: From taking each to its decision, seconds.
+        began: When the first frame of the source was done; None where none comes.
     """
 
+    began: float | None = None
     times: deque[float] = field(default_factory=lambda: deque(maxlen=_RECENT))
     latencies: deque[float] = field(default_factory=lambda: deque(maxlen=_RECENT))
 
     def add(self, done: float, latency: float) -> None:
         """Take up a frame."""
+        self.began = done if self.began is None else self.began
         self.times.append(done)
         self.latencies.append(latency)
 
     def frames_per_second(self, at: float, over: float = 5.0) -> float:
         """Of the last seconds."""
         return sum(at - done <= over for done in self.times) / over
+
+    def too_slow(self, at: float) -> float | None:
+        """Frames a second, where they are too few to count visitors rightly."""
+        rate = self.frames_per_second(at, _JUDGED)
+        return rate if self.began is not None and at - self.began >= _JUDGED and rate < SLOWEST else None
 
     def latency_ms(self) -> float | None:
         """95th percentile."""
@@ -83,9 +101,10 @@ class Loop:
         pictures: Whether the board gets the frames too, for the operator's eyes.
         clock: Tells the moment.
         catalogue: Tells when the catalogue has changed; None keeps that of the director.
+        feed: Tells other programs what is new; None tells nobody.
 
     Attributes:
-        others: Further parts of the stand that may have something to warn of.
+        others: Further parts of the stand that may have something to warn of, by the kind of problem.
     """
 
     def __init__(
@@ -99,12 +118,13 @@ class Loop:
         pictures: bool = False,
         clock: Callable[[], Moment] = now,
         catalogue: CatalogueFile | None = None,
+        feed: Feed | None = None,
     ) -> None:
-        self.catalogue = catalogue
+        self.catalogue, self.feed = catalogue, feed
         self.capture, self.perception, self.director = capture, perception, director
         self.store, self.recogniser, self.board, self.pictures = store, recogniser, board, pictures
         self.speed, self._clock, self._cover = Speed(), clock, Cover()
-        self.others: list[Callable[[], str | None]] = []
+        self.others: dict[Problem, Callable[[], str | None]] = {}
         self._stop = threading.Event()
         self._fault: str | None = None
         self._logged: str | None = None
@@ -151,37 +171,29 @@ class Loop:
             State(
                 showing,
                 sight.faces,
-                {number: person.greeting or "enrolled" for number, (_, person) in known.items()},
                 sight.size,
                 self.health(done),
                 _jpeg(frame.image) if self.pictures and frame is not None else None,
                 {} if self.recogniser is None else self.recogniser.standings(sight),
                 None if self.recogniser is None else self.recogniser.guidance,
                 done,
+                {number: person for number, (_, person) in known.items()},
             )
         )
+        if self.feed is not None:
+            self.feed.take(self.board.state)
         if done - self._saved >= _SAVE_EVERY:
             self._save()
 
     def health(self, at: float) -> Health:
         """How the stand is."""
         capture, store = self.capture.health, self.store.health
-        warnings = []
         if capture.lost is not None:
-            warnings.append(f"No frames from the camera: {capture.lost}. The standard loop goes on; it is tried again.")
-        elif self._cover.told is not None:
-            warnings.append(
-                f"The camera sees nothing: its picture is {self._cover.told}. Look for a cap, tape or light."
-            )
-        if store.paused is not None:
-            warnings.append(f"Events are not written: {store.paused}. {store.pending:,} wait in memory.")
-        if store.lost:
-            warnings.append(f"{sum(store.lost.values()):,} events were lost while nothing could be written.")
-        warnings += [told for told in self._problems() if told]
+            self.speed.began = None  # a source that comes back is judged anew
         return Health(
             frames_per_second=self.speed.frames_per_second(at),
             latency_ms=self.speed.latency_ms(),
-            warnings=tuple(warnings),
+            problems={kind: told for kind, told in self._problems(capture, store, at).items() if told},
             camera=capture.lost is None,
             picture=self._cover.told,
             logging=store.paused is None,
@@ -193,6 +205,7 @@ class Loop:
                 "reopened": capture.reopened,
                 "written": store.written,
                 "pending": store.pending,
+                "lost": sum(store.lost.values()),
             },
         )
 
@@ -231,10 +244,32 @@ class Loop:
         except OSError as error:
             self._unsaved = f"What was learned cannot be saved: {first_line(error)}."
 
-    def _problems(self) -> tuple[str | None, ...]:
-        people = None if self.recogniser is None else self.recogniser.problem
-        catalogue = None if self.catalogue is None else self.catalogue.problem
-        return self._fault, self._unsaved, people, catalogue, *(other() for other in self.others)
+    def _problems(self, capture: CaptureHealth, store: StoreHealth, at: float) -> dict[Problem, str | None]:
+        """What somebody should look after, in sentences."""
+        slow, late = self.speed.too_slow(at), self.speed.latency_ms() or 0.0
+        lost = sum(store.lost.values())
+        return {
+            "camera": capture.lost
+            and f"No frames from the camera: {capture.lost}. The standard loop goes on; it is tried again.",
+            "covered": None
+            if capture.lost or self._cover.told is None
+            else f"The camera sees nothing: its picture is {self._cover.told}. Look for a cap, tape or light.",
+            "slow": None
+            if slow is None
+            else f"Too slow to count visitors rightly: {slow:.1f} frames a second, "
+            f"and at least {SLOWEST:.0f} are wanted. Who passes by fast is missed; use a faster machine, or a "
+            "camera that gives smaller pictures, or more of them.",
+            "late": None
+            if late <= LATEST_MS
+            else f"The screen answers late: {late / 1000:.1f} s from a frame to its decision; use a faster machine.",
+            "store": store.paused and f"Events are not written: {store.paused}. {store.pending:,} wait in memory.",
+            "lost": f"{lost:,} events were lost while nothing could be written." if lost else None,
+            "fault": self._fault,
+            "learning": self._unsaved,
+            "people": None if self.recogniser is None else self.recogniser.problem,
+            "catalogue": None if self.catalogue is None else self.catalogue.problem,
+            **{kind: other() for kind, other in self.others.items()},
+        }
 
 
 def _jpeg(image: Image) -> bytes:

@@ -90,6 +90,31 @@ class Accounts(Settings):
     campaigns: Annotated[list[Text], Field(min_length=1)] | None
 
 
+class TokensSettings(Settings):
+    """``faceline tokens``."""
+
+    action: Literal["list", "add", "revoke", "audit"]
+    folder: Text
+    name: str | None
+    scopes: Annotated[list[Literal["health", "audience", "names", "figures", "redeem"]], Field(min_length=1)] | None
+    campaigns: Annotated[list[Text], Field(min_length=1)] | None
+    operator: Text
+
+
+class WebhooksSettings(Settings):
+    """``faceline webhooks``."""
+
+    action: Literal["list", "add", "remove", "audit"]
+    folder: Text
+    name: str | None
+    url: str | None
+    kinds: Annotated[
+        list[Literal["audience_changed", "content_shown", "interest_seen", "customer_present"]], Field(min_length=1)
+    ]
+    names: bool
+    operator: Text
+
+
 class BenchmarkReport(Settings):
     """``faceline benchmark report``."""
 
@@ -208,9 +233,39 @@ class FleetSettings(Served):
     clear_after: Annotated[float, Field(ge=0)]
     stage_minutes: Annotated[float, Field(ge=0)]
     webhook: Annotated[str, Field(pattern=r"^https?://\S+$")] | None
-    mail_to: list[Text]
+    mail: list[Text]
     mail_from: str | None
-    smtp: Annotated[str, Field(pattern=r"^smtps?://[^\s/]+$")] | None
+    mail_server: str | None
+
+
+class FleetPublish(Settings):
+    """``faceline fleet publish``."""
+
+    folder: Text
+    store: str | None
+    catalogue: str | None
+    consent_text: str | None
+    bundle: str | None
+    group: Text
+    first: Count | Annotated[str, Field(pattern=r"^(\d+%?|all)$")]
+    note: Annotated[str, Field(max_length=200)]
+    allowed_pages: list[Site]
+    software: str | None
+    version: str | None
+    operator: Text
+
+
+class BenchmarkFleet(Settings):
+    """``faceline benchmark fleet``."""
+
+    stands: Count
+    every: Annotated[float, Field(ge=1, le=3600)]
+    events_a_day: Count
+    seconds: Annotated[float, Field(gt=0)]
+    burst_seconds: Annotated[float, Field(gt=0)]
+    lines: Annotated[int, Field(ge=1, le=200)]
+    store: str | None
+    output: Text
 
 
 SETTINGS: dict[str, type[Settings]] = {
@@ -218,12 +273,16 @@ SETTINGS: dict[str, type[Settings]] = {
     "benchmark_stand": BenchmarkStand,
     "benchmark_recognition": BenchmarkRecognition,
     "fleet": FleetSettings,
+    "fleet_publish": FleetPublish,
     "report": Report,
     "plays": PlaysSettings,
     "ship": Ship,
     "simulate": Simulate,
     "consent": ConsentSettings,
     "accounts": Accounts,
+    "tokens": TokensSettings,
+    "webhooks": WebhooksSettings,
     "benchmark_report": BenchmarkReport,
+    "benchmark_fleet": BenchmarkFleet,
 }
 """The schema of each verb."""

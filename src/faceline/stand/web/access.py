@@ -2,22 +2,17 @@
 
 import hashlib
 import hmac
-import json
-import re
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
-from filelock import FileLock, Timeout
-
 from faceline.config.tree import hint
-from faceline.errors import InputError, first_line
-from faceline.files import write_whole
+from faceline.errors import InputError
+from faceline.stand.kept_file import KeptFile, check_name
 
 Role = Literal["operator", "editor", "advertiser"]
 FIRST: Final[tuple[Role, ...]] = ("operator", "advertiser")
@@ -26,12 +21,10 @@ FIRST: Final[tuple[Role, ...]] = ("operator", "advertiser")
 SESSION_SECONDS: Final = 8 * 3600.0
 """After so long without a request one has to log in again."""
 
-_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
 _SCRYPT: Final = {"n": 2**14, "r": 8, "p": 1, "dklen": 32}
 """Cost of a guess: 16 MB and some 50 ms (Percival and Josefsson, RFC 7914)."""
 
 _MOST_SESSIONS: Final = 200
-_LOCK_SECONDS: Final = 10.0
 _FORGOTTEN: Final = 900.0  # seconds after which wrong tries no longer count
 _MOST_KEYS: Final = 10_000
 
@@ -67,7 +60,7 @@ class NewSecrets:
     device_token: str
 
 
-class Secrets:
+class Secrets(KeptFile):
     """The hashes of what opens the pages. A change of the file by ``faceline accounts`` holds at once.
 
     Args:
@@ -82,8 +75,10 @@ class Secrets:
         InputError: The file is damaged, or others may read it.
     """
 
+    purpose = "what opens the pages ({error}); move it away to make new passwords"
+
     def __init__(self, file: Path, campaigns: Sequence[str] = (), first: Sequence[Role] = FIRST) -> None:
-        self.file = file
+        super().__init__(file)
         self.new: NewSecrets | None = None
         self._accounts: dict[str, Account] = {}
         self._device = ""
@@ -125,7 +120,7 @@ class Secrets:
     def is_device(self, token: str) -> bool:
         """Whether a token is that of the display; it is long and random, so a plain digest of it is enough."""
         self._look_again()
-        return hmac.compare_digest(_digest(token), self._device)
+        return hmac.compare_digest(digest_of(token), self._device)
 
     def add(self, name: str, role: Role, campaigns: Sequence[str] | None = None) -> str:
         """Let somebody in; their password.
@@ -133,8 +128,7 @@ class Secrets:
         Raises:
             InputError: The name is taken or not one.
         """
-        if not _NAME.fullmatch(name):
-            raise InputError(f"expected up to 40 of a to z, 0 to 9, . _ and -, got {name!r}", column="name")
+        check_name(name)
         with self._changing():
             if name in self._accounts:
                 raise InputError(f"{name} is there already; remove it first, or choose another name", column="name")
@@ -193,56 +187,16 @@ class Secrets:
 
     def _put_token(self) -> str:
         token = secrets.token_urlsafe(24)
-        self._device = _digest(token)
+        self._device = digest_of(token)
         return token
 
-    @contextmanager
-    def _changing(self) -> Iterator[None]:
-        """Change what is in the file now, while no other process does."""
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            lock = FileLock(self.file.with_name(f".{self.file.name}.lock"), timeout=_LOCK_SECONDS).acquire()
-        except Timeout:
-            raise InputError("another process changes it; try again", file=self.file) from None
-        with lock:
-            if self.file.exists():
-                self._read()
-            yield
-            self._write()
+    def _told(self) -> dict[str, Any]:
+        return {"device": self._device, "accounts": [asdict(account) for account in self._accounts.values()]}
 
-    def _write(self) -> None:
-        accounts = [asdict(account) for account in self._accounts.values()]
-        with write_whole(self.file, 0o600) as partial:
-            partial.write_text(json.dumps({"device": self._device, "accounts": accounts}, indent=2), encoding="utf-8")
-        self._state = self._stamp()
-
-    def _read(self) -> None:
-        if self.file.stat().st_mode & 0o077:
-            raise InputError("others may read it; run chmod 600 on it", file=self.file)
-        try:
-            content = json.loads(self.file.read_text(encoding="utf-8"))
-            accounts = [_account(**each) for each in content["accounts"]]
-            device = bytes.fromhex(content["device"]).hex()
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise InputError(
-                f"not what opens the pages ({first_line(error)}); move it away to make new passwords", file=self.file
-            ) from None
+    def _take(self, content: Any) -> None:
+        accounts = [_account(**each) for each in content["accounts"]]
+        device = bytes.fromhex(content["device"]).hex()
         self._accounts, self._device = {account.name: account for account in accounts}, device
-
-    def _look_again(self) -> None:
-        """Take what has changed; a file that cannot be used changes nothing."""
-        state = self._stamp()
-        if state != self._state:
-            self._state = state
-            with suppress(InputError, OSError):
-                self._read()
-
-    def _stamp(self) -> tuple[int, int] | None:
-        try:
-            status = self.file.stat()
-        except OSError:
-            return None
-        return status.st_mtime_ns, status.st_ino
 
 
 def _account(name: str, role: str, campaigns: list[str] | None, salt: str, hash: str) -> Account:  # noqa: A002
@@ -386,5 +340,6 @@ def _mark(account: Account) -> str:
     return hmac.new(bytes.fromhex(account.hash), b"known browser", hashlib.sha256).hexdigest()
 
 
-def _digest(token: str) -> str:
+def digest_of(token: str) -> str:
+    """Of a long random token, which needs no slow hash."""
     return hashlib.sha256(token.encode()).hexdigest()

@@ -41,10 +41,13 @@ def operator_page(request: Request, session: Operator) -> Response:
 async def live(socket: WebSocket) -> None:
     """What the stand sees and how it is, ten times a second."""
     session = session_of(socket)
-    if session is None or session.account.role != "operator" or not same_origin(socket):
+    if not same_origin(socket):
         await socket.close(code=1008)
         return
     await socket.accept()
+    if session is None or session.account.role != "operator":
+        await socket.close(code=1008)  # after it was accepted: else browsers do not tell the page why
+        return
     services = services_of(socket)
     with contextlib.suppress(WebSocketDisconnect, RuntimeError), speaking(language_of(socket)):
         while session_of(socket) is session:  # until they log out
@@ -92,6 +95,7 @@ def live_state(state: State, services: Services) -> dict[str, Any]:
             "arm": decision.arm and _(decision.arm),
             "people": decision.people,
         },
+        "silent": state.silent(now().steady),
         "health": {
             "fps": round(health.frames_per_second, 1),
             "latency": health.latency_ms and round(health.latency_ms),
@@ -133,9 +137,15 @@ def _told(face: Face, state: State, width: int, height: int) -> dict[str, Any]:
         "brow_raise": round(reaction.brow_raise, 3),
         "eye_opening": round(reaction.eye_opening, 2),
         "interested": reaction.interested,
-        "name": state.names.get(face.number),
+        "name": _name(state, face.number),
         "identity": _identity(state, face.number),
     }
+
+
+def _name(state: State, number: int) -> str | None:
+    """How a face is called that belongs to somebody who is enrolled."""
+    person = state.customers.get(number)
+    return None if person is None else person.greeting or "enrolled"
 
 
 def _identity(state: State, number: int) -> dict[str, Any] | None:

@@ -17,9 +17,12 @@ from faceline.stand.consent.enrolment import Enrolment
 from faceline.stand.content.catalogue import Catalogue
 from faceline.stand.content.desk import Desk
 from faceline.stand.director import Director
+from faceline.stand.live.feed import Feed
+from faceline.stand.live.webhooks import WebhookPost
 from faceline.stand.recognition.recogniser import Recogniser
 from faceline.stand.screen import Screens
 from faceline.stand.web.access import Delays, Limit, Logins, Secrets
+from faceline.stand.web.tokens import Tokens
 
 HERE: Final = Path(str(files("faceline.stand.web")))
 TEMPLATES: Final = Jinja2Templates(HERE / "templates")
@@ -107,6 +110,9 @@ class Services(Pages):
         sound: Whether films may be heard.
         pages: Web sites that contents may show.
         desk: Where contents are edited; None where they are not.
+        tokens: By which other programs ask; None where none may.
+        feed: Tells the live audience; None where nobody may listen.
+        post: Sends it to webhooks.
         language: Of the words that the display itself shows.
     """
 
@@ -125,6 +131,9 @@ class Services(Pages):
     sound: bool = False
     pages: tuple[str, ...] = ()
     desk: Desk | None = None
+    tokens: Tokens | None = None
+    feed: Feed | None = None
+    post: WebhookPost | None = None
     language: str = "en"
 
     def __post_init__(self) -> None:
@@ -132,6 +141,7 @@ class Services(Pages):
         self.displays = 0  # connected now
         self.pending: dict[str, Any] = {}  # whose frames wait for the word of an operator, by session
         self.devices = Limit(tries=10, seconds=60.0, of_all=60)
+        self.guesses = Limit(tries=10, seconds=60.0, of_all=60)  # at tokens of other programs
 
     @property
     def catalogue(self) -> Catalogue:

@@ -5,6 +5,9 @@ const part = (id) => document.getElementById(id);
 const canvas = part("view");
 const pen = canvas.getContext("2d");
 const LINES = [[0, 16], [17, 21], [22, 26], [27, 30], [31, 35], [36, 41, true], [42, 47, true], [48, 59, true], [60, 67, true]];
+const FACTS = ["now", "reason", "probability", "arm", "people", "fps", "latency", "camera", "written", "displays", "enrolled", "dropped", "damaged"];
+const QUIET = 4000; // ms without a word, ten of which come in a second
+let heard = Date.now();
 const picture = canvas.dataset.picture === "yes" ? new Image() : null;
 
 function fact(id, text, bad = false) {
@@ -36,16 +39,16 @@ function face(each, w, h) {
   pen.fillText(each.interested ? `${each.group} · ${_("interest")}` : each.group, left - pad, bottom + pad + 24);
 }
 
-function draw(told) {
+function draw(told, instead = "") {
   canvas.height = Math.round(canvas.width / told.ratio);
   pen.fillStyle = "#14232b";
   pen.fillRect(0, 0, canvas.width, canvas.height);
-  if (picture?.complete && picture.naturalWidth) pen.drawImage(picture, 0, 0, canvas.width, canvas.height);
+  if (!instead && picture?.complete && picture.naturalWidth) pen.drawImage(picture, 0, 0, canvas.width, canvas.height);
   if (!told.faces.length) {
     pen.fillStyle = "#a9b7c2";
     pen.font = "24px system-ui, sans-serif";
     pen.textAlign = "center";
-    pen.fillText(told.health.camera ? _("Nobody is there.") : _("No frames from the camera"), canvas.width / 2, canvas.height / 2);
+    pen.fillText(instead || (told.health.camera ? _("Nobody is there.") : _("No frames from the camera")), canvas.width / 2, canvas.height / 2);
     pen.textAlign = "left";
   }
   for (const each of told.faces) face(each, canvas.width, canvas.height);
@@ -66,7 +69,7 @@ function chance(probability) {
 
 function row(each) {
   const line = document.createElement("tr");
-  const signed = (value) => (value >= 0 ? "+" : "−") + number(Math.abs(value), 2);
+  const signed = (value) => signOf(value) + number(Math.abs(value), 2);
   const cells = [each.name ? `${each.label} ${each.name}` : each.label, each.attending ? _("to the screen") : _("away"),
     each.cluster ? `${each.group} · ${_("like: %(name)s", { name: each.cluster })}` : each.group,
     number(each.dwell, 1), number(each.attention, 1), signed(each.smile), signed(each.brow_raise), signed(each.mouth_open),
@@ -87,7 +90,25 @@ function warn(texts) {
   box.replaceChildren(...texts.map((text) => Object.assign(document.createElement("p"), { textContent: text })));
 }
 
+function silent(since) {
+  // nothing old stays: no faces, no rates, and since when
+  const time = since.toLocaleTimeString("en-GB");
+  draw({ ratio: canvas.width / canvas.height, faces: [], health: { camera: true } }, _("The stand is silent"));
+  for (const id of FACTS) fact(id, "–");
+  nobody("–");
+  warn([_("The stand is silent since %(time)s: it sees and shows nothing new. Look whether it still runs.", { time })]);
+}
+
+function nobody(text) {
+  const cell = Object.assign(document.createElement("td"), { textContent: text, colSpan: 11 });
+  const line = document.createElement("tr");
+  line.append(cell);
+  part("faces").replaceChildren(line);
+}
+
 function tell(told) {
+  heard = Date.now();
+  if (told.silent !== null) { silent(new Date(heard - 1000 * told.silent)); return; }
   draw(told);
   const { health, decision, screen } = told;
   fact("now", screen ? screen.name : "–");
@@ -105,21 +126,18 @@ function tell(told) {
   fact("damaged", number(health.damaged));
   const rows = told.faces.map(row);
   if (rows.length) part("faces").replaceChildren(...rows);
-  else {
-    const cell = Object.assign(document.createElement("td"), { textContent: _("Nobody is there."), colSpan: 11 });
-    const line = document.createElement("tr");
-    line.append(cell);
-    part("faces").replaceChildren(line);
-  }
+  else nobody(_("Nobody is there."));
   warn(health.warnings);
 }
+
+setInterval(() => { if (Date.now() - heard > QUIET) silent(new Date(heard)); }, 1000); // the line may be dead and look open
 
 function connect() {
   const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/operator/live`);
   socket.onmessage = (event) => tell(JSON.parse(event.data));
   socket.onclose = (event) => {
     if (event.code === 1008) { location.href = "/login"; return; }
-    warn([_("The stand does not answer. Trying again.")]);
+    silent(new Date(heard));
     setTimeout(connect, 1500);
   };
 }

@@ -1,0 +1,54 @@
+"""``faceline tokens``: by which other programs ask a stand; a change holds at once, also while it runs."""
+
+from pathlib import Path
+
+from rich.table import Table
+
+from faceline.errors import InputError
+from faceline.stand.kept_file import lines_of
+from faceline.stand.settings import TokensSettings
+from faceline.stand.web.campaigns import check_campaigns
+from faceline.stand.web.tokens import AUDIT, Token, Tokens
+from faceline.terminal import show
+
+
+def main(settings: TokensSettings) -> None:
+    """Do what ``action`` says, and tell it; a token is told here and never again."""
+    folder = Path(settings.folder)
+    if not (folder / "access.json").is_file():
+        raise InputError(f"{folder}: no folder of a stand; it is made when the stand is started first", column="folder")
+    tokens = Tokens(folder)
+    match settings.action:
+        case "list":
+            _print(tokens.all)
+        case "add":
+            if settings.scopes is None:
+                raise InputError(
+                    f"missing; say what {_name(settings)} may ask for, as in scopes=[health]", column="scopes"
+                )
+            if settings.campaigns is not None:
+                check_campaigns(folder, settings.campaigns)
+            token = tokens.add(_name(settings), settings.scopes, settings.campaigns, by=settings.operator)
+            print(f"{settings.name}, token {token}")
+        case "revoke":
+            tokens.revoke(_name(settings), by=settings.operator)
+            print(f"{settings.name}: revoked")
+        case "audit":
+            for line in lines_of(folder / AUDIT):
+                print(line)
+
+
+def _name(settings: TokensSettings) -> str:
+    if settings.name is None:
+        raise InputError(f"missing; faceline tokens action={settings.action} name=NAME", column="name")
+    return settings.name
+
+
+def _print(tokens: list[Token]) -> None:
+    table = Table()
+    for heading in ("name", "scopes", "campaigns", "added"):
+        table.add_column(heading, overflow="fold")
+    for token in tokens:
+        campaigns = "all" if token.campaigns is None else ", ".join(token.campaigns)
+        table.add_row(token.name, ", ".join(token.scopes), campaigns, token.created[:10])
+    show(table)

@@ -1,0 +1,48 @@
+"""``faceline webhooks``: where a stand posts messages of its live audience; a change holds at once."""
+
+from pathlib import Path
+
+from rich.table import Table
+
+from faceline.errors import InputError
+from faceline.stand.kept_file import lines_of
+from faceline.stand.live.webhooks import AUDIT, Webhook, Webhooks
+from faceline.stand.settings import WebhooksSettings
+from faceline.terminal import show
+
+
+def main(settings: WebhooksSettings) -> None:
+    """Do what ``action`` says, and tell it; the secret of a webhook is told here and never again."""
+    folder = Path(settings.folder)
+    if not (folder / "access.json").is_file():
+        raise InputError(f"{folder}: no folder of a stand; it is made when the stand is started first", column="folder")
+    webhooks = Webhooks(folder)
+    match settings.action:
+        case "list":
+            _print(webhooks.all)
+        case "add":
+            if settings.url is None:
+                raise InputError(f"missing; where is {_name(settings)} to post to? url=https://…", column="url")
+            secret = webhooks.add(_name(settings), settings.url, settings.kinds, settings.names, by=settings.operator)
+            print(f"{settings.name}, secret {secret}")
+        case "remove":
+            webhooks.remove(_name(settings), by=settings.operator)
+            print(f"{settings.name}: removed")
+        case "audit":
+            for line in lines_of(folder / AUDIT):
+                print(line)
+
+
+def _name(settings: WebhooksSettings) -> str:
+    if settings.name is None:
+        raise InputError(f"missing; faceline webhooks action={settings.action} name=NAME", column="name")
+    return settings.name
+
+
+def _print(webhooks: list[Webhook]) -> None:
+    table = Table()
+    for heading in ("name", "address", "messages", "names"):
+        table.add_column(heading, overflow="fold")
+    for hook in webhooks:
+        table.add_row(hook.name, hook.url, ", ".join(hook.kinds), "yes" if hook.names else "no")
+    show(table)

@@ -1,0 +1,42 @@
+"""Which program asks: its token, and whether that opens what is asked for."""
+
+from collections.abc import Callable
+
+from fastapi.security import HTTPBearer
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
+
+from faceline.stand.web.login import address_of
+from faceline.stand.web.services import services_of
+from faceline.stand.web.tokens import Scope, Token
+
+BEARER = HTTPBearer(auto_error=False, description="A token of `faceline tokens`.")
+
+
+def may(scope: Scope) -> Callable[[HTTPConnection], Token]:
+    """A dependency that gives the token of a request, if it has a scope."""
+
+    def check(connection: HTTPConnection) -> Token:
+        return checked(connection, scope)
+
+    return check
+
+
+def checked(connection: HTTPConnection, scope: Scope) -> Token:
+    """The token that comes with a request.
+
+    Raises:
+        HTTPException: There is none, it is not one of this stand, or it does not open this.
+    """
+    services = services_of(connection)
+    kind, _, word = connection.headers.get("authorization", "").partition(" ")
+    token = services.tokens.find(word) if kind.lower() == "bearer" and services.tokens else None
+    if token is None:
+        if word and services.guesses.wait(address_of(connection)):  # a right one passes, whatever others have tried
+            raise HTTPException(429, "Too many tries. Wait a minute.")
+        raise HTTPException(
+            401, "Send a token of this stand: Authorization: Bearer TOKEN", headers={"WWW-Authenticate": "Bearer"}
+        )
+    if scope not in token.scopes:
+        raise HTTPException(403, f"The token {token.name} has no scope {scope}.")
+    return token
