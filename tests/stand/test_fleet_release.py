@@ -313,3 +313,24 @@ def test_the_command_publishes_while_the_fleet_runs(
     assert "nowhere.whl: no such file" in capsys.readouterr().err
     assert main(["fleet", "publish", f"folder={tmp_path}"]) == 2
     assert "no fleet" in capsys.readouterr().err
+
+
+def test_all_of_it_works_on_postgresql(tmp_path: Path, catalogue: Path, request: pytest.FixtureRequest) -> None:
+    fleet = Fleet(tmp_path / "fleet", store=request.getfixturevalue("cluster").new_database())
+    try:
+        stand = Stand(fleet, tmp_path / "north", "north", written(tmp_path, GOOD))
+        stand.visitors(fleet.now() - timedelta(days=2), 3)
+        call([stand])
+        assert fleet.events("north") == stand.events
+        assert stand.home.courier.compare() == 0
+        begin(fleet, catalogue, "1")
+        call([stand])
+        fleet.services.watch.tick()
+        assert stand.title == "Good morning"
+        fleet.ahead = timedelta(hours=1)
+        fleet.services.watch.tick()
+        assert fleet.services.watch.alerts.raised()["north"].keys() == {"silent"}
+        assert [each.kind for each in fleet.services.watch.alerts.messages("north")] == ["silent"]
+        assert "north" in operator(fleet).get("/operator").text
+    finally:
+        fleet.stop()
