@@ -14,7 +14,7 @@ CHECKED := '--jaxtyping-packages=faceline,beartype.beartype(conf=beartype.Bearty
 SITE := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev demo stand test test-all resolved engines check site mutants format lock ui clean
+.PHONY: help words setup dev demo stand test test-all resolved engines check site mutants format lock ui clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## */\t/' | expand -t 12
@@ -68,6 +68,9 @@ mutants: dev ## small faults put into the code one by one: do tests notice? (hou
 format: dev ## apply the formatter and the safe fixes
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
+
+words: dev ## bring the translations of the pages up to date with their messages (new ones are empty)
+	$(BIN)/python scripts/words.py
 
 lock: dev ## write the versions of .venv to requirements.lock and requirements-dev.lock
 	$(BIN)/python scripts/lock.py

@@ -19,13 +19,14 @@ METHODS = [
     ("**/templates/**.html", "jinja2"),
     ("**/static/**.js", "javascript"),
 ]
+OPTIONS = {"**/static/**.js": {"parse_template_string": "true"}}
 KEYWORDS = {**DEFAULT_KEYWORDS, "several": (1, 2), "mark": None}
 
 
 def messages() -> Catalog:
     """All messages of the pages, with the files that they are in."""
     catalog = Catalog(project="faceline", fuzzy=False)
-    for file, _, message, comments, context in extract_from_dir(STAND, METHODS, keywords=KEYWORDS):
+    for file, _, message, comments, context in extract_from_dir(STAND, METHODS, OPTIONS, KEYWORDS):
         catalog.add(message, locations=[(str(file), 0)], auto_comments=comments, context=context)
     return catalog
 

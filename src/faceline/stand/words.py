@@ -82,6 +82,12 @@ def number(value: float, places: int = 0) -> str:
     return str(format_decimal(value, pattern, locale=language()))
 
 
+def signed(value: float, places: int = 0) -> str:
+    """A difference, with its sign before the number also where text runs from right to left."""
+    before = "\u200e" if direction() == "rtl" else ""
+    return f"{before}{'+' if value >= 0 else '−'}{number(abs(value), places)}"
+
+
 def share(value: float, places: int = 0) -> str:
     """A share in per cent."""
     return f"{number(100 * value, places)}\u00a0%"
@@ -101,7 +107,7 @@ def translate(environment: Environment) -> None:
         newstyle=True,
     )
     environment.globals.update(
-        number=number, share=share, day=day, language=language, direction=direction, languages=LANGUAGES,
+        number=number, share=share, signed=signed, day=day, language=language, direction=direction, languages=LANGUAGES,
         of_scripts=of_scripts,
     )  # fmt: skip
 

@@ -26,7 +26,7 @@ from faceline.plot_style import (
 from faceline.stand.report.comparison import AIRTIME, SECONDS
 from faceline.stand.report.contest import ALONE, BEST, UNSURE, WORSE
 from faceline.stand.report.effectiveness import Effectiveness
-from faceline.stand.words import _, number, share
+from faceline.stand.words import _, number, share, signed
 
 _WIDTH: Final = 5.2
 _WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -206,8 +206,7 @@ def headline(told: Effectiveness, level: float) -> str:
     arms = [share(first[name], 1) if own else f"{number(first[name], 1)}\u00a0s" for name in ("adaptive", "control")]
     change = [_signed(first[name], own) for name in ("difference", "low", "high")]
     if not np.isnan(first["relative"]):
-        sign = "+" if first["relative"] >= 0 else "−"
-        change[0] += f" ({sign}{share(abs(first['relative']))})"
+        change[0] += f" ({signed(100 * first['relative'])}\u00a0%)"
     values = {"adaptive": arms[0], "control": arms[1], "change": change[0], "low": change[1], "high": change[2],
               "level": share(level), "chance": chance(first["chance"])}  # fmt: skip
     figures = (
@@ -225,9 +224,8 @@ def headline(told: Effectiveness, level: float) -> str:
 
 def _signed(value: float, points: bool) -> str:
     """A difference of shares in percentage points, or of seconds."""
-    told = number(abs(100 * value if points else value), 1)
     unit = _("points") if points else "s"
-    return f"{'+' if value >= 0 else '−'}{told}\u00a0{unit}"
+    return f"{signed(100 * value if points else value, 1)}\u00a0{unit}"
 
 
 def _verdict(likely: float) -> str:

@@ -15,6 +15,7 @@ TERMS: Final = (
     *(mark("Turn your head a little to your right"), mark("Come closer"), mark("Hold still; more light helps")),
     *(mark("Turn back a little"), mark("Hold your head level"), mark("Take away what hides the face")),
     *(mark("new"), mark("changed"), mark("brand"), mark("greeting"), mark("offer"), mark("progress")),
+    *(mark("nobody there"), mark("standard loop"), mark("follow-up"), mark("bandit"), mark("only choice")),
     *(mark("anyone"), mark("loyal")),
 )
-"""Roles, arms, what a face does, why somebody is named or not, what they are asked to do, states of a content."""
+"""Roles, arms, what a face does, why a content is shown and somebody named, what people are asked to do, and more."""

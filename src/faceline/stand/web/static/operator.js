@@ -69,7 +69,7 @@ function chance(probability) {
 
 function row(each) {
   const line = document.createElement("tr");
-  const signed = (value) => (value >= 0 ? "+" : "−") + number(Math.abs(value), 2);
+  const signed = (value) => signOf(value) + number(Math.abs(value), 2);
   const cells = [each.name ? `${each.label} ${each.name}` : each.label, each.attending ? _("to the screen") : _("away"),
     each.cluster ? `${each.group} · ${_("like: %(name)s", { name: each.cluster })}` : each.group,
     number(each.dwell, 1), number(each.attention, 1), signed(each.smile), signed(each.brow_raise), signed(each.mouth_open),

@@ -13,4 +13,9 @@ function number(value, places = 0) {
   return value.toLocaleString(`${words.language}-u-nu-latn`, digits);
 }
 
+function signOf(value) {
+  // a mark keeps the sign before the number where text runs from right to left
+  return (document.dir === "rtl" ? "\u200e" : "") + (value >= 0 ? "+" : "−");
+}
+
 function share(value) { return `${number(100 * value)}\u00a0%`; }
