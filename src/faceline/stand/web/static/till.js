@@ -56,14 +56,14 @@ async function send(codes) {
 
 const time = (at) => new Date(at).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
 const WORDS = {
-  taken: (found) => ["good", found.offer, "Give it now. It is counted."],
-  alone: (found) => ["good", found.offer, "Give it now. No network: it is counted when the line is back."],
-  already: (found) => ["bad", "Taken already", found.at ? `At ${time(found.at)}.` : ""],
-  expired: () => ["bad", "Too old", "A code holds on its day and on the next."],
-  unknown: () => ["bad", "Not a code of this stand", "Look at it again: letters are easily misread."],
-  not_yours: () => ["bad", "Not for this till", "Another shop redeems it."],
-  cannot: () => ["bad", "Cannot be checked now", "No network, and this till was not connected today."],
-  away: (found) => ["bad", "Not possible", found.why],
+  taken: (found) => ["good", found.offer, _("Give it now. It is counted.")],
+  alone: (found) => ["good", found.offer, _("Give it now. No network: it is counted when the line is back.")],
+  already: (found) => ["bad", _("Taken already"), found.at ? _("At %(time)s.", { time: time(found.at) }) : ""],
+  expired: () => ["bad", _("Too old"), _("A code holds on its day and on the next.")],
+  unknown: () => ["bad", _("Not a code of this stand"), _("Look at it again: letters are easily misread.")],
+  not_yours: () => ["bad", _("Not for this till"), _("Another shop redeems it.")],
+  cannot: () => ["bad", _("Cannot be checked now"), _("No network, and this till was not connected today.")],
+  away: (found) => ["bad", _("Not possible"), found.why],
 };
 
 function tell(status, found, text) {
@@ -82,8 +82,8 @@ function tell(status, found, text) {
 
 function line(away) {
   part("line").classList.toggle("away", away);
-  part("line").textContent = away ? "No network" : "Connected";
-  part("waiting").textContent = queue.length ? `· ${queue.length} to be sent` : "";
+  part("line").textContent = away ? _("No network") : _("Connected");
+  part("waiting").textContent = queue.length ? `· ${_("%(count)s to be sent", { count: queue.length })}` : "";
 }
 
 function remember(code, at) {
@@ -118,7 +118,7 @@ async function catchUp() {
   // send what waits, and take the keys of the next day
   try {
     const answer = await fetch("/redeem/kit", { cache: "no-store" });
-    if (!answer.ok) { if (answer.status === 401) part("waiting").textContent = "· this till was revoked; open its address again"; return; }
+    if (!answer.ok) { if (answer.status === 401) part("waiting").textContent = `· ${_("this till was revoked; open its address again")}`; return; }
     kit = await answer.json();
     keep("till.kit", kit);
     while (queue.length) {

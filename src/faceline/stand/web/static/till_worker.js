@@ -2,7 +2,7 @@
 "use strict";
 
 const STORE = "till-1";
-const PARTS = ["/redeem", "/static/fonts.css", "/static/pages.css", "/static/till.css", "/static/till.js", "/static/icon.svg"];
+const PARTS = ["/redeem", "/static/fonts.css", "/static/pages.css", "/static/till.css", "/static/till.js", "/static/words.js", "/static/icon.svg"];
 
 self.addEventListener("install", (event) => event.waitUntil(
   caches.open(STORE).then((store) => store.addAll(PARTS)).catch(() => {}).then(() => self.skipWaiting())));
