@@ -168,6 +168,14 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
             "faceline stand fleet=https://fleet.example:8430 fleet_token=TOKEN   # a stand that belongs to it",
         ),
     ),
+    "fleet publish": (
+        "give contents to a group of stands in stages, or announce software",
+        (
+            "faceline fleet publish catalogue=mall.yaml group=malls first=10%",
+            "faceline fleet publish bundle=own.faceline first=all",
+            "faceline fleet publish software=faceline-0.2.0-py3-none-any.whl version=0.2.0",
+        ),
+    ),
     "report": (
         "report what a campaign did, as a page and tables",
         (
@@ -239,6 +247,10 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
         "who is greeted by name, visit by visit, and who should not have been",
         ("faceline benchmark recognition", "faceline benchmark recognition people=60 'enrolled=[20]' draws=3"),
     ),
+    "benchmark fleet": (
+        "requests a second and memory of one server for many stands; killed and back",
+        ("faceline benchmark fleet", "faceline benchmark fleet stands=200 store=postgresql://fleet@host/fleet"),
+    ),
     "benchmark report": (
         "time and memory of a report over a chain of stands",
         ("faceline benchmark report", "faceline benchmark report events=100000000 folder=/data/events"),
@@ -249,6 +261,7 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
 PLAIN = (
     "stand",
     "fleet",
+    "fleet publish",
     "report",
     "plays",
     "ship",
@@ -260,6 +273,7 @@ PLAIN = (
     "benchmark stand",
     "benchmark recognition",
     "benchmark report",
+    "benchmark fleet",
 )
 """Verbs of `faceline.stand`, whose settings are read without Hydra."""
 
@@ -276,7 +290,10 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "train": ("train", "reproduce"),
     "models": ("evaluate", "compare", "promote", "rollback", "export"),
     "use": ("predict",),
-    "stand": ("stand", "simulate", "report", "plays", "ship", "fleet", "consent", "accounts", "tokens", "webhooks"),
+    "stand": (
+        *("stand", "simulate", "report", "plays", "ship", "fleet", "fleet publish"),
+        *("consent", "accounts", "tokens", "webhooks"),
+    ),
     "upkeep": ("runs", "runs models", "runs delete", "runs clean"),
 }
 """The verbs by what they are for, as the overview lists them; the rest are for developers of faceline."""

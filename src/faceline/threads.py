@@ -10,7 +10,7 @@ def cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def usable_threads(asked: int | None, key: str = "threads") -> int:
+def usable_threads(asked: int | None, key: str = "threads", at_least: int = 1) -> int:
     """As many threads as were asked for, and no more than there are cores; all of them where nothing was asked.
 
     More threads than cores make every one of them slower, and some hundreds stop a machine. The user is told.
@@ -18,8 +18,9 @@ def usable_threads(asked: int | None, key: str = "threads") -> int:
     Args:
         asked: What the setting says.
         key: Its name.
+        at_least: So many are granted on a machine with fewer cores.
     """
-    most = cores()
+    most = max(cores(), at_least)
     if asked is None:
         return most
     if asked > most:

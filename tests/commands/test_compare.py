@@ -57,6 +57,15 @@ def test_two_runs_are_reviewed(workplace: Path, capsys: pytest.CaptureFixture[st
     page = (workplace / "mlruns" / "comparison" / "comparison.html").read_text()
     verdict, differs, figures = (page.index(text) for text in ("<h1>good is better", "What differs", "Leaderboard"))
     assert verdict < differs < figures
+    for _ in range(2):  # a later comparison takes the place of an earlier one
+        notes = [client.get_run(run.id).data.tags["mlflow.note.content"] for run in (good, bad)]
+        (link,) = {re.search(r"\[Compared with its like\]\(#(\S+)\)$", note)[1] for note in notes}
+        assert (
+            link.endswith(f"/runs/{good.id}/artifacts/comparison/comparison.html") and notes[0].count("Compared") == 1
+        )
+        kept = client.download_artifacts(good.id, "comparison/comparison.html")
+        assert Path(kept).read_text() == (workplace / "mlruns" / "comparison" / "comparison.html").read_text()
+        assert main(["compare"]) == 0
 
     other = landmark_run(client, "one", "other", 0.01, tags={"protocol": "person_disjoint"})
     assert main(["compare", good.id, other.id, "output=apart"]) == 0

@@ -239,7 +239,7 @@ def test_no_two_reports_tell_of_few_people(seed: int, tmp_path_factory: pytest.T
 
 
 @pytest.mark.slow
-@settings(max_examples=150)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 1_000_000))
 def test_no_two_of_many_reports_tell_of_few_people(seed: int, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("attack")

@@ -1,6 +1,7 @@
 """``faceline compare``: finished runs ranked among their like; two runs are reviewed."""
 
 import json
+import sys
 import time
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -19,6 +20,7 @@ from faceline.plot_style import percent
 from faceline.reports.comparison import TITLES, Comparison, Leaderboard, as_json, board_verdict, markdown
 from faceline.reports.comparison_page import page
 from faceline.terminal import show
+from faceline.tracking.linking import link_page
 from faceline.tracking.records import PARENT_TAG, TAG, RunRecord, find_runs, get_run
 from faceline.tracking.store import store_of
 
@@ -32,7 +34,7 @@ def main(cfg: DictConfig) -> None:
 
 
 def compare(config: Mapping[str, Any]) -> tuple[Comparison, Path]:
-    """Print the verdicts; write a page, a Markdown table and JSON.
+    """Print the verdicts; write a page, a Markdown table and JSON, and link the page from the runs.
 
     Returns:
         The comparison, and the folder of the page.
@@ -54,6 +56,8 @@ def compare(config: Mapping[str, Any]) -> tuple[Comparison, Path]:
     check_output_folder(folder, "output", own=list(files))
     _write(folder, files)
     _tell(comparison, folder)
+    if refusal := link_page([found.runs for found in boards], files["comparison.html"]):
+        print(f"faceline: no run links to this page: {refusal}", file=sys.stderr)
     return comparison, folder
 
 

@@ -44,7 +44,7 @@ def main(cfg: DictConfig) -> None:
         _print(f"warning: {line}")
     train(rebuilt, Member(rebuilt["name"], {REPRODUCES: then.id}))
     if not getattr(rank_zero_only, "rank", 0):
-        _tell(then, get_run(client, os.environ[RUN_ENV]))
+        _tell(then, get_run(client, os.environ.pop(RUN_ENV)))
 
 
 def _rebuilt(then: RunRecord, config: Config) -> Config:

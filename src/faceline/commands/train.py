@@ -30,6 +30,7 @@ from faceline.threads import cores
 from faceline.timing import milliseconds, seconds_of
 from faceline.tracking.comparison import LANDMARKS
 from faceline.tracking.lightning import RunLogger
+from faceline.tracking.linking import NOTE
 from faceline.tracking.provenance import IGNORED, config_digest, peak_memory, provenance
 from faceline.tracking.records import BEST, DIGEST_TAG, TAG, unfinished
 from faceline.tracking.runs import Context, Run, tracked_run
@@ -38,8 +39,6 @@ from faceline.tracking.store import store_of
 Scores = dict[str, float]
 PRUNED_TAG = "faceline.pruned"
 """Of a run that was given up, because others of its sweep did better by then."""
-NOTE = "mlflow.note.content"
-"""What MLflow's page shows as the description of a run."""
 RUN_ENV = "FACELINE_RUN_ID"
 """Tells the other processes of a distributed run which run they belong to."""
 
@@ -69,7 +68,10 @@ def main(cfg: DictConfig) -> float | None:
     """
     config = plain(cfg)
     config.pop("sweep", None)  # one run is none
-    return train(config)
+    try:
+        return train(config)
+    finally:
+        os.environ.pop(RUN_ENV, None)  # what this process starts later is of another run
 
 
 def train(config: Config, member: Member | None = None) -> float | None:
@@ -229,7 +231,7 @@ def _note(config: Config, task: Task, data: TaskData) -> str:
         f"**{config['split']['protocol']}** ({frames} frames). Chosen by `{task.objective}` of validation.\n\n"
         f"```\n{_command()}\n```\n\n"
         "Figures and errors frame by frame are among the artifacts. `faceline compare` ranks this run among its like, "
-        "on the page `mlruns/comparison/comparison.html`."
+        "and puts the link to its page here."
     )
 
 

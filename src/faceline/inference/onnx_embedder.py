@@ -13,6 +13,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as states
 
 from faceline.errors import InputError, first_line
 from faceline.geometry.crops import ARCFACE, DLIB, TEMPLATES, Template, five_point_template
+from faceline.threads import usable_threads
 from faceline.types import Images
 
 Channels = Literal["rgb", "bgr"]
@@ -128,7 +129,7 @@ class OnnxEmbedder:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4  # what it would print is said below
         if threads is not None:
-            options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+            options.intra_op_num_threads, options.inter_op_num_threads = usable_threads(threads), 1
         try:
             return onnxruntime.InferenceSession(str(self.file), options, providers=["CPUExecutionProvider"])
         except (states.Fail, states.InvalidProtobuf, states.InvalidGraph, states.NotImplemented, ValueError) as error:

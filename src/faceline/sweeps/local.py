@@ -20,6 +20,7 @@ from typing import Any
 from hydra.core.utils import JobReturn
 
 from faceline.sweeps.jobs import PRELOADED, Job, NextJob, Work, lost, run_packed, unpack
+from faceline.threads import cores, usable_threads
 
 MOST_JOBS = 8
 """Without being asked for more: a search that tries many at once learns little from each."""
@@ -37,11 +38,11 @@ class _Running:
 
 def share(jobs: int | None) -> int:
     """Threads of each job, so that all together have as many as there are cores."""
-    return max(1, len(os.sched_getaffinity(0)) // _places(jobs))
+    return max(1, cores() // _places(jobs))
 
 
 def _places(jobs: int | None) -> int:
-    return jobs or min(len(os.sched_getaffinity(0)), MOST_JOBS)
+    return usable_threads(jobs, "sweep.jobs", at_least=2) if jobs else min(cores(), MOST_JOBS)
 
 
 def warm_up() -> None:
