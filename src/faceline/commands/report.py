@@ -69,7 +69,7 @@ def write_report(
     Args:
         stores: Addresses of databases, or folders of Parquet files.
         folder: Created where there is none.
-        title: Of the page.
+        title: The title of the page.
         catalogue: Whose titles the page has in place of ids.
         **scope: Fields of `Scope`.
 
