@@ -248,7 +248,8 @@ def refuse_impossible(landmarks: Landmarks, markup: Markup = IBUG68) -> None:
         value = values[counts.argmax()]
         raise InputError(
             f"{counts.max():,} landmarks lie at ({value:g}, {value:g}): that looks like a sign for missing ones, which "
-            f"would be learned as a place; leave out the rows that have them",
+            f"would be learned as a place; leave out the rows that have them (with data=csv: "
+            f"data.source.missing={value:g} data.on_error=skip)",
             column="data",
         )
 
