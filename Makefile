@@ -10,6 +10,8 @@ PYTEST := $(BIN)/python -m pytest --numprocesses=2 --dist=worksteal
 # Types and shapes are checked at run time; an int may stand for a float, as PEP 484 says.
 CHECKED := '--jaxtyping-packages=faceline,beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))'
 
+# Compiled modules are kept, whatever the shell says: each process would compile those of torch again, 20 s of its time.
+unexport PYTHONDONTWRITEBYTECODE
 # A broken link fails it; the theme's notice of its successor is left out.
 SITE := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 

@@ -35,12 +35,17 @@ def pages() -> list[Path]:
     return [*(ROOT / name for name in PAGES), *sorted((ROOT / "docs").rglob("*.md"))]
 
 
+def comments() -> list[str]:
+    """What the configs say of each key; that of a verb's own keys is its `--help`."""
+    found = []
+    for file in sorted((ROOT / "conf").rglob("*.yaml")):
+        found += re.findall(r"^ *\"?\w+\"?:[^#\n]*# *(.*)$", file.read_text(encoding="utf-8"), re.MULTILINE)
+    return found
+
+
 def help_text() -> str:
-    """What `faceline VERB --help` says of each key, a paragraph a key."""
-    comments = []
-    for file in sorted((ROOT / "conf").glob("*.yaml")):
-        comments += re.findall(r"^\"?\w+\"?:[^#\n]*# *(.*)$", file.read_text(encoding="utf-8"), re.MULTILINE)
-    return "\n\n".join(comments)
+    """The comments of the configs, a paragraph each."""
+    return "\n\n".join(comments())
 
 
 def docstrings() -> str:

@@ -8,7 +8,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-from faceline.cli_help import GROUPS, INIT, RESULTS, VERBS, verb_help
+from faceline.cli_help import FLAGS, GROUPS, INIT, RESULTS, VERBS, choices_of, own_keys
 from faceline.config.tree import conf_dir
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -52,12 +52,28 @@ def on_page_markdown(markdown: str, *, page: Page, **_: object) -> str:
 
 
 def commands() -> str:
-    """What ``--help`` prints of every verb, in the groups of the overview."""
+    """The help of every verb, in the groups of the overview; its keys as a table, the flags once for all."""
     grouped = [verb for verbs in GROUPS.values() for verb in verbs]
     titles = {**GROUPS, "for developers": tuple(verb for verb in VERBS if verb not in grouped)}
-    parts = ["# Commands", "Each section is what `faceline VERB --help` prints. Settings are written `key=value`."]
+    parts = [
+        "# Commands",
+        "Each section is what `faceline VERB --help` prints. Settings are written `key=value`. Every key of a"
+        " choice can be set too: `faceline VERB --cfg job` prints them.",
+    ]
     for title, verbs in titles.items():
-        parts.append(f"## {title.capitalize()}")
-        parts += [f"### faceline {verb}\n\n```text\n{verb_help(verb, conf_dir())}\n```" for verb in verbs]
+        parts += [f"## {title.capitalize()}", *map(_command, verbs)]
     parts += [f"### faceline {text.split()[1]}\n\n```text\n{text}\n```" for text in (INIT, RESULTS)]
-    return "\n\n".join(parts)
+    flags = [f"| `{flag}` | {told} |" for flag, told in FLAGS.items() if told]
+    return "\n\n".join([*parts, "## Flags", "\n".join(["| flag | meaning |", "| --- | --- |", *flags])])
+
+
+def _command(verb: str) -> str:
+    about, examples = VERBS[verb]
+    keys = own_keys(verb, conf_dir())
+    rows = [f"| `{key}={default}` | {told} |".replace("=`", "`") for key, default, told in keys]
+    table = ["| key and default | meaning |", "| --- | --- |", *rows] if rows else []
+    choices = [f"- `{' '.join(line.split())}`" for line in choices_of(verb, conf_dir())]
+    shell = ["```sh", *examples, "```"]
+    blocks = [f"### faceline {verb}", f"{about[0].upper()}{about[1:]}.", "\n".join(shell)]
+    blocks += ["Choices, the default first:", "\n".join(choices)] if choices else []
+    return "\n\n".join([*blocks, "\n".join(table)])

@@ -1,4 +1,4 @@
-"""Take docs/stand_*.jpg, the pictures of the pages, from a demo stand with a simulated week behind it.
+"""Take docs/stand_*.jpg, the pictures of the pages and of a report, from a demo stand with a simulated week behind it.
 
 python scripts/stand_pictures.py
 
@@ -23,6 +23,7 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
+from faceline.commands.report import write_report
 from faceline.stand.content.catalogue import DEMO, read_catalogue
 from faceline.stand.content.policy import Policy
 from faceline.stand.events.store import EventStore
@@ -51,7 +52,8 @@ def main() -> None:
             page.get_by_role("button", name="Save in the draft").click()
             _take(page, f"{address}/operator/contents", "contents", ".draft")
             _enrol(page, address)
-            _take(page, f"{address}/advertiser", "advertiser", ".tile", height=1_500)
+            _take(page, f"{address}/advertiser", "advertiser", ".tile", height=1_960)
+            _take(page, (Path(folder) / "report" / "report.html").as_uri(), "report", ".tiles", height=1_500)
             display.wait_for_function("document.body.innerText.includes('Hello, Ada')", timeout=1000 * PATIENCE)
             display.wait_for_timeout(1_500)  # until it has faded in
             _keep(display, "display")
@@ -67,6 +69,7 @@ def _simulate(folder: Path) -> None:
         for audience in audiences(DAYS, AUDIENCES, first, rng):
             store.append(*play(policy, audience, World(catalogue, 0), rng, learn=True, write=True).events)
         store.flush(60.0)
+    write_report([f"sqlite:///{folder / 'events.db'}"], folder / "report", "What the week brought", catalogue)
 
 
 @contextmanager

@@ -46,7 +46,7 @@ class Model:
     Attributes:
         module: The network or classifier, on the CPU, in evaluation mode.
         config: The config of its run.
-        run_id: Its run.
+        run_id: The id of its run.
     """
 
     module: Any
@@ -69,7 +69,7 @@ class TrainedRun:
     """A finished training.
 
     Attributes:
-        run_id: Of the run in the store.
+        run_id: The id of the run in the store.
         score: Best validation score by which the model was chosen; None where there was nothing to choose.
         metrics: All that the run logged last, such as ``test/nme``.
     """
@@ -92,9 +92,9 @@ class Evaluated:
     """A model on one part of a data set.
 
     Attributes:
-        metrics: By name, such as ``nme``.
-        frames: One row a frame: file, person, video, errors.
-        figures: By file name.
+        metrics: The metrics by name, such as ``nme``.
+        frames: A table with a row for each frame: file, person, video, errors.
+        figures: The figures by file name.
     """
 
     metrics: dict[str, float]
@@ -104,10 +104,10 @@ class Evaluated:
 
 @dataclass(frozen=True)
 class Compared:
-    """Runs beside each other.
+    """The result of a comparison of runs.
 
     Attributes:
-        verdict: Which is best, and whether it may be luck.
+        verdict: A sentence that says which run is best, and whether that may be luck.
         boards: A table for each task, data set and protocol; the best run first.
         page: The page that shows all of it.
     """
@@ -118,14 +118,14 @@ class Compared:
 
 
 def compose(overrides: Sequence[str] = (), verb: str = "train") -> Config:
-    """The config of a verb as the command line would make it, checked, in plain containers.
+    """Compose and check the config of a verb, as the command line does.
 
     Args:
-        overrides: As they are typed, such as ``data=synthetic`` and ``trainer.max_epochs=2``.
-        verb: ``train``, ``evaluate``, ``export``, ``compare``, …
+        overrides: Overrides as they are typed, such as ``data=synthetic`` and ``trainer.max_epochs=2``.
+        verb: The verb: ``train``, ``evaluate``, ``export``, ``compare``, …
 
     Raises:
-        InputError: Something in it is wrong, by its key, with the nearest right one.
+        InputError: A key or a value is wrong. The message names it, and the nearest right one.
 
     Examples:
         >>> config = compose(["experiment=landmarks/cnn", "trainer.max_epochs=2"])
@@ -147,7 +147,7 @@ def train(config: Config | Sequence[str]) -> TrainedRun:
     """Train, measure and track one run.
 
     Args:
-        config: As `compose` gives it, or overrides for it.
+        config: A config of `compose`, or overrides for it.
 
     Raises:
         InputError: The config, or the data, is wrong.
@@ -163,12 +163,12 @@ def train(config: Config | Sequence[str]) -> TrainedRun:
 
 
 def load(name: str | Path, **tracking: str) -> LandmarkRuntime | Model:
-    """A model to use: from a bundle, which needs no torch to run, or from a run or a checkpoint.
+    """Load a model from a bundle, a run or a checkpoint. A bundle needs no torch to run.
 
     Args:
         name: ``default`` for the bundle that ships with faceline, a file ``*.faceline``, a checkpoint ``*.ckpt``, the
             id of a run, or a registered model such as ``champion``.
-        **tracking: Where the runs are kept, as ``root`` or ``uri``; by default below the current folder.
+        **tracking: Where the runs are kept, as ``root`` or ``uri``. By default that is below the current folder.
 
     Raises:
         InputError: There is no such model, or it needs code that is not here.
@@ -192,9 +192,9 @@ def evaluate(run: str | TrainedRun, part: str = "test", overrides: Sequence[str]
     """Measure a model on its own data, or on any other.
 
     Args:
-        run: The id of a run or a registered model, or what `train` gave.
-        part: ``train``, ``val`` or ``test``.
-        overrides: Of ``faceline evaluate``, such as ``data=udacity``.
+        run: The id of a run or a registered model, or what `train` returned.
+        part: The part of the split: ``train``, ``val`` or ``test``.
+        overrides: The overrides of ``faceline evaluate``, such as ``data=udacity``.
         **tracking: Where the runs are kept, as for `load`.
 
     Raises:
@@ -217,13 +217,13 @@ def export(
     """Write a model as a bundle, and open it.
 
     Args:
-        run: The id of a run or a registered model, or what `train` gave.
-        output: The file; by default below ``mlruns/bundles``.
-        overrides: Of ``faceline export``, such as ``int8=true``.
+        run: The id of a run or a registered model, or what `train` returned.
+        output: The file of the bundle. By default it lies below ``mlruns/bundles``.
+        overrides: The overrides of ``faceline export``, such as ``int8=true``.
         **tracking: Where the runs are kept, as for `load`.
 
     Returns:
-        The opened bundle of a model of landmarks; the file of one of another kind.
+        The opened bundle of a landmark model, or the file of a bundle of another kind.
 
     Raises:
         InputError: There is no such run, or its bundle gives something else than the model.
@@ -239,8 +239,8 @@ def compare(runs: Sequence[str | TrainedRun] = (), output: str | Path | None = N
     """Rank runs among their like, or review two.
 
     Args:
-        runs: Their ids, or what `train` gave; all finished ones where none is named.
-        output: Folder of the page; by default ``mlruns/comparison``.
+        runs: The ids of runs, or what `train` returned. By default all finished runs.
+        output: The folder of the page. By default it is ``mlruns/comparison``.
         **tracking: Where the runs are kept, as for `load`.
 
     Raises:

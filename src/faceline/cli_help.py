@@ -1,6 +1,7 @@
 """The help of the command, made of the names and comments in the folder of the configs."""
 
 import re
+import textwrap
 from pathlib import Path
 
 from faceline.config.tree import inner_groups, options
@@ -115,7 +116,7 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     "benchmark train": (
-        "images a second of a training, beside the loop that a newcomer writes",
+        "measure images a second of a training, beside the loop that a newcomer writes",
         (
             "faceline benchmark train data.root=/data/udacity",
             "faceline benchmark train trainer=gpu compile=true warmup=20 steps=200 data.batch_size=256",
@@ -123,30 +124,30 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     "benchmark input": (
-        "what it costs to prepare a frame, and how that grows with the data",
+        "measure what it costs to prepare a frame, and how that grows with the data",
         ("faceline benchmark input data.root=/data/udacity",),
     ),
     "benchmark infer": (
-        "milliseconds from a frame to its landmarks, and a folder of frames",
+        "measure milliseconds from a frame to its landmarks, and a folder of frames",
         (
             "faceline benchmark infer data.root=/data/udacity",
             "faceline benchmark infer bundles=[default,mine.faceline] run_ids=[0123abcd] backbones=[]",
         ),
     ),
     "benchmark everywhere": (
-        "faces that are turned, covered, dark, small or one of several, and photos without one",
+        "measure faces that are turned, covered, dark, small or one of several, and photos without one",
         ("faceline benchmark everywhere data.root=/data/udacity bundles=[default,mine.faceline]",),
     ),
     "benchmark startup": ("seconds until the command does something", ("faceline benchmark startup",)),
     "benchmark identification": (
-        "time and memory of identification by shapes, at any scale",
+        "measure time and memory of identification by shapes, at any scale",
         (
             "faceline benchmark identification data.root=/data/youtube_faces",
             "faceline benchmark identification data=synthetic methods=[gnb,knn] data.batch_size=256",
         ),
     ),
     "benchmark sweep": (
-        "how much of the machine a sweep uses, and what a trial costs",
+        "measure how much of the machine a sweep uses, and what a trial costs",
         (
             "faceline benchmark sweep",
             'faceline benchmark sweep trials=4 \'training=["experiment=landmarks/cnn","debug=limit"]\'',
@@ -166,6 +167,14 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
             "faceline fleet",
             "faceline fleet host=0.0.0.0 certificate=fleet.pem certificate_key=fleet.key allowed_hosts=[fleet.example]",
             "faceline stand fleet=https://fleet.example:8430 fleet_token=TOKEN   # a stand that belongs to it",
+        ),
+    ),
+    "fleet publish": (
+        "give contents to a group of stands in stages, or announce software",
+        (
+            "faceline fleet publish catalogue=mall.yaml group=malls first=10%",
+            "faceline fleet publish bundle=own.faceline first=all",
+            "faceline fleet publish software=faceline-0.2.0-py3-none-any.whl version=0.2.0",
         ),
     ),
     "report": (
@@ -232,15 +241,19 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     "benchmark stand": (
-        "frames a second, time to a decision, memory over a simulated hour",
+        "measure frames a second, time to a decision, memory over a simulated hour",
         ("faceline benchmark stand", "faceline benchmark stand faces=50 soak_seconds=0 detector=yunet.onnx"),
     ),
     "benchmark recognition": (
-        "who is greeted by name, visit by visit, and who should not have been",
+        "measure who is greeted by name, visit by visit, and who should not have been",
         ("faceline benchmark recognition", "faceline benchmark recognition people=60 'enrolled=[20]' draws=3"),
     ),
+    "benchmark fleet": (
+        "requests a second and memory of one server for many stands; killed and back",
+        ("faceline benchmark fleet", "faceline benchmark fleet stands=200 store=postgresql://fleet@host/fleet"),
+    ),
     "benchmark report": (
-        "time and memory of a report over a chain of stands",
+        "measure time and memory of a report over a chain of stands",
         ("faceline benchmark report", "faceline benchmark report events=100000000 folder=/data/events"),
     ),
 }
@@ -249,6 +262,7 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
 PLAIN = (
     "stand",
     "fleet",
+    "fleet publish",
     "report",
     "plays",
     "ship",
@@ -260,35 +274,40 @@ PLAIN = (
     "benchmark stand",
     "benchmark recognition",
     "benchmark report",
+    "benchmark fleet",
 )
 """Verbs of `faceline.stand`, whose settings are read without Hydra."""
 
 RESULTS = """\
 faceline results [--check | --add RUN_ID [--as NAME]]
-  render the published results into docs/results.md and draw them with their intervals
+  Render the published results into docs/results.md and draw them with their intervals.
 
-  --check       only compare the two; exit with 2 where they differ
-  --add RUN_ID  take up the figures of a finished run first, in place of the row of the same model
-  --as NAME     under another name than its model's, so that another row of that model stays"""
+  --check       Only compare the two; exit with 2 where they differ.
+  --add RUN_ID  Add the figures of a finished run first, in place of the row of the same model.
+  --as NAME     Add them under another name than its model's, so that another row of that model stays."""
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "data": ("data check", "cluster"),
     "train": ("train", "reproduce"),
     "models": ("evaluate", "compare", "promote", "rollback", "export"),
     "use": ("predict",),
-    "stand": ("stand", "simulate", "report", "plays", "ship", "fleet", "consent", "accounts", "tokens", "webhooks"),
+    "stand": (
+        *("stand", "simulate", "report", "plays", "ship", "fleet", "fleet publish"),
+        *("consent", "accounts", "tokens", "webhooks"),
+    ),
     "upkeep": ("runs", "runs models", "runs delete", "runs clean"),
 }
 """The verbs by what they are for, as the overview lists them; the rest are for developers of faceline."""
 
 INIT = """\
 faceline init FOLDER
-  write the folder of a project of your own: package, configs, tests, and a faceline.yaml that opens them to faceline
+  Write the folder of a project of your own: package, configs, tests, and a faceline.yaml that opens them.
 
 examples:
   faceline init my_project"""
 
 _FIRST_COLUMN = 26
+_WIDTH = 110
 
 EXAMPLES = (
     ("landmarks of every face in a photo", "faceline predict photo.jpg overlays=drawn"),
@@ -342,26 +361,26 @@ def _line(verb: str) -> str:
 
 FLAGS = {
     "-m": "",
-    "--multirun": "run once for each combination of values, as in seed=0,1,2 (also -m)",
+    "--multirun": "Run once for each combination of values, as in seed=0,1,2 (also -m).",
     "-c": "",
-    "--cfg": "print the config and stop: --cfg job",
-    "--resolve": "with --cfg: print values in place of ${…}",
+    "--cfg": "Print the config and stop: --cfg job.",
+    "--resolve": "With --cfg, print values in place of ${…}.",
     "-p": "",
-    "--package": "with --cfg: print only a part, as in --package model",
+    "--package": "With --cfg, print only a part, as in --package model.",
     "-i": "",
-    "--info": "print how the config is composed: --info defaults-tree",
+    "--info": "Print how the config is composed: --info defaults-tree.",
     "-cd": "",
-    "--config-dir": "a folder of configs of your own, beside ours (or config_dir in faceline.yaml)",
-    "--allow": "a package of your own that configs may build from (or allow in faceline.yaml)",
+    "--config-dir": "A folder of your own configs, beside faceline's (or config_dir in faceline.yaml).",
+    "--allow": "A package of your own from which configs may build (or allow in faceline.yaml).",
     "-cn": "",
-    "--config-name": "another main config",
+    "--config-name": "Another main config.",
     "-cp": "",
-    "--config-path": "another folder of configs",
+    "--config-path": "Another folder of configs.",
     "-r": "",
     "--run": "",
     "-sc": "",
     "--shell-completion": "",
-    "--hydra-help": "all that Hydra, which reads the overrides, can do",
+    "--hydra-help": "Print all that Hydra can do, which reads the overrides.",
 }
 """The flags that a verb takes; those without a description are not shown."""
 
@@ -374,22 +393,34 @@ def verb_help(verb: str, conf: Path) -> str:
         conf: The folder of the configs.
     """
     about, examples = VERBS[verb]
-    text = (conf / f"{verb.replace(' ', '_')}.yaml").read_text(encoding="utf-8")
-    outer = re.findall(r"^ +- (?:optional )?/?([\w/]+): *(\S+)", text, re.MULTILINE)
-    choices = [each for group, default in outer for each in _with_inner(conf, group, default)]
-    keys = re.findall(r"^\"?(\w+)\"?: *([^#\n]*?) *(?:# *(.*))?$", text, re.MULTILINE)
     parts = [
         f"faceline {verb} [key=value …]",
-        f"  {about}",
+        f"  {about[0].upper()}{about[1:]}.",
         *_section("examples", examples),
-        *_section("choices (default first)", [_choice(conf, group, default) for group, default in choices]),
-        *_section("keys", [_key(*key) for key in keys if key[0] != "defaults"]),
+        *_section("choices (default first)", choices_of(verb, conf)),
+        *_section("keys", [_key(*key) for key in own_keys(verb, conf)]),
     ]
     if verb not in PLAIN:
         known = {flag: told for flag, told in FLAGS.items() if told and (verb == "train" or flag != "--multirun")}
         parts += _section("flags", [f"{flag:<20} {told}" for flag, told in known.items()])
         parts += ["", f"Every key of the composed config can be set: faceline {verb} --cfg job prints it."]
     return "\n".join(parts)
+
+
+def own_keys(verb: str, conf: Path) -> list[tuple[str, str, str]]:
+    """The keys of a verb that belong to no choice: name, default and meaning."""
+    keys = re.findall(r"^\"?(\w+)\"?: *([^#\n]*?) *(?:# *(.*))?$", _text(verb, conf), re.MULTILINE)
+    return [key for key in keys if key[0] != "defaults"]
+
+
+def choices_of(verb: str, conf: Path) -> list[str]:
+    """The config groups of a verb with their options, the default first."""
+    outer = re.findall(r"^ +- (?:optional )?/?([\w/]+): *(\S+)", _text(verb, conf), re.MULTILINE)
+    return [_choice(conf, *each) for group, default in outer for each in _with_inner(conf, group, default)]
+
+
+def _text(verb: str, conf: Path) -> str:
+    return (conf / f"{verb.replace(' ', '_')}.yaml").read_text(encoding="utf-8")
 
 
 def _section(title: str, lines: list[str] | tuple[str, ...]) -> list[str]:
@@ -407,9 +438,14 @@ def _with_inner(conf: Path, group: str, default: str) -> list[tuple[str, str]]:
 
 def _choice(conf: Path, group: str, default: str) -> str:
     names = sorted(options(conf, group), key=lambda name: name != default)
-    return f"{group}={' | '.join(names)}" if default != "null" else f"{group}= (none) | {' | '.join(names)}"
+    first = f"{group}=" if default != "null" else f"{group}= (none) | "
+    return textwrap.fill(first + " | ".join(names), _WIDTH, subsequent_indent=" " * 6, break_on_hyphens=False)
 
 
 def _key(name: str, default: str, comment: str) -> str:
     setting = f"{name}={default}" if default else f"{name}.…"
-    return f"{setting:<20} {comment}".rstrip()
+    if not comment:
+        return setting
+    told = textwrap.wrap(comment, _WIDTH - _FIRST_COLUMN - 4, break_long_words=False)
+    first = f"{setting:<{_FIRST_COLUMN}} " if len(setting) <= _FIRST_COLUMN else f"{setting}\n{'':<{_FIRST_COLUMN + 3}}"
+    return first + f"\n{'':<{_FIRST_COLUMN + 3}}".join(told)

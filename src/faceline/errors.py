@@ -4,11 +4,11 @@ from pathlib import Path
 
 
 class InputError(ValueError):
-    """Something that the user gave is wrong; the command line prints it as one line, without a traceback.
+    """An error of the user's input. The command line prints it as one line, without a traceback.
 
     Args:
         message: What was expected, what came, and what to do.
-        file: The file it is about.
+        file: The file that is wrong.
         row: Row of that file, counted as a text editor does (the header is row 1).
         column: Name of the column, or the key of a config.
     """

@@ -251,7 +251,7 @@ def test_the_mean_with_the_mirror_image_can_be_left_out(in_trained: Path, tmp_pa
 
 FACES = (
     "experiment=identification/embedder",
-    "model.backbone=mobilenetv3_small_050",
+    "model.backbone=test_resnet",
     "model.frozen=[]",
     "data.size=64",
     "data.source.people=20",

@@ -251,6 +251,7 @@ def test_a_timm_name_with_a_dot_is_trained(workplace: Path, store) -> None:
     assert run.data.tags["model"] == "mobilenetv3_small_050.lamb_in1k"
 
 
+@pytest.mark.slow  # make engines trains in two processes too
 def test_two_processes_train_as_one_run(workplace: Path, store) -> None:
     command = [sys.executable, "-m", "faceline", "train", *TINY, "trainer=ddp_sim"]
     process = subprocess.run(command, cwd=workplace, capture_output=True, text=True, check=False)

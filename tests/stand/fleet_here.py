@@ -85,11 +85,12 @@ class Stand:
         contents.keep_own(self.own, read_catalogue(self.own).files)
         contents.begin()
         self.home = Home(
-            self.fleet.address, token, self.name, self.folder, self.report, lambda: self.engine, contents
+            self.fleet.address, token, self.name, self.folder, self.report, lambda: self.engine, contents,
+            clock=self.fleet.now,
         )  # fmt: skip
 
     def report(self, **more: Any) -> Report:
-        return Report(**{"at": self.fleet.now(), "version": "0.1.0", **self.told, **more})
+        return Report(**{"at": self.fleet.now(), "version": "0.1.0", **more, **self.told})
 
     def visitors(self, at: datetime, count: int = 1) -> None:
         """Write down that some visitors came."""

@@ -14,11 +14,11 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from faceline.cli import main
-from faceline.commands.mail import letter, send
 from faceline.errors import InputError
 from faceline.stand.content.catalogue import DEMO, read_catalogue
 from faceline.stand.content.policy import Policy
 from faceline.stand.events.store import EventStore
+from faceline.stand.mail import letter, send
 from faceline.stand.simulation import World, audiences, play
 
 

@@ -70,7 +70,8 @@ def browser() -> Iterator[Any]:
 def log_in(page: Any, stand: tuple[str, str]) -> None:
     """By keyboard alone."""
     page.goto(f"{stand[0]}/login")
-    page.keyboard.type("operator")  # the first field has the focus
+    page.wait_for_function("document.activeElement.id === 'name'")  # the first field has the focus
+    page.keyboard.type("operator")
     page.keyboard.press("Tab")
     page.keyboard.type(stand[1])
     page.keyboard.press("Enter")

@@ -55,6 +55,7 @@ def test_every_message_has_a_translation_with_the_same_placeholders(code: str, m
         names = message if isinstance(message, tuple) else (message,)
         assert all(strings), message
         assert all(text[:1].strip() == text[:1] and text[-1:].strip() == text[-1:] for text in strings), message
+        assert not any(re.search(r'["<>&]', text) for text in strings), f"pages take it for HTML: {message}"
         assert all(placeholders(text) == placeholders(names[-1]) for text in strings), message
 
 

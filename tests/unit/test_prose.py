@@ -37,6 +37,13 @@ def test_terms_are_those_of_the_field(name: str) -> None:
     assert not found, {word: RIDDLES[word] for word in found}
 
 
+def test_help_is_made_of_whole_sentences() -> None:
+    allowed = ("yes", "bf16-mixed", "timm ", "person, ")  # names that are written small
+    for told in PROSE["comments"]():
+        assert told.endswith((".", "…")), f"no full stop: {told}"
+        assert told[0].isupper() or told[0].isdigit() or told.startswith(allowed), f"no capital: {told}"
+
+
 def test_the_measure_tells_short_from_long() -> None:
     short, long = "One two three four. " * 10, f"{'word ' * 30}. " * 10
     assert PROSE["measure"](short) == (4, 4)

@@ -54,7 +54,7 @@ def draw_people(
     """Draw who is enrolled, and from which visits, some times; none where there are too few people.
 
     Args:
-        visits: Of everybody.
+        visits: The visits of everybody.
         rule: Says which frames may enrol.
         count: People to enrol.
         at_enrolment: Visits that each is enrolled from; another one at least must be left.

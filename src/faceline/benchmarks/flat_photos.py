@@ -19,7 +19,7 @@ def flat_photo(clip: Clip, seed: int) -> Clip:
     """One frame of a clip as a sheet before a wall: held still, moved a little, or turned about.
 
     Args:
-        clip: Of whom.
+        clip: Whose clip it is.
         seed: Draws the frame, the movement and the wall.
     """
     rng = np.random.default_rng(seed)

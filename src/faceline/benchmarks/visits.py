@@ -113,7 +113,7 @@ class Stage:
     """A stand that clips pass by, one after another; somebody is enrolled whom nobody looks like.
 
     Args:
-        settings: Of what sees.
+        settings: The settings of what sees.
         embedder: Embeds the faces.
     """
 

@@ -22,7 +22,9 @@ def main(settings: "FleetSettings") -> None:
         server = server_of(create_fleet_app(fleet), settings)
         with signals_end(server):
             print(_welcome(settings, fleet, token), flush=True)
+            fleet.watch.start()
             asyncio.run(serve(server, address, settings.seconds))
+            fleet.watch.close()
     print("the fleet has ended; stands go on without it")
 
 

@@ -8,13 +8,13 @@ from typing import Any, Final
 
 from rich.table import Table
 
-from faceline.commands.mail import letter, send
 from faceline.errors import InputError
 from faceline.files import write_whole
 from faceline.outputs import check_output_folder
 from faceline.stand.content.catalogue import Catalogue, read_catalogue, time_zone
 from faceline.stand.events.sources import collect
 from faceline.stand.folders import make_folder
+from faceline.stand.mail import letter, send
 from faceline.stand.report.effectiveness import Effectiveness, Scope, measure
 from faceline.stand.report.figures import headline, winners
 from faceline.stand.report.files import as_file, with_titles, workbook
@@ -69,7 +69,7 @@ def write_report(
     Args:
         stores: Addresses of databases, or folders of Parquet files.
         folder: Created where there is none.
-        title: Of the page.
+        title: The title of the page.
         catalogue: Whose titles the page has in place of ids.
         **scope: Fields of `Scope`.
 

@@ -31,7 +31,7 @@ class SimulatedRun:
     """One simulated campaign.
 
     Attributes:
-        outcomes: Of every audience, in order.
+        outcomes: The outcomes of every audience, in order.
         days: Day of each audience, from 0.
         truth: What the uplift in seconds of attention a visitor truly was: the difference of what every audience
             would be expected to attend to under either arm, with what the policy knew when they came.
@@ -74,8 +74,8 @@ def simulate(
 
     Args:
         catalogue: What can be shown.
-        settings: Of the verb.
-        seed: Of preferences, visitors and draws.
+        settings: The settings of the verb.
+        seed: The seed of preferences, visitors and draws.
         keep: Is given each outcome with its events; without it none are made.
     """
     rng, shadow_rng = (np.random.default_rng([seed, stream]) for stream in range(2))

@@ -48,7 +48,7 @@ class Member:
     """What a training that is one of several, such as a trial of a sweep, knows of that.
 
     Attributes:
-        name: Of the run, in place of the config's.
+        name: The name of the run, in place of the config's.
         tags: By which the run is found.
         watched: The metric of validation that `stops` is told.
         stops: Takes an epoch and a value, says whether to give up; None: never.

@@ -5,12 +5,14 @@ one line that begins with the key and ends with the nearest valid one.
 """
 
 import errno
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+from omegaconf.errors import InterpolationKeyError, MissingMandatoryValue, OmegaConfBaseException
 
+from faceline.config.tree import groups, options
 from faceline.errors import InputError, first_line
 
 OPTIONAL = frozenset({
@@ -77,6 +79,10 @@ def _explain_one(error: BaseException, conf: Path) -> str | None:  # noqa: PLR09
             return _own_message(error)
         case MissingMandatoryValue():
             return f"{error.full_key}: missing; give it a value with {error.full_key}=…"
+        case InterpolationKeyError() if (group := _group_that_lacks(error, conf)) is not None:
+            return (
+                f"{group}: nothing is chosen, and {error.full_key} needs it; {group}={' | '.join(options(conf, group))}"
+            )
         case OmegaConfBaseException():
             return f"{error.full_key}: {first_line(error)}" if error.full_key else first_line(error)
         case OSError() if error.filename is None and _raised_in(error, "multiprocessing"):  # locks lie there too
@@ -111,6 +117,12 @@ def _explain_one(error: BaseException, conf: Path) -> str | None:  # noqa: PLR09
         "OutOfMemoryError": _OUT_OF_MEMORY,  # torch's, on a GPU
         "MisconfigurationException": f"trainer: {first_line(error)}",  # Lightning's
     }.get(type(error).__name__)
+
+
+def _group_that_lacks(error: InterpolationKeyError, conf: Path) -> str | None:
+    """The config group of which no option was chosen, where that is what an interpolation misses."""
+    key = re.search(r"Interpolation key '(\w+)' not found", str(error))
+    return key[1] if key is not None and key[1] in groups(conf) else None
 
 
 def _is_shared_memory(error: BaseException) -> bool:

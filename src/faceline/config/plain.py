@@ -35,7 +35,7 @@ def read_settings(name: str, overrides: Sequence[str], schema: type[_Section]) -
     """The settings of a verb.
 
     Args:
-        name: Of the file in the folder of the configs.
+        name: The name of the file in the folder of the configs.
         overrides: ``key=value``, as typed; values are YAML.
         schema: What the keys may hold.
 

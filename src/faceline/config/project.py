@@ -55,7 +55,7 @@ def opened(words: Sequence[str], ours: Path) -> Iterator[list[str]]:
     """Open what the file in the current folder and the flags of a command line name.
 
     Args:
-        words: Of the command line.
+        words: The words of the command line.
         ours: The folder of faceline's own configs.
 
     Yields:

@@ -25,7 +25,7 @@ class CocoFaces:
         on_error: ``raise`` at the first face that cannot be used, or ``skip`` such faces.
         markup: What the key points are.
         names: Template of file names, such as ``{person}_{video}{frame}``.
-        name: Of the data set.
+        name: The name of the data set.
 
     Raises:
         InputError: There is no such folder or file, or the file is no COCO of key points.

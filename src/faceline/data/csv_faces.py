@@ -48,11 +48,11 @@ class CsvFaces:
         markup: What the landmarks are.
         columns: Names of the columns that are no coordinates, by role: ``file``, ``person``, ``video``, ``frame``,
             ``split``, and ``box``, a list of four. What is not named is guessed.
-        units: Of the coordinates: ``pixels``, ``normalised`` (on [0, 1] of the image) or ``auto``.
+        units: The units of the coordinates: ``pixels``, ``normalised`` (on [0, 1] of the image) or ``auto``.
         separator: Between cells; None: guessed.
-        encoding: Of the text; None: UTF-8, or where it is none, that of Windows for western Europe.
+        encoding: The encoding of the text; None: UTF-8, or where it is none, that of Windows for western Europe.
         names: Template of file names, such as ``{person}_{video}{frame}``, where no columns tell who is seen.
-        name: Of the data set.
+        name: The name of the data set.
         missing: A number that stands where a point has no label, such as -1. A face has all its points, so such a row
             is one that cannot be used.
 

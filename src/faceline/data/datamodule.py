@@ -120,14 +120,14 @@ def unchanged(image: Image, landmarks: Shape, seed: int) -> tuple[Tensor, Tensor
 
 
 class LandmarkData(pl.LightningDataModule):
-    """Frames with 68 landmarks: cached at training size, split, transformed, batched.
+    """A LightningDataModule of frames with landmarks: cached at training size, split, transformed, batched.
 
     Args:
         source: The data set.
-        split: Settings of `make_split`; by default the parts of the publisher.
-        transforms: Pipelines ``train`` and ``eval``; by default `unchanged`.
-        size: Edge of the cached frames in pixels; whole frames are resized to a square.
-        batch_size: Frames a step and process.
+        split: Settings of `make_split`. By default the publisher's own parts are used.
+        transforms: The pipelines ``train`` and ``eval``. By default both are `unchanged`.
+        size: The edge of the cached frames in pixels. Whole frames are resized to a square.
+        batch_size: Frames for each step and process.
         workers: Processes that prepare batches; 0 prepares them between the steps.
         seed: Seed of order and augmentation.
         cache_dir: Folder of the cache.
@@ -156,7 +156,7 @@ class LandmarkData(pl.LightningDataModule):
 
     @property
     def store(self) -> FrameStore:
-        """The cached frames; read once."""
+        """The cached frames, which are read once."""
         if self._store is None:
             store, self._split = self._open() if self.limit is None else self._open_few(self.limit)
             refuse_unlabelled(store.index)
@@ -186,7 +186,7 @@ class LandmarkData(pl.LightningDataModule):
 
     @property
     def split(self) -> Split:
-        """Who trains, chooses and judges."""
+        """The training, validation and test set."""
         _ = self.store
         return self._split
 

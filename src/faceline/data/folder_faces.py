@@ -19,7 +19,7 @@ class FolderFaces:
     Args:
         root: The folder of the people.
         on_error: ``raise`` at the first image that cannot be used, or ``skip`` such images.
-        name: Of the data set.
+        name: The name of the data set.
 
     Raises:
         InputError: There is no such folder, or no images are in it.

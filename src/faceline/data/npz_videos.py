@@ -54,8 +54,8 @@ class VideoLabels:
     Attributes:
         landmarks: (frames, 68, 2) pixels, x first.
         landmarks3d: (frames, 68, 3).
-        width: Of its frames, pixels.
-        height: Of its frames, pixels.
+        width: The width of its frames, pixels.
+        height: The height of its frames, pixels.
     """
 
     landmarks: np.ndarray

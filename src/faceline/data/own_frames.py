@@ -136,7 +136,7 @@ def names_of(file: Path, pattern: re.Pattern[str] | None, number: int) -> tuple[
     Args:
         file: Relative to the root.
         pattern: As `template` gives it.
-        number: Of the row, which the frame is called where nothing else is known.
+        number: The number of the row, which the frame is called where nothing else is known.
 
     Raises:
         InputError: The name does not fit the template.

@@ -28,7 +28,7 @@ class Photo(NamedTuple):
 
     Attributes:
         image: Its pixels, RGB, perhaps fewer than it has.
-        width: Of the photo itself, upright, in pixels.
+        width: The width of the photo itself, upright, in pixels.
         height: The same.
     """
 

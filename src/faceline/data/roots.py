@@ -11,7 +11,7 @@ def find_root(root: str | Path | None, name: str) -> Path:
 
     Args:
         root: As the user gives it; None for the folder of that name below the environment variable FACELINE_DATA.
-        name: Of the folder as the set is published.
+        name: The name of the folder as the set is published.
 
     Raises:
         InputError: There is no such folder, or nobody knows where it is.

@@ -88,7 +88,7 @@ class ShapeBatches(IterableDataset[ShapeBatch]):
 
 
 class ShapeData(pl.LightningDataModule):
-    """Normalised shapes in memory: centred, scaled and, if asked, turned to the mean shape of the training set.
+    """A LightningDataModule of shapes: centred, scaled and, if asked, turned to the mean shape of the training set.
 
     Args:
         source: The data set; its pixels are not read.
@@ -133,7 +133,7 @@ class ShapeData(pl.LightningDataModule):
 
     @cached_property
     def split(self) -> Split:
-        """Who trains, chooses and judges."""
+        """The training, validation and test set."""
         return limited(make_split(self.index, **self.split_settings), self.limit, self.seed)
 
     @cached_property
@@ -160,7 +160,7 @@ class ShapeData(pl.LightningDataModule):
         return np.unique(self.index.persons[self.split.train])
 
     def trial(self, part: Literal["val", "test"]) -> GalleryAndProbes:
-        """Who is enrolled and who asks, in one part."""
+        """The gallery and the probes of one part of the split."""
         return gallery_and_probes(self.index, self.split, part, self.split_settings["seed"])
 
     def prepare_data(self) -> None:

@@ -33,8 +33,8 @@ class Summary:
         labelled: Frames with landmarks.
         unlabelled: Frames that no row names.
         parts: Labelled frames of each part of the publisher's division.
-        widths: Of the original frames, pixels.
-        heights: Of the original frames, pixels.
+        widths: The widths of the original frames, pixels.
+        heights: The heights of the original frames, pixels.
         face_sizes: Distance of the outer eye corners, pixels.
         outside_landmarks: Landmarks beyond the edges of their frame.
         outside_frames: Frames with such landmarks.

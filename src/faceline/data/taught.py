@@ -70,7 +70,7 @@ def teach(
         teacher: Was trained on nothing that is validated or tested on.
         source: The data set.
         index: Its labelled frames.
-        split: Of these.
+        split: The split of these.
         size: Edge of the cached frames in pixels.
         cache_dir: Folder of the cache.
 

@@ -114,7 +114,7 @@ def muted(colour: Float[np.ndarray, "*rest 3"], share: float) -> Float[np.ndarra
 
     Args:
         colour: Red, green, blue last.
-        share: Of grey, 0 to 1.
+        share: The share of grey, 0 to 1.
     """
     return np.asarray((1 - share) * colour + share * colour.mean(axis=-1, keepdims=True))
 

@@ -47,7 +47,7 @@ def draw_eye(
         canvas: Changed in place.
         lids: Its six landmarks in their order.
         gaze: Where it looks, -1 to 1 of the opening, x first.
-        looks: Of the person.
+        looks: The looks of the person.
         tint: Light on it.
         scale: Pixels for one unit of the face model.
     """

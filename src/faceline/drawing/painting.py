@@ -104,7 +104,7 @@ def paint_quads(
     Args:
         canvas: Painted in place.
         quads: Corners in pixels, with depth towards the viewer.
-        colours: Of each quad.
+        colours: The colours of each quad.
         visible: Quads that are painted.
         blur: Standard deviation in pixels that hides the borders between quads.
     """

@@ -49,7 +49,7 @@ def draw_person(canvas: Image, face: PosedFace, looks: Looks, scene: VideoScene)
     Args:
         canvas: Changed in place.
         face: Where the face is; its features are drawn where ``to_pixels`` brings its landmarks.
-        looks: Of the person.
+        looks: The looks of the person.
         scene: Light, clothes and glasses.
     """
     head = head_around(face.shape)

@@ -15,7 +15,7 @@ def random_background(rng: np.random.Generator, width: int, height: int, light: 
         rng: Draws it; the same state gives the same picture.
         width: In pixels.
         height: In pixels.
-        light: Of the scene.
+        light: The light of the scene.
     """
     first, second = muted(rng.uniform(25, 225, (2, 3)), 0.6)
     ramp = np.linspace(0, 1, height, dtype=np.float32)[:, None, None]

@@ -32,7 +32,7 @@ def export_detector(
         data: What it was trained on.
         asked: How many ``frames`` of validation are compared, and whether its convolutions compute in 8 bits (``int8``)
             and the mean over mirror images is taken (``flip_average``).
-        tags: Of its run.
+        tags: The tags of its run.
         file: Where the bundle will be.
 
     Raises:

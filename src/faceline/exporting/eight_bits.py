@@ -31,7 +31,7 @@ def in_eight_bits(
     Args:
         bundle: A graph in float32.
         data: What it was trained on, at the size of its input.
-        images: Of validation, on which both are compared.
+        images: The images of validation, on which both are compared.
 
     Raises:
         InputError: Too much is lost by it.

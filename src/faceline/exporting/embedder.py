@@ -32,7 +32,7 @@ def export_embedder(
         data: What it was trained on.
         asked: How many faces of validation are compared, its ``frames``. Refused are ``int8``, as what 8 bits do to
             thresholds is not known, and to leave out the mirror images (``flip_average``), which it always looks at.
-        tags: Of its run.
+        tags: The tags of its run.
         file: Where the bundle will be.
 
     Raises:
@@ -85,7 +85,7 @@ def calibration_of(embeddings: np.ndarray, data: FaceData) -> Calibration | None
     """What similarities mean, from the visits of validation people; None where those people were trained on.
 
     Args:
-        embeddings: Of all frames of validation.
+        embeddings: The embeddings of all frames of validation.
         data: With its split.
     """
     if data.split.protocol != OPEN_SET:

@@ -49,7 +49,7 @@ def to_onnx(model: LandmarkDetector, size: int, calibration: Calibration | None 
     Args:
         model: In evaluation mode, on the CPU. Where it wants them, ``sizes`` (n, 2) float32 go in too.
         size: Edge of its frames in pixels.
-        calibration: Of a model that tells its uncertainty; ``confidence`` (n,) comes out too.
+        calibration: The calibration of a model that tells its uncertainty; ``confidence`` (n,) comes out too.
     """
     outputs = ("landmarks",) if calibration is None else ("landmarks", "confidence")
     more = {"sizes": torch.tensor([[4.0, 3.0], [3.0, 4.0]])} if model.wants_sizes else {}

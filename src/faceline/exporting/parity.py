@@ -29,7 +29,7 @@ def origin(trained: Trained, data: Any, onnx: bytes, tags: Mapping[str, str], *,
         trained: The model of a run.
         data: What it was trained on.
         onnx: Its graph.
-        tags: Of its run.
+        tags: The tags of its run.
         sizes: Whether the graph wants the sizes that frames had.
     """
     model, source = trained.model, data.source
@@ -72,7 +72,7 @@ def check(
     Args:
         graph: What the bundle gives for a picture.
         model: What the trained model gives.
-        pictures: Of validation.
+        pictures: Pictures of the validation set.
         unit: What differences are told in.
         tolerance: Greatest difference.
 

@@ -130,7 +130,7 @@ def face_window(box: Box) -> Window:
     """The part of a frame around a face that looks like a frame that models are trained on.
 
     Args:
-        box: Of the face, as a face detector draws it.
+        box: The box of the face, as a face detector draws it.
 
     Raises:
         InputError: The box has no area or is not finite.

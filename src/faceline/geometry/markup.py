@@ -79,7 +79,7 @@ class Markup(BaseModel):
     """A set of landmarks.
 
     Attributes:
-        name: Of the set.
+        name: The name of the set.
         points: How many landmarks there are.
         normaliser: The two whose distance errors are measured in, such as the outer eye corners.
         regions: Landmarks of each region of the face.

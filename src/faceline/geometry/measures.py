@@ -67,7 +67,7 @@ def measure(landmarks: Shapes) -> dict[str, Values]:
     the tip of the nose or the lips against what lies deeper; both are undone with the depths of the mean face.
 
     Args:
-        landmarks: Of any size and place; in three dimensions the third is not used.
+        landmarks: The landmarks of any size and place; in three dimensions the third is not used.
     """
     pose, size = head_pose(landmarks)
     yaw, pitch, roll = pose.T

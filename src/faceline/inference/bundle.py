@@ -81,7 +81,7 @@ class DataOrigin(_Strict):
     """What the model was trained on.
 
     Attributes:
-        name: Of the data set.
+        name: The name of the data set.
         licence: Under which it is published.
         fingerprint: Digest of its frames and landmarks.
         split: Which of the frames.
@@ -139,7 +139,7 @@ class Calibration(_Strict):
         people: How many were compared.
         mean: Cosine similarity of a visit of one person with the template of another.
         deviation: Its standard deviation, as the tail of the distribution has it.
-        slope: Of the logarithm of the likelihood ratio, of one person against two, over the similarity.
+        slope: The slope of the logarithm of the likelihood ratio, of one person against two, over the similarity.
         offset: The same at a similarity of 0.
     """
 
@@ -166,12 +166,12 @@ class Manifest(_Strict):
     """What is known of a model.
 
     Attributes:
-        format: Of the bundle.
+        format: The format of the bundle.
         model: Name of the model.
         weights: What its convolutions compute with.
         input: What the graph takes.
         parameters: Number of weights.
-        metrics: Of the graph itself, measured on the test set.
+        metrics: The metrics of the graph itself, measured on the test set.
         data: What it was trained on.
         check: What was measured when the bundle was written.
         run_id: The run that made it.

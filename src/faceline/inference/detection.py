@@ -35,7 +35,7 @@ class DetectedFace:
     Attributes:
         landmarks: (68, 2) x and y in pixels of the photo; the middle of its first pixel is (0, 0).
         box: (4,) left, top, right and bottom of the face in pixels, as the face finder draws it.
-        confidence: On [0, 1]: how sure it is that this is a face and its landmarks are of use.
+        confidence: How sure the models are that this is a face with useful landmarks, on [0, 1].
     """
 
     landmarks: Shape
@@ -47,7 +47,7 @@ class Detected(NamedTuple):
     """What was found in one photo.
 
     Attributes:
-        faces: The largest first.
+        faces: The faces, the largest first.
         doubtful: How many more there were whose confidence was too low.
         left_out: How many were not looked at, as there were more than `MOST_FACES`.
     """
@@ -61,11 +61,11 @@ class FaceDetector:
     """Finds the faces of photos and their landmarks.
 
     Args:
-        find_landmarks: By a model; `LandmarkRuntime.detect_batch` of a bundle.
+        find_landmarks: The function that finds landmarks, such as `LandmarkRuntime.detect_batch`.
         size: Edge of the square picture of a face that the model is given, in pixels.
-        faces: Which faces of a photo.
-        min_confidence: Least confidence of a face.
-        finder: Finds the faces.
+        faces: Which faces of a photo to return: ``all``, ``largest`` or ``whole``.
+        min_confidence: The least confidence of a face.
+        finder: The face finder.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class FaceDetector:
         self._finder = finder or YuNet(score=FINDER_SCORE)
 
     def detect(self, image: Image) -> Detected:
-        """The faces of a photo.
+        """Find the faces of a photo.
 
         Args:
             image: (h, w, 3) uint8, RGB.
@@ -125,7 +125,7 @@ FINDER_SCORE: Final = 0.5
 
 
 def combined(finder: float, landmarks: float) -> float:
-    """How sure it is of a face, from the confidence of the face finder and that of the landmark model."""
+    """Combine the confidences of the face finder and of the landmark model into one."""
     return float(np.sqrt(finder * landmarks))
 
 
@@ -140,10 +140,10 @@ def detect_faces(
 
     Args:
         image: (h, w, 3) uint8, RGB. OpenCV's images are BGR: give ``image[..., ::-1]``.
-        faces: ``all``, ``largest``, or ``whole`` where the photo is the frame of one face.
-        min_confidence: Least confidence of a face, on [0, 1].
+        faces: Which faces to return: ``all``, ``largest``, or ``whole`` where the photo is the frame of one face.
+        min_confidence: The least confidence of a face, on [0, 1].
         bundle: The file of another model, as ``faceline export`` writes it.
-        threads: Threads that a photo may use.
+        threads: CPU threads that a photo may use.
 
     Returns:
         The faces, the largest first; none where no face is found.

@@ -53,7 +53,7 @@ class Face:
 
     Attributes:
         box: x and y of its first pixel, width and height, in pixels of the photo.
-        confidence: Of the finder, on [0, 1].
+        confidence: The confidence of the finder, on [0, 1].
         points: Eyes, tip of the nose, corners of the mouth; left ones of the upright face first.
     """
 

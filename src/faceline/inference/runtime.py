@@ -25,7 +25,7 @@ class Detections(NamedTuple):
     """Landmarks of some frames.
 
     Attributes:
-        landmarks: Pixels of each frame.
+        landmarks: The landmarks in the pixels of each frame.
         confidence: (n,) on [0, 1]; None where the model does not tell.
     """
 
@@ -37,8 +37,8 @@ class LandmarkRuntime:
     """Finds the landmarks of the one face in a frame.
 
     Args:
-        bundle: An opened one, its file, or ``default`` for the one that ships with the package.
-        threads: Threads that a frame may use.
+        bundle: An opened bundle, its file, or ``default`` for the one that ships with the package.
+        threads: CPU threads that a frame may use.
 
     Raises:
         InputError: The bundle is refused, or its graph cannot be run or is not what its manifest says.
@@ -51,11 +51,11 @@ class LandmarkRuntime:
         self._graph = _Graph(self.bundle, self.manifest.outputs, threads)
 
     def detect(self, image: Image) -> Shape:
-        """Landmarks of the one face that fills a good part of an image of any size, in its pixels."""
+        """Find the landmarks of the one face that fills a good part of an image, in pixels of the image."""
         return np.asarray(self.detect_batch([image]).landmarks[0])
 
     def detect_batch(self, images: Sequence[AnyImage]) -> Detections:
-        """Landmarks of the one face in each of some images, whose sizes may differ."""
+        """Find the landmarks of the one face in each image. The sizes of the images may differ."""
         if not images:
             return Detections(np.empty((0, self.manifest.points, 2), dtype=np.float32), None)
         squares = np.stack([resize_image(image, self.size, self.size) for image in images])
@@ -64,7 +64,7 @@ class LandmarkRuntime:
         return Detections(denormalise_landmarks(preds, sizes[:, None].astype(np.float32)), confidence)
 
     def detect_faces(self, image: Image, boxes: Boxes) -> Detections:
-        """Landmarks of each of the faces that a face detector has found in one image, in pixels of the image.
+        """Find the landmarks of faces that a face detector has found in an image, in pixels of the image.
 
         Raises:
             InputError: A box has no area, or lies outside of the image.
@@ -75,7 +75,7 @@ class LandmarkRuntime:
         return Detections(found.landmarks + corners, found.confidence)
 
     def predict(self, squares: Images, sizes: Sizes) -> tuple[Landmarks, PerFrame | None]:
-        """Landmarks on [0, 1] of frames that have the size of the network, and its confidence in each.
+        """Find landmarks on [0, 1] and confidences in frames of the network's own size.
 
         Args:
             squares: Whole frames, resized to squares.

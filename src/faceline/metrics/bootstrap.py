@@ -34,7 +34,7 @@ def interval(values: Float[np.ndarray, " resamples"], figure: float, level: floa
 
     Args:
         values: In each resample.
-        figure: Of all videos, each once.
+        figure: The figure of all videos, each once.
         level: Share of the values inside.
     """
     low, high = middle(values, figure, level)

@@ -117,7 +117,7 @@ def fnir(best: Float[np.ndarray, " mated"], rank: Integer[np.ndarray, " mated"],
 
     Args:
         best: Best score of each mated probe.
-        rank: Of the true person.
+        rank: The rank of the true person.
         threshold: Below it nobody is named.
 
     Raises:
@@ -191,7 +191,7 @@ def evaluate(scores: Scores, target: Target, thresholds: dict[str, float] | None
     """Every figure at once.
 
     Args:
-        scores: Of the probes.
+        scores: The scores of the probes.
         target: Column of the true person, -1 for a stranger.
         thresholds: As ``thresholds_for`` finds them on other data; asks for the figures of the open set.
 

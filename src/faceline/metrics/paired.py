@@ -35,7 +35,7 @@ class Resampled:
     """The figure of one model, and what it is in each resample of the videos.
 
     Attributes:
-        figure: Of all videos, each once.
+        figure: The figure of all videos, each once.
         draws: In each resample.
         lowest: Whether the lowest figure is the best.
         videos: How many were drawn from.
@@ -77,7 +77,7 @@ def resampled_error(
     """The mean error of a model; the lowest is the best.
 
     Args:
-        errors: Of each frame.
+        errors: The errors of each frame.
         videos: Name of the video of each frame.
         n_resamples: Number of draws.
         seed: Equal seeds give equal draws.

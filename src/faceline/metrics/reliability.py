@@ -15,7 +15,7 @@ def errors_kept(errors: PerFrame, confidence: PerFrame) -> Float[np.ndarray, " n
     """The rejection curve: mean error of the k surest frames, for k from n down to 1.
 
     Args:
-        errors: Of each frame.
+        errors: The errors of each frame.
         confidence: In each; where two are equal the one that comes first stays longer.
 
     Raises:

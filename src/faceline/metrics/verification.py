@@ -30,7 +30,7 @@ def measure_scale(visits: Visits, persons: np.ndarray) -> Scale:
     """Mean and spread of the similarity of different people, and the likelihood ratio of one person against two.
 
     Args:
-        visits: Of length 1.
+        visits: Embeddings of length 1.
         persons: (n,) who is seen in each visit.
 
     Raises:

@@ -32,7 +32,7 @@ def calibrate(uncertainty: Float[np.ndarray, "n d"], reliable: Bool[np.ndarray, 
     """Fit the probability to what was seen; Platt, "Probabilistic Outputs for Support Vector Machines", 1999.
 
     Args:
-        uncertainty: Of the frames of a part that nothing was trained on.
+        uncertainty: The uncertainty of the frames of a part that nothing was trained on.
         reliable: Whether their landmarks were right.
 
     Raises:

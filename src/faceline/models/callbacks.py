@@ -81,7 +81,7 @@ class Pruning(Callback):
     """Stops a training that somebody who sees others beside it gives up.
 
     Args:
-        metric: Of validation, told after each epoch.
+        metric: The metric of validation, told after each epoch.
         stops: Takes the epoch and the value; whether to stop.
     """
 

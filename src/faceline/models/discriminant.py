@@ -34,7 +34,7 @@ def discriminant(
     1997.
 
     Args:
-        features: Of faces of known people.
+        features: The features of faces of known people.
         labels: Who is seen.
         components: Principal components that are kept, where there are as many.
         shrinkage: Share by which the scatter within people is taken to be the same in all directions: few faces of

@@ -23,7 +23,7 @@ _PEOPLE = "face_embedder"
 
 
 class FaceEmbedder(pl.LightningModule):
-    """A backbone of timm, an embedding of length 1, and in training one direction for each person (ArcFace).
+    """A LightningModule with a timm backbone and an embedding of length 1; trained with ArcFace.
 
     Where something is seen matters as much as what: features are averaged in the cells of a grid over the face, not
     over all of it. The layer from them to the embedding starts as the linear discriminants of the training faces, which
@@ -31,23 +31,23 @@ class FaceEmbedder(pl.LightningModule):
     Angular Margin Loss for Deep Face Recognition", CVPR 2019.
 
     Args:
-        backbone: timm's name of the model.
+        backbone: The timm name of the backbone.
         weights: A local .safetensors or .pth file to start from; None starts from nothing.
-        strides: Of the feature maps that are used, and of the last part of the backbone that is kept.
+        strides: The strides of the feature maps that are used, and of the last part of the backbone that is kept.
         frozen: Names of parts of the backbone that keep the weights and the statistics of that file; nothing is frozen
             without one.
-        grid: Cells in each direction.
+        grid: Cells of the grid in each direction.
         components: Principal components of the features that discriminants are found in.
-        shrinkage: Of the scatter within people, see `discriminant`.
+        shrinkage: The shrinkage of the scatter within people, see `discriminant`.
         embedding: Numbers in an embedding.
         dropout: Share of the features left out in training.
         margin: Angle in radians by which a face must be nearer to its person than to others.
-        scale: Of the cosines before the softmax.
+        scale: The scale of the cosines before the softmax.
         mean: Mean of the channels that the backbone expects, on [0, 1].
         std: The same for the standard deviation.
         lr: Highest learning rate of AdamW.
         backbone_lr: Share of it for the backbone.
-        weight_decay: Of matrices and kernels; biases and norms have none.
+        weight_decay: The weight decay of matrices and kernels; biases and norms have none.
         warmup: Share of the steps in which the rate rises; it falls as a cosine after.
     """
 
@@ -139,15 +139,15 @@ class FaceEmbedder(pl.LightningModule):
         return cast(list[Tensor], self.backbone(images))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Embeddings (n, e) of length 1 of aligned faces (n, 3, h, w) on [0, 1]."""
+        """Embed aligned faces (n, 3, h, w) on [0, 1] as (n, e) of length 1."""
         return F.normalize(self.neck(self._maps(images)), dim=1)
 
     def embed(self, images: Tensor) -> Tensor:
-        """(n, e) the mean direction of each face and its mirror image."""
+        """Embed faces (n, e), with flip test-time augmentation."""
         return F.normalize(self(images) + self(images.flip(3)), dim=1)
 
     def training_step(self, batch: FaceBatch, batch_idx: int) -> Tensor:
-        """The loss of one batch."""
+        """Return the loss of one batch."""
         images, labels, _ = batch
         cosines = self(images) @ F.normalize(self.directions, dim=1).T
         logits = self.scale * with_margin(cosines, labels, self.margin)

@@ -45,12 +45,12 @@ class Found(NamedTuple):
 
 
 class LandmarkDetector(pl.LightningModule):
-    """Landmarks of the one face in a frame.
+    """A LightningModule that finds the landmarks of the one face in a frame.
 
     Args:
         backbone: A timm model by name, or a module that gives feature maps and tells their ``channels``.
-        head: Builds the head from the channels of the feature maps.
-        loss: Module of (preds, target).
+        head: A function that builds the head from the channels of the feature maps.
+        loss: The loss, a module of (preds, target).
         coarse_stage: Finds the face, so that backbone and head see a window around it and not the whole frame.
         detail_stage: Finds eyes and mouth again, in windows around them.
         distances: Weight of the loss of the distances across eyes and mouth, beside that of the points.
@@ -66,7 +66,7 @@ class LandmarkDetector(pl.LightningModule):
         std: The same for the standard deviation.
         lr: Highest learning rate of AdamW.
         backbone_lr: Share of it for the backbone; under 1 where it starts from pretrained weights.
-        weight_decay: Of matrices and kernels; biases and norms have none.
+        weight_decay: The weight decay of matrices and kernels; biases and norms have none.
         warmup: Share of the steps in which the rate rises; it falls as a cosine after.
         memory_format: ``channels_last`` is faster on current CPUs and GPUs.
         markup: What the landmarks are; the 68 points of iBUG unless said otherwise.
@@ -152,11 +152,11 @@ class LandmarkDetector(pl.LightningModule):
 
     @property
     def wants_sizes(self) -> bool:
-        """Whether it must be told the sizes that frames had."""
+        """Whether `forward` needs the original sizes of the frames."""
         return self.coarse_stage is not None and self.coarse_stage.proportions
 
     def forward(self, images: Tensor, sizes: Tensor | None = None) -> Tensor:
-        """Landmarks (n, p, 2) on [0, 1] of images (n, 3, h, w) on [0, 1].
+        """Find landmarks (n, p, 2) on [0, 1] in images (n, 3, h, w) on [0, 1].
 
         Args:
             images: Whole frames.
@@ -165,7 +165,7 @@ class LandmarkDetector(pl.LightningModule):
         return self.find(images, sizes).landmarks
 
     def find(self, images: Tensor, sizes: Tensor | None = None) -> Found:
-        """What is found in images as for `forward`, and how doubtful it is."""
+        """Find landmarks as `forward` does, with their uncertainty."""
         images = self._normalise(images)
         found = self._in_frame(images, sizes)
         if self.training or not self.flip_average:
@@ -228,7 +228,7 @@ class LandmarkDetector(pl.LightningModule):
         return torch.stack([1 - x, y], dim=-1)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """The loss of one batch; of both looks, where there are two."""
+        """Return the loss of one batch, over both stages where there are two."""
         images, landmarks, sizes = batch
         images = self._normalise(images)
         mirrored: Tensor | bool = False
@@ -248,7 +248,7 @@ class LandmarkDetector(pl.LightningModule):
         return loss
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Keep predictions; the metrics are of the whole part, not means over batches."""
+        """Keep predictions. Metrics are of the whole part, not means over batches."""
         images, landmarks, sizes = batch
         preds = self(images, sizes)
         self._preds.append(tuple(x.float().cpu().numpy() for x in (preds, landmarks, sizes)))

@@ -59,7 +59,7 @@ class TimmBackbone(nn.Module):
         name: timm's name of the model.
         pretrained: Fetch timm's own weights from its hub (needs a network).
         weights: Local .safetensors or .pth file with weights for this model instead; its classifier is left out.
-        strides: Of the maps that are given; by default of the last three that are not too fine.
+        strides: The strides of the maps that are given; by default of the last three that are not too fine.
 
     Raises:
         InputError: Unknown name, no feature maps, weights that do not fit, or a hub that cannot be reached.

@@ -10,7 +10,7 @@ def enrol(embeddings: Embeddings, labels: Integer[np.ndarray, " n"], people: int
     """The template of each person: the mean direction of their embeddings, of length 1.
 
     Args:
-        embeddings: Of the gallery; their lengths do not matter.
+        embeddings: The embeddings of the gallery; their lengths do not matter.
         labels: Who is seen, from 0 to people - 1.
         people: Number of templates.
 

@@ -31,7 +31,7 @@ def param_groups(
     Args:
         parts: Modules, each with the factor of its learning rate. None is left out.
         lr: Learning rate of a factor of 1.
-        weight_decay: Of kernels and matrices.
+        weight_decay: The weight decay of kernels and matrices.
     """
     return [
         {"params": params, "lr": lr * factor, "weight_decay": decay}

@@ -20,24 +20,24 @@ _SHAPE = "shape_classifier"
 
 
 class ShapeClassifier(pl.LightningModule):
-    """Fully connected layers from a normalised shape to the people of the training set.
+    """A LightningModule of fully connected layers, from a normalised shape to the people of the training set.
 
-    It learns to tell videos apart, each with a class of its own, and a person is the sum of their videos: the shapes of
-    one person in two videos are two groups, and to call them one asks for more than frames of one video show. Where
-    there are thousands of videos, people as classes cost less time.
+    It learns to tell videos apart, and the score of a person is the sum over their videos. The shapes of one person in
+    two videos form two groups, which frames of one video cannot join. With thousands of videos, people as classes cost
+    less time.
 
     It is built by `learn_from` when the data are known, or from a checkpoint.
 
     Args:
         width: Units of each hidden layer.
         depth: Number of hidden layers.
-        classes: What it learns to tell apart.
+        classes: What it learns to tell apart: ``videos`` or ``people``.
         dropout: Share of the units left out in training.
         noise: Standard deviation of what is added to each coordinate in training, in pixels of the original frame, in
             which the labels are wrong themselves.
         smoothing: Share of the certainty that is spread over all classes (Szegedy et al., CVPR 2016).
         lr: Highest learning rate of AdamW.
-        weight_decay: Of AdamW.
+        weight_decay: The weight decay of AdamW.
         warmup: Share of the steps in which the rate rises; it falls as a cosine after.
     """
 
@@ -98,17 +98,17 @@ class ShapeClassifier(pl.LightningModule):
         self.register_buffer("owners", torch.from_numpy(owners))
 
     def embed(self, features: Tensor) -> Tensor:
-        """(n, width) what the last hidden layer makes of shapes (n, 68 * d); also of people it was not trained on."""
+        """Embed shapes (n, 68 * d) as (n, width), by the last hidden layer; also of people it was not trained on."""
         return cast(Tensor, self.body((features - self.mean).div_(self.spread)))
 
     def forward(self, features: Tensor) -> Tensor:
-        """Logarithm of the probability (n, people) of shapes (n, 68 * d)."""
+        """Return log-probabilities (n, people) of shapes (n, 68 * d)."""
         classes = self.head(self.embed(features)).float().softmax(dim=1)
         people = classes.new_zeros(len(classes), len(self.people)).index_add(1, self.owners, classes)
         return cast(Tensor, people.clamp(min=1e-30).log())
 
     def loss(self, batch: ShapeBatch) -> Tensor:
-        """Cross-entropy of the classes of a batch, under noise."""
+        """Return the cross-entropy of a batch, under noise."""
         noisy = torch.addcmul(batch.features, self.noise / batch.sizes, torch.randn_like(batch.features))
         embedded = self.embed(noisy)
         target = batch.videos if self.classes == "videos" else batch.people
@@ -118,7 +118,7 @@ class ShapeClassifier(pl.LightningModule):
             return F.cross_entropy(logits, target, label_smoothing=self.smoothing)
 
     def training_step(self, batch: ShapeBatch, batch_idx: int) -> Tensor:
-        """The loss of one batch."""
+        """Return the loss of one batch."""
         loss = self.loss(batch)
         self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(batch.people), sync_dist=True)
         return loss

@@ -31,10 +31,10 @@ class Summary:
     Attributes:
         faces: That were written.
         photos: That were read.
-        photos_with_faces: Of these.
+        photos_with_faces: The photos among these with a face.
         films: That were read.
         frames_of_films: All their frames.
-        frames_with_faces: Of these.
+        frames_with_faces: The frames among these with a face.
         without_face: Names of photos in which nothing was found, and of films.
         doubtful: Faces whose confidence was too low.
         skipped: Files that could not be read, or not whole, and why.

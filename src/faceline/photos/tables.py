@@ -34,7 +34,7 @@ class FaceRow:
         file: Name of the photo or film.
         frame: Number of the frame, 0 of a photo.
         time: Seconds since the film began; None for a photo.
-        number: Of the face: its place by size in a photo, from 1; in a film it stays over the frames.
+        number: The number of the face: its place by size in a photo, from 1; in a film it stays over the frames.
         face: What was found.
     """
 
@@ -61,7 +61,7 @@ def csv_header(times: bool, landmarks: int = N_LANDMARKS) -> list[str]:
 
     Args:
         times: Whether there is a film among the inputs, whose frames have a time.
-        landmarks: Of each face.
+        landmarks: The landmarks of each face.
     """
     points = [f"{axis}{i}" for i in range(landmarks) for axis in "xy"]
     when = ["time"] if times else []
@@ -102,8 +102,8 @@ def face_table(
         output: The file, or for ``pts`` the folder.
         kind: Its format.
         times: Whether there is a film among the inputs.
-        names: Of all inputs.
-        landmarks: Of each face.
+        names: The names of all inputs.
+        landmarks: The landmarks of each face.
     """
     if kind == "pts":
         yield PtsFolder(output, names)
@@ -175,7 +175,7 @@ class PtsFolder:
 
     Args:
         folder: Made where it is missing.
-        names: Of all inputs: where two differ in their suffix only, it becomes part of the name.
+        names: The names of all inputs: where two differ in their suffix only, it becomes part of the name.
     """
 
     def __init__(self, folder: Path, names: Sequence[str]) -> None:

@@ -49,7 +49,7 @@ class OneEuroFilter:
         """The smoothed landmarks.
 
         Args:
-            landmarks: Of the face, in pixels.
+            landmarks: The landmarks of the face, in pixels.
             time: Seconds, later than before.
         """
         value = np.asarray(landmarks, dtype=np.float64)

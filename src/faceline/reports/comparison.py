@@ -28,7 +28,7 @@ class Entry:
         run_id: The run.
         label: How it is called on this board.
         figure: By which it is ranked.
-        interval: Of 95 %; None where its frames were not drawn from.
+        interval: The interval of 95 %; None where its frames were not drawn from.
         behind: Against the first of the board.
         beats_next: Probability that it is better than the next of the board.
         scalars: All figures of its test set.
@@ -55,7 +55,7 @@ class Leaderboard:
         task: What was learnt.
         data: Name of the data set.
         protocol: What the test set has not seen in training.
-        fingerprint: Of the data.
+        fingerprint: The fingerprint of the data.
         metric: By which they are ranked.
         lowest: Whether its lowest is the best.
         entries: The runs.
@@ -121,7 +121,7 @@ class Review:
     """Two runs looked at closely.
 
     Attributes:
-        labels: Of the two, as they were asked for.
+        labels: The labels of the two, as they were asked for.
         run_ids: Theirs.
         verdict: In one sentence.
         differs: The values of each key of the config in which they differ.
@@ -143,7 +143,7 @@ class Comparison:
         boards: The largest of each task first.
         apart: Runs that are ranked with no other.
         left_out: Number of runs that hold no result, by the reason.
-        review: Of two runs.
+        review: The review of two runs.
     """
 
     boards: Sequence[Leaderboard]

@@ -48,7 +48,7 @@ class WorstFrame:
     """A test frame that all models find hard, as each sees it.
 
     Attributes:
-        name: Of the frame.
+        name: The name of the frame.
         jpeg: Its pixels, stretched to a square.
         size: Width and height of the original.
         target: (68, 2) true landmarks in its pixels.
@@ -108,7 +108,7 @@ def page(comparison: Comparison, closer: Sequence[Closer], *, made: str, version
         comparison: What was found.
         closer: A closer look at each board.
         made: When.
-        version: Of the program.
+        version: The version of the program.
     """
     loader = PackageLoader("faceline.reports", "templates")
     environment = Environment(

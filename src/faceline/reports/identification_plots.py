@@ -47,7 +47,7 @@ def rank_curve(ranks: Mapping[str, Integer[np.ndarray, " n"]], *, source: str) -
     """The cumulative match characteristic: share of probes whose true person is among the first k.
 
     Args:
-        ranks: Of the true person for each probe and model, 0 for a stranger.
+        ranks: The ranks of the true person for each probe and model, 0 for a stranger.
         source: Provenance, written below the figure.
 
     Raises:
@@ -79,7 +79,7 @@ def det_curve(curves: Mapping[str, Curve], strangers: int, *, source: str) -> Fi
     """Detection error trade-off: people who are missed against strangers who are taken for somebody.
 
     Args:
-        curves: Of each model.
+        curves: The curves of each model.
         strangers: Number of their probes: no rate below one of them can be told.
         source: Provenance, written below the figure.
 

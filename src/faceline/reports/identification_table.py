@@ -40,7 +40,7 @@ class IdentificationResult(BaseModel):
         method: Name of the model, as its experiment is called.
         data: Name of the data set.
         protocol: What the probes have in common with the training.
-        f1_weighted: Of the probes of enrolled people.
+        f1_weighted: The weighted F1 of the probes of enrolled people.
         f1_macro: Each person the same.
         rank1: Share of probes whose person comes first.
         fnir_at_fpir_1pct: None where everybody who asks is enrolled.

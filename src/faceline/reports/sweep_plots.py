@@ -32,7 +32,7 @@ class TrialPoint(NamedTuple):
     Attributes:
         number: In the sweep.
         state: How it ended.
-        values: Of the objectives; of a pruned one, where it was given up; empty where it has none.
+        values: The values of the objectives; of a pruned one, where it was given up; empty where it has none.
     """
 
     number: int

@@ -233,9 +233,39 @@ class FleetSettings(Served):
     clear_after: Annotated[float, Field(ge=0)]
     stage_minutes: Annotated[float, Field(ge=0)]
     webhook: Annotated[str, Field(pattern=r"^https?://\S+$")] | None
-    mail_to: list[Text]
+    mail: list[Text]
     mail_from: str | None
-    smtp: Annotated[str, Field(pattern=r"^smtps?://[^\s/]+$")] | None
+    mail_server: str | None
+
+
+class FleetPublish(Settings):
+    """``faceline fleet publish``."""
+
+    folder: Text
+    store: str | None
+    catalogue: str | None
+    consent_text: str | None
+    bundle: str | None
+    group: Text
+    first: Count | Annotated[str, Field(pattern=r"^(\d+%?|all)$")]
+    note: Annotated[str, Field(max_length=200)]
+    allowed_pages: list[Site]
+    software: str | None
+    version: str | None
+    operator: Text
+
+
+class BenchmarkFleet(Settings):
+    """``faceline benchmark fleet``."""
+
+    stands: Count
+    every: Annotated[float, Field(ge=1, le=3600)]
+    events_a_day: Count
+    seconds: Annotated[float, Field(gt=0)]
+    burst_seconds: Annotated[float, Field(gt=0)]
+    lines: Annotated[int, Field(ge=1, le=200)]
+    store: str | None
+    output: Text
 
 
 SETTINGS: dict[str, type[Settings]] = {
@@ -243,6 +273,7 @@ SETTINGS: dict[str, type[Settings]] = {
     "benchmark_stand": BenchmarkStand,
     "benchmark_recognition": BenchmarkRecognition,
     "fleet": FleetSettings,
+    "fleet_publish": FleetPublish,
     "report": Report,
     "plays": PlaysSettings,
     "ship": Ship,
@@ -252,5 +283,6 @@ SETTINGS: dict[str, type[Settings]] = {
     "tokens": TokensSettings,
     "webhooks": WebhooksSettings,
     "benchmark_report": BenchmarkReport,
+    "benchmark_fleet": BenchmarkFleet,
 }
 """The schema of each verb."""

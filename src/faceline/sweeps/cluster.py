@@ -19,7 +19,7 @@ def stream(
     Args:
         work: What they are composed from.
         next_job: Asked whenever a place is free.
-        address: Of the cluster; None: the one that this machine belongs to, or else a new one on it.
+        address: The address of the cluster; None: the one that this machine belongs to, or else a new one on it.
         jobs: At once; None: as many as the cluster has cores for.
         cpus: That each is given.
         gpus: That each is given.

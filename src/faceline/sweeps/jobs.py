@@ -36,7 +36,7 @@ class Job:
 
     Attributes:
         number: Unique in the sweep; its folder has this name.
-        overrides: Of the config, as they are typed.
+        overrides: The overrides of the config, as they are typed.
     """
 
     number: int
@@ -53,7 +53,7 @@ class Work:
 
     Attributes:
         context: Hydra's.
-        config: Of the sweep.
+        config: The config of the sweep.
         task: Takes the config of a job.
     """
 

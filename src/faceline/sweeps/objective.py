@@ -46,7 +46,7 @@ def read_objective(config: Mapping[str, Any], settings: Mapping[str, Any]) -> Ob
     """The objective of a sweep, or where it names none, what the training itself goes by.
 
     Args:
-        config: Of a job.
+        config: The config of a job.
         settings: The config of the sweep.
 
     Raises:

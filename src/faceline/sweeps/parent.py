@@ -46,7 +46,7 @@ class ChildRuns:
     """The runs of the trials.
 
     Attributes:
-        client: Of the store.
+        client: The client of the store.
         experiment: Name of the experiment.
         parent: Id of the sweep's run.
     """
@@ -77,7 +77,7 @@ class ChildRuns:
         """Record a trial that did not come to its end, with a run of its own in any case.
 
         Args:
-            number: Of the trial.
+            number: The number of the trial.
             status: FAILED or KILLED.
             reason: Why.
             log: What the job printed; kept, if there is such a file.

@@ -34,7 +34,7 @@ class Plan:
 
     Attributes:
         name: By which it is found again.
-        folder: Of its journal and its jobs.
+        folder: The folder of its journal and its jobs.
         space: What is tried.
         settings: The config of the sweep.
         first: The config of the first combination: what all have in common.
@@ -65,7 +65,7 @@ def read_plan(context: HydraContext, config: DictConfig, arguments: list[str]) -
 
     Args:
         context: Hydra's.
-        config: Of the command, without what is swept.
+        config: The config of the command, without what is swept.
         arguments: Overrides of the command line.
 
     Raises:

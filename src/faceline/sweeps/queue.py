@@ -15,7 +15,7 @@ class Queue:
         study: The journal.
         plan: What is asked for.
         parent: Id of the sweep's run.
-        threads: Of each job, where the launcher tells and the config does not.
+        threads: The threads of each job, where the launcher tells and the config does not.
     """
 
     def __init__(self, study: optuna.Study, plan: Plan, parent: str, threads: int | None) -> None:

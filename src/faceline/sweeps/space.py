@@ -86,7 +86,7 @@ def read_space(params: Mapping[str, Any], arguments: Sequence[str], own: Sequenc
     """The search space of a config and of the command line, which wins.
 
     Args:
-        params: Of the config: by key, Hydra's ``choice``, ``range``, ``interval``, or a fixed value.
+        params: The params of the config: by key, Hydra's ``choice``, ``range``, ``interval``, or a fixed value.
         arguments: Overrides of the command line.
         own: Groups and keys that are about the sweep itself.
         config_loader: Hydra's, which knows groups from keys.

@@ -55,8 +55,8 @@ def open_study(folder: Path, name: str, settings: Mapping[str, Any], objective: 
     """The study in a folder, which is made where there is none.
 
     Args:
-        folder: Of the sweep.
-        name: Of the study.
+        folder: The folder of the sweep.
+        name: The name of the study.
         settings: The config of the sweep.
         objective: What is minimised and maximised.
 
@@ -114,8 +114,8 @@ def same_sweep(folder: Path, name: str, description: Mapping[str, Any]) -> None:
     """Write down what a new sweep is about; refuse to go on with one that is about something else.
 
     Args:
-        folder: Of the sweep.
-        name: Of the sweep.
+        folder: The folder of the sweep.
+        name: The name of the sweep.
         description: By name, what must not change; texts and numbers.
 
     Raises:

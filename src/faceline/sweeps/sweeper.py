@@ -36,7 +36,7 @@ def sweep(context: HydraContext, config: DictConfig, arguments: list[str]) -> No
 
     Args:
         context: Hydra's.
-        config: Of the command, without what is swept.
+        config: The config of the command, without what is swept.
         arguments: Overrides of the command line.
 
     Raises:

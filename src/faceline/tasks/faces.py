@@ -116,7 +116,7 @@ class LandmarkFinder:
     """A trained landmark model of ours, as a function of a frame.
 
     Args:
-        checkpoint: Of its run.
+        checkpoint: The checkpoint of its run.
 
     Raises:
         InputError: The file is missing or is no landmark model.

@@ -42,9 +42,9 @@ class LandmarkTask:
     """Find the landmarks of the one face in a frame.
 
     Args:
-        teacher: Bundle that gives landmarks to frames without a row, which are trained on too.
-        metrics: Of the user's own, by name: each takes predicted and true landmarks (n, p, 2) in pixels and gives one
-            number for each frame. Their means stand beside our own metrics, in validation and test.
+        teacher: A bundle that gives pseudo-labels to frames without a row, so that they are trained on too.
+        metrics: The user's own metrics by name. Each takes predicted and true landmarks (n, p, 2) in pixels and gives
+            one number for each frame. Their means stand beside our own metrics, in validation and test.
     """
 
     name = "landmarks"

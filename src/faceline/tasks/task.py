@@ -109,7 +109,7 @@ class Task(Protocol):
         Args:
             model: On any device.
             data: Its data module, or another one of the same kind.
-            part: Of the split.
+            part: The part of the split.
             label: How the model is called in the figures.
             source: Line that tells where the numbers come from.
         """

@@ -44,7 +44,7 @@ class Terms(NamedTuple):
     Attributes:
         task: What was learnt.
         data: Name of the data set.
-        fingerprint: Of its content.
+        fingerprint: The fingerprint of its content.
         protocol: What the test set has not seen in training.
         test: Digest of the test frames; in identification of the whole split, since who is enrolled is part of the
             test.

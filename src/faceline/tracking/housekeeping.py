@@ -30,7 +30,7 @@ class Leftover:
         run: The run.
         models: Ids of its models.
         folders: Folders of this store: its artifacts, and where it worked.
-        addresses: Of its artifacts, where they are not on this machine.
+        addresses: The addresses of its artifacts, where they are not on this machine.
         outside: Folders that are not this store's, such as those of the store that it was copied from. They stay.
         size: Bytes of the folders.
     """
@@ -73,7 +73,7 @@ def why_kept(run: RunRecord, parents: Iterable[str], registered: dict[str, str])
     Args:
         run: Any run.
         parents: Ids of the runs that others belong to.
-        registered: Of `registered_runs`.
+        registered: The registered of `registered_runs`.
     """
     if not is_own(run):
         return "it was not made by faceline"

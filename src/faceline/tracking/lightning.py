@@ -17,7 +17,7 @@ class RunLogger(Logger):
 
     Args:
         run: The open run.
-        folder: Of the working files of all runs; checkpoints go to ``<folder>/<run id>/checkpoints``.
+        folder: The folder of the working files of all runs; checkpoints go to ``<folder>/<run id>/checkpoints``.
     """
 
     def __init__(self, run: Run, folder: Path) -> None:

@@ -38,7 +38,7 @@ class Version:
     """A version of a registered model of ours.
 
     Attributes:
-        name: Of the registered model.
+        name: The name of the registered model.
         number: Counted from 1.
         run_id: The run that made it.
         tags: What it was made from, and how it came to its alias.

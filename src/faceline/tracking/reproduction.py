@@ -30,7 +30,7 @@ class Agreement:
     """One figure in both runs.
 
     Attributes:
-        name: Of the metric, or of the table of frames.
+        name: The name of the metric, or of the table of frames.
         then: Its last value in the first run; of a table its rows. None where that run has none.
         now: The same of the second.
         since: The first epoch, or row of a table, in which the two differ; None where all are the same.

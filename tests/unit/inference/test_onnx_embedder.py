@@ -1,5 +1,6 @@
 """A ready embedder as an ONNX file: what it is given, and every way in which it can be the wrong file."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -109,6 +110,16 @@ def test_other_preparation_is_another_version(tmp_path: Path) -> None:
     file = model(tmp_path / "m.onnx", channel_means())
     assert OnnxEmbedder(file, size=SIZE).version == OnnxEmbedder(file, size=SIZE).version
     assert OnnxEmbedder(file, size=SIZE).version != OnnxEmbedder(file, size=SIZE, mean=0.0).version
+
+
+def test_the_version_is_of_what_a_file_holds_whatever_its_name(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    file = model(tmp_path / "m.onnx", channel_means())
+    copy = str(shutil.copy(file, tmp_path / "renamed.onnx"))
+    largest = [helper.make_node("ReduceMax", ["x0"], ["y"], axes=[2, 3], keepdims=0)]
+    same_name = model(tmp_path / "other" / "m.onnx", largest)
+    versions = [OnnxEmbedder(each, size=SIZE).version for each in (file, copy, same_name)]
+    assert versions[0] == versions[1] != versions[2]
 
 
 def nothing(file: Path) -> str:

@@ -3,7 +3,7 @@
 from typing import TypeVar
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import FileResponse, JSONResponse
 from pydantic import BaseModel, ValidationError
 from starlette.concurrency import run_in_threadpool
 
@@ -57,12 +57,32 @@ def days(request: Request) -> Response:
     return _unknown() if stand is None else JSONResponse({"days": days_of(fleet.roster, stand)})
 
 
+@router.get("/release/{name}")
+def release(request: Request, name: str) -> Response:
+    """What a release holds, as it was signed."""
+    fleet = fleet_of(request)
+    if fleet.roster.caller(_secret(request)) is None:
+        return _unknown()
+    signed = fleet.releases.signed(name)
+    return _refused(f"{name}: no such release", 404) if signed is None else _answer(signed)
+
+
+@router.get("/file/{digest}")
+def file(request: Request, digest: str) -> Response:
+    """A file of a release, by the digest of its content."""
+    fleet = fleet_of(request)
+    if fleet.roster.caller(_secret(request)) is None:
+        return _unknown()
+    found = fleet.releases.file(digest)
+    return _refused("no such file", 404) if found is None else FileResponse(found)
+
+
 def _take_report(fleet: FleetServices, secret: str, told: Report) -> Response:
     stand = fleet.roster.caller(secret)
     if stand is None:
         return _unknown()
     wanted = fleet.roster.take_report(stand, told)
-    return _answer(Orders(every=fleet.every, wanted=wanted))
+    return _answer(Orders(every=fleet.every, wanted=wanted, software=fleet.releases.announced()))
 
 
 def _take_events(fleet: FleetServices, secret: str, batch: Batch) -> Response:

@@ -4,6 +4,7 @@ import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,11 +16,17 @@ from faceline.errors import InputError
 from faceline.stand.content.catalogue import DEMO
 from faceline.stand.content.desk import Desk
 from faceline.stand.database import add_tables, open_database
-from faceline.stand.fleet import api, pages
+from faceline.stand.fleet import api, pages, release_pages
+from faceline.stand.fleet.alerts import Alerts
+from faceline.stand.fleet.conditions import Limits
+from faceline.stand.fleet.messenger import Messenger, Way, mail, webhook
+from faceline.stand.fleet.releases import Releases
+from faceline.stand.fleet.rollouts import Rollouts
 from faceline.stand.fleet.roster import FIRST_GROUP, Roster
 from faceline.stand.fleet.services import HERE, FleetServices
 from faceline.stand.fleet.signing import SigningKey
 from faceline.stand.fleet.tables import FLEET
+from faceline.stand.fleet.watch import Watch
 from faceline.stand.folders import make_folder
 from faceline.stand.web import contents, login
 from faceline.stand.web.access import Secrets
@@ -31,7 +38,9 @@ if TYPE_CHECKING:
 
 def create_fleet_app(services: FleetServices) -> FastAPI:
     """The application of a fleet: pages for people, and an interface for stands."""
-    app = guarded_app("faceline fleet", services, [part.router for part in (login, pages, contents, api)])
+    app = guarded_app(
+        "faceline fleet", services, [part.router for part in (login, pages, release_pages, contents, api)]
+    )
     app.mount("/fleet-static", StaticFiles(directory=HERE / "static"), name="fleet-static")
     return app
 
@@ -47,14 +56,40 @@ def build_fleet(settings: "FleetSettings") -> Iterator[tuple[FleetServices, str 
         stack.callback(roster.engine.dispose)
         token = None if roster.groups else roster.new_group(FIRST_GROUP)
         desk = open_desk(folder, settings.allowed_pages)
-        yield (
-            FleetServices(
-                settings.name, desk.file.parent, Secrets(folder / "access.json", first=("operator",)), desk, roster,
-                SigningKey(folder / "signing.pem"), every=settings.every, secure=settings.certificate is not None,
-                hosts=("localhost", socket.gethostname().lower(), settings.host.lower(), *settings.allowed_hosts),
-            ),
-            token,
+        releases = open_releases(folder, roster)
+        rollouts = Rollouts(roster, timedelta(minutes=settings.stage_minutes), timedelta(seconds=settings.silent_after))
+        services = FleetServices(
+            settings.name, desk.file.parent, Secrets(folder / "access.json", first=("operator",)), desk, roster,
+            releases.key, releases, rollouts, _watch(settings, roster, rollouts), every=settings.every,
+            secure=settings.certificate is not None,
+            hosts=("localhost", socket.gethostname().lower(), settings.host.lower(), *settings.allowed_hosts),
         )  # fmt: skip
+        yield services, token
+
+
+def _watch(settings: "FleetSettings", roster: Roster, rollouts: Rollouts) -> Watch:
+    """What looks after the stands, not started yet."""
+    ways = _ways(settings)
+    seconds = {name: timedelta(seconds=getattr(settings, name)) for name in ("raise_after", "clear_after")}
+    alerts = Alerts(roster, seconds["raise_after"], seconds["clear_after"], tuple(ways))
+    limits = Limits(
+        timedelta(seconds=settings.silent_after), settings.least_frames, settings.most_delay_ms,
+        timedelta(seconds=settings.most_clock_error), settings.least_disk,
+    )  # fmt: skip
+    return Watch(roster, limits, alerts, rollouts, Messenger(alerts, ways), settings.keep_days)
+
+
+def _ways(settings: "FleetSettings") -> dict[str, Way]:
+    """How alerts are sent."""
+    ways: dict[str, Way] = {}
+    if settings.webhook is not None:
+        ways["webhook"] = webhook(settings.name, settings.webhook)
+    if settings.mail:
+        for key in ("mail_from", "mail_server"):
+            if getattr(settings, key) is None:
+                raise InputError("missing; mail needs it", column=key)
+        ways["mail"] = mail(settings.name, settings.mail, str(settings.mail_from), str(settings.mail_server))
+    return ways
 
 
 def open_roster(folder: Path, store: str | None) -> Roster:
@@ -62,6 +97,11 @@ def open_roster(folder: Path, store: str | None) -> Roster:
     engine = open_database(store or f"sqlite:///{folder / 'events.db'}")
     add_tables(engine, FLEET)
     return Roster(engine)
+
+
+def open_releases(folder: Path, roster: Roster) -> Releases:
+    """What a fleet can give to its stands, and the key that signs it."""
+    return Releases(roster, SigningKey(folder / "signing.pem"), folder / "files")
 
 
 def open_desk(folder: Path, pages: list[str]) -> Desk:

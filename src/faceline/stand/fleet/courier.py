@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from faceline.files import write_whole
 from faceline.stand.clock import now
-from faceline.stand.database import EVENTS, microseconds
+from faceline.stand.database import EVENTS, microseconds, utc
 from faceline.stand.events.shipping import days_of, on_day
 from faceline.stand.fleet.protocol import ROWS, Batch
 
@@ -53,11 +53,12 @@ class Courier:
         self._file, self._clock = file, clock
         self._mark: tuple[int, int] = _read(file)
 
-    def waiting(self) -> int:
-        """How many events have not been sent yet."""
-        query = sa.select(sa.func.count()).select_from(EVENTS).where(self._after(self._mark))
+    def waiting(self) -> tuple[int, datetime | None]:
+        """How many events have not been sent yet, and when the first of them happened."""
+        query = sa.select(sa.func.count(), sa.func.min(EVENTS.c.at)).where(self._after(self._mark))
         with self._engine().connect() as connection:
-            return int(connection.scalar(query) or 0)
+            count, first = connection.execute(query).one()
+        return int(count), None if first is None else utc(first)
 
     def carry(self) -> bool:
         """Send what is new; False where more is left for another turn."""

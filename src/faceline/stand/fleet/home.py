@@ -9,6 +9,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,15 +18,17 @@ from pydantic import BaseModel, ValidationError
 
 from faceline.errors import InputError, first_line
 from faceline.files import write_whole
+from faceline.stand.clock import now
 from faceline.stand.fleet.caller import AwayError, Caller
 from faceline.stand.fleet.courier import Courier
 from faceline.stand.fleet.installing import Contents
 from faceline.stand.fleet.protocol import Batch, Joined, Joining, Orders, Report
 
 _EVERY: Final = 20.0
-_LONGEST: Final = 300.0
+_LONGEST: Final = 60.0
 """Seconds between two tries of a fleet that is away."""
 _COMPARE: Final = 3600.0
+_AWAY: Final = "The fleet is away"
 
 log = logging.getLogger("faceline.stand")
 
@@ -50,6 +53,7 @@ class Home:
         engine: Gives the database of events.
         contents: Takes what is published.
         steady: Seconds of a clock that only goes forward.
+        clock: Tells the time.
 
     Raises:
         InputError: There is neither a token nor a secret, or the address is refused.
@@ -65,6 +69,7 @@ class Home:
         engine: Callable[[], sa.Engine],
         contents: Contents,
         steady: Callable[[], float] = time.monotonic,
+        clock: Callable[[], datetime] = lambda: now().utc,
     ) -> None:
         self.caller, self.stand, self.contents = Caller(address), stand, contents
         self._token, self._file, self._report, self._steady = token, folder / "joined.json", report, steady
@@ -81,7 +86,7 @@ class Home:
             sent.unlink(missing_ok=True)  # it is of another fleet
         else:
             self._use(joined)
-        self.courier = Courier(engine, stand, self._send, self._there, sent)
+        self.courier = Courier(engine, stand, self._send, self._there, sent, clock)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="fleet", daemon=True)
 
@@ -98,7 +103,7 @@ class Home:
     def problem(self) -> str | None:
         """What an operator of the stand should know of the fleet."""
         if self._away is not None:
-            return f"The fleet is away; the stand goes on alone, and its events wait: {self._away}."
+            return f"{_AWAY}; the stand goes on alone, and its events wait: {self._away}."
         return self._refused or self.contents.problem
 
     def call(self) -> float:
@@ -117,12 +122,13 @@ class Home:
 
     def _talk(self) -> bool:
         """Tell, take, hand over; whether events are left that should not wait."""
-        own = self.problem()
+        unsent, since = self.courier.waiting()
         report = self._report(
-            unsent=self.courier.waiting(), release=self.contents.release, refused=self.contents.refused,
+            unsent=unsent, unsent_since=since, release=self.contents.release, refused=self.contents.refused,
             software=self.contents.software,
         )  # fmt: skip
-        report = report.model_copy(update={"warnings": tuple(each for each in report.warnings if each != own)})
+        told = tuple(each for each in report.warnings if not each.startswith(_AWAY))  # it is not away any more
+        report = report.model_copy(update={"warnings": told})
         orders = self.caller.ask("report", report, Orders)
         self._every = orders.every
         self.contents.follow(orders, self.caller)

@@ -1,6 +1,6 @@
 """The pages of a fleet: all stands at a glance, and each by itself."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Form, Request, Response
@@ -39,7 +39,8 @@ def stand_page(request: Request, session: Operator, name: str) -> Response:
     """One stand."""
     fleet, member = fleet_of(request), _member(request, name)
     context = {
-        "row": _row(member, fleet), "member": member, "report": member.report, "groups": list(fleet.roster.groups),
+        "row": _row(member, fleet, fleet.watch.alerts.raised()), "member": member, "report": member.report,
+        "groups": list(fleet.roster.groups), "messages": fleet.watch.alerts.messages(name, 30),
     }  # fmt: skip
     return page(request, session, "fleet_stand.html", context)
 
@@ -82,16 +83,20 @@ def page(request: Request, session: Login, name: str, context: dict[str, Any]) -
 
 
 def _overview(fleet: FleetServices) -> dict[str, Any]:
-    found = [_row(member, fleet) for member in fleet.roster.members]
+    raised = fleet.watch.alerts.raised()
+    found = [_row(member, fleet, raised) for member in fleet.roster.members]
     found.sort(key=lambda row: (row["rank"], row["name"]))
     states = ("silent", "warns", "well", "new")
     counts = {state: sum(row["state"] == state for row in found) for state in states}
-    return {"rows": found, "counts": counts, "groups": list(fleet.roster.groups)}
+    held = [told for stand, kinds in raised.items() if stand.startswith("group ") for told in kinds.values()]
+    held += [f"Alerts do not arrive by {way}: {why}" for way, why in fleet.watch.messenger.problems.items()]
+    return {"rows": found, "counts": counts, "groups": list(fleet.roster.groups), "held": held}
 
 
-def _row(member: Member, fleet: FleetServices) -> dict[str, Any]:
+def _row(member: Member, fleet: FleetServices, raised: dict[str, dict[str, str]]) -> dict[str, Any]:
     report, now = member.report, fleet.roster.clock()
-    warnings = [] if report is None else list(report.warnings)
+    alerts = raised.get(member.name, {})
+    warnings = [*alerts.values(), *(() if report is None else report.warnings)]
     if report is None or member.seen is None:
         state = "new"
     elif now - member.seen > timedelta(seconds=_MISSED * fleet.every):
@@ -120,8 +125,3 @@ def _member(request: Request, name: str) -> Member:
     if member is None:
         raise HTTPException(404, "No such stand.")
     return member
-
-
-def local(at: datetime) -> str:
-    """A time as the pages tell it."""
-    return f"{at:%Y-%m-%d %H:%M} UTC"

@@ -75,6 +75,7 @@ class Report(Told):
         disk_free: Share of the disk that holds its folder.
         disk_free_gb: The same in GB.
         unsent: Events that wait for the fleet.
+        unsent_since: When the first of them happened.
         displays: That are connected.
         people: Before the screen.
         content: What is shown.
@@ -95,6 +96,7 @@ class Report(Told):
     disk_free: Annotated[float, Field(ge=0, le=1)] = 1.0
     disk_free_gb: Annotated[float, Field(ge=0)] = 0.0
     unsent: Annotated[int, Field(ge=0)] = 0
+    unsent_since: AwareDatetime | None = None
     displays: Annotated[int, Field(ge=0)] = 0
     people: Annotated[int, Field(ge=0)] = 0
     content: _Line | None = None

@@ -15,7 +15,7 @@ from faceline.errors import InputError
 from faceline.stand.clock import now
 from faceline.stand.database import microseconds, utc
 from faceline.stand.fleet.protocol import Report
-from faceline.stand.fleet.tables import ALERTS, GROUPS, HOURS, STANDS
+from faceline.stand.fleet.tables import ALERTS, GROUPS, STANDS
 
 FIRST_GROUP: Final = "stands"
 """The group of a new fleet."""
@@ -161,12 +161,6 @@ class Roster:
         with self.writing, self.engine.begin() as connection:
             connection.execute(STANDS.delete().where(STANDS.c.name == stand))
             connection.execute(ALERTS.delete().where(ALERTS.c.stand == stand))
-
-    def visitors(self, stand: str, since: int) -> dict[int, int]:
-        """How many visitors came in each hour from one on; hours of which nothing is known are missing."""
-        query = sa.select(HOURS.c.hour, HOURS.c.visitors).where(HOURS.c.stand == stand, HOURS.c.hour >= since)
-        with self.engine.connect() as connection:
-            return {row.hour: row.visitors for row in connection.execute(query)}
 
     def _now(self) -> int:
         return microseconds(self.clock())

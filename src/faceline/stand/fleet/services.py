@@ -11,8 +11,11 @@ from faceline.stand import words
 from faceline.stand.content.catalogue import Catalogue, read_catalogue
 from faceline.stand.content.desk import Desk
 from faceline.stand.fleet.protocol import LARGEST_MB
+from faceline.stand.fleet.releases import Releases
+from faceline.stand.fleet.rollouts import Rollouts
 from faceline.stand.fleet.roster import Roster
 from faceline.stand.fleet.signing import SigningKey
+from faceline.stand.fleet.watch import Watch
 from faceline.stand.web.access import Secrets
 from faceline.stand.web.services import HERE as WEB
 from faceline.stand.web.services import Pages
@@ -33,6 +36,9 @@ class FleetServices(Pages):
         desk: Where contents are edited.
         roster: The stands.
         key: Signs what is published.
+        releases: What can be given to stands.
+        rollouts: What is on its way to them.
+        watch: Looks after them, and raises what is wrong.
         every: Seconds between two reports of a stand.
         secure: Whether cookies go over TLS only.
         hosts: Names that the server is reached by, beside its addresses; None: any.
@@ -48,6 +54,9 @@ class FleetServices(Pages):
     desk: Desk
     roster: Roster
     key: SigningKey
+    releases: Releases
+    rollouts: Rollouts
+    watch: Watch
     every: float = 20.0
     secure: bool = False
     hosts: tuple[str, ...] | None = None

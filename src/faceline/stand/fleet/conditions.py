@@ -1,0 +1,150 @@
+"""What is wrong with a stand, by what it told last and what is known of its hours."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
+from typing import Final, Literal, NamedTuple
+
+from faceline.stand.database import microseconds
+from faceline.stand.fleet.protocol import Report
+from faceline.stand.fleet.roster import Member
+
+Kind = Literal["silent", "camera", "faces", "speed", "store", "clock", "disk", "release", "rollout"]
+
+HOUR: Final = 3600 * 1_000_000
+_DAYS, _WEEKS = 7, 3
+"""An hour always had visitors if it had some on each of the last days, or on the same weekday of the last weeks."""
+
+
+class Limits(NamedTuple):
+    """When something is wrong.
+
+    Attributes:
+        silent: Without a report for so long.
+        frames: A second, under which a stand is slow.
+        delay_ms: From a frame to its decision, over which it is.
+        clock: How wrong its clock may be.
+        disk: Share of its disk that must be free.
+    """
+
+    silent: timedelta
+    frames: float
+    delay_ms: float
+    clock: timedelta
+    disk: float
+
+
+class Findings(NamedTuple):
+    """What is wrong, and what can be told at all.
+
+    Attributes:
+        wrong: What is wrong, in a sentence each.
+        known: Of which kinds it is known whether they are wrong; alerts of others stay as they are.
+    """
+
+    wrong: dict[Kind, str]
+    known: frozenset[Kind]
+
+
+def findings(
+    member: Member,
+    now: datetime,
+    limits: Limits,
+    visitors: Mapping[int, int],
+    raised: Collection[str],
+    since: datetime | None = None,
+) -> Findings:
+    """What is wrong with a stand.
+
+    Args:
+        member: The stand.
+        now: The time.
+        limits: When something is wrong.
+        visitors: Of the hours that matter (`hours_before`), counted from 1970 in UTC.
+        raised: Kinds that are called wrong already.
+        since: Since when the fleet listens: while it was away itself, no stand was silent.
+    """
+    report, seen = member.report, member.seen
+    if report is None or seen is None:
+        return Findings({}, frozenset())
+    if now - seen > limits.silent:
+        if since is not None and now - since <= limits.silent:
+            return Findings({}, frozenset())
+        return Findings({"silent": f"No report since {seen:%Y-%m-%d %H:%M} UTC."}, frozenset({"silent"}))
+    known: set[Kind] = {"silent", "store", "clock", "disk", "release"}
+    wrong: dict[Kind, str | None] = {
+        "store": None if report.logging else "Its events are not written: the store is paused.",
+        "clock": _clock(report, seen, limits),
+        "disk": _disk(report, limits),
+        "release": _release(report),
+    }
+    if report.open or not report.camera:  # a dark hall at night is no fault
+        known.add("camera")
+        wrong["camera"] = _camera(report)
+    if report.camera:
+        known.add("speed")
+        wrong["speed"] = _speed(report, limits)
+    if report.unsent_since is None or microseconds(report.unsent_since) >= hours_before(now)[0] * HOUR:
+        known.add("faces")
+        wrong["faces"] = _faces(now, visitors, "faces" in raised)
+    return Findings({kind: told for kind, told in wrong.items() if told}, frozenset(known))
+
+
+def hours_before(now: datetime) -> list[int]:
+    """The hours that tell whether the last one should have had visitors, with that hour and the one that runs."""
+    last = microseconds(now) // HOUR - 1
+    return [last + 1, last, *_same_hours(last)]
+
+
+def _same_hours(last: int) -> list[int]:
+    return [last - 24 * day for day in range(1, _DAYS + 1)] + [last - 168 * week for week in range(1, _WEEKS + 1)]
+
+
+def _faces(now: datetime, visitors: Mapping[int, int], raised: bool) -> str | None:
+    running, last, *_ = hours_before(now)
+    if visitors.get(last) or visitors.get(running):
+        return None
+    days, weeks = _same_hours(last)[:_DAYS], _same_hours(last)[_DAYS:]
+    usual = any(all(visitors.get(hour) for hour in hours) for hours in (days, weeks))
+    if not (usual or raised):  # what was called wrong is well again once somebody comes, not once the mall closes
+        return None
+    return "No face for an hour in which there always were some: does the camera see the people?"
+
+
+def _camera(report: Report) -> str | None:
+    if not report.camera:
+        return "No frames from its camera."
+    return report.picture and f"Its camera sees nothing: the picture is {report.picture}."
+
+
+def _speed(report: Report, limits: Limits) -> str | None:
+    if report.frames_per_second < limits.frames:
+        return f"{report.frames_per_second:.1f} frames a second, where {limits.frames:g} are the least."
+    if report.latency_ms is not None and report.latency_ms > limits.delay_ms:
+        return f"{report.latency_ms:.0f} ms from a frame to its decision, where {limits.delay_ms:g} ms are the most."
+    return None
+
+
+def _release(report: Report) -> str | None:
+    refused = report.refused
+    return None if refused is None else f"It refuses the release {refused.release}: {refused.why}"
+
+
+def _clock(report: Report, seen: datetime, limits: Limits) -> str | None:
+    ahead = report.at - seen
+    if abs(ahead) <= limits.clock:
+        return None
+    return f"Its clock is {_length(abs(ahead))} {'ahead' if ahead > timedelta(0) else 'behind'}."
+
+
+def _disk(report: Report, limits: Limits) -> str | None:
+    if report.disk_free >= limits.disk:
+        return None
+    return f"Its disk is nearly full: {report.disk_free:.0%} or {report.disk_free_gb:.1f} GB are free."
+
+
+def _length(time: timedelta) -> str:
+    seconds = time.total_seconds()
+    for size, word in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {word}"
+    return f"{seconds:.0f} seconds"

@@ -1,0 +1,70 @@
+"""Every command and the Python of README, in order, as a reader types them; trainings are limited to a few frames."""
+
+import csv
+import re
+import shlex
+import shutil
+from itertools import cycle
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from mlflow import MlflowClient
+from tests.engines import free_port
+
+from faceline import SyntheticFaces
+from faceline.cli import main
+from faceline.data.index import BadRows
+
+ROOT = Path(__file__).parents[2]
+QUICK = {"train": ["debug=limit", "threads=1", "data.size=64"], "stand": ["seconds=2", f"port={free_port()}"]}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What the commands of README name: a photo, photos with a table, a film; all drawn."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    shutil.copy(ROOT / "docs/synthetic_faces.jpg", "photo.jpg")
+    Path("photos").mkdir()
+    film = cv2.VideoWriter("film.mp4", cv2.VideoWriter.fourcc(*"mp4v"), 10, (128, 128))
+    drawn = SyntheticFaces(people=12, videos=1, frames=2)
+    with Path("photos/labels.csv").open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["file", *(f"{axis}{i}" for i in range(68) for axis in "xy")])
+        for number, row in enumerate(drawn.rows(BadRows("raise"))):
+            image = np.ascontiguousarray(drawn.read(row)[..., ::-1])
+            cv2.imwrite(f"photos/{number}.png", image)
+            film.write(cv2.resize(image, (128, 128)))
+            table.writerow([f"{number}.png", *row.landmarks.ravel().round(2)])
+    film.release()
+    return tmp_path
+
+
+@pytest.mark.slow
+def test_the_readme_goes_through(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    done = []
+    for language, block in re.findall(r"```(sh|python)\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL):
+        if language == "python":
+            exec(block, {})
+            assert capsys.readouterr().out.count("[") > 1  # faces were printed
+        for line in block.splitlines() if language == "sh" else ():
+            words = shlex.split(line, comments=True)
+            if words[:1] == ["make"]:
+                words = ["faceline", "stand"] if words[1] == "stand" else []
+            if words[:1] == ["faceline"]:
+                runs = cycle(_runs())
+                words = [next(runs) if word == "RUN" else word for word in words[1:]]
+                assert main([*words, *QUICK.get(words[0], [])]) == 0, (line, capsys.readouterr().err)
+                done.append(words[0])
+    assert {"predict", "train", "compare", "data", "runs", "init", "stand"} <= set(done)
+
+
+def _runs() -> list[str]:
+    """The ids of the runs, of the same data first; a name where there is no store yet."""
+    if not Path("mlruns/mlflow.db").is_file():
+        return ["RUN"]
+    client = MlflowClient(f"sqlite:///{Path.cwd()}/mlruns/mlflow.db")
+    experiments = [each.experiment_id for each in client.search_experiments()]
+    return [str(run.info.run_id) for run in client.search_runs(experiments, "tags.data = 'synthetic'")] or ["RUN"]
