@@ -20,33 +20,19 @@ _Message = TypeVar("_Message", bound=BaseModel)
 @router.post("/join")
 async def join(request: Request) -> Response:
     """A stand asks to belong to the fleet."""
-    fleet = fleet_of(request)
-    try:
-        asked = await _read(request, Joining)
-        group, secret = await run_in_threadpool(fleet.roster.join, asked.name, asked.token)
-    except InputError as error:
-        return _refused(error.told, 403)
-    return _answer(Joined(group=group, secret=secret, public_key=fleet.key.public))
+    return await run_in_threadpool(_take_joining, fleet_of(request), await request.body())
 
 
 @router.post("/report")
 async def report(request: Request) -> Response:
     """A stand tells how it is; it is told what it is to show."""
-    try:
-        told = await _read(request, Report)
-        return await run_in_threadpool(_take_report, fleet_of(request), _secret(request), told)
-    except InputError as error:
-        return _refused(error.told)
+    return await run_in_threadpool(_take_report, fleet_of(request), _secret(request), await request.body())
 
 
 @router.post("/events")
 async def events(request: Request) -> Response:
     """A stand hands over events; once this answers they are on the disk."""
-    try:
-        batch = await _read(request, Batch)
-        return await run_in_threadpool(_take_events, fleet_of(request), _secret(request), batch)
-    except InputError as error:
-        return _refused(error.told)
+    return await run_in_threadpool(_take_events, fleet_of(request), _secret(request), await request.body())
 
 
 @router.get("/days")
@@ -77,22 +63,39 @@ def file(request: Request, digest: str) -> Response:
     return _refused("no such file", 404) if found is None else FileResponse(found)
 
 
-def _take_report(fleet: FleetServices, secret: str, told: Report) -> Response:
+def _take_joining(fleet: FleetServices, body: bytes) -> Response:
+    try:
+        asked = _read(body, Joining)
+        group, secret = fleet.roster.join(asked.name, asked.token)
+    except InputError as error:
+        return _refused(error.told, 403)
+    return _answer(Joined(group=group, secret=secret, public_key=fleet.key.public))
+
+
+def _take_report(fleet: FleetServices, secret: str, body: bytes) -> Response:
     stand = fleet.roster.caller(secret)
     if stand is None:
         return _unknown()
-    wanted = fleet.roster.take_report(stand, told)
+    try:
+        wanted = fleet.roster.take_report(stand, _read(body, Report))
+    except InputError as error:
+        return _refused(error.told)
     return _answer(Orders(every=fleet.every, wanted=wanted, software=fleet.releases.announced()))
 
 
-def _take_events(fleet: FleetServices, secret: str, batch: Batch) -> Response:
+def _take_events(fleet: FleetServices, secret: str, body: bytes) -> Response:
     stand = fleet.roster.caller(secret)
-    return _unknown() if stand is None else JSONResponse({"new": take_events(fleet.roster, stand, batch)})
-
-
-async def _read(request: Request, kind: type[_Message]) -> _Message:
+    if stand is None:
+        return _unknown()
     try:
-        return kind.model_validate_json(await request.body())
+        return JSONResponse({"new": take_events(fleet.roster, stand, _read(body, Batch))})
+    except InputError as error:
+        return _refused(error.told)
+
+
+def _read(body: bytes, kind: type[_Message]) -> _Message:
+    try:
+        return kind.model_validate_json(body)
     except ValidationError as error:
         first = error.errors()[0]
         raise InputError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None

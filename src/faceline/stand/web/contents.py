@@ -126,9 +126,10 @@ async def bring_in(request: Request, session: Editor, file: Annotated[UploadFile
 @router.post("/publish")
 def publish(request: Request, session: Editor, csrf: Csrf = "") -> Response:
     """Let the stand show the draft."""
-    return _do(
-        request, session, csrf, lambda desk, by: desk.publish(by=by), _("Published: the stand shows it in a moment.")
-    )
+    told = _("Published: the stand shows it in a moment.")
+    if pages_of(request).fleet:
+        told = "Published here. Under Releases it goes to stands."
+    return _do(request, session, csrf, lambda desk, by: desk.publish(by=by), told)
 
 
 @router.post("/discard")
