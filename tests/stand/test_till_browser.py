@@ -31,11 +31,14 @@ def redeem(till: Any, code: str, told: str) -> None:
     till.locator("#answer").get_by_text(told).first.wait_for()
 
 
-def test_a_code_of_the_screen_is_taken_once_with_and_without_the_stand(tmp_path: Path) -> None:
+def test_a_code_of_the_screen_is_taken_once_with_and_without_the_stand(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     stand = start(tmp_path / "stand", port, "offer_codes=true")
+    request.addfinalizer(stand.process.kill)  # where the test fails
     with chromium() as browser:
         display = browser.new_page()
         device = stand.secret(r"token=(\S+)")
@@ -62,6 +65,7 @@ def test_a_code_of_the_screen_is_taken_once_with_and_without_the_stand(tmp_path:
         till.reload()
         till.get_by_text("1 to be sent").wait_for()
         again = start(tmp_path / "stand", port, "offer_codes=true")
+        request.addfinalizer(again.process.kill)
         till.locator("#line").get_by_text("Connected").wait_for()
         till.wait_for_function("!queue.length")
         redeem(till, second, "Taken already")
