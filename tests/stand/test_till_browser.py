@@ -26,7 +26,7 @@ def next_code(display: Any, known: list[str]) -> str:
 
 
 def redeem(till: Any, code: str, told: str) -> None:
-    till.get_by_label("Code").fill(code.lower().replace("-", " "))
+    till.locator("#code").fill(code.lower().replace("-", " "))
     till.keyboard.press("Enter")
     till.locator("#answer").get_by_text(told).first.wait_for()
 
