@@ -249,8 +249,9 @@ def _module(verb: str) -> Any:
 
 
 _PATH_KEYS = re.compile(
-    r"(ckpt_path|model\.weights|bundle|input|output|overlays|figure|task\.(?:detector|teacher)|embedder\.onnx"
-    r"|data\.(?:root|cache_dir)|data\.source\.\w*(?:root|file|folder)|tracking\.(?:root|uri))=(?!null$)(.+)"
+    r"(ckpt_path|(?:model\.)?weights|model\.start|(?:embedder\.)?bundle|embedder\.onnx|input|output|overlays|figure"
+    r"|task\.(?:detector|teacher|landmarks)|data\.(?:root|cache_dir|csv|annotations)"
+    r"|data\.source\.\w*(?:root|file|folder|csv|annotations)|tracking\.(?:root|uri))=(?!null$)(.+)"
 )
 
 

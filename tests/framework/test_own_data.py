@@ -61,7 +61,7 @@ def inside(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_check_tells_how_the_table_is_read(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["data", "check", *DATA[:3], "markup=five"]) == 0
+    assert main(["data", "check", *DATA[:3]]) == 0
     told = capsys.readouterr().out
     assert "separator ';'" in told
     assert "5 landmarks in the columns p1x p1y … p5x p5y, in pixels" in told

@@ -29,7 +29,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copy(ROOT / "docs/synthetic_faces.jpg", "photo.jpg")
     Path("photos").mkdir()
     film = cv2.VideoWriter("film.mp4", cv2.VideoWriter.fourcc(*"mp4v"), 10, (128, 128))
-    drawn = SyntheticFaces(people=12, videos=1, frames=2)
+    drawn = SyntheticFaces(people=12, videos=1, frames=4)
     with Path("photos/labels.csv").open("w", newline="") as file:
         table = csv.writer(file)
         table.writerow(["file", *(f"{axis}{i}" for i in range(68) for axis in "xy")])

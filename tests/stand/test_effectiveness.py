@@ -108,6 +108,7 @@ def test_figures_are_those_counted_by_hand(events: dict[str, list[Event]], store
                          ("loyal_greeted", "greeted")):  # fmt: skip
         assert row[column] == near(table[table["kind"] == kind]["visit"].nunique(), 2) > 0
     assert row["offers_taken"] == near((table["kind"] == "offer_taken").sum(), 2) > 0
+    assert row["offer_rate"] == pytest.approx(row["offers_taken"] / row["views"])
     assert found.stand["passers_by"].tolist() == [near(count, 2) for count in came.groupby("stand").size()]
     hours = {hour: near(count, 2) for hour, count in came.groupby(came["at"].dt.hour).size().items()}
     assert dict(zip(found.hour["name"], found.hour["passers_by"], strict=True)) == hours

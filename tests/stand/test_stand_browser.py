@@ -47,9 +47,9 @@ class Running:
         return found[1]
 
 
-def start(folder: Path, port: int) -> Running:
+def start(folder: Path, port: int, *more: str) -> Running:
     # a control audience, of a fifth of the sessions, would be greeted in none of its minutes
-    settings = [f"folder={folder}", f"port={port}", "smallest_group=2", "control_share=0"]
+    settings = [f"folder={folder}", f"port={port}", "smallest_group=2", "control_share=0", *more]
     command = [sys.executable, "-m", "faceline", "stand", *settings]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     running = Running(folder, port, process)

@@ -226,7 +226,7 @@ def test_figures_of_few_people_are_not_on_the_page(tmp_path: Path) -> None:
     }  # fmt: skip
     row = {"name": "Freshly <b>roasted</b>", "plays": 30, "ots": 50, "views": 50, "view_rate": 1.0, "viewers": 20,
            "attention_per_viewer": 4.0, "reaction_rate": 0.25, "interest_rate": None, "followed_up": None,
-           "offers_taken": None}  # fmt: skip
+           "offers_taken": None, "offer_rate": None}  # fmt: skip
     told = {"at": datetime.now(UTC), "smallest_group": 10, "empty": None, "total": total, "verdict": "It may be luck.",
             "tables": {"content": [row]}}  # fmt: skip
     stand = make(tmp_path, figures=lambda *_: told)

@@ -59,12 +59,15 @@ def lines() -> Iterator[Line]:
 
 
 def own(line: Line) -> tuple[str, ...]:
-    """What follows the name of our command."""
-    return line.words[line.words.index("faceline") + 1 :]
+    """What follows the name of our command; nothing where it is not called (a user may have the same name)."""
+    for place, word in enumerate(line.words):
+        if (word == "faceline" or word.endswith("/bin/faceline")) and line.words[place - 1] not in ("-u", "-g", "-o"):
+            return line.words[place + 1 :]
+    return ()
 
 
 LINES = [line for line in dict.fromkeys(lines()) if line.words and "…" not in line.words]
-OURS = list({own(line): line for line in reversed(LINES) if "faceline" in line.words}.values())[::-1]
+OURS = list({own(line): line for line in reversed(LINES) if own(line)}.values())[::-1]
 OTHERS = [line for line in LINES if line not in OURS and {"make", "python", "pip", "install"} & set(line.words)]
 
 
@@ -136,7 +139,8 @@ def test_every_documented_command_is_taken(
     if line.page.startswith(PROJECT):
         monkeypatch.chdir(project)
     for words in variants(own(line)):
-        assert cli.main(words) == 0, capsys.readouterr().err
+        here = [word.replace("/etc/faceline/", f"{ROOT}/deploy/") for word in words]  # what is installed there
+        assert cli.main(here) == 0, capsys.readouterr().err
     helps = not words or words[-1] in ("--help", "--version", "dev") or "--cfg" in words
     assert started or helps, "no workflow was reached"
 

@@ -6,6 +6,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from faceline.data.cache import cached_frames
+from faceline.data.index import refuse_outside
 from faceline.data.summary import summarise
 from faceline.files import write_whole
 from faceline.outputs import check_output
@@ -25,6 +26,7 @@ def main(cfg: DictConfig) -> None:
     store = cached_frames(source, data["size"], Path(data["cache_dir"]))
     for line in summarise(store.index).lines():
         print(line)
+    refuse_outside(store.index)
     with write_whole(figure) as part:
         part.write_bytes(png(data_distributions(store.index, source=f"{store.index.dataset} · all frames")))
     print(f"distributions drawn in {figure}")

@@ -53,6 +53,8 @@ class CsvFaces:
         encoding: The encoding of the text; None: UTF-8, or where it is none, that of Windows for western Europe.
         names: Template of file names, such as ``{person}_{video}{frame}``, where no columns tell who is seen.
         name: The name of the data set.
+        missing: A number that stands where a point has no label, such as -1. A face has all its points, so such a row
+            is one that cannot be used.
 
     Raises:
         InputError: There is no such folder or table, or a setting is wrong.
@@ -72,6 +74,7 @@ class CsvFaces:
         encoding: str | None = None,
         names: str | None = None,
         name: str = "csv",
+        missing: float | None = None,
     ) -> None:
         self.name, self.on_error = name, BadRows(on_error).on_error
         self.root = own_frames.own_root(root)
@@ -83,7 +86,7 @@ class CsvFaces:
         self.columns = dict(columns or {})
         if wrong := sorted(set(self.columns) - set(ROLES)):
             raise InputError(f"no such column; expected {', '.join(ROLES)}", column=f"data.source.columns.{wrong[0]}")
-        self.units, self.separator, self.encoding = units, separator, encoding
+        self.units, self.separator, self.encoding, self.missing = units, separator, encoding, missing
         self.pattern, self._names = own_frames.template(names), names
         self._boxes: dict[str, np.ndarray | None] = {}
         self.markup = own_frames.markup_for(len(self._table.layout.points), markup)
@@ -91,6 +94,7 @@ class CsvFaces:
     def key(self) -> str:
         """Hex digest of the table, the settings and all images that it names."""
         settings = repr((self.columns, self.units, self.separator, self.encoding, self._names, self.markup.name))
+        settings += "" if self.missing is None else f" missing {self.missing}"
         files = []
         for _, cells in self._table.rows:
             try:
@@ -258,6 +262,7 @@ class CsvFaces:
                 both = pair(cells[positions[0]])
                 if both is None:
                     raise self._cell_error(line, positions[0], cells[positions[0]], "two numbers")
+                self._refuse_missing(line, positions[0], *both)
                 points.append(both)
             else:
                 points.append(
@@ -278,7 +283,14 @@ class CsvFaces:
             value = float("nan")
         if not np.isfinite(value):
             raise self._cell_error(line, position, cell, "a number")
+        self._refuse_missing(line, position, value)
         return value
+
+    def _refuse_missing(self, line: int, position: int, *values: float) -> None:
+        if self.missing in values:
+            raise self._cell_error(
+                line, position, f"{self.missing:g}", "a label (data.on_error=skip leaves such rows out)"
+            )
 
     def _cell(self, cells: list[str], role: str) -> str:
         positions = self._table.layout.roles.get(role)

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from faceline.data.cache import FrameStore, cached_frames
 from faceline.data.chosen import ChosenFrames
-from faceline.data.index import BadRows, FrameIndex, FrameSource
+from faceline.data.index import BadRows, FrameIndex, FrameSource, refuse_outside
 from faceline.data.labels import list_labels, refuse_unlabelled
 from faceline.data.splits import Split, limited, make_split
 from faceline.data.taught import TaughtFrames, Teacher, teach
@@ -160,6 +160,7 @@ class LandmarkData(pl.LightningDataModule):
         if self._store is None:
             store, self._split = self._open() if self.limit is None else self._open_few(self.limit)
             refuse_unlabelled(store.index)
+            refuse_outside(store.index)
             self._store = store
         return self._store
 

@@ -248,7 +248,28 @@ def refuse_impossible(landmarks: Landmarks, markup: Markup = IBUG68) -> None:
         value = values[counts.argmax()]
         raise InputError(
             f"{counts.max():,} landmarks lie at ({value:g}, {value:g}): that looks like a sign for missing ones, which "
-            f"would be learned as a place; leave out the rows that have them",
+            f"would be learned as a place; leave out the rows that have them (with data=csv: "
+            f"data.source.missing={value:g} data.on_error=skip)",
+            column="data",
+        )
+
+
+_MOST_OUTSIDE = 0.25
+"""Share of the landmarks outside of their frames that no data set has; real ones have a hundredth."""
+
+
+def refuse_outside(index: FrameIndex) -> None:
+    """Refuse labels of which too many lie outside of their frames.
+
+    Raises:
+        InputError: They do; says what the reason may be.
+    """
+    placed = index.normalised()[~np.isnan(index.landmarks).any(axis=(1, 2))]
+    outside = np.any((placed < 0) | (placed > 1), axis=2)
+    if outside.size and outside.mean() > _MOST_OUTSIDE:
+        raise InputError(
+            f"{outside.mean():.0%} of the landmarks lie outside of their frames: are these the frames that were "
+            f"labelled, at their size, and the labels in pixels? (with data=csv: data.source.units)",
             column="data",
         )
 

@@ -41,6 +41,7 @@ from faceline.stand.folders import make_folder
 from faceline.stand.live.feed import Feed
 from faceline.stand.live.webhooks import WebhookPost, Webhooks
 from faceline.stand.loop import Frames, Loop
+from faceline.stand.offers.redeeming import Offers
 from faceline.stand.recognition.embedder import COLOURS, embedder_file, open_embedder
 from faceline.stand.recognition.recogniser import Recogniser
 from faceline.stand.web.access import Secrets
@@ -80,6 +81,7 @@ def build(settings: "Stand") -> Iterator[tuple[Loop, Services]]:
         tokens = Tokens(folder)
         secrets = Secrets(folder / "access.json", first_advertiser(catalogue))
         board = Board()
+        watch.policy.offer_reward = settings.offer_reward
         feed = Feed(settings.name)
         post = WebhookPost(Webhooks(folder), feed)
         stack.callback(post.close)
@@ -94,6 +96,7 @@ def build(settings: "Stand") -> Iterator[tuple[Loop, Services]]:
             sound=settings.sound, pages=tuple(settings.allowed_pages),
             desk=None if contents else Desk(watch.catalogue.file, settings.allowed_pages),
             tokens=tokens, feed=feed, post=post,
+            offers=Offers(folder, events, loop.director, settings.zone) if settings.offer_codes else None,
             language=settings.language,
         )  # fmt: skip
         if contents is not None:

@@ -29,12 +29,14 @@ from faceline.stand.events.event import (
     VisitorAppeared,
     VisitorLeft,
     new_id,
+    offer_id,
 )
 
 Known = Mapping[int, tuple[str, Person]]
 """Id and wishes of enrolled people, by the numbers of their tracks."""
 
 _OFFERS_KEPT: Final = 20
+_TAKEN_KEPT: Final = 1_000
 
 
 @dataclass(eq=False)
@@ -93,6 +95,7 @@ class Director:
         self.showing: Showing | None = None
         self.offers: deque[Showing] = deque(maxlen=_OFFERS_KEPT)
         self.catalogues = 1  # used so far
+        self._taken: deque[int] = deque(maxlen=_TAKEN_KEPT)  # decisions whose offers were taken just now
         self._met: set[str] = set()  # who was recognised in this session
         self._outdated = False  # whether what is shown is not as the catalogue has it now
 
@@ -109,6 +112,8 @@ class Director:
             known: Who of them is enrolled and recognised.
         """
         moment = sight.moment
+        while self._taken:
+            self.policy.offer_taken(self._taken.popleft())
         self._depart(sight.gone, moment)
         session = self._sessions.update(bool(sight.present), moment)
         begun = session is not None and session != self.session
@@ -145,10 +150,15 @@ class Director:
             if showing.impression == impression:
                 decision = showing.decision
                 visit = decision.greeted.visit if decision.greeted else decision.answers and decision.answers[1]
-                self._append(OfferTaken(**self._on_screen(showing, moment), visit=visit))
+                self._append(OfferTaken(**self._on_screen(showing, moment), id=offer_id(impression), visit=visit))
                 self.offers.remove(showing)
+                self.offer_was_taken(decision.id)
                 return
         raise InputError("this offer is not among the last ones any more, or was taken already")
+
+    def offer_was_taken(self, decision: int) -> None:
+        """Let the policy learn that an offer was taken, with the next sight; may be told by any thread."""
+        self._taken.append(decision)
 
     def close(self, moment: Moment) -> None:
         """End what is going on, before the stand stops."""

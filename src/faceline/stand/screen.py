@@ -1,5 +1,7 @@
 """What a display is told to show."""
 
+from collections.abc import Callable
+from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
@@ -19,17 +21,22 @@ class Screens:
     Args:
         media: Folder of the media.
         sound: Whether films may be heard on this stand.
+        code: Gives the code of an offer, for tills; None where there are none.
     """
 
-    def __init__(self, media: Path, sound: bool = False) -> None:
-        self.media, self.sound = media, sound
+    def __init__(self, media: Path, sound: bool = False, code: Callable[[Showing], str | None] | None = None) -> None:
+        self.media, self.sound, self.code = media, sound, code
 
     def of(self, showing: Showing | None, catalogue: Catalogue) -> dict[str, Any] | None:
         """What is on the screen now; numbers of events go as text, since JavaScript's end at 53 bits."""
         if showing is None:
             return None
+        told = self.content(showing.decision.content, catalogue)
+        code = self.code(showing) if self.code else None
         return {
-            **self.content(showing.decision.content, catalogue),
+            **told,
+            "code": code,
+            "qr": told["qr"] or (code and qr_code(code)),
             "impression": str(showing.impression),
             "greeting": showing.greeting,
             "welcome": showing.decision.greeted is not None,
@@ -75,6 +82,7 @@ class Screens:
         return f"/media/{quote(name)}?v={version}"
 
 
+@lru_cache(maxsize=64)
 def qr_code(text: str) -> dict[str, Any]:
     """A QR code as the path of its dark modules, and the width of its square with the white around it."""
     import segno  # noqa: PLC0415  # only contents with a code need it

@@ -184,6 +184,8 @@ class Stand(Recognising, Served):
     smallest_group: Annotated[int, Field(ge=2)]
     live_picture: bool
     sound: bool
+    offer_codes: bool
+    offer_reward: Annotated[float, Field(ge=0, le=1)]
     language: Literal["en", "de", "fr", "es", "ar"]
     allowed_pages: list[Site]
     fleet: Annotated[str, Field(pattern=r"^https?://[^\s/?#@]+/?$")] | None

@@ -72,7 +72,7 @@ PATHS = st.text(st.characters(blacklist_categories=["Cs", "Cc"]), min_size=1, ma
 def test_every_path_can_be_given_as_it_is(path: str) -> None:
     from hydra.core.override_parser.overrides_parser import OverridesParser  # noqa: PLC0415
 
-    for key in ("ckpt_path", "model.weights", "data.root", "output"):
+    for key in ("ckpt_path", "model.weights", "model.start", "embedder.bundle", "task.landmarks", "data.csv", "output"):
         (override,) = OverridesParser.create().parse_overrides(_quoted([f"{key}={path}"]))
         assert override.key_or_group == key
         assert override.value() == path

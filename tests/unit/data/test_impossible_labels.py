@@ -1,9 +1,13 @@
 """Labels that cannot be pixels of faces are refused with what they look like."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from faceline.data.index import BadRows, FrameRow, index_of, refuse_impossible
+from faceline.data.cache import cached_frames
+from faceline.data.index import BadRows, FrameRow, index_of, refuse_impossible, refuse_outside
 from faceline.data.synthetic import SyntheticFaces
 from faceline.errors import InputError
 
@@ -43,3 +47,11 @@ def test_a_landmark_far_from_its_face_is_an_error_of_its_row() -> None:
         index_of(SOURCE, rows, BadRows("raise"))
     bad = BadRows("skip")
     assert len(index_of(SOURCE, rows, bad)) == len(ROWS) - 1 and len(bad.errors) == 1
+
+
+def test_labels_of_other_frames_are_refused(tmp_path: Path) -> None:
+    index = cached_frames(SyntheticFaces(people=2, videos=1, frames=2, test_frames=0), 32, tmp_path).index
+    refuse_outside(index)
+    refuse_outside(replace(index, landmarks=np.full_like(index.landmarks, np.nan)))
+    with pytest.raises(InputError, match=r"\d\d% of the landmarks lie outside of their frames"):
+        refuse_outside(replace(index, landmarks=index.landmarks * 2))

@@ -192,3 +192,17 @@ def test_folders_are_people_and_videos(tmp_path: Path) -> None:
         ("ann", "ann/second"),
         ("bob", "bob/1.jpg"),
     ]
+
+
+@pytest.mark.parametrize("form", ["interleaved", "a column a point"])
+def test_a_number_that_stands_for_a_missing_point_is_no_place(root: Path, form: str) -> None:
+    header, numbers, separator = FORMS[form]
+    lost = numbers.replace("32", "-1")
+    rows = [header, f"ann_10.jpg{separator}{numbers}", f"ann_11.png{separator}{lost}"]
+    (root / "t.csv").write_text("\n".join(rows))
+    settings = {"markup": FIVE, "names": "{person}_{video}{frame}", "missing": -1}
+    with pytest.raises(InputError, match=r"row 3, column '\w+': expected a label .*, got '-1'"):
+        CsvFaces(root, "t.csv", **settings).rows(BadRows("raise"))
+    bad = BadRows("skip")
+    assert [row.file for row in CsvFaces(root, "t.csv", "skip", **settings).rows(bad)] == ["ann_10.jpg"]
+    assert len(bad.errors) == 1

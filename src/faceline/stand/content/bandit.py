@@ -57,6 +57,12 @@ class Posterior:
         self.count += 1
         self._solved = None
 
+    def correct(self, features: Features, before: float, after: float) -> None:
+        """Let an observation that was taken in have had another reward."""
+        self.moment += (after - before) * features
+        self.squares += after**2 - before**2
+        self._solved = None
+
     def predict(self, features: Features) -> tuple[float, float, float]:
         """Location, scale and degrees of freedom of what the content would get: a Student t."""
         if self._solved is None:
@@ -107,6 +113,10 @@ class ThompsonSampling:
     def learn(self, name: str, features: Features, reward: float) -> None:
         """Take in what a content got."""
         self.posteriors.setdefault(name, Posterior.prior(self.d)).learn(features, reward)
+
+    def correct(self, name: str, features: Features, before: float, after: float) -> None:
+        """Let an observation that was taken in have had another reward."""
+        self.posteriors[name].correct(features, before, after)
 
     def state(self) -> dict[str, Any]:
         """All that was learned, as plain values."""

@@ -5,6 +5,7 @@ Nothing about looks is asked: what the bandit sees of an audience is how many th
 
 import hashlib
 import json
+from collections import deque
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -23,6 +24,10 @@ from faceline.stand.events.event import Arm
 
 FEATURES: Final = ("one", "alone", "three or more", "before 11", "after 17", "weekend", "seen before")
 """What the bandit knows of a situation, each 0 or 1; hours and days are those of the stand's time zone."""
+
+
+_OFFERED_KEPT: Final = 5_000
+_EARLY_KEPT: Final = 200
 
 
 class Policy:
@@ -48,6 +53,7 @@ class Policy:
         state: File in which what was learned survives a restart; None keeps it in memory.
         seed: Of the draws; None takes one from the system.
         draws: How often the posterior is drawn to tell the probability of a choice.
+        offer_reward: Part of the reward that is an offer taken, from 0 to 1; the rest is attention.
 
     Raises:
         InputError: The state is not one of this program, or there is no such time zone.
@@ -63,7 +69,11 @@ class Policy:
         state: Path | None = None,
         seed: int | None = None,
         draws: int = 1000,
+        offer_reward: float = 0.0,
     ) -> None:
+        self.offer_reward = offer_reward
+        self._offered: dict[int, tuple[Decision, float]] = {}  # what was learned of offers that may still be taken
+        self._early: deque[int] = deque(maxlen=_EARLY_KEPT)  # decisions whose offer was taken while it was shown
         self.catalogue, self.stand, self.control_share, self.state = catalogue, stand, control_share, state
         self.zone = time_zone(zone)
         self.bandit = ThompsonSampling(len(FEATURES), seed, draws)
@@ -115,8 +125,24 @@ class Policy:
         """
         if not 0 <= attention <= 1:
             raise ValueError(f"expected a share from 0 to 1, got {attention}")
-        if decision.session is not None:
-            self.bandit.learn(decision.content.id, np.array(decision.features), attention)
+        if decision.session is None:
+            return
+        value = (1 - self.offer_reward) * attention + self.offer_reward * (decision.id in self._early)
+        self.bandit.learn(decision.content.id, np.array(decision.features), value)
+        if self.offer_reward and decision.content.offer and decision.id not in self._early:
+            self._offered[decision.id] = decision, value
+            while len(self._offered) > _OFFERED_KEPT:
+                del self._offered[next(iter(self._offered))]
+
+    def offer_taken(self, decision: int) -> None:
+        """Tell that the offer of a decision was taken; a restart forgets those that have not been until then."""
+        if not self.offer_reward:
+            return
+        if decision not in self._offered:
+            self._early.append(decision)
+            return
+        of, value = self._offered.pop(decision)
+        self.bandit.correct(of.content.id, np.array(of.features), value, value + self.offer_reward)
 
     def save(self) -> None:
         """Write the state, all or nothing; call it now and then, and at the end.

@@ -6,6 +6,7 @@ too long (see `faceline.stand.audience.sessions`). It has one arm, since those w
 An *impression* is one showing of one content. An event names neither a person nor a template.
 """
 
+import hashlib
 import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -24,6 +25,12 @@ def new_id() -> int:
     To a browser it goes as text: JavaScript's numbers end at 53 bits.
     """
     return secrets.randbits(63)
+
+
+def offer_id(impression: int) -> int:
+    """The number of the event that the offer of an impression was taken: always the same, so that it is there once."""
+    digest = hashlib.blake2b(f"offer of {impression}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -62,11 +62,13 @@ _RATIOS: Final = {
     "attention_per_viewer": ("attention_seconds", "viewers"),
     "reaction_rate": ("reacted", "visits"),
     "interest_rate": ("interested", "visits"),
+    "offer_rate": ("offers_taken", "views"),
 }
 _CONTENT_RATIOS: Final = {
     **_RATIOS,
     "reaction_rate": ("reacted", "viewers"),
     "interest_rate": ("interested", "viewers"),
+    "greeting_offer_rate": ("offers_taken", "greeted"),
 }
 _ORDER: Final = (
     *(
@@ -84,6 +86,7 @@ _ORDER: Final = (
     ),
     *("mean_dwell_seconds", "attention_seconds", "attention_per_visitor", "attention_per_viewer"),
     *("reacted", "reaction_rate", "interested", "interest_rate", "followed_up", "greeted", "offers_taken"),
+    *("offer_rate", "greeting_offer_rate"),
     "suppressed",
 )
 """Columns of the tables."""
@@ -97,7 +100,7 @@ _ONLY_PLACES: Final = (
     "attention_per_visitor",
     "attended",
 )
-_ONLY_CONTENTS: Final = ("viewers", "attention_per_viewer")
+_ONLY_CONTENTS: Final = ("viewers", "attention_per_viewer", "greeting_offer_rate")
 
 _LOOKS: Final = "count(*), sum(v), sum(who), sum(v * v), sum(who * who), sum(v * who)"
 """Sums over sessions of who looked."""

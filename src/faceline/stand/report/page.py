@@ -22,6 +22,8 @@ _SHARES: Final = (
     "view_rate",
     "reaction_rate",
     "interest_rate",
+    "offer_rate",
+    "greeting_offer_rate",
     "relative",
     "relative_low",
     "relative_high",
@@ -41,6 +43,8 @@ _WORDS: Final = {
     "interest_rate": "interest rate",
     "followed_up": "follow-ups",
     "offers_taken": "offers taken",
+    "offer_rate": "offers taken of views",
+    "greeting_offer_rate": "offers taken of greetings",
 }
 _CAPTIONS: Final = {
     "campaign": "Most attention first.",

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from faceline.stand.clock import now
 from faceline.stand.live.feed import KINDS, Kind, Subscription, message_of
+from faceline.stand.web import till
 from faceline.stand.web.health import state_of
 from faceline.stand.web.services import Services, services_of
 from faceline.stand.web.tokens import Token
@@ -97,6 +98,8 @@ def create_api(services: Services) -> FastAPI:
     api.get("/health", summary="How the stand is")(health)
     api.get("/audience", summary="Who is there now", response_model_exclude_unset=True)(audience)
     api.get("/figures/{table}", summary="Figures of days that are over")(figures)
+    api.get("/offers/kit", summary="What a till needs for a day without the network")(till.kit)
+    api.post("/offers/redeem", summary="Offers that a till has taken")(till.redeem)
     api.websocket("/live")(live)
     return api
 

@@ -19,6 +19,7 @@ from faceline.stand.content.desk import Desk
 from faceline.stand.director import Director
 from faceline.stand.live.feed import Feed
 from faceline.stand.live.webhooks import WebhookPost
+from faceline.stand.offers.redeeming import Offers
 from faceline.stand.recognition.recogniser import Recogniser
 from faceline.stand.screen import Screens
 from faceline.stand.web.access import Delays, Limit, Logins, Secrets
@@ -113,6 +114,7 @@ class Services(Pages):
         tokens: By which other programs ask; None where none may.
         feed: Tells the live audience; None where nobody may listen.
         post: Sends it to webhooks.
+        offers: Codes of offers, and tills that redeem them; None where there are none.
         language: Of the words that the display itself shows.
     """
 
@@ -134,13 +136,16 @@ class Services(Pages):
     tokens: Tokens | None = None
     feed: Feed | None = None
     post: WebhookPost | None = None
+    offers: Offers | None = None
     language: str = "en"
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self.screens.code = self.offers.code if self.offers else None
         self.displays = 0  # connected now
         self.pending: dict[str, Any] = {}  # whose frames wait for the word of an operator, by session
         self.devices = Limit(tries=10, seconds=60.0, of_all=60)
+        self.codes = Limit(tries=30, seconds=60.0, of_all=120)  # that are none
         self.guesses = Limit(tries=10, seconds=60.0, of_all=60)  # at tokens of other programs
 
     @property

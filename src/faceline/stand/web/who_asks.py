@@ -28,9 +28,18 @@ def checked(connection: HTTPConnection, scope: Scope) -> Token:
     Raises:
         HTTPException: There is none, it is not one of this stand, or it does not open this.
     """
-    services = services_of(connection)
     kind, _, word = connection.headers.get("authorization", "").partition(" ")
-    token = services.tokens.find(word) if kind.lower() == "bearer" and services.tokens else None
+    return checked_word(connection, word if kind.lower() == "bearer" else "", scope)
+
+
+def checked_word(connection: HTTPConnection, word: str, scope: Scope) -> Token:
+    """The token that a word is; it may have come in a header, a cookie or an address.
+
+    Raises:
+        HTTPException: It is not one of this stand, or does not open this.
+    """
+    services = services_of(connection)
+    token = services.tokens.find(word) if word and services.tokens else None
     if token is None:
         if word and services.guesses.wait(address_of(connection)):  # a right one passes, whatever others have tried
             raise HTTPException(429, "Too many tries. Wait a minute.")

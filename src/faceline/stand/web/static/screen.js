@@ -51,7 +51,7 @@ function mediumOf(media, seconds) {
   return { element, ready, film: version.film };
 }
 
-function codeOf(qr) {
+function codeOf(qr, code) {
   const box = make("div", "qr");
   const image = document.createElementNS(SVG, "svg");
   const path = document.createElementNS(SVG, "path");
@@ -60,6 +60,7 @@ function codeOf(qr) {
   path.setAttribute("d", qr.path);
   image.append(path);
   box.append(image);
+  if (code) box.append(make("p", "code", code.slice(0, 9)), make("p", "code", code.slice(10)));
   return box;
 }
 
@@ -116,7 +117,7 @@ function texts(screen, section) {
   const foot = make("footer", "foot");
   foot.append(brandOf(screen));
   section.append(foot, progressOf(screen.seconds));
-  if (screen.qr) section.append(codeOf(screen.qr));
+  if (screen.qr) section.append(codeOf(screen.qr, screen.code));
 }
 
 function laidOver(screen, section) {
@@ -124,7 +125,7 @@ function laidOver(screen, section) {
   const strip = make("div", "strip");
   if (asked.includes("brand")) strip.append(brandOf(screen));
   if (asked.includes("greeting") && greetingOf(screen)) strip.append(make("p", "greeting", greetingOf(screen)));
-  if (asked.includes("offer") && screen.offer) strip.append(make("p", "offer", screen.offer));
+  if (asked.includes("offer") && screen.offer) strip.append(make("p", "offer", screen.code ? `${screen.offer} · ${screen.code}` : screen.offer));
   if (strip.childElementCount) section.append(strip);
   if (asked.includes("progress")) section.append(progressOf(screen.seconds));
 }
