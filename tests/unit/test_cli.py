@@ -292,10 +292,3 @@ def test_results_are_told_what_to_do(command: Callable[..., Any], monkeypatch: p
     for arguments in ([], ["--check"], ["--add", "abc"], ["--add", "abc", "--as", "large"]):
         assert command("results", *arguments) == (0, "")
     assert seen == [{}, {"check": True}, {"add": "abc"}, {"add": "abc", "name": "large"}]
-
-
-def test_data_without_a_markup_of_its_own_ask_for_one(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["data", "check", "data=csv", "data.root=faces", "data.csv=labels.csv"]) == 2
-    error = capsys.readouterr().err
-    assert "markup: nothing is chosen" in error
-    assert "five | ibug68" in error

@@ -18,9 +18,9 @@ from faceline.errors import InputError, first_line
 OPTIONAL = frozenset({
     "albumentations", "alembic", "babel", "cloudpickle", "cryptography", "duckdb", "fastapi", "huggingface_hub",
     "hydra", "jinja2", "markupsafe", "matplotlib", "mlflow", "onnx", "onnxscript", "openpyxl", "optuna", "pandas",
-    "psutil", "psycopg", "pyarrow", "python_multipart", "pytorch_lightning", "ray", "safetensors", "scipy", "segno",
-    "sklearn", "sqlalchemy", "starlette", "submitit", "threadpoolctl", "timm", "torch", "torchvision", "uvicorn",
-    "websockets",
+    "prometheus_client", "psutil", "psycopg", "pyarrow", "python_multipart", "pytorch_lightning", "ray",
+    "safetensors", "scipy", "segno", "sklearn", "sqlalchemy", "starlette", "submitit", "threadpoolctl", "timm",
+    "torch", "torchvision", "uvicorn", "websockets",
 })  # fmt: skip
 """Packages that come with extras; one that is missing is no bug."""
 
