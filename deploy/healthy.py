@@ -9,8 +9,8 @@ import urllib.error
 import urllib.request
 from typing import Final
 
-ADDRESS: Final = "/login"
-"""Answers everybody, without an account."""
+ADDRESS: Final = "/healthz"
+"""Needs no token; answers 503 while nothing is looked at."""
 
 SECONDS: Final = 4.0
 """Within which an answer has to come."""

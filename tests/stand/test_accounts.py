@@ -158,7 +158,7 @@ def test_a_file_that_is_damaged_while_the_stand_runs_changes_nothing(secrets: Se
         (["action=remove", "name=operator"], "operator is the last operator"),
         (["action=remove", "name=nobody"], "no such account; there are advertiser, operator"),
         (["action=password"], "name: missing"),
-        (["folder=elsewhere"], "folder: elsewhere/access.json: no such file"),
+        (["folder=elsewhere"], "folder: elsewhere: no folder of a stand"),
     ],
 )
 def test_what_cannot_be_done_is_told_in_one_line(run: Run, arguments: list[str], told: str) -> None:

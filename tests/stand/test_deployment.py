@@ -29,7 +29,7 @@ HEALTHY = runpy.run_path(str(DEPLOY / "healthy.py"))
 
 def unit(name: str) -> configparser.ConfigParser:
     parser = configparser.ConfigParser(strict=False, interpolation=None)
-    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    parser.optionxform = str  # type: ignore[assignment,method-assign]  # as configparser's documentation says
     parser.read_string(re.sub(r"\\\n", "", (DEPLOY / name).read_text()))
     return parser
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from rich.table import Table
 
+from faceline.commands.of_a_stand import folder_of, needed
 from faceline.errors import InputError
 from faceline.stand.settings import Accounts
 from faceline.stand.web.access import Account, Secrets
@@ -13,28 +14,25 @@ from faceline.terminal import show
 
 def main(settings: Accounts) -> None:
     """Do what ``action`` says, and tell it; a password or token is told here and never again."""
-    file = Path(settings.folder) / "access.json"
-    if not file.is_file():
-        raise InputError(f"{file}: no such file; it is made when the stand is started first", column="folder")
-    secrets = Secrets(file)
+    secrets = Secrets(folder_of(settings.folder) / "access.json")
     match settings.action:
         case "list":
             _print(secrets.accounts)
         case "add":
+            name = _name(settings)
             if settings.role is None:
-                raise InputError(
-                    f"missing; add role=operator, editor or advertiser for {_name(settings)}", column="role"
-                )
+                raise InputError(f"missing; add role=operator, editor or advertiser for {name}", column="role")
             if settings.campaigns is not None and settings.role != "advertiser":
                 raise InputError("only an advertiser sees the figures of some; leave it out", column="campaigns")
             campaigns = _campaigns(settings) if settings.role == "advertiser" else None
-            password = secrets.add(_name(settings), settings.role, campaigns)
-            print(f"{settings.role} {settings.name}, password {password}")
+            password = secrets.add(name, settings.role, campaigns)
+            print(f"{settings.role} {name}, password {password}")
         case "campaigns":
             secrets.give(_name(settings), _campaigns(settings))
             print(f"{settings.name} sees the figures of {', '.join(_campaigns(settings))}, after another login")
         case "password":
-            print(f"{settings.name}, password {secrets.renew_password(_name(settings))}")
+            password = secrets.renew_password(_name(settings))
+            print(f"{settings.name}, password {password}")
         case "remove":
             secrets.remove(_name(settings))
             print(f"{settings.name}: removed, and logged out")
@@ -43,16 +41,15 @@ def main(settings: Accounts) -> None:
 
 
 def _name(settings: Accounts) -> str:
-    if settings.name is None:
-        raise InputError(f"missing; faceline accounts action={settings.action} name=NAME", column="name")
-    return settings.name
+    return needed(settings.name, f"accounts action={settings.action}")
 
 
 def _campaigns(settings: Accounts) -> list[str]:
     """Whose figures an advertiser is to see."""
     if settings.campaigns is None:
+        name = _name(settings)
         raise InputError(
-            f"missing; name those whose figures {_name(settings)} is to see, as in campaigns=[coffee]",
+            f"missing; name those whose figures {name} is to see, as in campaigns=[coffee]",
             column="campaigns",
         )
     check_campaigns(Path(settings.folder), settings.campaigns)

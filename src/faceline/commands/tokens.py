@@ -1,9 +1,8 @@
 """``faceline tokens``: by which other programs ask a stand; a change holds at once, also while it runs."""
 
-from pathlib import Path
-
 from rich.table import Table
 
+from faceline.commands.of_a_stand import folder_of, needed
 from faceline.errors import InputError
 from faceline.stand.kept_file import lines_of
 from faceline.stand.settings import TokensSettings
@@ -14,22 +13,19 @@ from faceline.terminal import show
 
 def main(settings: TokensSettings) -> None:
     """Do what ``action`` says, and tell it; a token is told here and never again."""
-    folder = Path(settings.folder)
-    if not (folder / "access.json").is_file():
-        raise InputError(f"{folder}: no folder of a stand; it is made when the stand is started first", column="folder")
+    folder = folder_of(settings.folder)
     tokens = Tokens(folder)
     match settings.action:
         case "list":
             _print(tokens.all)
         case "add":
+            name = _name(settings)
             if settings.scopes is None:
-                raise InputError(
-                    f"missing; say what {_name(settings)} may ask for, as in scopes=[health]", column="scopes"
-                )
+                raise InputError(f"missing; say what {name} may ask for, as in scopes=[health]", column="scopes")
             if settings.campaigns is not None:
                 check_campaigns(folder, settings.campaigns)
-            token = tokens.add(_name(settings), settings.scopes, settings.campaigns, by=settings.operator)
-            print(f"{settings.name}, token {token}")
+            token = tokens.add(name, settings.scopes, settings.campaigns, by=settings.operator)
+            print(f"{name}, token {token}")
         case "revoke":
             tokens.revoke(_name(settings), by=settings.operator)
             print(f"{settings.name}: revoked")
@@ -39,9 +35,7 @@ def main(settings: TokensSettings) -> None:
 
 
 def _name(settings: TokensSettings) -> str:
-    if settings.name is None:
-        raise InputError(f"missing; faceline tokens action={settings.action} name=NAME", column="name")
-    return settings.name
+    return needed(settings.name, f"tokens action={settings.action}")
 
 
 def _print(tokens: list[Token]) -> None:

@@ -1,9 +1,8 @@
 """``faceline webhooks``: where a stand posts messages of its live audience; a change holds at once."""
 
-from pathlib import Path
-
 from rich.table import Table
 
+from faceline.commands.of_a_stand import folder_of, needed
 from faceline.errors import InputError
 from faceline.stand.kept_file import lines_of
 from faceline.stand.live.webhooks import AUDIT, Webhook, Webhooks
@@ -13,18 +12,17 @@ from faceline.terminal import show
 
 def main(settings: WebhooksSettings) -> None:
     """Do what ``action`` says, and tell it; the secret of a webhook is told here and never again."""
-    folder = Path(settings.folder)
-    if not (folder / "access.json").is_file():
-        raise InputError(f"{folder}: no folder of a stand; it is made when the stand is started first", column="folder")
+    folder = folder_of(settings.folder)
     webhooks = Webhooks(folder)
     match settings.action:
         case "list":
             _print(webhooks.all)
         case "add":
+            name = _name(settings)
             if settings.url is None:
-                raise InputError(f"missing; where is {_name(settings)} to post to? url=https://…", column="url")
-            secret = webhooks.add(_name(settings), settings.url, settings.kinds, settings.names, by=settings.operator)
-            print(f"{settings.name}, secret {secret}")
+                raise InputError(f"missing; where is {name} to post to? url=https://…", column="url")
+            secret = webhooks.add(name, settings.url, settings.kinds, settings.names, by=settings.operator)
+            print(f"{name}, secret {secret}")
         case "remove":
             webhooks.remove(_name(settings), by=settings.operator)
             print(f"{settings.name}: removed")
@@ -34,9 +32,7 @@ def main(settings: WebhooksSettings) -> None:
 
 
 def _name(settings: WebhooksSettings) -> str:
-    if settings.name is None:
-        raise InputError(f"missing; faceline webhooks action={settings.action} name=NAME", column="name")
-    return settings.name
+    return needed(settings.name, f"webhooks action={settings.action}")
 
 
 def _print(webhooks: list[Webhook]) -> None:

@@ -6,10 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.resources import files
 from pathlib import Path
-from shutil import copyfile
 from typing import TYPE_CHECKING, Final
-
-from filelock import FileLock, Timeout
 
 from faceline.errors import InputError
 from faceline.inference.bundle import DEFAULT
@@ -28,7 +25,7 @@ from faceline.stand.consent.keys import VARIABLE
 from faceline.stand.consent.likeness import Rule
 from faceline.stand.content.catalogue import DEMO as DEMO_CATALOGUE
 from faceline.stand.content.catalogue import read_catalogue
-from faceline.stand.content.desk import Desk
+from faceline.stand.content.desk import Desk, copy_demo
 from faceline.stand.content.policy import Policy
 from faceline.stand.content.reload import CatalogueFile
 from faceline.stand.director import Director
@@ -37,7 +34,7 @@ from faceline.stand.fleet.health import HealthOf
 from faceline.stand.fleet.home import Home
 from faceline.stand.fleet.installing import Contents
 from faceline.stand.fleet.manifest import BUNDLE, CATALOGUE, CONSENT
-from faceline.stand.folders import make_folder
+from faceline.stand.folders import alone_in, make_folder
 from faceline.stand.live.feed import Feed
 from faceline.stand.live.webhooks import WebhookPost, Webhooks
 from faceline.stand.loop import Frames, Loop
@@ -70,10 +67,10 @@ def build(settings: "Stand") -> Iterator[tuple[Loop, Services]]:
         store = settings.store or f"sqlite:///{folder / 'events.db'}"
         consent = read_consent_text(Path(settings.consent_text)) if settings.consent_text else read_consent_text()
         make_folder(folder, "folder")
-        stack.enter_context(_alone_in(folder))
+        stack.enter_context(alone_in(folder, "stand"))
         contents = None if settings.fleet is None else _contents_of_fleet(settings, folder, watch)
         if watch.catalogue.file == DEMO_CATALOGUE:  # contents can be edited: the stand shows a copy of its own
-            watch.take(_copy_demo(own))
+            watch.take(copy_demo(own))
         events = stack.enter_context(EventStore(store, keep_days=settings.keep_days))
         enrolment, recogniser = _people(settings, folder, stack)
         catalogue = watch.policy.catalogue
@@ -230,29 +227,6 @@ def _token(settings: "Stand") -> str | None:
     if given is None or not Path(given).is_file():
         return given
     return Path(given).read_text(encoding="utf-8").strip()
-
-
-def _copy_demo(file: Path) -> Path:
-    """The demo's catalogue and media in the folder of the stand."""
-    file.parent.mkdir(exist_ok=True)
-    for part in DEMO_CATALOGUE.parent.glob("*.svg"):
-        copyfile(part, file.parent / part.name)
-    copyfile(DEMO_CATALOGUE, file)
-    return file
-
-
-@contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """No second stand keeps its events and what it learns in the same folder meanwhile."""
-    lock = FileLock(folder / "stand.lock")
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        raise InputError(f"{folder}: another stand runs there; give each its own", column="folder") from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _bundle(settings: "Watching") -> str | Path:

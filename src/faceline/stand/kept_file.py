@@ -2,6 +2,7 @@
 
 import json
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ _LOCK_SECONDS: Final = 10.0
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
 
 
-class KeptFile:
+class KeptFile(ABC):
     """What a stand and its commands keep together; a change by one holds in the other at once.
 
     Args:
@@ -31,17 +32,17 @@ class KeptFile:
         self.file = file
         self._state: tuple[int, int] | None = None
 
+    @abstractmethod
     def _take(self, content: Any) -> None:
         """Take up what is in the file.
 
         Raises:
             ValueError: Or KeyError or TypeError; it is not what was expected.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def _told(self) -> dict[str, Any]:
         """What goes into the file."""
-        raise NotImplementedError
 
     @contextmanager
     def _changing(self) -> Iterator[None]:

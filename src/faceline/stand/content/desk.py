@@ -11,6 +11,7 @@ import threading
 from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
+from shutil import copyfile
 from typing import Any, Final
 
 import yaml
@@ -18,7 +19,8 @@ import yaml
 from faceline.errors import InputError, first_line
 from faceline.files import write_whole
 from faceline.stand.content.artwork import FILMS, PICTURES, check_file
-from faceline.stand.content.catalogue import Catalogue, read_catalogue
+from faceline.stand.content.catalogue import DEMO, Catalogue, read_catalogue
+from faceline.stand.folders import make_folder
 
 UPLOADS: Final = "uploads"
 """Folder of what was uploaded, below that of the catalogue."""
@@ -271,3 +273,16 @@ def _digest(file: Path) -> str:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def copy_demo(file: Path) -> Path:
+    """Copy the catalogue of the demo and its media, to begin with.
+
+    Args:
+        file: Where the catalogue goes; its media lie beside it.
+    """
+    make_folder(file.parent, "folder")
+    for part in DEMO.parent.glob("*.svg"):
+        copyfile(part, file.parent / part.name)
+    copyfile(DEMO, file)
+    return file

@@ -1,6 +1,5 @@
 """Makes the parts of a fleet from its settings, and its application."""
 
-import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -10,11 +9,10 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
-from filelock import FileLock, Timeout
 
 from faceline.errors import InputError
 from faceline.stand.content.catalogue import DEMO
-from faceline.stand.content.desk import Desk
+from faceline.stand.content.desk import Desk, copy_demo
 from faceline.stand.database import add_tables, open_database
 from faceline.stand.fleet import api, pages, release_pages
 from faceline.stand.fleet.alerts import Alerts
@@ -27,7 +25,7 @@ from faceline.stand.fleet.services import HERE, FleetServices
 from faceline.stand.fleet.signing import SigningKey
 from faceline.stand.fleet.tables import FLEET
 from faceline.stand.fleet.watch import Watch
-from faceline.stand.folders import make_folder
+from faceline.stand.folders import alone_in, make_folder
 from faceline.stand.web import contents, login
 from faceline.stand.web.access import Secrets
 from faceline.stand.web.app import guarded_app
@@ -51,7 +49,7 @@ def build_fleet(settings: "FleetSettings") -> Iterator[tuple[FleetServices, str 
     folder = Path(settings.folder)
     make_folder(folder, "folder")
     with ExitStack() as stack:
-        stack.enter_context(_alone_in(folder))
+        stack.enter_context(alone_in(folder, "fleet"))
         roster = open_roster(folder, settings.store)
         stack.callback(roster.engine.dispose)
         token = None if roster.groups else roster.new_group(FIRST_GROUP)
@@ -108,21 +106,5 @@ def open_desk(folder: Path, pages: list[str]) -> Desk:
     """Where the catalogue of a fleet is edited; that of the demo, to begin with."""
     file = folder / "contents" / DEMO.name
     if not file.exists():
-        make_folder(file.parent, "folder")
-        for part in DEMO.parent.glob("*.svg"):
-            shutil.copyfile(part, file.parent / part.name)
-        shutil.copyfile(DEMO, file)
+        copy_demo(file)
     return Desk(file, pages)
-
-
-@contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    lock = FileLock(folder / "fleet.lock")
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        raise InputError(f"{folder}: another fleet runs there; give each its own", column="folder") from None
-    try:
-        yield
-    finally:
-        lock.release()

@@ -1,5 +1,6 @@
 """What every page of the stand works with, and the templates that they are made of."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
@@ -43,7 +44,7 @@ _MEDIUM: Final = {
 }
 
 
-class Pages:
+class Pages(ABC):
     """What logging in and the editor's pages need, of a stand or of a fleet.
 
     Attributes:
@@ -75,9 +76,9 @@ class Pages:
         self.unknown = Limit(tries=30, seconds=60.0, of_all=30)  # guesses at accounts that are not there
 
     @property
+    @abstractmethod
     def catalogue(self) -> Catalogue:
         """What can be shown now."""
-        raise NotImplementedError
 
     def file(self, name: str) -> Response:
         """A file of a content.
