@@ -21,7 +21,7 @@ if [ "$quick" ]; then
     echo "Four models, a few hundred steps each: the figures show the way, not what models can do."
 else
     settings=(data.size=96 data.batch_size=16)
-    epochs=(16 3 7 4)
+    epochs=(10 4 7 4)
     echo "Four models, two at a time; each line tells the minutes that are left."
 fi
 
@@ -31,7 +31,7 @@ say "Drawing synthetic faces"
 say "Training two models at a time; the next begins when one of them ends"
 export -f train say
 declare -p settings tag bin >mlruns/demo/.settings
-printf '%s\n' "resnet18 ${epochs[1]}" "mobilenetv2 ${epochs[2]} model.backbone_lr=1" \
+printf '%s\n' "resnet18 ${epochs[1]} model.lr=2e-3" "mobilenetv2 ${epochs[2]} model.backbone_lr=1" \
     "efficientnet_b0 ${epochs[3]}" "cnn ${epochs[0]}" |
     xargs -P 2 -I{} bash -o pipefail -c 'source mlruns/demo/.settings; train {} || exit 255' # 255: no others begin
 
