@@ -50,6 +50,10 @@ def main(settings: "BenchmarkStand") -> None:
         still = record(DemoScene(StandingVisitors(settings.faces)), 8.0, 15.0)
         print(f"{settings.faces} faces, {settings.rate:g} frames a second offered, {settings.seconds:g} s …")
         result["speed"] = measure_speed(settings, still, Path(folder) / "speed")
+        if settings.enrolled:
+            print("the same with nobody enrolled …")
+            nobody = settings.model_copy(update={"enrolled": 0})
+            result["nobody_enrolled"] = measure_speed(nobody, still, Path(folder) / "nobody")
         if settings.soak_seconds:
             crowd = record(DemoScene(DemoVisitors(0)), min(settings.soak_seconds, 120.0), settings.soak_rate)
             print(f"{settings.soak_seconds:g} simulated seconds, as fast as they go …")
@@ -261,7 +265,7 @@ def _table(result: dict[str, Any]) -> Table:
     table = Table(title="faceline benchmark stand", title_justify="left")
     for name in ("", "measured", "target", ""):
         table.add_column(name, justify="left" if not name else "right")
-    speed, long, most = result["speed"], result.get("soak"), TARGETS
+    speed, nobody, long, most = result["speed"], result.get("nobody_enrolled"), result.get("soak"), TARGETS
     rows = [
         ("frames a second", f"{speed['frames_per_second']:.1f}", f"≥ {most['frames_per_second']:g}"),
         ("frame to decision, p50", f"{speed['latency_p50_ms']:.1f} ms", ""),
@@ -269,6 +273,12 @@ def _table(result: dict[str, Any]) -> Table:
         ("faces seen, mean", f"{speed['faces_seen']:.2f}", ""),
         ("cores busy", f"{speed['cores_busy']:.2f}", ""),
     ]
+    if nobody is not None:
+        rows += [
+            ("nobody enrolled: frames a second", f"{nobody['frames_per_second']:.1f}", ""),
+            ("nobody enrolled: p95", f"{nobody['latency_p95_ms']:.1f} ms", ""),
+            ("nobody enrolled: cores busy", f"{nobody['cores_busy']:.2f}", ""),
+        ]
     if long is not None:
         rows += [
             ("simulated", f"{long['simulated_seconds']:g} s in {long['seconds']:.0f} s", ""),
