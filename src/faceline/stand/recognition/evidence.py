@@ -9,7 +9,7 @@ from faceline.stand.consent.enrolment import Gallery
 from faceline.stand.consent.likeness import Rule
 from faceline.stand.consent.quality import Template
 
-Reason = Literal["recognised", "nobody", "not sure yet", "between two people"]
+Reason = Literal["recognised", "nobody with a consent", "not sure yet", "between two people"]
 """Why somebody is named, or is not."""
 
 _MEMORY: Final = 12.0
@@ -92,8 +92,8 @@ class Evidence:
         count = len(gallery.persons)
         wanted = rule.to_name(count, self._looks)
         if not count or self._sum is None:
-            return Verdict(None, "nobody", -1.0, wanted, None, self._looks)
-        similar = gallery.templates @ _direction(self._sum)
+            return Verdict(None, "nobody with a consent", -1.0, wanted, None, self._looks)
+        similar = np.einsum("ij,j->i", gallery.templates, _direction(self._sum))  # not by threads that wait for cores
         best = int(similar.argmax())
         similarity, lead = float(similar[best]), _lead(similar, best)
         probability = rule.probability(similar)
@@ -107,7 +107,7 @@ class Evidence:
         elif similarity >= rule.to_keep(count):
             reason = "not sure yet"
         else:
-            reason = "nobody"
+            reason = "nobody with a consent"
         return Verdict(person, reason, similarity, wanted, probability, self._looks)
 
 

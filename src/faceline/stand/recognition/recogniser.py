@@ -240,7 +240,7 @@ class Recogniser:
         visitor = self._visitors.get(face.number, _Visitor())
         verdict = visitor.verdict()
         person = verdict.person if verdict.person in self._wishes else None
-        why: Why = verdict.reason if person == verdict.person else "nobody"
+        why: Why = verdict.reason if person == verdict.person else "nobody with a consent"
         if not self._gallery.persons:
             why = "nobody is enrolled"
         elif person is not None and self._may_be_photo(visitor):
