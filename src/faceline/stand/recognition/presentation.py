@@ -1,8 +1,8 @@
 """Whether a visitor may be a flat photo that is held before the camera.
 
 A photo moves as a plane. From one moment to another a homography brings all of its landmarks to where they are then,
-and all that is around the face in it as well. A head that turns is no plane, lips and lids move, and what is behind a
-person stays where it is. A sheet or a screen often shows its four edges. None of this is proof; in doubt nobody is
+and so the whole face, and all that is around it. A head that turns is no plane, lips and lids move, and what is behind
+a person stays where it is. A sheet or a screen often shows its four edges. None of this is proof; in doubt nobody is
 greeted.
 """
 
@@ -25,11 +25,12 @@ _WIDTH: Final = 48.0  # of the face in pixels of the small pictures that are com
 _AROUND: Final = (1.1, 1.2)  # of the face's width and height, from its middle, that count as around it
 _MOVED: Final = 0.12  # distances of the eyes that a face must move by, to tell what moves along
 _EYES: Final = (36, 45)
+_NOISE: Final = 0.02  # by which a still face changes from picture to picture, as a camera has it
 
 # Fitted on clips and photos of calibration people by scripts/flat_photos.py, which prints them.
-_WEIGHTS: Final = (1.355, 1.491, 0.732, -1.694, -4.822)
-_OFFSET: Final = 19.842
-_ALIVE: Final = -1.143
+_WEIGHTS: Final = (0.655, 0.985, 1.521, -3.412, -6.401, 2.304)
+_OFFSET: Final = 26.777
+_ALIVE: Final = -1.084
 
 
 class Signs(NamedTuple):
@@ -41,6 +42,7 @@ class Signs(NamedTuple):
         lids: How much the opening of the eyes varies, logarithm.
         along: How well what is around the face moves along with it, from -1 to 1; 0 where the face has not moved.
         edges: Share of the moments in which four straight edges are around the face.
+        change: How much the face itself changes at most, beyond what moves a plane, logarithm.
     """
 
     bend: float
@@ -48,6 +50,7 @@ class Signs(NamedTuple):
     lids: float
     along: float
     edges: float
+    change: float
 
 
 class _Moment(NamedTuple):
@@ -100,6 +103,7 @@ def _signs(moments: list[_Moment]) -> Signs:
     others = [moment for moment in moments if moment is not middle]
     bends = [_bend(middle.landmarks, other.landmarks) for other in others]
     along = [value for a, b in pairwise(moments) if (value := _along(a, b)) is not None]
+    changed = max(_change(other, middle) for other in others)
     measures = measure(np.stack([moment.landmarks for moment in moments]).astype(np.float32))
     return Signs(
         _log(float(np.median(bends))),
@@ -107,6 +111,7 @@ def _signs(moments: list[_Moment]) -> Signs:
         _log(float(np.std(measures["eye_opening"]))),
         float(np.median(along)) if along else 0.0,
         float(np.mean([moment.edges for moment in moments])),
+        float(np.log(changed + _NOISE)),
     )
 
 
@@ -129,14 +134,30 @@ def _along(before: _Moment, after: _Moment) -> float | None:
     moved = float(np.linalg.norm(after.landmarks - before.landmarks, axis=1).mean()) / _eyes(after.landmarks)
     if moved < _MOVED:
         return None
-    place = homography(before.points, after.points)
-    shape = after.picture.shape[::-1]
-    carried = cv2.warpPerspective(before.picture, place, shape)
-    known = cv2.warpPerspective(np.ones_like(before.picture), place, shape) > 0.99
+    carried, known = _carried(before, after)
     around = known & _around(after)
-    if around.sum() < 100:
-        return None
-    one, other = (each[around] - each[around].mean() for each in (carried, after.picture))
+    return None if around.sum() < 100 else _alike(carried[around], after.picture[around])
+
+
+def _change(before: _Moment, after: _Moment) -> float:
+    """How unlike the face is once a plane has brought it to where it is later, from 0 to 2."""
+    carried, known = _carried(before, after)
+    mask = np.zeros(after.picture.shape, np.uint8)
+    cv2.fillConvexPoly(mask, cv2.convexHull(after.points.astype(np.int32)), 1)
+    face = known & mask.astype(bool)
+    return 1 - _alike(carried[face], after.picture[face]) if face.any() else 2.0
+
+
+def _carried(before: _Moment, after: _Moment) -> tuple[np.ndarray, np.ndarray]:
+    """The earlier picture moved as a plane to where the face is later, and which of its pixels are known there."""
+    place, shape = homography(before.points, after.points), after.picture.shape[::-1]
+    carried = cv2.warpPerspective(before.picture, place, shape)
+    return carried, cv2.warpPerspective(np.ones_like(before.picture), place, shape) > 0.99
+
+
+def _alike(pixels: np.ndarray, others: np.ndarray) -> float:
+    """Correlation, from -1 to 1."""
+    one, other = pixels - pixels.mean(), others - others.mean()
     return float((one * other).sum() / np.sqrt((one**2).sum() * (other**2).sum() + 1e-6))
 
 
