@@ -29,7 +29,7 @@ from faceline.types import Image, Square
 _QUICK, _CALM = 0.25, 1.0  # seconds between two looks at one person: at first, and once much is known
 _FIRST_LOOKS: Final = 8
 _GALLERY_EVERY: Final = 1.0  # seconds between two looks at who is enrolled
-_FARTHEST_TURN: Final = 45.0  # degrees beyond which a look tells nothing
+_FARTHEST_TURN: Final = 60.0  # degrees beyond which a look tells nothing
 _SMALLEST: Final = 24.0  # pixels
 
 log = logging.getLogger("faceline.stand")
