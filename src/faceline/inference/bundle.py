@@ -100,8 +100,8 @@ class Check(_Strict):
         frames: Frames of the data on which graph and trained model were compared.
         difference: Greatest distance between their landmarks, as a share of the width of the frame; or between numbers
             of their embeddings. Of a graph in 8 bits: from the one in float32.
-        latency_ms: Median time from a frame to its landmarks, resizing included, or from an aligned face to its
-            embedding; one thread.
+        latency_ms: Median time that one thread computes from a frame to its landmarks, resizing included, or from an
+            aligned face to its embedding.
         cpu: Where.
     """
 
