@@ -3,9 +3,9 @@
 python scripts/flat_photos.py [--clips 200]
 
 It needs FACELINE_DATA with the Udacity set. Clips of the people that `faceline benchmark recognition` leaves out, and
-flat photos made of them, pass by a stand. A logistic regression on the signs at the end of each visit gives weights and
-offset. The threshold is where 1.5 % of the real clips would be held back until their end. The script prints them, as they
-stand in that module.
+flat photos made of them, pass by a stand. A logistic regression on the signs at the end of each visit gives weights
+and offset. The threshold is where 1.5 % of the real clips would be held back until their end. The script prints them,
+as they stand in that module.
 """
 
 import argparse
