@@ -36,7 +36,7 @@ class Teacher(Protocol):
     size: int
 
     def predict(self, squares: Images, sizes: Sizes) -> tuple[Landmarks, PerFrame | None]:
-        """Return landmarks on [0, 1] of frames stretched to squares, and confidences; ``sizes`` are the original ones."""
+        """Return landmarks on [0, 1] of frames in squares, and confidences; ``sizes`` are the original ones."""
         ...
 
 
