@@ -46,7 +46,7 @@ class OneThreshold:
         return self.value
 
     def evidence(self, similarity: float) -> float:
-        """Return 0: the likelihood is unknown."""
+        """Return NaN: the likelihood is unknown."""
         return float("nan")
 
 
