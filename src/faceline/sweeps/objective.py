@@ -1,4 +1,4 @@
-"""What a sweep goes by: metrics of validation, and what a model costs, but never the test set."""
+"""The objectives of a sweep: validation metrics and the costs of a model, but never the test set."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -9,49 +9,49 @@ from faceline.errors import InputError
 from faceline.tasks.task import task_of
 
 COSTS = ("ms_per_frame", "parameters", "train_seconds")
-"""What may stand beside a metric of validation."""
+"""Costs that may stand beside a validation metric."""
 
 
 @dataclass(frozen=True)
 class Objective:
-    """What is minimised and maximised.
+    """The metrics to minimise and maximise.
 
     Attributes:
-        metrics: By name, in order; whether low is good.
+        metrics: Whether low is good, for each metric in order.
     """
 
     metrics: dict[str, bool]
 
     @property
     def first(self) -> str:
-        """The metric by which trials are pruned, and sorted where there is only one."""
+        """The metric that prunes trials, and that sorts them if it is the only one."""
         return next(iter(self.metrics))
 
     def values(self, logged: Mapping[str, float]) -> list[float] | None:
-        """The values of a finished run, or None where it lacks one.
+        """Return the values of a finished run; None if one is missing.
 
         Args:
-            logged: The metrics of the run.
+            logged: Metrics of the run.
         """
         found = [logged.get(logged_as(metric)) for metric in self.metrics]
         return None if None in found else [value for value in found if value is not None]
 
 
 def logged_as(metric: str) -> str:
-    """Where a run keeps it: a metric of validation is that of the model that was kept."""
+    """Return the name in a run: a validation metric is that of the model that was kept."""
     return f"best_{metric}" if metric.startswith("val/") else metric
 
 
 def read_objective(config: Mapping[str, Any], settings: Mapping[str, Any]) -> Objective:
-    """The objective of a sweep, or where it names none, what the training itself goes by.
+    """Return the objective of a sweep; by default the metric that the training itself uses.
 
     Args:
-        config: The config of a job.
-        settings: The config of the sweep.
+        config: Config of a job.
+        settings: Config of the sweep.
 
     Raises:
-        InputError: A metric of the test set, an unknown one, only costs, one that is both minimised and maximised, or
-            a pruner beside several.
+        InputError: A metric is unknown or belongs to the test set, all are costs, one is both minimised and maximised,
+            or a pruner has several.
     """
     metrics = dict.fromkeys(settings["minimize"], True) | dict.fromkeys(settings["maximize"], False)
     if both := set(settings["minimize"]) & set(settings["maximize"]):
@@ -70,7 +70,7 @@ def refuse_test(metrics: Iterable[str]) -> None:
     """Refuse to choose by the test set.
 
     Raises:
-        InputError: A metric is of it.
+        InputError: A metric belongs to the test set.
     """
     for name in metrics:
         if name.startswith("test"):
