@@ -1,4 +1,4 @@
-"""``faceline accounts``: who may log in to the pages of a stand; a change holds at once, also while it runs."""
+"""``faceline accounts``: who may log in to the pages of a stand; changes take effect at once, even while it runs."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from faceline.terminal import show
 
 
 def main(settings: Accounts) -> None:
-    """Do what ``action`` says, and tell it; a password or token is told here and never again."""
+    """Run ``action`` and print the result; a password or token is printed only this once."""
     secrets = Secrets(folder_of(settings.folder) / "access.json")
     match settings.action:
         case "list":
@@ -45,7 +45,7 @@ def _name(settings: Accounts) -> str:
 
 
 def _campaigns(settings: Accounts) -> list[str]:
-    """Whose figures an advertiser is to see."""
+    """Return the campaigns that an advertiser should see."""
     if settings.campaigns is None:
         name = _name(settings)
         raise InputError(

@@ -1,4 +1,4 @@
-"""``faceline rollback``: the version before becomes champion again."""
+"""``faceline rollback``: makes the previous version champion again."""
 
 from omegaconf import DictConfig
 
@@ -18,10 +18,10 @@ from faceline.tracking.store import store_of
 
 
 def main(cfg: DictConfig) -> None:
-    """Swap champion and previous; done twice, it changes nothing.
+    """Swap champion and previous; doing it twice changes nothing.
 
     Raises:
-        InputError: There is no champion, or none before it.
+        InputError: There is no champion, or no previous version.
     """
     config = plain(cfg)
     client = store_of(config)
