@@ -199,7 +199,7 @@ def express(shape: Shape3D, expression: Expression) -> Shape3D:
 
     Args:
         shape: A neutral face, unturned.
-        expression: What it does.
+        expression: Expression of the face.
     """
     modes = _expression_modes()
     moved = shape + sum(getattr(expression, name) * mode for name, mode in modes.items())
