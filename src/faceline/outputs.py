@@ -77,7 +77,7 @@ def _refuse_places(file: Path, key: str, inputs: Iterable[Path]) -> None:
     target = file.resolve()
     for given in inputs:
         if _is_same(file, given):
-            raise InputError("is what is read; choose another name for what is written", file=file, column=key)
+            raise InputError("is an input of this command; choose another output", file=file, column=key)
     for folder in target.parents:
         if any((folder / name).exists() for name in _DATA):
             raise InputError(f"lies in the data set {folder}; choose another place", file=file, column=key)

@@ -145,13 +145,15 @@ class Pipeline:
             if len(points) != len(keypoints):
                 _refuse_lost(step, len(keypoints) - len(points))
             if known and not np.isfinite(np.asarray(points)).all():
-                raise InputError("it made landmarks that are no numbers", column=f"transforms.{type(step).__name__}")
+                raise InputError(
+                    "the step returned landmarks that are not finite", column=f"transforms.{type(step).__name__}"
+                )
         return frame, points[:, :2]
 
 
 def _refuse_lost(step: Transform, lost: int) -> None:
     raise InputError(
-        f"it lost {lost} landmarks; a step must keep every one, in order, also those that leave the frame "
-        f"(in albumentations: remove_invisible=False)",
+        f"the step lost {lost} landmarks; it must keep every one, in order, even outside of the frame (in "
+        "albumentations: remove_invisible=False)",
         column=f"transforms.{type(step).__name__}",
     )

@@ -47,7 +47,7 @@ def main(settings: BenchmarkRecognition) -> None:
     """
     file = embedder_file(settings)
     if file is None:
-        raise InputError("nobody is recognised without one; name a bundle, or null for SFace", column="embedder")
+        raise InputError("expected an embedder: name a bundle, or null for SFace", column="embedder")
     embedder, likeness = open_embedder(settings, file)
     rule = Rule(likeness, settings.false_greetings / settings.strangers)
     clips = read_clips(settings)
@@ -89,7 +89,7 @@ def by_enrolled(visits: Sequence[Visit], rule: Rule, settings: BenchmarkRecognit
             name = f"{count} enrolled from {at_enrolment} visit{'s' if at_enrolment > 1 else ''}"
             curves[name] = sweep(draws[:_SWEEP_DRAWS], rule)
     if not rows:
-        raise InputError(f"{len(by_person(visits))} people are too few for that", column="enrolled")
+        raise InputError(f"only {len(by_person(visits))} people have visits; lower it", column="enrolled")
     return {"by_enrolled": rows, "det": curves}
 
 

@@ -23,7 +23,7 @@ def main(settings: Accounts) -> None:
             if settings.role is None:
                 raise InputError(f"missing; add role=operator, editor or advertiser for {name}", column="role")
             if settings.campaigns is not None and settings.role != "advertiser":
-                raise InputError("only an advertiser sees the figures of some; leave it out", column="campaigns")
+                raise InputError("only advertisers are limited to campaigns; leave it out", column="campaigns")
             campaigns = _campaigns(settings) if settings.role == "advertiser" else None
             password = secrets.add(name, settings.role, campaigns)
             print(f"{settings.role} {name}, password {password}")
@@ -49,7 +49,7 @@ def _campaigns(settings: Accounts) -> list[str]:
     if settings.campaigns is None:
         name = _name(settings)
         raise InputError(
-            f"missing; name those whose figures {name} is to see, as in campaigns=[coffee]",
+            f"missing; name the campaigns that {name} may see, as in campaigns=[coffee]",
             column="campaigns",
         )
     check_campaigns(Path(settings.folder), settings.campaigns)

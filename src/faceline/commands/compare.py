@@ -83,7 +83,7 @@ def _chosen(client: MlflowClient, config: Mapping[str, Any]) -> list[RunRecord]:
         and (parent is None or run.tags.get(PARENT_TAG) == parent)
     ]
     if not chosen:
-        raise InputError("no runs that match; train one first, or ask for others", column="tags")
+        raise InputError("no run matches; train one first, or change the filter", column="tags")
     return chosen
 
 

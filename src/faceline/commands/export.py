@@ -54,8 +54,8 @@ def export(config: Config) -> tuple[Path, str]:
     tags = run_tags(config)
     if tags.get("data_fingerprint", data.index.fingerprint) != data.index.fingerprint:
         raise InputError(
-            f"not written: a bundle tells what its model was trained on, and run {trained.run_id} was trained on other "
-            f"frames (fingerprint {tags['data_fingerprint']}, not {data.index.fingerprint}); give those, or none",
+            f"not written: run {trained.run_id} was trained on other frames (fingerprint "
+            f"{tags['data_fingerprint']}, not {data.index.fingerprint}); give its own data, or leave it out",
             column="data",
         )
     bundle = make(trained, data, config, tags, output)

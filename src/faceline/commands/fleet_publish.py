@@ -16,7 +16,7 @@ def main(settings: "FleetPublish") -> None:
     """Make a release and begin its rollout, or announce a version."""
     folder = Path(settings.folder)
     if not (folder / "signing.pem").is_file():
-        raise InputError(f"{folder}: no fleet; it is made when faceline fleet is started first", column="folder")
+        raise InputError(f"{folder}: no fleet here; start faceline fleet once to create it", column="folder")
     releases = open_releases(folder, open_roster(folder, settings.store))
     if settings.software is not None:
         if settings.version is None:

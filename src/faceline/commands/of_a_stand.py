@@ -13,7 +13,7 @@ def folder_of(stand: str) -> Path:
     """
     folder = Path(stand)
     if not (folder / "access.json").is_file():
-        raise InputError(f"{folder}: no folder of a stand; it is made when the stand is started first", column="folder")
+        raise InputError(f"{folder}: no stand here; start faceline stand once to create it", column="folder")
     return folder
 
 

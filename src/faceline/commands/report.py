@@ -129,7 +129,7 @@ def days_of(since: str | None, until: str | None) -> tuple[date | None, date | N
     """
     first, last = _day(since, "since"), _day(until, "until")
     if first and last and last < first:
-        raise InputError(f"{last} is before {first}, which is the first day", column="until")
+        raise InputError(f"{last} is before the first day, {first}", column="until")
     return first, last
 
 

@@ -110,8 +110,8 @@ def _tell(then: RunRecord, now: RunRecord) -> None:
     if differing:
         first = differing[0]
         raise NegativeAnswer(
-            f"not identical: {len(differing)} of {len(figures)} figures of run {then.id} came out otherwise in run "
-            f"{now.id}, the first is {first.name} ({_difference(first)})"
+            f"not identical: {len(differing)} of {len(figures)} figures of run {then.id} differ in run "
+            f"{now.id}, first {first.name} ({_difference(first)})"
         )
     _print(f"identical to the last digit: all {len(figures)} figures of run {then.id} came out again in run {now.id}")
 

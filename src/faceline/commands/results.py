@@ -101,9 +101,9 @@ def published_row(run_id: str) -> tuple[str, dict[str, Any]]:
         )
     task = run.tags.get("task", "landmarks")
     if task not in TABLES:
-        raise InputError(f"run {run.id} is of the task {task!r}; published are {' and '.join(TABLES)}")
+        raise InputError(f"run {run.id} has the task {task!r}; only {' and '.join(TABLES)} are published")
     if RANKED_BY[task].metric not in run.metrics:
-        raise InputError(f"run {run.id} has no figures of a test set: it is no whole training")
+        raise InputError(f"run {run.id} has no test metrics: its training is not complete")
     measured = _identification(run) if task == "identification" else _landmarks(run)
     made = {"run_id": run.id, "commit": run.tags["faceline.commit"][:12], "command": run.tags["command"]}
     return task, measured | made

@@ -31,7 +31,7 @@ def main(cfg: DictConfig) -> None:
         assert champion is not None
         previous = holder(client, champion.name, PREVIOUS)
         if previous is None or previous == champion:
-            raise InputError(f"{champion} is the champion and there is none before it to go back to", column="name")
+            raise InputError(f"{champion} is the first champion; there is no version to go back to", column="name")
         reason = f": {config['reason']}" if config["reason"] else ""
         note(client, champion, ROLLBACK, f"back to version {previous.number}{reason}")
         set_champion(client, previous, champion)

@@ -20,7 +20,7 @@ def main(settings: WebhooksSettings) -> None:
         case "add":
             name = _name(settings)
             if settings.url is None:
-                raise InputError(f"missing; where is {name} to post to? url=https://…", column="url")
+                raise InputError(f"missing; give the address for {name}, as in url=https://…", column="url")
             secret = webhooks.add(name, settings.url, settings.kinds, settings.names, by=settings.operator)
             print(f"{name}, secret {secret}")
         case "remove":

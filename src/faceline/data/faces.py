@@ -94,7 +94,7 @@ class AlignedFace:
         if self.every or np.isnan(landmarks).any():
             if self.detector is None:
                 raise InputError(
-                    f"{row.file} has no landmarks; name a checkpoint that finds them, or leave such frames out",
+                    f"{row.file} has no landmarks; name a checkpoint that finds them, or leave out such frames",
                     column="task.detector",
                 )
             landmarks, template = self.detector(image), self.template

@@ -238,8 +238,8 @@ def refuse_impossible(landmarks: Landmarks, markup: Markup = IBUG68) -> None:
     if eyes < 2:
         looks = "shares of the frame, on [0, 1]" if np.abs(known).max() <= 2 else "no pixels"
         raise InputError(
-            f"the eyes of the middle frame are {eyes:.2g} px apart: the labels look like {looks}; multiply x by the "
-            f"width and y by the height of each frame",
+            f"the outer eye corners are {eyes:.2g} px apart (median): the labels look like {looks}; multiply x by "
+            "the width and y by the height of each frame",
             column="data",
         )
     points = known.reshape(-1, 2)
@@ -248,9 +248,8 @@ def refuse_impossible(landmarks: Landmarks, markup: Markup = IBUG68) -> None:
     if len(values) and counts.max() >= max(3, len(points) / 10_000):
         value = values[counts.argmax()]
         raise InputError(
-            f"{counts.max():,} landmarks lie at ({value:g}, {value:g}): that looks like a sign for missing ones, which "
-            f"would be learned as a place; leave out the rows that have them (with data=csv: "
-            f"data.source.missing={value:g} data.on_error=skip)",
+            f"{counts.max():,} landmarks lie at ({value:g}, {value:g}), which looks like a mark for missing "
+            f"points; leave out these rows (with data=csv: data.source.missing={value:g} data.on_error=skip)",
             column="data",
         )
 
@@ -269,8 +268,8 @@ def refuse_outside(index: FrameIndex) -> None:
     outside = np.any((placed < 0) | (placed > 1), axis=2)
     if outside.size and outside.mean() > _MOST_OUTSIDE:
         raise InputError(
-            f"{outside.mean():.0%} of the landmarks lie outside of their frames: are these the frames that were "
-            f"labelled, at their size, and the labels in pixels? (with data=csv: data.source.units)",
+            f"{outside.mean():.0%} of the landmarks lie outside of their frames; check the size of the frames, "
+            "and that the labels are in pixels (with data=csv: data.source.units)",
             column="data",
         )
 

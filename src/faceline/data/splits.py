@@ -81,7 +81,7 @@ def make_split(
             raise InputError(f"expected a number between 0 and 1, got {fraction}", column=f"split.{key}")
     if val_by != "person" and protocol != "official":
         raise InputError(
-            f"{protocol} draws validation as it draws the test set; set it to person", column="split.val_by"
+            "only the protocol official can draw validation frames; set it to person", column="split.val_by"
         )
     rng = np.random.default_rng(np.random.SeedSequence([seed, *protocol.encode()]))
     if protocol == "official":
@@ -100,8 +100,8 @@ def make_split(
     for name, rows in split.parts().items():
         if not len(rows):
             raise InputError(
-                f"the {name} part would be empty: {len(index)} frames of {len(set(index.persons))} people cannot be "
-                f"divided this way; use more data or another protocol",
+                f"the {name} set would be empty: {len(index)} frames of {len(set(index.persons))} people cannot be "
+                "divided this way; use more data or another protocol",
                 column="split.protocol",
             )
     return split
@@ -150,8 +150,8 @@ def gallery_and_probes(
     enrolled = able[: len(people) // 2]
     if not len(enrolled) or len(enrolled) == len(people):
         raise InputError(
-            f"the {part} part has {len(people)} people, {len(able)} of them with two videos: an open-set trial needs "
-            f"someone to enrol and a stranger; use more data or another protocol",
+            f"the {part} set has {len(people)} people, {len(able)} of them with two videos: an open-set trial "
+            "needs someone to enrol and a stranger; use more data or another protocol",
             column="split.protocol",
         )
     asked = [rng.choice(videos[person]) for person in enrolled]
@@ -169,7 +169,7 @@ def refuse_unknown_people(settings: Mapping[str, Any]) -> None:
     """
     if settings["protocol"] == "official" and settings.get("val_by", "person") == "person":
         raise InputError(
-            "official then draws people for validation whom nobody has enrolled; set it to frame, or choose another "
+            "official would validate on people whom nobody has enrolled; set it to frame, or choose another "
             "split.protocol",
             column="split.val_by",
         )

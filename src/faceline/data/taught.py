@@ -90,6 +90,8 @@ def teach(
     store = cached_frames(chosen, size, cache_dir)
     believed = unseen(store.index.digests, index, split) & (sure is None or sure >= SURE)
     if not believed.any():
-        raise InputError(f"the teacher is sure of none of the {len(files)} frames without landmarks", column=_KEY)
+        raise InputError(
+            f"the teacher is not confident in any of the {len(files)} frames without landmarks", column=_KEY
+        )
     in_pixels = denormalise_landmarks(landmarks, store.index.sizes[:, None])
     return TaughtFrames(FrameStore(replace(store.index, landmarks=in_pixels), store.images), np.flatnonzero(believed))

@@ -43,8 +43,8 @@ def in_eight_bits(
     lost = nme_of_validation(after, data) - nme_of_validation(before, data)
     if lost >= LOSS:
         raise InputError(
-            f"not written: with 8 bits the NME of validation is {100 * lost:.2f} points higher, allowed are less than "
-            f"{100 * LOSS:.1f}; export in float32",
+            f"not written: 8 bits raise the validation NME by {100 * lost:.2f} points, and less than "
+            f"{100 * LOSS:.1f} is allowed; export in float32",
             column="int8",
         )
     checked = check(after.detect, before.detect, images, unit=width, tolerance=math.inf)

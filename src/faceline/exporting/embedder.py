@@ -41,7 +41,7 @@ def export_embedder(
     if asked["int8"]:
         raise InputError("only models that find landmarks have 8 bits; export it in float32", column="int8")
     if not asked["flip_average"]:
-        raise InputError("a face and its mirror image always make one embedding; leave it out", column="flip_average")
+        raise InputError("an embedder always uses flip test-time augmentation; leave it out", column="flip_average")
     model, size = trained.model, trained.config["data"]["size"]
     onnx = embedder_to_onnx(model, size)
     manifest = EmbedderManifest(

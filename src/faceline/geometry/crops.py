@@ -187,7 +187,7 @@ def align_face(image: Image, landmarks: Shape, size: int, margin: float = 0.0, t
     """
     points = template.of(landmarks).astype(np.float64)
     if not np.isfinite(points).all() or not (np.ptp(points, axis=0) > 0).all():
-        raise InputError("its eyes, nose and mouth are not where a face could be aligned by them")
+        raise InputError("the eyes, nose and mouth do not form a face that can be aligned")
     matrix = similarity(points, (np.array(template.points) + margin) * size / (1 + 2 * margin) - 0.5)
     # Shrinking by much would skip pixels: average over areas first.
     shrink = 1 / np.sqrt(abs(np.linalg.det(matrix[:, :2])))

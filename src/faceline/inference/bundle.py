@@ -140,7 +140,7 @@ class Calibration(_Strict):
         mean: Mean cosine similarity of a visit of one person with another's template.
         deviation: Standard deviation of that, measured in the tail of the distribution.
         slope: Slope, over the similarity, of the logarithm of the likelihood ratio of one person to two.
-        offset: That logarithm at a similarity of 0.
+        offset: Value of that logarithm at a similarity of 0.
     """
 
     people: Annotated[int, Field(ge=4)]

@@ -156,7 +156,7 @@ def _expand(word: str, closed: set[Path], several: bool) -> Iterator[tuple[Path,
     elif _PATTERN & set(word):
         matches = sorted(glob.glob(word, recursive=True))  # noqa: PTH207  # the pattern may begin at the root
         if not matches:
-            raise InputError(f"nothing is called {word}", column="input")
+            raise InputError(f"no file matches {word}", column="input")
         for match in matches:
             yield from _expand(match, closed, several=True)
     else:

@@ -267,4 +267,6 @@ def _migrate(connection: sa.Connection, history: History) -> None:
     try:
         command.upgrade(config, "head")
     except CommandError:
-        raise InputError(f"the database has the form {current}, of a newer version of faceline") from None
+        raise InputError(
+            f"the database was written by a newer version of faceline (form {current}); update faceline"
+        ) from None

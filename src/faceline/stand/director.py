@@ -144,7 +144,7 @@ class Director:
         """Record that the offer of a recent impression was taken.
 
         Raises:
-            InputError: That impression has no known offer.
+            InputError: The impression has no known offer.
         """
         for showing in list(self.offers):
             if showing.impression == impression:

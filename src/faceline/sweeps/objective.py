@@ -55,14 +55,14 @@ def read_objective(config: Mapping[str, Any], settings: Mapping[str, Any]) -> Ob
     """
     metrics = dict.fromkeys(settings["minimize"], True) | dict.fromkeys(settings["maximize"], False)
     if both := set(settings["minimize"]) & set(settings["maximize"]):
-        raise InputError(f"{min(both)} is minimised too; it is one or the other", column="sweep.maximize")
+        raise InputError(f"{min(both)} is minimised too; choose one of both", column="sweep.maximize")
     if not metrics:
         best = config["callbacks"]["best"]
         metrics = {best["monitor"]: best["mode"] == "min"}
     refuse_test(metrics)
     _check(metrics, config, "sweep.minimize" if settings["minimize"] else "sweep.maximize")
     if settings["pruner"] and len(metrics) > 1:
-        raise InputError("trials are pruned by one metric only; take sweep.pruner=null", column="sweep.pruner")
+        raise InputError("a pruner needs a single metric; set sweep.pruner=null", column="sweep.pruner")
     return Objective(metrics)
 
 
@@ -75,7 +75,7 @@ def refuse_test(metrics: Iterable[str]) -> None:
     for name in metrics:
         if name.startswith("test"):
             raise InputError(
-                f"{name} is of the test set, which must not choose anything; take its like of validation, such as "
+                f"{name} belongs to the test set, which must not choose anything; use a validation metric, such as "
                 f"val/{name.partition('/')[2] or 'nme'}",
                 column="sweep",
             )
@@ -87,4 +87,4 @@ def _check(metrics: Mapping[str, bool], config: Mapping[str, Any], key: str) -> 
         if name not in (*known, *COSTS):
             raise InputError(f"no metric {name}{hint(name, (*known, *COSTS))}", column=key)
     if not set(metrics) - set(COSTS):
-        raise InputError(f"costs alone choose no model; add a metric of validation, such as {known[0]}", column=key)
+        raise InputError(f"costs alone choose no model; add a validation metric, such as {known[0]}", column=key)

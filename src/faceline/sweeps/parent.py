@@ -69,7 +69,7 @@ class ChildRuns:
         until = time.monotonic() + GRACE
         while (record := self.find(number)) is not None and is_open(record):
             if time.monotonic() > until:
-                raise InputError(f"trial {number} of a start before still runs (run {record.id}); wait, or end it")
+                raise InputError(f"trial {number} of an earlier start still runs (run {record.id}); wait, or end it")
             time.sleep(0.2)
         return record
 

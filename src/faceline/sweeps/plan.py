@@ -82,9 +82,7 @@ def read_plan(context: HydraContext, config: DictConfig, arguments: list[str]) -
     objective = read_objective(first, settings)
     for other in configs:
         if read_objective(other, settings) != objective:
-            raise InputError(
-                f"{other['name']} is judged by other metrics than {first['name']}; sweep them one after the other"
-            )
+            raise InputError(f"{other['name']} and {first['name']} have different metrics; sweep them separately")
     _check_extent(space, settings)
     description = _description(space, first, objective)
     group = str(config.hydra.runtime.choices.sweep).replace("/", "-")
@@ -97,7 +95,7 @@ def _check_extent(space: Space, settings: Mapping[str, Any]) -> None:
     if settings["sampler"] is None:
         space.combinations()
     elif settings["trials"] is None:
-        raise InputError("a search has no end of its own; say how many trials", column="sweep.trials")
+        raise InputError("missing; a search needs the number of trials, as in sweep.trials=50", column="sweep.trials")
     for params in settings["start"]:
         space.typed(params)
 

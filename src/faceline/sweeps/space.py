@@ -45,7 +45,7 @@ class Space:
         for key, distribution in self.distributions.items():
             if isinstance(self.swept[key].value(), IntervalSweep):
                 raise InputError(
-                    f"a grid takes no interval {distribution.low} to {distribution.high}; list the values, or search "  # type: ignore[attr-defined]
+                    f"a grid cannot try the interval {distribution.low} to {distribution.high}; list values, or search "  # type: ignore[attr-defined]
                     f"with sweep=optuna",
                     column=key,
                 )
@@ -162,7 +162,7 @@ def _numbers(key: str, ends: tuple[Number, Number], log: bool, step: Number | No
 
 
 def _upside_down(key: str, kind: str, low: Number, high: Number) -> InputError:
-    return InputError(f"{kind}({low},{high}) is upside down; write {kind}({high},{low})", column=key)
+    return InputError(f"{kind}({low},{high}) is reversed; write {kind}({high},{low})", column=key)
 
 
 def _values(distribution: BaseDistribution) -> list[Any]:

@@ -97,7 +97,7 @@ def read_checkpoint(file: Path) -> dict[str, Any]:
         raise InputError("no checkpoint of a faceline run: it holds no config", file=file)
     record = checkpoint[CONFIG_KEY]
     if not isinstance(checkpoint.get("state_dict"), dict) or not {"config", "run_id"} <= set(record):
-        raise InputError("no whole checkpoint: it holds no weights, or does not tell of which run", file=file)
+        raise InputError("incomplete checkpoint: weights or the id of its run are missing", file=file)
     record = checkpoint[CONFIG_KEY]
     return {**checkpoint, CONFIG_KEY: {**record, "config": current(record["config"])}}
 
@@ -133,8 +133,7 @@ def load_trained(file: Path) -> Trained:
         model.load_state_dict(checkpoint["state_dict"])
     except (InstantiationException, RuntimeError) as error:
         raise InputError(
-            f"its model is not one of this version of faceline ({_reason(error)}); use the commit that run "
-            f"{record['run_id']} tells",
+            f"the model needs another version of faceline ({_reason(error)}); use the commit of run {record['run_id']}",
             file=file,
         ) from error
     return Trained(model.eval(), config, record["run_id"], task)

@@ -47,7 +47,7 @@ class FaceTask(IdentificationTask):
         self, people: int = 16, frames: int = 4, detector: str | None = None, landmarks: str | None = None
     ) -> None:
         if detector is not None and landmarks is not None:
-            raise InputError("the bundle finds the landmarks of every frame; leave one of both out", column="task")
+            raise InputError("task.detector and task.landmarks both find landmarks; give one of them", column="task")
         self.people, self.frames, self.every = people, frames, landmarks is not None
         self.detector: Detector | None = None
         if detector is not None:

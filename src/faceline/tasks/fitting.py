@@ -103,8 +103,8 @@ def fit(
         trainer.save_checkpoint(best)  # what the model starts as is what it is
     if logger is not None and not config["trainer"].get("fast_dev_run") and not best.is_file():
         raise InputError(
-            "no epoch was trained and validated, so there is nothing to measure; a checkpoint of a finished training "
-            "needs more trainer.max_epochs, and callbacks.best must stay",
+            "no epoch was trained and validated; raise trainer.max_epochs above that of the checkpoint, and keep "
+            "callbacks.best",
             column="ckpt_path",
         )
     costs = {

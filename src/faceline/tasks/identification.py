@@ -95,7 +95,7 @@ class IdentificationTask(ABC):
             InputError: The set is the training set.
         """
         if part == "train":
-            raise InputError("people are identified in val or test; in training they are learnt", column="part")
+            raise InputError("expected val or test: the training set has no identification trial", column="part")
         open_set = data.split.protocol == OPEN_SET
         identifier = self.identifier(model, open_set)
         thresholds = None

@@ -205,14 +205,14 @@ def _refuse_insider(taught: TrainedOn, data: LandmarkData) -> None:
     if taught.split != TrainedUnder(**data.split_settings):
         theirs = ", ".join(f"split.{name}={'null' if value is None else value}" for name, value in taught.split)
         raise InputError(
-            f"it was trained under another split and may have seen frames of validation or test: choose its split, "
+            f"the teacher was trained with another split and may have seen validation or test frames; use its split, "
             f"{theirs}, or another teacher",
             column="task.teacher",
         )
     if data.limit is None and taught.fingerprint != data.index.fingerprint:
         raise InputError(
-            f"it was trained on other frames of {taught.name} (fingerprint {taught.fingerprint}, not "
-            f"{data.index.fingerprint}), which are divided in another way; train a teacher on these",
+            f"the teacher was trained on other frames of {taught.name} (fingerprint {taught.fingerprint}, not "
+            f"{data.index.fingerprint}), which are split differently; train a teacher on these",
             column="task.teacher",
         )
 

@@ -68,7 +68,7 @@ def terms_of(run: RunRecord) -> Terms:
     missing = [tag for tag in ("data", "data_fingerprint", "protocol", "split_fingerprint") if tag not in tags]
     if task not in RANKED_BY or missing or RANKED_BY[task].metric not in run.metrics:
         wanted = f"the tag {missing[0]}" if missing else f"the figures of a test set ({_wanted(task)})"
-        raise InputError(f"run {run.id} ({run.name}) has not {wanted}: it is no whole training", column="run_id")
+        raise InputError(f"run {run.id} ({run.name}) lacks {wanted}: its training is not complete", column="run_id")
     split = tags["split_fingerprint"]
     test = run.data.get("test", split) if task == "landmarks" else split
     return Terms(task, tags["data"], tags["data_fingerprint"], tags["protocol"], test)

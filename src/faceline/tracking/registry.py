@@ -191,7 +191,7 @@ def _own_model(client: MlflowClient, name: str, terms: Terms) -> None:
                 raise
         return
     if OWN not in model.tags:
-        raise InputError(f"a registered model {name!r} of somebody else is in the way; rename it", column="run_id")
+        raise InputError(f"faceline did not make the registered model {name}; rename it", column="run_id")
 
 
 def _models(client: MlflowClient) -> list[RegisteredModel]:

@@ -539,7 +539,7 @@ def _check(person: Person, consent: Consent) -> None:
         raise InputError("the name is empty; give it as on the form that they signed", column="given_by")
     for name in ("given_by", "purpose", "text_version"):
         if not getattr(consent, name).strip():
-            raise InputError("a consent says who, for what and to which text", column=name)
+            raise InputError("missing; a consent needs a name, a purpose and the version of its text", column=name)
     _check_time(consent.given_at, "given_at", lambda at: at <= now + _CLOCKS_DIFFER, "in the past")
     _check_time(consent.expires_at, "expires_at", lambda at: at > now, "in the future")
     if person.group is not None and not re.fullmatch(r"[\w-]{1,40}", person.group):

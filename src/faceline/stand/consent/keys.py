@@ -63,7 +63,9 @@ class TemplateKeys:
         """Begin a rotation with a new key beside the old ones. Keys in the environment are added by hand."""
         if self.file is None:
             if len(self._keys) < 2:
-                raise InputError("put a new key before the old one first, with a comma between them", column=VARIABLE)
+                raise InputError(
+                    "add a new key before the old one, separated by a comma, and try again", column=VARIABLE
+                )
             return self._keys[0]
         self._write([Fernet.generate_key().decode(), *self._keys])
         self.reload()

@@ -235,7 +235,9 @@ def _check_parts(source: YamlFile, content: Content, pages: Collection[str], pla
     if content.full is not None:
         for key in ("title", "text", "media", "layout", "qr"):
             if getattr(content, key):
-                raise source.error("not beside full; for a text over a picture take layout: cover", (*place, key))
+                raise source.error(
+                    "cannot be used with full; for a text over a picture use layout: cover", (*place, key)
+                )
         if content.name is None:
             raise source.error("missing; artwork without a title needs a name for the reports", (*place, "name"))
     if content.layout in ("split", "cover", "product") and content.media is None:
@@ -296,7 +298,8 @@ def _check_ids(source: YamlFile, catalogue: Catalogue) -> None:
             raise source.error(f"the loop is for anyone, and {name} is not", ("loop", index))
     if not any(catalogue.always(catalogue.by_id[name]) for name in catalogue.loop):
         raise source.error(
-            "one content of the loop must have no dates, days, hours, quiet hours, caps or budget: it is always there",
+            "the loop needs one content without dates, days, hours, quiet hours, caps or budget, so that "
+            "something can always be shown",
             ("loop",),
         )
 

@@ -132,8 +132,8 @@ class Desk:
                 raise InputError("there is no draft to publish")
             if draft["base"] != _digest(self.file):
                 raise InputError(
-                    f"{self.file.name} was changed by hand since the draft was begun; export the draft, discard it, "
-                    "and bring in what is still wanted"
+                    f"{self.file.name} was changed by hand after the draft was begun; export the draft, discard it, "
+                    "and bring in what you still need"
                 )
             self._replace(_dumped(draft["data"]), by, "published")
             self._draft.unlink()

@@ -58,7 +58,7 @@ def _needed(
     for key in ("share", "plays_a_day", "ots_a_day"):
         if getattr(campaign, key) is not None and not shown:
             raise source.error(
-                f"the loop shows no content of {campaign.id}, so this could not be given; add one", (*place, key)
+                f"the loop shows no content of {campaign.id}, so its airtime cannot be given; add one", (*place, key)
             )
     if campaign.plays_a_day is None:
         return 0.0

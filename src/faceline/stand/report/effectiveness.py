@@ -246,9 +246,8 @@ def _periods(engine: duckdb.DuckDBPyConnection, scope: Scope) -> tuple[list[Peri
     chosen = within(periods, scope.since, scope.until)
     if not chosen:
         raise InputError(
-            f"{values[:, 0].sum():.0f} visitors on all days that are over, and none of the days that were asked for "
-            f"can be told: figures about fewer than {scope.smallest_group} are not, a day that is too small is told "
-            f"together with the next ones, and today is told tomorrow; choose other days or stores",
+            f"no figure of these days may be shown: a period needs {scope.smallest_group} people, and the days "
+            f"that are over have {values[:, 0].sum():.0f} visitors in all; choose other days or stores, or wait",
             column="stores",
         )
     keep_periods(engine, periods)

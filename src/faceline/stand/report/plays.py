@@ -89,8 +89,8 @@ def count_plays(
     known, played = catalogue.campaign_by_id, set(counted["day"])
     if not set(counted["campaign"]) & set(known):
         raise InputError(
-            f"nothing that was played is in this catalogue (it was {', '.join(sorted(set(counted['campaign']))[:5])}); "
-            "give that of the stand",
+            "this catalogue has none of the campaigns that were played "
+            f"({', '.join(sorted(set(counted['campaign']))[:5])}); give that of the stand",
             column="catalogue",
         )
     names = set(counted["campaign"]) | {each.id for each in catalogue.campaigns if any(map(each.runs, played))}

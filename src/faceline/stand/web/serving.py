@@ -43,7 +43,7 @@ def check_certificate(settings: "Served") -> None:
             raise InputError(f"{file}: no such file", column=key)
     if settings.certificate is None:
         if settings.certificate_key is not None:
-            raise InputError("missing; a key is of no use without it", column="certificate")
+            raise InputError("missing; a key needs its certificate", column="certificate")
         return
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(

@@ -97,7 +97,7 @@ class Tokens(KeptFile):
         check_name(name)
         chosen = tuple(dict.fromkeys(scopes))
         if "names" in chosen and "audience" not in chosen:
-            raise InputError("names are told in the live audience; add the scope audience", column="scopes")
+            raise InputError("the scope names needs the scope audience; add it", column="scopes")
         token = _PREFIX + secrets.token_urlsafe(32)
         with self._changing():
             if name in self._tokens:
