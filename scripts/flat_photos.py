@@ -1,4 +1,4 @@
-"""What tells a visitor from a flat photo: fits the weights of `faceline.stand.recognition.presentation`.
+"""Fits the weights of `faceline.stand.recognition.presentation`, which tell a visitor from a flat photo.
 
 python scripts/flat_photos.py [--clips 200]
 
@@ -65,7 +65,7 @@ def calibration_clips(most: int) -> list[Clip]:
 
 
 def seen(stage: Stage, clips: Sequence[Clip]) -> list[list[Signs]]:
-    """The signs at each look of each visit that was long enough."""
+    """Return the signs at each look of each visit that was long enough."""
     visits = [stage.pass_by(clip) for clip in clips]
     signs = [[look.signs for look in visit.looks if look.signs is not None] for visit in visits]
     return [each for each in signs if each]
