@@ -70,9 +70,9 @@ def main() -> None:
         made = runtime(onnx, told, data)
         faces = data.faces(evenly(data.trial("val").probes, 64))
         told["check"] = check(
-            lambda face: made.embed(as_bytes(face[None]))[0],
-            lambda face: centred(raw.embed(as_bytes(face[None])), centre)[0],
-            [faces[i][0] for i in range(len(faces))],
+            lambda face: made.embed(face)[0],
+            lambda face: centred(raw.embed(face), centre)[0],
+            [as_bytes(faces[i][0][None]) for i in range(len(faces))],
             unit=lambda _: 1.0,
         )
         scalars = FaceTask().measure(made, data, "test", "sface", data.source.name).scalars
