@@ -190,6 +190,7 @@ class Stand(Recognising, Served):
     allowed_pages: list[Site]
     fleet: Annotated[str, Field(pattern=r"^https?://[^\s/?#@]+/?$")] | None
     fleet_token: str | None
+    fleet_ca: str | None
 
 
 class BenchmarkRecognition(Recognising):

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import ssl
 import urllib.error
 import urllib.request
 from http.client import HTTPResponse
@@ -36,17 +37,18 @@ class Caller:
 
     Args:
         address: Such as ``https://fleet.example:8430``.
+        ca: A PEM file of the only authorities, or the certificate, to trust; None: those that the machine trusts.
 
     Raises:
-        InputError: It is plain HTTP to another machine, on which anybody could listen.
+        InputError: It is plain HTTP to another machine, on which anybody could listen, or the file is no certificate.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, ca: str | None = None) -> None:
         parts = urlsplit(address)
         if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
             raise InputError(f"expected https://{parts.netloc}: what goes there is not for everybody", column="fleet")
         self.address, self.secret = address.rstrip("/"), ""
-        self._opener = urllib.request.build_opener(_NoDetours())
+        self._opener = urllib.request.build_opener(_NoDetours(), urllib.request.HTTPSHandler(context=_trusting(ca)))
 
     def ask(self, path: str, message: BaseModel | None, answer: type[_Answer]) -> _Answer:
         """Send a message, or nothing, and read the answer.
@@ -89,6 +91,13 @@ class Caller:
             cause = getattr(error, "reason", error)
             raise AwayError(f"{self.address} does not answer: {first_line(cause) if cause else error}") from None
         return opened
+
+
+def _trusting(ca: str | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca)
+    except OSError as error:
+        raise InputError(f"{ca}: expected a certificate, PEM ({first_line(error)})", column="fleet_ca") from None
 
 
 def _detail(error: urllib.error.HTTPError) -> str | None:
