@@ -2,9 +2,9 @@
 
 python scripts/fleet_soak.py [--minutes 60] [--stands 3] [--rate 2]
 
-The fleet is killed (SIGKILL) five times and stays away for some minutes, two stands are killed as well. The last 40 % of
-the time are quiet. In the end every event of every stand has to be in the fleet once, memory has to be steady, and no
-page may have failed. The figures go to docs/results/fleet.json. Stands watch a drawn film of few frames a second.
+The fleet is killed (SIGKILL) five times and stays away for some minutes, two stands are killed as well. The last 40 %
+of the time are quiet. In the end every event of every stand has to be in the fleet once, memory has to be steady, and
+no page may have failed. The figures go to docs/results/fleet.json. Stands watch a drawn film of few frames a second.
 """
 
 import argparse

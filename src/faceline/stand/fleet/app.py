@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
@@ -26,12 +26,16 @@ from faceline.stand.fleet.signing import SigningKey
 from faceline.stand.fleet.tables import FLEET
 from faceline.stand.fleet.watch import Watch
 from faceline.stand.folders import alone_in, make_folder
+from faceline.stand.live.webhooks import Webhook, Webhooks
 from faceline.stand.web import contents, login
 from faceline.stand.web.access import Secrets
 from faceline.stand.web.app import guarded_app
 
 if TYPE_CHECKING:
     from faceline.stand.settings import FleetSettings
+
+_ALERTS: Final = "alerts"
+"""Name of the webhook."""
 
 
 def create_fleet_app(services: FleetServices) -> FastAPI:
@@ -81,13 +85,24 @@ def _ways(settings: "FleetSettings") -> dict[str, Way]:
     """How alerts are sent."""
     ways: dict[str, Way] = {}
     if settings.webhook is not None:
-        ways["webhook"] = webhook(settings.name, settings.webhook)
+        ways["webhook"] = webhook(settings.name, _signed_hook(Path(settings.folder), settings.webhook))
     if settings.mail:
         for key in ("mail_from", "mail_server"):
             if getattr(settings, key) is None:
                 raise InputError("missing; mail needs it", column=key)
         ways["mail"] = mail(settings.name, settings.mail, str(settings.mail_from), str(settings.mail_server))
     return ways
+
+
+def _signed_hook(folder: Path, address: str) -> Webhook:
+    """The address that alerts go to, with the secret that signs them: another address has another secret."""
+    hooks = Webhooks(folder)
+    known = {hook.name: hook for hook in hooks.all}
+    if _ALERTS not in known or known[_ALERTS].url != address:
+        if _ALERTS in known:
+            hooks.remove(_ALERTS, by="fleet")
+        hooks.add(_ALERTS, address, (), names=False, by="fleet")
+    return {hook.name: hook for hook in hooks.all}[_ALERTS]
 
 
 def open_roster(folder: Path, store: str | None) -> Roster:

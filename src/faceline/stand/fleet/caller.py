@@ -89,6 +89,11 @@ class Caller:
             raise InputError(told) from None
         except (OSError, ValueError) as error:  # URLError is one
             cause = getattr(error, "reason", error)
+            if isinstance(cause, ssl.SSLCertVerificationError):
+                raise AwayError(
+                    f"the certificate of {self.address} is not trusted ({cause.verify_message}); give it, or its "
+                    "authority, with fleet_ca="
+                ) from None
             raise AwayError(f"{self.address} does not answer: {first_line(cause) if cause else error}") from None
         return opened
 
