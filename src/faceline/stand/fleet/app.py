@@ -27,7 +27,7 @@ from faceline.stand.fleet.tables import FLEET
 from faceline.stand.fleet.watch import Watch
 from faceline.stand.folders import alone_in, make_folder
 from faceline.stand.live.webhooks import Webhook, Webhooks
-from faceline.stand.web import contents, login
+from faceline.stand.web import campaign_pages, contents, login
 from faceline.stand.web.access import Secrets
 from faceline.stand.web.app import guarded_app
 
@@ -41,7 +41,9 @@ _ALERTS: Final = "alerts"
 def create_fleet_app(services: FleetServices) -> FastAPI:
     """The application of a fleet: pages for people, and an interface for stands."""
     app = guarded_app(
-        "faceline fleet", services, [part.router for part in (login, pages, release_pages, contents, api)]
+        "faceline fleet",
+        services,
+        [part.router for part in (login, pages, release_pages, contents, campaign_pages, api)],
     )
     app.mount("/fleet-static", StaticFiles(directory=HERE / "static"), name="fleet-static")
     return app

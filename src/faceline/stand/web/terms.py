@@ -17,5 +17,8 @@ TERMS: Final = (
     *(mark("new"), mark("changed"), mark("brand"), mark("greeting"), mark("offer"), mark("progress")),
     *(mark("nobody there"), mark("standard loop"), mark("follow-up"), mark("bandit"), mark("only choice")),
     *(mark("anyone"), mark("loyal")),
+    *(mark("saved"), mark("created"), mark("deleted"), mark("imported"), mark("published"), mark("discarded")),
+    *(mark("brought back"), mark("uploaded"), mark("moved in the loop")),
+    *(mark("campaign saved"), mark("campaign created"), mark("campaign deleted")),
 )
 """Roles, arms, what a face does, why a content is shown and somebody named, what people are asked to do, and more."""
