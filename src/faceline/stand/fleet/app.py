@@ -1,17 +1,19 @@
 """Makes the parts of a fleet from its settings, and its application."""
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+import sqlalchemy as sa
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
 
 from faceline.errors import InputError
-from faceline.stand.content.catalogue import DEMO
+from faceline.stand.content.catalogue import DEMO, read_catalogue, time_zone
 from faceline.stand.content.desk import Desk, copy_demo
 from faceline.stand.database import add_tables, open_database
 from faceline.stand.fleet import api, pages, release_pages
@@ -23,13 +25,16 @@ from faceline.stand.fleet.rollouts import Rollouts
 from faceline.stand.fleet.roster import FIRST_GROUP, Roster
 from faceline.stand.fleet.services import HERE, FleetServices
 from faceline.stand.fleet.signing import SigningKey
-from faceline.stand.fleet.tables import FLEET
+from faceline.stand.fleet.tables import FLEET, HOURS
 from faceline.stand.fleet.watch import Watch
 from faceline.stand.folders import alone_in, make_folder
 from faceline.stand.live.webhooks import Webhook, Webhooks
-from faceline.stand.web import campaign_pages, contents, login
+from faceline.stand.web import advertiser, campaign_pages, contents, login
 from faceline.stand.web.access import Secrets
 from faceline.stand.web.app import guarded_app
+from faceline.stand.web.campaigns import note_catalogue
+from faceline.stand.web.figures import Figures
+from faceline.stand.words import _, number
 
 if TYPE_CHECKING:
     from faceline.stand.settings import FleetSettings
@@ -37,14 +42,14 @@ if TYPE_CHECKING:
 _ALERTS: Final = "alerts"
 """Name of the webhook."""
 
+_MOST_EVENTS: Final = 20_000_000
+"""That a page reads, in about a minute, every ten minutes at most."""
+
 
 def create_fleet_app(services: FleetServices) -> FastAPI:
     """The application of a fleet: pages for people, and an interface for stands."""
-    app = guarded_app(
-        "faceline fleet",
-        services,
-        [part.router for part in (login, pages, release_pages, contents, campaign_pages, api)],
-    )
+    parts = login, pages, release_pages, contents, campaign_pages, advertiser, api
+    app = guarded_app("faceline fleet", services, [part.router for part in parts])
     app.mount("/fleet-static", StaticFiles(directory=HERE / "static"), name="fleet-static")
     return app
 
@@ -60,11 +65,13 @@ def build_fleet(settings: "FleetSettings") -> Iterator[tuple[FleetServices, str 
         stack.callback(roster.engine.dispose)
         token = None if roster.groups else roster.new_group(FIRST_GROUP)
         desk = open_desk(folder, settings.allowed_pages)
+        note_catalogue(folder, desk.file)
         releases = open_releases(folder, roster)
         rollouts = Rollouts(roster, timedelta(minutes=settings.stage_minutes), timedelta(seconds=settings.silent_after))
         services = FleetServices(
             settings.name, desk.file.parent, Secrets(folder / "access.json", first=("operator",)), desk, roster,
-            releases.key, releases, rollouts, _watch(settings, roster, rollouts), every=settings.every,
+            releases.key, releases, rollouts, _watch(settings, roster, rollouts), open_figures(settings, roster, desk),
+            every=settings.every,
             secure=settings.certificate is not None,
             hosts=("localhost", socket.gethostname().lower(), settings.host.lower(), *settings.allowed_hosts),
         )  # fmt: skip
@@ -112,6 +119,26 @@ def open_roster(folder: Path, store: str | None) -> Roster:
     engine = open_database(store or f"sqlite:///{folder / 'events.db'}")
     add_tables(engine, FLEET)
     return Roster(engine)
+
+
+def open_figures(settings: "FleetSettings", roster: Roster, desk: Desk) -> Callable[..., dict[str, Any]]:
+    """What tells the figures of all stands, as those of one stand are told; a page cannot wait for too many events."""
+    time_zone(settings.zone)  # refused at once, not by the first reader
+    store = roster.engine.url.render_as_string(hide_password=False)
+    told = Figures(store, settings.smallest_group, settings.zone, lambda: read_catalogue(desk.file, desk.pages))
+
+    def figures(*asked: Any) -> dict[str, Any]:
+        with roster.engine.connect() as connection:
+            events = int(connection.scalar(sa.select(sa.func.sum(HOURS.c.events))) or 0)
+        if events > _MOST_EVENTS:
+            why = _(
+                "%(count)s events are too many for a page; ask whoever runs the fleet for a report.",
+                count=number(events),
+            )
+            raise HTTPException(409, why)
+        return told(*asked)
+
+    return figures
 
 
 def open_releases(folder: Path, roster: Roster) -> Releases:

@@ -1,6 +1,6 @@
 """What the pages and the interface of a fleet work with."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -39,6 +39,7 @@ class FleetServices(Pages):
         releases: What can be given to stands.
         rollouts: What is on its way to them.
         watch: Looks after them, and raises what is wrong.
+        figures: The figures of the advertiser's page, over all stands.
         every: Seconds between two reports of a stand.
         secure: Whether cookies go over TLS only.
         hosts: Names that the server is reached by, beside its addresses; None: any.
@@ -57,6 +58,7 @@ class FleetServices(Pages):
     releases: Releases
     rollouts: Rollouts
     watch: Watch
+    figures: Callable[..., dict[str, Any]]
     every: float = 20.0
     secure: bool = False
     hosts: tuple[str, ...] | None = None

@@ -55,6 +55,7 @@ class Pages(ABC):
         hosts: Names that the server is reached by, beside its addresses; None: any.
         sound: Whether films may be heard.
         desk: Where contents are edited; None where they are not.
+        figures: The figures of the advertiser's page, for a campaign or all, from a day, to a day.
         fleet: Whether these are the pages of a fleet.
         larger: Bytes that may be sent to some addresses, where that is more than a form has.
     """
@@ -66,6 +67,7 @@ class Pages(ABC):
     hosts: tuple[str, ...] | None
     sound: bool
     desk: Desk | None
+    figures: Callable[..., dict[str, Any]]
     fleet: ClassVar[bool] = False
     larger: ClassVar[Mapping[str, int]] = {}
 

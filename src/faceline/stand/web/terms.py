@@ -19,6 +19,7 @@ TERMS: Final = (
     *(mark("anyone"), mark("loyal")),
     *(mark("saved"), mark("created"), mark("deleted"), mark("imported"), mark("published"), mark("discarded")),
     *(mark("brought back"), mark("uploaded"), mark("moved in the loop")),
+    *(mark("raised"), mark("cleared"), mark("black"), mark("covered")),
     *(mark("campaign saved"), mark("campaign created"), mark("campaign deleted")),
 )
 """Roles, arms, what a face does, why a content is shown and somebody named, what people are asked to do, and more."""
