@@ -1,4 +1,4 @@
-"""Makes the parts of a fleet from its settings, and its application."""
+"""Builds the parts of a fleet from its settings, and its web application."""
 
 import socket
 from collections.abc import Callable, Iterator
@@ -43,11 +43,11 @@ _ALERTS: Final = "alerts"
 """Name of the webhook."""
 
 _MOST_EVENTS: Final = 20_000_000
-"""That a page reads, in about a minute, every ten minutes at most."""
+"""Largest number of events that a page reads; it takes about a minute, once in ten minutes."""
 
 
 def create_fleet_app(services: FleetServices) -> FastAPI:
-    """The application of a fleet: pages for people, and an interface for stands."""
+    """Create the application of a fleet: pages for people and an interface for stands."""
     parts = login, pages, release_pages, contents, campaign_pages, advertiser, api
     app = guarded_app("faceline fleet", services, [part.router for part in parts])
     app.mount("/fleet-static", StaticFiles(directory=HERE / "static"), name="fleet-static")
@@ -56,7 +56,7 @@ def create_fleet_app(services: FleetServices) -> FastAPI:
 
 @contextmanager
 def build_fleet(settings: "FleetSettings") -> Iterator[tuple[FleetServices, str | None]]:
-    """The parts of a fleet, and the token of its first group where that was made just now."""
+    """Build the parts of a fleet. Also gives the token of the first group if that is new, else None."""
     folder = Path(settings.folder)
     make_folder(folder, "folder")
     with ExitStack() as stack:
@@ -79,7 +79,7 @@ def build_fleet(settings: "FleetSettings") -> Iterator[tuple[FleetServices, str 
 
 
 def _watch(settings: "FleetSettings", roster: Roster, rollouts: Rollouts) -> Watch:
-    """What looks after the stands, not started yet."""
+    """Create the watch over the stands, not started yet."""
     ways = _ways(settings)
     seconds = {name: timedelta(seconds=getattr(settings, name)) for name in ("raise_after", "clear_after")}
     alerts = Alerts(roster, seconds["raise_after"], seconds["clear_after"], tuple(ways))
@@ -91,7 +91,7 @@ def _watch(settings: "FleetSettings", roster: Roster, rollouts: Rollouts) -> Wat
 
 
 def _ways(settings: "FleetSettings") -> dict[str, Way]:
-    """How alerts are sent."""
+    """Create the ways on which alerts are sent."""
     ways: dict[str, Way] = {}
     if settings.webhook is not None:
         ways["webhook"] = webhook(settings.name, _signed_hook(Path(settings.folder), settings.webhook))
@@ -104,7 +104,7 @@ def _ways(settings: "FleetSettings") -> dict[str, Way]:
 
 
 def _signed_hook(folder: Path, address: str) -> Webhook:
-    """The address that alerts go to, with the secret that signs them: another address has another secret."""
+    """Return the webhook of the alerts; a new address gets a new secret."""
     hooks = Webhooks(folder)
     known = {hook.name: hook for hook in hooks.all}
     if _ALERTS not in known or known[_ALERTS].url != address:
@@ -115,14 +115,14 @@ def _signed_hook(folder: Path, address: str) -> Webhook:
 
 
 def open_roster(folder: Path, store: str | None) -> Roster:
-    """The stands of a fleet, in its database."""
+    """Open the list of stands in the fleet's database."""
     engine = open_database(store or f"sqlite:///{folder / 'events.db'}")
     add_tables(engine, FLEET)
     return Roster(engine)
 
 
 def open_figures(settings: "FleetSettings", roster: Roster, desk: Desk) -> Callable[..., dict[str, Any]]:
-    """What tells the figures of all stands, as those of one stand are told; a page cannot wait for too many events."""
+    """Return what reads the figures of all stands; it refuses more events than a page can wait for."""
     time_zone(settings.zone)  # refused at once, not by the first reader
     store = roster.engine.url.render_as_string(hide_password=False)
     told = Figures(store, settings.smallest_group, settings.zone, lambda: read_catalogue(desk.file, desk.pages))
@@ -142,12 +142,12 @@ def open_figures(settings: "FleetSettings", roster: Roster, desk: Desk) -> Calla
 
 
 def open_releases(folder: Path, roster: Roster) -> Releases:
-    """What a fleet can give to its stands, and the key that signs it."""
+    """Open the releases of a fleet and the key that signs them."""
     return Releases(roster, SigningKey(folder / "signing.pem"), folder / "files")
 
 
 def open_desk(folder: Path, pages: list[str]) -> Desk:
-    """Where the catalogue of a fleet is edited; that of the demo, to begin with."""
+    """Open the editor of the fleet's catalogue; a new fleet starts with that of the demo."""
     file = folder / "contents" / DEMO.name
     if not file.exists():
         copy_demo(file)

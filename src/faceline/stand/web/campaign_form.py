@@ -13,11 +13,11 @@ _TEXTS: Final = ("name", "starts", "ends")
 
 
 def campaign_of(sent: Mapping[str, str], days: Sequence[str]) -> dict[str, Any]:
-    """A campaign as a catalogue holds it, but for its id; what was left empty is left out.
+    """Return a campaign as a catalogue holds it, without its id and without empty fields.
 
     Args:
-        sent: Texts, by field; the share is in per cent.
-        days: On which it runs.
+        sent: Texts by field; the share is in per cent.
+        days: Weekdays on which it runs.
     """
     value = {name: text.strip() for name, text in sent.items() if text.strip()}
     campaign: dict[str, Any] = {name: value[name] for name in _TEXTS if name in value}
@@ -36,7 +36,7 @@ def campaign_of(sent: Mapping[str, str], days: Sequence[str]) -> dict[str, Any]:
 
 
 def campaign_values(campaign: Mapping[str, Any]) -> dict[str, Any]:
-    """What the fields of the form hold for a campaign of a catalogue."""
+    """Return what the fields of the form hold for a campaign of a catalogue."""
     flat = {**campaign, **campaign.get("brand", {})}
     values: dict[str, Any] = {name: str(flat.get(name) or "") for name in ("id", *_TEXTS, *_NUMBERS, *_BRAND)}
     values["share"] = f"{100 * flat['share']:g}" if flat.get("share") else ""

@@ -24,7 +24,7 @@ router = APIRouter(prefix=f"{HERE}/campaigns")
 
 @router.get("/{name}")
 def campaign_page(request: Request, session: Editor, name: str) -> Response:
-    """The form of a campaign."""
+    """Show the form of a campaign."""
     campaign = {} if name == NEW else desk_of(request).campaign(name)
     if campaign is None:
         raise HTTPException(404, _("No such campaign."))
@@ -33,7 +33,7 @@ def campaign_page(request: Request, session: Editor, name: str) -> Response:
 
 @router.post("/{name}")
 async def save(request: Request, session: Editor, name: str) -> Response:
-    """Put what was typed into the draft."""
+    """Save the form in the draft."""
     form = await request.form(max_files=0, max_fields=100)
     sent = {key: value for key, value in form.items() if isinstance(value, str)}
     check_form(request, session, sent.get("csrf", ""))
@@ -59,7 +59,7 @@ async def save(request: Request, session: Editor, name: str) -> Response:
 
 @router.post("/{name}/delete")
 def delete(request: Request, session: Editor, name: str, csrf: Annotated[str, Form()] = "") -> Response:
-    """Take a campaign out of the draft."""
+    """Remove a campaign from the draft."""
     told = _("%(name)s is not in the draft any more.", name=name)
     return do(request, session, csrf, lambda desk, by: desk.delete_campaign(name, by=by), told)
 

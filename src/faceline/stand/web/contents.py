@@ -1,4 +1,4 @@
-"""The editor's pages of contents: see, upload, change, preview, publish and bring back."""
+"""The editor's pages of contents: view, upload, change, preview, publish and bring back."""
 
 import secrets
 from collections import Counter
@@ -39,7 +39,7 @@ Csrf = Annotated[str, Form()]
 
 @router.get("")
 def contents_page(request: Request, session: Editor) -> Response:
-    """All contents, the draft, the files and what was done."""
+    """Show all contents, the draft, the files and the history."""
     desk, services = desk_of(request), pages_of(request)
     try:
         catalogue, problem = desk.catalogue(), ""
@@ -66,7 +66,7 @@ def contents_page(request: Request, session: Editor) -> Response:
 
 @router.get("/export", dependencies=[_EDITOR])
 def export(request: Request) -> Response:
-    """The draft, or else what is published, as YAML."""
+    """Download the draft as YAML, or what is published if there is no draft."""
     desk = desk_of(request)
     name = f'attachment; filename="{desk.file.name}"'
     return Response(desk.text, media_type="application/yaml", headers={"Content-Disposition": name})
@@ -74,7 +74,7 @@ def export(request: Request) -> Response:
 
 @router.get("/thumbnail/{name:path}", dependencies=[_EDITOR])
 def thumbnail(request: Request, name: str) -> Response:
-    """A small picture of a file that can be chosen."""
+    """Return a small picture of a file that can be chosen."""
     desk = desk_of(request)
     path = desk.file.parent / name
     if name not in media_of(desk) or not path.is_file():
@@ -87,7 +87,7 @@ def thumbnail(request: Request, name: str) -> Response:
 
 @router.get("/media/{name:path}", dependencies=[_EDITOR])
 def medium(request: Request, name: str) -> Response:
-    """A file that can be chosen, whole, for the preview."""
+    """Return a whole file that can be chosen, for the preview."""
     desk = desk_of(request)
     if name not in media_of(desk):
         raise HTTPException(404, _("No such medium."))
@@ -96,7 +96,7 @@ def medium(request: Request, name: str) -> Response:
 
 @router.post("/upload")
 async def upload(request: Request, session: Editor, file: Annotated[UploadFile, File()], csrf: Csrf = "") -> Response:
-    """Take in a picture or film that a display can show."""
+    """Store an uploaded picture or film that a display can show."""
     check_form(request, session, csrf)
     desk = desk_of(request)
     partial = desk.file.with_name(f".upload-{secrets.token_hex(8)}")
@@ -115,7 +115,7 @@ async def upload(request: Request, session: Editor, file: Annotated[UploadFile, 
 
 @router.post("/import")
 async def bring_in(request: Request, session: Editor, file: Annotated[UploadFile, File()], csrf: Csrf = "") -> Response:
-    """Take a whole YAML file as the draft."""
+    """Import a whole YAML file as the draft."""
     check_form(request, session, csrf)
     try:
         text = (await file.read(_CHUNK)).decode("utf-8")
@@ -130,7 +130,7 @@ async def bring_in(request: Request, session: Editor, file: Annotated[UploadFile
 
 @router.post("/publish")
 def publish(request: Request, session: Editor, csrf: Csrf = "") -> Response:
-    """Let the stand show the draft."""
+    """Publish the draft on the stand."""
     told = _("Published: the stand shows it in a moment.")
     if pages_of(request).fleet:
         told = _("Published here. Under Releases it goes to stands.")
@@ -139,7 +139,7 @@ def publish(request: Request, session: Editor, csrf: Csrf = "") -> Response:
 
 @router.post("/discard")
 def discard(request: Request, session: Editor, csrf: Csrf = "") -> Response:
-    """Forget the draft."""
+    """Delete the draft."""
     return do(request, session, csrf, lambda desk, by: desk.discard(by=by), _("The draft is discarded."))
 
 
@@ -148,14 +148,14 @@ def move(
     request: Request, session: Editor, name: Annotated[str, Form()], place: Annotated[int, Form()],
     steps: Annotated[Literal["-1", "1"], Form()], csrf: Csrf = "",
 ) -> Response:  # fmt: skip
-    """Show a content of the standard loop earlier or later."""
+    """Move a content of the standard loop to an earlier or later place."""
     told = _("Moved. The stand shows it so once it is published.")
     return do(request, session, csrf, lambda desk, by: desk.move(place, name, int(steps), by=by), told)
 
 
 @router.post("/versions/{version}")
 def bring_back(request: Request, session: Editor, version: str, csrf: Csrf = "") -> Response:
-    """Let the stand show an earlier version."""
+    """Bring back an earlier version."""
     return do(
         request, session, csrf, lambda desk, by: desk.bring_back(version, by=by),
         _("Brought back: the stand shows it in a moment. What it showed until now is a version too."),
@@ -164,7 +164,7 @@ def bring_back(request: Request, session: Editor, version: str, csrf: Csrf = "")
 
 @router.get("/edit/{name}")
 def content_page(request: Request, session: Editor, name: str) -> Response:
-    """The form of a content, and how it looks."""
+    """Show the form of a content and its preview."""
     desk = desk_of(request)
     content = desk.content(name) if name != NEW else {"campaign": desk.data["campaigns"][0]["id"], "audience": "anyone"}
     if content is None:
@@ -174,7 +174,7 @@ def content_page(request: Request, session: Editor, name: str) -> Response:
 
 @router.post("/edit/{name}")
 async def save(request: Request, session: Editor, name: str) -> Response:
-    """Put what was typed into the draft."""
+    """Save the form in the draft."""
     form = await request.form(max_files=0, max_fields=100)
     sent = {key: value for key, value in form.items() if isinstance(value, str)}
     check_form(request, session, sent.get("csrf", ""))
@@ -200,7 +200,7 @@ async def save(request: Request, session: Editor, name: str) -> Response:
 
 @router.post("/edit/{name}/delete")
 def delete(request: Request, session: Editor, name: str, csrf: Csrf = "") -> Response:
-    """Take a content out of the draft."""
+    """Remove a content from the draft."""
     return do(
         request, session, csrf, lambda desk, by: desk.delete(name, by=by),
         _("%(name)s is not in the draft any more.", name=name),
@@ -209,7 +209,7 @@ def delete(request: Request, session: Editor, name: str, csrf: Csrf = "") -> Res
 
 @router.get("/edit/{name}/preview", dependencies=[_EDITOR])
 def preview(request: Request, name: str) -> Response:
-    """A content as the display shows it, in a frame of the editor's page."""
+    """Show a content as the display does, in a frame of the editor's page."""
     services = pages_of(request)
     catalogue = desk_of(request).catalogue()
     if name not in catalogue.by_id:
@@ -245,7 +245,7 @@ def _form(
 
 
 def do(request: Request, session: Login, csrf: str, act: Any, told: str) -> Response:
-    """Let an editor do something, and go back to all contents."""
+    """Do something for an editor and go back to all contents."""
     check_form(request, session, csrf)
     try:
         act(desk_of(request), session.account.name)
@@ -260,7 +260,7 @@ def _back() -> Response:
 
 
 def desk_of(request: Request) -> Desk:
-    """Where contents are edited.
+    """Return the desk where contents are edited.
 
     Raises:
         HTTPException: They are edited elsewhere.
@@ -274,7 +274,7 @@ def desk_of(request: Request) -> Desk:
 
 
 def media_of(desk: Desk) -> list[str]:
-    """The media that can be chosen: those of the catalogue's folder, and what was uploaded."""
+    """List the media that can be chosen: those of the catalogue's folder and the uploaded ones."""
     folder = desk.file.parent
     found = [path for place in (folder, folder / UPLOADS) if place.is_dir() for path in sorted(place.iterdir())]
     return [
@@ -285,7 +285,7 @@ def media_of(desk: Desk) -> list[str]:
 
 
 def _state(content: Any, published: dict[str, Any]) -> str:
-    """What publishing would do to it."""
+    """Say what publishing would do to a content."""
     if content.id not in published:
         return "new"
     return "" if published[content.id] == content else "changed"
@@ -297,7 +297,7 @@ def _image_of(content: Any) -> str | None:
 
 @lru_cache(maxsize=256)
 def _small(path: Path, _changed: int) -> bytes | None:
-    """A picture, or the first of a film, as a small JPEG."""
+    """Return a picture, or the first frame of a film, as a small JPEG."""
     if is_film(path.name):
         film = cv2.VideoCapture(str(path))
         found, image = film.read()
