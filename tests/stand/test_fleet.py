@@ -216,6 +216,17 @@ def test_pages_show_all_stands_to_operators_only(fleet: Fleet, stand: Stand, tmp
     assert client.get("/operator/contents").status_code == 200
 
 
+@pytest.mark.parametrize("code", ["de", "fr", "es", "ar"])
+def test_the_pages_of_a_fleet_leave_no_english_behind(fleet: Fleet, stand: Stand, code: str) -> None:
+    stand.home.call()
+    client = operator(fleet)
+    for path in ("/operator", "/operator/stands/north", "/operator/releases", "/operator/contents/campaigns/-"):
+        text = client.get(path, headers={"accept-language": code}).text
+        assert f'<html lang="{code}" dir="{"rtl" if code == "ar" else "ltr"}">' in text
+        body = re.sub(r"<code>.*?</code>|<[^>]*>", " ", text[text.index("<body") :], flags=re.DOTALL)
+        assert not re.search(r"\b(the|with|all|stand|frames?|seconds? ago|release|group)\b", body), (path, body)
+
+
 def test_stands_are_moved_and_removed_on_their_page(fleet: Fleet, stand: Stand) -> None:
     stand.home.call()
     fleet.services.roster.new_group("malls")
