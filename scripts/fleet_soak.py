@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -192,7 +193,7 @@ def _happenings(fleet: Process, stands: list[Process], seconds: float) -> list[t
     falls = [(share, fleet, AWAY) for share in FLEET_FALLS]
     falls += [(share, each, STAND_AWAY) for share, each in zip(STAND_FALLS, stands[1:], strict=False)]
     for share, each, away in falls:
-        due += [(share * seconds, lambda each=each: each.end(signal.SIGKILL)), ((share + away) * seconds, each.start)]
+        due += [(share * seconds, partial(each.end, signal.SIGKILL)), ((share + away) * seconds, each.start)]
     return sorted(due, key=lambda one: one[0])
 
 
