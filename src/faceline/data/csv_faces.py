@@ -53,8 +53,8 @@ class CsvFaces:
         encoding: The encoding of the text; None: UTF-8, or where it is none, that of Windows for western Europe.
         names: Template of file names, such as ``{person}_{video}{frame}``, where no columns tell who is seen.
         name: The name of the data set.
-        missing: A number that stands where a point has no label, such as -1. A face has all its points, so such a row
-            is one that cannot be used.
+        missing: A number that stands where a point has no label, such as -1, or ``empty`` for empty cells. Such points
+            are learned and measured nowhere. A row without the two points that errors are measured by is left out.
 
     Raises:
         InputError: There is no such folder or table, or a setting is wrong.
@@ -74,7 +74,7 @@ class CsvFaces:
         encoding: str | None = None,
         names: str | None = None,
         name: str = "csv",
-        missing: float | None = None,
+        missing: float | Literal["empty"] | None = None,
     ) -> None:
         self.name, self.on_error = name, BadRows(on_error).on_error
         self.root = own_frames.own_root(root)
@@ -94,7 +94,7 @@ class CsvFaces:
     def key(self) -> str:
         """Hex digest of the table, the settings and all images that it names."""
         settings = repr((self.columns, self.units, self.separator, self.encoding, self._names, self.markup.name))
-        settings += "" if self.missing is None else f" missing {self.missing}"
+        settings += "" if self.missing is None else f" masked {self.missing}"
         files = []
         for _, cells in self._table.rows:
             try:
@@ -126,7 +126,8 @@ class CsvFaces:
                 if row.file in seen:
                     raise self._error(line, f"{row.file} is in row {seen[row.file]} already", "file")
                 seen[row.file] = line
-                found.append(row)
+                if own_frames.has_labels(row, bad):
+                    found.append(row)
             except InputError as error:
                 bad.add(error)
         return found
@@ -193,7 +194,8 @@ class CsvFaces:
                 values.append(self._numbers(layout, 0, cells))
             except (InputError, IndexError):
                 continue
-        return bool(values) and bool(np.abs(np.array(values)).max() <= _WITHIN)
+        known = np.abs(np.array(values))[~np.isnan(values)]
+        return bool(len(known)) and bool(known.max() <= _WITHIN)
 
     def _row(self, number: int, line: int, cells: list[str]) -> FrameRow:
         layout = self._table.layout
@@ -255,23 +257,21 @@ class CsvFaces:
         return box
 
     def _numbers(self, layout: Layout, line: int, cells: list[str]) -> np.ndarray:
-        """(p, 2) as they stand in a row."""
-        points = []
-        for positions in layout.points:
-            if len(positions) == 1:
-                both = pair(cells[positions[0]])
-                if both is None:
-                    raise self._cell_error(line, positions[0], cells[positions[0]], "two numbers")
-                self._refuse_missing(line, positions[0], *both)
-                points.append(both)
-            else:
-                points.append(
-                    (
-                        self._number(line, positions[0], cells[positions[0]]),
-                        self._number(line, positions[1], cells[positions[1]]),
-                    )
-                )
-        return np.array(points, dtype=np.float64)
+        """(p, 2) as they stand in a row; NaN where there is no label."""
+        points = np.array([self._point(line, positions, cells) for positions in layout.points], dtype=np.float64)
+        points[np.isnan(points).any(axis=1) | (points == self.missing).any(axis=1)] = np.nan
+        return points
+
+    def _point(self, line: int, positions: tuple[int, ...], cells: list[str]) -> tuple[float, float]:
+        if self.missing == "empty" and not all(cells[position].strip() for position in positions):
+            return np.nan, np.nan
+        if len(positions) == 1:
+            both = pair(cells[positions[0]])
+            if both is None:
+                raise self._cell_error(line, positions[0], cells[positions[0]], "two numbers")
+            return both
+        x, y = (self._number(line, position, cells[position]) for position in positions)
+        return x, y
 
     def _number(self, line: int, position: int, cell: str) -> float:
         text = cell.strip()
@@ -283,14 +283,7 @@ class CsvFaces:
             value = float("nan")
         if not np.isfinite(value):
             raise self._cell_error(line, position, cell, "a number")
-        self._refuse_missing(line, position, value)
         return value
-
-    def _refuse_missing(self, line: int, position: int, *values: float) -> None:
-        if self.missing in values:
-            raise self._cell_error(
-                line, position, f"{self.missing:g}", "a label (data.on_error=skip leaves such rows out)"
-            )
 
     def _cell(self, cells: list[str], role: str) -> str:
         positions = self._table.layout.roles.get(role)
