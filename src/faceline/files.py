@@ -18,11 +18,11 @@ _AGAIN = 60.0
 _looked: dict[Path, float] = {}
 """When this process last looked for leftovers in a folder."""
 
-_PARTIAL = re.compile(r"\..+\.[0-9a-f]{8}\.partial")
+_PARTIAL = re.compile(r"\..+\.[0-9a-f]{8}\.partial(\.\w+)?")
 
 
 @contextmanager
-def write_whole(file: Path, mode: int = 0o666) -> Iterator[Path]:
+def write_whole(file: Path, mode: int = 0o666, suffix: str = "") -> Iterator[Path]:
     """A file to write, which takes the place of another at once when it is complete.
 
     Killed or without power at any point, there is the old file or the new one. What fails leaves the old one. A link
@@ -32,20 +32,21 @@ def write_whole(file: Path, mode: int = 0o666) -> Iterator[Path]:
     Args:
         file: To be there in the end; its folder is made.
         mode: Permissions of the new file, less the umask.
+        suffix: How the name of the unfinished file has to end, for writers that go by it.
 
     Raises:
         InputError: There is a folder, a socket or a disk of this name.
         OSError: The disk does not take it.
     """
     if is_stream(file):
-        with _streamed(file) as partial:
+        with _streamed(file, suffix) as partial:
             yield partial
         return
     target = file.resolve() if file.is_symlink() else file
     target.parent.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(target.parent)
     try:
-        partial, lock = _partial(target, mode)
+        partial, lock = _partial(target, mode, suffix)
     except OSError as error:
         error.filename = str(file)  # the name that the user knows
         raise
@@ -78,9 +79,9 @@ def is_stream(file: Path) -> bool:
 
 
 @contextmanager
-def _streamed(file: Path) -> Iterator[Path]:
+def _streamed(file: Path, suffix: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="faceline-") as folder:
-        whole = Path(folder, "whole")
+        whole = Path(folder, f"whole{suffix}")
         yield whole
         with whole.open("rb") as content:
             try:
@@ -91,10 +92,10 @@ def _streamed(file: Path) -> Iterator[Path]:
                 raise
 
 
-def _partial(target: Path, mode: int) -> tuple[Path, int]:
+def _partial(target: Path, mode: int, suffix: str) -> tuple[Path, int]:
     """A new file beside the target, and the lock that says that somebody still writes it."""
     while True:
-        partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
+        partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial{suffix}")
         lock = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with suppress(OSError):  # some mounted stores know no locks, and there nothing is removed either
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -109,7 +110,7 @@ def _remove_leftovers(folder: Path) -> None:
     if now - _looked.get(folder, -_AGAIN) < _AGAIN:
         return
     _looked[folder] = now
-    for file in folder.glob(".*.partial"):
+    for file in folder.glob(".*.partial*"):
         if _PARTIAL.fullmatch(file.name):
             with suppress(OSError):
                 _remove_unless_written(file)

@@ -205,7 +205,7 @@ class CsvFaces:
         if not name:
             raise self._error(line, "is empty; expected the name of an image", "file")
         file = own_frames.image_file(self.root, name)
-        points = self._numbers(layout, line, cells)
+        points = numbers = self._numbers(layout, line, cells)
         size = self._size(line, name, file) if self._table.normalised or not file.is_file() else None
         if self._table.normalised and size is not None:
             points = denormalise_landmarks(points, size)
@@ -215,11 +215,11 @@ class CsvFaces:
         self._boxes[relative.as_posix()] = box
         part: PublishedPart = "test" if self._cell(cells, "split").casefold() in _TEST else "train"
         row = FrameRow(relative.as_posix(), person, video, frame, part, points, line=line)
-        left, right = points[self.markup.normaliser[0]], points[self.markup.normaliser[1]]
-        if np.array_equal(left, right):
-            raise self._error(
-                line, f"landmarks {self.markup.normaliser[0]} and {self.markup.normaliser[1]} are in one point"
-            )
+        first, second = self.markup.normaliser
+        if np.array_equal(points[first], points[second]):
+            x, y = numbers[first]
+            sign = f"; if that means missing, say so with data.source.missing={x:g}" if x == y else ""
+            raise self._error(line, f"landmarks {first} and {second} are both at ({x:g}, {y:g}){sign}")
         return own_frames.whole(row, points, box)
 
     def _size(self, line: int, name: str, file: Path) -> tuple[int, int]:

@@ -119,7 +119,7 @@ def test_names_without_an_ending_and_from_windows_are_found(root: Path) -> None:
         ("nobody.jpg,1,2,3,4,5,6,7,8,9,10", "row 3, column 'file': nobody.jpg: no such file"),
         ("../out.jpg,1,2,3,4,5,6,7,8,9,10", "leads out of"),
         ("bob_20.jpg,1,2,3,4,5,6,7,8,9,10", "bob_20.jpg is in row 2 already"),
-        ("ann_10.jpg,1,2,1,2,5,6,7,8,9,10", "landmarks 0 and 1 are in one point"),
+        ("ann_10.jpg,1,2,1,2,5,6,7,8,9,10", "landmarks 0 and 1 are both at (1, 2)"),
     ],
 )
 def test_a_row_that_cannot_be_used_is_told_or_skipped(row: str, message: str, root: Path) -> None:
