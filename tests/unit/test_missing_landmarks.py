@@ -235,9 +235,7 @@ def test_from_the_cache_to_the_batch_and_the_summary(tmp_path: Path) -> None:
 
 
 def test_shapes_are_compared_where_every_landmark_is_known(tmp_path: Path) -> None:
-    with pytest.raises(
-        InputError, match=r"frames miss landmarks; shapes .*; data.on_error=skip leaves"
-    ):
+    with pytest.raises(InputError, match=r"frames miss landmarks; shapes .*; data.on_error=skip leaves"):
         read_labels(SOURCE, tmp_path)
 
 

@@ -67,7 +67,7 @@ def fit(
     logger: RunLogger | None,
     pruning: Pruning | None = None,
 ) -> Fitted:
-    """Train in epochs; in none, where a model is wanted as it starts.
+    """Train in epochs; an embedder may have none, and is then what its discriminants make of it.
 
     Raises:
         InputError: No epoch was both trained and validated.
