@@ -266,7 +266,7 @@ def test_colours_in_floating_point_are_refused_with_what_to_do(tmp_path) -> None
     path = tmp_path / "colours.tif"
     assert cv2.imwrite(str(path), np.full((8, 8, 3), 0.5, np.float32))
     for read in (read_any, read_labelled):
-        with pytest.raises(InputError, match="colours in floating point .* save it with 8 or 16 bits a channel"):
+        with pytest.raises(InputError, match=r"colours in floating point .* save it with 8 or 16 bits a channel"):
             read(path)
 
 
