@@ -215,7 +215,7 @@ def test_a_step_of_ones_own_keeps_missing_landmarks_missing() -> None:
     points, image = np.array([[5.0, 5.0], [np.nan, np.nan], [35.0, 2.0]]), np.zeros((40, 40, 3), np.uint8)
     _, moved = T.Pipeline([OwnCrop()])(image, points, 0)
     np.testing.assert_allclose(moved, points - 10)
-    with pytest.raises(InputError, match=r"transforms\.Filling': .* gave a place to those without a label"):
+    with pytest.raises(InputError, match=r"transforms\.Filling': .* filled those without a label"):
         T.Pipeline([Filling()])(image, points, 0)
 
 
@@ -235,7 +235,7 @@ def test_from_the_cache_to_the_batch_and_the_summary(tmp_path: Path) -> None:
 
 
 def test_shapes_are_compared_where_every_landmark_is_known(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"frames miss landmarks; shapes .*; data.on_error=skip leaves"):
+    with pytest.raises(InputError, match=r"frames miss landmarks, and shapes need all of them; skip"):
         read_labels(SOURCE, tmp_path)
 
 
@@ -246,7 +246,7 @@ def test_pts_files_may_mark_missing_points(tmp_path: Path) -> None:
         points[lost] = -1
         Image.new("RGB", (240, 240)).save(tmp_path / f"{name}.png")
         (tmp_path / f"{name}.pts").write_text("\n".join(f"{x} {y}" for x, y in points))
-    with pytest.raises(InputError, match=r"several points lie at \(-1, -1\).*data.source.missing=-1"):
+    with pytest.raises(InputError, match=r"several points lie at \(-1, -1\), which looks like a mark .*data.source.missing=-1"):
         PtsFaces(tmp_path).rows(BadRows("raise"))
     index = cached_frames(PtsFaces(tmp_path, missing=-1), 32, tmp_path / "cache").index
     assert index.files.tolist() == ["holed.pts", "whole.pts"] and len(index.rejected) == 1

@@ -44,7 +44,9 @@ class Caller:
     def __init__(self, address: str) -> None:
         parts = urlsplit(address)
         if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
-            raise InputError(f"expected https://{parts.netloc}: what goes there is not for everybody", column="fleet")
+            raise InputError(
+                f"expected https://{parts.netloc}: plain HTTP would let others read the secret", column="fleet"
+            )
         self.address, self.secret = address.rstrip("/"), ""
         self._opener = urllib.request.build_opener(_NoDetours())
 

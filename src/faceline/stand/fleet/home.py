@@ -78,9 +78,7 @@ class Home:
         self._refused: str | None = None
         joined = self._joined()
         if joined is None and token is None:
-            raise InputError(
-                "missing; give the token of a group, which the page of the fleet tells", column="fleet_token"
-            )
+            raise InputError("missing; give the token of a group, which the fleet's page shows", column="fleet_token")
         sent = folder / "sent.json"
         if joined is None:
             sent.unlink(missing_ok=True)  # it is of another fleet

@@ -90,7 +90,7 @@ def open_signed(signed: Signed, public_key: str, release: str) -> Manifest:
         first = error.errors()[0]
         raise InputError(f"its manifest: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
     if manifest.release != release:
-        raise InputError(f"it is signed as {manifest.release}")
+        raise InputError(f"the release is signed as {manifest.release}")
     return manifest
 
 

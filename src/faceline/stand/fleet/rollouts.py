@@ -109,7 +109,7 @@ class Rollouts:
         with self.roster.writing:
             rollout = self._open(number, (*OPEN, "all"))
             if self.listed(rollout.group)[0].number != number:
-                raise InputError("another release came after this one; roll that back, or publish what is wanted")
+                raise InputError("a later release came after this one; roll that one back, or publish another")
             members = [member.name for member in self.roster.members if member.group == rollout.group]
             self._want({name: rollout.before.get(name, rollout.group_before) for name in members})
             with self.roster.engine.begin() as connection:
@@ -195,7 +195,7 @@ class Rollouts:
         with self.roster.engine.connect() as connection:
             row = connection.execute(sa.select(ROLLOUTS).where(ROLLOUTS.c.id == number)).first()
         if row is None or row.state not in states:
-            raise InputError("this is over already; look at the page again")
+            raise InputError("this rollout is over; reload the page")
         return _rollout(row)
 
 

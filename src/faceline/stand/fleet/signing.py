@@ -59,4 +59,4 @@ def check_signature(public: str, text: str, signature: str) -> None:
     try:
         Ed25519PublicKey.from_public_bytes(bytes.fromhex(public)).verify(bytes.fromhex(signature), text.encode())
     except (InvalidSignature, ValueError):
-        raise InputError("its signature is not that of this fleet") from None
+        raise InputError("the signature is not from this fleet") from None

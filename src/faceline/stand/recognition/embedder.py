@@ -113,9 +113,9 @@ def refuse_alike(embedder: Embedder, file: Path) -> None:
     apart = float((own.mean() - others.mean()) / max(float(others.std()), 1e-6))
     if apart < _APART and own.mean() - others.mean() < _FAR:
         raise InputError(
-            f"{file}: different faces come out alike (mean cosine {others.mean():.2f}, of one person "
-            f"{own.mean():.2f}); it would take strangers for customers. Choose embedder_preset, or set embedder_mean, "
-            f"embedder_std, embedder_channels and embedder_template as its publisher says",
+            f"{file}: different faces look alike to it (mean cosine {others.mean():.2f}, of one person "
+            f"{own.mean():.2f}), so it would greet strangers; set embedder_preset, or embedder_mean, "
+            "embedder_std, embedder_channels and embedder_template as its publisher says",
             column="embedder",
         )
 
@@ -160,8 +160,8 @@ def _threshold(settings: "Recognising", known: float | None, file: Path) -> floa
     threshold = known if settings.threshold is None else settings.threshold
     if threshold is None:
         raise InputError(
-            f"missing, and {file} knows none; give the least cosine similarity at which somebody is recognised. "
-            f"faceline train experiment=identification/sface embedder.onnx=FILE tells it as threshold_at_fpir_{_FPIR}",
+            f"missing, and {file} has none; give the lowest cosine similarity that recognises a person: faceline train "
+            f"experiment=identification/sface embedder.onnx=FILE prints it as threshold_at_fpir_{_FPIR}",
             column="threshold",
         )
     return threshold
