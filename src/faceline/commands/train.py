@@ -240,7 +240,7 @@ def _note(config: Config, task: Task, data: TaskData) -> str:
     frames = ", ".join(f"{len(rows)} {part}" for part, rows in data.split.parts().items())
     return (
         f"**{config['name']}** for the task {task.name} on **{data.source.name}**, protocol "
-        f"**{config['split']['protocol']}** ({frames} frames). Chosen by `{task.objective}` of validation.\n\n"
+        f"**{config['split']['protocol']}** ({frames} frames). Chosen by `{task.objective}` on the validation set.\n\n"
         f"```\n{_command()}\n```\n\n"
         "Figures and errors frame by frame are among the artifacts. `faceline compare` ranks this run among its like, "
         "and puts the link to its page here."

@@ -55,7 +55,7 @@ def _learning(found: Ranked, key: str) -> Plot | None:
     if not labels:
         return None
     name = "NME" if board.lowest else "rank-1"
-    figure = plots.learning_curves(curves, f"{name} of validation", percent=True, lowest=board.lowest)
+    figure = plots.learning_curves(curves, f"validation {name}", percent=True, lowest=board.lowest)
     best = [
         (curve[0][curve[1].argmin() if board.lowest else curve[1].argmax()], curve[0][-1]) for curve in curves if curve
     ]
