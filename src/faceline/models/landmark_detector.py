@@ -20,6 +20,7 @@ from faceline.models.heads import SimCCHead, VotingHead
 from faceline.models.landmark_nets import TimmBackbone
 from faceline.models.losses import SmoothL1Loss
 from faceline.models.optimizers import adamw, param_groups
+from faceline.models.shape_correction import ShapeCorrection
 
 
 @runtime_checkable
@@ -71,6 +72,9 @@ class LandmarkDetector(pl.LightningModule):
         memory_format: ``channels_last`` is faster on current CPUs and GPUs.
         markup: What the landmarks are; the 68 points of iBUG unless said otherwise.
         own_metrics: Metrics of the user's own, by name: each of (preds, target) in pixels, one number a frame.
+
+    Attributes:
+        correction: Corrects the landmarks outside of training; None until one is fitted for a bundle.
 
     Raises:
         InputError: Weights for a backbone that takes none, a cross entropy of a head that does not classify, a coarse
@@ -147,6 +151,7 @@ class LandmarkDetector(pl.LightningModule):
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("flip_order", torch.from_numpy(markup.flip_order.copy()), persistent=False)
+        self.correction: ShapeCorrection | None = None
         self.to(memory_format=self.memory_format)
         self._preds: list[tuple[np.ndarray, ...]] = []
 
@@ -189,8 +194,10 @@ class LandmarkDetector(pl.LightningModule):
         return Found(self._detailed(images, landmarks), uncertainty)
 
     def _detailed(self, images: Tensor, landmarks: Tensor) -> Tensor:
-        """Landmarks with eyes and mouth found again, where there is a stage for it."""
-        return landmarks if self.detail_stage is None else cast(Tensor, self.detail_stage(images, landmarks))
+        """Landmarks with eyes and mouth found again and habits corrected, where there is a stage for it."""
+        if self.detail_stage is not None:
+            landmarks = self.detail_stage(images, landmarks)
+        return landmarks if self.correction is None else cast(Tensor, self.correction(landmarks))
 
     def _normalise(self, images: Tensor) -> Tensor:
         return ((images - self.mean) / self.std).contiguous(memory_format=self.memory_format)
