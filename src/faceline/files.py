@@ -1,4 +1,4 @@
-"""Writes files whole."""
+"""Writes whole files."""
 
 import fcntl
 import os
@@ -16,26 +16,26 @@ from faceline.errors import InputError
 
 _AGAIN = 60.0
 _looked: dict[Path, float] = {}
-"""When this process last looked for leftovers in a folder."""
+"""Time when this process last looked for leftovers in each folder."""
 
 _PARTIAL = re.compile(r"\..+\.[0-9a-f]{8}\.partial")
 
 
 @contextmanager
 def write_whole(file: Path, mode: int = 0o666) -> Iterator[Path]:
-    """A file to write, which takes the place of another at once when it is complete.
+    """Yield a file to write, which replaces the target at once when it is complete.
 
-    Killed or without power at any point, there is the old file or the new one. What fails leaves the old one. A link
-    is followed, and keeps pointing where it did. A device or a pipe gets the content when it is complete. What killed
-    processes have left unfinished in the folder is removed.
+    After a crash or power failure at any point there is the old or the new file. A failed write keeps the old one. A
+    link is followed and keeps its target. A device or a pipe gets the content when it is complete. Leftovers of killed
+    processes in the folder are removed.
 
     Args:
-        file: To be there in the end; its folder is made.
-        mode: Permissions of the new file, less the umask.
+        file: Target file; its folder is created.
+        mode: Permissions of the new file, minus the umask.
 
     Raises:
-        InputError: There is a folder, a socket or a disk of this name.
-        OSError: The disk does not take it.
+        InputError: The name belongs to a folder, a socket or a disk.
+        OSError: The disk refuses the file.
     """
     if is_stream(file):
         with _streamed(file) as partial:
@@ -61,10 +61,10 @@ def write_whole(file: Path, mode: int = 0o666) -> Iterator[Path]:
 
 
 def is_stream(file: Path) -> bool:
-    """Whether a name is that of a device or a pipe, to which a content is handed on.
+    """Tell whether a name is a device or a pipe, which gets the content directly.
 
     Raises:
-        InputError: It is a folder, a socket or a disk, to which no file can be written.
+        InputError: The name is a folder, a socket or a disk, which cannot be written as a file.
     """
     try:
         mode = file.stat().st_mode
@@ -92,7 +92,7 @@ def _streamed(file: Path) -> Iterator[Path]:
 
 
 def _partial(target: Path, mode: int) -> tuple[Path, int]:
-    """A new file beside the target, and the lock that says that somebody still writes it."""
+    """Create a file beside the target, with the lock that marks it as being written."""
     while True:
         partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
         lock = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
@@ -104,7 +104,7 @@ def _partial(target: Path, mode: int) -> tuple[Path, int]:
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """Remove what processes that are gone have left unfinished in a folder; once a minute, as it may be large."""
+    """Remove what dead processes left unfinished in a folder, once a minute at most because it may be large."""
     now = time.monotonic()
     if now - _looked.get(folder, -_AGAIN) < _AGAIN:
         return

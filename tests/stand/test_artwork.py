@@ -42,7 +42,7 @@ def read(folder: Path, text: str, **more: Any) -> Catalogue:
         (GOOD.replace("    title: Hello", "    text: Hello"), 4, "contents.0.title: missing; or give full: FILE"),
         (POSTER.replace("    name: Poster\n", ""), 4, "needs a name for the reports"),
         (POSTER.replace("name: Poster", "name: ' '"), 6, "contents.0.name"),
-        (POSTER.replace("    name", "    title: Hello\n    name"), 6, "title: not beside full; for a text over"),
+        (POSTER.replace("    name", "    title: Hello\n    name"), 6, "title: cannot be used with full; for a text"),
         (POSTER.replace("wide.png", "none.png"), 7, "contents.0.full.landscape: no such file: none.png"),
         (POSTER.replace("wide.png", "damaged.jpg"), 7, "not a picture that can be shown"),
         (POSTER.replace("landscape: wide.png", "fit: cover"), 7, "expected a file for landscape, portrait or both"),

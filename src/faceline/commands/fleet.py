@@ -1,4 +1,4 @@
-"""``faceline fleet``: one server for a chain, which stands call and nobody calls stands from."""
+"""``faceline fleet``: runs one server for a chain; stands call it, and it never calls them."""
 
 import asyncio
 import logging
@@ -15,7 +15,7 @@ _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
 
 def main(settings: "FleetSettings") -> None:
-    """Run until told to stop, by Ctrl-C or by whatever started it."""
+    """Run until told to stop, by Ctrl-C or by the service manager."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
     check_certificate(settings)
     with listening(settings) as address, build_fleet(settings) as (fleet, token):
@@ -29,7 +29,7 @@ def main(settings: "FleetSettings") -> None:
 
 
 def _welcome(settings: "FleetSettings", fleet: "FleetServices", token: str | None) -> str:
-    """Where the pages are; password and token only in the run that made them."""
+    """Return where the pages are; password and token appear only in the run that created them."""
     at = f"{'https' if settings.certificate else 'http'}://{settings.host}:{settings.port}"
     new, lines = fleet.secrets.new, [f"fleet {settings.name} at {at}"]
     if new is None:

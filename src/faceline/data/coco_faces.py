@@ -1,4 +1,4 @@
-"""Landmarks of the user's own as COCO key points: one JSON and a folder of images."""
+"""Reads the user's own landmarks as COCO key points: one JSON file and a folder of images."""
 
 import json
 from functools import cached_property
@@ -15,20 +15,20 @@ from faceline.types import Image
 
 
 class CocoFaces:
-    """Faces with key points in the format of COCO; each face is a frame, cut out around its box where it has one.
+    """Faces with key points in the COCO format; each face is a frame, cut out around its box if it has one.
 
     Source: https://cocodataset.org/#format-data, "Keypoint Detection".
 
     Args:
-        root: Folder of the images.
-        annotations: The JSON; relative to the root, or to the current folder.
+        root: Folder with the images.
+        annotations: JSON file, relative to the root or to the current folder.
         on_error: ``raise`` at the first face that cannot be used, or ``skip`` such faces.
-        markup: What the key points are.
+        markup: Meaning of the key points.
         names: Template of file names, such as ``{person}_{video}{frame}``.
-        name: The name of the data set.
+        name: Name of the data set.
 
     Raises:
-        InputError: There is no such folder or file, or the file is no COCO of key points.
+        InputError: The folder or file is missing, or the file holds no COCO key points.
     """
 
     licence = "unknown"
@@ -75,18 +75,18 @@ class CocoFaces:
         return {image.get("id"): image for image in self._content["images"] if isinstance(image, dict)}
 
     def key(self) -> str:
-        """Hex digest of the JSON, the settings and all images that it names."""
+        """Return a hex digest of the JSON, the settings and all images that it names."""
         files = [self.root / str(image.get("file_name")) for image in self._images.values()]
         settings = repr((self._names, self.markup.name))
         return own_frames.digest_of(files, self.file.read_bytes(), settings.encode())
 
     def describe(self) -> list[str]:
-        """How the file was read, in lines."""
+        """Describe in lines how the file was read."""
         faces, points = len(self._content["annotations"]), self.markup.points
         return [f"annotations   {self.file.name}: {faces} faces in {len(self._images)} images, {points} key points"]
 
     def rows(self, bad: BadRows) -> list[FrameRow]:
-        """The faces in the order of the file; unusable ones go to ``bad``."""
+        """List the faces in the order of the file; unusable ones go to ``bad``."""
         found: list[FrameRow] = []
         for number, annotation in enumerate(self._content["annotations"]):
             try:
@@ -125,12 +125,12 @@ class CocoFaces:
         return own_frames.whole(FrameRow(name, person, video, frame, "train", points), points - 0.5, box)
 
     def unlabelled(self) -> int:
-        """Images without an annotation."""
+        """Count the images without an annotation."""
         labelled = {annotation.get("image_id") for annotation in self._content["annotations"]}
         return sum(each not in labelled for each in self._images)
 
     def read(self, row: FrameRow) -> Image:
-        """The pixels of one face."""
+        """Read the pixels of one face."""
         if row.file not in self._boxes:
             self.rows(BadRows("skip"))
         return own_frames.read_cut(

@@ -1,4 +1,4 @@
-"""Landmarks of the user's own in a CSV: whatever its columns, separator, encoding and units are."""
+"""Reads the user's own landmarks from a CSV with any columns, separator, encoding and units."""
 
 import csv
 import io
@@ -23,12 +23,12 @@ Units = Literal["auto", "pixels", "normalised"]
 _SEPARATORS: Final = (",", ";", "\t", "|")
 _TEST: Final = ("test", "testing", "eval", "evaluation", "publictest", "privatetest")
 _WITHIN: Final = 1.5
-"""Coordinates that all lie within this are on [0, 1] of their frame."""
+"""Coordinates count as normalised to [0, 1] if all of them stay below this."""
 
 
 @dataclass(frozen=True)
 class _Table:
-    """A CSV as it was read."""
+    """A CSV file in memory."""
 
     header: list[str]
     rows: list[tuple[int, list[str]]]
@@ -42,22 +42,22 @@ class CsvFaces:
     """Landmarks in a CSV and images in a folder.
 
     Args:
-        root: Folder of the images.
-        csv: The table; relative to the root, or to the current folder.
+        root: Folder with the images.
+        csv: CSV file, relative to the root or to the current folder.
         on_error: ``raise`` at the first row that cannot be used, or ``skip`` such rows.
-        markup: What the landmarks are.
+        markup: Meaning of the landmarks.
         columns: Names of the columns that are no coordinates, by role: ``file``, ``person``, ``video``, ``frame``,
-            ``split``, and ``box``, a list of four. What is not named is guessed.
-        units: The units of the coordinates: ``pixels``, ``normalised`` (on [0, 1] of the image) or ``auto``.
-        separator: Between cells; None: guessed.
-        encoding: The encoding of the text; None: UTF-8, or where it is none, that of Windows for western Europe.
-        names: Template of file names, such as ``{person}_{video}{frame}``, where no columns tell who is seen.
-        name: The name of the data set.
-        missing: A number that stands where a point has no label, such as -1. A face has all its points, so such a row
-            is one that cannot be used.
+            ``split``, and ``box``, a list of four. Roles without a name are guessed.
+        units: Units of the coordinates: ``pixels``, ``normalised`` (on [0, 1] of the image) or ``auto``.
+        separator: Character between cells; None guesses it.
+        encoding: Encoding of the text; None tries UTF-8, then the Windows encoding of western Europe.
+        names: Template of file names, such as ``{person}_{video}{frame}``, if no columns say who is in the image.
+        name: Name of the data set.
+        missing: Number that marks a point without a label, such as -1. A face needs all its points, so such a row
+            cannot be used.
 
     Raises:
-        InputError: There is no such folder or table, or a setting is wrong.
+        InputError: The folder or table is missing, or a setting is wrong.
     """
 
     licence = "unknown"
@@ -92,7 +92,7 @@ class CsvFaces:
         self.markup = own_frames.markup_for(len(self._table.layout.points), markup)
 
     def key(self) -> str:
-        """Hex digest of the table, the settings and all images that it names."""
+        """Return a hex digest of the table, the settings and all images that it names."""
         settings = repr((self.columns, self.units, self.separator, self.encoding, self._names, self.markup.name))
         settings += "" if self.missing is None else f" missing {self.missing}"
         files = []
@@ -104,7 +104,7 @@ class CsvFaces:
         return own_frames.digest_of(files, self.file.read_bytes(), settings.encode())
 
     def describe(self) -> list[str]:
-        """How the table was read, in lines."""
+        """Describe in lines how the table was read."""
         table = self._table
         roles = [f"{role}: {', '.join(self._title(p) for p in at)}" for role, at in table.layout.roles.items()]
         lines = [
@@ -117,7 +117,7 @@ class CsvFaces:
         return lines
 
     def rows(self, bad: BadRows) -> list[FrameRow]:
-        """The labelled frames in the order of the table; unusable rows go to ``bad``."""
+        """List the labelled frames in the order of the table; unusable rows go to ``bad``."""
         found: list[FrameRow] = []
         seen: dict[str, int] = {}
         for number, (line, cells) in enumerate(self._table.rows):
@@ -132,11 +132,11 @@ class CsvFaces:
         return found
 
     def unlabelled(self) -> int:
-        """Images in the folder of the table's images that no row names are not counted."""
+        """Return 0: images that no row names are not counted."""
         return 0
 
     def read(self, row: FrameRow) -> Image:
-        """The pixels of one frame, cut out around its box where it has one."""
+        """Read the pixels of one frame, cut out around its box if it has one."""
         if row.file not in self._boxes:
             self.rows(BadRows("skip"))
         try:
@@ -255,7 +255,7 @@ class CsvFaces:
         return box
 
     def _numbers(self, layout: Layout, line: int, cells: list[str]) -> np.ndarray:
-        """(p, 2) as they stand in a row."""
+        """Return (p, 2) numbers exactly as they stand in a row."""
         points = []
         for positions in layout.points:
             if len(positions) == 1:
@@ -311,6 +311,6 @@ class CsvFaces:
 
 
 def _guess_separator(text: str) -> str:
-    """The one that the header has most of."""
+    """Return the separator that occurs most often in the header."""
     header = text.partition("\n")[0]
     return max(_SEPARATORS, key=header.count)

@@ -1,7 +1,7 @@
-"""One image file to RGB pixels: damage, bombs and surprising formats are refused in one line.
+"""Reads an image file as RGB pixels; damaged files, bombs and unexpected formats are refused in one line.
 
-The size is read from the header, before any pixel is decoded. Pillow warns about many files that it reads
-well; those warnings are kept back.
+The size is read from the header before any pixel is decoded. Pillow warns about many files that it reads well; those
+warnings are suppressed.
 """
 
 import warnings
@@ -18,7 +18,7 @@ from faceline.errors import InputError
 from faceline.types import Image
 
 MAX_PIXELS: Final = 50_000_000
-"""Larger images are refused before they are decoded."""
+"""Images with more pixels are refused before they are decoded."""
 
 FRAME_FORMATS: Final = ("JPEG", "PNG")
 LABELLED_FORMATS: Final = (*FRAME_FORMATS, "WEBP", "BMP", "TIFF", "GIF")
@@ -36,21 +36,21 @@ _MODE_NAMES: Final = {
 
 
 def read_frame(path: Path) -> Image:
-    """A frame that has landmarks: an 8-bit RGB or RGBA file (alpha is dropped), upright as it is stored.
+    """Read a frame with landmarks: an 8-bit RGB or RGBA file (alpha is dropped), in its stored orientation.
 
-    Every other kind is refused and not converted, because what the labels were drawn on would be a guess.
+    Other kinds are refused instead of converted: nobody knows on which version the labels were drawn.
 
     Raises:
-        InputError: The file is missing, damaged, too large, or of another kind; says how to convert it.
+        InputError: The file is missing, damaged, too large, or of another kind; the message says how to convert it.
     """
     return _read(path, FRAME_FORMATS, _strict_rgb)
 
 
 def read_labelled(path: Path) -> Image:
-    """A photo that has landmarks, in any colours: grey and palettes become RGB, alpha is dropped.
+    """Read a photo with landmarks in any colours: grey and palettes become RGB, alpha is dropped.
 
     Raises:
-        InputError: The file is missing, damaged, too large, no image, or turned by its EXIF tag.
+        InputError: The file is missing, damaged, too large, no image, or rotated by its EXIF tag.
     """
     return _read(path, LABELLED_FORMATS, _any_rgb)
 
@@ -74,9 +74,9 @@ def read_with(path: Path, formats: tuple[str, ...], decode: Callable[[PillowImag
     """Open an image file and hand it to a decoder; every kind of damage becomes one clear error.
 
     Args:
-        path: The file.
-        formats: Kinds of image, by Pillow's names, that are accepted.
-        decode: Takes the opened image, whose pixels are not loaded yet.
+        path: The image file.
+        formats: Accepted formats, by Pillow's names.
+        decode: Receives the opened image, whose pixels are not loaded yet.
 
     Raises:
         InputError: The file is missing, damaged or of another kind, or ``decode`` raises.
@@ -110,7 +110,7 @@ def _decode(path: Path, formats: tuple[str, ...], decode: Callable[[PillowImage.
 
 @contextmanager
 def _any_size() -> Iterator[None]:
-    """Pillow's own limit lies below the largest photos; each decoder here has its own, checked before it decodes."""
+    """Lift Pillow's limit, which is below the largest photos; each decoder here checks a limit of its own."""
     limit, PillowImage.MAX_IMAGE_PIXELS = PillowImage.MAX_IMAGE_PIXELS, None
     try:
         yield

@@ -1,4 +1,4 @@
-"""What a data set holds, in numbers and in lines: the text of ``faceline data check``."""
+"""Summarises a data set in numbers and lines: the text of ``faceline data check``."""
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ _LISTED = 10  # of the skipped rows and duplicates, in the text
 
 @dataclass(frozen=True)
 class Spread:
-    """Smallest, middle and largest of some numbers."""
+    """Smallest, median and largest of some numbers."""
 
     minimum: float
     median: float
@@ -24,21 +24,21 @@ class Spread:
 
 @dataclass(frozen=True)
 class Summary:
-    """What a data set holds.
+    """The numbers of a data set.
 
     Attributes:
         dataset: Name of the source.
         people: Number of people.
         videos: Number of videos.
-        labelled: Frames with landmarks.
-        unlabelled: Frames that no row names.
-        parts: Labelled frames of each part of the publisher's division.
-        widths: The widths of the original frames, pixels.
-        heights: The heights of the original frames, pixels.
-        face_sizes: Distance of the outer eye corners, pixels.
-        outside_landmarks: Landmarks beyond the edges of their frame.
-        outside_frames: Frames with such landmarks.
-        duplicates: Names of the frames that have the same pixels, one group each.
+        labelled: Number of frames with landmarks.
+        unlabelled: Number of frames that no row names.
+        parts: Number of labelled frames in each part of the publisher's division.
+        widths: Widths of the original frames in pixels.
+        heights: Heights of the original frames in pixels.
+        face_sizes: Distances of the outer eye corners in pixels.
+        outside_landmarks: Number of landmarks beyond the edges of their frame.
+        outside_frames: Number of frames with such landmarks.
+        duplicates: Groups of frame names with the same pixels.
         skipped: One line for each row that could not be used.
     """
 
@@ -60,7 +60,7 @@ class Summary:
     skipped: tuple[str, ...]
 
     def lines(self) -> list[str]:
-        """The summary as aligned text; of long lists the beginning."""
+        """Return the summary as aligned text, with the beginning of long lists."""
         parts = ", ".join(f"{name} {count}" for name, count in self.parts.items())
         share = self.outside_landmarks / (self.labelled * self.points)
         table = {

@@ -31,7 +31,9 @@ def test_shares_of_the_frame_are_no_pixels() -> None:
 def test_a_sign_for_missing_is_no_place(sign: float) -> None:
     labels = LANDMARKS.copy()
     labels[:5, 0] = sign
-    with pytest.raises(InputError, match=rf"5 landmarks lie at \({sign}, {sign}\): that looks like a sign for missing"):
+    with pytest.raises(
+        InputError, match=rf"5 landmarks lie at \({sign}, {sign}\), which looks like a mark for missing"
+    ):
         refuse_impossible(labels)
 
 

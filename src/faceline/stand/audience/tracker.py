@@ -1,7 +1,7 @@
-"""Follows faces over frames, so that one person keeps one number while they are there.
+"""Follows faces over frames, so that a person keeps one number during a visit.
 
-Each track foresees where its face will be; detections are given to tracks so that all together lie nearest to that
-(Kuhn, "The Hungarian method for the assignment problem", 1955), by place, size and colours. Nothing of a face outlives
+Each track predicts where its face will be. Detections are matched to tracks by place, size and colours so that the
+total distance is smallest (Kuhn, "The Hungarian method for the assignment problem", 1955). Nothing of a face outlives
 its track.
 """
 
@@ -17,22 +17,22 @@ from faceline.stand.events.event import new_id
 from faceline.types import Box, Boxes
 
 Colours = Float[np.ndarray, "k tints"]
-"""How much of each tint is around k faces; rows sum to 1."""
+"""Share of each tint around k faces; rows sum to 1."""
 
 _FORGET: Final = 0.4
-"""Seconds after which a face that is not seen has lost most of its foreseen speed."""
+"""Seconds after which an unseen face has lost most of its predicted speed."""
 
 UNLIKE: Final = 0.45
-"""Colours that differ by more are another person's."""
+"""Two faces whose colours differ by more belong to different people."""
 
 
 def box_size(box: Box) -> float:
-    """Root of the area, in pixels."""
+    """Return the square root of the area of a box, in pixels."""
     return float(np.sqrt(max(box[2] * box[3], 1e-9)))
 
 
 def overlap(one: Float[np.ndarray, "n 4"], other: Float[np.ndarray, "m 4"]) -> Float[np.ndarray, "n m"]:
-    """Intersection over union of each box with each of others."""
+    """Return the intersection over union of every box with every other."""
     low = np.maximum(one[:, None, :2], other[None, :, :2])
     high = np.minimum((one[:, :2] + one[:, 2:])[:, None], (other[:, :2] + other[:, 2:])[None])
     common = np.clip(high - low, 0, None).prod(axis=2)
@@ -45,14 +45,14 @@ class Track:
     """One face over time.
 
     Attributes:
-        box: Where it was last.
-        seen: When it was last seen, seconds of a steady clock.
-        first: When it was first seen.
-        detected: When a detector last found it; between two detections it may be seen by its landmarks alone.
-        number: A random one, never used again.
-        speed: Of the middle of the box, pixels a second, x first.
-        hits: In how many frames it was detected.
-        colours: Around the face; None where none were given.
+        box: The last known box.
+        seen: Time when the face was last seen, in seconds of a steady clock.
+        first: Time when the face was first seen.
+        detected: Time when a detector last found the face; between two detections landmarks alone may hold it.
+        number: Random number of the track, never used again.
+        speed: Speed of the middle of the box in pixels a second, x first.
+        hits: Number of frames in which the face was detected.
+        colours: Colours around the face; None if none were given.
     """
 
     box: Box
@@ -65,16 +65,16 @@ class Track:
     colours: Float[np.ndarray, " tints"] | None = None
 
     def foresee(self, time: float) -> Box:
-        """Where the face will be: it goes on as it went, slower the longer it is not seen."""
+        """Predict the box at a time: the face keeps its speed, and slows down while it is not seen."""
         ahead = _FORGET * -np.expm1(-max(time - self.seen, 0.0) / _FORGET)
         return np.concatenate([self.box[:2] + self.speed * ahead, self.box[2:]])
 
     def unlike(self, colours: Float[np.ndarray, " tints"]) -> float:
-        """How much other colours differ from those around the face: from 0 to 1 (total variation)."""
+        """Return how much the colours differ from those around the face, from 0 to 1 (total variation)."""
         return 0.0 if self.colours is None else float(np.abs(self.colours - colours).sum()) / 2
 
     def move(self, box: Box, time: float) -> None:
-        """Take up where it is now."""
+        """Record the newest box."""
         elapsed = time - self.seen
         if elapsed > 0:
             way = box[:2] + box[2:] / 2 - self.box[:2] - self.box[2:] / 2
@@ -85,34 +85,34 @@ class Track:
 
 
 class Tracker:
-    """Gives detections to tracks.
+    """Matches detections to tracks.
 
     Args:
-        patience: Seconds for which a face that is not seen is waited for.
-        confirm: Detections after which a track is taken for a face; what the detector sees once is mostly none.
+        patience: Seconds to wait for a face that is not seen.
+        confirm: Detections after which a track counts as a face; a single detection is often a mistake.
     """
 
     FARTHEST: Final = 1.1
-    """Sizes of a face by which it may at most lie beside where it was foreseen."""
+    """Largest distance between a face and its predicted place, in sizes of the face."""
 
     QUICKEST: Final = 2.5
-    """Sizes of a face a second by which it may lie farther beside, the longer it was not seen."""
+    """Growth of that distance for each second without a detection, in sizes of the face."""
 
     def __init__(self, patience: float = 1.0, confirm: int = 3) -> None:
         self.patience, self.confirm = patience, confirm
         self.tracks: list[Track] = []
 
     def confirmed(self, track: Track) -> bool:
-        """Whether a track was detected often enough to be taken for a face."""
+        """Tell whether a track was detected often enough to count as a face."""
         return track.hits >= self.confirm
 
     def update(self, boxes: Boxes, time: float, colours: Colours | None = None) -> list[Track]:
-        """The track of each detection; those that fit none begin one.
+        """Return the track of each detection; unmatched detections start new tracks.
 
         Args:
-            boxes: Detected now.
-            time: Seconds of a clock that never goes back.
-            colours: Around each face.
+            boxes: The boxes detected now.
+            time: Seconds of a steady clock.
+            colours: Colours around each face.
         """
         found: list[Track | None] = [None] * len(boxes)
         for row, column in self._match(boxes, time, colours):
@@ -123,7 +123,7 @@ class Tracker:
         ]
 
     def end(self, time: float) -> list[Track]:
-        """Forget the tracks that were waited for long enough, and tell which; what was no face goes sooner."""
+        """Remove and return the tracks whose patience is over; unconfirmed tracks go sooner."""
         over = [
             track
             for track in self.tracks
@@ -153,7 +153,7 @@ class Tracker:
         return [(int(r), int(c)) for r, c in zip(rows, columns, strict=True) if allowed[r, c]]
 
     def _costs(self, boxes: Boxes, time: float, colours: Colours | None) -> Float[np.ndarray, "tracks n"]:
-        """How badly each detection fits each track; infinite where it cannot be the same face."""
+        """Return the cost of each pair of track and detection; infinite if they cannot be the same face."""
         foreseen = np.stack([track.foresee(time) for track in self.tracks])
         sizes = np.array([box_size(box) for box in foreseen])[:, None]
         ratio = np.abs(np.log(np.array([box_size(box) for box in boxes])[None] / sizes))

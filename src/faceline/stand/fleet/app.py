@@ -1,4 +1,4 @@
-"""Makes the parts of a fleet from its settings, and its application."""
+"""Builds the parts of a fleet from its settings, and its web application."""
 
 import socket
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 def create_fleet_app(services: FleetServices) -> FastAPI:
-    """The application of a fleet: pages for people, and an interface for stands."""
+    """Create the application of a fleet: pages for people and an interface for stands."""
     app = guarded_app(
         "faceline fleet", services, [part.router for part in (login, pages, release_pages, contents, api)]
     )
@@ -45,7 +45,7 @@ def create_fleet_app(services: FleetServices) -> FastAPI:
 
 @contextmanager
 def build_fleet(settings: "FleetSettings") -> Iterator[tuple[FleetServices, str | None]]:
-    """The parts of a fleet, and the token of its first group where that was made just now."""
+    """Build the parts of a fleet. Also gives the token of the first group if that is new, else None."""
     folder = Path(settings.folder)
     make_folder(folder, "folder")
     with ExitStack() as stack:
@@ -66,7 +66,7 @@ def build_fleet(settings: "FleetSettings") -> Iterator[tuple[FleetServices, str 
 
 
 def _watch(settings: "FleetSettings", roster: Roster, rollouts: Rollouts) -> Watch:
-    """What looks after the stands, not started yet."""
+    """Create the watch over the stands, not started yet."""
     ways = _ways(settings)
     seconds = {name: timedelta(seconds=getattr(settings, name)) for name in ("raise_after", "clear_after")}
     alerts = Alerts(roster, seconds["raise_after"], seconds["clear_after"], tuple(ways))
@@ -78,7 +78,7 @@ def _watch(settings: "FleetSettings", roster: Roster, rollouts: Rollouts) -> Wat
 
 
 def _ways(settings: "FleetSettings") -> dict[str, Way]:
-    """How alerts are sent."""
+    """Create the ways on which alerts are sent."""
     ways: dict[str, Way] = {}
     if settings.webhook is not None:
         ways["webhook"] = webhook(settings.name, settings.webhook)
@@ -91,19 +91,19 @@ def _ways(settings: "FleetSettings") -> dict[str, Way]:
 
 
 def open_roster(folder: Path, store: str | None) -> Roster:
-    """The stands of a fleet, in its database."""
+    """Open the list of stands in the fleet's database."""
     engine = open_database(store or f"sqlite:///{folder / 'events.db'}")
     add_tables(engine, FLEET)
     return Roster(engine)
 
 
 def open_releases(folder: Path, roster: Roster) -> Releases:
-    """What a fleet can give to its stands, and the key that signs it."""
+    """Open the releases of a fleet and the key that signs them."""
     return Releases(roster, SigningKey(folder / "signing.pem"), folder / "files")
 
 
 def open_desk(folder: Path, pages: list[str]) -> Desk:
-    """Where the catalogue of a fleet is edited; that of the demo, to begin with."""
+    """Open the editor of the fleet's catalogue; a new fleet starts with that of the demo."""
     file = folder / "contents" / DEMO.name
     if not file.exists():
         copy_demo(file)

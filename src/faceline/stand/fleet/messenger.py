@@ -1,4 +1,4 @@
-"""Sends what was raised and cleared, by webhook and by mail; what does not arrive is sent again, in order."""
+"""Sends alerts by webhook and by mail; a message that does not arrive is sent again, in order."""
 
 import json
 import logging
@@ -12,7 +12,7 @@ from faceline.stand.mail import letter, send
 
 _SECONDS: Final = 10.0
 _AGAIN: Final = 4
-"""After a failure so many turns are left out."""
+"""Number of turns to skip after a failure."""
 
 Way = Callable[[Sequence[Message]], None]
 
@@ -23,8 +23,8 @@ class Messenger:
     """Sends messages.
 
     Args:
-        alerts: Keeps what waits.
-        ways: By name; each raises where it did not arrive.
+        alerts: The alerts that keep waiting messages.
+        ways: Functions that send, by name; each raises if a message did not arrive.
 
     Attributes:
         problems: Ways that do not work, and why.
@@ -36,7 +36,7 @@ class Messenger:
         self._left_out: dict[str, int] = {}
 
     def tick(self) -> None:
-        """Send what waits."""
+        """Send all waiting messages."""
         for name, way in self._ways.items():
             if self._left_out.get(name, 0):
                 self._left_out[name] -= 1
@@ -57,7 +57,7 @@ class Messenger:
 
 
 def webhook(fleet: str, address: str) -> Way:
-    """Posts messages to an address as JSON."""
+    """Create a way that posts messages to an address as JSON."""
 
     def post(messages: Sequence[Message]) -> None:
         told = {"fleet": fleet, "alerts": [_plain(each) for each in messages]}
@@ -70,7 +70,7 @@ def webhook(fleet: str, address: str) -> Way:
 
 
 def mail(fleet: str, to: Sequence[str], sender: str, server: str) -> Way:
-    """Mails messages, all that wait in one mail."""
+    """Create a way that mails messages, all waiting ones in one mail."""
 
     def post(messages: Sequence[Message]) -> None:
         first = messages[0]

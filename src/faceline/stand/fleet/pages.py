@@ -1,4 +1,4 @@
-"""The pages of a fleet: all stands at a glance, and each by itself."""
+"""The pages of a fleet: all stands at a glance, and one page for each."""
 
 from datetime import timedelta
 from typing import Annotated, Any, Final
@@ -19,24 +19,24 @@ Operator = Annotated[Login, needs("operator")]
 Csrf = Annotated[str, Form()]
 
 _MISSED: Final = 3
-"""Reports that may be missing before a stand is no longer called well."""
+"""Number of missing reports after which a stand no longer counts as well."""
 
 
 @router.get("")
 def stands_page(request: Request, session: Operator) -> Response:
-    """All stands."""
+    """Show all stands."""
     return page(request, session, "fleet.html", {**_overview(fleet_of(request)), "rows_only": False})
 
 
 @router.get("/rows", dependencies=[needs("operator")])
 def rows(request: Request) -> Response:
-    """The same again, for a page that is open."""
+    """Show the rows of all stands again, for a page that is open."""
     return TEMPLATES.TemplateResponse(request, "fleet_rows.html", _overview(fleet_of(request)))
 
 
 @router.get("/stands/{name}")
 def stand_page(request: Request, session: Operator, name: str) -> Response:
-    """One stand."""
+    """Show one stand."""
     fleet, member = fleet_of(request), _member(request, name)
     context = {
         "row": _row(member, fleet, fleet.watch.alerts.raised()), "member": member, "report": member.report,
@@ -68,7 +68,7 @@ def let_join_again(request: Request, session: Operator, name: str, csrf: Csrf = 
 
 @router.post("/stands/{name}/remove")
 def remove(request: Request, session: Operator, name: str, csrf: Csrf = "") -> Response:
-    """Forget a stand."""
+    """Remove a stand."""
     check_form(request, session, csrf)
     fleet_of(request).roster.remove(_member(request, name).name)
     session.told = f"{name} is removed; its events stay."
@@ -76,7 +76,7 @@ def remove(request: Request, session: Operator, name: str, csrf: Csrf = "") -> R
 
 
 def page(request: Request, session: Login, name: str, context: dict[str, Any]) -> Response:
-    """A page of the fleet, with what was told last."""
+    """Render a page of the fleet, with its last notice."""
     told, session.told = session.told, ""
     shared = {"stand": fleet_of(request).stand, "fleet": True, "account": session.account, "csrf": session.csrf}
     return TEMPLATES.TemplateResponse(request, name, {**shared, "told": told, **context})
@@ -111,7 +111,7 @@ def _row(member: Member, fleet: FleetServices, raised: dict[str, dict[str, str]]
 
 
 def ago(since: timedelta) -> str:
-    """How long something is ago, in words."""
+    """Say in words how long ago something was."""
     seconds = max(since.total_seconds(), 0.0)
     for size, word in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
         if seconds >= size:

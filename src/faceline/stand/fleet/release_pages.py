@@ -1,4 +1,4 @@
-"""The page from which contents go to groups of stands, and come back."""
+"""The pages that publish contents to groups of stands, and roll them back."""
 
 import tempfile
 from collections.abc import Callable
@@ -27,7 +27,7 @@ _FIRST: Final = (("1", "one stand first"), ("10%", "a tenth first"), ("25%", "a 
 
 @router.get("")
 def releases_page(request: Request, session: Editor) -> Response:
-    """What is on its way, and what can be sent."""
+    """Show the rollouts and what can be published."""
     fleet = fleet_of(request)
     rollouts = fleet.rollouts.listed()
     newest = {
@@ -46,7 +46,7 @@ def publish(
     request: Request, session: Editor, group: Words, first: Words, note: Words = "", csrf: Csrf = "",
     consent: Annotated[UploadFile | None, File()] = None,
 ) -> Response:  # fmt: skip
-    """Make a release of what the contents page has published, and give it to the first stands of a group."""
+    """Make a release of the published contents and give it to the first stands of a group."""
     check_form(request, session, csrf)
     fleet, by = fleet_of(request), session.account.name
 
@@ -68,7 +68,7 @@ def publish(
 
 @router.post("/{number}/on")
 def go_on(request: Request, session: Editor, number: int, csrf: Csrf = "") -> Response:
-    """Give it to all stands of the group now."""
+    """Give the release to all stands of the group now."""
     check_form(request, session, csrf)
     fleet = fleet_of(request)
 
@@ -81,7 +81,7 @@ def go_on(request: Request, session: Editor, number: int, csrf: Csrf = "") -> Re
 
 @router.post("/{number}/back")
 def roll_back(request: Request, session: Editor, number: int, csrf: Csrf = "") -> Response:
-    """Give every stand what it had before."""
+    """Give every stand back what it showed before."""
     check_form(request, session, csrf)
     fleet = fleet_of(request)
 
@@ -94,7 +94,7 @@ def roll_back(request: Request, session: Editor, number: int, csrf: Csrf = "") -
 
 @router.post("/groups")
 def new_group(request: Request, session: Operator, group: Words, csrf: Csrf = "") -> Response:
-    """Open a group."""
+    """Create a group."""
     check_form(request, session, csrf)
     fleet, group = fleet_of(request), group.strip().lower()
     return _do(session, lambda: f"Stands join {group} with this token, told once: {fleet.roster.new_group(group)}")
@@ -102,7 +102,7 @@ def new_group(request: Request, session: Operator, group: Words, csrf: Csrf = ""
 
 @router.post("/groups/{group}/token")
 def new_token(request: Request, session: Operator, group: str, csrf: Csrf = "") -> Response:
-    """Another token of a group; the one before lets nobody in any more."""
+    """Create a new token for a group; the old one becomes invalid."""
     check_form(request, session, csrf)
     fleet = fleet_of(request)
     return _do(session, lambda: f"Stands join {group} with this token, told once: {fleet.roster.new_token(group)}")

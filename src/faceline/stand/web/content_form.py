@@ -1,4 +1,4 @@
-"""The form of a content: between what browsers send and what a catalogue holds."""
+"""Converts between the form of a content and the catalogue."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -12,11 +12,11 @@ _FIELDS: Final = (*_TEXTS, "seconds", "starts", "ends", "landscape", "portrait",
 
 
 def content_of(sent: Mapping[str, str], listed: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-    """A content as a catalogue holds it; what was left empty is left out.
+    """Convert a sent form to a content of the catalogue, without empty fields.
 
     Args:
-        sent: Texts, by field.
-        listed: Lists of texts, by field: days and overlay.
+        sent: Texts by field.
+        listed: Lists of texts by field: days and overlay.
     """
     value = {name: text.strip() for name, text in sent.items() if text.strip()}
     content: dict[str, Any] = {name: value[name] for name in _TEXTS if name in value}
@@ -46,13 +46,13 @@ def content_of(sent: Mapping[str, str], listed: Mapping[str, Sequence[str]]) -> 
 
 
 def with_other_keys(content: dict[str, Any], before: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The same, with the keys that the form does not know, such as a brand of its own."""
+    """Keep the keys that the form does not know, such as a brand of its own."""
     known = {*_TEXTS, "seconds", "starts", "ends", "full", "media", "days", "hours", "quiet_hours", "caps"}
     return content | {key: value for key, value in (before or {}).items() if key not in known}
 
 
 def values_of(content: Mapping[str, Any]) -> dict[str, Any]:
-    """What the fields of the form hold for a content of a catalogue."""
+    """Return the values of the form's fields for a content of a catalogue."""
     medium = content.get("full") or content.get("media") or {}
     medium = {"landscape": medium} if isinstance(medium, str) else medium
     flat = {**content, **medium, **content.get("caps", {})}
@@ -68,7 +68,7 @@ def values_of(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def place_of(message: str, index: int) -> tuple[str, str]:
-    """The field that an error of a catalogue is about, and what it says; no field where it is about something else."""
+    """Return the field that an error of a catalogue is about and its text; the field is empty for other errors."""
     found = re.match(r"contents\.(\d+)\.([\w.]+): (.*)", message)
     if found is None or int(found[1]) != index:
         return "", message

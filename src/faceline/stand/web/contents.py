@@ -1,4 +1,4 @@
-"""The editor's pages of contents: see, upload, change, preview, publish and bring back."""
+"""The editor's pages of contents: view, upload, change, preview, publish and bring back."""
 
 import secrets
 from functools import lru_cache
@@ -36,7 +36,7 @@ Csrf = Annotated[str, Form()]
 
 @router.get("")
 def contents_page(request: Request, session: Editor) -> Response:
-    """All contents, the draft, the files and what was done."""
+    """Show all contents, the draft, the files and the history."""
     desk, services = _desk(request), pages_of(request)
     try:
         catalogue, problem = desk.catalogue(), ""
@@ -61,7 +61,7 @@ def contents_page(request: Request, session: Editor) -> Response:
 
 @router.get("/export", dependencies=[_EDITOR])
 def export(request: Request) -> Response:
-    """The draft, or else what is published, as YAML."""
+    """Download the draft as YAML, or what is published if there is no draft."""
     desk = _desk(request)
     name = f'attachment; filename="{desk.file.name}"'
     return Response(desk.text, media_type="application/yaml", headers={"Content-Disposition": name})
@@ -69,7 +69,7 @@ def export(request: Request) -> Response:
 
 @router.get("/thumbnail/{name:path}", dependencies=[_EDITOR])
 def thumbnail(request: Request, name: str) -> Response:
-    """A small picture of a file that can be chosen."""
+    """Return a small picture of a file that can be chosen."""
     desk = _desk(request)
     path = desk.file.parent / name
     if name not in _files(desk) or not path.is_file():
@@ -82,7 +82,7 @@ def thumbnail(request: Request, name: str) -> Response:
 
 @router.get("/media/{name:path}", dependencies=[_EDITOR])
 def medium(request: Request, name: str) -> Response:
-    """A file that can be chosen, whole, for the preview."""
+    """Return a whole file that can be chosen, for the preview."""
     desk = _desk(request)
     if name not in _files(desk):
         raise HTTPException(404, _("No such medium."))
@@ -91,7 +91,7 @@ def medium(request: Request, name: str) -> Response:
 
 @router.post("/upload")
 async def upload(request: Request, session: Editor, file: Annotated[UploadFile, File()], csrf: Csrf = "") -> Response:
-    """Take in a picture or film that a display can show."""
+    """Store an uploaded picture or film that a display can show."""
     check_form(request, session, csrf)
     desk = _desk(request)
     partial = desk.file.with_name(f".upload-{secrets.token_hex(8)}")
@@ -110,7 +110,7 @@ async def upload(request: Request, session: Editor, file: Annotated[UploadFile, 
 
 @router.post("/import")
 async def bring_in(request: Request, session: Editor, file: Annotated[UploadFile, File()], csrf: Csrf = "") -> Response:
-    """Take a whole YAML file as the draft."""
+    """Import a whole YAML file as the draft."""
     check_form(request, session, csrf)
     try:
         text = (await file.read(_CHUNK)).decode("utf-8")
@@ -125,7 +125,7 @@ async def bring_in(request: Request, session: Editor, file: Annotated[UploadFile
 
 @router.post("/publish")
 def publish(request: Request, session: Editor, csrf: Csrf = "") -> Response:
-    """Let the stand show the draft."""
+    """Publish the draft on the stand."""
     told = _("Published: the stand shows it in a moment.")
     if pages_of(request).fleet:
         told = "Published here. Under Releases it goes to stands."
@@ -134,13 +134,13 @@ def publish(request: Request, session: Editor, csrf: Csrf = "") -> Response:
 
 @router.post("/discard")
 def discard(request: Request, session: Editor, csrf: Csrf = "") -> Response:
-    """Forget the draft."""
+    """Delete the draft."""
     return _do(request, session, csrf, lambda desk, by: desk.discard(by=by), _("The draft is discarded."))
 
 
 @router.post("/versions/{version}")
 def bring_back(request: Request, session: Editor, version: str, csrf: Csrf = "") -> Response:
-    """Let the stand show an earlier version."""
+    """Bring back an earlier version."""
     return _do(
         request, session, csrf, lambda desk, by: desk.bring_back(version, by=by),
         _("Brought back: the stand shows it in a moment. What it showed until now is a version too."),
@@ -149,7 +149,7 @@ def bring_back(request: Request, session: Editor, version: str, csrf: Csrf = "")
 
 @router.get("/edit/{name}")
 def content_page(request: Request, session: Editor, name: str) -> Response:
-    """The form of a content, and how it looks."""
+    """Show the form of a content and its preview."""
     desk = _desk(request)
     content = (
         desk.content(name) if name != _NEW else {"campaign": desk.data["campaigns"][0]["id"], "audience": "anyone"}
@@ -161,7 +161,7 @@ def content_page(request: Request, session: Editor, name: str) -> Response:
 
 @router.post("/edit/{name}")
 async def save(request: Request, session: Editor, name: str) -> Response:
-    """Put what was typed into the draft."""
+    """Save the form in the draft."""
     form = await request.form(max_files=0, max_fields=100)
     sent = {key: value for key, value in form.items() if isinstance(value, str)}
     check_form(request, session, sent.get("csrf", ""))
@@ -187,7 +187,7 @@ async def save(request: Request, session: Editor, name: str) -> Response:
 
 @router.post("/edit/{name}/delete")
 def delete(request: Request, session: Editor, name: str, csrf: Csrf = "") -> Response:
-    """Take a content out of the draft."""
+    """Remove a content from the draft."""
     return _do(
         request, session, csrf, lambda desk, by: desk.delete(name, by=by), f"{name} is not in the draft any more."
     )
@@ -195,7 +195,7 @@ def delete(request: Request, session: Editor, name: str, csrf: Csrf = "") -> Res
 
 @router.get("/edit/{name}/preview", dependencies=[_EDITOR])
 def preview(request: Request, name: str) -> Response:
-    """A content as the display shows it, in a frame of the editor's page."""
+    """Show a content as the display does, in a frame of the editor's page."""
     services = pages_of(request)
     catalogue = _desk(request).catalogue()
     if name not in catalogue.by_id:
@@ -253,7 +253,7 @@ def _desk(request: Request) -> Desk:
 
 
 def _files(desk: Desk) -> list[str]:
-    """The media that can be chosen: those of the catalogue's folder, and what was uploaded."""
+    """List the media that can be chosen: those of the catalogue's folder and the uploaded ones."""
     folder = desk.file.parent
     found = [path for place in (folder, folder / UPLOADS) if place.is_dir() for path in sorted(place.iterdir())]
     return [
@@ -264,7 +264,7 @@ def _files(desk: Desk) -> list[str]:
 
 
 def _state(content: Any, published: dict[str, Any]) -> str:
-    """What publishing would do to it."""
+    """Say what publishing would do to a content."""
     if content.id not in published:
         return "new"
     return "" if published[content.id] == content else "changed"
@@ -276,7 +276,7 @@ def _image_of(content: Any) -> str | None:
 
 @lru_cache(maxsize=256)
 def _small(path: Path, _changed: int) -> bytes | None:
-    """A picture, or the first of a film, as a small JPEG."""
+    """Return a picture, or the first frame of a film, as a small JPEG."""
     if is_film(path.name):
         film = cv2.VideoCapture(str(path))
         found, image = film.read()

@@ -1,4 +1,4 @@
-"""What other parts of the stand say in one English word or two, for the pages to tell in other languages."""
+"""Short English terms of other parts of the stand, which the pages translate."""
 
 from typing import Final
 
@@ -18,4 +18,4 @@ TERMS: Final = (
     *(mark("nobody there"), mark("standard loop"), mark("follow-up"), mark("bandit"), mark("only choice")),
     *(mark("anyone"), mark("loyal")),
 )
-"""Roles, arms, what a face does, why a content is shown and somebody named, what people are asked to do, and more."""
+"""Roles, arms, reactions, reasons for contents and names, requests to people, and more."""
