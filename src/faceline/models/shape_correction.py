@@ -1,7 +1,7 @@
 """A linear correction of the landmarks of a trained detector, in the face's own frame.
 
-A detector errs in habits: it draws each landmark towards where it lies in most faces, and passes on only part of what
-lids do. Both are linear in the shape that it finds, so one affine map undoes them.
+A detector has systematic errors: it draws each landmark towards its usual place, and passes on only part of the movement
+of the lids. Both are linear in the shape that it finds, so one affine map undoes them.
 """
 
 from typing import Final
@@ -25,12 +25,12 @@ _EYES: Final = ((37, 38, 40, 41), (43, 44, 46, 47))
 
 
 class ShapeCorrection(nn.Module):
-    """An affine map of the 68 landmarks, applied where the face is upright and of one size.
+    """An affine map of the 68 landmarks, applied in a frame in which every face is upright and of one size.
 
     Args:
-        matrix: (136, 136) that takes all x, then all y, relative to ``middle``.
-        middle: (136,) in units of half a face's width.
-        offset: (136,) that is added.
+        matrix: (136, 136) map of all x, then all y, relative to ``middle``.
+        middle: (136,) mean shape, in units of half a face's width.
+        offset: (136,) shift that is added.
     """
 
     matrix: Tensor
@@ -44,7 +44,7 @@ class ShapeCorrection(nn.Module):
             self.register_buffer(name, torch.tensor(value, dtype=torch.float32), persistent=False)
 
     def forward(self, landmarks: Tensor) -> Tensor:
-        """Corrected landmarks (n, 68, 2), in the unit of those given."""
+        """Return corrected landmarks (n, 68, 2), in the unit of those given."""
         centre, cos, sin = _frame(landmarks, self.template)
         x, y = (landmarks - centre).unbind(2)
         size = cos**2 + sin**2
@@ -60,7 +60,7 @@ def fit_correction(found: Landmarks, true: Landmarks, stiffness: float) -> Shape
     Args:
         found: (n, 68, 2) landmarks that the detector found, in any unit.
         true: (n, 68, 2) labels in the same.
-        stiffness: The weight of the squared coefficients, over the number of frames.
+        stiffness: The weight of the squared coefficients, divided by the number of frames.
     """
     shape, label = own_frame(found, found), own_frame(true, found)
     middle = shape.mean(axis=0)
@@ -69,7 +69,7 @@ def fit_correction(found: Landmarks, true: Landmarks, stiffness: float) -> Shape
 
 
 def with_lids(correction: ShapeCorrection, gain: float) -> ShapeCorrection:
-    """The same map, and lids that move further from their usual opening by a factor.
+    """Return the same map with lids that move further from their usual opening by a factor.
 
     Args:
         correction: The map so far.
@@ -87,7 +87,7 @@ def with_lids(correction: ShapeCorrection, gain: float) -> ShapeCorrection:
 
 
 def lid_opening(shapes: Flat) -> Float[np.ndarray, "n 2"]:
-    """How far each eye is open, of shapes as `own_frame` gives them."""
+    """Return how far each eye is open, from shapes as `own_frame` gives them."""
     heights = shapes[:, N_LANDMARKS:]
     return np.stack(
         [heights[:, eye[2:]].mean(axis=1) - heights[:, eye[:2]].mean(axis=1) for eye in np.array(_EYES)], axis=1
@@ -95,7 +95,7 @@ def lid_opening(shapes: Flat) -> Float[np.ndarray, "n 2"]:
 
 
 def own_frame(landmarks: Landmarks, of: Landmarks) -> Flat:
-    """Landmarks (n, 68, 2) as all x, then all y, in the frame in which other landmarks (n, 68, 2) are upright."""
+    """Return landmarks (n, 68, 2) as all x, then all y, in the frame in which other landmarks (n, 68, 2) are upright."""
     points, others = (torch.from_numpy(np.asarray(each, dtype=np.float64)) for each in (landmarks, of))
     centre, cos, sin = _frame(others, torch.from_numpy(_template()))
     x, y = (points - centre).unbind(2)
@@ -104,13 +104,13 @@ def own_frame(landmarks: Landmarks, of: Landmarks) -> Flat:
 
 
 def _template() -> np.ndarray:
-    """The neutral face (68, 2) about its middle."""
+    """Return the neutral face (68, 2) about its middle."""
     face = neutral_shape()[:, :2]
     return np.asarray(face - face.mean(axis=0))
 
 
 def _frame(landmarks: Tensor, template: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The similarity that brings the template nearest: its middle (n, 1, 2), and a scaled cosine and sine (n, 1)."""
+    """Return the similarity that brings the template nearest: middle (n, 1, 2), scaled cosine and sine (n, 1)."""
     centre = landmarks.mean(dim=1, keepdim=True)
     x, y = (landmarks - centre).unbind(2)
     u, v = template.unbind(1)

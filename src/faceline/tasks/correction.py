@@ -1,4 +1,4 @@
-"""What a trained detector does by habit, measured on labelled frames, so that its bundle can undo it."""
+"""Measures the systematic errors of a trained detector on labelled frames, so that its bundle can undo them."""
 
 from typing import Final
 
@@ -16,13 +16,15 @@ from faceline.transforms import ExpressionWarp, Pipeline
 from faceline.types import Landmarks
 
 _STIFFNESS: Final = (0.0003, 0.001, 0.003, 0.01, 0.03)
+"""Stiffnesses that are tried, per frame."""
 _MOST: Final = 3.0
-"""The largest factor by which lids are helped: with it grows what they tremble."""
+"""Largest gain of the lids. Jitter grows with it too."""
 _BLINKS: Final = 300
+"""Most validation frames in which lids are moved."""
 
 
 def correction_of(model: LandmarkDetector, data: LandmarkData, pipeline: Pipeline) -> ShapeCorrection | None:
-    """The correction of a detector; None where it makes validation worse, or the markup is not that of the 68 points.
+    """Fit the correction of a detector; None if it makes validation worse or the markup is not that of the 68 points.
 
     The map is fitted to the training set; how stiff it is, is chosen on the validation set. Lids are closed and opened
     by known amounts in validation frames, and the correction restores what the model loses of that.
@@ -44,7 +46,7 @@ def correction_of(model: LandmarkDetector, data: LandmarkData, pipeline: Pipelin
 
 
 def _pairs(model: LandmarkDetector, data: LandmarkData, part: Part) -> tuple[Landmarks, Landmarks]:
-    """What is found in the frames of a part, and their labels; on [0, 1], as the correction sees them."""
+    """Return what is found in the frames of a part, and their labels, on [0, 1] as the correction sees them."""
     frames = data.frames(part)
     label = frames.store.index.take(frames.rows).normalised()
     whole = np.isfinite(label).all(axis=(1, 2))
@@ -52,18 +54,20 @@ def _pairs(model: LandmarkDetector, data: LandmarkData, part: Part) -> tuple[Lan
 
 
 def _apply(correction: ShapeCorrection, landmarks: Landmarks) -> Landmarks:
-    return correction(torch.from_numpy(landmarks)).numpy()
+    """Return corrected landmarks."""
+    with torch.inference_mode():
+        return np.asarray(correction(torch.from_numpy(landmarks).float()))
 
 
 def _error(found: Landmarks, true: Landmarks) -> float:
-    """NME."""
+    """Return the NME."""
     left, right = (true[:, corner] for corner in IBUG68.normaliser)
     apart = np.linalg.norm(left - right, axis=1)
     return float((np.linalg.norm(found - true, axis=2).mean(axis=1) / apart).mean())
 
 
 def _passed_on(model: LandmarkDetector, correction: ShapeCorrection, data: LandmarkData, pipeline: Pipeline) -> float:
-    """Which share of a known movement of the lids a corrected detector passes on."""
+    """Return the share of a known movement of the lids that a corrected detector passes on."""
     rows = evenly(data.split.val, _BLINKS)
     labels = data.index.take(rows).landmarks
     blink = Pipeline([ExpressionWarp(mouth=0, smile=0, brows=0, probability=1)])
