@@ -100,6 +100,19 @@ def test_a_graph_that_differs_is_not_written(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
+def test_systematic_errors_are_corrected_in_the_bundle(workplace: Path) -> None:
+    more = ["callbacks.ema=null", "model.lr=0.01", "trainer.max_epochs=40", "data.source.people=24"]
+    assert main(["train", *TINY, *more]) == 0
+    (folder,) = Path("mlruns", "runs").iterdir()
+    nme = {}
+    for correct in ("false", "true"):
+        words = [f"run_id={folder.name}", f"output={correct}.faceline", "frames=4", f"correct={correct}"]
+        assert main(["export", *words]) == 0
+        nme[correct] = read_bundle(Path(f"{correct}.faceline"), LandmarkManifest).manifest.metrics["nme"]
+    assert nme["true"] < 0.95 * nme["false"]
+
+
 def test_with_8_bits_it_is_smaller_and_finds_nearly_the_same(
     in_trained: Path, tmp_path: Path, bundle: Bundle, capsys: pytest.CaptureFixture[str]
 ) -> None:

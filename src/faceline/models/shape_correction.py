@@ -1,7 +1,7 @@
 """A linear correction of the landmarks of a trained detector, in the face's own frame.
 
-A detector has systematic errors: it draws each landmark towards its usual place, and passes on only part of the movement
-of the lids. Both are linear in the shape that it finds, so one affine map undoes them.
+A detector has systematic errors: it draws each landmark towards its usual place, and passes on only part of what lids
+do. Both are linear in the shape that it finds, so one affine map undoes them.
 """
 
 from typing import Final
@@ -95,7 +95,7 @@ def lid_opening(shapes: Flat) -> Float[np.ndarray, "n 2"]:
 
 
 def own_frame(landmarks: Landmarks, of: Landmarks) -> Flat:
-    """Return landmarks (n, 68, 2) as all x, then all y, in the frame in which other landmarks (n, 68, 2) are upright."""
+    """Return landmarks (n, 68, 2) as all x, then all y, in the frame in which others (n, 68, 2) are upright."""
     points, others = (torch.from_numpy(np.asarray(each, dtype=np.float64)) for each in (landmarks, of))
     centre, cos, sin = _frame(others, torch.from_numpy(_template()))
     x, y = (points - centre).unbind(2)
