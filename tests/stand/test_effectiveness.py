@@ -456,7 +456,10 @@ def test_the_command_reports_and_refuses_in_one_line(
             [f"stores={words}", "since=2027-01-01"],
             "stores: no figure of these days may be shown: a period needs 10 people",
         ),
-        ([f"stores={words}", "since=2026-03-28", "until=2026-03-27"], "until: 2026-03-27 is before the first day, 2026-03-28"),
+        (
+            [f"stores={words}", "since=2026-03-28", "until=2026-03-27"],
+            "until: 2026-03-27 is before the first day, 2026-03-28",
+        ),
         ([f"stores={words}", "campaign=shoe"], "campaign: shoe: nobody was shown this campaign; did you mean shoes?"),
         ([f"stores={words}", f"output={own}"], f"{own}, column 'output': is a file, where a folder is needed; choose"),
         (["smallest_group=1"], "smallest_group: expected at least 2, got 1"),

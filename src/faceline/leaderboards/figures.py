@@ -55,7 +55,7 @@ def _learning(found: Ranked, key: str) -> Plot | None:
     if not labels:
         return None
     name = "NME" if board.lowest else "rank-1"
-    figure = plots.learning_curves(curves, f"{name} of validation", percent=True, lowest=board.lowest)
+    figure = plots.learning_curves(curves, f"validation {name}", percent=True, lowest=board.lowest)
     best = [
         (curve[0][curve[1].argmin() if board.lowest else curve[1].argmax()], curve[0][-1]) for curve in curves if curve
     ]
@@ -78,7 +78,7 @@ def _errors(tables: Tables, labels: Labels, key: str) -> list[Plot]:
     named = [set(table.filter(regex="^nme_").columns) for _, table in tables if table is not None]
     names = sorted(name.removeprefix("nme_") for name in set.intersection(*named)) if named else []
     by_region = [
-        None if table is None else {region: table[f"nme_{region}"].to_numpy() for region in names}
+        None if table is None else {region: table[f"nme_{region}"].dropna().to_numpy() for region in names}
         for _, table in tables
     ]
     known = [one for one in by_region if one is not None]
