@@ -74,7 +74,7 @@ def test_what_cannot_be_shown_is_told_with_its_line(folder: Path, text: str, row
 def test_a_film_that_browsers_do_not_play_is_refused_with_the_reason(folder: Path) -> None:
     film(folder / "old.mp4", "mp4v")
     error = refusal(written(folder, POSTER.replace("wide.png", "old.mp4")))
-    assert "browsers do not play its codec fmp4; convert it to H.264, VP8, VP9 or AV1: old.mp4" in error.message
+    assert "browsers do not play its codec fmp4; convert it first, as with ffmpeg -i FILM -c:v libx264" in error.message
     assert error.row == 7
     (folder / "cut.mp4").write_bytes((folder / "old.mp4").read_bytes()[:300])
     assert "not a film that can be played" in refusal(written(folder, POSTER.replace("wide.png", "cut.mp4"))).message

@@ -5,6 +5,7 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from faceline.stand.fleet.app import build_fleet, create_fleet_app
+from faceline.stand.live.webhooks import FILE
 from faceline.stand.web.serving import check_certificate, listening, serve, server_of, signals_end
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ def _welcome(settings: "FleetSettings", fleet: "FleetServices", token: str | Non
         lines.append(f"  this is told once: {fleet.secrets.file} keeps only hashes")
     if token is not None:
         lines.append(f"  stands join with  faceline stand fleet={at} fleet_token={token}")
+    if settings.webhook is not None:
+        lines.append(f"  alerts go to {settings.webhook}, signed with the secret in {settings.folder}/{FILE}")
     if settings.host not in _LOOPBACK and settings.certificate is None:
         lines.append("  stands call https:// only: give certificate= and certificate_key=, or a proxy that has them")
     lines.append("  stop with Ctrl-C")

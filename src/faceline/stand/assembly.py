@@ -215,6 +215,7 @@ def _call_home(
         health,
         lambda: loop.store.engine,
         contents,
+        ca=settings.fleet_ca,
     )
     loop.others["fleet"] = home.problem
     stack.callback(home.close)

@@ -190,6 +190,7 @@ class Stand(Recognising, Served):
     allowed_pages: list[Site]
     fleet: Annotated[str, Field(pattern=r"^https?://[^\s/?#@]+/?$")] | None
     fleet_token: str | None
+    fleet_ca: str | None
 
 
 class BenchmarkRecognition(Recognising):
@@ -224,6 +225,8 @@ class FleetSettings(Served):
     name: Annotated[str, Field(pattern=r"^[\w. -]{1,60}$")]
     store: str | None
     keep_days: Annotated[int, Field(ge=1, le=36_500)]
+    zone: Text
+    smallest_group: Annotated[int, Field(ge=2)]
     allowed_pages: list[Site]
     every: Annotated[float, Field(ge=1, le=3600)]
     silent_after: Annotated[float, Field(gt=0)]

@@ -7,15 +7,15 @@ They are compiled when a language is first used, so no compiled file can be olde
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import date
+from datetime import date, timedelta
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
-from babel.dates import format_date, get_day_names
+from babel.dates import format_date, format_timedelta, get_day_names
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
@@ -28,6 +28,9 @@ LANGUAGES: Final[Mapping[str, str]] = {
 
 LOCALES: Final = Path(str(files("faceline.stand"))) / "locales"
 
+_UNITS: Final[Mapping[Literal["day", "hour", "minute", "second"], int]] = {
+    "day": 86_400, "hour": 3_600, "minute": 60, "second": 1,
+}  # fmt: skip
 _RIGHT_TO_LEFT: Final = ("ar",)
 _chosen: ContextVar[str] = ContextVar("language", default="en")
 
@@ -96,6 +99,13 @@ def share(value: float, places: int = 0) -> str:
 def day(value: date, pattern: str = "d MMMM y") -> str:
     """Format a day for the language; the pattern follows Unicode's TR 35."""
     return str(format_date(value, pattern, locale=language()))
+
+
+def ago(since: timedelta) -> str:
+    """Say in words how long ago something was, in the largest unit that it fills."""
+    seconds = max(since.total_seconds(), 1.0)
+    unit = next(unit for unit, size in _UNITS.items() if seconds >= size)
+    return str(format_timedelta(-timedelta(seconds=seconds), unit, 1e9, add_direction=True, locale=language()))
 
 
 def translate(environment: Environment) -> None:

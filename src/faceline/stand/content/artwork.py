@@ -19,6 +19,11 @@ _MOST_PIXELS: Final = 50e6
 _CODECS: Final = ("avc1", "h264", "vp80", "vp8", "vp90", "vp09", "av01")
 """Codecs that Chromium plays; H.264 is called avc1 or h264."""
 
+CONVERT: Final = "as with ffmpeg -i FILM -c:v libx264 -pix_fmt yuv420p -c:a aac -movflags +faststart NEW.mp4"
+"""Advice that turns a film into one that every browser plays."""
+
+_OTHER_FILMS: Final = (".mov", ".avi", ".mkv", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".mts", ".m2ts", ".3gp", ".ogv")
+
 _AFTER_FILM: Final = 0.5
 """Seconds that a film stays after its end, so that the end is seen."""
 
@@ -37,8 +42,8 @@ def _relative(text: str) -> str:
     path = PurePosixPath(text)
     if path.is_absolute() or ".." in path.parts or "\\" in text or "\0" in text or ":" in text:
         raise ValueError(f"expected a file below the folder of the catalogue, got {text!r}")
-    if path.suffix.lower() not in PICTURES + FILMS:
-        raise ValueError(f"expected a file that ends with one of {' '.join(PICTURES + FILMS)}, got {text!r}")
+    if wrong := wrong_ending(path.suffix.lower()):
+        raise ValueError(f"{wrong}, got {text!r}")
     return text
 
 
@@ -174,6 +179,15 @@ def is_film(name: str) -> bool:
     return name.lower().endswith(FILMS)
 
 
+def wrong_ending(suffix: str) -> str | None:
+    """Return what to do about files with this ending; None if displays can show them."""
+    if suffix in PICTURES + FILMS:
+        return None
+    if suffix in _OTHER_FILMS:
+        return f"browsers do not play films that end with {suffix}; convert it first, {CONVERT}"
+    return f"expected a file that ends with one of {' '.join(PICTURES + FILMS)}"
+
+
 def check_file(folder: Path, name: str) -> float | None:
     """Refuse a file that a display could not show.
 
@@ -226,7 +240,7 @@ def _check_film(path: Path, name: str) -> float | None:
     finally:
         film.release()
     if code not in _CODECS:
-        raise ValueError(f"browsers do not play its codec {code}; convert it to H.264, VP8, VP9 or AV1: {name}")
+        raise ValueError(f"browsers do not play its codec {code}; convert it first, {CONVERT}: {name}")
     if frames <= 0 or rate <= 0:
         return None
     if frames / rate > LONGEST_FILM:

@@ -18,7 +18,7 @@ import yaml
 
 from faceline.errors import InputError, first_line
 from faceline.files import write_whole
-from faceline.stand.content.artwork import FILMS, PICTURES, check_file
+from faceline.stand.content.artwork import check_file, wrong_ending
 from faceline.stand.content.catalogue import DEMO, Catalogue, read_catalogue
 from faceline.stand.folders import make_folder
 
@@ -65,7 +65,11 @@ class Desk:
 
     def content(self, name: str) -> dict[str, Any] | None:
         """Return a content as it was written; None if there is none."""
-        return next((content for content in self.data["contents"] if content["id"] == name), None)
+        return _named(self.data["contents"], name)
+
+    def campaign(self, name: str) -> dict[str, Any] | None:
+        """Return a campaign as it was written; None if there is none."""
+        return _named(self.data["campaigns"], name)
 
     def catalogue(self) -> Catalogue:
         """Return the draft, or what is published without a draft.
@@ -90,13 +94,56 @@ class Desk:
         """
         with self._lock:
             data = self.data
-            place = next((i for i, each in enumerate(data["contents"]) if each["id"] == before), len(data["contents"]))
-            if before is not None and mark != mark_of(self.content(before)):
-                who = self._last(before)
-                raise InputError(f"{who} has changed this content meanwhile; copy what you typed, and open it again")
-            data["contents"][place : place + 1] = [content]
+            self._put(data["contents"], content, before, mark, "content")
             _put_in_loop(data, content["id"], in_loop)
             self._keep(data, by, "saved" if before else "created", content["id"])
+
+    def save_campaign(self, campaign: dict[str, Any], before: str | None, mark: str, *, by: str) -> None:
+        """Put a campaign into the draft, as `save` does with a content.
+
+        Raises:
+            InputError: Somebody else has changed it meanwhile, or the catalogue would be wrong.
+        """
+        with self._lock:
+            data = self.data
+            self._put(data["campaigns"], campaign, before, mark, "campaign")
+            self._keep(data, by, "campaign saved" if before else "campaign created", campaign["id"])
+
+    def delete_campaign(self, name: str, *, by: str) -> None:
+        """Remove a campaign from the draft.
+
+        Raises:
+            InputError: Contents belong to it, or the catalogue would be wrong without it.
+        """
+        with self._lock:
+            data = self.data
+            its = [content["id"] for content in data["contents"] if content["campaign"] == name]
+            if its:
+                raise InputError(
+                    f"contents belong to {name}: {', '.join(its)}; delete them first, or give them another campaign"
+                )
+            data["campaigns"] = [campaign for campaign in data["campaigns"] if campaign["id"] != name]
+            self._keep(data, by, "campaign deleted", name)
+
+    def move(self, place: int, name: str, steps: int, *, by: str) -> None:
+        """Move a content of the standard loop to an earlier or later place.
+
+        Args:
+            place: Index of the content in the loop.
+            name: Id of the content that the editor saw there.
+            steps: Number of places; a negative one moves it forward.
+            by: Name of the editor.
+
+        Raises:
+            InputError: Somebody else has changed the loop meanwhile.
+        """
+        with self._lock:
+            data = self.data
+            loop = data["loop"]
+            if not 0 <= place < len(loop) or loop[place] != name or not 0 <= place + steps < len(loop):
+                raise InputError("the loop was changed meanwhile; look at it again")
+            loop.insert(place + steps, loop.pop(place))
+            self._keep(data, by, "moved in the loop", name)
 
     def delete(self, name: str, *, by: str) -> None:
         """Remove a content from the draft.
@@ -184,9 +231,9 @@ class Desk:
             InputError: A display cannot show it; the message says why.
         """
         target = self.file.parent / UPLOADS / clean_name(name)
-        if target.suffix not in PICTURES + FILMS:
+        if wrong := wrong_ending(target.suffix):
             partial.unlink(missing_ok=True)
-            raise InputError(f"{name}: expected a file that ends with one of {' '.join(PICTURES + FILMS)}")
+            raise InputError(f"{name}: {wrong}")
         partial = partial.rename(partial.with_name(f".{partial.name}{target.suffix}"))
         try:
             check_file(self.file.parent, partial.name)
@@ -202,6 +249,14 @@ class Desk:
             partial.unlink(missing_ok=True)
         self._note(by, "uploaded", target.name)
         return f"{UPLOADS}/{target.name}"
+
+    def _put(self, parts: list[dict[str, Any]], part: dict[str, Any], before: str | None, mark: str, kind: str) -> None:
+        """Replace the content or campaign that the editor saw, or append a new one."""
+        place = next((i for i, each in enumerate(parts) if each["id"] == before), len(parts))
+        if before is not None and mark != mark_of(_named(parts, before)):
+            who = self._last(before)
+            raise InputError(f"{who} has changed this {kind} meanwhile; copy what you typed, and open it again")
+        parts[place : place + 1] = [part]
 
     def _keep(self, data: dict[str, Any], by: str, action: str, content: str) -> None:
         """Write the draft if it is a valid catalogue."""
@@ -254,6 +309,10 @@ def clean_name(name: str) -> str:
     """Return a file name without characters that could be misread."""
     stem, dot, suffix = Path(name).name.lower().rpartition(".")
     return (re.sub(r"[^a-z0-9_-]+", "-", stem).strip("-")[:60] or "medium") + dot + re.sub(r"[^a-z0-9]", "", suffix)
+
+
+def _named(parts: list[dict[str, Any]], name: str) -> dict[str, Any] | None:
+    return next((part for part in parts if part["id"] == name), None)
 
 
 def _put_in_loop(data: dict[str, Any], name: str, in_loop: bool) -> None:

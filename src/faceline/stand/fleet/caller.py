@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import ssl
 import urllib.error
 import urllib.request
 from http.client import HTTPResponse
@@ -36,19 +37,21 @@ class Caller:
 
     Args:
         address: Address of the fleet, such as ``https://fleet.example:8430``.
+        ca: PEM file of the only certificate or authorities to trust; None trusts those of the machine.
 
     Raises:
-        InputError: The address is plain HTTP to another machine, where anybody could listen.
+        InputError: The address is plain HTTP to another machine, where anybody could listen,
+            or the file is no certificate.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, ca: str | None = None) -> None:
         parts = urlsplit(address)
         if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
             raise InputError(
                 f"expected https://{parts.netloc}: plain HTTP would let others read the secret", column="fleet"
             )
         self.address, self.secret = address.rstrip("/"), ""
-        self._opener = urllib.request.build_opener(_NoDetours())
+        self._opener = urllib.request.build_opener(_NoDetours(), urllib.request.HTTPSHandler(context=_trusting(ca)))
 
     def ask(self, path: str, message: BaseModel | None, answer: type[_Answer]) -> _Answer:
         """Send a message, or nothing, and return the answer.
@@ -89,8 +92,20 @@ class Caller:
             raise InputError(told) from None
         except (OSError, ValueError) as error:  # URLError is one
             cause = getattr(error, "reason", error)
+            if isinstance(cause, ssl.SSLCertVerificationError):
+                raise AwayError(
+                    f"the certificate of {self.address} is not trusted ({cause.verify_message}); give it, or its "
+                    "authority, with fleet_ca="
+                ) from None
             raise AwayError(f"{self.address} does not answer: {first_line(cause) if cause else error}") from None
         return opened
+
+
+def _trusting(ca: str | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca)
+    except OSError as error:
+        raise InputError(f"{ca}: expected a certificate, PEM ({first_line(error)})", column="fleet_ca") from None
 
 
 def _detail(error: urllib.error.HTTPError) -> str | None:

@@ -54,6 +54,7 @@ class Home:
         contents: Installs what the fleet publishes.
         steady: Returns the seconds of a steady clock.
         clock: Returns the time.
+        ca: Certificate file to trust, as in `Caller`.
 
     Raises:
         InputError: There is neither a token nor a secret, or the address is refused.
@@ -70,8 +71,9 @@ class Home:
         contents: Contents,
         steady: Callable[[], float] = time.monotonic,
         clock: Callable[[], datetime] = lambda: now().utc,
+        ca: str | None = None,
     ) -> None:
-        self.caller, self.stand, self.contents = Caller(address), stand, contents
+        self.caller, self.stand, self.contents = Caller(address, ca), stand, contents
         self._token, self._file, self._report, self._steady = token, folder / "joined.json", report, steady
         self._every, self._compared = _EVERY, -_COMPARE
         self._away: str | None = None

@@ -2,15 +2,15 @@
 
 import json
 import logging
-import urllib.request
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from faceline.errors import first_line
 from faceline.stand.fleet.alerts import Alerts, Message
+from faceline.stand.live import webhooks
 from faceline.stand.mail import letter, send
 
-_SECONDS: Final = 10.0
 _AGAIN: Final = 4
 """Number of turns to skip after a failure."""
 
@@ -56,15 +56,16 @@ class Messenger:
             self._alerts.sent(name, waiting)
 
 
-def webhook(fleet: str, address: str) -> Way:
+def webhook(fleet: str, hook: webhooks.Webhook) -> Way:
     """Create a way that posts messages to an address as JSON."""
 
     def post(messages: Sequence[Message]) -> None:
-        told = {"fleet": fleet, "alerts": [_plain(each) for each in messages]}
-        headers = {"Content-Type": "application/json"}
-        request = urllib.request.Request(address, json.dumps(told).encode(), headers)
-        with urllib.request.urlopen(request, timeout=_SECONDS):
-            pass
+        first, last = messages[0], messages[-1]
+        body = json.dumps({"fleet": fleet, "alerts": [_plain(each) for each in messages]}).encode()
+        number = f"{first.at:%Y%m%d%H%M%S}-{first.number}-{last.number}"  # the same when the same is sent again
+        status = webhooks.post(hook.url, body, webhooks.signed(hook.secret, number, int(time.time()), body))
+        if not 200 <= status < 300:
+            raise ConnectionError(f"HTTP {status}")
 
     return post
 

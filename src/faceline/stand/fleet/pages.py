@@ -12,6 +12,7 @@ from faceline.stand.fleet.roster import Member
 from faceline.stand.fleet.services import TEMPLATES, FleetServices, fleet_of
 from faceline.stand.web.access import Login
 from faceline.stand.web.login import check_form, needs
+from faceline.stand.words import _, ago
 
 router = APIRouter(prefix="/operator")
 
@@ -51,9 +52,11 @@ def move(request: Request, session: Operator, name: str, group: Annotated[str, F
     check_form(request, session, csrf)
     try:
         fleet_of(request).roster.move(_member(request, name).name, group)
-        session.told = f"{name} belongs to {group} now, and is given what that group shows."
+        session.told = _(
+            "%(name)s belongs to %(group)s now, and is given what that group shows.", name=name, group=group
+        )
     except InputError as error:
-        session.told = f"Not done. {error.told}"
+        session.told = _("Not done. %(why)s", why=error.told)
     return RedirectResponse(f"/operator/stands/{name}", status_code=303)
 
 
@@ -62,7 +65,7 @@ def let_join_again(request: Request, session: Operator, name: str, csrf: Csrf = 
     """Let a stand that has lost its secret join once more."""
     check_form(request, session, csrf)
     fleet_of(request).roster.let_join_again(_member(request, name).name)
-    session.told = f"{name} is locked out until it joins again with the token of a group."
+    session.told = _("%(name)s is locked out until it joins again with the token of a group.", name=name)
     return RedirectResponse(f"/operator/stands/{name}", status_code=303)
 
 
@@ -71,7 +74,7 @@ def remove(request: Request, session: Operator, name: str, csrf: Csrf = "") -> R
     """Remove a stand."""
     check_form(request, session, csrf)
     fleet_of(request).roster.remove(_member(request, name).name)
-    session.told = f"{name} is removed; its events stay."
+    session.told = _("%(name)s is removed; its events stay.", name=name)
     return RedirectResponse("/operator", status_code=303)
 
 
@@ -106,22 +109,12 @@ def _row(member: Member, fleet: FleetServices, raised: dict[str, dict[str, str]]
     return {
         "name": member.name, "group": member.group, "state": state, "warnings": warnings, "report": report,
         "rank": {"silent": 0, "warns": 1, "new": 2, "well": 3}[state],
-        "seen": "never" if member.seen is None else ago(now - member.seen), "wanted": member.wanted,
+        "seen": _("never") if member.seen is None else ago(now - member.seen), "wanted": member.wanted,
     }  # fmt: skip
-
-
-def ago(since: timedelta) -> str:
-    """Say in words how long ago something was."""
-    seconds = max(since.total_seconds(), 0.0)
-    for size, word in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
-        if seconds >= size:
-            count = int(seconds // size)
-            return f"{count} {word}{'s' if count > 1 else ''} ago"
-    return f"{seconds:.0f} s ago"
 
 
 def _member(request: Request, name: str) -> Member:
     member = fleet_of(request).roster.member(name)
     if member is None:
-        raise HTTPException(404, "No such stand.")
+        raise HTTPException(404, _("No such stand."))
     return member

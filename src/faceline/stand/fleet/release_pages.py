@@ -14,6 +14,7 @@ from faceline.stand.fleet.rollouts import OPEN, Rollout
 from faceline.stand.fleet.services import FleetServices, fleet_of
 from faceline.stand.web.access import Login
 from faceline.stand.web.login import check_form, needs
+from faceline.stand.words import _, mark
 
 router = APIRouter(prefix="/operator/releases")
 
@@ -22,7 +23,12 @@ Operator = Annotated[Login, needs("operator")]
 Csrf = Annotated[str, Form()]
 Words = Annotated[str, Form(max_length=200)]
 
-_FIRST: Final = (("1", "one stand first"), ("10%", "a tenth first"), ("25%", "a quarter first"), ("all", "all at once"))
+_FIRST: Final = (
+    ("1", mark("one stand first")),
+    ("10%", mark("a tenth first")),
+    ("25%", mark("a quarter first")),
+    ("all", mark("all at once")),
+)
 
 
 @router.get("")
@@ -61,7 +67,7 @@ def publish(
                 note=note,
             )  # fmt: skip
         fleet.rollouts.begin(release, group, first, by=by)
-        return f"{release} is on its way to {group}."
+        return _("%(release)s is on its way to %(group)s.", release=release, group=group)
 
     return _do(session, act)
 
@@ -74,7 +80,7 @@ def go_on(request: Request, session: Editor, number: int, csrf: Csrf = "") -> Re
 
     def act() -> str:
         fleet.rollouts.go_on(number)
-        return "All stands of the group are given it."
+        return _("All stands of the group are given it.")
 
     return _do(session, act)
 
@@ -87,7 +93,7 @@ def roll_back(request: Request, session: Editor, number: int, csrf: Csrf = "") -
 
     def act() -> str:
         fleet.rollouts.roll_back(number)
-        return "Rolled back: stands are given what they had before."
+        return _("Rolled back: stands are given what they had before.")
 
     return _do(session, act)
 
@@ -97,7 +103,7 @@ def new_group(request: Request, session: Operator, group: Words, csrf: Csrf = ""
     """Create a group."""
     check_form(request, session, csrf)
     fleet, group = fleet_of(request), group.strip().lower()
-    return _do(session, lambda: f"Stands join {group} with this token, told once: {fleet.roster.new_group(group)}")
+    return _do(session, lambda: _token(group, fleet.roster.new_group(group)))
 
 
 @router.post("/groups/{group}/token")
@@ -105,7 +111,11 @@ def new_token(request: Request, session: Operator, group: str, csrf: Csrf = "") 
     """Create a new token for a group; the old one becomes invalid."""
     check_form(request, session, csrf)
     fleet = fleet_of(request)
-    return _do(session, lambda: f"Stands join {group} with this token, told once: {fleet.roster.new_token(group)}")
+    return _do(session, lambda: _token(group, fleet.roster.new_token(group)))
+
+
+def _token(group: str, token: str) -> str:
+    return _("Stands join %(group)s with this token, told once: %(token)s", group=group, token=token)
 
 
 def _told(rollout: Rollout, fleet: FleetServices, newest: int | None) -> dict[str, Any]:
@@ -126,5 +136,5 @@ def _do(session: Login, act: Callable[[], str]) -> Response:
     try:
         session.told = act()
     except InputError as error:
-        session.told = f"Not done. {error.told}"
+        session.told = _("Not done. %(why)s", why=error.told)
     return RedirectResponse("/operator/releases", status_code=303)

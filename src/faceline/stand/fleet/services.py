@@ -1,6 +1,6 @@
 """The services behind the pages and the interface of a fleet."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -39,6 +39,7 @@ class FleetServices(Pages):
         releases: Releases that stands can get.
         rollouts: Rollouts of releases to groups.
         watch: Thread that watches the stands and raises alerts.
+        figures: Returns the figures of the advertiser's page, over all stands.
         every: Seconds between two reports of a stand.
         secure: Whether cookies are sent over TLS only.
         hosts: Names of the server, beside its addresses; None allows any.
@@ -57,6 +58,7 @@ class FleetServices(Pages):
     releases: Releases
     rollouts: Rollouts
     watch: Watch
+    figures: Callable[..., dict[str, Any]]
     every: float = 20.0
     secure: bool = False
     hosts: tuple[str, ...] | None = None

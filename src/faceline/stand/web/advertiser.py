@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 
 from faceline.stand.web.access import Login
 from faceline.stand.web.login import needs
-from faceline.stand.web.services import TEMPLATES, services_of
+from faceline.stand.web.services import TEMPLATES, pages_of
 from faceline.stand.words import _
 
 router = APIRouter(prefix="/advertiser")
@@ -25,16 +25,17 @@ def advertiser_page(
     request: Request, session: Reader, campaign: str = "", since: str = "", until: str = ""
 ) -> Response:
     """Show the figures of one campaign or of all that this account may see."""
-    services = services_of(request)
+    services = pages_of(request)
     campaigns = [each for each in services.catalogue.campaigns if session.account.sees(each.id)]
     if not campaign and not session.account.sees(""):
         if not session.account.campaigns:
             raise HTTPException(403, _("No campaign has been given to your account yet; ask whoever runs the stand."))
         if not campaigns:
-            raise HTTPException(403, _("None of your campaigns is shown on this stand."))
+            raise HTTPException(403, _("None of your campaigns is shown here."))
         campaign = campaigns[0].id
     context = {
         "stand": services.stand,
+        "fleet": services.fleet,
         "account": session.account,
         "csrf": session.csrf,
         "told": "",
@@ -72,7 +73,7 @@ def download(
 
 
 def _figures(request: Request, session: Login, campaign: str, since: str, until: str) -> dict[str, Any]:
-    services = services_of(request)
+    services = pages_of(request)
     if not session.account.sees(campaign):
         raise HTTPException(403, _("The figures of this campaign are not for you."))
     if campaign and campaign not in services.catalogue.campaign_by_id:

@@ -10,7 +10,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from faceline.stand.content.artwork import LARGEST_MB
-from faceline.stand.web import advertiser, api, contents, display, health, login, operator, people, till
+from faceline.stand.web import advertiser, api, campaign_pages, contents, display, health, login, operator, people, till
 from faceline.stand.web.gate import UPLOAD, Gate
 from faceline.stand.web.services import CONTENT_POLICY, HERE, TEMPLATES, Pages, Services, pages_of
 from faceline.stand.words import speaking
@@ -30,7 +30,7 @@ _LARGEST_UPLOAD: Final = LARGEST_MB * 1_000_000 + _LARGEST_FORM
 
 def create_app(services: Services) -> FastAPI:
     """Create the application of one stand."""
-    parts = login, display, operator, people, contents, advertiser, health, till
+    parts = login, display, operator, people, contents, campaign_pages, advertiser, health, till
     app = guarded_app("faceline stand", services, [part.router for part in parts])
     app.mount(api.HERE, api.create_api(services))
     return app

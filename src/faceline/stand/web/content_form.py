@@ -35,13 +35,13 @@ def content_of(sent: Mapping[str, str], listed: Mapping[str, Sequence[str]]) -> 
         content["full" if full else "media"] = medium
     for name in ("seconds", "starts", "ends"):
         if name in value:
-            content[name] = _number(value[name]) if name == "seconds" else value[name]
+            content[name] = number_of(value[name]) if name == "seconds" else value[name]
     if listed.get("days"):
         content["days"] = list(listed["days"])
     for name in ("hours", "quiet_hours"):
         if name in value:
             content[name] = re.split(r"[\s,;]+", value[name])
-    caps = {name: _number(value[name]) for name in _CAPS if name in value}
+    caps = {name: number_of(value[name]) for name in _CAPS if name in value}
     return content | ({"caps": caps} if caps else {})
 
 
@@ -67,17 +67,18 @@ def values_of(content: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def place_of(message: str, index: int) -> tuple[str, str]:
+def place_of(message: str, index: int, kind: str = "contents") -> tuple[str, str]:
     """Return the field that an error of a catalogue is about and its text; the field is empty for other errors."""
-    found = re.match(r"contents\.(\d+)\.([\w.]+): (.*)", message)
+    found = re.match(rf"{kind}\.(\d+)\.([\w.]+): (.*)", message)
     if found is None or int(found[1]) != index:
         return "", message
     key = found[2].split(".")
-    name = key[-1] if key[0] in ("media", "full", "caps") and not key[-1].isdecimal() else key[0]
+    name = key[-1] if key[0] in ("media", "full", "caps", "brand") and not key[-1].isdecimal() else key[0]
     return {"full": "landscape", "media": "landscape"}.get(name, name), found[3]
 
 
-def _number(text: str) -> Any:
+def number_of(text: str) -> Any:
+    """Return the number that a text holds; without one, the text itself, which the catalogue refuses."""
     try:
         return int(text) if text.lstrip("-").isdecimal() else float(text)
     except ValueError:

@@ -55,6 +55,7 @@ class Pages(ABC):
         hosts: Names of the server, beside its addresses; None allows any.
         sound: Whether films play with sound.
         desk: Editor of the contents; None if they cannot be edited.
+        figures: Returns the figures of the advertiser's page, for a campaign or all, from a day, to a day.
         fleet: Whether these are the pages of a fleet.
         larger: Largest sizes in bytes of requests to some addresses, where they exceed those of forms.
     """
@@ -66,6 +67,7 @@ class Pages(ABC):
     hosts: tuple[str, ...] | None
     sound: bool
     desk: Desk | None
+    figures: Callable[..., dict[str, Any]]
     fleet: ClassVar[bool] = False
     larger: ClassVar[Mapping[str, int]] = {}
 

@@ -17,5 +17,9 @@ TERMS: Final = (
     *(mark("new"), mark("changed"), mark("brand"), mark("greeting"), mark("offer"), mark("progress")),
     *(mark("nobody there"), mark("standard loop"), mark("follow-up"), mark("bandit"), mark("only choice")),
     *(mark("anyone"), mark("loyal")),
+    *(mark("saved"), mark("created"), mark("deleted"), mark("imported"), mark("published"), mark("discarded")),
+    *(mark("brought back"), mark("uploaded"), mark("moved in the loop")),
+    *(mark("raised"), mark("cleared"), mark("black"), mark("covered")),
+    *(mark("campaign saved"), mark("campaign created"), mark("campaign deleted")),
 )
 """Roles, arms, reactions, reasons for contents and names, requests to people, and more."""
