@@ -115,9 +115,21 @@ def _weights(graph: bytes) -> dict[str, np.ndarray]:
                 around = (-1, *[1] * (value.ndim - 1))
                 scale, zero = scale.reshape(around), zero.reshape(around)
             plain = (value.astype(np.float32) - zero) * scale
-        short = name.removesuffix("_quantized").removeprefix("model.")
-        found[re.sub(r"^first_look\.", "coarse_stage.", short)] = np.array(plain)
+        found[_own_name(name.removesuffix("_quantized"))] = np.array(plain)
     return found
+
+
+def _own_name(name: str) -> str:
+    """The name that the network gives a tensor, or a folded normalisation that of the convolution before it.
+
+    A layer that is used twice is folded by ONNX Runtime, which gives it names of its own, and the second use a number.
+    """
+    name = re.sub(r"_token_\d+$", "", name)
+    folded = re.match(r"ConvBnFusion_BN_B_(.+)\.(\d+)\.bias$", name)
+    if folded:
+        name = f"{folded[1]}.{int(folded[2]) - 1}.weight_bias"
+    short = name.removeprefix("ConvBnFusion_W_").removeprefix("model.")
+    return re.sub(r"^first_look\.", "coarse_stage.", short)
 
 
 def _norm(model: nn.Module, name: str) -> nn.BatchNorm2d:
