@@ -76,6 +76,9 @@ def test_nothing_in_it_names_a_folder_of_this_machine(bundle: Bundle) -> None:
             "model.weights='${oc.env:FACELINE_DATA}/weights/x.pth'",
         ),
         ("model.start=../a/b.faceline uri=sqlite:///a/b.db", "model.start=../a/b.faceline uri=sqlite:///a/b.db"),
+        ("""'tracking.uri="sqlite:////home/me/m.db"' x=1""", """'tracking.uri="sqlite:///…/m.db"' x=1"""),
+        ("ckpt_path=file:///home/me/last.ckpt", "ckpt_path=file://…/last.ckpt"),
+        ("tracking.uri=postgresql://me:secret@host/runs", "tracking.uri=postgresql://…@host/runs"),
     ],
 )
 def test_a_command_is_told_without_folders_of_this_machine(command: str, told: str) -> None:
