@@ -18,11 +18,11 @@ _AGAIN = 60.0
 _looked: dict[Path, float] = {}
 """Time when this process last looked for leftovers in each folder."""
 
-_PARTIAL = re.compile(r"\..+\.[0-9a-f]{8}\.partial")
+_PARTIAL = re.compile(r"\..+\.[0-9a-f]{8}\.partial(\.\w+)?")
 
 
 @contextmanager
-def write_whole(file: Path, mode: int = 0o666) -> Iterator[Path]:
+def write_whole(file: Path, mode: int = 0o666, suffix: str = "") -> Iterator[Path]:
     """Yield a file to write, which replaces the target at once when it is complete.
 
     After a crash or power failure at any point there is the old or the new file. A failed write keeps the old one. A
@@ -32,20 +32,21 @@ def write_whole(file: Path, mode: int = 0o666) -> Iterator[Path]:
     Args:
         file: Target file; its folder is created.
         mode: Permissions of the new file, minus the umask.
+        suffix: End of the name of the unfinished file, for writers that choose a format by it.
 
     Raises:
         InputError: The name belongs to a folder, a socket or a disk.
         OSError: The disk refuses the file.
     """
     if is_stream(file):
-        with _streamed(file) as partial:
+        with _streamed(file, suffix) as partial:
             yield partial
         return
     target = file.resolve() if file.is_symlink() else file
     target.parent.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(target.parent)
     try:
-        partial, lock = _partial(target, mode)
+        partial, lock = _partial(target, mode, suffix)
     except OSError as error:
         error.filename = str(file)  # the name that the user knows
         raise
@@ -78,9 +79,9 @@ def is_stream(file: Path) -> bool:
 
 
 @contextmanager
-def _streamed(file: Path) -> Iterator[Path]:
+def _streamed(file: Path, suffix: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="faceline-") as folder:
-        whole = Path(folder, "whole")
+        whole = Path(folder, f"whole{suffix}")
         yield whole
         with whole.open("rb") as content:
             try:
@@ -91,10 +92,10 @@ def _streamed(file: Path) -> Iterator[Path]:
                 raise
 
 
-def _partial(target: Path, mode: int) -> tuple[Path, int]:
+def _partial(target: Path, mode: int, suffix: str) -> tuple[Path, int]:
     """Create a file beside the target, with the lock that marks it as being written."""
     while True:
-        partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
+        partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial{suffix}")
         lock = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with suppress(OSError):  # some mounted stores know no locks, and there nothing is removed either
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -109,7 +110,7 @@ def _remove_leftovers(folder: Path) -> None:
     if now - _looked.get(folder, -_AGAIN) < _AGAIN:
         return
     _looked[folder] = now
-    for file in folder.glob(".*.partial"):
+    for file in folder.glob(".*.partial*"):
         if _PARTIAL.fullmatch(file.name):
             with suppress(OSError):
                 _remove_unless_written(file)

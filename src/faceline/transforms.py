@@ -119,7 +119,7 @@ class Pipeline:
 
         Args:
             image: RGB image; it stays unchanged and may be read-only.
-            landmarks: Landmarks in pixels of that image; those outside of it are moved like all others.
+            landmarks: Landmarks in pixels of that image; those outside of it are moved like all others. NaN stays NaN.
             seed: Seed, not negative. Equal inputs and seeds give equal outputs, whatever was called before.
 
         Returns:
@@ -137,18 +137,23 @@ class Pipeline:
             set_state(generator, py_random)
         keypoints = np.zeros((len(landmarks), 5), dtype=np.float32)
         keypoints[:, :2] = landmarks
-        known = bool(np.isfinite(keypoints).all())
+        missing = int(np.isnan(landmarks).any(axis=1).sum())
         frame: Frame = image
         points: Points = keypoints
         for step in self.steps:
             frame, points = step(frame, points)
             if len(points) != len(keypoints):
                 _refuse_lost(step, len(keypoints) - len(points))
-            if known and not np.isfinite(np.asarray(points)).all():
-                raise InputError(
-                    "the step returned landmarks that are not finite", column=f"transforms.{type(step).__name__}"
-                )
+            if int((~np.isfinite(np.asarray(points))).any(axis=1).sum()) != missing:
+                _refuse_masked(step)
         return frame, points[:, :2]
+
+
+def _refuse_masked(step: Transform) -> None:
+    raise InputError(
+        "the step returned landmarks that are not finite, or filled those without a label, which are NaN",
+        column=f"transforms.{type(step).__name__}",
+    )
 
 
 def _refuse_lost(step: Transform, lost: int) -> None:

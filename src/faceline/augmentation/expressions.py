@@ -80,7 +80,7 @@ class ExpressionWarp(Transform):
         frame, points = np.asarray(image), np.array(landmarks)
         before = points[:, :2].astype(np.float64)
         scale = float(np.linalg.norm(before[OUTER_EYE_CORNERS[0]] - before[OUTER_EYE_CORNERS[1]]))
-        if not 4 < scale < 4 * max(frame.shape):
+        if not 4 < scale < 4 * max(frame.shape) or np.isnan(before).any():  # a field needs all of its knots
             return image, landmarks
         if draw.uniform() < 0.75:
             frame, before = self._blink(frame, before)

@@ -161,7 +161,8 @@ def add_hair(frame: np.ndarray, points: np.ndarray, draw: np.random.Generator) -
 
 
 def _is_face(points: np.ndarray) -> bool:
-    return _scale(points) > 4 and float(np.ptp(points[:, 1])) > 4
+    """Whether all points are known and lie apart: where some are missing, nobody knows what would be covered."""
+    return bool(np.isfinite(points).all()) and _scale(points) > 4 and float(np.ptp(points[:, 1])) > 4
 
 
 def _scale(points: np.ndarray) -> float:

@@ -33,6 +33,7 @@ class _Scene(A.DualTransform):  # type: ignore[misc]
         draw, (height, width) = self.random_generator, data["image"].shape[:2]
         scale = math.exp(draw.uniform(*np.log(self.scale)))
         face = data["keypoints"][:, :2]
+        face = face[~np.isnan(face).any(axis=1)]
         middle, reach = face.mean(axis=0), np.maximum(1, np.ptp(face, axis=0) / 2 * draw.uniform(0.8, 1.2, 2) * _HEAD)
         # The face, and not all of the frame, lies in the scene.
         low, high = scale * reach, np.array([width, height]) - scale * reach

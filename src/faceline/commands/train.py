@@ -20,6 +20,7 @@ from faceline.config.project import used_packages
 from faceline.config.targets import same_build
 from faceline.errors import InputError
 from faceline.models.callbacks import CONFIG_KEY, Pruning
+from faceline.models.face_embedder import FaceEmbedder
 from faceline.outputs import csv_cells
 from faceline.tasks.assembly import load_trained, plain, prepare_process, read_checkpoint
 from faceline.tasks.fitting import RESUME, Fitted, fit, fit_at_once, folder, last_checkpoint
@@ -88,6 +89,7 @@ def train(config: Config, member: Member | None = None) -> float | None:
     _refuse_what_cannot_start(config)
     task = task_of(config)
     model = task.build_model(config)  # before any data is read: a wrong model is the cheapest mistake to find
+    _refuse_no_epochs(config, model)
     data = task.build_data(config)
     data.prepare_data()
     lessons = task.join(model, data)
@@ -139,6 +141,16 @@ def _refuse_what_cannot_start(config: Config) -> None:
                     file=config["ckpt_path"],
                     column="ckpt_path",
                 )
+
+
+def _refuse_no_epochs(config: Config, model: Any) -> None:
+    """Refuse to train for no epochs, except an embedder, which learns discriminants before the first."""
+    if config["trainer"]["max_epochs"] == 0 and is_trained_in_epochs(model) and not isinstance(model, FaceEmbedder):
+        raise InputError(
+            "expected at least 1, got 0: nothing would be trained; faceline evaluate measures a checkpoint, a run or a "
+            "bundle as it is",
+            column="trainer.max_epochs",
+        )
 
 
 @contextmanager

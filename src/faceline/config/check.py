@@ -163,7 +163,7 @@ _LIMITS: dict[str, tuple[str, _Holds]] = {
     **dict.fromkeys(("weight_decay", "gradient_clip_val", "patience", "min_delta", "warmup_epochs"), _NOT_NEGATIVE),
     **dict.fromkeys(("model.distances", "model.cross_entropy", "model.noise", "model.backbone_lr"), _NOT_NEGATIVE),
     **dict.fromkeys(("loss.beta", "head.beyond"), _NOT_NEGATIVE),
-    "max_epochs": ("at least 0 (0 measures the model as it starts)", lambda value: value >= 0),
+    "max_epochs": ("at least 1 (0 for an embedder: its discriminants alone)", lambda value: value >= 0),
     **dict.fromkeys(("dropout", "decay", "model.warmup", "model.smoothing", "model.shrinkage"), _SHARE),
 }
 """Limits of keys that mean the same everywhere; a section before the name tells two meanings apart."""

@@ -20,7 +20,7 @@ from filelock import FileLock
 from rich.console import Console
 from rich.progress import Progress
 
-from faceline.data.index import BadRows, FrameIndex, FrameRow, FrameSource, index_of, markup_of
+from faceline.data.index import BadRows, FrameIndex, FrameRow, FrameSource, index_of, markup_of, usable_rows
 from faceline.errors import InputError
 from faceline.geometry.markup import Markup
 from faceline.geometry.resize import resize_image
@@ -137,7 +137,7 @@ def _write_images(source: FrameSource, size: int, path: Path, view: View | None)
     digests: list[str] = []
     # Written as a stream, not through a memory map: there a full disk ends the process with SIGBUS.
     with path.open("wb") as file, _progress() as progress:
-        listed = progress.track(source.rows(bad), description=f"Decoding {source.name}")
+        listed = progress.track(usable_rows(source, bad), description=f"Decoding {source.name}")
         for row, image, picture in _decoded(source, listed, bad, size, view):
             file.write(picture.tobytes())
             rows.append(row)

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 
-from faceline.data.index import BadRows, FrameRow, FrameSource, OnError
+from faceline.data.index import BadRows, FrameRow, FrameSource, OnError, markup_of
 from faceline.types import Image
 
 
@@ -17,7 +17,7 @@ class ChosenFrames:
 
     def __init__(self, source: FrameSource, files: Sequence[str]) -> None:
         self.source, self.files = source, frozenset(files)
-        self.name = source.name
+        self.name, self.markup = source.name, markup_of(source)
         self.on_error: OnError = source.on_error
 
     def key(self) -> str:

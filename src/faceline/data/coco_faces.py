@@ -17,6 +17,9 @@ from faceline.types import Image
 class CocoFaces:
     """Faces with key points in the COCO format; each face is a frame, cut out around its box if it has one.
 
+    A key point that is not labelled is learned and measured nowhere. A face without any, or without the two that errors
+    are measured by, is left out.
+
     Source: https://cocodataset.org/#format-data, "Keypoint Detection".
 
     Args:
@@ -77,7 +80,7 @@ class CocoFaces:
     def key(self) -> str:
         """Return a hex digest of the JSON, the settings and all images that it names."""
         files = [self.root / str(image.get("file_name")) for image in self._images.values()]
-        settings = repr((self._names, self.markup.name))
+        settings = repr((self._names, self.markup.name, "masked"))
         return own_frames.digest_of(files, self.file.read_bytes(), settings.encode())
 
     def describe(self) -> list[str]:
@@ -90,7 +93,9 @@ class CocoFaces:
         found: list[FrameRow] = []
         for number, annotation in enumerate(self._content["annotations"]):
             try:
-                found.append(self._row(number, annotation))
+                row = self._row(number, annotation)
+                if own_frames.has_labels(row, bad):
+                    found.append(row)
             except InputError as error:
                 bad.add(error)
         return found
@@ -109,9 +114,7 @@ class CocoFaces:
                 f"expected {expected}, got {values.size} numbers", file=self.file, column=f"{label}.keypoints"
             )
         points, seen = values.reshape(-1, 3)[:, :2], values.reshape(-1, 3)[:, 2]
-        if (seen == 0).any():
-            missing = int(np.flatnonzero(seen == 0)[0])
-            raise InputError(f"key point {missing} is not labelled", file=self.file, column=f"{label}.keypoints")
+        points = np.where(seen[:, None] == 0, np.nan, points)
         file = own_frames.image_file(self.root, str(image.get("file_name", "")))
         relative = file.relative_to(self.root)
         own_frames.size_of(file)

@@ -91,7 +91,7 @@ class AlignedFace:
             InputError: The frame has no label and there is no detector, or the landmarks make no face.
         """
         landmarks, template = row.landmarks, self.of_labels
-        if self.every or np.isnan(landmarks).any():
+        if self.every or np.isnan(landmarks).all():
             if self.detector is None:
                 raise InputError(
                     f"{row.file} has no landmarks; name a checkpoint that finds them, or leave out such frames",
@@ -316,7 +316,7 @@ class FaceData(pl.LightningDataModule):
 
     def _divide(self, index: FrameIndex) -> tuple[Split, np.ndarray]:
         """Split the labelled frames, with or without others; also return the unlabelled frames of training videos."""
-        labelled = np.flatnonzero(~np.isnan(index.landmarks).any(axis=(1, 2)))
+        labelled = np.flatnonzero(~index.missing.all(axis=1))
         split = make_split(index.take(labelled), **self.split_settings)
         split = Split(split.protocol, **{part: labelled[rows] for part, rows in split.parts().items()})
         others = np.setdiff1d(np.arange(len(index)), labelled)

@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 from PIL import Image as PillowImage
-from PIL import UnidentifiedImageError
+from PIL import ImageCms, UnidentifiedImageError
 
 from faceline.errors import InputError
 from faceline.types import Image
@@ -25,6 +25,7 @@ LABELLED_FORMATS: Final = (*FRAME_FORMATS, "WEBP", "BMP", "TIFF", "GIF")
 
 _ORIENTATION_TAG: Final = 0x0112  # of EXIF
 _PNG_DEPTH_AT: Final = 24  # bytes into the file: signature 8, chunk header 8, width 4, height 4
+_TIFF: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # how its files begin
 _MODE_NAMES: Final = {
     "1": "black and white",
     "L": "grey",
@@ -92,11 +93,21 @@ def read_with(path: Path, formats: tuple[str, ...], decode: Callable[[PillowImag
     except InputError:
         raise
     except UnidentifiedImageError:
-        message = f"is not an image of a known kind ({', '.join(formats)})"
-        raise InputError(message, file=path) from None
+        raise InputError(_unidentified(path, formats), file=path) from None
     except Exception as error:  # decoders raise nearly anything on damaged files
         reason = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"is damaged or cannot be read: {reason}", file=path) from None
+
+
+def _unidentified(path: Path, formats: tuple[str, ...]) -> str:
+    with path.open("rb") as file:
+        tiff = file.read(4) in _TIFF
+    if tiff and "TIFF" in formats:
+        return (
+            "is a TIFF of a kind that is not read, such as colours in floating point or of 32 bits; save it with 8 or "
+            "16 bits a channel"
+        )
+    return f"is not an image of a known kind ({', '.join(formats)})"
 
 
 def _decode(path: Path, formats: tuple[str, ...], decode: Callable[[PillowImage.Image, Path], None]) -> None:
@@ -159,4 +170,39 @@ def _kind(image: PillowImage.Image, path: Path) -> str:
 
 def _any_rgb(image: PillowImage.Image, path: Path) -> PillowImage.Image:
     _refuse_turned(image, path)
+    return as_rgb(image, path)
+
+
+def as_rgb(image: PillowImage.Image, path: Path) -> PillowImage.Image:
+    """Convert a picture to 8-bit RGB.
+
+    Raises:
+        InputError: Its value of white is unknown.
+    """
+    if image.mode == "LAB":
+        lab = ImageCms.createProfile("LAB")
+        converted = ImageCms.profileToProfile(image, lab, ImageCms.createProfile("sRGB"), outputMode="RGB")
+        assert converted is not None
+        return converted
+    if image.mode == "F" or image.mode.startswith("I"):
+        image = PillowImage.fromarray(_eight_bits(image, path))
     return image.convert("RGB")
+
+
+def _eight_bits(image: PillowImage.Image, path: Path) -> np.ndarray:
+    """Convert 16-bit grey, or floating point on [0, 1], to 8 bits; in other ranges the value of white is unknown."""
+    values = np.asarray(image)
+    low, high = float(values.min()), float(values.max())
+    if image.mode == "F":
+        if low >= 0 and high <= 1:
+            return np.round(values * 255).astype(np.uint8)
+        kind = "floating-point numbers"
+    elif image.mode.startswith("I;16") or (image.format == "PNG" and high < 1 << 16):
+        return (values.astype(np.int64) >> 8).astype(np.uint8)
+    else:
+        kind = "32-bit numbers"
+    raise InputError(
+        f"holds {kind} from {low:g} to {high:g}, of which none is known to be white; save it with 8 or 16 bits, "
+        "or as floating point from 0 to 1",
+        file=path,
+    )

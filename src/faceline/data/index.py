@@ -29,7 +29,8 @@ class FrameRow:
         video: Name of the video, unique among all people.
         frame: Number of the frame in its video.
         part: ``train`` or ``test`` in the publisher's division; ``train`` without one.
-        landmarks: Pixels of the frame, x first; they may lie outside of it. NaN if nobody has labelled it.
+        landmarks: Pixels of the frame, x first; they may lie outside of it. NaN without a label: all of them if nobody
+            has labelled the frame.
         landmarks3d: Landmarks in three dimensions, if the source has them.
         line: Line of the table that names the frame, for messages.
     """
@@ -61,6 +62,10 @@ class BadRows:
         """Raise the error, or store it in ``errors``."""
         if self.on_error == "raise":
             raise error
+        self.errors.append(error)
+
+    def leave_out(self, error: InputError) -> None:
+        """Keep the error in ``errors``, as the user said that such rows may occur."""
         self.errors.append(error)
 
 
@@ -103,7 +108,7 @@ class LabelIndex:
         videos: (n,) names of the videos, unique over all people.
         frames: (n,) number of each frame in its video.
         parts: (n,) ``train`` or ``test`` in the publisher's division.
-        landmarks: (n, 68, 2) pixels of the original frame, x first.
+        landmarks: (n, 68, 2) pixels of the original frame, x first; NaN without a label.
         landmarks3d: (n, 68, 3) landmarks in three dimensions, if the source has them.
         unlabelled: Number of frames of the source without a row.
         rejected: One line for each skipped row.
@@ -127,6 +132,11 @@ class LabelIndex:
 
     def __len__(self) -> int:
         return len(self.files)
+
+    @property
+    def missing(self) -> np.ndarray:
+        """Return (n, 68), whether each landmark has no label."""
+        return np.asarray(np.isnan(self.landmarks).any(axis=2))
 
     @property
     def fingerprint(self) -> str:
@@ -164,6 +174,12 @@ class FrameIndex(LabelIndex):
         return normalise_landmarks(self.landmarks, self.sizes[:, None, :]).astype(np.float32)
 
 
+def usable_rows(source: FrameSource, bad: BadRows) -> list[FrameRow]:
+    """Return the rows of a source that hold a face, or no label; others go to ``bad``."""
+    normaliser = list(markup_of(source).normaliser)
+    return [row for row in source.rows(bad) if _has_size(row, normaliser, bad) and _is_face(row, bad)]
+
+
 def index_of(source: FrameSource, rows: list[FrameRow], bad: BadRows) -> LabelIndex:
     """Build the index of some rows of a source.
 
@@ -172,7 +188,6 @@ def index_of(source: FrameSource, rows: list[FrameRow], bad: BadRows) -> LabelIn
         rows: Usable rows.
         bad: Rows that cannot be used.
     """
-    rows = [row for row in rows if _is_face(row, bad)]
     solid = [row.landmarks3d for row in rows if row.landmarks3d is not None]
     markup = markup_of(source)
     landmarks = np.array([row.landmarks for row in rows]).reshape(len(rows), markup.points, 2)
@@ -201,14 +216,34 @@ _FARTHEST = 10
 """A landmark does not belong to a face if it lies so many times farther from the middle than the others."""
 
 
+def _has_size(row: FrameRow, normaliser: list[int], bad: BadRows) -> bool:
+    """Tell whether both points of the normaliser have labels; a row without them is skipped and counted.
+
+    A row without any label stays: some tasks find the landmarks of such frames themselves.
+    """
+    missing = np.isnan(row.landmarks).any(axis=1)
+    if missing.all() or not missing[normaliser].any():
+        return True
+    first, second = normaliser
+    bad.leave_out(
+        InputError(
+            f"{row.file}: landmark {normaliser[int(missing[second])]} has no label; errors are measured by the "
+            f"distance of landmarks {first} and {second}",
+            row=row.line,
+        )
+    )
+    return False
+
+
 def _is_face(row: FrameRow, bad: BadRows) -> bool:
     """Tell whether the landmarks of a row lie together; if not, it goes to the bad rows."""
     points = row.landmarks
-    if np.isnan(points).any():
+    known = points[~np.isnan(points).any(axis=1)]
+    if not len(known):
         return True
-    far = np.linalg.norm(points - np.median(points, axis=0), axis=1)
-    worst = int(far.argmax())
-    if far[worst] <= _FARTHEST * max(float(np.median(far)), 1.0):
+    far = np.linalg.norm(points - np.median(known, axis=0), axis=1)
+    worst = int(np.nanargmax(far))
+    if far[worst] <= _FARTHEST * max(float(np.nanmedian(far)), 1.0):
         return True
     bad.add(
         InputError(
@@ -231,25 +266,25 @@ def refuse_impossible(landmarks: Landmarks, markup: Markup = IBUG68) -> None:
         InputError: The faces are impossibly small, or a value marks missing points; the message says what it looks
             like.
     """
-    known = landmarks[~np.isnan(landmarks).any(axis=(1, 2))]
-    if not len(known):
+    points = landmarks[~np.isnan(landmarks).any(axis=2)]
+    if not len(points):
         return
-    eyes = float(np.median(np.linalg.norm(known[:, markup.normaliser[0]] - known[:, markup.normaliser[1]], axis=1)))
+    left, right = (landmarks[:, corner] for corner in markup.normaliser)
+    eyes = float(np.nanmedian(np.linalg.norm(left - right, axis=1)))
     if eyes < 2:
-        looks = "shares of the frame, on [0, 1]" if np.abs(known).max() <= 2 else "no pixels"
+        looks = "shares of the frame, on [0, 1]" if np.abs(points).max() <= 2 else "no pixels"
         raise InputError(
             f"the outer eye corners are {eyes:.2g} px apart (median): the labels look like {looks}; multiply x by "
             "the width and y by the height of each frame",
             column="data",
         )
-    points = known.reshape(-1, 2)
     same = points[(points[:, 0] == points[:, 1]) & ((points[:, 0] <= 0) | (points[:, 0] >= 999))][:, 0]
     values, counts = np.unique(same, return_counts=True)
     if len(values) and counts.max() >= max(3, len(points) / 10_000):
         value = values[counts.argmax()]
         raise InputError(
-            f"{counts.max():,} landmarks lie at ({value:g}, {value:g}), which looks like a mark for missing "
-            f"points; leave out these rows (with data=csv: data.source.missing={value:g} data.on_error=skip)",
+            f"{counts.max():,} landmarks lie at ({value:g}, {value:g}), which looks like a mark for missing points; "
+            f"set data.source.missing={value:g} (with data=csv or data=pts)",
             column="data",
         )
 
@@ -264,8 +299,8 @@ def refuse_outside(index: FrameIndex) -> None:
     Raises:
         InputError: Too many lie outside; the message says what the reason may be.
     """
-    placed = index.normalised()[~np.isnan(index.landmarks).any(axis=(1, 2))]
-    outside = np.any((placed < 0) | (placed > 1), axis=2)
+    placed = index.normalised()[~index.missing]
+    outside = np.any((placed < 0) | (placed > 1), axis=1)
     if outside.size and outside.mean() > _MOST_OUTSIDE:
         raise InputError(
             f"{outside.mean():.0%} of the landmarks lie outside of their frames; check the size of the frames, "

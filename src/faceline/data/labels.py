@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock
 
-from faceline.data.index import BadRows, FrameSource, LabelIndex, index_of, markup_of
+from faceline.data.index import BadRows, FrameSource, LabelIndex, index_of, markup_of, usable_rows
 from faceline.errors import InputError
 from faceline.files import write_whole
 
@@ -37,14 +37,28 @@ def read_labels(source: FrameSource, cache_dir: Path) -> LabelIndex:
         cache_dir: Folder of all caches; created if missing.
 
     Raises:
-        InputError: A label cannot be used and the source says ``raise``, no label can be used, frames without landmarks
-            are listed, or the file cannot be written.
+        InputError: A label cannot be used, or a frame misses one, and the source says ``raise``; no label can be used,
+            frames without landmarks are listed, or the file cannot be written.
     """
     content = f"{_FORMAT} {source.name} {source.key()} {source.on_error}"
     file = cache_dir / f"{source.name}-labels-{hashlib.sha256(content.encode()).hexdigest()[:16]}.parquet"
     index = replace(_open(file) or _list_into(file, source), markup=markup_of(source))
     refuse_unlabelled(index)
-    return index
+    return _complete(index, source)
+
+
+def _complete(index: LabelIndex, source: FrameSource) -> LabelIndex:
+    """Return the frames that have all landmarks, as shapes with holes cannot be compared."""
+    short = index.missing.any(axis=1)
+    if not short.any():
+        return index
+    told = f"{short.sum():,} of {len(index):,} frames miss landmarks, and shapes need all of them"
+    if source.on_error == "raise":
+        raise InputError(f"{told}; skip these frames with data.on_error=skip", column="data.source")
+    whole = index.take(np.flatnonzero(~short))
+    if not len(whole):
+        raise InputError(f"{told}; label at least some frames completely", column="data.source")
+    return replace(whole, rejected=(*index.rejected, *(f"{file}: misses landmarks" for file in index.files[short])))
 
 
 def refuse_unlabelled(index: LabelIndex) -> None:
@@ -53,7 +67,7 @@ def refuse_unlabelled(index: LabelIndex) -> None:
     Raises:
         InputError: There are such frames.
     """
-    if np.isnan(index.landmarks).any():
+    if index.missing.all(axis=1).any():
         raise InputError(
             f"{index.dataset} lists frames without landmarks, which are of no use here; set it to false",
             column="data.source.unlabelled",
@@ -67,7 +81,7 @@ def list_labels(source: FrameSource) -> LabelIndex:
         InputError: A label cannot be used and the source says ``raise``, or no label can be used.
     """
     bad = BadRows(source.on_error)
-    index = source.labels(bad) if isinstance(source, LabelSource) else index_of(source, source.rows(bad), bad)
+    index = source.labels(bad) if isinstance(source, LabelSource) else index_of(source, usable_rows(source, bad), bad)
     if not len(index):
         first = bad.errors[0] if bad.errors else "the source lists none"
         raise InputError(f"{source.name} has no usable label; {len(bad.errors)} were skipped, first: {first}")

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image as PillowImage
 
 from faceline.data.images import read_labelled
-from faceline.data.index import FrameRow
+from faceline.data.index import BadRows, FrameRow
 from faceline.errors import InputError, first_line
 from faceline.geometry.crops import cut_window, face_window
 from faceline.geometry.markup import IBUG68, Markup
@@ -156,6 +156,14 @@ def names_of(file: Path, pattern: re.Pattern[str] | None, number: int) -> tuple[
     folders = file.parts[:-1]
     person = folders[-2] if len(folders) > 1 else folders[0] if folders else file.stem
     return person, "/".join(folders) or file.stem, number
+
+
+def has_labels(row: FrameRow, bad: BadRows) -> bool:
+    """Tell whether any landmark of a face has a label; if none has, the row is skipped and counted."""
+    if not np.isnan(row.landmarks).all():
+        return True
+    bad.leave_out(InputError(f"{row.file}: no landmark has a label", row=row.line))
+    return False
 
 
 def whole(row: FrameRow, points: np.ndarray, box: np.ndarray | None) -> FrameRow:

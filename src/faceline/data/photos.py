@@ -6,9 +6,9 @@ from typing import Final, NamedTuple
 
 import numpy as np
 from PIL import Image as PillowImage
-from PIL import ImageCms, ImageOps
+from PIL import ImageOps
 
-from faceline.data.images import FRAME_FORMATS, read_with
+from faceline.data.images import FRAME_FORMATS, as_rgb, read_with
 from faceline.errors import InputError
 from faceline.types import Image
 
@@ -107,34 +107,8 @@ def _decode(image: PillowImage.Image, path: Path) -> Photo:
 
 def _rgb(image: PillowImage.Image, path: Path) -> PillowImage.Image:
     """Convert the picture to 8-bit RGB and keep its EXIF tags."""
-    if image.mode == "LAB":
-        lab = ImageCms.createProfile("LAB")
-        converted = ImageCms.profileToProfile(image, lab, ImageCms.createProfile("sRGB"), outputMode="RGB")
-        assert converted is not None
-    elif image.mode == "F" or image.mode.startswith("I"):
-        converted = PillowImage.fromarray(_eight_bits(image, path)).convert("RGB")
-    else:
-        converted = image.convert("RGB")
+    converted = as_rgb(image, path)
     exif = image.getexif()
     if exif:
         converted.info["exif"] = exif.tobytes()
     return converted
-
-
-def _eight_bits(image: PillowImage.Image, path: Path) -> np.ndarray:
-    """Convert 16-bit grey, or floating point on [0, 1], to 8 bits; in other ranges the value of white is unknown."""
-    values = np.asarray(image)
-    low, high = float(values.min()), float(values.max())
-    if image.mode == "F":
-        if low >= 0 and high <= 1:
-            return np.round(values * 255).astype(np.uint8)
-        kind = "floating-point numbers"
-    elif image.mode.startswith("I;16") or (image.format == "PNG" and high < 1 << 16):
-        return (values.astype(np.int64) >> 8).astype(np.uint8)
-    else:
-        kind = "32-bit numbers"
-    raise InputError(
-        f"holds {kind} from {low:g} to {high:g}, of which none is known to be white; save it with 8 or 16 bits, "
-        "or as floating point from 0 to 1",
-        file=path,
-    )

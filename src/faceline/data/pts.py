@@ -16,6 +16,7 @@ import numpy as np
 
 from faceline.data.images import read_labelled
 from faceline.data.index import BadRows, FrameRow, OnError, PublishedPart
+from faceline.data.own_frames import has_labels
 from faceline.data.roots import find_root
 from faceline.errors import InputError
 from faceline.geometry.crops import Window, cut_window, window_around
@@ -55,6 +56,8 @@ class PtsFaces:
         on_error: ``raise`` at the first file that cannot be used, or ``skip`` such files.
         split_by: With ``folder``, files below a folder ``testset`` are the test set and those below ``trainset`` the
             training set, as the protocol ``official`` needs. With None, everything can be trained on.
+        missing: Number that marks a point without a label, such as -1. Loss and metrics leave such points out. Faces
+            without a label at the outer eye corners are skipped.
 
     Raises:
         InputError: The folder is missing.
@@ -68,16 +71,18 @@ class PtsFaces:
         root: str | Path | None = None,
         on_error: OnError = "raise",
         split_by: Literal["folder"] | None = None,
+        missing: float | None = None,
     ) -> None:
         if split_by not in (None, "folder"):
             raise InputError(f"expected folder or null, got {split_by!r}", column="data.split_by")
         self.root = find_root(root, "pts")
         self.on_error: OnError = BadRows(on_error).on_error
-        self.split_by = split_by
+        self.split_by, self.missing = split_by, missing
 
     def key(self) -> str:
         """Return a hex digest of all points, their photos and their division."""
-        digest = hashlib.sha256(f"{self.split_by}".encode())
+        masked = "" if self.missing is None else f" masked {self.missing}"
+        digest = hashlib.sha256(f"{self.split_by}{masked}".encode())
         photos = {face.photo for face in self._faces.values()}
         for path in [*self._files, *sorted(photos)]:
             digest.update(str(path.relative_to(self.root)).encode(errors="surrogateescape"))
@@ -98,7 +103,7 @@ class PtsFaces:
             raise InputError("holds no .pts file, in no folder below it", file=self.root)
         for error in self._read[1]:
             bad.add(error)
-        rows = [face.row for face in self._faces.values()]
+        rows = [face.row for face in self._faces.values() if has_labels(face.row, bad)]
         if self.split_by and rows and {row.part for row in rows} != {"train", "test"}:
             raise InputError(
                 "split_by=folder wants folders trainset/ and testset/, and faces below both; leave it out and choose "
@@ -174,8 +179,8 @@ class PtsFaces:
 
     def _face(self, path: Path) -> _Face:
         photo = self._photo_of(path)
-        landmarks = read_pts(path)
-        window = window_around(landmarks)
+        landmarks = read_pts(path, self.missing)
+        window = window_around(landmarks) if np.isfinite(landmarks).any() else Window(0, 0, 1, 1)
         inside = path.relative_to(self.root)
         video = photo.relative_to(self.root).with_suffix("").as_posix()
         row = FrameRow(
@@ -204,8 +209,12 @@ class PtsFaces:
         return "test" if last in _TEST_FOLDERS else "train"
 
 
-def read_pts(path: Path) -> Shape:
+def read_pts(path: Path, missing: float | None = None) -> Shape:
     """Read the 68 points of a ``.pts`` file, in pixels counted from 0.
+
+    Args:
+        path: The file.
+        missing: Number that marks a point without a label; such points become NaN.
 
     Raises:
         InputError: The file has another form; the message names file and line.
@@ -227,16 +236,32 @@ def read_pts(path: Path) -> Shape:
                 raise _wrong_count(header[2], path)
     if len(points) != N_LANDMARKS:
         raise _wrong_count(str(len(points)), path)
-    shape = np.array(points) - 1.0
+    shape = np.array(points)
+    shape[(shape == missing).any(axis=1)] = np.nan
+    _refuse_marker(shape, path)
+    shape -= 1.0
     left, right = OUTER_EYE_CORNERS
     if (shape[left] == shape[right]).all():
         raise InputError(
             f"the outer eye corners (points {left + 1} and {right + 1}) are in one place, so the face has no size",
             file=path,
         )
-    if not (np.ptp(shape, axis=0) > 0).all():
+    known = shape[~np.isnan(shape).any(axis=1)]
+    if len(known) and not (np.ptp(known, axis=0) > 0).all():
         raise InputError("all points lie on one line, upright or level: that is no face", file=path)
     return shape
+
+
+def _refuse_marker(points: np.ndarray, path: Path) -> None:
+    """Refuse several points in one place outside of the photo, which mark missing points."""
+    (found,) = np.nonzero((points[:, 0] == points[:, 1]) & (points[:, 0] <= 0))
+    for value in points[found, 0]:
+        if (points[found, 0] == value).sum() > 1:
+            raise InputError(
+                f"several points lie at ({value:g}, {value:g}), which looks like a mark for missing points; "
+                f"set data.source.missing={value:g}",
+                file=path,
+            )
 
 
 def _point(text: str, path: Path, line: int) -> tuple[float, float]:

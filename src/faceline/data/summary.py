@@ -36,6 +36,8 @@ class Summary:
         widths: Widths of the original frames in pixels.
         heights: Heights of the original frames in pixels.
         face_sizes: Distances of the outer eye corners in pixels.
+        missing_landmarks: Number of landmarks without a label in these frames.
+        missing_frames: Number of frames with such landmarks.
         outside_landmarks: Number of landmarks beyond the edges of their frame.
         outside_frames: Number of frames with such landmarks.
         duplicates: Groups of frame names with the same pixels.
@@ -54,6 +56,8 @@ class Summary:
     widths: Spread
     heights: Spread
     face_sizes: Spread
+    missing_landmarks: int
+    missing_frames: int
     outside_landmarks: int
     outside_frames: int
     duplicates: tuple[tuple[str, ...], ...]
@@ -62,7 +66,8 @@ class Summary:
     def lines(self) -> list[str]:
         """Return the summary as aligned text, with the beginning of long lists."""
         parts = ", ".join(f"{name} {count}" for name, count in self.parts.items())
-        share = self.outside_landmarks / (self.labelled * self.points)
+        whole = self.labelled * self.points
+        missing, outside = (count / whole for count in (self.missing_landmarks, self.outside_landmarks))
         table = {
             "data set": self.dataset,
             "landmarks": f"{self.points} ({self.markup})",
@@ -72,7 +77,8 @@ class Summary:
             "frame width": f"{self.widths} px",
             "frame height": f"{self.heights} px",
             "face size": f"{self.face_sizes} px between landmarks {self.normaliser[0]} and {self.normaliser[1]}",
-            "outside": f"{self.outside_landmarks} landmarks ({share:.2%}) in {self.outside_frames} frames",
+            "missing": f"{self.missing_landmarks} landmarks ({missing:.2%}) in {self.missing_frames} frames",
+            "outside": f"{self.outside_landmarks} landmarks ({outside:.2%}) in {self.outside_frames} frames",
             "duplicates": f"{len(self.duplicates)} groups of frames with the same pixels",
             "skipped rows": str(len(self.skipped)),
         }
@@ -94,6 +100,7 @@ def summarise(index: FrameIndex) -> Summary:
     face_sizes = np.linalg.norm(index.landmarks[:, left] - index.landmarks[:, right], axis=1)  # (n,)
     placed = index.normalised()
     outside = np.any((placed < 0) | (placed > 1), axis=2)  # (n, 68)
+    missing = index.missing
     return Summary(
         dataset=index.dataset,
         markup=index.markup.name,
@@ -107,6 +114,8 @@ def summarise(index: FrameIndex) -> Summary:
         widths=_spread(index.sizes[:, 0]),
         heights=_spread(index.sizes[:, 1]),
         face_sizes=_spread(face_sizes),
+        missing_landmarks=int(missing.sum()),
+        missing_frames=int(missing.any(axis=1).sum()),
         outside_landmarks=int(outside.sum()),
         outside_frames=int(outside.any(axis=1).sum()),
         duplicates=_duplicates(index),

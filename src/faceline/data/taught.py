@@ -81,7 +81,7 @@ def teach(
         raise InputError(f"{source.name} has no frames without landmarks", column=_KEY)
     listing, videos = source.with_unlabelled(), set(index.videos[split.train].tolist())
     rows = listing.rows(BadRows("skip"))
-    files = [row.file for row in rows if np.isnan(row.landmarks).any() and row.video in videos]
+    files = [row.file for row in rows if np.isnan(row.landmarks).all() and row.video in videos]
     if not files:
         raise InputError(f"{source.name} has no frame without landmarks in a video that is trained on", column=_KEY)
     chosen = ChosenFrames(listing, files)

@@ -149,7 +149,7 @@ def window_around(landmarks: Shape) -> Window:
     Its edge is 2.3 times the larger extent of the landmarks, whose middle lies 0.13 of that below its own: medians over
     693 training frames of the Udacity set.
     """
-    low, high = landmarks.min(axis=0).astype(np.float64), landmarks.max(axis=0).astype(np.float64)
+    low, high = np.nanmin(landmarks, axis=0).astype(np.float64), np.nanmax(landmarks, axis=0).astype(np.float64)
     extent, (x, y) = float((high - low).max()), ((low + high) / 2).tolist()
     edge = max(1, round(2.3 * extent))
     return Window(round(x - edge / 2), round(y - 0.13 * extent - edge / 2), edge, edge)

@@ -42,7 +42,8 @@ _DATE: Final = (1980, 1, 1, 0, 0, 0)  # the same content gives the same file
 Share = Annotated[float, Field(ge=0, le=1)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Channels = Annotated[tuple[float, ...], Field(min_length=3, max_length=3)]
-Text = Annotated[str, Field(min_length=1, max_length=2000, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Line = Annotated[str, Field(max_length=20_000, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Text = Annotated[Line, Field(min_length=1, max_length=2000)]
 
 
 class _Strict(BaseModel):
@@ -108,7 +109,7 @@ class Check(_Strict):
     frames: Annotated[int, Field(ge=1)]
     difference: Amount
     latency_ms: Amount
-    cpu: str
+    cpu: Line
 
 
 class PublishedBy(_Strict):
@@ -189,8 +190,8 @@ class Manifest(_Strict):
     data: DataOrigin
     check: Check
     run_id: Text
-    commit: str | None
-    command: Annotated[str, Field(max_length=20_000, pattern=r"^[^\x00-\x1f\x7f]*$")]
+    commit: Line | None
+    command: Line
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 

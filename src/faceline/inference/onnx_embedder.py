@@ -9,10 +9,10 @@ from typing import Any, Final, Literal
 import numpy as np
 import onnxruntime
 from jaxtyping import Float
-from onnxruntime.capi import onnxruntime_pybind11_state as states
 
 from faceline.errors import InputError, first_line
 from faceline.geometry.crops import ARCFACE, DLIB, TEMPLATES, Template, five_point_template
+from faceline.inference.failures import FAILURES
 from faceline.threads import usable_threads
 from faceline.types import Images
 
@@ -118,7 +118,7 @@ class OnnxEmbedder:
         parts = np.split(pixels, len(pixels)) if self.one_by_one else [pixels]
         try:
             outputs = [np.asarray(self.session.run(None, {self.input.name: part, **self.unread})[0]) for part in parts]
-        except (states.Fail, states.InvalidArgument, states.RuntimeException) as error:
+        except FAILURES as error:
             raise self._refuse(f"cannot take {pixels.shape} ({first_line(error)})") from error
         embeddings = np.concatenate(outputs)
         if embeddings.ndim != 2 or len(embeddings) != len(faces) or not np.isfinite(embeddings).all():
@@ -132,7 +132,7 @@ class OnnxEmbedder:
             options.intra_op_num_threads, options.inter_op_num_threads = usable_threads(threads), 1
         try:
             return onnxruntime.InferenceSession(str(self.file), options, providers=["CPUExecutionProvider"])
-        except (states.Fail, states.InvalidProtobuf, states.InvalidGraph, states.NotImplemented, ValueError) as error:
+        except FAILURES as error:
             raise self._refuse(f"is no ONNX model that can be run ({first_line(error)})") from error
 
     def _inputs(self) -> tuple[Any, dict[str, np.ndarray]]:
@@ -160,7 +160,7 @@ class OnnxEmbedder:
     def _try(self, inputs: dict[str, np.ndarray]) -> np.ndarray | None:
         try:
             return np.asarray(self.session.run(None, inputs)[0])
-        except (states.Fail, states.InvalidArgument, states.RuntimeException):
+        except FAILURES:
             return None
 
     def _refuse(self, message: str) -> InputError:

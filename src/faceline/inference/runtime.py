@@ -7,13 +7,13 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import onnxruntime
 from jaxtyping import Float
-from onnxruntime.capi import onnxruntime_pybind11_state as states
 
 from faceline.errors import InputError, first_line
 from faceline.geometry.coordinates import denormalise_landmarks
 from faceline.geometry.crops import TEMPLATES, cut_window, face_window
 from faceline.geometry.resize import resize_image
 from faceline.inference.bundle import DEFAULT, SFACE, Bundle, EmbedderManifest, LandmarkManifest, read_bundle
+from faceline.inference.failures import FAILURES
 from faceline.threads import usable_threads
 from faceline.types import AnyImage, Boxes, Image, Images, Landmarks, PerFrame, Shape, Sizes
 
@@ -145,7 +145,7 @@ class _Graph:
         options.log_severity_level = 4  # what it would print is said below
         try:
             session = onnxruntime.InferenceSession(bundle.onnx, options, providers=["CPUExecutionProvider"])
-        except (states.Fail, states.InvalidProtobuf, states.InvalidGraph, states.NotImplemented, ValueError) as error:
+        except FAILURES as error:
             raise self._refuse(f"its model cannot be run by this ONNX Runtime ({first_line(error)})") from error
         size = bundle.manifest.input.size
         wanted = [("images", "tensor(uint8)", [size, size, 3]), ("sizes", "tensor(float)", [2])]
@@ -161,7 +161,7 @@ class _Graph:
             outputs = self._session.run(
                 self._outputs, {name: np.ascontiguousarray(each) for name, each in inputs.items()}
             )
-        except (states.Fail, states.InvalidArgument, states.RuntimeException) as error:
+        except FAILURES as error:
             raise self._refuse(f"its model fails on {inputs['images'].shape} ({first_line(error)})") from error
         try:
             arrays = [np.asarray(output, dtype=np.float32) for output in outputs]

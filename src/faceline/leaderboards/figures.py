@@ -78,7 +78,7 @@ def _errors(tables: Tables, labels: Labels, key: str) -> list[Plot]:
     named = [set(table.filter(regex="^nme_").columns) for _, table in tables if table is not None]
     names = sorted(name.removeprefix("nme_") for name in set.intersection(*named)) if named else []
     by_region = [
-        None if table is None else {region: table[f"nme_{region}"].to_numpy() for region in names}
+        None if table is None else {region: table[f"nme_{region}"].dropna().to_numpy() for region in names}
         for _, table in tables
     ]
     known = [one for one in by_region if one is not None]

@@ -126,15 +126,35 @@ class CoarseStage(nn.Module):
         return about(centre - _turned(middle[None, None], turn), turn * self.room)
 
     def near(self, landmarks: Tensor, sizes: Tensor | None = None) -> Windows:
-        """Return windows for training, randomly off their places; landmarks and sizes as for `windows`."""
+        """Return windows for training, randomly off their places; landmarks and sizes as for `windows`.
+
+        Landmarks that are NaN do not count: the others alone say where the face is.
+        """
         edges = self._edges(landmarks, sizes)
-        exact = self._around(landmarks * edges)
+        exact = self._around(completed(landmarks * edges, self.template))
         angle = torch.deg2rad(torch.randn_like(landmarks[:, 0, 0]) * self.rotation)
         zoom = torch.exp(torch.randn_like(angle) * self.scale)
         moved = 0.5 + torch.randn_like(landmarks[:, :1]) * self.shift
         more = _turn(zoom * angle.cos(), zoom * angle.sin())
         beside = about(exact.to_frame(moved), _turned(more.transpose(1, 2), exact.turn).transpose(1, 2))
         return _stretched(beside, edges)
+
+
+def completed(landmarks: Tensor, template: Tensor) -> Tensor:
+    """Return landmarks (n, k, 2) in which those that are NaN lie as the template (k, 2) has them beside the others.
+
+    The template is turned, scaled and moved as close to the others as it can be; see `CoarseStage.windows`.
+    """
+    missing = landmarks.isnan()
+    weights = (~missing).float()
+    weights = weights / weights.sum(dim=1, keepdim=True)  # (n, k, 2), 0 where nothing is known
+    known = landmarks.nan_to_num()
+    centre, middle = ((weights * each).sum(dim=1, keepdim=True) for each in (known, template))
+    spread = template - middle  # (n, k, 2)
+    (x, y), (u, v), share = (known - centre).unbind(-1), spread.unbind(-1), weights[..., 0]
+    norm = (share * (u * u + v * v)).sum(1)
+    cos, sin = (share * (x * u + y * v)).sum(1) / norm, (share * (y * u - x * v)).sum(1) / norm
+    return torch.where(missing, _turned(spread, _turn(cos, sin)) + centre, landmarks)
 
 
 def _stretched(windows: Windows, edges: Tensor) -> Windows:

@@ -9,7 +9,8 @@ from torch.nn import functional as F
 
 from faceline.geometry.face_model import neutral_shape
 from faceline.geometry.markup import LIDS_AND_LIPS
-from faceline.models.coarse_stage import Windows, about
+from faceline.models.coarse_stage import Windows, about, completed
+from faceline.models.losses import over_known
 
 
 class Part(NamedTuple):
@@ -57,6 +58,8 @@ class DetailStage(nn.Module):
         distances: Weight in the loss of the distances across lids and lips; points have weight 1.
     """
 
+    face: Tensor
+
     def __init__(
         self,
         eye: int = 32,
@@ -72,6 +75,8 @@ class DetailStage(nn.Module):
         self.room, self.shift, self.scale, self.rotation = room, shift, scale, rotation
         self.distances = distances
         self.eye, self.mouth = _Reader(EYES[0], eye, width, room), _Reader(MOUTH, mouth, width, room)
+        face = torch.tensor(neutral_shape()[:, :2], dtype=torch.float32)
+        self.register_buffer("face", face, persistent=False)
 
     def forward(self, images: Tensor, landmarks: Tensor) -> Tensor:
         """Return landmarks (n, 68, 2) on [0, 1] with refined eyes and mouth.
@@ -91,19 +96,23 @@ class DetailStage(nn.Module):
     def loss(self, images: Tensor, landmarks: Tensor) -> Tensor:
         """Return the mean absolute error of points and distances, over the distance of the corners of each part.
 
+        Landmarks that are NaN count nowhere; a window whose corners are lies where the other landmarks suggest it.
+
         Args:
             images: Normalised images (n, 3, h, h).
             landmarks: True landmarks (n, 68, 2) on [0, 1].
         """
         total = landmarks.new_zeros(())
+        known = completed(landmarks, self.face)
         for part, reader in self._parts():
-            windows = self._beside(_windows(landmarks, part, self.room))
+            windows = self._beside(_windows(known, part, self.room))
             found = reader(windows.cut(images, reader.size))
             target = windows.from_frame(landmarks[:, list(part.points)])
-            total = total + F.l1_loss(found, target)
+            total = total + over_known(F.l1_loss, found, target)
             first, second = reader.pairs
-            apart = found[:, first] - found[:, second] - target[:, first] + target[:, second]
-            total = total + self.distances * apart.abs().mean()
+            total = total + self.distances * over_known(
+                F.l1_loss, found[:, first] - found[:, second], target[:, first] - target[:, second]
+            )
         return total
 
     def _parts(self) -> Sequence[tuple[Part, "_Reader"]]:

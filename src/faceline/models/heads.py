@@ -137,16 +137,20 @@ class SimCCHead(_Pyramid):
         return torch.stack([torch.sum(each.softmax(dim=2) * self._middles(each)[0], dim=2) for each in scores], 2)
 
     def cross_entropy(self, scores: tuple[Tensor, Tensor], target: Tensor) -> Tensor:
-        """Return the cross entropy of the bins, averaged over all coordinates (n, p, 2).
+        """Return the cross entropy of the bins, averaged over all coordinates (n, p, 2) that are not NaN.
 
         The target is a normal distribution around the coordinate with the width of a bin as standard deviation.
         """
-        return torch.stack([self._cross_entropy(each, target[:, :, axis]) for axis, each in enumerate(scores)]).mean()
+        missing = target.isnan()
+        known = target.nan_to_num()
+        entropy = torch.stack([self._cross_entropy(each, known[:, :, axis]) for axis, each in enumerate(scores)], dim=2)
+        return entropy.masked_fill(missing, 0).mean() * (target.numel() / (~missing).sum().clamp(min=1))
 
     def _cross_entropy(self, scores: Tensor, target: Tensor) -> Tensor:
+        """Return the cross entropy (n, p) of each coordinate of one axis."""
         middles, edge = self._middles(scores)
         near = -0.5 * ((middles - target[:, :, None]) / edge).square()
-        return -torch.sum(near.softmax(dim=2) * scores.log_softmax(dim=2), dim=2).mean()
+        return -torch.sum(near.softmax(dim=2) * scores.log_softmax(dim=2), dim=2)
 
     def _binned(self, scores: Tensor) -> Tensor:
         """Reshape scores (n, p * split, cells) to (n, p, bins)."""

@@ -18,7 +18,7 @@ from faceline.models.coarse_stage import CoarseStage
 from faceline.models.detail_stage import DetailStage
 from faceline.models.heads import SimCCHead, VotingHead
 from faceline.models.landmark_nets import TimmBackbone
-from faceline.models.losses import SmoothL1Loss
+from faceline.models.losses import SmoothL1Loss, over_known
 from faceline.models.optimizers import adamw, param_groups
 
 
@@ -51,7 +51,7 @@ class LandmarkDetector(pl.LightningModule):
     Args:
         backbone: Name of a timm model, or a module that returns feature maps and has ``channels``.
         head: A function that builds the head from the channels of the feature maps.
-        loss: Loss module of (preds, target).
+        loss: Loss module of (preds, target). Where a landmark has no label, it is called as by `over_known`.
         coarse_stage: Finds the face first, so that backbone and head see a window around it instead of the whole frame.
         detail_stage: Finds eyes and mouth again, in windows around them.
         distances: Weight in the loss of the distances across eyes and mouth; points have weight 1.
@@ -205,11 +205,11 @@ class LandmarkDetector(pl.LightningModule):
         if self.cross_entropy:
             scores = cast(SimCCHead, self.head).classify(maps)
         points = self.head(maps) if scores is None else cast(SimCCHead, self.head).expected(scores)
-        loss: Tensor = self.loss(points, landmarks)
+        loss = over_known(self.loss, points, landmarks)
         if self.distances:
             first, second = torch.tensor(LIDS_AND_LIPS, device=points.device).T
-            loss = loss + self.distances * self.loss(
-                points[:, first] - points[:, second], landmarks[:, first] - landmarks[:, second]
+            loss = loss + self.distances * over_known(
+                self.loss, points[:, first] - points[:, second], landmarks[:, first] - landmarks[:, second]
             )
         if scores is not None:
             loss = loss + self.cross_entropy * cast(SimCCHead, self.head).cross_entropy(scores, landmarks)
@@ -241,7 +241,7 @@ class LandmarkDetector(pl.LightningModule):
         else:
             windows = self.coarse_stage.near(landmarks, sizes)
             loss = self._loss(windows.cut(images, self.coarse_stage.size), windows.from_frame(landmarks), mirrored)
-            loss = loss + self.loss(self.coarse_stage(images), landmarks)
+            loss = loss + over_known(self.loss, self.coarse_stage(images), landmarks)
         if self.detail_stage is not None:
             loss = loss + self.detail_stage.loss(images, landmarks)
         self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(images), sync_dist=True)
@@ -263,7 +263,7 @@ class LandmarkDetector(pl.LightningModule):
                 column="model.lr",
             )
         scalars = metrics.evaluate(preds, target, sizes.astype(np.int64), self.markup, self.own_metrics).scalars
-        loss = self.loss(torch.from_numpy(preds), torch.from_numpy(target))
+        loss = over_known(self.loss, torch.from_numpy(preds), torch.from_numpy(target))
         self.log_dict({"val/loss": loss, **{f"val/{key}": value for key, value in scalars.items()}}, sync_dist=True)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:

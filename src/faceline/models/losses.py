@@ -1,13 +1,31 @@
 """Distances between predicted and true landmarks that training minimises.
 
-Each is a module of (preds, target), both (n, 68, 2) on [0, 1], returning a scalar.
+Each is a module of (preds, target), both (n, 68, 2) on [0, 1], returning a scalar. `over_known` applies one where some
+landmarks have no label.
 """
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+
+def over_known(loss: Callable[[Tensor, Tensor], Tensor], preds: Tensor, target: Tensor) -> Tensor:
+    """Return a mean over the coordinates that have a label; those that are NaN in the target get no gradient.
+
+    The loss sees a missing coordinate as found exactly, which adds 0 to its mean. The mean is then scaled up to the
+    others, by exactly 1 if none is missing.
+
+    Args:
+        loss: A function of (preds, target) that returns a mean over all coordinates.
+        preds: Predictions of any shape.
+        target: The same shape.
+    """
+    missing = target.isnan()
+    mean = loss(preds, torch.where(missing, preds.detach(), target))
+    return mean * (target.numel() / (~missing).sum().clamp(min=1))
 
 
 class MSELoss(nn.Module):

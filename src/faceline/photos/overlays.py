@@ -1,8 +1,7 @@
 """Copies photos and films with the faces drawn on them: points, boxes, numbers and confidences."""
 
-import shutil
-import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final
 
@@ -48,6 +47,10 @@ def write_overlay(file: Path, image: Image, faces: Sequence[tuple[int, DetectedF
         part.write_bytes(content.tobytes())
 
 
+class _Unfinished(Exception):  # noqa: N818  # it is no error, and nobody sees it
+    """A film that is not kept."""
+
+
 class OverlayFilm:
     """A copy of a film with the faces of each frame drawn on it, as MP4 without sound.
 
@@ -64,8 +67,7 @@ class OverlayFilm:
     def __init__(self, file: Path, rate: float) -> None:
         self.file, self.rate = file, rate
         self._writer: cv2.VideoWriter | None = None
-        self._folder = tempfile.TemporaryDirectory(prefix="faceline-")
-        self._part = Path(self._folder.name, "film.mp4")
+        self._whole = ExitStack()
         self._size = (0, 0)
 
     def add(self, image: Image, faces: Sequence[tuple[int, DetectedFace]]) -> None:
@@ -74,7 +76,8 @@ class OverlayFilm:
         if self._writer is None:
             self._size = (canvas.shape[1] // 2 * 2, canvas.shape[0] // 2 * 2)  # the format wants even edges
             code = cv2.VideoWriter.fourcc(*"mp4v")
-            self._writer = cv2.VideoWriter(str(self._part), cv2.CAP_FFMPEG, code, self.rate, self._size)
+            part = self._whole.enter_context(write_whole(self.file, suffix=".mp4"))
+            self._writer = cv2.VideoWriter(str(part), cv2.CAP_FFMPEG, code, self.rate, self._size)
             if not self._writer.isOpened():
                 raise InputError("an overlay film of this size cannot be written", file=self.file)
         if canvas.shape[1::-1] != self._size:
@@ -85,10 +88,9 @@ class OverlayFilm:
         """End the film; an incomplete one is removed."""
         if self._writer is not None:
             self._writer.release()
-        if complete and self._part.exists():
-            with write_whole(self.file) as part:
-                shutil.copyfile(self._part, part)
-        self._folder.cleanup()
+        with suppress(_Unfinished), self._whole:
+            if not complete:
+                raise _Unfinished
 
 
 def _draw_box(canvas: AnyImage, face: DetectedFace, zoom: int, thickness: int, label: str) -> None:

@@ -51,7 +51,7 @@ class WorstFrame:
         name: Name of the frame.
         jpeg: JPEG of the frame, stretched to a square.
         size: Width and height of the original.
-        target: (68, 2) true landmarks in pixels.
+        target: (68, 2) true landmarks in pixels; NaN without a label.
         preds: (models, 68, 2) predicted landmarks in pixels.
         nme: (models,) errors.
     """
@@ -71,7 +71,7 @@ class WorstFrame:
     @property
     def window(self) -> str:
         """Return the square around the true face and nearby predictions, as a view box."""
-        low, high = self.target.min(axis=0), self.target.max(axis=0)
+        low, high = np.nanmin(self.target, axis=0), np.nanmax(self.target, axis=0)
         side = 1.7 * float((high - low).max())
         left, top = (low + high) / 2 - side / 2
         return f"{left:.1f} {top:.1f} {side:.1f} {side:.1f}"
@@ -79,7 +79,7 @@ class WorstFrame:
     @property
     def stroke(self) -> float:
         """Return the width of a line in pixels of the frame."""
-        return float(np.ptp(self.target, axis=0).max()) / 70
+        return float((np.nanmax(self.target, axis=0) - np.nanmin(self.target, axis=0)).max()) / 70
 
 
 @dataclass(frozen=True)
@@ -138,8 +138,20 @@ def _breakable(name: str) -> Markup:
 def _outline(shape: np.ndarray) -> str:
     """Return the lines of a face as path data; small crosses if its markup has no known lines."""
     if len(shape) != N_LANDMARKS:
-        return " ".join(f"M{x - 1:.1f} {y:.1f}h2M{x:.1f} {y - 1:.1f}v2" for x, y in shape)
-    return " ".join("M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in shape[list(line)]) for line in OUTLINES)
+        known = shape[~np.isnan(shape).any(axis=1)]
+        return " ".join(f"M{x - 1:.1f} {y:.1f}h2M{x:.1f} {y - 1:.1f}v2" for x, y in known)
+    return " ".join(_line(shape[list(line)]) for line in OUTLINES)
+
+
+def _line(points: np.ndarray) -> str:
+    """One line, with the pen lifted where a landmark has no label."""
+    drawn, pen = "", "M"
+    for x, y in points:
+        if np.isnan(x):
+            pen = "M"
+        else:
+            drawn, pen = f"{drawn}{pen}{x:.1f} {y:.1f}", "L"
+    return drawn
 
 
 def _places(board: Leaderboard, low: float, at: float, high: float, *, gap: bool = False) -> Markup:

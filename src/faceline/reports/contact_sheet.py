@@ -55,7 +55,7 @@ def contact_sheet(
     Args:
         images: Frames of ``pick_extremes(...).ravel()``: equally many in each of the three rows.
         preds: Predicted landmarks on [0, 1] of each frame.
-        target: True landmarks on [0, 1] of each frame.
+        target: True landmarks on [0, 1] of each frame; those that are NaN are not drawn.
         nme: Error of each frame.
         labels: Name of each frame, which is written below it.
         source: Provenance, written below the figure.
@@ -118,8 +118,8 @@ def _draw_frame(
 
 def _window(preds_px: np.ndarray, target_px: np.ndarray) -> np.ndarray:
     """Return (2, 2) from and to, along x and y: a margin around the true face and nearby predictions."""
-    centre = (target_px.min(axis=0) + target_px.max(axis=0)) / 2
-    face = float(np.ptp(target_px, axis=0).max())
+    low, high = np.nanmin(target_px, axis=0), np.nanmax(target_px, axis=0)
+    centre, face = (low + high) / 2, float((high - low).max())
     needed = 2.1 * float(np.abs(preds_px - centre).max())
     side = float(np.clip(needed, 1.7 * face, 2.4 * face))
     return np.stack([centre - side / 2, centre + side / 2], axis=1)

@@ -67,7 +67,7 @@ def fit(
     logger: RunLogger | None,
     pruning: Pruning | None = None,
 ) -> Fitted:
-    """Train in epochs; without epochs, keep the model as it starts.
+    """Train in epochs; an embedder without epochs keeps its discriminants.
 
     Raises:
         InputError: No epoch was both trained and validated.

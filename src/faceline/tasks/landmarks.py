@@ -182,9 +182,9 @@ def _pipeline(node: Any, markup: Markup) -> Any:
 
 
 def by_region(frames: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Return the errors of each facial region from a table of frames."""
+    """Return the errors of each facial region in the frames with labels there, from a table of frames."""
     names = [str(column) for column in frames.columns]
-    return {name.removeprefix("nme_"): frames[name].to_numpy() for name in names if name.startswith("nme_")}
+    return {name.removeprefix("nme_"): frames[name].dropna().to_numpy() for name in names if name.startswith("nme_")}
 
 
 def _start(model: LandmarkDetector, data: LandmarkData) -> None:
@@ -237,11 +237,12 @@ def _figures(
             source=source,
         ),
     }
-    if index.markup.regions:
-        figures["region_errors.png"] = plots.region_errors({label: by_region(table)}, source=source)
-    if index.markup.ibug68:  # the pose of a head is known from these points alone
-        known = index.markup.as_ibug68(target_px)
-        figures["error_by_condition.png"] = plots.error_by_condition(nme, known, source=source)
+    if regions := by_region(table):
+        figures["region_errors.png"] = plots.region_errors({label: regions}, source=source)
+    complete = ~index.missing.any(axis=1)
+    if index.markup.ibug68 and complete.any():  # the pose of a head is known from these points alone
+        known = index.markup.as_ibug68(target_px[complete])
+        figures["error_by_condition.png"] = plots.error_by_condition(nme[complete], known, source=source)
     if trust is not None:
         whole = trust.whole
         figures["confidence.png"] = confidence(
