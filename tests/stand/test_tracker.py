@@ -82,12 +82,12 @@ def test_another_person_in_the_same_place_is_another_visit() -> None:
 def test_what_is_seen_once_is_no_visit() -> None:
     tracker = Tracker(confirm=3)
     (track,) = tracker.update(square(100, 100)[None], 0.0)
-    assert not tracker.confirmed(track)
+    assert not track.known
     assert tracker.end(0.5) == [track]
-    for step in range(3):
+    for step in range(6):
         (track,) = tracker.update(square(100, 100)[None], 1 + step / RATE)
-    assert tracker.confirmed(track)
-    assert tracker.end(1.5) == []
+    assert track.known
+    assert tracker.end(1.7) == []
     assert tracker.end(3.0) == [track]
     assert tracker.update(np.empty((0, 4)), 4.0) == []
 

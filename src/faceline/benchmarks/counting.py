@@ -29,7 +29,7 @@ from faceline.stand.settings import BenchmarkCounting
 AIMS: Final = {"visits_error": 0.05, "dwell_s": 0.5, "exchanges": 0}
 """Share of the visits by which the count may be wrong, seconds of dwell, visits that are of two people."""
 
-_FORGOTTEN: Final = 5.0  # seconds after which nobody is waited for
+_AFTER: Final = (5.0, 60.0)  # seconds after a film: nobody is waited for any more, and what was shown is over
 _IN_A_ROW: Final = 3  # frames on another person that make a visit one of two people
 
 
@@ -96,7 +96,9 @@ def read_people(settings: BenchmarkCounting) -> dict[str, Portraits]:
         if len(found) == settings.people:
             return found
     if len(found) < 4:
-        raise InputError(f"expected 4 people or more with frames that look and frames that are turned, got {len(found)}")
+        raise InputError(
+            f"expected 4 people or more with frames that look and frames that are turned, got {len(found)}"
+        )
     return found
 
 
@@ -159,8 +161,9 @@ class Screening:
                 if face.number in visitors:
                     place = face.landmarks.mean(axis=0)
                     owners.setdefault(visitors[face.number].visit, []).append(_whose(film, place, time))
-        self._seconds += _FORGOTTEN
-        self.loop.step()
+        for pause in _AFTER:
+            self._seconds += pause
+            self.loop.step()
         return _counted(self._store.told, owners)
 
 
@@ -208,25 +211,34 @@ def tell(
 def _row(truths: Sequence[Sequence[TrueVisit]], counted: Sequence[Sequence[Counted]]) -> dict[str, Any]:
     pairs = list(zip(truths, counted, strict=True))
     errors, missed = [], 0
-    for true, found in pairs:
+    for true, film in pairs:
         for actor in {visit.actor for visit in true}:
             own = [visit for visit in true if visit.actor == actor]
-            seen = [visit for visit in found if visit.owner == actor]
+            seen = [visit for visit in film if visit.owner == actor]
             missed += max(len(own) - len(seen), 0)
             if len(own) == len(seen):
                 errors += [each.seconds - (visit.last - visit.first) for visit, each in zip(own, seen, strict=True)]
     off = np.abs(errors) if errors else np.array([np.nan])
+    visits, found = (np.array([len(each) for each in films]) for films in (truths, counted))
     return {
-        "visits": sum(len(true) for true in truths),
-        "counted": sum(len(found) for found in counted),
+        "visits": int(visits.sum()),
+        "counted": int(found.sum()),
+        "counted_ci95": _interval(found - visits, int(visits.sum())),
         "missed": missed,
-        "wrong_films": sum(len(true) != len(found) for true, found in pairs),
+        "wrong_films": int(np.count_nonzero(visits != found)),
         "dwell_off_s": round(float(np.median(off)), 3),
         "dwell_within": round(float(np.mean(off <= AIMS["dwell_s"])), 3),
-        "exchanges": sum(each.mixed for found in counted for each in found),
+        "exchanges": sum(each.mixed for film in counted for each in film),
         "looked": sum(visit.looked for true in truths for visit in true),
-        "looks_counted": sum(each.looked for found in counted for each in found),
+        "looks_counted": sum(each.looked for film in counted for each in film),
     }
+
+
+def _interval(off: np.ndarray, visits: int) -> tuple[int, int]:
+    """Between which numbers of visits the count lies, by bootstrap over films."""
+    drawn = np.random.default_rng(0).choice(off, (2000, len(off))).sum(axis=1)
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    return round(visits + low), round(visits + high)
 
 
 def reached(report: dict[str, Any]) -> dict[str, dict[str, bool]]:

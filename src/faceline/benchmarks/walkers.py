@@ -27,6 +27,7 @@ _SPRITE: Final = (2.6, 3.6)  # face widths
 _HELD: Final = 0.5  # seconds for which one frame of a person is shown
 _HIDDEN: Final = 0.6  # share of a head behind others from which nobody can see it
 _STEP: Final = 0.02  # seconds, of truth
+_SHIFTS: Final = 64  # pixels by which noise is moved
 _SHORTEST: Final = 0.25  # seconds for which somebody must be seen to be a visit
 
 
@@ -121,13 +122,20 @@ class Film:
         blocks = np.clip(rng.integers(60, 190, (5, 7, 1)) + rng.integers(-20, 20, (5, 7, 3)), 0, 255).astype(np.uint8)
         return np.asarray(cv2.resize(blocks, SIZE, interpolation=cv2.INTER_CUBIC), np.uint8)
 
+    @cached_property
+    def grain(self) -> Float[np.ndarray, "h w 1"]:
+        """Noise of the camera; each picture takes another part of it."""
+        size = SIZE[1] + _SHIFTS, SIZE[0] + _SHIFTS, 1
+        return np.asarray(np.random.default_rng(self.seed).normal(0, 3, size), np.float32)
+
     def frame(self, time: float) -> Image:
         """The picture at a moment."""
         picture = self.wall.astype(np.float32)
         for number in sorted(range(len(self.actors)), key=lambda each: self.actors[each].width):
             self._paint(picture, number, time)
-        noise = np.random.default_rng([self.seed, round(1000 * time)]).normal(0, 3, (*picture.shape[:2], 1))
-        return np.asarray(np.clip(picture + noise, 0, 255), np.uint8)
+        x, y = np.random.default_rng([self.seed, round(1000 * time)]).integers(0, _SHIFTS, 2)
+        picture += self.grain[y : y + SIZE[1], x : x + SIZE[0]]
+        return np.asarray(np.clip(picture, 0, 255), np.uint8)
 
     def visible(self, number: int, time: float) -> bool:
         """Whether somebody's face can be seen: in the frame, and not behind somebody nearer."""

@@ -152,9 +152,9 @@ class Perception:
         )
 
     def _is_due(self, time: float) -> bool:
-        """Whether to look for faces in this frame: in every few, and on a slow machine in each."""
+        """Whether to look for faces in this frame: in every few, on a slow machine or while much happens in each."""
         self._frames += 1
-        due = self._frames >= self._every or time - self._detected >= _SLOWEST
+        due = self._frames >= self._every or time - self._detected >= _SLOWEST or self._tracker.unsettled(time)
         if due:
             self._frames, self._detected = 0, time
         return due
@@ -203,7 +203,7 @@ class Perception:
         faces = []
         for row, track in enumerate(tracks):
             track.move(box_of(landmarks[row]), time)
-            if not self._tracker.confirmed(track):
+            if not track.known:
                 continue
             values = {name: float(column[row]) for name, column in measures.items()}
             meter = self._meters.setdefault(track.number, ReactionMeter(self._settings))

@@ -1,8 +1,9 @@
 """Follows faces over frames, so that one person keeps one number while they are there.
 
 Each track foresees where its face will be; detections are given to tracks so that all together lie nearest to that
-(Kuhn, "The Hungarian method for the assignment problem", 1955), by place, size and colours. Nothing of a face outlives
-its track.
+(Kuhn, "The Hungarian method for the assignment problem", 1955), by place, size and colours. A new track is watched for
+a moment before it is taken for a face: it may be somebody who was lost behind others or at the edge and is there again.
+Nothing of a face outlives its track.
 """
 
 from collections.abc import Sequence
@@ -19,11 +20,20 @@ from faceline.types import Box, Boxes
 Colours = Float[np.ndarray, "k tints"]
 """How much of each tint is around k faces; rows sum to 1."""
 
+_LOST: Final = 0.3  # seconds
+
 _FORGET: Final = 0.4
 """Seconds after which a face that is not seen has lost most of its foreseen speed."""
 
-UNLIKE: Final = 0.45
-"""Colours that differ by more are another person's."""
+FASTEST: Final = 12.0
+"""Sizes of a face a second by which people may move."""
+
+ALIKE, UNLIKE, _UNLIKE_IN_A_CROWD = 0.3, 0.45, 0.6
+"""Colours that differ by less are most likely of the same person, and those that differ by more of another; clothes of
+those who stand beside a face are taken for its own, so more may differ there."""
+
+_MET, _MET_IN_A_CROWD = 0.2, 1.0
+"""Seconds for which a new track is watched where it stands free, and where it does not."""
 
 
 def box_size(box: Box) -> float:
@@ -52,6 +62,8 @@ class Track:
         number: A random one, never used again.
         speed: Of the middle of the box, pixels a second, x first.
         hits: In how many frames it was detected.
+        free: In how many of these nobody was beside it.
+        known: Whether it was detected often and clearly enough to be taken for a face.
         colours: Around the face; None where none were given.
     """
 
@@ -62,6 +74,8 @@ class Track:
     number: int = field(default_factory=new_id)
     speed: Float[np.ndarray, "2"] = field(default_factory=lambda: np.zeros(2))
     hits: int = 1
+    free: int = 0
+    known: bool = False
     colours: Float[np.ndarray, " tints"] | None = None
 
     def foresee(self, time: float) -> Box:
@@ -78,10 +92,27 @@ class Track:
         elapsed = time - self.seen
         if elapsed > 0:
             way = box[:2] + box[2:] / 2 - self.box[:2] - self.box[2:] / 2
-            share = -np.expm1(-elapsed / 0.15)
-            limit = 4 * box_size(box)
+            share = 1.0 if self.hits == 1 else -np.expm1(-elapsed / 0.15)
+            limit = FASTEST * box_size(box)
             self.speed = np.clip(self.speed + share * (way / elapsed - self.speed), -limit, limit)
         self.box, self.seen = box, time
+
+    def detect(self, box: Box, time: float, colours: Float[np.ndarray, " tints"] | None, free: bool) -> None:
+        """Take up a detection; once somebody stood free, colours are learnt only where they do."""
+        self.move(box, time)
+        self.detected = time
+        self.hits += 1
+        self.free += free
+        if colours is not None and (free or not self.free):
+            share = max(0.1, 1 / self.free) if free else 0.1
+            self.colours = colours if self.colours is None else self.colours + share * (colours - self.colours)
+
+    def go_on(self, later: "Track") -> None:
+        """Take over from a track that turned out to be the same face."""
+        self.box, self.seen, self.detected, self.speed = later.box, later.seen, later.detected, later.speed
+        self.hits += later.hits
+        if later.free:
+            self.colours, self.free = later.colours, later.free
 
 
 class Tracker:
@@ -89,7 +120,7 @@ class Tracker:
 
     Args:
         patience: Seconds for which a face that is not seen is waited for.
-        confirm: Detections after which a track is taken for a face; what the detector sees once is mostly none.
+        confirm: Detections after which a track may be taken for a face; what the detector sees once is mostly none.
     """
 
     FARTHEST: Final = 1.1
@@ -98,13 +129,27 @@ class Tracker:
     QUICKEST: Final = 2.5
     """Sizes of a face a second by which it may lie farther beside, the longer it was not seen."""
 
+    RETURN: Final = 2.5
+    """Sizes of a face within which somebody who was lost is known again by colours."""
+
+    QUICK: Final = 2.0
+    """Sizes of a face a second from which a face is to be looked for in each frame."""
+
     def __init__(self, patience: float = 1.0, confirm: int = 3) -> None:
         self.patience, self.confirm = patience, confirm
         self.tracks: list[Track] = []
 
-    def confirmed(self, track: Track) -> bool:
-        """Whether a track was detected often enough to be taken for a face."""
-        return track.hits >= self.confirm
+    def unsettled(self, time: float) -> bool:
+        """Whether faces are to be looked for in each frame: somebody is new, quick, lost, or near another."""
+        recent = [track for track in self.tracks if time - track.seen < 1.0]
+        boxes = np.array([track.foresee(time) for track in recent]).reshape(-1, 4)
+        near = np.count_nonzero(overlap(boxes, boxes)) > len(boxes)
+        return near or any(
+            not track.known
+            or time - track.detected > _LOST
+            or np.abs(track.speed).max() > self.QUICK * box_size(track.box)
+            for track in recent
+        )
 
     def update(self, boxes: Boxes, time: float, colours: Colours | None = None) -> list[Track]:
         """The track of each detection; those that fit none begin one.
@@ -114,35 +159,52 @@ class Tracker:
             time: Seconds of a clock that never goes back.
             colours: Around each face.
         """
-        found: list[Track | None] = [None] * len(boxes)
+        tracks: list[Track | None] = [None] * len(boxes)
+        free = _free(boxes)
         for row, column in self._match(boxes, time, colours):
-            found[column] = self.tracks[row]
-        return [
-            self._take(track, boxes[column], time, None if colours is None else colours[column])
-            for column, track in enumerate(found)
-        ]
+            tracks[column] = self.tracks[row]
+        found = []
+        for column, (track, box) in enumerate(zip(tracks, boxes, strict=True)):
+            own = None if colours is None else colours[column]
+            if track is None:
+                track = Track(box, time, time, time, colours=own, free=int(free[column]))
+                self.tracks.append(track)
+            else:
+                track.detect(box, time, own, bool(free[column]))
+            found.append(track if track.known else self._meet(track, time))
+        return found
 
     def end(self, time: float) -> list[Track]:
         """Forget the tracks that were waited for long enough, and tell which; what was no face goes sooner."""
         over = [
-            track
-            for track in self.tracks
-            if time - track.seen > (self.patience if self.confirmed(track) else self.patience / 3)
+            track for track in self.tracks if time - track.seen > (self.patience if track.known else self.patience / 3)
         ]
         self.tracks = [track for track in self.tracks if track not in over]
         return over
 
-    def _take(self, track: Track | None, box: Box, time: float, colours: np.ndarray | None) -> Track:
-        if track is None:
-            track = Track(box, time, time, time, colours=colours)
-            self.tracks.append(track)
+    def _meet(self, track: Track, time: float) -> Track:
+        """Take a new track for a face once it is clear enough; where it is one that was lost, that one goes on."""
+        watched = _MET if track.free >= self.confirm else _MET_IN_A_CROWD
+        if track.hits < self.confirm or time - track.first < watched - 1e-6:
             return track
-        track.move(box, time)
-        track.detected = time
-        track.hits += 1
-        if colours is not None:
-            track.colours = colours if track.colours is None else 0.9 * track.colours + 0.1 * colours
-        return track
+        lost = [other for other in self.tracks if other.known and other.detected <= track.first]
+        unlike = {other.number: self._unlikeness(other, track, time) for other in lost}
+        before = min(lost, key=lambda other: unlike[other.number], default=None)
+        if before is None or not np.isfinite(unlike[before.number]):
+            track.known = True
+            return track
+        before.go_on(track)
+        self.tracks.remove(track)
+        return before
+
+    def _unlikeness(self, lost: Track, new: Track, time: float) -> float:
+        """How badly a new track fits a lost one; infinite where it is another face."""
+        boxes = np.stack([lost.box, lost.foresee(time)]) - new.box
+        distance = float(np.linalg.norm(boxes[:, :2] + boxes[:, 2:] / 2, axis=1).min()) / box_size(new.box)
+        unlike = 0.0 if new.colours is None else lost.unlike(new.colours)
+        most = UNLIKE if lost.free and new.free else _UNLIKE_IN_A_CROWD
+        same = distance < (self.RETURN if unlike < ALIKE else self.FARTHEST if unlike < most else 0.0)
+        return distance + 2 * unlike if same else np.inf
 
     def _match(self, boxes: Boxes, time: float, colours: Colours | None) -> Sequence[tuple[int, int]]:
         if not self.tracks or not len(boxes):
@@ -162,9 +224,19 @@ class Tracker:
         cost = distance + ratio + (1 - overlap(foreseen, boxes))
         unseen = time - np.array([track.seen for track in self.tracks])[:, None]
         reach = np.minimum(0.35 + self.QUICKEST * unseen, self.FARTHEST)
+        new = np.array([track.hits == 1 for track in self.tracks])[:, None]  # how they move is not known
+        reach = np.where(new, np.minimum(0.35 + FASTEST * unseen, 1.5), reach)
         possible = (distance < reach) & (ratio < np.log(1.8))
         if colours is not None:
             unlike = np.array([[track.unlike(row) for row in colours] for track in self.tracks])
             cost = cost + 2 * unlike
-            possible &= unlike < UNLIKE
+            free = np.array([track.free > 0 for track in self.tracks])[:, None] & _free(boxes)
+            possible &= unlike < np.where(free, UNLIKE, _UNLIKE_IN_A_CROWD)
         return np.where(possible, cost, np.inf)
+
+
+def _free(boxes: Boxes) -> np.ndarray:
+    """Which faces have nobody beside them whose clothes would be taken for theirs."""
+    middles, widths = boxes[:, 0] + boxes[:, 2] / 2, boxes[:, 2]
+    near = np.abs(middles[:, None] - middles) < 0.6 * (widths[:, None] + widths)
+    return np.asarray(near.sum(axis=1) == 1)
