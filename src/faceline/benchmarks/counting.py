@@ -96,9 +96,7 @@ def read_people(settings: BenchmarkCounting) -> dict[str, Portraits]:
         if len(found) == settings.people:
             return found
     if len(found) < 4:
-        raise InputError(
-            f"expected 4 people or more with frames that look and frames that are turned, got {len(found)}"
-        )
+        raise InputError(f"expected 4 people or more who look in some frames and turn in others, got {len(found)}")
     return found
 
 

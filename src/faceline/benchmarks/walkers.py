@@ -174,7 +174,7 @@ class Film:
         if key not in self._sprites:
             cloth = np.random.default_rng([self.seed, number]).integers(20, 230, 3)
             self._sprites[key] = _cut_out(*frames[key[2]], actor.width, cloth, right)
-        _lay(picture, *self._sprites[key], place, actor.width)
+        _lay(picture, *self._sprites[key], place)
 
 
 def _spans(times: Sequence[float]) -> Iterator[Sequence[float]]:
@@ -212,9 +212,7 @@ def _cut_out(
     return np.asarray(picture, np.float32), np.asarray(np.maximum(covers, shoulders), np.float32)
 
 
-def _lay(
-    picture: Float[np.ndarray, "h w 3"], sprite: AnyImage, covers: AnyImage, place: tuple[float, float], width: float
-) -> None:
+def _lay(picture: Float[np.ndarray, "h w 3"], sprite: AnyImage, covers: AnyImage, place: tuple[float, float]) -> None:
     """Put a cut-out over a picture, by whole pixels."""
     height, breadth = covers.shape
     left, top = round(place[0] - breadth / 2), round(place[1] - height / 3)

@@ -164,10 +164,10 @@ class Tracker:
         for row, column in self._match(boxes, time, colours):
             tracks[column] = self.tracks[row]
         found = []
-        for column, (track, box) in enumerate(zip(tracks, boxes, strict=True)):
+        for column, (given, box) in enumerate(zip(tracks, boxes, strict=True)):
             own = None if colours is None else colours[column]
-            if track is None:
-                track = Track(box, time, time, time, colours=own, free=int(free[column]))
+            track = given or Track(box, time, time, time, colours=own, free=int(free[column]))
+            if given is None:
                 self.tracks.append(track)
             else:
                 track.detect(box, time, own, bool(free[column]))
