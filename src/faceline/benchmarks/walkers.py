@@ -21,6 +21,9 @@ SIZE: Final = (640, 480)
 PATIENCE: Final = 3.0
 """Seconds away after which somebody who comes back is a new visit, as for the stand."""
 
+Picture = Float[np.ndarray, "_ _ 3"]
+Cover = Float[np.ndarray, "_ _"]
+
 FRONT, TURNED = 12.0, 30.0  # degrees: at most of a head that looks, at least of one that does not
 _HEAD: Final = np.array([0.62, 0.84])  # half axes of what is cut out, in face widths
 _SPRITE: Final = (2.6, 3.6)  # face widths
@@ -108,7 +111,7 @@ class Film:
     actors: Sequence[Actor]
     people: Mapping[str, Portraits]
     seed: int
-    _sprites: dict[Any, tuple[AnyImage, AnyImage]] = field(default_factory=dict)
+    _sprites: dict[Any, tuple[Picture, Cover]] = field(default_factory=dict)
 
     @cached_property
     def seconds(self) -> float:
@@ -123,7 +126,7 @@ class Film:
         return np.asarray(cv2.resize(blocks, SIZE, interpolation=cv2.INTER_CUBIC), np.uint8)
 
     @cached_property
-    def grain(self) -> Float[np.ndarray, "h w 1"]:
+    def grain(self) -> Float[np.ndarray, "_ _ 1"]:
         """Noise of the camera; each picture takes another part of it."""
         size = SIZE[1] + _SHIFTS, SIZE[0] + _SHIFTS, 1
         return np.asarray(np.random.default_rng(self.seed).normal(0, 3, size), np.float32)
@@ -162,7 +165,7 @@ class Film:
                     found.append(TrueVisit(number, float(part[0]), float(part[-1]), looked))
         return found
 
-    def _paint(self, picture: Float[np.ndarray, "h w 3"], number: int, time: float) -> None:
+    def _paint(self, picture: Picture, number: int, time: float) -> None:
         actor, place = self.actors[number], self.actors[number].at(time)
         if place is None:
             return
@@ -189,7 +192,7 @@ def _spans(times: Sequence[float]) -> Iterator[Sequence[float]]:
 
 def _cut_out(
     image: Image, landmarks: Shape, width: float, cloth: np.ndarray, right: bool | None
-) -> tuple[AnyImage, AnyImage]:
+) -> tuple[Picture, Cover]:
     """A head on shoulders, and how much of it covers what is behind; the middle of the face is at a third."""
     if right is not None and (measure(landmarks[None])["yaw"][0] > 0) != right:
         image = np.ascontiguousarray(image[:, ::-1])
@@ -212,7 +215,7 @@ def _cut_out(
     return np.asarray(picture, np.float32), np.asarray(np.maximum(covers, shoulders), np.float32)
 
 
-def _lay(picture: Float[np.ndarray, "h w 3"], sprite: AnyImage, covers: AnyImage, place: tuple[float, float]) -> None:
+def _lay(picture: Picture, sprite: Picture, covers: Cover, place: tuple[float, float]) -> None:
     """Put a cut-out over a picture, by whole pixels."""
     height, breadth = covers.shape
     left, top = round(place[0] - breadth / 2), round(place[1] - height / 3)

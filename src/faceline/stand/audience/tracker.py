@@ -143,11 +143,11 @@ class Tracker:
         """Whether faces are to be looked for in each frame: somebody is new, quick, lost, or near another."""
         recent = [track for track in self.tracks if time - track.seen < 1.0]
         boxes = np.array([track.foresee(time) for track in recent]).reshape(-1, 4)
-        near = np.count_nonzero(overlap(boxes, boxes)) > len(boxes)
+        near = bool(np.count_nonzero(overlap(boxes, boxes)) > len(boxes))
         return near or any(
             not track.known
             or time - track.detected > _LOST
-            or np.abs(track.speed).max() > self.QUICK * box_size(track.box)
+            or float(np.abs(track.speed).max()) > self.QUICK * box_size(track.box)
             for track in recent
         )
 
