@@ -121,7 +121,7 @@ class Scenes:
         )  # fmt: skip
 
     def _names(self, count: int) -> Sequence[str]:
-        return self._rng.choice(list(self._people), count, replace=False).tolist()
+        return [str(name) for name in self._rng.choice(list(self._people), count, replace=False)]
 
     def _width(self, count: int) -> float:
         return float(self._rng.uniform(48, 72 if count < 4 else 60))

@@ -176,7 +176,7 @@ class Film:
         key = number, kind, int(time / _HELD) % len(frames), right
         if key not in self._sprites:
             cloth = np.random.default_rng([self.seed, number]).integers(20, 230, 3)
-            self._sprites[key] = _cut_out(*frames[key[2]], actor.width, cloth, right)
+            self._sprites[key] = _cut_out(frames[key[2]], actor.width, cloth, right)
         _lay(picture, *self._sprites[key], place)
 
 
@@ -190,10 +190,9 @@ def _spans(times: Sequence[float]) -> Iterator[Sequence[float]]:
             start = i
 
 
-def _cut_out(
-    image: Image, landmarks: Shape, width: float, cloth: np.ndarray, right: bool | None
-) -> tuple[Picture, Cover]:
+def _cut_out(frame: tuple[Image, Shape], width: float, cloth: np.ndarray, right: bool | None) -> tuple[Picture, Cover]:
     """A head on shoulders, and how much of it covers what is behind; the middle of the face is at a third."""
+    image, landmarks = frame
     if right is not None and (measure(landmarks[None])["yaw"][0] > 0) != right:
         image = np.ascontiguousarray(image[:, ::-1])
         landmarks = np.stack([image.shape[1] - 1 - landmarks[:, 0], landmarks[:, 1]], axis=1)
