@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What does each change of a landmark model bring? The finished runs of one experiment against the first of them.
+"""Compares the finished runs of one experiment with its first run: what does each change of the model gain?
 
 Only the validation part is looked at: what is learnt here may be used to choose. Prints a Markdown table and writes the
 same as JSON, each row with its command and commit.

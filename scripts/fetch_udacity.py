@@ -37,7 +37,7 @@ def members(source: Path) -> Iterator[tuple[str, IO[bytes]]]:
 
 
 def place(name: str) -> PurePosixPath | None:
-    """Where a member belongs below the root; only its last two names count, so none can leave the root."""
+    """Return the place of a member below the root; only its last two names count, so none can leave it."""
     path = PurePosixPath(name)
     if path.name in ("training_frames_keypoints.csv", "test_frames_keypoints.csv"):
         return PurePosixPath(path.name)

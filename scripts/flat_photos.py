@@ -1,4 +1,4 @@
-"""What tells a visitor from a flat photo: fits the weights of `faceline.stand.recognition.presentation`.
+"""Fits the weights of `faceline.stand.recognition.presentation`, which tell a visitor from a flat photo.
 
 python scripts/flat_photos.py [--clips 200]
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How far the published Udacity landmarks lie to the right of what they mark.
+"""Measures how far the published Udacity landmarks lie to the right of what they mark.
 
 A face detector (OpenCV's YuNet) looks at each training frame and at its mirror image. Whatever bias it has of its own
 is the same in both, so the mean of the two, mirrored back, has none; the labels are held against that mean.

@@ -1,8 +1,8 @@
-"""Measure how long the sentences of pages, help and docstrings are, and name the longest.
+"""Measure how long the sentences of pages, help, docstrings and error messages are, and name the longest.
 
-python scripts/prose.py              # every page, the help, and the docstrings that users read
+python scripts/prose.py              # every page, the help, docstrings and error messages
 python scripts/prose.py README.md    # some pages, with their longest sentences
-python scripts/prose.py help         # the same of the help; also docstrings
+python scripts/prose.py errors       # the same for error messages; also help and docstrings
 """
 
 import ast
@@ -16,6 +16,7 @@ MEDIAN, P90 = 16, 28
 """Words a sentence, at most."""
 
 ROOT = Path(__file__).resolve().parents[1]
+ERRORS = ("InputError", "NegativeAnswer", "AwayError", "SourceLostError")
 PAGES = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "research/README.md")
 
 
@@ -60,7 +61,24 @@ def docstrings() -> str:
     return "\n\n".join(found)
 
 
-TEXTS: dict[str, Callable[[], str]] = {"help": help_text, "docstrings": docstrings}
+def errors() -> str:
+    """The messages of a user's mistakes, a paragraph each; a value counts as one word."""
+    return "\n\n".join(
+        _literal(node.args[0])
+        for file in sorted((ROOT / "src/faceline").rglob("*.py"))
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and node.args and getattr(node.func, "id", None) in ERRORS
+    )
+
+
+def _literal(node: ast.expr) -> str:
+    """The text of a string in code, with an X in place of each value."""
+    if isinstance(node, ast.JoinedStr):
+        return "".join(_literal(each) for each in node.values)
+    return str(node.value) if isinstance(node, ast.Constant) else "X"
+
+
+TEXTS: dict[str, Callable[[], str]] = {"help": help_text, "docstrings": docstrings, "errors": errors}
 
 
 def measure(text: str) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""How much of a movement of the face a landmark model passes on, by how closely the face is cut out.
+"""Measures how much of a face's movement a landmark model passes on, for several crops.
 
 The slope of measured on labelled values over many frames: 1 passes everything on, 0 nothing. Labelled frames are
 those of the training part of the Udacity set, or drawn faces.

@@ -106,7 +106,7 @@ def runtime(onnx: bytes, told: dict[str, Any], data: FaceData) -> EmbedderRuntim
 
 
 def manifest(onnx: bytes, told: dict[str, Any], data: FaceData) -> EmbedderManifest:
-    """What is known of it so far."""
+    """What is known about the bundle so far."""
     weights = load_from_string(onnx).graph.initializer
     known = {
         "format": PLAIN_FORMAT,

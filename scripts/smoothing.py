@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What ``smooth=true`` brings and costs: jitter of a still face against lag of a moving one, at 30 frames a second.
+"""Measures ``smooth=true``: jitter of a still face against lag of a moving one, at 30 frames a second.
 
 The landmarks of a mean face of 100 pixels get noise of 0.5 pixels, as predictions of a still face have. Still, it
 measures how much they move from frame to frame; moving across the frame, how far the smoothed ones lie behind.
@@ -19,9 +19,9 @@ def run(speed: float, min_cutoff: float, beta: float) -> tuple[float, float, flo
     """Jitter before and after, in pixels, and the lag in pixels.
 
     Args:
-        speed: Of the face, in its sizes a second.
-        min_cutoff: Of the filter, Hz.
-        beta: Of the filter, Hz for each size a second.
+        speed: Speed of the face in its sizes a second.
+        min_cutoff: Lowest cutoff of the filter in Hz.
+        beta: Speed coefficient of the filter, in Hz for each size a second.
     """
     rng = np.random.default_rng(0)
     shape = neutral_shape()[:, :2]

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What windows show of faces: cut upright in frames that were stretched to squares, and in the frames' own proportions.
+"""Draws the windows around faces: cut from frames stretched to squares, and in the frames' own proportions.
 
 Draws the landmarks of training frames, from the narrowest to the widest frame, and prints how far frames are stretched.
 """

@@ -14,7 +14,6 @@ from faceline.stand.words import LANGUAGES, LOCALES
 
 STAND = LOCALES.parent
 METHODS = [
-    ("fleet/**", "ignore"),
     ("**.py", "python"),
     ("**/templates/**.html", "jinja2"),
     ("**/static/**.js", "javascript"),

@@ -47,11 +47,11 @@ class Plan:
     """One video to write.
 
     Attributes:
-        id: Its name.
-        name: Of its person.
+        id: Name of the video.
+        name: Name of the person.
         person: Number of the person.
         video: Number among the person's videos.
-        frames: Its length.
+        frames: Number of frames.
         size: Width and height of its frames; None for those of the drawing.
     """
 

@@ -1,6 +1,6 @@
-"""Find landmarks of faces and tell people apart: train, compare and use models.
+"""Finds landmarks of faces and identifies people: train, compare and use models.
 
-What stands here is imported when it is first used, so that ``import faceline`` costs nothing.
+Names are imported when they are first used, so ``import faceline`` costs nothing.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""The verbs of the command as functions: what they take is what is typed, what they give are Python objects."""
+"""The commands as Python functions: they take what is typed, and return Python objects."""
 
 import copy
 import json
@@ -44,9 +44,9 @@ class Model:
     """A trained model of a run or a checkpoint.
 
     Attributes:
-        module: The network or classifier, on the CPU, in evaluation mode.
-        config: The config of its run.
-        run_id: The id of its run.
+        module: Network or classifier, on the CPU, in evaluation mode.
+        config: Config of its run.
+        run_id: Id of its run.
     """
 
     module: Any
@@ -54,7 +54,7 @@ class Model:
     run_id: str
 
     def detect(self, image: Image) -> Shape:
-        """Landmarks (p, 2) of the one face in an RGB image of any size, in its pixels.
+        """Return the landmarks (p, 2) of the single face in an RGB image of any size, in pixels.
 
         Raises:
             InputError: The model finds no landmarks.
@@ -69,9 +69,9 @@ class TrainedRun:
     """A finished training.
 
     Attributes:
-        run_id: The id of the run in the store.
-        score: Best validation score by which the model was chosen; None where there was nothing to choose.
-        metrics: All that the run logged last, such as ``test/nme``.
+        run_id: Id of the run in the store.
+        score: Best validation score, by which the model was chosen; None if there was nothing to choose.
+        metrics: Last values of everything that the run logged, such as ``test/nme``.
     """
 
     run_id: str
@@ -81,7 +81,7 @@ class TrainedRun:
 
     @cached_property
     def model(self) -> Model:
-        """The best model of the run."""
+        """Return the best model of the run."""
         found = load(self.run_id, **_store(self.config))
         assert isinstance(found, Model)  # a run, and no bundle
         return found
@@ -89,7 +89,7 @@ class TrainedRun:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """A model on one part of a data set.
+    """The measurement of a model on one set of a data set.
 
     Attributes:
         metrics: The metrics by name, such as ``nme``.
@@ -150,7 +150,7 @@ def train(config: Config | Sequence[str]) -> TrainedRun:
         config: A config of `compose`, or overrides for it.
 
     Raises:
-        InputError: The config, or the data, is wrong.
+        InputError: The config or the data are wrong.
     """
     settings = copy.deepcopy(config) if isinstance(config, dict) else compose(config)
     settings.pop("sweep", None)  # one run is none
@@ -168,10 +168,10 @@ def load(name: str | Path, **tracking: str) -> LandmarkRuntime | Model:
     Args:
         name: ``default`` for the bundle that ships with faceline, a file ``*.faceline``, a checkpoint ``*.ckpt``, the
             id of a run, or a registered model such as ``champion``.
-        **tracking: Where the runs are kept, as ``root`` or ``uri``. By default that is below the current folder.
+        **tracking: Store of the runs, as ``root`` or ``uri``; by default it is below the current folder.
 
     Raises:
-        InputError: There is no such model, or it needs code that is not here.
+        InputError: There is no such model, or it needs code that is not available.
 
     Examples:
         >>> import numpy as np
@@ -193,12 +193,12 @@ def evaluate(run: str | TrainedRun, part: str = "test", overrides: Sequence[str]
 
     Args:
         run: The id of a run or a registered model, or what `train` returned.
-        part: The part of the split: ``train``, ``val`` or ``test``.
+        part: Set of the split: ``train``, ``val`` or ``test``.
         overrides: The overrides of ``faceline evaluate``, such as ``data=udacity``.
-        **tracking: Where the runs are kept, as for `load`.
+        **tracking: Store of the runs, as for `load`.
 
     Raises:
-        InputError: There is no such run, or the data is wrong.
+        InputError: There is no such run, or the data are wrong.
     """
     with _errors(), opened([], conf_dir()):
         config = _of_run("evaluate", run, [f"part={part}", *overrides], tracking)
@@ -220,13 +220,13 @@ def export(
         run: The id of a run or a registered model, or what `train` returned.
         output: The file of the bundle. By default it lies below ``mlruns/bundles``.
         overrides: The overrides of ``faceline export``, such as ``int8=true``.
-        **tracking: Where the runs are kept, as for `load`.
+        **tracking: Store of the runs, as for `load`.
 
     Returns:
         The opened bundle of a landmark model, or the file of a bundle of another kind.
 
     Raises:
-        InputError: There is no such run, or its bundle gives something else than the model.
+        InputError: There is no such run, or its bundle gives other results than the model.
     """
     with _errors(), opened([], conf_dir()):
         given = [] if output is None else [f"output={json.dumps(str(output))}"]
@@ -236,12 +236,12 @@ def export(
 
 
 def compare(runs: Sequence[str | TrainedRun] = (), output: str | Path | None = None, **tracking: str) -> Compared:
-    """Rank runs among their like, or review two.
+    """Rank runs with comparable ones, or compare two.
 
     Args:
         runs: The ids of runs, or what `train` returned. By default all finished runs.
         output: The folder of the page. By default it is ``mlruns/comparison``.
-        **tracking: Where the runs are kept, as for `load`.
+        **tracking: Store of the runs, as for `load`.
 
     Raises:
         InputError: There are no such runs.
@@ -268,20 +268,20 @@ def _model(trained: Trained) -> Model:
 
 
 def _of_run(verb: str, run: str | TrainedRun, overrides: Sequence[str], tracking: dict[str, str]) -> Config:
-    """The config of a verb about a run."""
+    """Compose the config of a command about a run."""
     own = {} if isinstance(run, str) else _store(run.config)
     words = [f"tracking.{key}={json.dumps(str(value))}" for key, value in {**own, **tracking}.items()]
     return {**compose([*words, *overrides], verb), "run_id": run if isinstance(run, str) else run.run_id}
 
 
 def _store(config: Config) -> dict[str, str]:
-    """Where a run is kept."""
+    """Return the overrides that name the store of a run."""
     return {key: config["tracking"][key] for key in ("uri", "root") if config["tracking"][key]}
 
 
 @contextmanager
 def _errors() -> Iterator[None]:
-    """Mistakes of the user in one line, as the command tells them."""
+    """Turn a user's mistake into one line, as the command does."""
     try:
         yield
     except InputError:

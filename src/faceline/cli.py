@@ -1,6 +1,6 @@
-"""The command ``faceline``: finds the verb, starts its workflow, tells a user's mistake in one line.
+"""The command ``faceline``: finds the verb, starts it, and reports a user's mistake in one line.
 
-Nothing heavy is imported before a verb runs, so that ``--help`` answers at once.
+Nothing heavy is imported before a verb runs, so ``--help`` answers at once.
 """
 
 import atexit
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 OK, BUG, USER_ERROR, NO, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 130, 143
 
 PAIRS = {verb.split()[0]: [pair for pair in VERBS if pair.startswith(f"{verb.split()[0]} ")] for verb in VERBS}
-"""Verbs of two words by the first of them."""
+"""Verbs of two words, by their first word."""
 
 _ENVIRONMENT = {
     "NO_ALBUMENTATIONS_UPDATE": "1",
@@ -38,19 +38,19 @@ _ENVIRONMENT = {
     "DO_NOT_TRACK": "true",
     "TORCH_LOGS": "-torch.utils.flop_counter",
 }
-"""No library may ask the network for its own sake, and torch need not tell that Triton is missing, which nothing here
-calls; a value that the user has set stays."""
+"""Settings that keep libraries from using the network by themselves, and torch from warning about Triton, which is not
+used; values that the user has set are kept."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command.
 
     Args:
-        argv: What follows the name of the command; by default that of this process.
+        argv: Words after the name of the command; None takes those of this process.
 
     Returns:
-        The exit code: 0, 2 for a user's mistake, 3 where the answer is no (not reproduced, not promoted), 130 when
-        interrupted. A bug keeps its traceback (and exits with 1).
+        The exit code: 0 for success, 2 for a user's mistake, 3 if the answer is no (not reproduced, not promoted), 130
+        after an interruption. A bug keeps its traceback and exits with 1.
     """
     if argv is None:
         _speak_utf_8()
@@ -87,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _in_project(arguments: list[str]) -> int:
-    """Run a verb with what the user's own project, if there is one, adds; its configs are in the hints of errors."""
+    """Run a verb with what the user's own project adds; hints in errors know its configs."""
     with opened(arguments, conf_dir()) as words:
         try:
             return _dispatch(words)
@@ -101,7 +101,7 @@ def _in_project(arguments: list[str]) -> int:
 
 
 def _speak_utf_8() -> None:
-    """Start again where the locale knows ASCII or some code page only, in which neither names nor texts fit."""
+    """Start again in UTF-8 if the locale has only ASCII or a code page, which cannot hold names and texts."""
     if not sys.flags.utf8_mode and locale.getpreferredencoding(False).lower() not in ("utf-8", "utf8"):
         environment = {**os.environ, "PYTHONUTF8": "1"}
         os.execve(sys.executable, [sys.executable, "-m", "faceline", *sys.argv[1:]], environment)
@@ -132,7 +132,7 @@ def _dispatch(arguments: list[str]) -> int:
 
 
 def _one_word(verb: str, arguments: list[str]) -> int:
-    """A verb that is whole, or that begins verbs of two words, or both."""
+    """Run a verb of one word, or show the verbs of two words that begin with it."""
     second = arguments[0] if arguments else ""
     is_word = second.isalpha() and PAIRS[verb]
     if verb in VERBS and not is_word:
@@ -184,13 +184,13 @@ def _workflow(verb: str, overrides: list[str]) -> int:
 
 
 def _runs_by_place(overrides: list[str]) -> list[str]:
-    """``compare A B`` is ``compare run_ids=[A,B]``."""
+    """Turn ``compare A B`` into ``compare run_ids=[A,B]``."""
     runs = list(takewhile(lambda word: re.fullmatch(r"\w+", word), overrides))
     return [f"run_ids=[{','.join(map(json.dumps, runs))}]", *overrides[len(runs) :]] if runs else overrides
 
 
 def _predict(words: list[str]) -> int:
-    """The one verb that runs with Hydra where it needs a trained run, and without it where a bundle is enough."""
+    """Run ``predict``: with Hydra if it needs a trained run, without it for a bundle."""
     from faceline.config.plain import read_settings, with_positional  # noqa: PLC0415
     from faceline.config.schema import Predict  # noqa: PLC0415
 
@@ -211,7 +211,7 @@ def _refuse_flags(verb: str, overrides: Sequence[str], flags: Sequence[str]) -> 
 
 
 def _key_or_flag(verb: str, name: str, flags: Sequence[str]) -> str:
-    """What somebody may have meant who typed a flag that is none: another flag, or a key."""
+    """Return what a misspelt flag may mean: another flag, or a key."""
     word, near = name.strip("-").replace("-", "_"), nearest(name, flags)
     key = nearest_leaf(word, keys_of(conf_dir(), verb.replace(" ", "_")))
     if key is not None and (near is None or key.rpartition(".")[2] == word):
@@ -220,7 +220,7 @@ def _key_or_flag(verb: str, name: str, flags: Sequence[str]) -> str:
 
 
 def _run_plain(verb: str, overrides: list[str]) -> int:
-    """A verb of the stand, which needs neither Hydra nor anything that trains."""
+    """Run a verb of the stand, which needs neither Hydra nor training packages."""
     from faceline.config.plain import read_settings  # noqa: PLC0415
     from faceline.stand.settings import SETTINGS  # noqa: PLC0415
 
@@ -243,7 +243,7 @@ def _run_hydra(workflow: str, overrides: list[str]) -> int:
 
 
 def _module(verb: str) -> Any:
-    """The module of a verb, such as ``runs_clean`` or ``benchmark_train``."""
+    """Return the module of a verb, such as ``runs_clean`` or ``benchmark_train``."""
     name = verb.removeprefix("benchmark_")
     return importlib.import_module(f"faceline.{'commands' if name == verb else 'benchmarks'}.{name}")
 
@@ -256,13 +256,13 @@ _PATH_KEYS = re.compile(
 
 
 def _quoted(overrides: Sequence[str]) -> list[str]:
-    """The overrides with paths and ids as text, whatever is in them; several values of a sweep stay several."""
+    """Quote paths and ids in overrides; the values of a sweep stay several."""
     several = {"-m", "--multirun"} & set(overrides)
     return [_id_as_text(word if several else _path_as_text(word)) for word in overrides]
 
 
 def _path_as_text(word: str) -> str:
-    """A path may have signs in it that mean something to Hydra, such as ``=``, a space or brackets."""
+    """Quote a path, which may have signs with a meaning in Hydra, such as ``=``, a space or brackets."""
     match = _PATH_KEYS.fullmatch(word)
     if match is None or match[2][0] in "\"'" or "${" in match[2]:
         return word
@@ -272,12 +272,12 @@ def _path_as_text(word: str) -> str:
 
 
 def _id_as_text(word: str) -> str:
-    """An id that is all digits, such as ``run_id=91902090``, is no number."""
+    """Quote an id of digits only, such as ``run_id=91902090``, which is no number."""
     return re.sub(r"^(run_id|sweep_id)=(?!null$)(\w+)$", r'\1="\2"', word)
 
 
 def _run_job(workflow: str, cfg: "DictConfig", codes: list[int]) -> float | None:
-    """Check a config and run the workflow with it; in a sweep the jobs after a refused one still run."""
+    """Check a config and run the workflow with it; a refused job of a sweep does not stop the others."""
     from faceline.config.check import check  # noqa: PLC0415
     from faceline.config.resolvers import register  # noqa: PLC0415
 
@@ -305,7 +305,7 @@ def _run_job(workflow: str, cfg: "DictConfig", codes: list[int]) -> float | None
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Imports make many objects that stay; to look through them for garbage is a fifth of a start."""
+    """Pause garbage collection during imports: it would take a fifth of a start and find nothing."""
     gc.disable()
     try:
         yield
@@ -316,13 +316,13 @@ def _uncollected() -> Iterator[None]:
 
 @cache
 def _settle() -> None:
-    """Never look through what has been imported; once a process, as later there may be garbage among it."""
+    """Exclude imported objects from garbage collection, once in a process."""
     gc.freeze()
     atexit.register(gc.unfreeze)  # libraries in C++ look at the end whether all is gone, and say so if not
 
 
 def _explain(error: Exception) -> str | None:
-    """The error in one line, or nothing where it is a bug."""
+    """Return the error in one line; None for a bug."""
     from faceline.config.messages import explain  # noqa: PLC0415
 
     return explain(error, conf_dir())

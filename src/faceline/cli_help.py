@@ -1,4 +1,4 @@
-"""The help of the command, made of the names and comments in the folder of the configs."""
+"""The help of the command, built from the names and comments in the configs."""
 
 import re
 import textwrap
@@ -261,7 +261,7 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("faceline benchmark report", "faceline benchmark report events=100000000 folder=/data/events"),
     ),
 }
-"""What each verb that takes overrides is for, and examples of its use."""
+"""Purpose and examples of each verb that takes overrides."""
 
 PLAIN = (
     "stand",
@@ -302,7 +302,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     ),
     "upkeep": ("runs", "runs models", "runs delete", "runs clean"),
 }
-"""The verbs by what they are for, as the overview lists them; the rest are for developers of faceline."""
+"""Verbs by purpose, as the overview lists them; the others are for developers of faceline."""
 
 INIT = """\
 faceline init FOLDER
@@ -324,7 +324,7 @@ EXAMPLES = (
 
 
 def overview() -> str:
-    """The help of the whole command: verbs in groups, five examples."""
+    """Return the help of the whole command: verbs in groups, and five examples."""
     return "\n".join(
         (
             "faceline: find the landmarks of faces, tell people apart, run an interactive stand",
@@ -346,7 +346,7 @@ def overview() -> str:
 
 
 def dev() -> str:
-    """The help of the verbs that only developers of faceline need."""
+    """Return the help of the verbs for developers of faceline."""
     grouped = {verb for verbs in GROUPS.values() for verb in verbs}
     return "\n".join(
         (
@@ -387,15 +387,15 @@ FLAGS = {
     "--shell-completion": "",
     "--hydra-help": "Print all that Hydra can do, which reads the overrides.",
 }
-"""The flags that a verb takes; those without a description are not shown."""
+"""Flags of a verb; those without a description are not shown."""
 
 
 def verb_help(verb: str, conf: Path) -> str:
-    """The help of one verb.
+    """Return the help of one verb.
 
     Args:
-        verb: A key of `VERBS`.
-        conf: The folder of the configs.
+        verb: Key of `VERBS`.
+        conf: Folder of the configs.
     """
     about, examples = VERBS[verb]
     parts = [
@@ -413,13 +413,13 @@ def verb_help(verb: str, conf: Path) -> str:
 
 
 def own_keys(verb: str, conf: Path) -> list[tuple[str, str, str]]:
-    """The keys of a verb that belong to no choice: name, default and meaning."""
+    """Return a verb's own keys: name, default and meaning."""
     keys = re.findall(r"^\"?(\w+)\"?: *([^#\n]*?) *(?:# *(.*))?$", _text(verb, conf), re.MULTILINE)
     return [key for key in keys if key[0] != "defaults"]
 
 
 def choices_of(verb: str, conf: Path) -> list[str]:
-    """The config groups of a verb with their options, the default first."""
+    """Return the config groups of a verb with their options, the default first."""
     outer = re.findall(r"^ +- (?:optional )?/?([\w/]+): *(\S+)", _text(verb, conf), re.MULTILINE)
     return [_choice(conf, *each) for group, default in outer for each in _with_inner(conf, group, default)]
 
@@ -433,7 +433,7 @@ def _section(title: str, lines: list[str] | tuple[str, ...]) -> list[str]:
 
 
 def _with_inner(conf: Path, group: str, default: str) -> list[tuple[str, str]]:
-    """A group and its default, then those that the default chooses from in turn, such as ``model/head``."""
+    """Return a group and its default, then the groups that this default chooses from, such as ``model/head``."""
     file = conf / group / f"{default}.yaml"
     text = file.read_text(encoding="utf-8") if file.is_file() else ""
     inner = re.findall(r"^ +- (\w+): *(\S+)", text, re.MULTILINE)

@@ -1,4 +1,4 @@
-"""Groups of faces that have a like shape, found without being told who is who."""
+"""Groups faces by shape without knowing who is who."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Clusters:
     """Shapes in groups.
 
     Attributes:
-        labels: (n,) group of each shape, the largest group 0.
+        labels: (n,) group of each shape; group 0 is the largest.
         means: (k, 68, d) mean shape of each group.
         inertia: Sum of the squared distances of the shapes from the mean of their group.
     """
@@ -34,19 +34,19 @@ class Clusters:
 
     @property
     def sizes(self) -> Labels:
-        """(k,) number of shapes in each group."""
+        """Number of shapes (k,) in each group."""
         return np.bincount(self.labels, minlength=len(self.means))
 
 
 @dataclass(frozen=True)
 class KScore:
-    """What a number of groups gives.
+    """The scores of a number of groups.
 
     Attributes:
         k: Number of groups.
-        inertia: As in `Clusters`; it always falls with k.
-        silhouette: From -1 to 1: how much nearer shapes are to their own group than to the next one. Source:
-            Rousseeuw, Journal of Computational and Applied Mathematics 20, 1987.
+        inertia: Inertia as in `Clusters`; it always falls with k.
+        silhouette: How much closer shapes are to their own group than to the next one, from -1 to 1. Source: Rousseeuw,
+            Journal of Computational and Applied Mathematics 20, 1987.
     """
 
     k: int
@@ -55,7 +55,7 @@ class KScore:
 
 
 def cluster(shapes: Shapes, k: int, seed: int = 0) -> Clusters:
-    """Divide normalised shapes into groups by k-means.
+    """Divide normalised shapes into groups with k-means.
 
     Raises:
         InputError: There are fewer shapes than groups.
@@ -75,7 +75,7 @@ def cluster(shapes: Shapes, k: int, seed: int = 0) -> Clusters:
 
 
 def scan(shapes: Shapes, ks: Sequence[int], seed: int = 0) -> list[KScore]:
-    """Elbow and silhouette of several numbers of groups, each from 2."""
+    """Compute inertia and silhouette for several numbers of groups, each at least 2."""
     rng = np.random.default_rng(seed)
     sample = rng.permutation(len(shapes))[:_SAMPLE]
     trials = []
@@ -88,12 +88,12 @@ def scan(shapes: Shapes, ks: Sequence[int], seed: int = 0) -> list[KScore]:
 
 
 def elbow(trials: Sequence[KScore]) -> int:
-    """The number of groups after which more of them pay least: the point farthest below the line from first to last.
+    """Return the number of groups at the elbow: the point farthest below the line from first to last.
 
     Source: Satopää et al., "Finding a Kneedle in a Haystack", ICDCS workshops 2011.
 
     Args:
-        trials: With rising k, at least one.
+        trials: Scores with rising k, at least one.
     """
     k, inertia = (np.array([getattr(trial, name) for trial in trials], dtype=float) for name in ("k", "inertia"))
     along = (k - k[0]) / max(k[-1] - k[0], 1)
@@ -102,15 +102,15 @@ def elbow(trials: Sequence[KScore]) -> int:
 
 
 def most_separate(trials: Sequence[KScore]) -> int:
-    """The number of groups with the greatest silhouette."""
+    """Return the number of groups with the largest silhouette."""
     return max(trials, key=lambda trial: trial.silhouette).k
 
 
 def purity(labels: Labels, names: np.ndarray) -> float:
-    """Share of the shapes that bear the most frequent name of their group; 1 where every group is one name.
+    """Return the share of the shapes that have the most frequent name of their group; 1 means one name in each group.
 
-    Source: Manning et al., "Introduction to Information Retrieval", 2008, section 16.3. It grows with the number of
-    groups whatever they are, so it means something only beside the purity of chance.
+    Source: Manning et al., "Introduction to Information Retrieval", 2008, section 16.3. Purity grows with the number of
+        groups in any case, so compare it with the purity of chance.
     """
     _, number = np.unique(names, return_inverse=True)
     _, pair, counts = np.unique(labels * (number.max() + 1) + number, return_inverse=True, return_counts=True)
@@ -120,13 +120,13 @@ def purity(labels: Labels, names: np.ndarray) -> float:
 
 
 def chance_purity(labels: Labels, names: np.ndarray, seed: int = 0, draws: int = 20) -> float:
-    """The mean purity of groups of the same sizes that are filled at random."""
+    """Return the mean purity of groups of the same sizes that are filled at random."""
     rng = np.random.default_rng(seed)
     return float(np.mean([purity(rng.permutation(labels), names) for _ in range(draws)]))
 
 
 def nearest(shapes: Shapes, clusters: Clusters, persons: np.ndarray, count: int) -> list[np.ndarray]:
-    """Rows of the shapes nearest to the mean of each group, of different people as far as there are."""
+    """Return rows of the shapes closest to each group's mean, of different people if possible."""
     distance = np.linalg.norm((shapes - clusters.means[clusters.labels]).reshape(len(shapes), -1), axis=1)
     picks = []
     for group in range(len(clusters.means)):

@@ -1,15 +1,15 @@
-"""What the command line tells in one line: an error that the user can mend, and an answer that is no."""
+"""Errors that the command line prints in one line: a mistake that the user can fix, and a negative answer."""
 
 from pathlib import Path
 
 
 class InputError(ValueError):
-    """An error of the user's input. The command line prints it as one line, without a traceback.
+    """A mistake in the user's input. The command line prints it as one line, without a traceback.
 
     Args:
         message: What was expected, what came, and what to do.
-        file: The file that is wrong.
-        row: Row of that file, counted as a text editor does (the header is row 1).
+        file: The faulty file.
+        row: Row of that file, as a text editor counts (the header is row 1).
         column: Name of the column, or the key of a config.
     """
 
@@ -35,7 +35,7 @@ class InputError(ValueError):
 
     @property
     def told(self) -> str:
-        """The message for somebody who typed no key and named no column: with the file, if there is one."""
+        """Return the message without key and column, but with the file, for people who typed neither."""
         return f"{self.file}: {self.message}" if self.file is not None else self.message
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -44,11 +44,11 @@ class InputError(ValueError):
 
 
 class NegativeAnswer(Exception):  # noqa: N818  # nothing went wrong
-    """A verb that asks whether something holds has found that it does not; scripts know it by its exit code."""
+    """A verb that checks something has found that it does not hold; scripts recognise it by its exit code."""
 
 
 def first_line(error: BaseException) -> str:
-    """The message of an error in one line, or its kind where it has none."""
+    """Return the message of an error in one line, or its class without a message."""
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 

@@ -1,4 +1,4 @@
-"""Writes files whole."""
+"""Writes whole files."""
 
 import fcntl
 import os
@@ -16,36 +16,37 @@ from faceline.errors import InputError
 
 _AGAIN = 60.0
 _looked: dict[Path, float] = {}
-"""When this process last looked for leftovers in a folder."""
+"""Time when this process last looked for leftovers in each folder."""
 
-_PARTIAL = re.compile(r"\..+\.[0-9a-f]{8}\.partial")
+_PARTIAL = re.compile(r"\..+\.[0-9a-f]{8}\.partial(\.\w+)?")
 
 
 @contextmanager
-def write_whole(file: Path, mode: int = 0o666) -> Iterator[Path]:
-    """A file to write, which takes the place of another at once when it is complete.
+def write_whole(file: Path, mode: int = 0o666, suffix: str = "") -> Iterator[Path]:
+    """Yield a file to write, which replaces the target at once when it is complete.
 
-    Killed or without power at any point, there is the old file or the new one. What fails leaves the old one. A link
-    is followed, and keeps pointing where it did. A device or a pipe gets the content when it is complete. What killed
-    processes have left unfinished in the folder is removed.
+    After a crash or power failure at any point there is the old or the new file. A failed write keeps the old one. A
+    link is followed and keeps its target. A device or a pipe gets the content when it is complete. Leftovers of killed
+    processes in the folder are removed.
 
     Args:
-        file: To be there in the end; its folder is made.
-        mode: Permissions of the new file, less the umask.
+        file: Target file; its folder is created.
+        mode: Permissions of the new file, minus the umask.
+        suffix: End of the name of the unfinished file, for writers that choose a format by it.
 
     Raises:
-        InputError: There is a folder, a socket or a disk of this name.
-        OSError: The disk does not take it.
+        InputError: The name belongs to a folder, a socket or a disk.
+        OSError: The disk refuses the file.
     """
     if is_stream(file):
-        with _streamed(file) as partial:
+        with _streamed(file, suffix) as partial:
             yield partial
         return
     target = file.resolve() if file.is_symlink() else file
     target.parent.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(target.parent)
     try:
-        partial, lock = _partial(target, mode)
+        partial, lock = _partial(target, mode, suffix)
     except OSError as error:
         error.filename = str(file)  # the name that the user knows
         raise
@@ -61,10 +62,10 @@ def write_whole(file: Path, mode: int = 0o666) -> Iterator[Path]:
 
 
 def is_stream(file: Path) -> bool:
-    """Whether a name is that of a device or a pipe, to which a content is handed on.
+    """Tell whether a name is a device or a pipe, which gets the content directly.
 
     Raises:
-        InputError: It is a folder, a socket or a disk, to which no file can be written.
+        InputError: The name is a folder, a socket or a disk, which cannot be written as a file.
     """
     try:
         mode = file.stat().st_mode
@@ -78,9 +79,9 @@ def is_stream(file: Path) -> bool:
 
 
 @contextmanager
-def _streamed(file: Path) -> Iterator[Path]:
+def _streamed(file: Path, suffix: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="faceline-") as folder:
-        whole = Path(folder, "whole")
+        whole = Path(folder, f"whole{suffix}")
         yield whole
         with whole.open("rb") as content:
             try:
@@ -91,10 +92,10 @@ def _streamed(file: Path) -> Iterator[Path]:
                 raise
 
 
-def _partial(target: Path, mode: int) -> tuple[Path, int]:
-    """A new file beside the target, and the lock that says that somebody still writes it."""
+def _partial(target: Path, mode: int, suffix: str) -> tuple[Path, int]:
+    """Create a file beside the target, with the lock that marks it as being written."""
     while True:
-        partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
+        partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial{suffix}")
         lock = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with suppress(OSError):  # some mounted stores know no locks, and there nothing is removed either
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -104,12 +105,12 @@ def _partial(target: Path, mode: int) -> tuple[Path, int]:
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """Remove what processes that are gone have left unfinished in a folder; once a minute, as it may be large."""
+    """Remove what dead processes left unfinished in a folder, once a minute at most because it may be large."""
     now = time.monotonic()
     if now - _looked.get(folder, -_AGAIN) < _AGAIN:
         return
     _looked[folder] = now
-    for file in folder.glob(".*.partial"):
+    for file in folder.glob(".*.partial*"):
         if _PARTIAL.fullmatch(file.name):
             with suppress(OSError):
                 _remove_unless_written(file)

@@ -1,6 +1,6 @@
-"""Runs a verb under Hydra with the words that it is given.
+"""Runs a verb with Hydra.
 
-``hydra.main`` reads ``sys.argv`` and offers no other way in. That will not do: Lightning starts the other processes
+``hydra.main`` reads ``sys.argv`` and has no other way in. That does not work here: Lightning starts the other processes
 of a distributed run with this process's own arguments, and the verb is one of them. So this module calls two functions
 of ``hydra._internal``. They, and `faceline.config.hydra_node`, are the reason for ``hydra-core<1.4`` in pyproject.toml.
 """
@@ -23,12 +23,12 @@ def run(verb: str, overrides: Sequence[str], conf: Path, job: Callable[[DictConf
 
     Args:
         verb: Name of the main config and of the job.
-        overrides: As typed.
+        overrides: Overrides as typed.
         conf: Folder of the configs.
-        job: Takes the composed config.
+        job: Function that takes the composed config.
 
     Raises:
-        InputError: A flag is not one of Hydra's.
+        InputError: A flag is none of Hydra's.
         HydraException: The config cannot be composed.
     """
     register()

@@ -1,7 +1,7 @@
-"""What a verb may write to, and how names are written into tables.
+"""Checks where a verb may write, and escapes texts in tables.
 
-A name that a user types for an output may by mistake be that of a photo, of a label file or of a folder full of data.
-So an output replaces only what the same verb has written before.
+A user may type the name of a photo, a label file or a data folder as an output by mistake. So an output replaces only
+what the same verb has written before.
 """
 
 from collections.abc import Collection, Iterable
@@ -21,16 +21,16 @@ _STARTS_FORMULA: Final = ("=", "+", "-", "@", "\t")
 
 
 def check_output(file: Path, key: str, *, begins: Collection[bytes], inputs: Iterable[Path] = ()) -> None:
-    """Refuse to write a file over something that the verb has not written itself.
+    """Refuse to write a file over one that the verb has not written.
 
     Args:
-        file: A new file, one of an earlier run, a device, a pipe, or a link to one of them.
-        key: That named it, for the message.
-        begins: How every file that the verb writes begins; another file of the name is somebody else's.
+        file: New file, one of an earlier run, a device, a pipe, or a link to one of them.
+        key: Setting that named it, for the message.
+        begins: First bytes of every file that the verb writes; a file with other bytes belongs to somebody else.
         inputs: Files and folders that the verb reads.
 
     Raises:
-        InputError: It is an input or lies in one, lies in a data set, a run or a store, or holds something else.
+        InputError: The file is an input, lies in an input, a data set, a run or a store, or has other content.
     """
     try:
         if is_stream(file):
@@ -51,16 +51,16 @@ def check_output(file: Path, key: str, *, begins: Collection[bytes], inputs: Ite
 
 
 def check_output_folder(folder: Path, key: str, *, own: Collection[str], inputs: Iterable[Path] = ()) -> None:
-    """Refuse to write a set of files over files that the verb has not written itself.
+    """Refuse to write files over some that the verb has not written.
 
     Args:
-        folder: A new folder, an empty one, one of an earlier run, or one in which no file has such a name.
-        key: That named it, for the message.
-        own: Names of files that every run of the verb writes; where all of them are there, it has been there before.
+        folder: New or empty folder, one of an earlier run, or one without files of these names.
+        key: Setting that named it, for the message.
+        own: Names of the files that every run of the verb writes; if all exist, an earlier run wrote them.
         inputs: Files and folders that the verb reads.
 
     Raises:
-        InputError: It is no folder, lies in a data set, a run or a store, or holds other files of these names.
+        InputError: It is no folder, lies in a data set, a run or a store, or holds other files with these names.
     """
     if folder.exists() and not folder.is_dir():
         raise InputError("is a file, where a folder is needed; choose another name", file=folder, column=key)
@@ -77,7 +77,7 @@ def _refuse_places(file: Path, key: str, inputs: Iterable[Path]) -> None:
     target = file.resolve()
     for given in inputs:
         if _is_same(file, given):
-            raise InputError("is what is read; choose another name for what is written", file=file, column=key)
+            raise InputError("is an input of this command; choose another output", file=file, column=key)
     for folder in target.parents:
         if any((folder / name).exists() for name in _DATA):
             raise InputError(f"lies in the data set {folder}; choose another place", file=file, column=key)
@@ -94,22 +94,22 @@ def _is_same(one: Path, other: Path) -> bool:
 
 
 def csv_cell(text: str) -> str:
-    """A text as a cell of a CSV file: no spreadsheet takes it for a formula, and every program can read it.
+    """Return a text as a cell of a CSV file that no spreadsheet takes for a formula and every program can read.
 
-    A quote goes before ``=``, ``+``, ``-``, ``@`` or a tab at the beginning, as spreadsheets expect it. A carriage
-    return, and bytes of a file name that are not UTF-8, are written as ``%`` and two hexadecimal digits.
+    A quote goes before ``=``, ``+``, ``-``, ``@`` or a tab at the beginning, as spreadsheets expect. A carriage return,
+    and bytes of a file name that are not UTF-8, become ``%`` and two hexadecimal digits.
     """
     readable = "".join(f"%{ord(sign) & 0xFF:02X}" if _is_odd(sign) else sign for sign in text)
     return f"'{readable}" if readable.startswith(_STARTS_FORMULA) else readable
 
 
 def _is_odd(sign: str) -> bool:
-    """Whether a sign stands for a byte that is not UTF-8, or ends a line for some readers of CSV and not for others."""
+    """Tell whether a character stands for a byte outside UTF-8, or ends a line for only some readers of CSV."""
     return sign == "\r" or 0xDC80 <= ord(sign) <= 0xDCFF
 
 
 def csv_cells(table: "pd.DataFrame") -> "pd.DataFrame":
-    """The same table with every text, the names of its columns too, as `csv_cell` writes it."""
+    """Return the same table with every text, including column names, escaped by `csv_cell`."""
     safe = table.copy()
     for column in safe.columns:
         if any(isinstance(value, str) for value in safe[column]):
@@ -118,5 +118,5 @@ def csv_cells(table: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def from_csv_cell(text: str) -> str:
-    """The text that `csv_cell` has written."""
+    """Return the original text of a cell from `csv_cell`."""
     return text[1:] if text.startswith("'") and text[1:].startswith(_STARTS_FORMULA) else text

@@ -1,7 +1,7 @@
-"""How every figure looks: one palette, titles that say what was found, a footer that says from where.
+"""The style of every figure: one palette, titles that state the finding, and a footer with the source.
 
-Figures are plain ``matplotlib.figure.Figure`` objects; the global state of pyplot is never touched, so no
-window is ever opened and nothing is left behind.
+Figures are plain ``matplotlib.figure.Figure`` objects. The global state of pyplot is never touched, so no window opens
+and nothing is left behind.
 """
 
 import io
@@ -27,16 +27,16 @@ SMALL_SIZE: Final = 8.0
 DPI: Final = 150.0
 
 PALETTE: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Colours that the colour-blind can tell apart (Okabe and Ito, 2008), less the yellow that fades on white."""
+"""Colours for colour-blind readers (Okabe and Ito, 2008), without the yellow that fades on white."""
 
 
 def colours(n: int) -> list[str]:
-    """Colours of n series; they repeat after seven."""
+    """Return the colours of n series; they repeat after seven."""
     return [PALETTE[i % len(PALETTE)] for i in range(n)]
 
 
 def new_figure(width: float, height: float, title: str, source: str) -> Figure:
-    """An empty figure, in inches, with the finding above it and its provenance below."""
+    """Create an empty figure, in inches, with the finding above it and the source below."""
     figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
     # a character of bold text is about 0.58 of its size wide
@@ -50,7 +50,7 @@ def new_figure(width: float, height: float, title: str, source: str) -> Figure:
 
 
 def style_axes(axes: Axes, *, grid: Literal["x", "y", "both", ""] = "y", xlabel: str = "", ylabel: str = "") -> None:
-    """A quiet frame: a base line, a light grid behind the data, no tick marks."""
+    """Style axes: a base line, a light grid behind the data, no tick marks."""
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.spines["bottom"].set_color(MUTED)
     if grid:
@@ -62,27 +62,27 @@ def style_axes(axes: Axes, *, grid: Literal["x", "y", "both", ""] = "y", xlabel:
 
 
 def subtitle(axes: Axes, text: str) -> None:
-    """A line above one plot."""
+    """Write a line above one plot."""
     axes.set_title(text, loc="left", size=TEXT_SIZE, color=MUTED, pad=8)
 
 
 def panel_title(axes: Axes, text: str) -> None:
-    """The finding of one plot among several."""
+    """Write the finding of one plot among several."""
     axes.set_title(text, loc="left", size=TEXT_SIZE + 1, weight="bold", color=INK, pad=8)
 
 
 def in_percent(axis: Axis) -> None:
-    """Write the fractions of an axis as per cents."""
+    """Format the fractions of an axis as percentages."""
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.4g} %"))
 
 
 def whole_numbers(axis: Axis) -> None:
-    """Tick an axis at whole numbers only."""
+    """Set ticks at whole numbers only."""
     axis.set_major_locator(MaxNLocator(nbins="auto", integer=True))
 
 
 def percent(fraction: float) -> str:
-    """A fraction as a person reads it: 0.0534 is ``5.3 %``, 0.534 is ``53 %``."""
+    """Format a fraction for readers: 0.0534 is ``5.3 %``, 0.534 is ``53 %``."""
     value = 100 * fraction
     if 99 < value < 100:  # rounding must not make it all
         return f"{min(value, 99.9):.1f} %"
@@ -90,7 +90,7 @@ def percent(fraction: float) -> str:
 
 
 def spread(positions: Sequence[float] | PerFrame, gap: float) -> np.ndarray:
-    """Move the positions of labels as little as needed so that neighbours are at least a gap apart.
+    """Move label positions as little as needed to keep a gap between neighbours.
 
     Each cluster of crowded labels keeps its mean, so the labels stay beside what they name.
     """
@@ -109,12 +109,12 @@ def spread(positions: Sequence[float] | PerFrame, gap: float) -> np.ndarray:
 
 
 def label_ends(axes: Axes, x: float, ends: Mapping[str, float], names: Sequence[str]) -> None:
-    """Write beside the right end of each line what it is, in its colour, without one label on another.
+    """Write the name of each line beside its right end in its colour, without overlaps.
 
     Args:
-        axes: With limits and scale already set.
-        x: Where the lines end.
-        ends: Height at which each line ends; keys are the texts.
+        axes: Axes whose limits and scale are set.
+        x: Right end of the lines.
+        ends: Height of each line's end, by its name.
         names: Colours of the lines, in the same order.
     """
     low, high = (axes.transData.transform((x, y))[1] for y in axes.get_ylim())
@@ -135,7 +135,7 @@ def label_ends(axes: Axes, x: float, ends: Mapping[str, float], names: Sequence[
 
 
 def png(figure: Figure) -> bytes:
-    """The figure as the bytes of a PNG file."""
+    """Return the figure as bytes of a PNG file."""
     stream = io.BytesIO()
     figure.savefig(stream, format="png")
     return stream.getvalue()

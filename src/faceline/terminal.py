@@ -1,4 +1,4 @@
-"""What the command tells on a terminal: tables as answers, notes beside them."""
+"""Prints on the terminal: tables as answers, and notes beside them."""
 
 import sys
 
@@ -7,11 +7,11 @@ from rich.table import Table
 
 
 def show(table: Table) -> None:
-    """Print a table at its own width: on a narrow terminal, or in a file, no cell is cut."""
+    """Print a table at its own width, so that no cell is cut on a narrow terminal or in a file."""
     width = Console(width=1000, markup=False).measure(table).maximum
     Console(highlight=False, markup=False, width=width).print(table)
 
 
 def note(line: str) -> None:
-    """Tell how far something is, or what the user should know, beside the answer: on standard error."""
+    """Print progress or a hint on standard error, beside the answer."""
     print(line, file=sys.stderr, flush=True)

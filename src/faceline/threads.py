@@ -1,4 +1,4 @@
-"""How many threads a process may use."""
+"""Decides how many threads a process may use."""
 
 import os
 import sys
@@ -6,19 +6,19 @@ from functools import cache
 
 
 def cores() -> int:
-    """How many cores this process may use."""
+    """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0))
 
 
 def usable_threads(asked: int | None, key: str = "threads", at_least: int = 1) -> int:
-    """As many threads as were asked for, and no more than there are cores; all of them where nothing was asked.
+    """Return the requested number of threads, but at most one for each core; by default one for each core.
 
-    More threads than cores make every one of them slower, and some hundreds stop a machine. The user is told.
+    More threads than cores slow each other down, and hundreds stop a machine. The user gets a note.
 
     Args:
-        asked: What the setting says.
-        key: Its name.
-        at_least: So many are granted on a machine with fewer cores.
+        asked: Value of the setting.
+        key: Name of the setting.
+        at_least: Number that is granted even on a machine with fewer cores.
     """
     most = max(cores(), at_least)
     if asked is None:
@@ -30,5 +30,5 @@ def usable_threads(asked: int | None, key: str = "threads", at_least: int = 1) -
 
 @cache
 def _tell(key: str, asked: int, most: int) -> None:
-    """Once, however many parts of a process ask."""
+    """Print the note once, however many parts of a process ask."""
     print(f"faceline: {key}={asked}: this process may use {most} cores, so {most} it is", file=sys.stderr)

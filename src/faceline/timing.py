@@ -1,4 +1,4 @@
-"""How long something takes, repeated often enough to say so."""
+"""Measures how long something takes, with enough repetitions."""
 
 import gc
 import statistics
@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 
 def seconds_of(step: Callable[[], object], repeats: int, warmup: int = 1) -> list[float]:
-    """Wall time of each of some repetitions, after some that are not counted."""
+    """Return the wall time of each repetition, after some that do not count."""
     for _ in range(warmup):
         step()
     gc.collect()
@@ -20,7 +20,7 @@ def seconds_of(step: Callable[[], object], repeats: int, warmup: int = 1) -> lis
 
 
 def milliseconds(seconds: Sequence[float]) -> dict[str, float]:
-    """Median and 95th percentile."""
+    """Return median and 95th percentile in milliseconds."""
     ordered = sorted(seconds)
     late = ordered[min(len(ordered) - 1, round(0.95 * (len(ordered) - 1)))]
     return {"median_ms": round(1000 * statistics.median(ordered), 3), "p95_ms": round(1000 * late, 3)}

@@ -1,11 +1,11 @@
-"""What is done to a frame and its landmarks together, before a network sees them.
+"""Transforms of a frame together with its landmarks, before a network sees them.
 
-Steps work on landmarks in pixels, as `faceline.geometry.coordinates` defines them; `Normalize` puts them on
-[0, 1]. Most of them live in `faceline.augmentation`; configs name all of them here.
+Steps work on landmarks in pixels, as `faceline.geometry.coordinates` defines them; `Normalize` maps them to [0, 1].
+Most of them live in `faceline.augmentation`; configs name all of them here.
 
-Nothing outside of this module and that package knows albumentations. Its transforms are called one by one and not
-through its ``Compose``, which drops landmarks outside of the image unless told otherwise and is slow to seed: 90 µs for
-8 transforms, where two generators that all of them share take 10.
+Only this module and that package know albumentations. Its transforms are called one by one instead of through its
+``Compose``, which drops landmarks outside of the image by default and seeds slowly: 90 µs for 8 transforms, where two
+shared generators take 10.
 """
 
 import random
@@ -70,7 +70,7 @@ __all__ = [
 
 
 class Normalize(Transform):
-    """Image and landmarks to [0, 1], the image as float32. After it only `ToTensor` may follow."""
+    """Maps image and landmarks to [0, 1], the image as float32. Only `ToTensor` may follow."""
 
     def __init__(self) -> None:
         super().__init__(A.ToFloat(max_value=255.0, p=1.0))
@@ -82,7 +82,7 @@ class Normalize(Transform):
 
 
 class ToTensor(Transform):
-    """Image (h, w, 3) and landmarks to tensors (3, h, w) and (p, 2) of the type they have. The last step."""
+    """Converts image (h, w, 3) and landmarks to tensors (3, h, w) and (p, 2) of the same types. The last step."""
 
     def __call__(self, image: Frame, landmarks: Points) -> tuple[Frame, Points]:  # noqa: D102
         planes = np.asarray(image).transpose(2, 0, 1).copy()
@@ -90,10 +90,10 @@ class ToTensor(Transform):
 
 
 class Pipeline:
-    """Steps in order, random only through the seed of each call.
+    """Runs steps in order; only the seed of each call makes them random.
 
     Args:
-        steps: The order is kept. `Normalize`, if any, comes after all but `ToTensor`, and `ToTensor` last.
+        steps: Steps in order. `Normalize`, if used, comes after all but `ToTensor`, and `ToTensor` comes last.
     """
 
     def __init__(self, steps: Sequence[Transform]) -> None:
@@ -108,26 +108,26 @@ class Pipeline:
         ]
 
     def use(self, markup: Markup) -> "Pipeline":
-        """The same pipeline for landmarks of a markup; steps that swap landmarks have to know it."""
+        """Return the same pipeline for landmarks of a markup, which steps that swap landmarks have to know."""
         for step in self.steps:
             if isinstance(step, HorizontalFlip):
                 step.use(markup)
         return self
 
     def __call__(self, image: Image, landmarks: Shape, seed: int) -> tuple[Frame, Points]:
-        """One frame and its landmarks after all steps.
+        """Run all steps on one frame and its landmarks.
 
         Args:
-            image: Left as it is; may be read-only.
-            landmarks: Pixels of that image; those outside of it are moved like all others.
-            seed: Not negative. The same input and seed give the same output, whatever was called before.
+            image: RGB image; it stays unchanged and may be read-only.
+            landmarks: Landmarks in pixels of that image; those outside of it are moved like all others. NaN stays NaN.
+            seed: Seed, not negative. Equal inputs and seeds give equal outputs, whatever was called before.
 
         Returns:
-            With `ToTensor` a tensor (3, h, w), without it an array (h, w, 3): float32 on [0, 1] after
-            `Normalize`, else uint8. The landmarks as float32: on [0, 1] after `Normalize`, else in pixels.
+            With `ToTensor` a tensor (3, h, w), without it an array (h, w, 3): float32 on [0, 1] after `Normalize`, else
+            uint8. The landmarks as float32: on [0, 1] after `Normalize`, else in pixels.
 
         Raises:
-            InputError: Image or landmarks are of another shape.
+            InputError: Image or landmarks have another shape.
         """
         shapes = f"{image.dtype} {image.shape} and {landmarks.shape}"
         right = image.dtype == np.uint8 and image.ndim == 3 and landmarks.shape[1:] == (2,)
@@ -137,21 +137,28 @@ class Pipeline:
             set_state(generator, py_random)
         keypoints = np.zeros((len(landmarks), 5), dtype=np.float32)
         keypoints[:, :2] = landmarks
-        known = bool(np.isfinite(keypoints).all())
+        missing = int(np.isnan(landmarks).any(axis=1).sum())
         frame: Frame = image
         points: Points = keypoints
         for step in self.steps:
             frame, points = step(frame, points)
             if len(points) != len(keypoints):
                 _refuse_lost(step, len(keypoints) - len(points))
-            if known and not np.isfinite(np.asarray(points)).all():
-                raise InputError("it made landmarks that are no numbers", column=f"transforms.{type(step).__name__}")
+            if int((~np.isfinite(np.asarray(points))).any(axis=1).sum()) != missing:
+                _refuse_masked(step)
         return frame, points[:, :2]
+
+
+def _refuse_masked(step: Transform) -> None:
+    raise InputError(
+        "the step returned landmarks that are not finite, or filled those without a label, which are NaN",
+        column=f"transforms.{type(step).__name__}",
+    )
 
 
 def _refuse_lost(step: Transform, lost: int) -> None:
     raise InputError(
-        f"it lost {lost} landmarks; a step must keep every one, in order, also those that leave the frame "
-        f"(in albumentations: remove_invisible=False)",
+        f"the step lost {lost} landmarks; it must keep every one, in order, even outside of the frame (in "
+        "albumentations: remove_invisible=False)",
         column=f"transforms.{type(step).__name__}",
     )

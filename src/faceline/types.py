@@ -13,16 +13,16 @@ Images = UInt8[np.ndarray, "n h w 3"]
 """RGB images of one size."""
 
 AnyImage = UInt8[np.ndarray, "_ _ 3"]
-"""One RGB image among others of other sizes."""
+"""One RGB image of any size."""
 
 Square = UInt8[np.ndarray, "edge edge 3"]
-"""One RGB picture as wide as high."""
+"""One square RGB picture."""
 
 Box = Shaped[np.ndarray, "4"]
-"""Where a face is: x and y of its first pixel, width and height, in pixels."""
+"""The place of a face: x and y of its first pixel, width and height, in pixels."""
 
 Boxes = Shaped[np.ndarray, "k 4"]
-"""Where k faces are."""
+"""The places of k faces."""
 
 Shape = Float[np.ndarray, "p 2"]
 """The landmarks of one face, x first."""
@@ -34,4 +34,4 @@ Sizes = Integer[np.ndarray, "n 2"]
 """Width and height of n frames, in pixels."""
 
 PerFrame = Float[np.ndarray, " n"]
-"""One number a frame."""
+"""One number for each frame."""

@@ -1,6 +1,6 @@
-"""The sweeper and the launchers of faceline, where Hydra looks for plugins.
+"""The sweeper and the launchers of faceline, in the place where Hydra looks for plugins.
 
-Hydra imports this at the start of every command, so it holds names only: the work is done in `faceline.sweeps`.
+Hydra imports this at the start of every command, so it holds names only; `faceline.sweeps` does the work.
 """
 
 from abc import abstractmethod
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 
 class FacelineSweeper(Sweeper):
-    """Tries the combinations of a grid, or what Optuna suggests, as child runs of one tracked run."""
+    """Tries the combinations of a grid, or Optuna's suggestions, as child runs of one tracked run."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Keep what the jobs are composed from; the task is always a training."""
+        """Store what the jobs are composed from; the task is always a training."""
         self.hydra_context, self.config = hydra_context, config
 
     def sweep(self, arguments: list[str]) -> None:
-        """Run the sweep that the config and the overrides ask for, or go on with it."""
+        """Run the sweep of the config and the overrides, or continue it."""
         from faceline.sweeps.sweeper import sweep  # noqa: PLC0415
 
         assert self.hydra_context is not None and self.config is not None
@@ -38,14 +38,14 @@ class _OneByOne(Launcher):
     """A launcher that also takes jobs one after the other, as places become free."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Keep what a job needs in a process of its own."""
+        """Store what a job needs in a process of its own."""
         from faceline.sweeps.jobs import Work  # noqa: PLC0415
 
         self.work: Work = Work(hydra_context, config, task_function)
 
     @abstractmethod
     def stream(self, next_job: "Callable[[], Job | None]") -> "Iterator[tuple[Job, JobReturn]]":
-        """Run jobs as long as there are some; each is yielded when it has ended, however it ended."""
+        """Run jobs while there are some, and yield each when it has ended, however it ended."""
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Run a batch."""
@@ -58,11 +58,11 @@ class _OneByOne(Launcher):
 
 
 class LocalLauncher(_OneByOne):
-    """Jobs on this machine, each a process of its own.
+    """Runs jobs on this machine, each in a process of its own.
 
     Args:
-        jobs: At once; None: one for each core, at most 8.
-        memory_gb: What each may hold.
+        jobs: Most jobs at once; None means one for each core, at most 8.
+        memory_gb: Most memory of each job in GB.
     """
 
     def __init__(self, jobs: int | None = None, memory_gb: float | None = None) -> None:
@@ -70,26 +70,26 @@ class LocalLauncher(_OneByOne):
 
     @property
     def threads(self) -> int:
-        """What a job may compute with: its share of the cores."""
+        """Threads of a job: its share of the cores."""
         from faceline.sweeps.local import share  # noqa: PLC0415
 
         return share(self.jobs)
 
     def stream(self, next_job: "Callable[[], Job | None]") -> "Iterator[tuple[Job, JobReturn]]":
-        """Run jobs as long as there are some."""
+        """Run jobs while there are some."""
         from faceline.sweeps.local import stream  # noqa: PLC0415
 
         return stream(self.work, next_job, self.jobs, self.memory_gb)
 
 
 class RayLauncher(_OneByOne):
-    """Jobs on a Ray cluster, each a task of its own.
+    """Runs jobs on a Ray cluster, each as a task of its own.
 
     Args:
-        address: Of the cluster; None: the one that this machine belongs to, or else a new one on it.
-        jobs: At once; None: as many as the cluster has cores for.
-        cpus: That each is given.
-        gpus: That each is given.
+        address: Address of the cluster; None means this machine's cluster, or else a new one on it.
+        jobs: Most jobs at once; None means as many as the cluster has cores for.
+        cpus: CPUs of each job.
+        gpus: GPUs of each job.
     """
 
     def __init__(self, address: str | None = None, jobs: int | None = None, cpus: int = 1, gpus: float = 0) -> None:
@@ -97,23 +97,23 @@ class RayLauncher(_OneByOne):
 
     @property
     def threads(self) -> int:
-        """What a job may compute with: the cores that it is given."""
+        """Threads of a job: its number of CPUs."""
         return self.cpus
 
     def stream(self, next_job: "Callable[[], Job | None]") -> "Iterator[tuple[Job, JobReturn]]":
-        """Run jobs as long as there are some."""
+        """Run jobs while there are some."""
         from faceline.sweeps.cluster import stream  # noqa: PLC0415
 
         return stream(self.work, next_job, self.address, self.jobs, self.cpus, self.gpus)
 
 
 class SubmititLauncher(_OneByOne):
-    """Jobs of SLURM, or as SLURM would run them on this machine.
+    """Runs jobs on Slurm, or on this machine as Slurm would run them.
 
     Args:
         cluster: ``slurm`` or ``local``.
-        jobs: At once, queued ones too; None: 8.
-        parameters: What each is given, by submitit's names, such as ``slurm_partition``.
+        jobs: Most jobs at once, including queued ones; None means 8.
+        parameters: Resources of each job by submitit's names, such as ``slurm_partition``.
     """
 
     def __init__(self, cluster: str, jobs: int | None = None, **parameters: Any) -> None:
@@ -121,11 +121,11 @@ class SubmititLauncher(_OneByOne):
 
     @property
     def threads(self) -> int:
-        """What a job may compute with: the cores that it is given."""
+        """Threads of a job: its number of CPUs."""
         return int(self.parameters.get("cpus_per_task") or 1)
 
     def stream(self, next_job: "Callable[[], Job | None]") -> "Iterator[tuple[Job, JobReturn]]":
-        """Run jobs as long as there are some."""
+        """Run jobs while there are some."""
         from faceline.sweeps.slurm import stream  # noqa: PLC0415
 
         given = {name: value for name, value in self.parameters.items() if value is not None}

@@ -125,7 +125,7 @@ def test_identification_and_landmarks_have_boards_of_their_own(workplace: Path) 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["tags=[nobody]"], "no runs that match"),
+        (["tags=[nobody]"], "no run matches"),
         (["tracking.experiment=nowhere"], "no experiment 'nowhere'"),
         (["abcdef"], "no run 'abcdef' in this store; nearest"),
         (["sweep_id=abcdef"], "no run 'abcdef' in this store"),

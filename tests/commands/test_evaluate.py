@@ -87,7 +87,7 @@ def test_a_checkpoint_of_another_version_is_refused_in_one_line(
     assert main(["evaluate", f"ckpt_path={tmp_path / 'other.ckpt'}", f"output={tmp_path / 'out'}"]) == 2
     error = capsys.readouterr().err
     assert re.search(
-        rf"its model is not one of this version of faceline \(.*{told}.*; use the commit that run {run_id}", error
+        rf"the model needs another version of faceline \(.*{told}.*; use the commit of run {run_id}", error
     )
     assert error.count("\n") == 1
     assert not (tmp_path / "out").exists()

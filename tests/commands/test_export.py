@@ -134,7 +134,7 @@ def test_where_8_bits_lose_too_much_nothing_is_written(
     arguments = [f"run_id={bundle.manifest.run_id}", f"output={tmp_path / 'x.faceline'}", "frames=4", "int8=true"]
     assert main(["export", *arguments]) == 2
     error = capsys.readouterr().err
-    assert "with 8 bits the NME of validation is" in error and "export in float32" in error and error.count("\n") == 1
+    assert "8 bits raise the validation NME by" in error and "export in float32" in error and error.count("\n") == 1
     assert not list(tmp_path.iterdir())
 
 
@@ -201,10 +201,13 @@ def test_a_bundle_teaches_another_model_unless_it_may_have_seen_its_test_frames(
     capsys.readouterr()
     more = [word.replace("people=8", "people=9") for word in TINY]
     for arguments, words in (
-        ([*train, "task.teacher=default"], "task.teacher: it was trained under another split"),
+        ([*train, "task.teacher=default"], "task.teacher: the teacher was trained with another split"),
         ([*train, "task.teacher=none.faceline"], "none.faceline: no such bundle"),
         (["train", *TINY, f"task.teacher={exported}"], "task.teacher: synthetic has no frames without landmarks"),
-        (["train", *more, f"task.teacher={exported}"], "task.teacher: it was trained on other frames of synthetic"),
+        (
+            ["train", *more, f"task.teacher={exported}"],
+            "task.teacher: the teacher was trained on other frames of synthetic",
+        ),
     ):
         assert main(arguments) == 2
         assert words in capsys.readouterr().err.strip().splitlines()[-1]
@@ -280,7 +283,7 @@ def refuse_what_faces_have_not(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export", f"run_id={folder.name}", "output=small.faceline", "int8=true"]) == 2
     assert "only models that find landmarks have 8 bits" in capsys.readouterr().err
     assert main(["export", f"run_id={folder.name}", "output=small.faceline", "flip_average=false"]) == 2
-    assert "flip_average: a face and its mirror image always make one" in capsys.readouterr().err
+    assert "flip_average: an embedder always uses flip test-time augmentation" in capsys.readouterr().err
     assert not Path("small.faceline").exists()
 
 
@@ -318,7 +321,7 @@ def test_an_embedder_that_met_no_strangers_knows_no_threshold(
         settings = read_settings("stand", arguments, SETTINGS["stand"])
         assert isinstance(settings, Stand)
         if known is None:
-            with pytest.raises(InputError, match=r"missing, and faces\.faceline knows none"):
+            with pytest.raises(InputError, match=r"missing, and faces\.faceline has none"):
                 open_embedder(settings, Path("faces.faceline"))
         else:
             assert open_embedder(settings, Path("faces.faceline"))[1].threshold(0.01) == known

@@ -161,7 +161,7 @@ assert not loaded, loaded
         (["face.png", "bundle=face.png"], "face.png: is no faceline bundle"),
         (["face.png", "bundle=x", "run_id=abc"], "bundle: give bundle=FILE, or run_id=RUN"),
         (["face.png", "min_confidence=2"], "min_confidence: "),
-        (["*.gif"], "input: nothing is called *.gif"),
+        (["*.gif"], "input: no file matches *.gif"),
         (["face.png", "output=x.json"], "x.json, column 'output': has the suffix of another format"),
         ([], "input: missing; give it a value with input="),
     ],

@@ -214,7 +214,7 @@ def test_a_registered_model_of_somebody_else_is_left_alone(client: MlflowClient,
     client.create_registered_model(name, description="theirs")
     run = finished(0.05)
     assert main(["promote", f"run_id={run.id}"]) == 2
-    assert "of somebody else is in the way" in capsys.readouterr().err
+    assert "faceline did not make the registered model" in capsys.readouterr().err
     assert list(client.search_model_versions(f"name='{name}'")) == []
 
 
@@ -263,7 +263,7 @@ def test_there_may_be_nothing_to_go_back_to(client: MlflowClient, finished, name
     assert main(["promote", f"run_id={run.id}"]) == 0
     capsys.readouterr()
     assert main(["rollback", f"name={name}"]) == 2
-    assert "there is none before it to go back to" in capsys.readouterr().err
+    assert "there is no version to go back to" in capsys.readouterr().err
 
 
 def test_a_version_is_named_in_several_ways(client: MlflowClient, finished, name: str) -> None:

@@ -98,7 +98,7 @@ def test_a_run_that_was_not_tested_is_not_published(
     with tracked_run(connect(None, workplace), "landmarks", "debugged", tags=made) as run:
         run.log_metrics({"val/nme": 0.5})
     assert main(["results", "--add", run.id]) == 2
-    assert "has no figures of a test set: it is no whole training" in capsys.readouterr().err
+    assert "has no test metrics: its training is not complete" in capsys.readouterr().err
 
 
 def test_a_page_that_differs_is_told(workplace: Path, page: Path, capsys: pytest.CaptureFixture[str]) -> None:

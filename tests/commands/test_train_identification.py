@@ -175,11 +175,11 @@ def test_who_is_among_no_probes_nearest_frames_is_enrolled_all_the_same(workplac
         (["experiment=identification/fnn_2d", "data.source.people=1"], "telling people apart needs at least two"),
         (
             ["experiment=identification/knn", "data.source.videos=1", "split.protocol=video_disjoint"],
-            "the val part would be empty",
+            "the val set would be empty",
         ),
         (
             ["experiment=identification/knn", "split.protocol=official"],
-            "split.val_by: official then draws people for validation whom nobody has enrolled",
+            "split.val_by: official would validate on people whom nobody has enrolled",
         ),
         (["experiment=identification/embedder", "split.protocol=official"], "set it to frame, or choose another"),
         (["experiment=identification/knn", "model=cnn"], "takes no shapes"),

@@ -43,7 +43,10 @@ class Fleet:
         self.services, token = self.stack.enter_context(build_fleet(settings))
         self.services.roster.clock = self.now
         self.token = token or self.token
-        config = uvicorn.Config(create_fleet_app(self.services), log_level="error", lifespan="off")
+        config = uvicorn.Config(
+            create_fleet_app(self.services), log_level="error", lifespan="off",
+            ssl_certfile=settings.certificate, ssl_keyfile=settings.certificate_key,
+        )  # fmt: skip
         self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.server.run, args=([address],), daemon=True)
         self.thread.start()
@@ -61,7 +64,7 @@ class Fleet:
 
     @property
     def address(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.settings.certificate else 'http'}://127.0.0.1:{self.port}"
 
     def events(self, stand: str) -> list[int]:
         with self.services.roster.engine.connect() as connection:
@@ -71,13 +74,13 @@ class Fleet:
 class Stand:
     """What a stand has of its line to the fleet: events in a store, contents in a folder, a report that can be set."""
 
-    def __init__(self, fleet: Fleet, folder: Path, name: str, catalogue: Path, token: str | None = None) -> None:
-        self.fleet, self.folder, self.name, self.own = fleet, folder, name, catalogue
+    def __init__(self, fleet: Fleet, folder: Path, name: str, catalogue: Path, **more: str | None) -> None:
+        self.fleet, self.folder, self.name, self.own, self.ca = fleet, folder, name, catalogue, more.get("ca")
         folder.mkdir(parents=True, exist_ok=True)
         self.engine = open_database(f"sqlite:///{folder / 'events.db'}")
         self.told: dict[str, Any] = {"frames_per_second": 25.0, "latency_ms": 30.0, "camera": True}
         self.used: list[str] = []
-        self.restart(token or fleet.token)
+        self.restart(more.get("token") or fleet.token)
 
     def restart(self, token: str | None = None) -> None:
         contents = Contents(self.folder / "releases", lambda release: read_catalogue(release / CATALOGUE) and None)
@@ -86,7 +89,7 @@ class Stand:
         contents.begin()
         self.home = Home(
             self.fleet.address, token, self.name, self.folder, self.report, lambda: self.engine, contents,
-            clock=self.fleet.now,
+            clock=self.fleet.now, ca=self.ca,
         )  # fmt: skip
 
     def report(self, **more: Any) -> Report:

@@ -100,7 +100,7 @@ def test_an_advertiser_is_given_campaigns_of_this_stand_only(
     for words in (["action=add", "role=advertiser"], ["action=campaigns"]):
         told = run(*words, "name=advertiser", "campaigns=[coffee,shoe]", code=2)
         assert told.endswith("campaigns: shoe: no campaign of this stand; did you mean shoes?\n"), told
-        assert "campaigns: missing; name those whose figures" in run(*words, "name=advertiser", code=2)
+        assert "campaigns: missing; name the campaigns that" in run(*words, "name=advertiser", code=2)
     assert "no such advertiser" in run("action=campaigns", "name=operator", "campaigns=[coffee]", code=2)
     client = browser()
     log_in(client, "advertiser", run("action=password", "name=advertiser"))
@@ -153,12 +153,12 @@ def test_a_file_that_is_damaged_while_the_stand_runs_changes_nothing(secrets: Se
         (["action=add", "role=operator"], "name: missing"),
         (["action=add", "name=operator", "role=operator"], "name: operator is there already"),
         (["action=add", "name=../x", "role=operator"], "name: expected up to 40 of a to z"),
-        (["action=add", "name=x", "role=operator", "campaigns=[coffee]"], "campaigns: only an advertiser sees"),
+        (["action=add", "name=x", "role=operator", "campaigns=[coffee]"], "campaigns: only advertisers are limited"),
         (["action=add", "name=x", "role=king"], "role: expected operator, editor, advertiser"),
         (["action=remove", "name=operator"], "operator is the last operator"),
         (["action=remove", "name=nobody"], "no such account; there are advertiser, operator"),
         (["action=password"], "name: missing"),
-        (["folder=elsewhere"], "folder: elsewhere: no folder of a stand"),
+        (["folder=elsewhere"], "folder: elsewhere: no stand here"),
     ],
 )
 def test_what_cannot_be_done_is_told_in_one_line(run: Run, arguments: list[str], told: str) -> None:

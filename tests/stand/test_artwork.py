@@ -42,7 +42,7 @@ def read(folder: Path, text: str, **more: Any) -> Catalogue:
         (GOOD.replace("    title: Hello", "    text: Hello"), 4, "contents.0.title: missing; or give full: FILE"),
         (POSTER.replace("    name: Poster\n", ""), 4, "needs a name for the reports"),
         (POSTER.replace("name: Poster", "name: ' '"), 6, "contents.0.name"),
-        (POSTER.replace("    name", "    title: Hello\n    name"), 6, "title: not beside full; for a text over"),
+        (POSTER.replace("    name", "    title: Hello\n    name"), 6, "title: cannot be used with full; for a text"),
         (POSTER.replace("wide.png", "none.png"), 7, "contents.0.full.landscape: no such file: none.png"),
         (POSTER.replace("wide.png", "damaged.jpg"), 7, "not a picture that can be shown"),
         (POSTER.replace("landscape: wide.png", "fit: cover"), 7, "expected a file for landscape, portrait or both"),
@@ -74,7 +74,7 @@ def test_what_cannot_be_shown_is_told_with_its_line(folder: Path, text: str, row
 def test_a_film_that_browsers_do_not_play_is_refused_with_the_reason(folder: Path) -> None:
     film(folder / "old.mp4", "mp4v")
     error = refusal(written(folder, POSTER.replace("wide.png", "old.mp4")))
-    assert "browsers do not play its codec fmp4; convert it to H.264, VP8, VP9 or AV1: old.mp4" in error.message
+    assert "browsers do not play its codec fmp4; convert it first, as with ffmpeg -i FILM -c:v libx264" in error.message
     assert error.row == 7
     (folder / "cut.mp4").write_bytes((folder / "old.mp4").read_bytes()[:300])
     assert "not a film that can be played" in refusal(written(folder, POSTER.replace("wide.png", "cut.mp4"))).message

@@ -62,7 +62,7 @@ def test_the_demo_is_a_catalogue() -> None:
         ("loop: [hello]", "loop: [helo]", 7, "helo: not in this catalogue"),
         ("loop: [hello]", "loop: []", 7, "loop: "),
         ("    title: Hello", "    title: Hello\n    audience: loyal", 8, "the loop is for anyone"),
-        ("    title: Hello", "    title: Hello\n    caps: {per_hour: 2}", 8, "one content of the loop must have no"),
+        ("    title: Hello", "    title: Hello\n    caps: {per_hour: 2}", 8, "the loop needs one content without"),
         ("name: The house", "name: The house, starts: 2026-02-01, ends: 2026-01-01", 2, "before it starts, on"),
         ("name: The house", "name: The house, starts: 2026-02-30", 2, "day is out of range for month"),
         ("  - id: hello", "  - {id: hello, campaign: house, title: x}\n  - id: hello", 5, "is called hello too"),

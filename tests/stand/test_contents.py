@@ -45,9 +45,9 @@ class Editor:
         told = dict(reversed(re.findall(r'<p class="(told|wrong|fault)"[^>]*>([^<]*)', answer.text)))
         return unescape(told.get("fault") or told.get("wrong") or told.get("told", ""))
 
-    def form(self, name: str) -> dict:
-        """The fields of a content as its page shows them."""
-        text = self.client.get(f"{HERE}/edit/{name}").text
+    def form(self, name: str, kind: str = "edit") -> dict:
+        """The fields of a content or campaign as its page shows them."""
+        text = self.client.get(f"{HERE}/{kind}/{name}").text
         fields = dict(re.findall(r'<input id="\w+" name="(\w+)" type="\w+" value="([^"]*)"', text))
         fields |= dict(re.findall(r'<textarea id="\w+" name="(\w+)"[^>]*>([^<]*)</textarea>', text))
         fields |= dict(re.findall(r'<input type="hidden" name="(mark)" value="([^"]+)"', text))
@@ -82,21 +82,35 @@ def test_an_editor_sees_contents_and_nothing_else(editor: Editor) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/publish", "/discard", "/edit/-", "/edit/welcome", "/edit/welcome/delete", "/versions/x"]
-)
+    "path",
+    [
+        "/publish", "/discard", "/edit/-", "/edit/welcome", "/edit/welcome/delete", "/versions/x", "/campaigns/-",
+        "/campaigns/coffee", "/campaigns/coffee/delete", "/loop",
+    ],
+)  # fmt: skip
 def test_a_form_of_another_site_changes_nothing(editor: Editor, path: str) -> None:
     before = editor.file.read_text()
-    assert editor.client.post(HERE + path, data={"csrf": "guess", "id": "x", "title": "x"}).status_code == 403
+    assert (
+        editor.client.post(
+            HERE + path, data={"csrf": "guess", "id": "x", "title": "x", "name": "welcome", "place": 0, "steps": 1}
+        ).status_code
+        == 403
+    )
     assert editor.file.read_text() == before
     assert editor.stand.services.desk.drafted is None
 
 
 def test_a_form_that_changes_nothing_changes_nothing(editor: Editor) -> None:
     before = editor.shown()
+    campaigns = read_catalogue(editor.file).campaigns
     for name in before:
         assert "Saved in the draft" in editor.post(f"/edit/{name}", editor.form(name))
+    for campaign in campaigns:
+        path = f"/campaigns/{campaign.id}"
+        assert "Saved in the draft" in editor.post(path, editor.form(campaign.id, "campaigns"))
     assert "Published" in editor.post("/publish")
     assert editor.shown() == before
+    assert read_catalogue(editor.file).campaigns == campaigns
 
 
 def test_a_change_is_a_draft_then_published_then_brought_back(editor: Editor) -> None:
@@ -174,6 +188,71 @@ def test_two_editors_are_told_of_each_other(editor: Editor) -> None:
     assert desk.content("welcome")["title"] == "Theirs"
 
 
+def test_a_campaign_is_made_sold_airtime_and_deleted(editor: Editor) -> None:
+    form = {"id": "shoes", "name": "Good Soles", "ground": "#0f3b3a", "accent": "#f6c445", "logo": "cup.png",
+            "plays_a_day": "40", "priority": "0", "starts": "2026-03-01", "days": ["mon", "tue"],
+            "hours": "09:00-12:00"}  # fmt: skip
+    fault = editor.post("/campaigns/-", form)
+    assert "the loop shows no content of shoes" in fault
+    assert "Saved in the draft" in editor.post("/campaigns/-", form | {"plays_a_day": ""})
+    assert "is called shoes too" in editor.post("/campaigns/-", form)
+    run = {"id": "run", "campaign": "shoes", "title": "Run", "in_loop": "true"}
+    assert "Saved in the draft" in editor.post("/edit/-", run)
+    sold = editor.form("shoes", "campaigns") | {"plays_a_day": "40", "share": "12,5 %", "days": ["mon"]}
+    assert "Saved in the draft" in editor.post("/campaigns/shoes", sold)
+    assert "12.5\u00a0% of the airtime" in editor.page()
+    editor.post("/publish")
+    campaign = read_catalogue(editor.file).campaign_by_id["shoes"]
+    assert (campaign.share, campaign.plays_a_day, campaign.days) == (0.125, 40, (0,))
+    assert (campaign.brand.accent, campaign.brand.logo, str(campaign.starts)) == ("#f6c445", "cup.png", "2026-03-01")
+    told = editor.post("/campaigns/shoes/delete")
+    assert "contents belong to shoes: run; delete them first" in told
+    assert "the loop shows no content of shoes" in editor.post("/edit/run/delete")
+    editor.post("/campaigns/shoes", editor.form("shoes", "campaigns") | {"share": "", "plays_a_day": ""})
+    editor.post("/edit/run/delete")
+    assert "shoes is not in the draft any more" in editor.post("/campaigns/shoes/delete")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [
+        ("share", "130", "expected per cent, above 0 and at most 100"),
+        ("share", "half", "a valid number"),
+        ("ground", "blue", "expected a colour such as"),
+        ("ink", "#777777", "ink and accent need a ground"),
+        ("name", "", "missing"),
+        ("ends", "2026-02-30", "day"),
+        ("plays_a_day", "0", "greater than or equal to 1"),
+    ],
+)
+def test_what_is_wrong_with_a_campaign_stands_on_its_page(editor: Editor, field: str, value: str, told: str) -> None:
+    form = editor.form("coffee", "campaigns") | {"budget": "12345", field: value}
+    answer = editor.client.post(f"{HERE}/campaigns/coffee", data={"csrf": editor.csrf, **form})
+    assert answer.status_code == 422
+    name = "brand" if field == "ink" else field
+    found = re.search(rf'<p class="fault" id="wrong-{name}">([^<]+)</p>', answer.text)
+    assert found is not None
+    assert told in unescape(found[1])
+    assert 'value="12345"' in answer.text
+    assert editor.stand.services.desk.drafted is None
+
+
+def test_the_order_of_the_loop_is_changed(editor: Editor) -> None:
+    assert "Moved" in editor.post("/loop", {"name": "espresso", "place": "1", "steps": "-1"})
+    assert "changed meanwhile" in editor.post("/loop", {"name": "espresso", "place": "1", "steps": "-1"})
+    assert "changed meanwhile" in editor.post("/loop", {"name": "espresso", "place": "0", "steps": "-1"})
+    editor.post("/publish")
+    assert read_catalogue(editor.file).loop == ("espresso", "welcome")
+
+
+def test_two_editors_of_a_campaign_are_told_of_each_other(editor: Editor) -> None:
+    desk = editor.stand.services.desk
+    form, other = editor.form("coffee", "campaigns"), desk.campaign("coffee")
+    desk.save_campaign({**other, "name": "Theirs"}, "coffee", mark_of(other), by="bea")
+    assert "bea has changed this campaign meanwhile" in editor.post("/campaigns/coffee", form | {"name": "Mine"})
+    assert desk.campaign("coffee")["name"] == "Theirs"
+
+
 def test_a_file_that_was_changed_by_hand_is_not_written_over(editor: Editor) -> None:
     editor.post("/edit/welcome", editor.form("welcome") | {"title": "Draft"})
     editor.file.write_text(editor.file.read_text().replace("Welcome", "By hand"))
@@ -195,6 +274,7 @@ def test_only_what_a_display_can_show_is_uploaded(editor: Editor, tmp_path: Path
         ("cup.png", b"no picture", "not a picture that can be shown"),
         ("page.html", PNG, "expected a file that ends with one of"),
         ("../../evil.sh", PNG, "expected a file that ends with one of"),
+        ("Spring.MOV", PNG, "browsers do not play films that end with .mov; convert it first, as with ffmpeg -i FILM"),
     ):
         assert told in editor.post("/upload", files={"file": (name, content)}), name
     film(tmp_path / "old.mp4", "mp4v", 1.0)

@@ -267,7 +267,7 @@ def test_no_figure_is_about_few_people(stores: list[str], tmp_path: Path) -> Non
     hidden = found.uplift[found.uplift["visitors_adaptive"].isna()]
     assert len(hidden)
     assert hidden[["difference", "adaptive", "control", "low", "chance"]].isna().all(axis=None)
-    with pytest.raises(InputError, match="figures about fewer than 10000 are not"):
+    with pytest.raises(InputError, match="a period needs 10000 people"):
         told(stores, tmp_path, smallest_group=10_000)
 
 
@@ -454,9 +454,12 @@ def test_the_command_reports_and_refuses_in_one_line(
         ([f"stores={words}", "since=2026-02-30"], "since: expected a day"),
         (
             [f"stores={words}", "since=2027-01-01"],
-            "stores: 805 visitors on all days that are over",
+            "stores: no figure of these days may be shown: a period needs 10 people",
         ),
-        ([f"stores={words}", "since=2026-03-28", "until=2026-03-27"], "until: 2026-03-27 is before 2026-03-28"),
+        (
+            [f"stores={words}", "since=2026-03-28", "until=2026-03-27"],
+            "until: 2026-03-27 is before the first day, 2026-03-28",
+        ),
         ([f"stores={words}", "campaign=shoe"], "campaign: shoe: nobody was shown this campaign; did you mean shoes?"),
         ([f"stores={words}", f"output={own}"], f"{own}, column 'output': is a file, where a folder is needed; choose"),
         (["smallest_group=1"], "smallest_group: expected at least 2, got 1"),

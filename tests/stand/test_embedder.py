@@ -105,7 +105,7 @@ def noise(file: Path) -> Path:
 
 def test_an_embedder_to_which_all_faces_are_alike_is_refused(tmp_path: Path) -> None:
     open_embedder(settings("threshold=0.5"), toy(tmp_path / "toy.onnx", blind=False))
-    with pytest.raises(InputError, match="different faces come out alike") as refusal:
+    with pytest.raises(InputError, match="different faces look alike to it") as refusal:
         open_embedder(settings("threshold=0.5"), noise(tmp_path / "noise.onnx"))
     assert "embedder_preset" in str(refusal.value) and refusal.value.column == "embedder"
 

@@ -324,7 +324,7 @@ def test_keys_of_the_environment_rotate_in_two_steps(
     monkeypatch.setenv(VARIABLE, old)
     enrolment = opened(key_file=None)
     anna = enrol(enrolment)
-    with pytest.raises(InputError, match="put a new key before the old one"):
+    with pytest.raises(InputError, match="add a new key before the old one"):
         enrolment.rotate_key(by="desk")
     monkeypatch.setenv(VARIABLE, f"{new},{old}")
     assert opened(key_file=None).rotate_key(by="desk") == 1

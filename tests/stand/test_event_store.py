@@ -110,7 +110,7 @@ def test_a_database_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     open_database(url).dispose()
     with sqlite3.connect(tmp_path / "stand.db") as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(InputError, match="has the form 9999, of a newer version"):
+    with pytest.raises(InputError, match="was written by a newer version of faceline"):
         open_database(url)
 
 

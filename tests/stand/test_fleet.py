@@ -3,11 +3,16 @@
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 import alembic.autogenerate
 import pytest
 from alembic.runtime.migration import MigrationContext
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from fastapi.testclient import TestClient
 from tests.stand.fleet_here import Fleet, Stand
 from tests.stand.test_catalogue import GOOD, written
@@ -92,6 +97,46 @@ def test_nothing_goes_over_plain_http_to_another_machine() -> None:
         Caller("http://fleet.example:8430")
 
 
+def test_a_stand_trusts_a_certificate_that_it_is_given_and_no_other(tmp_path: Path) -> None:
+    certificate, key = self_made(tmp_path / "fleet.pem"), tmp_path / "fleet.key"
+    fleet = Fleet(tmp_path / "fleet", certificate=certificate, certificate_key=key)
+    try:
+        trusting = Stand(fleet, tmp_path / "north", "north", written(tmp_path, GOOD), ca=str(certificate))
+        trusting.visitors(fleet.now() - timedelta(minutes=1), 3)
+        assert trusting.home.call() == fleet.services.every
+        assert fleet.events("north") == trusting.events
+        for ca in (None, str(self_made(tmp_path / "another.pem"))):
+            careful = Stand(fleet, tmp_path / "south", "south", trusting.own, ca=ca)
+            careful.home.call()
+            assert "is not trusted (self-signed certificate); give it, or its authority, with fleet_ca=" in (
+                careful.home.problem() or ""
+            )
+        assert [each.name for each in fleet.services.roster.members] == ["north"]
+        with pytest.raises(InputError, match=r"fleet_ca.*fleet\.key: expected a certificate, PEM"):
+            Caller(fleet.address, str(key))
+    finally:
+        fleet.stop()
+
+
+def self_made(file: Path) -> Path:
+    """A certificate of this machine that nobody else has signed, with its key beside it."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, file.stem)])
+    here = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(here, critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    file.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    file.with_suffix(".key").write_bytes(key.private_bytes(serialization.Encoding.PEM, *plain))
+    return file
+
+
 def test_events_arrive_once_while_the_fleet_goes_and_comes(fleet: Fleet, stand: Stand) -> None:
     long_ago = datetime.now(UTC) - timedelta(days=20)
     stand.visitors(long_ago, 3)
@@ -169,6 +214,17 @@ def test_pages_show_all_stands_to_operators_only(fleet: Fleet, stand: Stand, tmp
     assert "5 hours ago" in client.get("/operator/stands/north").text
     assert client.get("/operator/stands/west").status_code == 404
     assert client.get("/operator/contents").status_code == 200
+
+
+@pytest.mark.parametrize("code", ["de", "fr", "es", "ar"])
+def test_the_pages_of_a_fleet_leave_no_english_behind(fleet: Fleet, stand: Stand, code: str) -> None:
+    stand.home.call()
+    client = operator(fleet)
+    for path in ("/operator", "/operator/stands/north", "/operator/releases", "/operator/contents/campaigns/-"):
+        text = client.get(path, headers={"accept-language": code}).text
+        assert f'<html lang="{code}" dir="{"rtl" if code == "ar" else "ltr"}">' in text
+        body = re.sub(r"<code>.*?</code>|<[^>]*>", " ", text[text.index("<body") :], flags=re.DOTALL)
+        assert not re.search(r"\b(the|with|all|stand|frames?|seconds? ago|release|group)\b", body), (path, body)
 
 
 def test_stands_are_moved_and_removed_on_their_page(fleet: Fleet, stand: Stand) -> None:

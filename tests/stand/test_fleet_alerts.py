@@ -1,7 +1,11 @@
 """Alerts: each is made to happen, raised once and cleared once; a clock that the test moves."""
 
+import base64
+import hashlib
+import hmac
 import json
 import threading
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -18,6 +22,7 @@ from tests.stand.test_mail import Box, box
 from faceline.errors import InputError
 from faceline.stand.content.catalogue import read_catalogue
 from faceline.stand.fleet.health import HealthOf, is_open
+from faceline.stand.live.webhooks import Webhooks
 
 __all__ = ["box"]
 MINUTE = timedelta(minutes=1)
@@ -27,14 +32,15 @@ class Hook:
     """An address that alerts are posted to."""
 
     def __init__(self) -> None:
-        self.status, self.got = 200, []
+        self.status, self.got, self.posts = 200, [], []
         hook = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                told = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                body = self.rfile.read(int(self.headers["Content-Length"]))
                 if hook.status == 200:
-                    hook.got.append(told)
+                    hook.got.append(json.loads(body))
+                hook.posts.append((dict(self.headers), body))
                 self.send_response(hook.status)
                 self.end_headers()
 
@@ -44,6 +50,7 @@ class Hook:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     got: list[Any]
+    posts: list[tuple[dict[str, str], bytes]]
 
     @property
     def address(self) -> str:
@@ -208,6 +215,33 @@ def test_what_does_not_arrive_is_sent_again_in_order(fleet: Fleet, stand: Stand,
     wait(fleet, 10, stand)
     assert hook.told == [("north", "store", "raised"), ("north", "store", "cleared")]
     assert fleet.services.watch.messenger.problems == {}
+
+
+def test_alerts_are_signed_as_standard_webhooks_are(fleet: Fleet, stand: Stand, hook: Hook, tmp_path: Path) -> None:
+    stand.told["disk_free"], hook.status = 0.01, 500
+    wait(fleet, 3, stand)
+    hook.status = 200
+    wait(fleet, 5, stand)
+    (lost, _), (headers, body) = hook.posts
+    told = {key.lower(): value for key, value in headers.items()}
+    number, at = told["webhook-id"], told["webhook-timestamp"]
+    assert {key.lower(): value for key, value in lost.items()}["webhook-id"] == number, "the same is sent again"
+    (kept,) = Webhooks(tmp_path / "fleet").all
+    key = base64.b64decode(kept.secret.removeprefix("whsec_"))
+    wanted = hmac.new(key, f"{number}.{at}.".encode() + body, hashlib.sha256).digest()
+    assert told["webhook-signature"] == f"v1,{base64.b64encode(wanted).decode()}"
+    assert abs(int(at) - time.time()) < 60
+
+
+def test_another_address_has_another_secret(fleet: Fleet, hook: Hook, tmp_path: Path) -> None:
+    secrets = []
+    for address in (hook.address, hook.address, "http://127.0.0.1:9/other"):
+        fleet.stop()
+        fleet.settings = fleet.settings.model_copy(update={"webhook": address})
+        fleet.start()
+        secrets += [each.secret for each in Webhooks(tmp_path / "fleet").all]
+    assert len(secrets) == 3
+    assert secrets[0] == secrets[1] != secrets[2]
 
 
 def test_alerts_go_by_mail_all_in_one(box: tuple[Box, str], tmp_path: Path) -> None:

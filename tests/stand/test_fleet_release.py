@@ -96,7 +96,7 @@ def test_a_release_goes_to_one_stand_first_then_to_all_and_back(
     call(stands)
     assert titles(stands) == ["Hello"] * 3
     assert stands[0].home.contents.release is None
-    with pytest.raises(InputError, match="over already"):
+    with pytest.raises(InputError, match="rollout is over"):
         fleet.services.rollouts.roll_back(newest(fleet).number)
 
 
@@ -194,8 +194,8 @@ def test_nothing_that_was_changed_on_its_way_is_shown(
     call(stands[:1])
     refused = stands[0].home.contents.refused
     assert refused is not None
-    told = {"file": "contents/sun.png: it is not the file", "other": f"it is signed as {old}"}
-    assert told.get(forged, "its signature is not that of this fleet") in refused.why
+    told = {"file": "contents/sun.png: it is not the file", "other": f"the release is signed as {old}"}
+    assert told.get(forged, "the signature is not from this fleet") in refused.why
     assert stands[0].title == "Hello"
     assert not (stands[0].home.contents.folder / release).exists()
 
@@ -270,7 +270,7 @@ def test_a_signature_is_of_one_text_and_one_key(tmp_path: Path) -> None:
     check_signature(key.public, "text", key.sign("text"))
     assert SigningKey(tmp_path / "key.pem").public == key.public
     for public, text in ((key.public, "test"), (SigningKey(tmp_path / "other.pem").public, "text"), ("zz", "text")):
-        with pytest.raises(InputError, match="not that of this fleet"):
+        with pytest.raises(InputError, match="not from this fleet"):
             check_signature(public, text, key.sign("text"))
     (tmp_path / "key.pem").chmod(0o644)
     with pytest.raises(InputError, match="chmod 600"):

@@ -165,7 +165,7 @@ def test_a_ready_embedder_needs_a_threshold_and_that_of_the_demo_has_one(tmp_pat
 
     assert threshold(COLOURS) == 0.45
     assert threshold(own, "threshold=0.3") == 0.3
-    with pytest.raises(InputError, match=r"missing, and .*own\.onnx knows none.*threshold_at_fpir_1pct") as refusal:
+    with pytest.raises(InputError, match=r"missing, and .*own\.onnx has none.*threshold_at_fpir_1pct") as refusal:
         threshold(own)
     assert refusal.value.column == "threshold"
 

@@ -227,7 +227,7 @@ def test_tokens_are_added_listed_revoked_and_audited_by_the_command(
         capsys, "tokens", "action=add", folder, "name=prometheus", "scopes=[health]", code=2
     )
     assert "scopes: missing" in run(capsys, "tokens", "action=add", folder, "name=x", code=2)
-    assert "add the scope audience" in run(capsys, "tokens", "action=add", folder, "name=x", "scopes=[names]", code=2)
+    assert "needs the scope audience" in run(capsys, "tokens", "action=add", folder, "name=x", "scopes=[names]", code=2)
     assert "no such token; there are prometheus" in run(capsys, "tokens", "action=revoke", folder, "name=x", code=2)
     run(capsys, "tokens", "action=revoke", folder, "name=prometheus")
     assert client.get("/api/v1/health", headers=headers).status_code == 401
@@ -240,4 +240,4 @@ def test_tokens_are_added_listed_revoked_and_audited_by_the_command(
 
 def test_a_folder_without_a_stand_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for verb in ("tokens", "webhooks"):
-        assert "no folder of a stand" in run(capsys, verb, f"folder={tmp_path / 'none'}", code=2)
+        assert "no stand here" in run(capsys, verb, f"folder={tmp_path / 'none'}", code=2)

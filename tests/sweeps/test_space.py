@@ -82,8 +82,8 @@ def test_the_corners_hold_every_choice_and_both_ends(key: str, _: int) -> None:
 @pytest.mark.parametrize(
     ("argument", "words"),
     [
-        ("lr=interval(2,1)", "lr: interval(2.0,1.0) is upside down; write interval(1.0,2.0)"),
-        ("lr=range(5,1)", "lr: range(5,1) is upside down; write range(1,5)"),
+        ("lr=interval(2,1)", "lr: interval(2.0,1.0) is reversed; write interval(1.0,2.0)"),
+        ("lr=range(5,1)", "lr: range(5,1) is reversed; write range(1,5)"),
         ("lr=range(1,1)", "lr: range(1,1) is empty"),
         ("lr=tag(log,interval(0,1))", "lr: a logarithmic interval begins above 0"),
         ("lr=glob(*)", "lr: expected choice(a,b)"),
@@ -97,7 +97,7 @@ def test_what_cannot_be_searched_is_refused_with_its_key(argument: str, words: s
 
 
 def test_a_grid_takes_no_interval() -> None:
-    with pytest.raises(InputError, match="a grid takes no interval"):
+    with pytest.raises(InputError, match="a grid cannot try the interval"):
         space("lr=interval(1,2)").combinations()
 
 

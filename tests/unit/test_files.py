@@ -31,3 +31,14 @@ def test_an_error_names_the_file_that_was_asked_for(tmp_path: Path) -> None:
         pytest.fail("expected nothing to be written")
     assert refused.value.filename == str(file)
     assert not list(tmp_path.iterdir())
+
+
+def test_what_a_killed_process_left_is_removed_whatever_its_suffix(tmp_path: Path) -> None:
+    file = tmp_path / "film.mp4"
+    leftover = tmp_path / ".film.mp4.0123abcd.partial.mp4"
+    leftover.write_text("half")
+    with write_whole(file, suffix=".mp4") as partial:
+        assert partial.suffix == ".mp4"
+        assert not leftover.exists()
+        partial.write_text("whole")
+    assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]

@@ -54,7 +54,7 @@ def test_the_input_is_not_replaced_by_whatever_name(tmp_path: Path) -> None:
     link.symlink_to(photo)
     os.link(photo, hard)
     for name in (photo, link, hard):
-        assert refused(name, photo) == "is what is read; choose another name for what is written"
+        assert refused(name, photo) == "is an input of this command; choose another output"
 
 
 @pytest.mark.parametrize(

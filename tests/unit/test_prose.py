@@ -17,6 +17,10 @@ RIDDLES = {
     "first look": "coarse stage",
     "mirror averaging": "flip test-time augmentation",
     "mean with the mirror image": "flip test-time augmentation",
+    "mean over mirror images": "flip test-time augmentation",
+    "doubts": "uncertainty",
+    "taught frames": "pseudo-labels",
+    "luckiest": "unbiased",
 }
 """Words of this project alone, by those of the field."""
 
@@ -35,6 +39,11 @@ def test_terms_are_those_of_the_field(name: str) -> None:
     text = " ".join(TEXTS[name].split())
     found = [word for word in RIDDLES if re.search(rf"\b{word}\b", text, re.IGNORECASE)]
     assert not found, {word: RIDDLES[word] for word in found}
+
+
+def test_docstrings_name_what_they_describe() -> None:
+    riddles = re.findall(r"^ +[*\w.]+(?: \(.*?\))?: (?:Of|That|Those|Whose) .*$", PROSE["docstrings"](), re.MULTILINE)
+    assert not riddles, "begin with a noun, such as “Name of the stand”"
 
 
 def test_help_is_made_of_whole_sentences() -> None:

@@ -491,9 +491,9 @@ class Spoiling(T.Transform):
 @pytest.mark.parametrize(
     ("step", "line"),
     [
-        (Dropping, "transforms.Dropping': it lost 2 landmarks; a step must keep every one"),
+        (Dropping, "transforms.Dropping': the step lost 2 landmarks; it must keep every one"),
         (Forgetting, "transforms.Forgetting': its Compose moves no landmarks"),
-        (Spoiling, "transforms.Spoiling': it made landmarks that are no numbers"),
+        (Spoiling, "transforms.Spoiling': the step returned landmarks that are not finite"),
     ],
 )
 def test_a_step_of_ones_own_that_spoils_landmarks_is_named(step: type[T.Transform], line: str) -> None:

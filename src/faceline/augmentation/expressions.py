@@ -1,6 +1,6 @@
-"""Expressions that a data set has too few of: eyes that close, mouths that open and smile, brows that rise.
+"""Adds expressions that data sets have too few of: closed eyes, open or smiling mouths, raised brows.
 
-A real frame is warped so that its landmarks move as those of such a face would. The labels move along.
+A real frame is warped so that its landmarks move as in such a face. The labels move along.
 """
 
 import random
@@ -13,16 +13,16 @@ from faceline.augmentation.base import Frame, Number, Points, Transform, number
 from faceline.geometry.markup import OUTER_EYE_CORNERS
 
 _GRID: Final = 48
-"""Points of the displacement field in each direction; it is smooth, so more would change nothing."""
+"""Points of the displacement field in each direction; the field is smooth, so more would change nothing."""
 
 _STIFFNESS: Final = 1e-4
-"""Weight by which the field may miss a landmark, in squared units of the distance between the eyes."""
+"""Weight of the field's error at landmarks, in squared units of the distance between the eyes."""
 
 _EYES: Final = ((36, 37, 38, 39, 40, 41), (42, 43, 44, 45, 46, 47))
 """Each eye: a corner, two points of the upper lid, the other corner, two of the lower lid from there."""
 
 _UPPER_SHARE: Final = 0.85
-"""How much of a blink the upper lid does; the lower one does the rest."""
+"""Share of a blink by the upper lid; the lower lid does the rest."""
 
 _JAW_FOLLOWS: Final = {4: 0.15, 5: 0.4, 6: 0.7, 7: 0.9, 8: 1.0, 9: 0.9, 10: 0.7, 11: 0.4, 12: 0.15}
 _LOWER_LIP: Final = {55: 0.45, 56: 0.9, 57: 1.0, 58: 0.9, 59: 0.45, 65: 0.9, 66: 1.0, 67: 0.9, 48: 0.2, 54: 0.2}
@@ -45,7 +45,7 @@ class ExpressionWarp(Transform):
         mouth: Largest drop of the lower lip, as a share of the distance between the outer eye corners.
         smile: Largest move of the corners of the mouth, outward and up or inward and down, in the same unit.
         brows: Largest rise of the brows, in the same unit; they also sink, by half of it.
-        probability: Share of the samples that are warped.
+        probability: Share of the samples to warp.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class ExpressionWarp(Transform):
         self.transforms = (self,)  # the pipeline hands its generators to each transform
 
     def set_random_state(self, generator: np.random.Generator, _: random.Random) -> None:
-        """Draw from this generator from now on."""
+        """Use this generator from now on."""
         self._draw = generator
 
     def __call__(self, image: Frame, landmarks: Points) -> tuple[Frame, Points]:  # noqa: D102
@@ -80,7 +80,7 @@ class ExpressionWarp(Transform):
         frame, points = np.asarray(image), np.array(landmarks)
         before = points[:, :2].astype(np.float64)
         scale = float(np.linalg.norm(before[OUTER_EYE_CORNERS[0]] - before[OUTER_EYE_CORNERS[1]]))
-        if not 4 < scale < 4 * max(frame.shape):
+        if not 4 < scale < 4 * max(frame.shape) or np.isnan(before).any():  # a field needs all of its knots
             return image, landmarks
         if draw.uniform() < 0.75:
             frame, before = self._blink(frame, before)
@@ -92,7 +92,7 @@ class ExpressionWarp(Transform):
         return warped, points
 
     def _moved(self, points: np.ndarray, scale: float) -> np.ndarray:
-        """Where the landmarks are under a drawn expression."""
+        """Return the landmarks under a random expression."""
         draw, moved = self._draw, points.copy()
         right = points[OUTER_EYE_CORNERS[1]] - points[OUTER_EYE_CORNERS[0]]
         right = right / scale
@@ -113,7 +113,7 @@ class ExpressionWarp(Transform):
         return moved
 
     def _blink(self, frame: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Close or widen the eyes, mostly both alike."""
+        """Close or widen the eyes, usually both alike."""
         frame, points = frame.copy(), points.copy()
         share = self.eyes * self._draw.uniform(-1 / 3, 1)
         for eye in _EYES:
@@ -123,7 +123,7 @@ class ExpressionWarp(Transform):
 
 
 def _close_eye(frame: np.ndarray, points: np.ndarray, eye: tuple[int, ...], share: float) -> None:
-    """Bring the lids of one eye together by a share of their distance, in place; below 0 it is widened."""
+    """Move the lids of one eye together by a share of their distance, in place; a negative share widens the eye."""
     corner, other = points[eye[0]], points[eye[3]]
     length = float(np.linalg.norm(other - corner))
     if length < 4:
@@ -173,12 +173,12 @@ def _close_eye(frame: np.ndarray, points: np.ndarray, eye: tuple[int, ...], shar
 
 
 def _gap(points: np.ndarray, scale: float) -> float:
-    """Height of the open mouth, in distances between the outer eye corners."""
+    """Return the height of the open mouth, in distances between the outer eye corners."""
     return float(np.linalg.norm(points[62] - points[66])) / scale
 
 
 def _warp(frame: np.ndarray, before: np.ndarray, after: np.ndarray, scale: float) -> np.ndarray:
-    """The frame whose landmarks have moved; for each new place, the field says where its pixel was."""
+    """Return the frame with moved landmarks; for each new place the field gives the old pixel."""
     height, width = frame.shape[:2]
     edge = np.linspace(0, 1, 5)
     border = np.array([[x, y] for x in edge for y in edge if x in (0, 1) or y in (0, 1)]) * [width - 1, height - 1]
@@ -202,14 +202,14 @@ def _warp(frame: np.ndarray, before: np.ndarray, after: np.ndarray, scale: float
 
 
 def _bend(places: np.ndarray, knots: np.ndarray) -> np.ndarray:
-    """The bending function r^2 log r of a thin plate between (n, 2) places and (k, 2) knots."""
+    """Return the bending function r^2 log r of a thin plate between (n, 2) places and (k, 2) knots."""
     apart = (places[:, None] - knots[None]).astype(np.float32)
     squares = apart[..., 0] ** 2 + apart[..., 1] ** 2
     return np.asarray(0.5 * squares * np.log(squares + 1e-12), dtype=np.float64)
 
 
 def _open_mouth(frame: np.ndarray, points: np.ndarray, draw: np.random.Generator) -> np.ndarray:
-    """Paint what is between the lips: dark, sometimes with the upper teeth."""
+    """Paint the space between the lips: dark, sometimes with the upper teeth."""
     lips = points[list(_INNER_LIPS)]
     mask = np.zeros(frame.shape[:2], np.uint8)
     cv2.fillPoly(mask, [np.round(lips * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)

@@ -37,8 +37,8 @@ class Rescale(Transform):
     """Resize to a fixed size; shrinking averages over areas. Free where the image has that size already.
 
     Args:
-        height: Rows.
-        width: Columns.
+        height: Number of rows.
+        width: Number of columns.
     """
 
     def __init__(self, height: int = 224, width: int = 224) -> None:
@@ -53,11 +53,11 @@ class Rescale(Transform):
 
 
 class Crop(Transform):
-    """Cut out the middle.
+    """Cuts out the middle.
 
     Args:
-        height: Rows.
-        width: Columns.
+        height: Number of rows.
+        width: Number of columns.
     """
 
     def __init__(self, height: int = 112, width: int = 112) -> None:
@@ -66,7 +66,7 @@ class Crop(Transform):
 
 
 class _FlipWithPairs(A.HorizontalFlip):  # type: ignore[misc]
-    """A mirrored left eye is a right eye."""
+    """Mirrors and swaps landmarks: a mirrored left eye is a right eye."""
 
     order = FLIP_ORDER
 
@@ -76,10 +76,10 @@ class _FlipWithPairs(A.HorizontalFlip):  # type: ignore[misc]
 
 
 class HorizontalFlip(Transform):
-    """Mirror left and right; landmarks change places with their partners, so that each keeps its meaning.
+    """Mirrors left and right; landmarks change places with their partners, so each keeps its meaning.
 
     Args:
-        probability: Share of the samples that are mirrored.
+        probability: Share of the samples to mirror.
     """
 
     def __init__(self, probability: Number = 0.5) -> None:
@@ -93,15 +93,15 @@ class HorizontalFlip(Transform):
 
 
 class RandomAffine(Transform):
-    """Rotate, scale and shift at once: one interpolation where single steps blur the image once each.
+    """Rotates, scales and shifts at once: one interpolation, where single steps would blur the image once each.
 
     Args:
         rotation: Lowest and highest angle in degrees, counter-clockwise, about the centre of the image.
         scale: Lowest and highest factor, the same for both axes.
         shift: Lowest and highest shift as a share of width and height, each axis by its own, in whole pixels.
-        probability: Share of the samples that are moved.
-        border: What fills the corners: ``replicate`` repeats the pixels of the edge, ``constant`` is black.
-            Black wedges tell the angle by edges that no real frame has, so they are not the default.
+        probability: Share of the samples to move.
+        border: Fill of the corners: ``replicate`` repeats the pixels of the edge, ``constant`` is black. Black wedges
+            reveal the angle through edges that no real frame has, so they are not the default.
     """
 
     def __init__(
@@ -127,13 +127,13 @@ class RandomAffine(Transform):
 
 
 class RandomRotation(RandomAffine):
-    """Rotate about the centre of the image, counter-clockwise as seen.
+    """Rotates about the centre of the image, counter-clockwise as seen.
 
     Args:
         low: Lowest angle in degrees.
         high: Highest angle in degrees.
-        probability: Share of the samples that are rotated.
-        border: As in `RandomAffine`.
+        probability: Share of the samples to rotate.
+        border: Fill of the corners, as in `RandomAffine`.
     """
 
     def __init__(
@@ -147,7 +147,7 @@ class RandomRotation(RandomAffine):
 
 
 class ScaleShift(RandomAffine):
-    """Scale about the centre of the image and shift. Arguments as in `RandomAffine`."""
+    """Scales about the centre of the image and shifts. Arguments are those of `RandomAffine`."""
 
     def __init__(
         self,
@@ -160,11 +160,11 @@ class ScaleShift(RandomAffine):
 
 
 class Stretch(Transform):
-    """Make the image wider or narrower about its centre, as frames are that were resized to a square.
+    """Makes the image wider or narrower about its centre, like frames that were resized to squares.
 
     Args:
         width: Lowest and highest factor of the width.
-        probability: Share of the samples that are stretched.
+        probability: Share of the samples to stretch.
     """
 
     def __init__(self, width: Range = (0.8, 1.1), probability: Number = 0.5) -> None:

@@ -1,6 +1,6 @@
-"""What covers faces in photographs: masks, sunglasses, hands, hair and things held before them.
+"""Draws what covers faces in photos: masks, sunglasses, hands, hair and objects before them.
 
-All are drawn by the landmarks of the face. The labels stay: a covered mouth is still where it is.
+Everything is drawn by the landmarks of the face. The labels stay: a covered mouth does not move.
 """
 
 import random
@@ -18,13 +18,13 @@ _SHIFT: Final = 4  # bits of a pixel in the drawing calls
 
 
 class FaceOcclusion(Transform):
-    """Cover a part of the face as people do.
+    """Covers a part of the face as people do.
 
     Args:
-        mask: Share of the samples that wear a face mask.
-        glasses: Share that wear sunglasses or glasses.
-        hand: Share with a hand, a phone or a microphone before the face.
-        hair: Share with hair over the forehead or one side.
+        mask: Share of the samples with a face mask.
+        glasses: Share of the samples with sunglasses or glasses.
+        hand: Share of the samples with a hand, a phone or a microphone before the face.
+        hair: Share of the samples with hair over the forehead or one side.
     """
 
     def __init__(self, mask: Number = 0.12, glasses: Number = 0.12, hand: Number = 0.12, hair: Number = 0.08) -> None:
@@ -39,7 +39,7 @@ class FaceOcclusion(Transform):
         self.transforms = (self,)  # the pipeline hands its generators to each transform
 
     def set_random_state(self, generator: np.random.Generator, _: random.Random) -> None:
-        """Draw from this generator from now on."""
+        """Use this generator from now on."""
         self._draw = generator
 
     def __call__(self, image: Frame, landmarks: Points) -> tuple[Frame, Points]:  # noqa: D102
@@ -161,7 +161,8 @@ def add_hair(frame: np.ndarray, points: np.ndarray, draw: np.random.Generator) -
 
 
 def _is_face(points: np.ndarray) -> bool:
-    return _scale(points) > 4 and float(np.ptp(points[:, 1])) > 4
+    """Whether all points are known and lie apart: where some are missing, nobody knows what would be covered."""
+    return bool(np.isfinite(points).all()) and _scale(points) > 4 and float(np.ptp(points[:, 1])) > 4
 
 
 def _scale(points: np.ndarray) -> float:

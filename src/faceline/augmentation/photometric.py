@@ -1,4 +1,4 @@
-"""Steps that change pixels and leave landmarks where they are."""
+"""Steps that change pixels and leave landmarks unchanged."""
 
 from functools import cache
 from typing import Any, Final
@@ -10,14 +10,14 @@ from faceline.augmentation.base import A, Number, Range, Transform, check, numbe
 
 
 class Brightness(Transform):
-    """Change the light: brightness and contrast, gamma, colour cast, and now and then no colour at all.
+    """Changes the light: brightness and contrast, gamma, colour cast, and sometimes all colour.
 
     Args:
         brightness: Largest change, as a share of the full scale, and largest change of the contrast from 1.
         gamma: Largest change of the exponent from 1.
         colour: Largest change of each colour channel, as a share of the full scale.
-        grey: Share of the samples that lose their colour.
-        probability: Share of the samples that brightness and contrast, gamma, and colour each change.
+        grey: Share of the samples without colour.
+        probability: Share of the samples that each change applies to: brightness and contrast, gamma, colour.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Brightness(Transform):
 
 
 class _Recolour(A.ImageOnlyTransform):  # type: ignore[misc]
-    """Bring every channel to a mean and a spread that are drawn anew; see `Recolour`."""
+    """Sets each channel to a random mean and spread; see `Recolour`."""
 
     def __init__(self, mean: tuple[float, float], spread: tuple[float, float], cast: float, p: float) -> None:
         super().__init__(p=p)
@@ -60,7 +60,7 @@ class _Recolour(A.ImageOnlyTransform):  # type: ignore[misc]
 
 
 class Recolour(Transform):
-    """Give the image the light and the colours of some other recording: every channel another mean and spread.
+    """Gives the image the light and colours of another recording: a new mean and spread for each channel.
 
     Source: Reinhard et al., "Color Transfer between Images", IEEE CG&A 21, 2001, with drawn statistics in place of
     those of a second image.
@@ -69,7 +69,7 @@ class Recolour(Transform):
         mean: Lowest and highest mean of the image, as a share of the full scale.
         spread: Lowest and highest standard deviation.
         cast: Standard deviation by which the mean of a channel differs.
-        probability: Share of the samples that are changed.
+        probability: Share of the samples to change.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ def _grain() -> np.ndarray:
 
 
 class _Noise(A.ImageOnlyTransform):  # type: ignore[misc]
-    """Add noise; see `AddNoise`. albumentations draws it anew for each pixel, which takes ten times as long."""
+    """Adds noise; see `AddNoise`. albumentations draws it anew for each pixel, which takes ten times as long."""
 
     def __init__(self, std: tuple[float, float], p: float) -> None:
         super().__init__(p=p)
@@ -116,11 +116,11 @@ class _Noise(A.ImageOnlyTransform):  # type: ignore[misc]
 
 
 class AddNoise(Transform):
-    """Add normal noise to each pixel and channel.
+    """Adds normal noise to each pixel and channel.
 
     Args:
         std: Lowest and highest standard deviation, as a share of the full scale.
-        probability: Share of the samples that get noise.
+        probability: Share of the samples with noise.
     """
 
     def __init__(self, std: Range = (0.01, 0.05), probability: Number = 1.0) -> None:
@@ -129,12 +129,12 @@ class AddNoise(Transform):
 
 
 class Blur(Transform):
-    """Blur as a lens out of focus does, or, as often, as a movement does.
+    """Blurs like a lens out of focus or, equally often, like a movement.
 
     Args:
         sigma: Lowest and highest standard deviation of the focus blur, in pixels.
         motion: Longest movement in pixels, odd, at least 3.
-        probability: Share of the samples that are blurred.
+        probability: Share of the samples to blur.
     """
 
     def __init__(self, sigma: Range = (0.3, 1.5), motion: int = 5, probability: Number = 0.5) -> None:
@@ -147,11 +147,11 @@ class Blur(Transform):
 
 
 class Compression(Transform):
-    """Save as JPEG and read again.
+    """Saves the image as JPEG and reads it again.
 
     Args:
         quality: Lowest and highest JPEG quality, 1 to 100.
-        probability: Share of the samples that are compressed.
+        probability: Share of the samples to compress.
     """
 
     def __init__(self, quality: Range = (30, 90), probability: Number = 0.5) -> None:
@@ -161,12 +161,12 @@ class Compression(Transform):
 
 
 class Occlusion(Transform):
-    """Cover rectangles with a plain colour each; landmarks under them stay: a hidden mouth is still a mouth.
+    """Covers rectangles with plain colours; landmarks under them stay: a hidden mouth is still a mouth.
 
     Args:
         holes: Largest number of rectangles.
         size: Smallest and largest side, as a share of the image's.
-        probability: Share of the samples that are covered in part.
+        probability: Share of the samples to cover in part.
     """
 
     def __init__(self, holes: int = 2, size: Range = (0.1, 0.3), probability: Number = 0.5) -> None:
@@ -178,7 +178,7 @@ class Occlusion(Transform):
 
 
 class _Dim(A.ImageOnlyTransform):  # type: ignore[misc]
-    """Take light away and add the noise that a camera adds then; see `LowLight`."""
+    """Darkens the image and adds camera noise; see `LowLight`."""
 
     def __init__(self, light: tuple[float, float], noise: float, p: float) -> None:
         super().__init__(p=p)
@@ -197,12 +197,12 @@ class _Dim(A.ImageOnlyTransform):  # type: ignore[misc]
 
 
 class LowLight(Transform):
-    """A dark picture with the noise of a camera that lacks light.
+    """Makes a dark picture with the noise of a camera in low light.
 
     Args:
         light: Lowest and highest share of the light that is left.
         noise: Largest standard deviation of the noise, as a share of the full scale.
-        probability: Share of the samples that are darkened.
+        probability: Share of the samples to darken.
     """
 
     def __init__(self, light: Range = (0.1, 0.5), noise: Number = 0.05, probability: Number = 0.15) -> None:
@@ -212,11 +212,11 @@ class LowLight(Transform):
 
 
 class LowResolution(Transform):
-    """Shrink the frame and enlarge it again, as a small face in a photo is enlarged.
+    """Shrinks the frame and enlarges it again, like a small face in a photo.
 
     Args:
         scale: Smallest and largest share of the edge that it is shrunk to.
-        probability: Share of the samples that are shrunk.
+        probability: Share of the samples to shrink.
     """
 
     def __init__(self, scale: Range = (0.2, 0.7), probability: Number = 0.3) -> None:

@@ -1,4 +1,4 @@
-"""A step that puts a face into a scene: smaller, somewhere, before something else."""
+"""A step that puts a face into a scene: smaller, anywhere, before another background."""
 
 import math
 from typing import Any, Final
@@ -9,17 +9,17 @@ import numpy as np
 from faceline.augmentation.base import A, Number, Range, Transform, number, span
 
 _HEAD: Final = 1.6
-"""Radius of what is kept about a face, over the radius of its landmarks; on average."""
+"""Mean radius of what is kept around a face, divided by the radius of its landmarks."""
 
 _COARSE: Final = 48
 """Edge of a background before it is enlarged."""
 
 _BLOTS: Final = (2, 5, 12, 30)
-"""Blots along its edge."""
+"""Numbers of blots along its edge."""
 
 
 class _Scene(A.DualTransform):  # type: ignore[misc]
-    """The image shrunk and moved in a canvas of its own size; see `Scene`."""
+    """Shrinks and moves the image on a canvas of its own size; see `Scene`."""
 
     def __init__(self, scale: tuple[float, float], p: float) -> None:
         super().__init__(p=p)
@@ -33,6 +33,7 @@ class _Scene(A.DualTransform):  # type: ignore[misc]
         draw, (height, width) = self.random_generator, data["image"].shape[:2]
         scale = math.exp(draw.uniform(*np.log(self.scale)))
         face = data["keypoints"][:, :2]
+        face = face[~np.isnan(face).any(axis=1)]
         middle, reach = face.mean(axis=0), np.maximum(1, np.ptp(face, axis=0) / 2 * draw.uniform(0.8, 1.2, 2) * _HEAD)
         # The face, and not all of the frame, lies in the scene.
         low, high = scale * reach, np.array([width, height]) - scale * reach
@@ -69,7 +70,7 @@ class _Scene(A.DualTransform):  # type: ignore[misc]
 
 
 def _background(img: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Something that is no face, in colours of the image: blots of many sizes, and plain shapes before them."""
+    """Make a background without a face in the colours of the image: blots of many sizes and plain shapes."""
     height, width = img.shape[:2]
     palette = img.reshape(-1, 3)[rng.integers(0, height * width, 64)]
     fading = rng.uniform(0.3, 1.0)  # how much less finer blots matter
@@ -92,15 +93,15 @@ def _background(img: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 class Scene(Transform):
-    """Shrink the frame and put it somewhere before another background, with or without what was about the face.
+    """Shrinks the frame and puts it before another background, with or without the face's surroundings.
 
-    A network that sees such frames learns to find faces, and not that they are in the middle and large. The background
-    is made up; half of the frames keep their own as a rectangle, of the others only the head is cut out, with a soft
+    A network that sees such frames learns to find faces instead of expecting them large and in the middle. The
+    background is made up. Half of the frames stay whole rectangles; of the others only the head is cut out, with a soft
     edge. Source: Dwibedi et al., "Cut, Paste and Learn", ICCV 2017.
 
     Args:
-        scale: Lowest and highest factor by which the frame shrinks; evenly spread in their logarithm.
-        probability: Share of the samples.
+        scale: Lowest and highest factor by which the frame shrinks; its logarithm is uniform.
+        probability: Share of the samples to change.
     """
 
     def __init__(self, scale: Range = (0.35, 1.0), probability: Number = 0.5) -> None:

@@ -1,4 +1,4 @@
-"""Draws of who is enrolled, and what becomes of the visits of enrolled people and of strangers."""
+"""Draws who is enrolled, and judges the visits of enrolled people and of strangers."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -17,8 +17,8 @@ class Draw(NamedTuple):
     """One draw.
 
     Attributes:
-        gallery: Who is enrolled.
-        own: Visits of these people that they were not enrolled from.
+        gallery: Templates of the enrolled people.
+        own: Visits of these people that did not enrol them.
         strangers: Visits of others.
     """
 
@@ -51,15 +51,15 @@ def by_person(visits: Sequence[Visit]) -> dict[str, list[Visit]]:
 def draw_people(
     visits: Sequence[Visit], rule: Rule, count: int, at_enrolment: int, times: int, most_strangers: int
 ) -> list[Draw]:
-    """Draw who is enrolled, and from which visits, some times; none where there are too few people.
+    """Draw who is enrolled and from which visits, several times; empty if there are too few people.
 
     Args:
-        visits: The visits of everybody.
-        rule: Says which frames may enrol.
-        count: People to enrol.
-        at_enrolment: Visits that each is enrolled from; another one at least must be left.
+        visits: Visits of all people.
+        rule: Rule that says which frames may enrol.
+        count: Number of people to enrol.
+        at_enrolment: Number of visits that enrol each person; at least one other visit must be left.
         times: Number of draws.
-        most_strangers: At most so many people are strangers.
+        most_strangers: Most people who are strangers.
     """
     of, made = by_person(visits), []
     for seed in range(times):
@@ -88,13 +88,13 @@ def draw_people(
 def count_visits(
     draws: Sequence[Draw], rule: Rule, photos: bool = True, instead: Mapping[str, Visit] | None = None
 ) -> list[Counted]:
-    """What becomes of all visits of some draws.
+    """Judge all visits of some draws.
 
     Args:
-        draws: Who is enrolled and who comes.
-        rule: When somebody is named.
-        photos: Whether what may be a photo is not greeted.
-        instead: Other forms of some visits, by their videos; only those are counted then.
+        draws: Who is enrolled, and who comes.
+        rule: Rule that says when a person is named.
+        photos: Whether a visitor who may be a photo is left ungreeted.
+        instead: Changed versions of some visits, by video; only those are counted then.
     """
     return list(_counted(draws, rule, photos, instead))
 
@@ -110,7 +110,7 @@ def _counted(draws: Sequence[Draw], rule: Rule, photos: bool, instead: Mapping[s
 
 
 def figures(counted: Sequence[Counted]) -> dict[str, Any]:
-    """Shares of visits, with intervals of 95 % by person."""
+    """Compute shares of visits, with 95 % intervals by person."""
     own = [each for each in counted if each.enrolled]
     strangers = [each for each in counted if not each.enrolled]
     sure = [each for each in counted if each.outcome.probability is not None]

@@ -1,4 +1,4 @@
-"""``faceline benchmark everywhere``: what bundles make of photos unlike those of the training."""
+"""``faceline benchmark everywhere``: how bundles handle photos unlike those of the training set."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -33,14 +33,14 @@ Row = dict[str, Any]
 
 
 class _Remembering(YuNet):
-    """Looks at a photo once for all bundles."""
+    """Searches a photo once for all bundles."""
 
     def __init__(self) -> None:
         super().__init__()
         self._last: tuple[Image, list[Face]] | None = None
 
     def find(self, image: Image) -> list[Face]:
-        """As `YuNet.find`."""
+        """Return the faces of `YuNet.find`, from memory if known."""
         if self._last is None or self._last[0] is not image:
             self._last = (image, super().find(image))
         return self._last[1]
@@ -76,7 +76,7 @@ def main(cfg: DictConfig) -> None:
 
 
 def _rows(kind: str, photos: Iterable[Photo], detectors: dict[str, FaceDetector]) -> list[Row]:
-    """One kind of photo: a row a bundle."""
+    """Measure one kind of photo; return a row for each bundle."""
     errors: dict[str, list[float]] = {name: [] for name in detectors}
     pairs: dict[str, list[tuple[Shape, Shape]]] = {name: [] for name in detectors}
     told = dict.fromkeys(detectors, 0)
@@ -108,7 +108,7 @@ def _row(kind: str, bundle: str, count: int, errors: list[float], pairs: list[tu
 
 
 def _nearest(person: Shape, faces: Sequence[DetectedFace]) -> tuple[float, Shape]:
-    """NME of the face that is nearest to a person, infinite where none is about there, and its landmarks."""
+    """Return NME and landmarks of the face nearest to a person; the NME is infinite if none is near."""
     left, right = OUTER_EYE_CORNERS
     apart = float(np.linalg.norm(person[left] - person[right]))
     best = (np.inf, person)
@@ -120,7 +120,7 @@ def _nearest(person: Shape, faces: Sequence[DetectedFace]) -> tuple[float, Shape
 
 
 def _whole(name: str, runtime: LandmarkRuntime, source: FrameSource, rows: Sequence[FrameRow]) -> Row:
-    """The frames of the test set as they are."""
+    """Measure the unchanged frames of the test set."""
     found = [runtime.detect(source.read(row)).astype(np.float64) for row in rows]
     target = np.stack([row.landmarks for row in rows]).astype(np.float64)
     left, right = OUTER_EYE_CORNERS
@@ -130,13 +130,13 @@ def _whole(name: str, runtime: LandmarkRuntime, source: FrameSource, rows: Seque
 
 
 def _slopes(found: Landmarks, target: Landmarks) -> dict[str, float]:
-    """The slope of each measure on what the labels say: 1 passes a movement on, 0 nothing of it."""
+    """Return the slope of each measure on its label: 1 passes a movement on, 0 nothing of it."""
     seen, true = ({**measure(points), "mouth_width": _mouth_width(points)} for points in (found, target))
     return {name: float(np.polyfit(true[name], seen[name], 1)[0]) for name in (*MEASURES, "mouth_width")}
 
 
 def _mouth_width(points: Landmarks) -> np.ndarray:
-    """(n,) distance of the corners of the mouth over that of the outer eye corners."""
+    """Return (n,) distances of the corners of the mouth over those of the outer eye corners."""
     left, right = OUTER_EYE_CORNERS
     eyes = np.linalg.norm(points[:, left] - points[:, right], axis=1)
     return np.asarray(np.linalg.norm(points[:, 48] - points[:, 54], axis=1) / eyes)

@@ -15,7 +15,7 @@ from faceline.types import AnyImage, Shape
 CANVAS: Final = (1280, 720)
 """Width and height of photos with several people."""
 EYES_APART: Final = (12.0, 100.0)
-"""Least and greatest distance of the outer eye corners in them, in pixels."""
+"""Smallest and largest distance of the outer eye corners in them, in pixels."""
 
 VARIANTS: Final[dict[str, tuple[Transform, ...]]] = {
     "as they are": (),
@@ -25,7 +25,7 @@ VARIANTS: Final[dict[str, tuple[Transform, ...]]] = {
     "hand or thing": (FaceOcclusion(mask=0, glasses=0, hand=1, hair=0),),
     "dark and noisy": (LowLight(light=(0.12, 0.3), noise=0.05, probability=1.0),),
 }
-"""What is done to a frame."""
+"""Changes of a frame."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def without_faces(frames: Sequence[Photo], count: int, seed: int) -> Iterator[Ph
 
 
 def _beside(frame: Photo) -> AnyImage:
-    """The largest strip of a frame in which nothing of the face is."""
+    """Return the largest strip of a frame without any of the face."""
     face = frame.people[0]
     reach = 0.35 * np.ptp(face, axis=0)
     (x0, y0), (x1, y1) = (face.min(axis=0) - reach).astype(int), (face.max(axis=0) + reach).astype(int)

@@ -19,8 +19,8 @@ def flat_photo(clip: Clip, seed: int) -> Clip:
     """One frame of a clip as a sheet before a wall: held still, moved a little, or turned about.
 
     Args:
-        clip: Whose clip it is.
-        seed: Draws the frame, the movement and the wall.
+        clip: Clip of the person.
+        seed: Seed of the frame, the movement and the wall.
     """
     rng = np.random.default_rng(seed)
     sheet = clip.frames[int(rng.integers(len(clip.frames)))]

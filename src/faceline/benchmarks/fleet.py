@@ -40,17 +40,17 @@ _COLUMNS: Final = ("id", "kind", "at", "session", "arm", "visit")
 
 
 class _NoAnswerError(RuntimeError):
-    """The server is away, or breaks off."""
+    """The server is away, or breaks the connection."""
 
 
 @dataclass
 class _Line:
-    """How requests went.
+    """Sends requests and records how they went.
 
     Attributes:
-        port: Of the server.
-        delays: Seconds of those that were answered.
-        away: How many were not.
+        port: Port of the server.
+        delays: Seconds of each answered request.
+        away: Number of unanswered requests.
     """
 
     port: int
@@ -58,7 +58,7 @@ class _Line:
     away: int = 0
 
     async def ask(self, path: str, body: str, secret: str = "") -> bytes:
-        """One request; the body of the answer."""
+        """Send one request and return the body of the answer."""
         began = time.perf_counter()
         try:
             answer = await self._exchange(path, body.encode(), secret)
@@ -91,10 +91,10 @@ class _Stand:
     """A simulated stand.
 
     Attributes:
-        name: Of the stand.
-        secret: That the fleet gave it.
-        made: Events that it has had.
-        pending: Those that have not arrived.
+        name: Name of the stand.
+        secret: Secret that the fleet gave it.
+        made: Events that it has made.
+        pending: Events that have not arrived.
     """
 
     name: str
@@ -103,14 +103,14 @@ class _Stand:
     pending: list[tuple[Any, ...]] = field(default_factory=list)
 
     def live(self, events: int) -> None:
-        """Some visitors come."""
+        """Make the events of some visitors."""
         at = microseconds(datetime.now(UTC))
         kind = VisitorAppeared.kind
         self.pending += [(secrets.randbits(63), kind, at, secrets.randbits(63), "adaptive", 1) for _ in range(events)]
         self.made += events
 
     async def report(self, line: _Line) -> None:
-        """Tell how it is."""
+        """Send a health report."""
         told = Report(
             at=datetime.now(UTC), version="0.1.0", frames_per_second=25.0, latency_ms=31.0, camera=True,
             content="Cold brew", unsent=len(self.pending),
@@ -118,7 +118,7 @@ class _Stand:
         await line.ask("report", told.model_dump_json(), self.secret)
 
     async def send(self, line: _Line) -> None:
-        """Hand over what waits."""
+        """Send the waiting events."""
         rows = tuple(self.pending[:500])
         await line.ask("events", Batch(columns=_COLUMNS, rows=rows).model_dump_json(), self.secret)
         del self.pending[: len(rows)]
@@ -144,7 +144,7 @@ def main(settings: "BenchmarkFleet") -> None:
 
 
 class _Server:
-    """The fleet as a process, which can be killed and started again."""
+    """The fleet in a process that can be killed and started again."""
 
     def __init__(self, settings: "BenchmarkFleet", folder: Path) -> None:
         self._words = [
@@ -154,13 +154,13 @@ class _Server:
         self.token = self._start().partition("fleet_token=")[2].split()[0]
 
     def again(self) -> float:
-        """Start it again; seconds until it answered."""
+        """Start it again and return the seconds until it answered."""
         began = time.monotonic()
         self._start()
         return time.monotonic() - began
 
     def kill(self) -> None:
-        """End it as a power cut does."""
+        """Kill it, as a power failure does."""
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
@@ -285,7 +285,7 @@ async def _crowd(stands: list[_Stand], lines: int, act: Callable[[_Stand], Await
 
 
 def _kept(settings: "BenchmarkFleet", folder: Path, made: dict[str, int]) -> dict[str, Any]:
-    """What the database holds, against what the stands had."""
+    """Compare the events in the database with those that the stands made."""
     engine = open_roster(folder, settings.store).engine
     with engine.connect() as connection:
         rows = connection.execute(sa.select(EVENTS.c.stand, sa.func.count()).group_by(EVENTS.c.stand))
@@ -298,7 +298,7 @@ def _kept(settings: "BenchmarkFleet", folder: Path, made: dict[str, int]) -> dic
 
 
 def _events(settings: "BenchmarkFleet") -> int:
-    """That a stand has between two reports."""
+    """Return the number of events that a stand makes between two reports."""
     return max(round(settings.events_a_day * settings.every / 86_400), 1)
 
 

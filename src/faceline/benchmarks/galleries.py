@@ -11,11 +11,11 @@ from faceline.stand.recognition.embedder import Embedder
 
 
 class ChanceGallery:
-    """Enrolled people with templates of chance, whom nobody looks like, so that a stand looks at faces.
+    """Enrolled people with random templates, whom nobody looks like, so that a stand analyses faces.
 
     Args:
-        embedder: Tells how long a template is.
-        count: People.
+        embedder: Embedder that gives the length of a template.
+        count: Number of people.
     """
 
     limits, problem = LIMITS, None
@@ -27,10 +27,10 @@ class ChanceGallery:
         self._gallery = gallery_of(names, [mean_direction(row[None]) for row in templates])
 
     def gallery(self, moment: Moment | None = None) -> Gallery:
-        """All of them, always."""
+        """Return all of them, always."""
         return self._gallery
 
 
 def gallery_of(people: Sequence[str], templates: Sequence[Template]) -> Gallery:
-    """Enrolled people."""
+    """Return a gallery of enrolled people."""
     return Gallery(tuple(people), tuple(Person() for _ in people), np.stack(templates))

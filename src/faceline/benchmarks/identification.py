@@ -27,7 +27,7 @@ from faceline.tracking.provenance import peak_memory
 
 NETWORK = "fnn"
 _LOADED = 0.05
-"""Share of an epoch that is fed frame by frame; the time of the whole is told from it."""
+"""Share of an epoch that is fed frame by frame; the time of the whole epoch is computed from it."""
 
 _TURNS = 5
 
@@ -75,7 +75,7 @@ def main(cfg: DictConfig) -> None:
 
 
 def _reading(source: Any, cache_dir: Path) -> dict[str, int | float]:
-    """Seconds of the first and of later starts, and how much was read of what is there."""
+    """Measure the first and later starts in seconds, and how much of the data was read."""
     before, began = _bytes_read(), time.perf_counter()
     index = list_labels(source)
     first, read = time.perf_counter() - began, _bytes_read() - before
@@ -94,7 +94,7 @@ def _reading(source: Any, cache_dir: Path) -> dict[str, int | float]:
 
 
 def _bytes_read() -> int:
-    """What this process has asked the system for so far."""
+    """Return the bytes that this process has read from the system."""
     counters = Path("/proc/self/io").read_text().split()
     return int(counters[counters.index("rchar:") + 1])
 
@@ -158,9 +158,9 @@ class _FrameByFrame(Dataset[ShapeBatch]):
 
 
 def _feeding(data: ShapeData, config: Config) -> dict[str, float]:
-    """Seconds of an epoch of one network, fed from memory by index and by a loader that takes frame after frame.
+    """Measure one epoch of a network in seconds, fed from memory by index and by a loader frame by frame.
 
-    The two take turns, after a batch each that is not timed; told is the median.
+    The two alternate, each after one batch that is not timed; the median is reported.
     """
     rows = max(config["data"]["batch_size"], int(_LOADED * len(data.split.train)))
     part = torch.utils.data.Subset(_FrameByFrame(data, instantiate(config["models"][NETWORK]).noise), range(rows))

@@ -33,7 +33,7 @@ from faceline.timing import milliseconds, seconds_of
 from faceline.types import AnyImage, Shape
 
 FRAMES = 64
-"""Real frames that take turns, so that no cache of the processor knows the frame."""
+"""Number of real frames that alternate, so that no processor cache knows the frame."""
 
 FLOAT, INT8 = "onnxruntime", "onnxruntime int8"
 
@@ -85,7 +85,7 @@ def _contestants(config: Config) -> Iterator[_Contestant]:
 def _of_model(
     name: str, model: LandmarkDetector, size: int, template: LandmarkManifest, *, trained: bool
 ) -> _Contestant:
-    """A model of torch beside its graph."""
+    """Time a torch model beside its graph."""
     steps = [{"_target_": f"faceline.transforms.{step}"} for step in ("Rescale", "Normalize", "ToTensor")]
     steps[0] |= {"height": size, "width": size}  # type: ignore[dict-item]
     pipeline = instantiate({"_target_": "faceline.transforms.Pipeline", "steps": steps})
@@ -96,7 +96,7 @@ def _of_model(
 
 
 def _with_graph(template: LandmarkManifest, onnx: bytes) -> Bundle[LandmarkManifest]:
-    """A bundle in memory that has only what the runtime asks for."""
+    """Return a bundle in memory with only what the runtime needs."""
     return Bundle(Path("memory"), template.model_copy(update={"sha256": digest(onnx)}), onnx, "")
 
 
@@ -128,14 +128,14 @@ def _row(
 
 
 def _verdict(small: Row, whole: Row) -> str:
-    """Whether 8-bit weights are worth it: faster, and nearly as right."""
+    """Say whether 8-bit weights are worth it: faster, and nearly as accurate."""
     if small["nme"] - whole["nme"] >= LOSS:
         return "no: NME"
     return "yes" if small["median_ms"] < whole["median_ms"] else "no: slower"
 
 
 def _sized(data: LandmarkData, size: int) -> LandmarkData:
-    """The same frames at the size of another model."""
+    """Return the same frames at the size of another model."""
     if size == data.size:
         return data
     return LandmarkData(
@@ -152,7 +152,7 @@ def _sized(data: LandmarkData, size: int) -> LandmarkData:
 
 
 def _folder(runtime: LandmarkRuntime, images: list[AnyImage], count: int, height: int | None) -> Row:
-    """Seconds of a folder of files: decoding alone, and decoding with landmarks; memory on the way."""
+    """Measure a folder of files in seconds, decoding alone and with landmarks, and the memory."""
     with tempfile.TemporaryDirectory() as name:
         files = _write(Path(name), [_enlarged(image, height) for image in images], count)
         began = time.perf_counter()
@@ -179,7 +179,7 @@ def _folder(runtime: LandmarkRuntime, images: list[AnyImage], count: int, height
 
 
 def _enlarged(image: AnyImage, height: int | None) -> AnyImage:
-    """A frame of the size that a camera would give it."""
+    """Enlarge a frame to the size of a camera's frames."""
     return image if height is None else resize_image(image, round(image.shape[1] * height / image.shape[0]), height)
 
 

@@ -42,7 +42,7 @@ def main(cfg: DictConfig) -> None:
 
 
 def _ways(data: LandmarkData, count: int) -> list[Row]:
-    """Milliseconds a frame of the plain way, of the way ours takes once, and of the one it takes in every epoch."""
+    """Return milliseconds per frame of the plain way, of our first pass, and of our later epochs."""
     plain_way = plain_frames(data, "train")
     ours = LandmarkFrames(data.store, data.split.train, data.pipelines["train"])
     ways: dict[str, Callable[[int], object]] = {
@@ -63,11 +63,11 @@ def _ways(data: LandmarkData, count: int) -> list[Row]:
 
 
 class Repeated:
-    """The frames of a source again and again under new names, to see what many cost.
+    """Repeats the frames of a source under new names, to measure what many frames cost.
 
     Args:
-        source: The frames.
-        frames: How many there shall be.
+        source: Source of the frames.
+        frames: Number of frames to make.
     """
 
     def __init__(self, source: FrameSource, frames: int) -> None:
@@ -87,16 +87,16 @@ class Repeated:
         return [replace(row, file=f"{i // len(own)}/{row.file}") for i, row in enumerate(chosen)]
 
     def unlabelled(self) -> int:
-        """None."""
+        """Return 0."""
         return 0
 
     def read(self, row: FrameRow) -> Image:
-        """The pixels of one frame."""
+        """Read the pixels of one frame."""
         return self.source.read(replace(row, file=row.file.partition("/")[2]))
 
 
 def _alone(config: Config, frames: int) -> Row:
-    """One row of the table of growth, by a process of its own, whose memory is then that of this row."""
+    """Measure one row of the growth table in a process of its own, so that its memory is that of this row."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         return pool.submit(_grow, config, frames).result()
 

@@ -1,4 +1,4 @@
-"""What all benchmarks share: memory, tables with ratios, one JSON file."""
+"""Shared parts of all benchmarks: memory, tables with ratios, one JSON file."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ def print_table(title: str, rows: Sequence[Row]) -> None:
 
 
 def publish(benchmark: str, report: Mapping[str, Any], output: Path) -> None:
-    """Write the report under its name with all that it was made with; those of other benchmarks in the file stay."""
+    """Write the report under its name with everything that it was made with; other reports in the file stay."""
     made_with = {name: value for name, value in provenance().items() if name != "diff"}
     check_output(output, "output", begins=[b"{"])
     content = _reports(output)
@@ -45,7 +45,7 @@ def publish(benchmark: str, report: Mapping[str, Any], output: Path) -> None:
 
 
 def _reports(file: Path) -> dict[str, Any]:
-    """What a file of reports holds; nothing, if it is none."""
+    """Return the content of a report file; empty if it is none."""
     try:
         content = json.loads(file.read_text())
     except (OSError, ValueError):

@@ -30,9 +30,9 @@ class PlainFrames(Dataset[Sample]):
 
     Args:
         files: Image files.
-        landmarks: Pixels of each.
+        landmarks: Landmarks of each in pixels.
         size: Edge of the square images.
-        augment: Whether frames are rotated and get noise.
+        augment: Whether to rotate frames and add noise.
     """
 
     def __init__(self, files: Sequence[Path], landmarks: Sequence[Shape], size: int, augment: bool = True) -> None:
@@ -61,7 +61,7 @@ class PlainLoop:
     """Adam on the mean squared error, in float32.
 
     Args:
-        net: From images to 136 numbers.
+        net: Network from images to 136 numbers.
         lr: Learning rate.
     """
 

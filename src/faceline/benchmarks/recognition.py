@@ -36,7 +36,7 @@ WORSE: Final[dict[str, Callable[[Image], Image]]] = {
     "a quarter of the light, with noise": lambda image: _dark(image, 0.25),
     "blurred by 2 px": lambda image: np.asarray(cv2.GaussianBlur(image, (0, 0), 2.0), np.uint8),
 }
-"""What is done to frames, to see what the size of faces, light and sharpness cost."""
+"""Changes of frames that show the cost of small faces, low light and blur."""
 
 
 def main(settings: BenchmarkRecognition) -> None:
@@ -47,7 +47,7 @@ def main(settings: BenchmarkRecognition) -> None:
     """
     file = embedder_file(settings)
     if file is None:
-        raise InputError("nobody is recognised without one; name a bundle, or null for SFace", column="embedder")
+        raise InputError("expected an embedder: name a bundle, or null for SFace", column="embedder")
     embedder, likeness = open_embedder(settings, file)
     rule = Rule(likeness, settings.false_greetings / settings.strangers)
     clips = read_clips(settings)
@@ -68,7 +68,7 @@ def main(settings: BenchmarkRecognition) -> None:
 
 
 def read_clips(settings: BenchmarkRecognition) -> list[Clip]:
-    """The clips of those whom the embedder of the package was neither centred nor calibrated on."""
+    """Return the clips of people on whom the package's embedder was neither centred nor calibrated."""
     index = list_labels(UdacityFaces(settings.data_root))
     split = make_split(index, "person_disjoint", seed=0, val_fraction=0.43, test_fraction=0.69)
     names = np.random.default_rng(0).permutation(np.unique(index.persons[split.test]))[: settings.people]
@@ -77,7 +77,7 @@ def read_clips(settings: BenchmarkRecognition) -> list[Clip]:
 
 
 def by_enrolled(visits: Sequence[Visit], rule: Rule, settings: BenchmarkRecognition) -> dict[str, Any]:
-    """Figures for each number of enrolled, with one and with two visits at enrolment, and sweeps over the rate."""
+    """Compute figures for each number of enrolled people, with one and two visits at enrolment, and rate sweeps."""
     rows, curves = [], {}
     for at_enrolment in (1, 2):
         for count in settings.enrolled:
@@ -89,7 +89,7 @@ def by_enrolled(visits: Sequence[Visit], rule: Rule, settings: BenchmarkRecognit
             name = f"{count} enrolled from {at_enrolment} visit{'s' if at_enrolment > 1 else ''}"
             curves[name] = sweep(draws[:_SWEEP_DRAWS], rule)
     if not rows:
-        raise InputError(f"{len(by_person(visits))} people are too few for that", column="enrolled")
+        raise InputError(f"only {len(by_person(visits))} people have visits; lower it", column="enrolled")
     return {"by_enrolled": rows, "det": curves}
 
 
@@ -104,10 +104,10 @@ def sweep(draws: Sequence[Draw], rule: Rule) -> list[dict[str, Any]]:
 
 
 def larger(visits: Sequence[Visit], rule: Rule) -> Iterator[dict[str, Any]]:
-    """Galleries that are larger than the data.
+    """Extrapolate to galleries that are larger than the data.
 
-    Who would be missed is counted at the similarity that such a gallery asks for; false greetings cannot be counted and
-    are what the calibration says. Honest people who would be refused as duplicates come from the share of pairs.
+    Missed people are counted at the threshold of such a gallery. False greetings cannot be counted and come from the
+    calibration. Honest people who would be refused as duplicates come from the share of pairs.
     """
     made = [(visit, template) for visit in visits if (template := enrol_from([visit], rule)) is not None]
     persons, templates = np.array([visit.person for visit, _ in made]), np.stack([template for _, template in made])
@@ -201,7 +201,7 @@ def _brief(counted: Sequence[Counted]) -> dict[str, Any]:
 
 
 def _some(clips: Sequence[Clip], count: int) -> list[Clip]:
-    """So many clips, of different people as far as there are."""
+    """Choose so many clips, of different people if possible."""
     order = np.random.default_rng(1).permutation(len(clips))[:count]
     return [clips[i] for i in order]
 

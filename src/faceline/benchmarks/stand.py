@@ -1,4 +1,4 @@
-"""``faceline benchmark stand``: how fast frames become decisions, and what an hour does to memory and disk."""
+"""``faceline benchmark stand``: how fast frames become decisions, and what an hour costs in memory and disk."""
 
 import json
 import os
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from faceline.stand.settings import BenchmarkStand
 
 TARGETS: Final = {"frames_per_second": 25.0, "latency_p95_ms": 100.0, "growth_mb": 20.0}
-"""Least frames a second, most milliseconds from a frame to its decision, most growth over an hour once warm."""
+"""Lowest frames a second, most milliseconds from a frame to its decision, and most growth over an hour once warm."""
 
 _WARM: Final = 0.25  # of the soak, after which memory is compared
 
@@ -64,10 +64,10 @@ def main(settings: "BenchmarkStand") -> None:
 
 
 class StandingVisitors(DemoVisitors):
-    """So many people who stay, look, smile and raise their brows.
+    """People who stay, look, smile and raise their brows.
 
     Args:
-        faces: How many.
+        faces: Number of people.
     """
 
     def __init__(self, faces: int) -> None:
@@ -82,7 +82,7 @@ class StandingVisitors(DemoVisitors):
         ]  # fmt: skip
 
     def at(self, time: float) -> list[Visit]:
-        """All of them, always."""
+        """Return all of them, always."""
         return self._standing
 
 
@@ -90,14 +90,14 @@ class Recording:
     """Drawn frames as JPEG, since that is how a camera sends them and how they fit into memory.
 
     Args:
-        frames: The pictures.
+        frames: Pictures to store.
     """
 
     def __init__(self, frames: Sequence[bytes]) -> None:
         self._frames = frames
 
     def frame(self, number: int) -> Image:
-        """One of them; they go round."""
+        """Return one of the frames; they repeat."""
         coded = np.frombuffer(self._frames[number % len(self._frames)], np.uint8)
         picture = cv2.imdecode(coded, cv2.IMREAD_COLOR)
         assert picture is not None
@@ -114,7 +114,7 @@ def record(scene: DemoScene, seconds: float, rate: float) -> Recording:
 
 
 class _Camera:
-    """Gives a recording at a pace, as a camera does."""
+    """Plays a recording at a pace, as a camera does."""
 
     def __init__(self, recording: Recording, rate: float) -> None:
         self._recording, self._pace, self._number = recording, Pace(rate), 0
@@ -125,11 +125,11 @@ class _Camera:
         return self._recording.frame(self._number)
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: there is no device."""
 
 
 class _SimulatedFrames:
-    """Gives a recording as fast as it is asked, and a clock that goes with it."""
+    """Plays a recording as fast as it is asked, with a clock that goes along."""
 
     def __init__(self, recording: Recording, rate: float) -> None:
         self._recording, self._rate, self.number = recording, rate, 0
@@ -148,7 +148,7 @@ class _SimulatedFrames:
         return Frame(self._recording.frame(self.number), self.clock(), self.number)
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: there is no device."""
 
 
 def measure_speed(settings: "BenchmarkStand", recording: Recording, folder: Path) -> dict[str, Any]:
@@ -210,7 +210,7 @@ def soak(settings: "BenchmarkStand", recording: Recording, folder: Path) -> dict
 
 
 def reached(result: dict[str, Any]) -> dict[str, bool]:
-    """Which targets are reached."""
+    """Tell which targets are reached."""
     speed, long = result["speed"], result.get("soak")
     found = {
         "frames_per_second": speed["frames_per_second"] >= TARGETS["frames_per_second"],
@@ -220,7 +220,7 @@ def reached(result: dict[str, Any]) -> dict[str, bool]:
 
 
 def machine() -> dict[str, Any]:
-    """Where it was measured."""
+    """Describe the machine of the measurement."""
     model = next(
         (line.partition(":")[2].strip() for line in _lines(Path("/proc/cpuinfo")) if line.startswith("model name")),
         platform.processor(),
@@ -245,7 +245,7 @@ def _loop(settings: "BenchmarkStand", frames: Frames, folder: Path, clock: Calla
 
 
 def _run_for(loop: Loop, seconds: float, seen: list[int]) -> list[float]:
-    """Turn the loop for some seconds; the time from each frame to its decision."""
+    """Run the loop for some seconds and return the time from each frame to its decision."""
     latencies: list[float] = []
     end = time.monotonic() + seconds
     while time.monotonic() < end:

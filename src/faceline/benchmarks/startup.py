@@ -23,10 +23,10 @@ TARGETS = {
     "faceline train debug=fdr, nothing cached": 8.0,
     "faceline train debug=fdr, again": 8.0,
 }
-"""What is started, and in how many seconds it shall be done."""
+"""Commands to start, and the most seconds of each."""
 
 FIRST_STEP = "epoch 1/"
-"""Begins the line by which a training tells that its first step, and a validation, are behind it."""
+"""Start of the line by which a training reports that its first step and a validation are done."""
 
 
 def main(cfg: DictConfig) -> None:
@@ -59,10 +59,10 @@ def main(cfg: DictConfig) -> None:
 
 
 def _start(place: Path, repeats: int, *command: str) -> list[float]:
-    """Seconds of each start.
+    """Return the seconds of each start.
 
     Raises:
-        CalledProcessError: It failed.
+        CalledProcessError: The command failed.
     """
     taken = []
     for _ in range(repeats):
@@ -73,10 +73,10 @@ def _start(place: Path, repeats: int, *command: str) -> list[float]:
 
 
 def _first_step(place: Path) -> float:
-    """Seconds until a training has made its first step.
+    """Return the seconds until a training has made its first step.
 
     Raises:
-        RuntimeError: It ended before.
+        RuntimeError: The training ended before.
     """
     began = time.perf_counter()
     command = (*COMMAND, "train", "debug=fdr")

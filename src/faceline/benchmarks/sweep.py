@@ -1,4 +1,4 @@
-"""``faceline benchmark sweep``: trials one by one and as a sweep; how near the sweep comes to the ideal."""
+"""``faceline benchmark sweep``: trials one by one and as a sweep; how close the sweep comes to the ideal."""
 
 import json
 import os
@@ -20,7 +20,7 @@ from faceline.tracking.records import RunRecord, download, find_runs
 from faceline.tracking.store import connect
 
 MOST_OF_IDEAL, MOST_OVERHEAD = 1.15, 4.0
-"""Targets: times the ideal, and seconds a trial."""
+"""Targets: times the ideal, and seconds for each trial."""
 
 LONE, SWEEP = "lone", "sweep"
 
@@ -29,7 +29,7 @@ def main(cfg: DictConfig) -> None:
     """Measure; print a table and write a JSON file.
 
     Raises:
-        InputError: A training fails, or fewer cores are free than jobs are to run at once.
+        InputError: A training fails, or fewer cores are free than jobs should run at once.
     """
     config = plain(cfg)
     cores = len(os.sched_getaffinity(0))
@@ -72,7 +72,7 @@ def _measure(config: dict[str, Any], place: Path) -> dict[str, Any]:
 
 
 def _train(place: Path, overrides: list[str]) -> float:
-    """Seconds of one command, in a process of its own."""
+    """Return the seconds of one command in a process of its own."""
     environment = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
     began = time.perf_counter()
     done = subprocess.run(
@@ -81,18 +81,18 @@ def _train(place: Path, overrides: list[str]) -> float:
     )  # fmt: skip
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise InputError(f"it failed: {last.removeprefix('faceline: error: ')}", column="training")
+        raise InputError(f"failed: {last.removeprefix('faceline: ')}", column="training")
     return time.perf_counter() - began
 
 
 def _seconds(run: RunRecord) -> float:
-    """From the start of a run to its end."""
+    """Return the seconds from the start of a run to its end."""
     info = run.client.get_run(run.id).info
     return float(info.end_time - info.start_time) / 1000
 
 
 def _span(runs: list[RunRecord]) -> float:
-    """From the start of the first run to the end of the last."""
+    """Return the seconds from the start of the first run to the end of the last."""
     return max(run.started + _seconds(run) for run in runs) - min(run.started for run in runs)
 
 

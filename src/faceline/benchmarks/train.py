@@ -66,7 +66,7 @@ def main(cfg: DictConfig) -> None:
 
 
 def plain_frames(data: LandmarkData, part: str) -> PlainFrames:
-    """The frames of a part as files, as a newcomer reads them.
+    """Return the frames of a set as files, as a newcomer reads them.
 
     Raises:
         InputError: The data set is not made of files.
@@ -107,7 +107,7 @@ def _rates(config: Config, backbone: str, data: LandmarkData, frames: PlainFrame
 
 
 class _Feed:
-    """So many of some batches."""
+    """A limited number of batches."""
 
     def __init__(self, batches: Iterator[Sequence[torch.Tensor]], count: int) -> None:
         self.batches, self.count = batches, count
@@ -131,13 +131,13 @@ def _time_plain(loop: PlainLoop, batches: Iterator[Sequence[torch.Tensor]], warm
 
 
 def _finish() -> None:
-    """Wait for the GPU, which computes behind the program's back."""
+    """Wait for the GPU, which computes asynchronously."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
 
 
 class _StepClock(Callback):
-    """When each step ended, after some that are not counted; of a GPU the first and the last of these alone."""
+    """Records when each step ended after a warm-up; on a GPU only the first and the last of these."""
 
     def __init__(self, warmup: int) -> None:
         self.warmup, self.ends = warmup, [math.nan]
@@ -175,9 +175,9 @@ def _time_ours(config: Config, backbone: str, feed: Any, steps: int) -> list[flo
 
 
 def _race(config: Config, data: LandmarkData, frames: PlainFrames) -> list[dict[str, Any]]:
-    """Wall time of both until the test set is found with this error, measuring left out.
+    """Measure the wall time of both until the test set reaches this error, without the measuring.
 
-    The plain loop is given up once it has taken several times as long as ours; the share is then one at most.
+    The plain loop stops after several times our time; the reported share is then a lower bound.
     """
     ours = _race_ours(config, data)
     won = ours[-1].mse <= config["accuracy"]
@@ -223,7 +223,7 @@ def _race_plain(config: Config, data: LandmarkData, frames: PlainFrames, longest
 
 
 def _plain_start(config: Config) -> torch.nn.Module:
-    """The network of the plain loop, from the same weights as ours where there are any."""
+    """Return the network of the plain loop, from the same weights as ours if there are any."""
     backbone = config["backbones"][0]
     if config["weights"] is None:
         return plain_net(backbone)
@@ -234,7 +234,7 @@ def _plain_start(config: Config) -> torch.nn.Module:
 
 
 class _EpochClock(Callback):
-    """Seconds of training and error after each epoch; stops at the error that is wanted."""
+    """Records seconds and error after each epoch; stops at the wanted error."""
 
     def __init__(self, accuracy: float) -> None:
         self.accuracy, self.seconds, self._began = accuracy, 0.0, 0.0
@@ -253,7 +253,7 @@ class _EpochClock(Callback):
 
 
 def _race_ours(config: Config, data: LandmarkData) -> list[_Epoch]:
-    """Ours, its average of weights included; the test set stands where validation does, and chooses nothing."""
+    """Run ours with its averaged weights; the test set replaces validation and chooses nothing."""
     clock = _EpochClock(float(config["accuracy"]))
     average = pl.callbacks.WeightAveraging(multi_avg_fn=ExponentialAverage())
     model = instantiate({**config["model"], "backbone": config["backbones"][0], "weights": config["weights"]})

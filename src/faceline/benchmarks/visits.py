@@ -1,8 +1,8 @@
-"""Clips of people as visits before a stand: through its own loop, then before galleries of any size.
+"""Turns clips of people into visits to a stand, through its own loop, and then judges them with any gallery.
 
 What the loop does with a clip (detection, landmarks, tracks, looks, the check for photos) does not depend on who is
-enrolled. So each clip goes through the loop once, its looks are written down, and the stand's own `Evidence` judges
-them against as many galleries as one likes.
+enrolled. So each clip goes through the loop once, its looks are recorded, and the stand's own `Evidence` judges them
+against any number of galleries.
 """
 
 import tempfile
@@ -40,11 +40,11 @@ _FORGOTTEN: Final = 5.0  # seconds after which nobody is waited for
 
 
 class Clip(NamedTuple):
-    """The frames of one video in a row.
+    """Consecutive frames of one video.
 
     Attributes:
-        person: Who is seen.
-        video: Its name.
+        person: Name of the person.
+        video: Name of the video.
         frames: Pictures of one size.
     """
 
@@ -55,12 +55,12 @@ class Clip(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Visit:
-    """What the loop made of a clip.
+    """The record of a clip after the loop.
 
     Attributes:
-        person: Who is seen.
+        person: Name of the person.
         video: Name of the clip.
-        looks: At the visitor, in order; none where no face was found or followed.
+        looks: Looks at the visitor, in order; empty if no face was found or followed.
         width: Median width of the face in pixels.
         yaw: Median turn of the head, degrees.
         light: Mean grey level of the frames, from 0 to 255.
@@ -75,13 +75,13 @@ class Visit:
 
 
 class Outcome(NamedTuple):
-    """What became of a visit before a gallery.
+    """The outcome of a visit with a gallery.
 
     Attributes:
-        greeted: Who was greeted first; None for nobody.
-        seconds: From the first sight of the visitor to the greeting.
-        held_back: Somebody was recognised, and taken for what may be a photo until the end.
-        probability: That was told at the greeting.
+        greeted: Person who was greeted first; None for nobody.
+        seconds: Seconds from the first sight of the visitor to the greeting.
+        held_back: Whether somebody was recognised but counted as a possible photo until the end.
+        probability: Probability at the greeting.
     """
 
     greeted: str | None
@@ -110,11 +110,11 @@ def read_clip(source: FrameSource, rows: Sequence[Any]) -> Clip:
 
 
 class Stage:
-    """A stand that clips pass by, one after another; somebody is enrolled whom nobody looks like.
+    """A stand that clips pass one after another, with one enrolled person whom nobody looks like.
 
     Args:
-        settings: The settings of what sees.
-        embedder: Embeds the faces.
+        settings: Settings of what the stand sees.
+        embedder: Embedder of the faces.
     """
 
     def __init__(self, settings: Watching, embedder: Embedder) -> None:
@@ -147,7 +147,7 @@ class Stage:
 
 
 class _ClipCamera:
-    """Shows each frame of a clip for some time, by a clock that goes with it."""
+    """Shows each frame of a clip for some time, with a clock that goes along."""
 
     def __init__(self) -> None:
         self._frames: Sequence[Image] = ()
@@ -181,11 +181,11 @@ class _ClipCamera:
         return Frame(picture, self.clock(), self._steps)
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: there is no device."""
 
 
 def _visit(clip: Clip, looks: Sequence[Look]) -> Visit:
-    """The looks at the one who was looked at most, of those before the camera."""
+    """Return the looks at the visitor who was looked at most."""
     numbers = [look.number for look in looks]
     chosen = max(set(numbers), key=numbers.count) if numbers else None
     own = tuple(look for look in looks if look.number == chosen)
@@ -196,7 +196,7 @@ def _visit(clip: Clip, looks: Sequence[Look]) -> Visit:
 
 
 def enrol_from(visits: Sequence[Visit], rule: Rule) -> Template | None:
-    """The template that the stand's own enrolment makes of some visits of a person; None where it refuses one."""
+    """Return the template that the stand's own enrolment makes of some visits; None if it refuses them."""
     made = []
     for visit in visits:
         if not visit.looks:
@@ -211,13 +211,13 @@ def enrol_from(visits: Sequence[Visit], rule: Rule) -> Template | None:
 
 
 def judge(visit: Visit, gallery: Gallery, rule: Rule, photos: bool = True) -> Outcome:
-    """What the stand would have done with a visit.
+    """Return what the stand would have done in a visit.
 
     Args:
-        visit: Its looks.
-        gallery: Who is enrolled.
-        rule: When somebody is named.
-        photos: Whether what may be a photo is not greeted.
+        visit: Recorded visit.
+        gallery: Templates of the enrolled people.
+        rule: Rule that says when a person is named.
+        photos: Whether a visitor who may be a photo is left ungreeted.
     """
     evidence, named = Evidence(), False
     for look in visit.looks:

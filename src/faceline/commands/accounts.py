@@ -1,4 +1,4 @@
-"""``faceline accounts``: who may log in to the pages of a stand; a change holds at once, also while it runs."""
+"""``faceline accounts``: who may log in to the pages of a stand; changes take effect at once, even while it runs."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from faceline.terminal import show
 
 
 def main(settings: Accounts) -> None:
-    """Do what ``action`` says, and tell it; a password or token is told here and never again."""
+    """Run ``action`` and print the result; a password or token is printed only this once."""
     secrets = Secrets(folder_of(settings.folder) / "access.json")
     match settings.action:
         case "list":
@@ -23,7 +23,7 @@ def main(settings: Accounts) -> None:
             if settings.role is None:
                 raise InputError(f"missing; add role=operator, editor or advertiser for {name}", column="role")
             if settings.campaigns is not None and settings.role != "advertiser":
-                raise InputError("only an advertiser sees the figures of some; leave it out", column="campaigns")
+                raise InputError("only advertisers are limited to campaigns; leave it out", column="campaigns")
             campaigns = _campaigns(settings) if settings.role == "advertiser" else None
             password = secrets.add(name, settings.role, campaigns)
             print(f"{settings.role} {name}, password {password}")
@@ -45,11 +45,11 @@ def _name(settings: Accounts) -> str:
 
 
 def _campaigns(settings: Accounts) -> list[str]:
-    """Whose figures an advertiser is to see."""
+    """Return the campaigns that an advertiser should see."""
     if settings.campaigns is None:
         name = _name(settings)
         raise InputError(
-            f"missing; name those whose figures {name} is to see, as in campaigns=[coffee]",
+            f"missing; name the campaigns that {name} may see, as in campaigns=[coffee]",
             column="campaigns",
         )
     check_campaigns(Path(settings.folder), settings.campaigns)

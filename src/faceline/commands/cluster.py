@@ -1,4 +1,4 @@
-"""``faceline cluster``: groups of faces of a like shape, what they do, and whether they are people."""
+"""``faceline cluster``: groups faces by shape, describes the groups, and checks whether they are people."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -32,7 +32,7 @@ _PICTURE = 112  # edge of an example, pixels
 
 
 def main(cfg: DictConfig) -> None:
-    """Scan numbers of groups, describe the groups of the best, and compare as many groups as people with the people."""
+    """Scan numbers of groups, describe the best grouping, and compare as many groups as people with the people."""
     config = plain(cfg)
     prepare_process(config["seed"], config["threads"])
     low, high = config["k"]
@@ -128,7 +128,7 @@ def _compare_with_people(run: Run, config: Config, index: LabelIndex, shapes: Sh
 
 
 def _pictures(source: FrameSource, index: LabelIndex, rows: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """The faces of some rows, aligned."""
+    """Return the aligned faces of some rows."""
     wanted = set(index.files[np.concatenate(rows)].tolist())
     known = {row.file: row for row in source.rows(BadRows("skip")) if row.file in wanted}
     return [

@@ -1,4 +1,4 @@
-"""``faceline compare``: finished runs ranked among their like; two runs are reviewed."""
+"""``faceline compare``: ranks finished runs with comparable ones, or reviews two runs."""
 
 import json
 import sys
@@ -25,11 +25,11 @@ from faceline.tracking.records import PARENT_TAG, TAG, RunRecord, find_runs, get
 from faceline.tracking.store import store_of
 
 LISTED = 20
-"""Lines of a leaderboard in the terminal."""
+"""Rows of a leaderboard in the terminal."""
 
 
 def main(cfg: DictConfig) -> None:
-    """As `compare`, with a config of Hydra's."""
+    """Run `compare` with a config of Hydra's."""
     compare({str(key): value for key, value in OmegaConf.to_object(cfg).items()})  # type: ignore[union-attr]
 
 
@@ -62,7 +62,7 @@ def compare(config: Mapping[str, Any]) -> tuple[Comparison, Path]:
 
 
 def _chosen(client: MlflowClient, config: Mapping[str, Any]) -> list[RunRecord]:
-    """The runs that were asked for; all of the project's, if nothing was.
+    """Return the requested runs; by default all of the project's.
 
     Raises:
         InputError: There are none.
@@ -83,7 +83,7 @@ def _chosen(client: MlflowClient, config: Mapping[str, Any]) -> list[RunRecord]:
         and (parent is None or run.tags.get(PARENT_TAG) == parent)
     ]
     if not chosen:
-        raise InputError("no runs that match; train one first, or ask for others", column="tags")
+        raise InputError("no run matches; train one first, or change the filter", column="tags")
     return chosen
 
 
@@ -97,7 +97,7 @@ def _ranked(runs: list[RunRecord]) -> tuple[Comparison, list[Ranked]]:
 
 
 def _write(folder: Path, files: Mapping[str, str]) -> None:
-    """All of the files or none: each is whole before it gets its name."""
+    """Write all of the files or none: each gets its name only when it is complete."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         drafts = {folder / f".{name}.partial": folder / name for name in files}
@@ -123,7 +123,7 @@ def _tell(comparison: Comparison, folder: Path) -> None:
 
 
 def _table(board: Leaderboard) -> Table:
-    """The leaderboard as it stands in a terminal."""
+    """Return the leaderboard as a table for the terminal."""
     table = Table(title=board.title, title_justify="left", title_style="bold")
     table.add_column("", justify="right")
     table.add_column("model", overflow="fold")

@@ -1,4 +1,4 @@
-"""Asking before something is removed."""
+"""Asks before something is removed."""
 
 import sys
 
@@ -6,14 +6,14 @@ from faceline.errors import InputError
 
 
 def agreed(question: str, yes: bool) -> bool:
-    """Whether the user wants it.
+    """Tell whether the user agrees.
 
     Args:
         question: What would be removed.
-        yes: They said so before.
+        yes: Whether the user agreed on the command line.
 
     Raises:
-        InputError: Nobody is there to be asked.
+        InputError: There is no terminal to ask on.
     """
     if yes:
         return True

@@ -1,4 +1,4 @@
-"""``faceline consent``: who is enrolled, and their rights."""
+"""``faceline consent``: lists enrolled people, and serves their rights."""
 
 import json
 import os
@@ -20,12 +20,12 @@ _LISTED: Final = {
     "person": "person", "given_by": "name", "greeting": "greeted as", "group": "group", "given_at": "since",
     "expires_at": "until", "text_version": "text",
 }  # fmt: skip
-"""What is told of each person, as it fits into 80 columns; an export has all."""
+"""Columns about each person that fit into 80 characters; an export has all."""
 _AUDITED: Final = {name: name for name in ("at", "action", "person", "operator", "detail")}
 
 
 def main(settings: ConsentSettings) -> None:
-    """Do what ``action`` says, and tell it."""
+    """Run ``action`` and print the result."""
     keys = _key_file(settings)
     with Enrolment(settings.database, key_file=keys, model="", create=False) as enrolment:
         match settings.action:
@@ -47,7 +47,7 @@ def main(settings: ConsentSettings) -> None:
 
 
 def _key_file(settings: ConsentSettings) -> Path | None:
-    """The keys where a stand has them: in the environment, else beside its database; None for the environment."""
+    """Return the key file beside the stand's database; None if the keys are in the environment."""
     if settings.key_file is not None:
         return Path(settings.key_file)
     if VARIABLE in os.environ:
@@ -91,6 +91,6 @@ def _print(rows: list[dict[str, Any]], headings: Mapping[str, str]) -> None:
 
 
 def _short(name: str, value: Any) -> str:
-    """A cell; times in UTC, days of people and seconds of the audit."""
+    """Format a cell: times in UTC, days for people and seconds for the audit."""
     text = "" if value is None else str(value)
     return text[:10] if name.endswith("_at") else text[:19].replace("T", " ") if name == "at" else text

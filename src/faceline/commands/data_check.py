@@ -1,4 +1,4 @@
-"""``faceline data check``: read a whole data set and say what it holds."""
+"""``faceline data check``: reads a whole data set and says what it holds."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""``faceline evaluate``: the figures of a trained model on any data set and split."""
+"""``faceline evaluate``: measures a trained model on any data set and split."""
 
 from pathlib import Path
 from typing import Any
@@ -47,9 +47,9 @@ def main(cfg: DictConfig) -> None:
 
 
 def _trained_on(trained: Trained, data: TaskData, files: np.ndarray) -> int | None:
-    """How many of these frames the model saw in training, by their content: anything but 0 flatters it.
+    """Count the frames that the model saw in training, by content: anything but 0 makes the result too good.
 
-    None where the frames that it was trained on are not at hand.
+    The result is None if the training frames are not available.
     """
     if isinstance(trained.model, LandmarkRuntime):
         origin = trained.model.manifest.data
@@ -69,7 +69,7 @@ def _trained_on(trained: Trained, data: TaskData, files: np.ndarray) -> int | No
 
 
 def _contents(index: LabelIndex) -> np.ndarray:
-    """(n,) what each frame is known by: its pixels, or its name where they were not read."""
+    """Return (n,) what identifies each frame: its pixels, or its name if they were not read."""
     return index.digests if isinstance(index, FrameIndex) else index.files
 
 

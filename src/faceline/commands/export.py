@@ -1,4 +1,4 @@
-"""``faceline export``: a trained model as one file that runs without torch."""
+"""``faceline export``: writes a trained model as one file that runs without torch."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +25,7 @@ _EXPORTS: Final[dict[type, Callable[..., Bundle[Any]]]] = {
 
 
 def main(cfg: DictConfig) -> None:
-    """As `export`, with a config of Hydra's."""
+    """Run `export` with a config of Hydra's."""
     export(plain(cfg))
 
 
@@ -33,10 +33,10 @@ def export(config: Config) -> tuple[Path, str]:
     """Build the graph, compare it with the model on real frames, measure it, and only then write the bundle.
 
     Returns:
-        The bundle, and the task that it is made for.
+        The bundle, and the task that it is for.
 
     Raises:
-        InputError: There is no such model, none of which a bundle can be made, or the bundle would differ from it.
+        InputError: There is no such model, no bundle can be made of it, or the bundle would differ from it.
     """
     trained = chosen_model(config)
     make = next((make for kind, make in _EXPORTS.items() if isinstance(trained.model, kind)), None)
@@ -54,8 +54,8 @@ def export(config: Config) -> tuple[Path, str]:
     tags = run_tags(config)
     if tags.get("data_fingerprint", data.index.fingerprint) != data.index.fingerprint:
         raise InputError(
-            f"not written: a bundle tells what its model was trained on, and run {trained.run_id} was trained on other "
-            f"frames (fingerprint {tags['data_fingerprint']}, not {data.index.fingerprint}); give those, or none",
+            f"not written: run {trained.run_id} was trained on other frames (fingerprint "
+            f"{tags['data_fingerprint']}, not {data.index.fingerprint}); give its own data, or leave it out",
             column="data",
         )
     bundle = make(trained, data, config, tags, output)

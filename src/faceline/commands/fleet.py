@@ -1,10 +1,11 @@
-"""``faceline fleet``: one server for a chain, which stands call and nobody calls stands from."""
+"""``faceline fleet``: runs one server for a chain; stands call it, and it never calls them."""
 
 import asyncio
 import logging
 from typing import TYPE_CHECKING, Final
 
 from faceline.stand.fleet.app import build_fleet, create_fleet_app
+from faceline.stand.live.webhooks import FILE
 from faceline.stand.web.serving import check_certificate, listening, serve, server_of, signals_end
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
 
 def main(settings: "FleetSettings") -> None:
-    """Run until told to stop, by Ctrl-C or by whatever started it."""
+    """Run until told to stop, by Ctrl-C or by the service manager."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
     check_certificate(settings)
     with listening(settings) as address, build_fleet(settings) as (fleet, token):
@@ -29,7 +30,7 @@ def main(settings: "FleetSettings") -> None:
 
 
 def _welcome(settings: "FleetSettings", fleet: "FleetServices", token: str | None) -> str:
-    """Where the pages are; password and token only in the run that made them."""
+    """Return where the pages are; password and token appear only in the run that created them."""
     at = f"{'https' if settings.certificate else 'http'}://{settings.host}:{settings.port}"
     new, lines = fleet.secrets.new, [f"fleet {settings.name} at {at}"]
     if new is None:
@@ -39,6 +40,8 @@ def _welcome(settings: "FleetSettings", fleet: "FleetServices", token: str | Non
         lines.append(f"  this is told once: {fleet.secrets.file} keeps only hashes")
     if token is not None:
         lines.append(f"  stands join with  faceline stand fleet={at} fleet_token={token}")
+    if settings.webhook is not None:
+        lines.append(f"  alerts go to {settings.webhook}, signed with the secret in {settings.folder}/{FILE}")
     if settings.host not in _LOOPBACK and settings.certificate is None:
         lines.append("  stands call https:// only: give certificate= and certificate_key=, or a proxy that has them")
     lines.append("  stop with Ctrl-C")

@@ -1,4 +1,4 @@
-"""``faceline fleet publish``: what the pages of a fleet do too, and bundles and software, from a terminal."""
+"""``faceline fleet publish``: publishes contents, bundles and software from a terminal, as the fleet's pages do."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 def main(settings: "FleetPublish") -> None:
-    """Make a release and begin to give it to stands, or announce a version."""
+    """Make a release and begin its rollout, or announce a version."""
     folder = Path(settings.folder)
     if not (folder / "signing.pem").is_file():
-        raise InputError(f"{folder}: no fleet; it is made when faceline fleet is started first", column="folder")
+        raise InputError(f"{folder}: no fleet here; start faceline fleet once to create it", column="folder")
     releases = open_releases(folder, open_roster(folder, settings.store))
     if settings.software is not None:
         if settings.version is None:

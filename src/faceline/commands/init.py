@@ -1,4 +1,4 @@
-"""``faceline init``: the folder of a project that trains, tests and lints at once."""
+"""``faceline init``: creates the folder of a project that trains, tests and lints at once."""
 
 import keyword
 import sys
@@ -14,17 +14,16 @@ _ENDING: Final = ".in"
 
 
 def init(folder: Path) -> list[Path]:
-    """Write the files of a new project; the name of the folder is that of its package.
+    """Write the files of a new project; the folder's name becomes the name of its package.
 
     Args:
-        folder: It must not exist, or be empty.
+        folder: Folder that is missing or empty.
 
     Returns:
         The files, relative to the folder.
 
     Raises:
-        InputError: The name is no name of a Python package, or is one of a package that is installed; the folder holds
-            something.
+        InputError: The name is no valid package name, or belongs to an installed package, or the folder is not empty.
     """
     name = folder.resolve().name.replace("-", "_")
     if not name.isidentifier() or keyword.iskeyword(name) or name != name.lower():
@@ -44,6 +43,6 @@ def init(folder: Path) -> list[Path]:
 
 
 def main(folder: str) -> None:
-    """Write the project and tell what to do next."""
+    """Write the project and print what to do next."""
     written = init(Path(folder))
     print(f"{folder}: {len(written)} files; start with:\n  cd {folder}\n  faceline train experiment=first")

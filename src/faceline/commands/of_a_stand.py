@@ -1,4 +1,4 @@
-"""What the verbs share that manage who and what may reach a stand: `accounts`, `tokens` and `webhooks`."""
+"""Shared parts of the verbs that manage access to a stand: `accounts`, `tokens` and `webhooks`."""
 
 from pathlib import Path
 
@@ -6,26 +6,26 @@ from faceline.errors import InputError
 
 
 def folder_of(stand: str) -> Path:
-    """The folder of a stand, as it was typed.
+    """Return the folder of a stand, as it was typed.
 
     Raises:
-        InputError: No stand was started there yet.
+        InputError: No stand was ever started there.
     """
     folder = Path(stand)
     if not (folder / "access.json").is_file():
-        raise InputError(f"{folder}: no folder of a stand; it is made when the stand is started first", column="folder")
+        raise InputError(f"{folder}: no stand here; start faceline stand once to create it", column="folder")
     return folder
 
 
 def needed(name: str | None, example: str) -> str:
-    """The name that an action is about.
+    """Return the name that an action is about.
 
     Args:
-        name: As typed.
-        example: Verb and action, to show how a name is given.
+        name: Name as typed.
+        example: Verb and action, to show how to give a name.
 
     Raises:
-        InputError: None is given.
+        InputError: No name is given.
     """
     if name is None:
         raise InputError(f"missing; faceline {example} name=NAME", column="name")

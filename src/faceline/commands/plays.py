@@ -1,4 +1,4 @@
-"""``faceline plays``: proof of play, as a page and CSV."""
+"""``faceline plays``: writes proof of play as a page and CSV."""
 
 import tempfile
 from pathlib import Path

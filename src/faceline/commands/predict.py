@@ -1,4 +1,4 @@
-"""``faceline predict``: the faces of photos, folders and films of the user's own."""
+"""``faceline predict``: finds faces in photos, folders and films of the user's own."""
 
 import os
 import sys
@@ -25,11 +25,11 @@ from faceline.terminal import note
 from faceline.threads import usable_threads
 
 _TORCH_SIZE = 256
-"""Edge of the picture of a face that the model of a run is given; it resizes that to its own."""
+"""Edge of the face picture for a run's model, which resizes it to its own size."""
 
 
 def main(cfg: DictConfig) -> None:
-    """As `predict`, with a config of Hydra's."""
+    """Run `predict` with a config of Hydra's."""
     predict(plain(cfg))
 
 
@@ -37,8 +37,8 @@ def predict(config: dict[str, Any]) -> None:
     """Find the faces of every input; write the table and, if asked, the overlays.
 
     Raises:
-        InputError: A setting or an input is wrong; with ``on_error=stop`` also any file that cannot be read.
-        NegativeAnswer: Some files could not be read, or the one photo shows no face.
+        InputError: A setting or an input is wrong; with ``on_error=stop`` also if any file cannot be read.
+        NegativeAnswer: Some files could not be read, or the only photo shows no face.
     """
     words = [config["input"]] if isinstance(config["input"], str) else list(config["input"])
     kind = config["format"]
@@ -61,7 +61,7 @@ def predict(config: dict[str, Any]) -> None:
 
 
 def _check_overlays(overlays: Path | None, words: Sequence[str]) -> None:
-    """Refuse overlays that would be written over what is read."""
+    """Refuse overlays that would overwrite the input."""
     if overlays is None:
         return
     if overlays.exists() and not overlays.is_dir():
@@ -75,7 +75,7 @@ def _check_overlays(overlays: Path | None, words: Sequence[str]) -> None:
 
 
 def _detector(config: dict[str, Any]) -> tuple[FaceDetector, int]:
-    """What finds the faces, with the model of a run, which needs torch, or with a bundle; and how many landmarks."""
+    """Return the face detector, with a run's model, which needs torch, or a bundle; and its number of landmarks."""
     threads = usable_threads(config["threads"])
     cv2.setNumThreads(0)  # one frame is too little work to share
     find_landmarks, size, points = _landmarks(config, threads)
@@ -112,7 +112,7 @@ def _progress() -> Progress:
 
 
 def _each(files: Sequence[InputFile], progress: Progress) -> Iterator[InputFile]:
-    """The files one by one, with a bar where there are several."""
+    """Yield the files one by one, with a progress bar if there are several."""
     if len(files) == 1:
         yield files[0]
         return
@@ -125,7 +125,7 @@ def _each(files: Sequence[InputFile], progress: Progress) -> Iterator[InputFile]
 
 
 def _tell(summary: Summary, inputs: Inputs, output: Path) -> None:
-    """Sum up what was found; the exit code says whether something is missing."""
+    """Print a summary; the exit code says whether something is missing."""
     for line in summary.notes:
         note(line)
     if inputs.others:

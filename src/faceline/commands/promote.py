@@ -1,4 +1,4 @@
-"""``faceline promote``: register the model of a run, and make it champion if it beats the one that there is."""
+"""``faceline promote``: registers the model of a run, and makes it champion if it beats the current one."""
 
 from mlflow import MlflowClient
 from omegaconf import DictConfig
@@ -24,7 +24,7 @@ from faceline.tracking.store import store_of
 
 
 def main(cfg: DictConfig) -> None:
-    """Register, decide, move the alias, say why.
+    """Register, decide, move the alias, and say why.
 
     Raises:
         NegativeAnswer: The model is registered, and the champion stays.
@@ -53,7 +53,7 @@ def main(cfg: DictConfig) -> None:
 def _settle(
     client: MlflowClient, version: Version, champion: Version | None, decision: Verdict, reason: str | None
 ) -> None:
-    """Write down what was decided, then move the aliases."""
+    """Record the decision, then move the aliases."""
     note(client, version, DECISION, decision.reason)
     if reason and not decision.wins:
         note(client, version, FORCED, reason)

@@ -1,4 +1,4 @@
-"""``faceline report``: what a campaign did, as a page, CSV and Parquet."""
+"""``faceline report``: reports what a campaign achieved, as a page, CSV and Parquet."""
 
 import tempfile
 from collections.abc import Sequence
@@ -23,14 +23,14 @@ from faceline.stand.settings import Report
 from faceline.terminal import show
 
 WORKBOOK: Final = "report.xlsx"
-"""All tables in one file."""
+"""Name of the file with all tables."""
 
 _MOST_ROWS: Final = 20
-"""Of a table in the terminal; the files have all."""
+"""Most rows of a table in the terminal; the files have all."""
 
 
 def main(settings: Report) -> None:
-    """Write the report of some stores and print its findings."""
+    """Write the report about some stores and print its findings."""
     folder = Path(settings.output)
     since, until = _span(settings)
     mailing = _mailing(settings)
@@ -64,13 +64,13 @@ def main(settings: Report) -> None:
 def write_report(
     stores: Sequence[str], folder: Path, title: str, catalogue: Catalogue | None = None, **scope: Any
 ) -> Effectiveness:
-    """Measure what is in some stores and write page and tables into a folder.
+    """Measure some stores and write page and tables into a folder.
 
     Args:
         stores: Addresses of databases, or folders of Parquet files.
-        folder: Created where there is none.
+        folder: Folder to write into; created if missing.
         title: The title of the page.
-        catalogue: Whose titles the page has in place of ids.
+        catalogue: Catalogue whose titles replace ids in the page.
         **scope: Fields of `Scope`.
 
     Raises:
@@ -95,7 +95,7 @@ def write_report(
 
 
 def _span(settings: Report) -> tuple[date | None, date | None]:
-    """First and last day that are asked for."""
+    """Return the first and last requested day."""
     if settings.last_days is None:
         return days_of(settings.since, settings.until)
     if settings.since or settings.until:
@@ -105,7 +105,7 @@ def _span(settings: Report) -> tuple[date | None, date | None]:
 
 
 def _mailing(settings: Report) -> tuple[list[str], str, str] | None:
-    """Whom a report is sent to, from whom, and by which server; None where it is sent to nobody."""
+    """Return recipients, sender and server of the mail; None if there are no recipients."""
     given = {"mail": settings.mail, "mail_from": settings.mail_from, "mail_server": settings.mail_server}
     missing = [key for key, value in given.items() if value is None]
     if len(missing) == len(given):
@@ -116,20 +116,20 @@ def _mailing(settings: Report) -> tuple[list[str], str, str] | None:
 
 
 def _summary(told: Effectiveness, level: float) -> str:
-    """The verdicts and the figures of all, as the text of a mail."""
+    """Return verdicts and main figures as the text of a mail."""
     figures = "\n".join(f"  {value:>10}  {words}" for words, value in tiles(told))
     return f"{headline(told, level)}\n\n{winners(told)}\n\n{figures}\n\nThe page and all tables are attached."
 
 
 def days_of(since: str | None, until: str | None) -> tuple[date | None, date | None]:
-    """First and last day of a span; None where it is open.
+    """Return the first and last day of a span; None for an open end.
 
     Raises:
-        InputError: One is no day, or the last is before the first.
+        InputError: One is no date, or the last is before the first.
     """
     first, last = _day(since, "since"), _day(until, "until")
     if first and last and last < first:
-        raise InputError(f"{last} is before {first}, which is the first day", column="until")
+        raise InputError(f"{last} is before the first day, {first}", column="until")
     return first, last
 
 

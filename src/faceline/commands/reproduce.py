@@ -1,4 +1,4 @@
-"""``faceline reproduce``: train a run again, and see whether its figures come out the same to the last digit."""
+"""``faceline reproduce``: trains a run again, and checks whether its figures are identical."""
 
 import json
 import os
@@ -24,7 +24,7 @@ from faceline.tracking.store import store_of
 
 
 def main(cfg: DictConfig) -> None:
-    """Rebuild, warn, retrain, compare.
+    """Rebuild the config, warn about changes, train again, and compare.
 
     Raises:
         NegativeAnswer: A figure differs.
@@ -48,10 +48,10 @@ def main(cfg: DictConfig) -> None:
 
 
 def _rebuilt(then: RunRecord, config: Config) -> Config:
-    """The config of a run, tracked where this command says, with its files where they are now.
+    """Return the config of a run for this command's store, with its files at their current places.
 
     Raises:
-        InputError: The run has no figures to compare with, or its config is not one of this version.
+        InputError: The run has no figures to compare with, or its config is not of this version.
     """
     if then.status != "FINISHED" or not any(name.startswith("test/") for name in then.metrics):
         raise InputError(
@@ -74,7 +74,7 @@ def _rebuilt(then: RunRecord, config: Config) -> Config:
 
 
 def _circumstances(then: RunRecord) -> list[str]:
-    """What code, versions and machine are now that they were not when the run ended."""
+    """Return what has changed in code, versions and machine since the run ended."""
     *before, last = provenances(then) or [{}]
     lines = changes(last, provenance())
     if any(changes(start, last) for start in before):
@@ -83,7 +83,7 @@ def _circumstances(then: RunRecord) -> list[str]:
 
 
 def _inputs(then: RunRecord, rebuilt: Config) -> tuple[list[str], list[str]]:
-    """What of the files, the data and the split cannot be told from what the run used, and what differs from it."""
+    """Return what cannot be checked of the files, data and split that the run used, and what differs."""
     try:
         noted: dict[str, str] = json.loads(download(then, DIGESTS_FILE).read_text())
     except InputError:  # a run of a version that noted none
@@ -110,8 +110,8 @@ def _tell(then: RunRecord, now: RunRecord) -> None:
     if differing:
         first = differing[0]
         raise NegativeAnswer(
-            f"not identical: {len(differing)} of {len(figures)} figures of run {then.id} came out otherwise in run "
-            f"{now.id}, the first is {first.name} ({_difference(first)})"
+            f"not identical: {len(differing)} of {len(figures)} figures of run {then.id} differ in run "
+            f"{now.id}, first {first.name} ({_difference(first)})"
         )
     _print(f"identical to the last digit: all {len(figures)} figures of run {then.id} came out again in run {now.id}")
 

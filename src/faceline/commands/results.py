@@ -1,4 +1,4 @@
-"""``faceline results``: the published tables and figures, made from tracked runs; docs/results.md holds the tables."""
+"""``faceline results``: makes the published tables and figures from tracked runs; docs/results.md holds the tables."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -23,19 +23,19 @@ FOLDER = Path("docs/results")
 PAGE = Path("docs/results.md")
 TABLES: dict[str, ResultsTable[Any]] = {table.name: table for table in (LANDMARKS, IDENTIFICATION)}
 PLACE = {"landmarks": ("model", "data", "split"), "identification": ("method", "data", "protocol")}
-"""What a row is known by: a new run takes the place of the row of its like."""
+"""Keys that identify a row: a new run replaces the row with the same ones."""
 
 
 def main(check: bool = False, add: str | None = None, name: str | None = None) -> None:
-    """Render the tables and draw the figures, after taking up a run if one is given.
+    """Render the tables and draw the figures, after adding a run if one is given.
 
     Args:
-        check: Only compare the page and the results.
-        add: Id of a finished run whose figures become a row, in place of the row of its like.
-        name: What the row is called, if not as the model of the run.
+        check: Whether to only compare the page with the results.
+        add: Id of a finished run to publish; it replaces the row with the same keys.
+        name: Name of the row; by default the model of the run.
 
     Raises:
-        InputError: The page and the results differ under ``check``; the run cannot be published; there are no results.
+        InputError: Page and results differ under ``check``, the run cannot be published, or there are no results.
     """
     if add:
         _take_up(add, name)
@@ -49,7 +49,7 @@ def main(check: bool = False, add: str | None = None, name: str | None = None) -
 
 
 def _figures(files: Mapping[str, Path]) -> Iterator[tuple[str, Figure]]:
-    """The results with their intervals, by the name of the file."""
+    """Yield the results with their intervals, by the name of the file."""
     if "landmarks" in files:
         rows = read_results(files["landmarks"], LandmarkResult)
         groups = {
@@ -62,7 +62,7 @@ def _figures(files: Mapping[str, Path]) -> Iterator[tuple[str, Figure]]:
 
 
 def _visits(file: Path) -> Iterator[tuple[str, Figure]]:
-    """What a new visit costs, for each data set that has both protocols."""
+    """Yield the figure of what a new visit costs, for each data set that has both protocols."""
     rows = read_results(file, IdentificationResult)
     for data in sorted({row.data for row in rows}):
         known, new = (
@@ -88,10 +88,10 @@ def _take_up(run_id: str, name: str | None) -> None:
 
 
 def published_row(run_id: str) -> tuple[str, dict[str, Any]]:
-    """The task of a run, and what is published of it.
+    """Return the task of a run and what is published about it.
 
     Raises:
-        InputError: The run is not finished or was made from changed files, so nobody could make it again.
+        InputError: The run is not finished, or was made from changed files, so nobody could repeat it.
     """
     run = get_run(connect(None, Path()), run_id)
     if run.status != "FINISHED" or run.tags.get("faceline.dirty") != "False":
@@ -101,9 +101,9 @@ def published_row(run_id: str) -> tuple[str, dict[str, Any]]:
         )
     task = run.tags.get("task", "landmarks")
     if task not in TABLES:
-        raise InputError(f"run {run.id} is of the task {task!r}; published are {' and '.join(TABLES)}")
+        raise InputError(f"run {run.id} has the task {task!r}; only {' and '.join(TABLES)} are published")
     if RANKED_BY[task].metric not in run.metrics:
-        raise InputError(f"run {run.id} has no figures of a test set: it is no whole training")
+        raise InputError(f"run {run.id} has no test metrics: its training is not complete")
     measured = _identification(run) if task == "identification" else _landmarks(run)
     made = {"run_id": run.id, "commit": run.tags["faceline.commit"][:12], "command": run.tags["command"]}
     return task, measured | made
@@ -124,7 +124,7 @@ def _landmarks(run: RunRecord) -> dict[str, Any]:
 
 
 def _nme_interval(run: RunRecord) -> list[float] | None:
-    """By bootstrap over videos; None where the run's frames are gone."""
+    """Return an interval by bootstrap over videos; None if the run's frames are missing."""
     try:
         frames = test_frames(run)
     except InputError:

@@ -1,4 +1,4 @@
-"""``faceline rollback``: the version before becomes champion again."""
+"""``faceline rollback``: makes the previous version champion again."""
 
 from omegaconf import DictConfig
 
@@ -18,10 +18,10 @@ from faceline.tracking.store import store_of
 
 
 def main(cfg: DictConfig) -> None:
-    """Swap champion and previous; done twice, it changes nothing.
+    """Swap champion and previous; doing it twice changes nothing.
 
     Raises:
-        InputError: There is no champion, or none before it.
+        InputError: There is no champion, or no previous version.
     """
     config = plain(cfg)
     client = store_of(config)
@@ -31,7 +31,7 @@ def main(cfg: DictConfig) -> None:
         assert champion is not None
         previous = holder(client, champion.name, PREVIOUS)
         if previous is None or previous == champion:
-            raise InputError(f"{champion} is the champion and there is none before it to go back to", column="name")
+            raise InputError(f"{champion} is the first champion; there is no version to go back to", column="name")
         reason = f": {config['reason']}" if config["reason"] else ""
         note(client, champion, ROLLBACK, f"back to version {previous.number}{reason}")
         set_champion(client, previous, champion)

@@ -1,4 +1,4 @@
-"""``faceline runs``: the runs of a store, filtered."""
+"""``faceline runs``: lists the runs of a store."""
 
 import re
 import time
@@ -24,7 +24,7 @@ _MATCHED = ("task", "model", "data", "protocol")
 
 
 def main(cfg: DictConfig) -> None:
-    """Print a table."""
+    """Print the matching runs as a table."""
     config = plain(cfg)
     client = store_of(config)
     runs, others = own_runs(client, config)
@@ -38,7 +38,7 @@ def main(cfg: DictConfig) -> None:
 
 
 def own_runs(client: MlflowClient, config: Config) -> tuple[list[RunRecord], int]:
-    """Our runs in the experiment that was asked for, newest first, and how many of others there are."""
+    """Return our runs in an experiment, newest first, and the number of other runs there."""
     experiment = config["tracking"]["experiment"]
     runs = find_runs(client, [experiment] if experiment else [], order_by=["attributes.start_time DESC"])
     own = [run for run in runs if is_own(run)]
@@ -46,7 +46,7 @@ def own_runs(client: MlflowClient, config: Config) -> tuple[list[RunRecord], int
 
 
 def matching(runs: Iterable[RunRecord], config: Config) -> list[RunRecord]:
-    """The runs that fit all that was asked for."""
+    """Return the runs that match all conditions."""
     now, match = time.time(), config["match"]
     words = {match} if isinstance(match, str) else set(match)
     newest, oldest = (config[key] and now - _seconds(config[key]) for key in ("older_than", "newer_than"))
@@ -62,7 +62,7 @@ def matching(runs: Iterable[RunRecord], config: Config) -> list[RunRecord]:
 
 
 def show_runs(runs: Iterable[RunRecord], client: MlflowClient) -> None:
-    """A line for each."""
+    """Print a line for each run."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for name in ("run", "model", "data", "protocol", "status", "val", "test", "took", "age", ""):
         table.add_column(name, justify="right" if name in ("val", "test", "took", "age") else "left", no_wrap=True)
@@ -96,7 +96,7 @@ def _figure(run: RunRecord, part: str) -> str:
 
 
 def _remarks(run: RunRecord) -> list[str]:
-    """What is to be known of a run in a few words."""
+    """Return remarks on a run in a few words."""
     remarks = []
     if PARENT_TAG in run.tags:
         remarks.append(f"of {run.tags[PARENT_TAG][:8]}")
@@ -113,13 +113,13 @@ def _remarks(run: RunRecord) -> list[str]:
 
 
 def _seconds(duration: str) -> int:
-    """``12h`` and the like; the config was checked."""
+    """Convert ``12h`` and the like to seconds; the config was checked."""
     number, unit = re.fullmatch(r"(\d+)([mhdw])", duration).groups()  # type: ignore[union-attr]
     return int(number) * _UNITS[unit]
 
 
 def _duration(seconds: float) -> str:
-    """In the largest unit that gives at least two."""
+    """Format a duration in the largest unit that gives at least two."""
     for unit in "dhm":
         if seconds >= 2 * _UNITS[unit]:
             return f"{seconds / _UNITS[unit]:.0f} {'min' if unit == 'm' else unit}"

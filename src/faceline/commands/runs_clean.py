@@ -1,4 +1,4 @@
-"""``faceline runs clean``: remove the files of deleted runs."""
+"""``faceline runs clean``: removes the files of deleted runs."""
 
 from pathlib import Path
 
@@ -11,10 +11,10 @@ from faceline.tracking.store import store_of
 
 
 def main(cfg: DictConfig) -> None:
-    """Say how much would go, ask, remove.
+    """Show how much would be removed, ask, and remove.
 
     Raises:
-        InputError: Nobody is there to be asked.
+        InputError: There is no terminal to ask on.
     """
     config = plain(cfg)
     tracking = config["tracking"]

@@ -1,4 +1,4 @@
-"""``faceline runs delete``: mark runs that came to nothing as deleted."""
+"""``faceline runs delete``: marks runs without results as deleted."""
 
 from omegaconf import DictConfig
 
@@ -11,10 +11,10 @@ from faceline.tracking.store import store_of
 
 
 def main(cfg: DictConfig) -> None:
-    """Show what would go, ask, delete.
+    """Show what would be deleted, ask, and delete.
 
     Raises:
-        InputError: Nobody is there to be asked, or a run that was named is not there.
+        InputError: There is no terminal to ask on, or a named run does not exist.
     """
     config = plain(cfg)
     client = store_of(config)

@@ -1,4 +1,4 @@
-"""``faceline runs models``: the registered models and how their champions came to be."""
+"""``faceline runs models``: lists registered models and how their champions were chosen."""
 
 from omegaconf import DictConfig
 from rich.box import SIMPLE_HEAD
@@ -12,7 +12,7 @@ from faceline.tracking.store import store_of
 
 
 def main(cfg: DictConfig) -> None:
-    """Print a table, and below it what was decided on each version that has an alias.
+    """Print a table, and below it the decisions about each version with an alias.
 
     Raises:
         InputError: There is no such registered model.

@@ -1,4 +1,4 @@
-"""``faceline ship``: events of a stand to where those of the whole chain are."""
+"""``faceline ship``: sends a stand's events to the chain's store."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +10,7 @@ from faceline.stand.settings import Ship
 
 
 def main(settings: Ship) -> None:
-    """Send what is new, and tell how much that was."""
+    """Send new events, and print how many there were."""
     source = open_database(settings.store, "store", create=False)
     with database_errors(source.url, "store"):
         if "://" in settings.to:

@@ -1,4 +1,4 @@
-"""``faceline simulate``: the real policy, store and report with visitors whose true preferences are known."""
+"""``faceline simulate``: runs the real policy, store and report with visitors whose true preferences are known."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from faceline.terminal import show
 
 _START: Final = datetime(2026, 3, 2, tzinfo=UTC)
 _DRAWS: Final = 100
-"""Of the posterior for a probability; nothing here depends on how exact that is."""
+"""Draws of the posterior for a probability; its precision does not matter here."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,10 @@ class SimulatedRun:
     """One simulated campaign.
 
     Attributes:
-        outcomes: The outcomes of every audience, in order.
+        outcomes: Outcome of every audience, in order.
         days: Day of each audience, from 0.
-        truth: What the uplift in seconds of attention a visitor truly was: the difference of what every audience
-            would be expected to attend to under either arm, with what the policy knew when they came.
+        truth: True uplift in seconds of attention per visitor: the expected difference between the arms, for every
+            audience and with what the policy knew when it came.
     """
 
     outcomes: list[Outcome]
@@ -42,7 +42,7 @@ class SimulatedRun:
     truth: float
 
     def uplift(self, level: float) -> Uplift:
-        """The uplift as the report has it, in one group."""
+        """Return the uplift as the report computes it, in one group."""
         sums = {}
         for arm in ("adaptive", "control"):
             chosen = [outcome for outcome in self.outcomes if outcome.arm == arm]
@@ -51,7 +51,7 @@ class SimulatedRun:
         return compare(sums["adaptive"], sums["control"], level)
 
     def regret(self) -> np.ndarray:
-        """Mean regret of a choice on each day, in shares of attention."""
+        """Return the mean regret of a choice on each day, in shares of attention."""
         values = [(day, lost) for day, outcome in zip(self.days, self.outcomes, strict=True) for lost in outcome.regret]
         of_day, lost = np.array(values).T
         days = of_day.astype(int)
@@ -73,10 +73,10 @@ def simulate(
     """Simulate a campaign at one stand.
 
     Args:
-        catalogue: What can be shown.
-        settings: The settings of the verb.
-        seed: The seed of preferences, visitors and draws.
-        keep: Is given each outcome with its events; without it none are made.
+        catalogue: Contents that can be shown.
+        settings: Settings of the verb.
+        seed: Seed of preferences, visitors and draws.
+        keep: Receives each outcome with its events; None makes no events.
     """
     rng, shadow_rng = (np.random.default_rng([seed, stream]) for stream in range(2))
     world = World(catalogue, seed)

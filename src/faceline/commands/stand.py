@@ -1,4 +1,4 @@
-"""``faceline stand``: one process that sees who is before the screen, chooses what they see, and serves its pages."""
+"""``faceline stand``: one process that sees who is before the screen, chooses contents, and serves its pages."""
 
 import asyncio
 import logging
@@ -19,7 +19,7 @@ _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
 
 def main(settings: "Stand") -> None:
-    """Run until told to stop, by Ctrl-C or by whatever started it."""
+    """Run until told to stop, by Ctrl-C or by the service manager."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
     cv2.setNumThreads(usable_threads(settings.threads))
     check_certificate(settings)
@@ -33,7 +33,7 @@ def main(settings: "Stand") -> None:
 
 
 def _welcome(settings: "Stand", secrets: Secrets) -> str:
-    """Where the pages are; passwords and token only in the run that made them."""
+    """Return where the pages are; passwords and token appear only in the run that created them."""
     scheme = "https" if settings.certificate else "http"
     at = f"{scheme}://{settings.host}:{settings.port}"
     lines = [f"stand {settings.name} at {at}"]

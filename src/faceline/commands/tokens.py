@@ -1,4 +1,4 @@
-"""``faceline tokens``: by which other programs ask a stand; a change holds at once, also while it runs."""
+"""``faceline tokens``: tokens for other programs; changes take effect at once, even while the stand runs."""
 
 from rich.table import Table
 
@@ -12,7 +12,7 @@ from faceline.terminal import show
 
 
 def main(settings: TokensSettings) -> None:
-    """Do what ``action`` says, and tell it; a token is told here and never again."""
+    """Run ``action`` and print the result; a token is printed only this once."""
     folder = folder_of(settings.folder)
     tokens = Tokens(folder)
     match settings.action:

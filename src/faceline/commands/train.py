@@ -1,4 +1,4 @@
-"""``faceline train``: one tracked run, from a config to a measured model."""
+"""``faceline train``: makes one tracked run, from a config to a measured model."""
 
 import os
 import re
@@ -20,6 +20,7 @@ from faceline.config.project import used_packages
 from faceline.config.targets import same_build
 from faceline.errors import InputError
 from faceline.models.callbacks import CONFIG_KEY, Pruning
+from faceline.models.face_embedder import FaceEmbedder
 from faceline.outputs import csv_cells
 from faceline.tasks.assembly import load_trained, plain, prepare_process, read_checkpoint
 from faceline.tasks.fitting import RESUME, Fitted, fit, fit_at_once, folder, last_checkpoint
@@ -38,20 +39,20 @@ from faceline.tracking.store import store_of
 
 Scores = dict[str, float]
 PRUNED_TAG = "faceline.pruned"
-"""Of a run that was given up, because others of its sweep did better by then."""
+"""Tag of a run that was given up because other trials of its sweep did better."""
 RUN_ENV = "FACELINE_RUN_ID"
-"""Tells the other processes of a distributed run which run they belong to."""
+"""Environment variable that tells the other processes of a distributed run its id."""
 
 
 @dataclass(frozen=True)
 class Member:
-    """What a training that is one of several, such as a trial of a sweep, knows of that.
+    """What a training knows about the sweep that it belongs to.
 
     Attributes:
-        name: The name of the run, in place of the config's.
-        tags: By which the run is found.
-        watched: The metric of validation that `stops` is told.
-        stops: Takes an epoch and a value, says whether to give up; None: never.
+        name: Name of the run, which replaces the config's.
+        tags: Tags by which the run is found.
+        watched: Validation metric that goes to `stops`.
+        stops: Function of epoch and value that says whether to stop; None never stops.
     """
 
     name: str
@@ -61,7 +62,7 @@ class Member:
 
 
 def main(cfg: DictConfig) -> float | None:
-    """Train, measure, track.
+    """Train, measure and track.
 
     Returns:
         The best validation score; never a figure of the test set.
@@ -78,8 +79,8 @@ def train(config: Config, member: Member | None = None) -> float | None:
     """Train, measure and track one run.
 
     Args:
-        config: Resolved, without what is only for a sweep.
-        member: What it is one of.
+        config: Resolved config without the parts for sweeps.
+        member: Information from the sweep; None for a single run.
 
     Returns:
         The best validation score; never a figure of the test set.
@@ -88,6 +89,7 @@ def train(config: Config, member: Member | None = None) -> float | None:
     _refuse_what_cannot_start(config)
     task = task_of(config)
     model = task.build_model(config)  # before any data is read: a wrong model is the cheapest mistake to find
+    _refuse_no_epochs(config, model)
     data = task.build_data(config)
     data.prepare_data()
     lessons = task.join(model, data)
@@ -110,7 +112,7 @@ def train(config: Config, member: Member | None = None) -> float | None:
 
 
 def _leads() -> bool:
-    """Whether this is the first process of a distributed run, or the only one of another."""
+    """Tell whether this is the first process of a distributed run, or the only one."""
     return all(os.environ.get(rank, "0") == "0" for rank in _RANKS)
 
 
@@ -118,7 +120,7 @@ _RANKS = ("RANK", "NODE_RANK", "GROUP_RANK", "LOCAL_RANK", "SLURM_PROCID")
 
 
 def _followed(config: Config) -> str:
-    """The run that this process of a distributed run works for; on other machines it need not be known."""
+    """Return the run of this process in a distributed run; on other machines it may be unknown."""
     run_id = os.environ.get(RUN_ENV, "")
     if config["ckpt_path"] == RESUME and not run_id:
         raise InputError(f"on every machine but the first, set {RUN_ENV} to the run to go on with", column="ckpt_path")
@@ -126,7 +128,7 @@ def _followed(config: Config) -> str:
 
 
 def _refuse_what_cannot_start(config: Config) -> None:
-    """Mistakes that only this verb can see, before anything is built."""
+    """Refuse mistakes that only this verb can see, before anything is built."""
     devices, most = str(config["trainer"].get("devices")), max(cores(), 2)  # two, to try it with a single core
     if config["trainer"].get("accelerator") == "cpu" and devices.isdigit() and int(devices) > most:
         raise InputError(f"expected at most {most} processes on these cores, got {devices}", column="trainer.devices")
@@ -141,11 +143,21 @@ def _refuse_what_cannot_start(config: Config) -> None:
                 )
 
 
+def _refuse_no_epochs(config: Config, model: Any) -> None:
+    """Refuse to train for no epochs, except an embedder, which learns discriminants before the first."""
+    if config["trainer"]["max_epochs"] == 0 and is_trained_in_epochs(model) and not isinstance(model, FaceEmbedder):
+        raise InputError(
+            "expected at least 1, got 0: nothing would be trained; faceline evaluate measures a checkpoint, a run or a "
+            "bundle as it is",
+            column="trainer.max_epochs",
+        )
+
+
 @contextmanager
 def _open_run(
     config: Config, task: Task, model: Any, data: TaskData, lessons: Lessons, member: Member | None
 ) -> Iterator[Run]:
-    """A new run that holds all it depends on, or the interrupted one of this config."""
+    """Open a new run with everything that it depends on, or the interrupted one of this config."""
     tracking, digest = config["tracking"], config_digest(config)
     client = store_of(config)
     if config["ckpt_path"] == RESUME:
@@ -185,7 +197,7 @@ def _interrupted(client: MlflowClient, config: Config, digest: str) -> str:
 
 
 def _conclude(run: Run, config: Config, task: Task, data: TaskData, fitted: Fitted) -> float | None:
-    """Measure the best model and log it with all that it cost."""
+    """Measure the best model and log it with all of its costs."""
     trained = fitted.model if fitted.file is None else load_trained(fitted.file).model
     began = time.perf_counter()
     scores = _measure(run, config, task, trained, data, "test")
@@ -202,7 +214,7 @@ def _conclude(run: Run, config: Config, task: Task, data: TaskData, fitted: Fitt
 
 
 def _keep(run: Run, config: Config, data: TaskData, file: Path, scores: Scores) -> None:
-    """Keep the best model, with its signature and an example where MLflow can load it."""
+    """Store the best model, with signature and example if MLflow can load it."""
     params = {"model": config["name"]}
     with tempfile.TemporaryDirectory() as folder:
         described = describe(file, data, Path(folder, "model"))
@@ -211,7 +223,7 @@ def _keep(run: Run, config: Config, data: TaskData, file: Path, scores: Scores) 
 
 
 def _headline(config: Config, task: Task, data: TaskData) -> dict[str, str]:
-    """The tags by which runs are found and told apart; the columns of a reviewer's table."""
+    """Return the tags that identify runs; the columns of a reviewer's table."""
     return {
         "task": task.name,
         "model": config["name"],
@@ -224,11 +236,11 @@ def _headline(config: Config, task: Task, data: TaskData) -> dict[str, str]:
 
 
 def _note(config: Config, task: Task, data: TaskData) -> str:
-    """The description of a run on MLflow's page: what was trained on what, and how to do it again."""
+    """Return the description of a run on MLflow's page: what was trained on what, and how to repeat it."""
     frames = ", ".join(f"{len(rows)} {part}" for part, rows in data.split.parts().items())
     return (
         f"**{config['name']}** for the task {task.name} on **{data.source.name}**, protocol "
-        f"**{config['split']['protocol']}** ({frames} frames). Chosen by `{task.objective}` of validation.\n\n"
+        f"**{config['split']['protocol']}** ({frames} frames). Chosen by `{task.objective}` on the validation set.\n\n"
         f"```\n{_command()}\n```\n\n"
         "Figures and errors frame by frame are among the artifacts. `faceline compare` ranks this run among its like, "
         "and puts the link to its page here."
@@ -236,7 +248,7 @@ def _note(config: Config, task: Task, data: TaskData) -> str:
 
 
 def _command() -> str:
-    """What the user typed; ``${…}`` as it is, not what it stands for on this machine."""
+    """Return what the user typed; ``${…}`` stays as it is, without this machine's value."""
     hydra = HydraConfig.get() if HydraConfig.initialized() else None
     overrides = OmegaConf.to_container(hydra.overrides.task if hydra else ListConfig([]), resolve=False)
     assert isinstance(overrides, list)
@@ -246,18 +258,18 @@ def _command() -> str:
 
 
 _SWEEP = re.compile(r"\+?(sweep|launcher)\b")
-"""Overrides without which the same run is had outside its sweep."""
+"""Overrides of sweeps, without which a single run does the same."""
 
 _QUOTED_ID = re.compile(r'^(run_id|sweep_id)="(\w+)"$')
-"""How the command hands on an id, lest one of digits be taken for a number; nobody types it so."""
+"""Ids as the command passes them on, so that digits are not read as a number; nobody types them so."""
 
 
 _OF_EPOCHS = ("callbacks", "trainer", "transforms")
-"""Parts of a config that mean nothing to a model that is fitted at once: no params of its run."""
+"""Parts of a config without a meaning for a model that is fitted at once; the run does not log them as params."""
 
 
 def _describe(run: Run, config: Config, data: TaskData, lessons: Lessons, model: Any) -> None:
-    """Log all that the run depends on, before it starts."""
+    """Log everything that the run depends on, before it starts."""
     run.log_config(config, IGNORED if is_trained_in_epochs(model) else (*IGNORED, *_OF_EPOCHS))
     index, split = data.index, data.split
     run.log_dict({part: index.files[rows].tolist() for part, rows in split.parts().items()}, "split.json")
@@ -280,7 +292,7 @@ def _describe(run: Run, config: Config, data: TaskData, lessons: Lessons, model:
 
 
 def _measure(run: Run, config: Config, task: Task, model: Any, data: TaskData, part: Literal["val", "test"]) -> Scores:
-    """Metrics of one part, logged with the errors frame by frame and, of the test set, the figures."""
+    """Compute and log the metrics of one set with each frame's errors; for the test set also the figures."""
     source = f"{data.source.name} · {config['split']['protocol']} · {part} · run {run.id[:8]}"
     result = task.measure(model, data, part, config["name"], source)
     run.log_text(csv_cells(result.frames).to_csv(index=False, float_format="%.8g"), f"{part}/frames.csv")

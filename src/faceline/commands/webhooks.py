@@ -1,4 +1,4 @@
-"""``faceline webhooks``: where a stand posts messages of its live audience; a change holds at once."""
+"""``faceline webhooks``: addresses for messages of the live audience; changes take effect at once."""
 
 from rich.table import Table
 
@@ -11,7 +11,7 @@ from faceline.terminal import show
 
 
 def main(settings: WebhooksSettings) -> None:
-    """Do what ``action`` says, and tell it; the secret of a webhook is told here and never again."""
+    """Run ``action`` and print the result; the secret of a webhook is printed only this once."""
     folder = folder_of(settings.folder)
     webhooks = Webhooks(folder)
     match settings.action:
@@ -20,7 +20,7 @@ def main(settings: WebhooksSettings) -> None:
         case "add":
             name = _name(settings)
             if settings.url is None:
-                raise InputError(f"missing; where is {name} to post to? url=https://…", column="url")
+                raise InputError(f"missing; give the address for {name}, as in url=https://…", column="url")
             secret = webhooks.add(name, settings.url, settings.kinds, settings.names, by=settings.operator)
             print(f"{name}, secret {secret}")
         case "remove":

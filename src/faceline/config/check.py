@@ -1,7 +1,7 @@
 """Refuses a wrong config before anything is built or read.
 
-Plain keys are held against `faceline.config.schema`; every node with ``_target_`` against the signature of the class
-or function that it names, so that a class needs no second description of itself.
+`faceline.config.schema` checks plain keys; the signature of the named class or function checks every node with
+``_target_``, so that a class needs no second description.
 """
 
 import json
@@ -29,7 +29,7 @@ INSTANTIATE_WORDS: dict[str, Any] = {
     "_convert_": str,
     "_args_": list[Any],
 }
-"""What Hydra reads in a node beside the parameters of its target."""
+"""Keys of a node that Hydra reads itself, beside the parameters of its target."""
 
 _WORDING = {
     "a valid number": "a number",
@@ -48,7 +48,7 @@ _WORDING = {
 
 
 def plain(cfg: DictConfig) -> dict[str, Any]:
-    """A config with every interpolation resolved, in plain containers.
+    """Return a config in plain containers with every interpolation resolved.
 
     Raises:
         OmegaConfBaseException: A value is missing (``???``) or an interpolation does not resolve.
@@ -68,14 +68,14 @@ def check(
     """Refuse a composed config that cannot be built.
 
     Args:
-        cfg: The config of a job.
-        verb: Name of the workflow that it is for.
-        schema: What its plain keys may hold, in place of the schema of the verb.
-        allowed: What a ``_target_`` may be or, where it ends with a dot, begin with; by default what is open.
+        cfg: Config of a job.
+        verb: Name of its command.
+        schema: Schema of its plain keys; None uses that of the command.
+        allowed: Allowed targets, or prefixes if they end with a dot; None allows what is open.
 
     Raises:
-        InputError: The first thing that is wrong, by its full key: an unknown or missing key, a value of a wrong
-            type, a ``_target_`` that is not allowed or does not exist.
+        InputError: The first fault with its full key: an unknown or missing key, a value of a wrong type, or a
+            ``_target_`` that is not allowed or does not exist.
         OmegaConfBaseException: A value is missing (``???``) or an interpolation does not resolve.
     """
     config = plain(cfg)
@@ -88,11 +88,11 @@ def check(
 
 
 def check_targets(config: dict[Any, Any], allowed: Sequence[str] | None = None) -> None:
-    """Refuse a config, such as that in a checkpoint, that asks for something to be built that may not be.
+    """Refuse a config, such as that in a checkpoint, with a target that may not be built.
 
     Args:
-        config: Resolved, in plain containers.
-        allowed: What a ``_target_`` may be or, where it ends with a dot, begin with; by default what is open.
+        config: Resolved config in plain containers.
+        allowed: Allowed targets, or prefixes if they end with a dot; None allows what is open.
 
     Raises:
         InputError: A ``_target_`` is not allowed.
@@ -103,7 +103,7 @@ def check_targets(config: dict[Any, Any], allowed: Sequence[str] | None = None) 
 
 
 def refusal_of(config: dict[Any, Any], schema: type[BaseModel]) -> tuple[Place, str] | None:
-    """The first thing in which a config in plain containers differs from a schema: where, and a line that tells it."""
+    """Return where a plain config first differs from a schema, and a line about it; None if it does not."""
     try:
         schema.model_validate_json(json.dumps(config), strict=True)  # JSON: a list may stand for a tuple
     except ValidationError as refusal:
@@ -127,7 +127,7 @@ def _check_plain(config: dict[Any, Any], schema: type[BaseModel]) -> None:
 
 
 def _check_numbers(value: Any, key: str) -> None:
-    """Refuse numbers without a possible meaning, whatever takes them."""
+    """Refuse numbers that cannot have a meaning."""
     if isinstance(value, dict | list):
         for name, child in value.items() if isinstance(value, dict) else enumerate(value):
             _check_numbers(child, f"{key}.{name}" if key else str(name))
@@ -163,14 +163,14 @@ _LIMITS: dict[str, tuple[str, _Holds]] = {
     **dict.fromkeys(("weight_decay", "gradient_clip_val", "patience", "min_delta", "warmup_epochs"), _NOT_NEGATIVE),
     **dict.fromkeys(("model.distances", "model.cross_entropy", "model.noise", "model.backbone_lr"), _NOT_NEGATIVE),
     **dict.fromkeys(("loss.beta", "head.beyond"), _NOT_NEGATIVE),
-    "max_epochs": ("at least 0 (0 measures the model as it starts)", lambda value: value >= 0),
+    "max_epochs": ("at least 1 (0 for an embedder: its discriminants alone)", lambda value: value >= 0),
     **dict.fromkeys(("dropout", "decay", "model.warmup", "model.smoothing", "model.shrinkage"), _SHARE),
 }
-"""Of keys that mean the same wherever they are; a section before the name tells two meanings apart."""
+"""Limits of keys that mean the same everywhere; a section before the name tells two meanings apart."""
 
 
 def _fields(schema: type[BaseModel], parents: list[str]) -> list[str]:
-    """The keys that the schema has below a key."""
+    """Return the keys that the schema has below a key."""
     for parent in parents:
         kinds = [schema.model_fields[parent].annotation]
         kinds += getattr(kinds[0], "__args__", ())  # Section | None
@@ -179,13 +179,13 @@ def _fields(schema: type[BaseModel], parents: list[str]) -> list[str]:
 
 
 def _key_hint(parents: Sequence[str], word: str, names: Sequence[str]) -> str:
-    """The nearest valid key in full, as it is typed; else the names at that place."""
+    """Return the nearest valid key in full, as it is typed; else the names at that place."""
     near = nearest(word, names)
     return hint(word, names) if near is None else f"; did you mean {'.'.join((*parents, near))}?"
 
 
 def _nodes(value: Any, key: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every node with ``_target_``, outermost first, and its key."""
+    """Yield every node with ``_target_`` and its key, outermost first."""
     children: Sequence[tuple[Any, Any]] = ()
     if isinstance(value, dict):
         if "_target_" in value:
@@ -237,7 +237,7 @@ def _check_value(key: str, value: Any, annotation: TypeHint) -> None:
 
 
 def _complaint(errors: Sequence[Any], name: str, value: Any, null: str = "") -> str:
-    """What was expected and what came; the errors are those of one value, one for each type that it may have."""
+    """Say what was expected and what came; there is one error for each type that the value may have."""
     choices = [word for error in errors for word in _choices(error)]
     kinds = [_expected(error, name) for error in errors if not _choices(error)]
     expected = " or ".join(dict.fromkeys(([", ".join(choices)] if choices else []) + kinds))
@@ -259,7 +259,7 @@ def _expected(error: Any, name: str) -> str:
 
 
 def _choices(error: Any) -> list[str]:
-    """The options of a Literal, as they are typed."""
+    """Return the options of a Literal, as they are typed."""
     if error["type"] != "literal_error":
         return []
     return [word.strip(" '") for word in str(error["ctx"]["expected"]).replace(" or ", ", ").split(",")]

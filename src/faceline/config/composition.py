@@ -1,4 +1,4 @@
-"""Tells the errors of Hydra in one line each."""
+"""Turns the errors of Hydra into one line each."""
 
 import re
 from collections.abc import Iterator
@@ -21,11 +21,11 @@ from faceline.errors import InputError, first_line
 
 
 def explain_composition(error: BaseException, conf: Path) -> str | None:  # noqa: PLR0911  # a table of kinds
-    """An error of Hydra in one line, or nothing where it is not one.
+    """Turn an error of Hydra into one line; None for other errors.
 
     Args:
-        error: What was raised.
-        conf: The folder of the configs, for the names of options.
+        error: Raised error.
+        conf: Folder of the configs, for the names of options.
     """
     match error:
         case MissingConfigException():
@@ -45,7 +45,7 @@ def explain_composition(error: BaseException, conf: Path) -> str | None:  # noqa
 
 
 def _missing_option(error: MissingConfigException, conf: Path) -> str:
-    """``model=cn``: the options of the group."""
+    """Explain ``model=cn`` with the options of the group."""
     group, _, option = _group_and_option(str(error.missing_cfg_file), conf)
     if not option:
         verbs = [path.stem for path in conf.glob("*.yaml")]
@@ -61,13 +61,13 @@ def _missing_option(error: MissingConfigException, conf: Path) -> str:
 
 
 def _group_and_option(file: str, conf: Path) -> tuple[str, str, str]:
-    """``model/head/simc`` is the option ``simc`` of the group ``model/head``."""
+    """Split a file such as ``model/head/simc`` into the option ``simc`` of the group ``model/head``."""
     inner = [group for group in groups(conf) if "/" in group and file.startswith(f"{group}/")]
     return (inner[0], "/", file.removeprefix(f"{inner[0]}/")) if inner else file.partition("/")
 
 
 def _instantiation(error: InstantiationException) -> str | None:
-    """A class that refuses its arguments; anything but a refusal is a bug."""
+    """Explain a class that refuses its arguments; anything else is a bug."""
     if not isinstance(error.__cause__, ValueError):
         return None
     target = re.search(r"target '([^']+)'", str(error))
@@ -77,7 +77,7 @@ def _instantiation(error: InstantiationException) -> str | None:
 
 
 def _composition(error: ConfigCompositionException, conf: Path) -> str:
-    """The messages of Hydra's composition, known by their wording: it has one kind of error for all of them."""
+    """Explain the messages of Hydra's composition, known by their wording: it has one error class for all."""
     message, cause = str(error), error.__cause__
     if key := re.search(r"Could not delete (?:from config. )?'([^']+)'(?:. No match| does not exist)", message):
         return f"~{key[1]}: no such key to delete{hint(key[1], groups(conf))}"
@@ -93,7 +93,7 @@ def _composition(error: ConfigCompositionException, conf: Path) -> str:
 
 
 def _unknown_key(key: str, node: Any, conf: Path) -> str:
-    """``model.bakcbone=…``: the nearest key of the whole config, its groups and what the node's target takes."""
+    """Explain ``model.bakcbone=…`` with the nearest key of the config, its groups and the node's target."""
     config: Any = node._get_root() if isinstance(node, DictConfig | ListConfig) else OmegaConf.create()
     parent, _, word = key.rpartition(".")
     beside = _optional(OmegaConf.select(config, parent) if parent else None)
@@ -115,7 +115,7 @@ def _unknown_key(key: str, node: Any, conf: Path) -> str:
 
 
 def _optional(node: Any) -> list[str]:
-    """The parameters of a node's target that its config leaves at their defaults."""
+    """Return the parameters of a node's target that its config leaves at their defaults."""
     if not isinstance(node, DictConfig) or "_target_" not in node:
         return []
     target = str(node["_target_"])
@@ -127,7 +127,7 @@ def _optional(node: Any) -> list[str]:
 
 
 def _keys(config: Any, prefix: str) -> Iterator[str]:
-    """Every key of a config, in full."""
+    """Yield every key of a config in full."""
     if not isinstance(config, DictConfig) or config._is_none() or config._is_missing() or config._is_interpolation():
         return
     for name in map(str, config):

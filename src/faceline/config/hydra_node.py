@@ -1,4 +1,4 @@
-"""What Hydra itself would build of a config before the job is checked: its callbacks, launcher, sweeper and logs."""
+"""Checks what Hydra itself would build before the job is checked: its callbacks, launcher, sweeper and logs."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -14,10 +14,10 @@ _PLUGINS: Final = ("launcher", "sweeper")
 
 
 class CheckedCallbacks(Callbacks):
-    """Hydra's callbacks, which are the first thing that is built of a composed config.
+    """Hydra's callbacks, the first objects that are built of a composed config.
 
     Raises:
-        InputError: The part of the config that is Hydra's asks for something that may not be built.
+        InputError: Hydra's part of the config names something that may not be built.
     """
 
     def __init__(self, config: DictConfig | None = None) -> None:
@@ -29,7 +29,7 @@ class CheckedCallbacks(Callbacks):
 
 
 def guard() -> None:
-    """Let Hydra look before it builds."""
+    """Make Hydra check before it builds."""
     internals.Callbacks = CheckedCallbacks  # type: ignore[attr-defined]
 
 
@@ -37,11 +37,11 @@ def check_hydra(node: dict[str, Any]) -> None:
     """Refuse what may not be built.
 
     Args:
-        node: The part of a config below ``hydra``.
+        node: Part of a config below ``hydra``.
 
     Raises:
-        InputError: A ``_target_`` that is not on the list of those that any config may name, or a class of a log
-            that is not one of ``logging``.
+        InputError: A ``_target_`` is not on the list that any config may use, or a log's class does not belong to
+            ``logging``.
     """
     for name in _PLUGINS:  # Hydra itself takes plugins only here
         if isinstance(node.get(name), dict):
@@ -54,7 +54,7 @@ def check_hydra(node: dict[str, Any]) -> None:
 
 
 def _classes(node: Any, key: str) -> Iterator[tuple[str, Any]]:
-    """What a config of logs would have built: its classes, factories and outside objects."""
+    """Yield what a config of logs would build: its classes, factories and outside objects."""
     if isinstance(node, list):
         node = dict(enumerate(node))
     if isinstance(node, dict):

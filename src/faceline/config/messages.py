@@ -1,7 +1,7 @@
-"""Tells an error that the user can mend in one line, and knows it from a bug.
+"""Turns an error that the user can fix into one line, and tells it from a bug.
 
-Hydra, OmegaConf and Lightning answer a misspelt override in several lines, each in its own words; here they become
-one line that begins with the key and ends with the nearest valid one.
+Hydra, OmegaConf and Lightning explain a misspelt override in several lines, each in its own words. Here they become one
+line that begins with the key and ends with the nearest valid one.
 """
 
 import errno
@@ -22,7 +22,7 @@ OPTIONAL = frozenset({
     "safetensors", "scipy", "segno", "sklearn", "sqlalchemy", "starlette", "submitit", "threadpoolctl", "timm",
     "torch", "torchvision", "uvicorn", "websockets",
 })  # fmt: skip
-"""Packages that come with extras; one that is missing is no bug."""
+"""Packages of extras; a missing one is no bug."""
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _WRONG_PLACE = {
@@ -38,11 +38,11 @@ _OUT_OF_MEMORY = "out of memory; lower data.batch_size, data.size or data.worker
 
 
 def explain(error: BaseException, conf: Path) -> str | None:
-    """An error in one line, or nothing where it is a bug of the program.
+    """Turn an error into one line; None for a bug of the program.
 
     Args:
-        error: What was raised.
-        conf: The folder of the configs, for the names of options.
+        error: Raised error.
+        conf: Folder of the configs, for the names of options.
     """
     for cause in _chain(error):
         line = _explain_one(cause, conf)
@@ -52,7 +52,7 @@ def explain(error: BaseException, conf: Path) -> str | None:
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """What was first raised comes first: libraries wrap an error of ours into one of theirs."""
+    """Yield the original error first: libraries wrap our errors into theirs."""
     links: list[BaseException] = []
     while error is not None and error not in links:
         links.append(error)
@@ -62,7 +62,7 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _raised_in(error: BaseException, *packages: str) -> bool:
-    """Whether code of one of some packages has raised it."""
+    """Tell whether code of any of these packages raised the error."""
     place = error.__traceback__
     while place is not None and place.tb_next is not None:
         place = place.tb_next
@@ -120,27 +120,27 @@ def _explain_one(error: BaseException, conf: Path) -> str | None:  # noqa: PLR09
 
 
 def _group_that_lacks(error: InterpolationKeyError, conf: Path) -> str | None:
-    """The config group of which no option was chosen, where that is what an interpolation misses."""
+    """Return the config group without a chosen option that an interpolation misses; None for other causes."""
     key = re.search(r"Interpolation key '(\w+)' not found", str(error))
     return key[1] if key is not None and key[1] in groups(conf) else None
 
 
 def _is_shared_memory(error: BaseException) -> bool:
-    """Whether a worker of a DataLoader found no room, or no right, in /dev/shm."""
+    """Tell whether a worker of a DataLoader had no room, or no access, in /dev/shm."""
     text = str(error)
     is_memory = any(words in text for words in ("shared memory", "us error", "/dev/shm", "/torch_"))
     return is_memory and any(words in text for words in ("shm", "DataLoader", "torch_"))
 
 
 def _extra(package: str) -> str:
-    """What a package comes with that not everybody needs."""
+    """Return the extra that a package comes with."""
     if package == "psycopg":
         return "postgresql"
     return "stand" if "faceline.stand" in sys.modules else "train"
 
 
 def _own_message(error: InputError) -> str:
-    """Our message, without the traceback that a worker process of a DataLoader wraps it in."""
+    """Return our message without the traceback that a DataLoader's worker adds."""
     if "Original Traceback" in error.message:
         return error.message.rstrip().rsplit("\n", 1)[-1].removeprefix("faceline.errors.InputError: ")
     only_key = error.column is not None and error.file is None and error.row is None

@@ -1,7 +1,7 @@
-"""Names of what a config builds that stay the same when modules move.
+"""Gives the classes of a config names that stay the same when modules move.
 
 A checkpoint lives longer than the layout of the code. It stores ``faceline:LandmarkDetector``, and this table says
-where that class is today. Files of older versions hold Python paths and older keys; the same function reads them.
+where that class is today. Older files hold Python paths and older keys; the same function reads them.
 """
 
 from typing import Any, Final
@@ -39,7 +39,7 @@ PLACES: Final = {
     }.items()
     for name in names
 }
-"""Where each class is that a config of the project builds."""
+"""Module path of each class that the project's configs build."""
 
 _MOVED: Final = {
     "faceline.models.first_look.FirstLook": "CoarseStage",
@@ -47,29 +47,29 @@ _MOVED: Final = {
     "faceline.workflows.landmark_task.LandmarkTask": "LandmarkTask",
     "faceline.workflows.shape_task.ShapeTask": "ShapeTask",
 }
-"""Paths that older versions wrote."""
+"""Paths in files of older versions."""
 
 _KEYS: Final = {"first_look": "coarse_stage"}
-"""Keys of a model's config that older versions wrote."""
+"""Keys in model configs of older versions."""
 
 _GONE: Final = ("half", "negatives", "teacher")
-"""Keys of older versions that mean nothing where they are null."""
+"""Keys of older versions that mean nothing if they are null."""
 
 _NAMES: Final = {place: name for name, place in PLACES.items()}
 
 
 def stored(config: Any) -> Any:
-    """A config as it goes into a file: targets of the project by name, those of other packages as they are."""
+    """Return a config for a file: the project's targets by name, those of other packages as they are."""
     if isinstance(config, dict):
         return {key: _name(value) if key == "_target_" else stored(value) for key, value in config.items()}
     return [stored(value) for value in config] if isinstance(config, list) else config
 
 
 def current(config: Any) -> Any:
-    """A stored config as this version writes it: targets by their Python path, keys by their names of today.
+    """Convert a stored config to this version: targets as Python paths, keys with their current names.
 
     Raises:
-        InputError: It names a class that this version does not have.
+        InputError: The config names a class that this version does not have.
     """
     if isinstance(config, dict):
         kept = {key: value for key, value in config.items() if not (key in _GONE and value is None)}

@@ -1,4 +1,4 @@
-"""The settings of verbs that run without Hydra: ``conf/VERB.yaml``, a file of the user's own, then ``key=value``."""
+"""Reads the settings of commands without Hydra: ``conf/VERB.yaml``, a file of the user's own, then ``key=value``."""
 
 import json
 import re
@@ -19,10 +19,10 @@ from faceline.errors import InputError, first_line
 
 
 class Settings(Section):
-    """Keys that every such verb has.
+    """Keys that every such command has.
 
     Attributes:
-        config: A YAML file whose keys win over the verb's own defaults, and lose to the command line.
+        config: YAML file whose keys override the command's defaults; the command line overrides it in turn.
     """
 
     config: str | None
@@ -32,15 +32,15 @@ _Section = TypeVar("_Section", bound=Section)
 
 
 def read_settings(name: str, overrides: Sequence[str], schema: type[_Section]) -> _Section:
-    """The settings of a verb.
+    """Read the settings of a command.
 
     Args:
-        name: The name of the file in the folder of the configs.
-        overrides: ``key=value``, as typed; values are YAML.
-        schema: What the keys may hold.
+        name: Name of the file in the folder of the configs.
+        overrides: Words ``key=value``, as typed; values are YAML.
+        schema: Schema of the keys.
 
     Raises:
-        InputError: The first thing that is wrong, by its key and, in the user's own file, by its line.
+        InputError: The first fault, with its key and, in the user's own file, its line.
     """
     texts = _text_keys(schema)
     given = OmegaConf.unsafe_merge(*(_override(word, texts) for word in overrides)) if overrides else OmegaConf.create()
@@ -74,9 +74,9 @@ def read_settings(name: str, overrides: Sequence[str], schema: type[_Section]) -
 
 
 def with_positional(words: Sequence[str], key: str) -> list[str]:
-    """The overrides of a command line in which words, such as the names of files, may stand without their key.
+    """Return the overrides of a command line in which words, such as file names, may stand without their key.
 
-    A word that begins with a dash is a flag, unless a file has that name; after ``--`` there are only names.
+    A word that begins with a dash is a flag, unless a file has that name; after ``--`` all words are names.
     """
     end = words.index("--") if "--" in words else len(words)
     named = [(word, i > end or not _is_setting(word)) for i, word in enumerate(words) if i != end]
@@ -88,28 +88,28 @@ def with_positional(words: Sequence[str], key: str) -> list[str]:
 
 
 def _is_setting(word: str) -> bool:
-    """Whether a word is a flag or ``key=value``, and no name of a file."""
+    """Tell whether a word is a flag or ``key=value``, and no file name."""
     return _sets_a_key(word) or (word.startswith("-") and not Path(word).exists())
 
 
 def _sets_a_key(word: str) -> bool:
-    """Whether a word is no name of a file but ``key=value``."""
+    """Tell whether a word is ``key=value`` and no file name."""
     return bool(re.match(r"[+~]{0,2}\w[\w.@/]*=", word)) and not Path(word).exists()
 
 
 def _text_keys(schema: type[BaseModel]) -> set[str]:
-    """The keys that hold text, for which 0 is the text "0": a camera, or an id that happens to have no letters."""
+    """Return the keys that hold text, for which 0 is the text "0": a camera, or an id without letters."""
     return {name for name, field in schema.model_fields.items() if _kinds(field.annotation) <= {str, NoneType}}
 
 
 def _kinds(annotation: Any) -> set[Any]:
-    """The kinds of value that an annotation allows."""
+    """Return the types that an annotation allows."""
     parts = get_args(annotation) or (annotation,)
     return {get_args(part)[0] if get_origin(part) is Annotated else part for part in parts}
 
 
 def _override(word: str, texts: Collection[str]) -> Any:
-    """One ``key=value`` as a config; what would be a number stays as it was typed where text is asked for."""
+    """Return one ``key=value`` as a config; for text keys a number stays as it was typed."""
     key, equals, typed = word.partition("=")
     if not equals or not re.fullmatch(r"\w+(\.\w+)*", key):
         raise InputError(f"{word}: not an override; write key=value, and quote odd characters")

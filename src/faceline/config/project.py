@@ -1,6 +1,6 @@
-"""A project of the user's own: packages that a config may build from, and a folder of configs beside ours.
+"""A project of the user's own: packages that a config may build from, and configs beside ours.
 
-What is open lasts as long as a command. It lies in the environment, so that the processes of a sweep know it too.
+What is open stays open for one command. It is in the environment, so that the processes of a sweep see it too.
 """
 
 import os
@@ -16,10 +16,10 @@ import yaml
 from faceline.errors import InputError, first_line
 
 FILE: Final = "faceline.yaml"
-"""Settings of a project, read where a command runs in its folder."""
+"""Settings file of a project, read if a command runs in its folder."""
 
 PLUGINS: Final = "faceline.plugins"
-"""Group of entry points; each names a package that configs may build from where it is installed."""
+"""Group of entry points; each names an installed package that configs may build from."""
 
 _ALLOW, _CONFIGS, _SOURCES = "FACELINE_ALLOW", "FACELINE_CONFIG_DIR", "FACELINE_SOURCE"
 _KEYS: Final = ("allow", "config_dir", "source")
@@ -28,17 +28,17 @@ _PARTLY_OPEN: Final = ("faceline", "optuna", "pytorch_lightning", "sklearn", "to
 
 
 def packages() -> tuple[str, ...]:
-    """Packages of the user's own from which configs may build: by file, by flag and by entry point."""
+    """Return the user's packages from which configs may build: by file, by flag and by entry point."""
     return tuple(dict.fromkeys((*_listed(_ALLOW), *_plugins())))
 
 
 def config_folders() -> list[Path]:
-    """Folders of configs of the user's own."""
+    """Return the folders with the user's own configs."""
     return [Path(folder) for folder in _listed(_CONFIGS)]
 
 
 def used_packages(config: Any) -> list[str]:
-    """The packages, beside ours and the libraries, that the targets of a config name; sorted."""
+    """Return the packages, beside ours and the libraries, that a config's targets name; sorted."""
     known = packages()
     return sorted({name for target in _targets(config) if (name := target.split(".")[0]) in known})
 
@@ -55,14 +55,14 @@ def opened(words: Sequence[str], ours: Path) -> Iterator[list[str]]:
     """Open what the file in the current folder and the flags of a command line name.
 
     Args:
-        words: The words of the command line.
-        ours: The folder of faceline's own configs.
+        words: Words of the command line.
+        ours: Folder of faceline's own configs.
 
     Yields:
-        The words without our own flags, with the folder of configs as Hydra takes it.
+        The words without our own flags, with the folder of configs in Hydra's form.
 
     Raises:
-        InputError: The file or a flag is wrong, or a config of the user's has the name of one of ours.
+        InputError: The file or a flag is wrong, or a user's config has the name of one of ours.
     """
     before, path = {name: os.environ.get(name) for name in (_ALLOW, _CONFIGS, _SOURCES)}, list(sys.path)
     given, left = _flags(words)
@@ -110,7 +110,7 @@ def _targets(value: Any) -> Iterator[str]:
 
 
 def _flags(words: Sequence[str]) -> tuple[dict[str, list[str]], list[str]]:
-    """What our flags were given, as ``--flag value`` or ``--flag=value``, and the words that are left."""
+    """Return the values of our flags, as ``--flag value`` or ``--flag=value``, and the remaining words."""
     given: dict[str, list[str]] = {_ALLOW: [], _CONFIGS: []}
     left, rest = [], list(words)
     while rest:
@@ -149,7 +149,7 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _allowed(name: str) -> str:
-    """A package that may be opened: none of Python's own, no library of which the harmless part is open already."""
+    """Check a package that is to be opened: it is none of Python's own, and no library that is partly open."""
     if not name.isidentifier() or name.startswith("_"):
         raise InputError(f"expected the name of a package, such as my_project, got {name!r}", column="allow")
     if name in sys.stdlib_module_names or name in _PARTLY_OPEN:

@@ -1,4 +1,4 @@
-"""What a config can ask for: values that depend on the machine or on other parts of the config."""
+"""Resolvers for configs: values that depend on the machine or on other parts of the config."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,11 +7,11 @@ from typing import Any
 from omegaconf import OmegaConf
 
 BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}
-"""Instructions without which bfloat16 is slower on a CPU than float32."""
+"""CPU flags without which bfloat16 is slower than float32."""
 
 
 def cpu_precision(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    """Lightning's name of the fastest precision that this CPU trains in."""
+    """Return Lightning's name of the fastest precision that this CPU trains in."""
     try:
         flags = next(line for line in cpuinfo.read_text().splitlines() if line.startswith("flags"))
     except (OSError, StopIteration):
@@ -20,18 +20,18 @@ def cpu_precision(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
 
 
 def model_name(model: Mapping[str, Any]) -> str:
-    """A name for the runs of a model: timm's name of its backbone, or the last part of the class that does the work."""
+    """Return a name for the runs of a model: timm's name of its backbone, or the last part of its class."""
     core = model.get("backbone") or model.get("estimator") or model
     return core if isinstance(core, str) else str(core["_target_"]).rpartition(".")[2].lower()
 
 
 def mirrored_by_transforms(model_mirrors: bool) -> float:
-    """Share of the training frames that transforms mirror: half, unless the model does it and marks them."""
+    """Return the share of training frames that transforms mirror: half, unless the model mirrors and marks them."""
     return 0.0 if model_mirrors else 0.5
 
 
 def register() -> None:
-    """Make them known to OmegaConf under their own names."""
+    """Register the resolvers with OmegaConf."""
     OmegaConf.register_new_resolver("cpu_precision", cpu_precision, replace=True)
     OmegaConf.register_new_resolver("mirrored_by_transforms", mirrored_by_transforms, replace=True)
     OmegaConf.register_new_resolver("model_name", model_name, replace=True)

@@ -1,6 +1,6 @@
-"""What the plain keys of each verb's config may hold.
+"""The schema of each command's plain keys.
 
-A node with ``_target_`` is checked against the signature of what it names (`faceline.config.check`), not here.
+`faceline.config.check` checks a node with ``_target_`` against the signature of its class, not against this schema.
 """
 
 import re
@@ -16,7 +16,7 @@ def _has_target(node: Any) -> Any:
 
 
 Node = Annotated[dict[str, Any], BeforeValidator(_has_target)]
-"""Something that is built by ``_target_``."""
+"""A node that is built by ``_target_``."""
 
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -29,7 +29,7 @@ def _is_duration(text: Any) -> Any:
 
 
 Duration = Annotated[str | None, BeforeValidator(_is_duration)]
-"""Minutes, hours, days or weeks."""
+"""A duration in minutes, hours, days or weeks."""
 
 
 def _is_name(text: Any) -> Any:
@@ -48,7 +48,7 @@ class Section(BaseModel):
 
 
 class Split(Section):
-    """Who is trained on and who is tested on."""
+    """How frames are divided into training, validation and test sets."""
 
     protocol: Literal["official", "frame_random", "video_disjoint", "person_disjoint"]
     seed: Seed
@@ -58,7 +58,7 @@ class Split(Section):
 
 
 class Data(Section):
-    """A data set and how it is read."""
+    """A data set, and how it is read."""
 
     source: Node
     root: str | None
@@ -74,14 +74,14 @@ class Data(Section):
 
 
 class Transforms(Section):
-    """What happens to a frame in training, and in validation and use."""
+    """Transforms in training, and in validation and use."""
 
     train: Node
     eval: Node
 
 
 class Tracking(Section):
-    """Where runs are kept."""
+    """The store of runs."""
 
     uri: str | None
     root: str
@@ -89,7 +89,7 @@ class Tracking(Section):
 
 
 class AnyTracking(Tracking):
-    """Where runs are kept that are only read."""
+    """The store of runs that are only read."""
 
     experiment: Annotated[str, Field(min_length=1)] | None  # type: ignore[assignment]
 
@@ -109,14 +109,14 @@ class Embedder(Section):
 
 
 class Trial(Section):
-    """Which trial of its sweep a job is."""
+    """The trial of a sweep that a job runs."""
 
     number: Annotated[int, Field(ge=0)]
     parent: str
 
 
 class Sweep(Section):
-    """How a sweep searches; a single run has no use for it."""
+    """How a sweep searches; a single run does not use it."""
 
     name: Annotated[str, Field(pattern=r"^[\w-][\w.-]*$")] | None
     params: dict[str, Any]
@@ -222,20 +222,20 @@ class Compare(Section):
 
 
 class DataPlace(Section):
-    """Where a data set and its cache are."""
+    """New places of a data set and its cache."""
 
     root: str | None
     cache_dir: str | None
 
 
 class WeightsPlace(Section):
-    """Where weights are."""
+    """New place of weights."""
 
     weights: str | None
 
 
 class TaskPlace(Section):
-    """Where landmark models are."""
+    """New places of landmark models."""
 
     detector: str | None
     teacher: str | None
@@ -243,7 +243,7 @@ class TaskPlace(Section):
 
 
 class EmbedderPlace(Section):
-    """Where a ready embedder is."""
+    """New place of a ready embedder."""
 
     bundle: str | None
     onnx: str | None
@@ -280,7 +280,7 @@ class Rollback(Section):
 
 
 class Filter(Section):
-    """Which runs."""
+    """A selection of runs."""
 
     match: str | list[str]
     tags: list[str]
@@ -363,7 +363,7 @@ class BenchmarkSweep(Section):
 
 
 class _Benchmark(Section):
-    """What the benchmarks on landmarks have in common."""
+    """Settings that the landmark benchmarks share."""
 
     output: str
     seed: Seed
@@ -450,4 +450,4 @@ SCHEMAS: dict[str, type[Section]] = {
     "runs_delete": RunsDelete,
     "runs_models": RunsModels,
 }
-"""The schema of each workflow."""
+"""The schema of each command."""

@@ -1,4 +1,4 @@
-"""What a ``_target_`` names: whether it is allowed, where it is, and which parameters it takes."""
+"""Checks what a ``_target_`` names: whether it is allowed, where it is, and which parameters it takes."""
 
 import importlib
 import inspect
@@ -33,12 +33,12 @@ ALLOWED = (
     "torch.nn.",
     "torch.optim.",
 )
-"""What a config may build: exactly this name, or any below it where it ends with a dot. A config is data that people
-pass around, and ``torch.load`` or ``os.system`` as a target would make it a program."""
+"""What a config may build: exactly this name, or any name below it if it ends with a dot. People pass configs around,
+and a target such as ``torch.load`` or ``os.system`` would turn them into programs."""
 
 
 def allowed() -> tuple[str, ...]:
-    """`ALLOWED`, and the packages of the user's own that this command has opened."""
+    """Return `ALLOWED` and the user's own packages that this command has opened."""
     return (*ALLOWED, *(f"{name}." for name in packages()))
 
 
@@ -48,13 +48,13 @@ TypeHint = Any
 
 @dataclass
 class Parameters:
-    """What a target takes by name.
+    """The parameters of a target.
 
     Attributes:
-        hints: Annotation of each parameter; ``Any`` where there is none that plain values could be held against.
-        defaults: Those that have one.
-        required: Those that have none, in order.
-        open: It takes names beside these too.
+        hints: Annotation of each parameter; ``Any`` if plain values cannot be checked against it.
+        defaults: Parameters with a default, and their defaults.
+        required: Parameters without a default, in order.
+        open: Whether it takes other names too.
     """
 
     hints: dict[str, TypeHint] = field(default_factory=dict)
@@ -63,7 +63,7 @@ class Parameters:
     open: bool = False
 
     def is_default(self, name: str, value: Any) -> bool:
-        """Whether a value is the parameter's own default, which need not fit its annotation."""
+        """Tell whether a value is the parameter's own default, which need not fit its annotation."""
         return name in self.defaults and (type(value), value) == (type(self.defaults[name]), self.defaults[name])
 
 
@@ -71,7 +71,7 @@ def refuse_prefix(key: str, target: Any, allowed: Sequence[str]) -> None:
     """Refuse a target by its name alone, before anything is imported.
 
     Raises:
-        InputError: It is not text, not below an allowed prefix, or private.
+        InputError: The name is no text, is private, or is not below an allowed prefix.
     """
     if not isinstance(target, str):
         raise InputError(f"{key}: expected the dotted name of a class or function, got {target!r}")
@@ -89,10 +89,10 @@ def _not_allowed(key: str, target: str, allowed: Sequence[str]) -> InputError:
 
 
 def locate(key: str, target: str) -> Callable[..., Any]:
-    """Import what a target names.
+    """Import the class or function that a target names.
 
     Raises:
-        InputError: It does not exist (names the nearest that does), is no class or function, or is only reached
+        InputError: It does not exist (the message names the nearest one), is no class or function, or is reached only
             through another package's name, as ``os.system`` through a module that imports ``os``.
     """
     first, *rest = target.split(".")
@@ -138,7 +138,7 @@ def _import_submodule(package: Any, path: str) -> bool:
 
 
 def _names(place: Any) -> list[str]:
-    """What a config could name in a module: its public classes and functions, or the modules of a package."""
+    """Return what a config could name in a module: its public classes and functions, or the modules of a package."""
     members = ((name, getattr(place, name, None)) for name in dir(place) if not name.startswith("_"))
     own = [name for name, value in members if callable(value) and _is_home(value, place)]
     modules = [module.name for module in pkgutil.iter_modules(getattr(place, "__path__", ()))]
@@ -151,7 +151,7 @@ def _is_home(value: Any, place: Any) -> bool:
 
 
 def parameters(target: Callable[..., Any]) -> Parameters:
-    """The parameters of a function, or of a class; those of its bases too where it passes ``**kwargs`` on."""
+    """Return the parameters of a function or a class; with those of its bases if it passes ``**kwargs`` on."""
     known = Parameters(open=True)
     bases: Sequence[type] = target.__mro__[1:-1] if inspect.isclass(target) else ()
     owners: list[Callable[..., Any]] = [target, *(base for base in bases if "__init__" in vars(base))]
@@ -168,7 +168,7 @@ def parameters(target: Callable[..., Any]) -> Parameters:
 
 
 def same_build(key: str, one: Any, other: Any) -> bool:
-    """Whether two nodes build the same, by whatever name they know its class and whether or not they tell its defaults.
+    """Tell whether two nodes build the same, by whatever name, and whether or not they name defaults.
 
     Raises:
         InputError: A target is not allowed, or does not exist.
@@ -177,7 +177,7 @@ def same_build(key: str, one: Any, other: Any) -> bool:
 
 
 def _build(key: str, node: Any) -> Any:
-    """The class of a node and the arguments that are not its defaults."""
+    """Return the class of a node and its arguments that are not defaults."""
     if not isinstance(node, dict) or "_target_" not in node:
         return node
     refuse_prefix(f"{key}._target_", node["_target_"], allowed())
@@ -212,5 +212,5 @@ def _hint(owner: Callable[..., Any], annotation: Any) -> TypeHint:
 
 
 def _has_axes(annotation: Any) -> bool:
-    """Whether a jaxtyping alias is part of an annotation: an array, which no config can hold."""
+    """Tell whether an annotation has a jaxtyping alias: an array, which no config can hold."""
     return type(annotation).__module__.startswith("jaxtyping") or any(map(_has_axes, get_args(annotation)))

@@ -1,4 +1,4 @@
-"""Where the configs are, and what can be chosen there; imports nothing heavy, for the command's help."""
+"""Finds the configs and their options, without heavy imports, for the command's help."""
 
 import difflib
 import re
@@ -12,20 +12,20 @@ from faceline.config.project import config_folders
 
 
 def conf_dir() -> Path:
-    """The folder of the configs: inside an installed package, at the root of a checkout."""
+    """Return the folder of the configs: inside an installed package, or at the root of a checkout."""
     package = Path(__file__).parents[1]
     installed = package / "conf"
     return installed if installed.is_dir() else package.parents[1] / "conf"
 
 
 def groups(conf: Path) -> list[str]:
-    """The config groups, such as ``data``, ``model`` and, chosen inside a model, ``model/head``."""
+    """Return the config groups, such as ``data``, ``model`` and, inside a model, ``model/head``."""
     outer = sorted({path.name for folder in _with_own(conf) for path in folder.iterdir() if path.is_dir()})
     return sorted([*outer, *(f"{group}/{inner}" for group in outer for inner in inner_groups(conf, group))])
 
 
 def inner_groups(conf: Path, group: str) -> list[str]:
-    """The subfolders of a group that its options choose from, such as ``head`` of ``model``."""
+    """Return the subfolders of a group that its options choose from, such as ``head`` of ``model``."""
     folders = [folder / group for folder in _with_own(conf) if (folder / group).is_dir()]
     texts = [file.read_text(encoding="utf-8") for folder in folders for file in folder.glob("*.yaml")]
     names = {path.name for folder in folders for path in folder.iterdir() if path.is_dir()}
@@ -35,10 +35,10 @@ def inner_groups(conf: Path, group: str) -> list[str]:
 
 
 def options(conf: Path, group: str) -> list[str]:
-    """What a group can be set to; options in a subfolder as ``folder/option``.
+    """Return the options of a group; those in a subfolder as ``folder/option``.
 
-    Names that begin with an underscore are parts of other options and are left out, and so are subfolders that are
-    groups of their own.
+    Names that begin with an underscore are parts of other options and are left out. So are subfolders that are groups
+    of their own.
     """
     names = inner_groups(conf, group)
     return sorted(
@@ -50,22 +50,22 @@ def options(conf: Path, group: str) -> list[str]:
 
 
 def _with_own(conf: Path) -> list[Path]:
-    """A folder of configs, and those of the user's own project."""
+    """Return a folder of configs, and those of the user's own project."""
     return [conf, *config_folders()]
 
 
 def keys_of(conf: Path, verb: str) -> list[str]:
-    """The keys that a verb has as it is, such as ``trainer.max_epochs``; those of its default groups too.
+    """Return a command's keys, such as ``trainer.max_epochs``, with those of its default groups.
 
     Args:
-        conf: The folder of the configs.
-        verb: Name of its file there.
+        conf: Folder of the configs.
+        verb: Name of the command's file there.
     """
     return _keys_below(conf, "", verb)
 
 
 def _keys_below(conf: Path, group: str, option: str) -> list[str]:
-    """The keys of one file of a group, and of the files that its defaults name."""
+    """Return the keys of one file of a group, and of the files in its defaults."""
     places = (folder / group / f"{option}.yaml" for folder in _with_own(conf))
     content = _read(next((file for file in places if file.is_file()), conf))
     found = _leaves(content, group.replace("/", "."))
@@ -84,7 +84,7 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _leaves(node: dict[str, Any], prefix: str) -> list[str]:
-    """The full keys of the values below a node."""
+    """Return the full keys of the values below a node."""
     found = []
     for name, value in node.items():
         key = f"{prefix}.{name}" if prefix else str(name)
@@ -95,20 +95,20 @@ def _leaves(node: dict[str, Any], prefix: str) -> list[str]:
 
 
 def nearest_leaf(word: str, keys: Iterable[str]) -> str | None:
-    """The key whose last part is the most similar to a word."""
+    """Return the key whose last part is the most similar to a word; None if none is."""
     leaves = {re.split(r"[./]", key)[-1]: key for key in sorted(keys, key=len, reverse=True)}
     near = nearest(word, leaves)
     return None if near is None else leaves[near]
 
 
 def nearest(word: str, words: Iterable[str]) -> str | None:
-    """The most similar of some words, if one is similar at all."""
+    """Return the most similar word; None if none is similar."""
     found = difflib.get_close_matches(word, list(words), n=1, cutoff=0.6)
     return found[0] if found else None
 
 
 def hint(word: str, words: Iterable[str]) -> str:
-    """The end of a message about a wrong word: the nearest right one, else all of them."""
+    """Return the end of a message about a wrong word: the nearest right one, else all of them."""
     words = sorted(words)
     near = nearest(word, words)
     if near is not None:

@@ -1,4 +1,4 @@
-"""Reads a YAML file into a pydantic model, and says in which line it is wrong."""
+"""Reads a YAML file into a pydantic model, and names the line of a fault."""
 
 from collections.abc import Hashable, Iterator
 from pathlib import Path
@@ -18,10 +18,10 @@ class YamlFile:
     """A YAML file: plain data, and the line of every value.
 
     Args:
-        file: To read.
+        file: File to read.
 
     Raises:
-        InputError: It cannot be read, is not YAML, or has a key twice.
+        InputError: The file cannot be read, is not YAML, or has a key twice.
     """
 
     def __init__(self, file: Path) -> None:
@@ -49,11 +49,11 @@ class YamlFile:
                 self._lines[place] = (key or node).start_mark.line + 1
 
     def __contains__(self, place: Place) -> bool:
-        """Whether the file says something at a place."""
+        """Tell whether the file has a value at a place."""
         return place in self._lines
 
     def error(self, message: str, place: Place, row: int | None = None) -> InputError:
-        """An error at a place of the file, with its line (or that of the nearest place above it)."""
+        """Return an error at a place of the file, with its line or that of the nearest place above it."""
         above = place
         while above and above not in self._lines:
             above = above[:-1]
@@ -62,14 +62,14 @@ class YamlFile:
         return InputError(f"{key}: {message}" if key else message, file=self.file, row=row)
 
     def parse(self, model: type[_Model], explain_key: dict[str, str] | None = None) -> _Model:
-        """The content of the file as a model.
+        """Return the content of the file as a model.
 
         Args:
-            model: Forbids unknown keys.
+            model: Model that forbids unknown keys.
             explain_key: Why some keys do not exist, by key in lower case.
 
         Raises:
-            InputError: The first thing that is wrong, with its line.
+            InputError: The first fault, with its line.
         """
         try:
             return model.model_validate(self.data if self.data is not None else {})
@@ -89,7 +89,7 @@ class YamlFile:
 
 
 def _odd_row(root: yaml.Node | None) -> int | None:
-    """The line of the first value that looks like one of a kind and is none."""
+    """Return the line of the first value that looks like a date or number but is none."""
     scalars = (node for _, node, _ in _walk(root, (), None) if isinstance(node, yaml.ScalarNode)) if root else ()
     for node in scalars:
         try:
@@ -100,7 +100,7 @@ def _odd_row(root: yaml.Node | None) -> int | None:
 
 
 def _walk(node: yaml.Node, place: Place, key: yaml.Node | None) -> Iterator[tuple[Place, yaml.Node, yaml.Node | None]]:
-    """Every value with its place, and the node of its key where it has one."""
+    """Yield every value with its place, and the node of its key if it has one."""
     yield place, node, key
     if isinstance(node, yaml.MappingNode):
         for name, value in node.value:
@@ -115,7 +115,7 @@ def _word(node: yaml.Node) -> str:
 
 
 def _fields(model: type[BaseModel], parents: Place) -> list[str]:
-    """The keys that a model has below a place."""
+    """Return the keys that a model has below a place."""
     found: Any = model
     for parent in parents:
         if isinstance(parent, str) and isinstance(found, type) and issubclass(found, BaseModel):

@@ -1,8 +1,8 @@
-"""Frames of the training size on disk: validated and decoded once, then mapped into memory by every run.
+"""Frames of the training size on disk: checked and decoded once, then mapped into memory by every run.
 
-A cache is a folder named after its content and its settings. It is built beside its final place and renamed
-when whole, so a folder of that name is a finished cache or none. One lock for all caches of a place lets a
-second job wait for the first and then use what it built.
+A cache is a folder named after its content and its settings. It is built beside its final place and renamed when it is
+complete, so a folder with that name is always complete. One lock for all caches of a folder lets a second job wait for
+the first and then use what it built.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from filelock import FileLock
 from rich.console import Console
 from rich.progress import Progress
 
-from faceline.data.index import BadRows, FrameIndex, FrameRow, FrameSource, index_of, markup_of
+from faceline.data.index import BadRows, FrameIndex, FrameRow, FrameSource, index_of, markup_of, usable_rows
 from faceline.errors import InputError
 from faceline.geometry.markup import Markup
 from faceline.geometry.resize import resize_image
@@ -37,8 +37,8 @@ class FrameStore:
     """The usable frames of one data set with their pixels.
 
     Attributes:
-        index: What is known of each frame; sizes and landmarks are those of the original.
-        images: (n, size, size, 3) read-only memory map; each whole frame stretched to the square.
+        index: Information about each frame; sizes and landmarks are those of the original.
+        images: (n, size, size, 3) read-only memory map with whole frames stretched to squares.
     """
 
     index: FrameIndex
@@ -47,33 +47,33 @@ class FrameStore:
 
 @runtime_checkable
 class View(Protocol):
-    """What is kept of a frame, where it is not the whole of it."""
+    """The part of a frame that is kept, if it is not the whole frame."""
 
     def key(self) -> str:
-        """Text of everything that the view depends on."""
+        """Return a text of everything that the view depends on."""
         ...
 
     def __call__(self, row: FrameRow, image: Image, size: int) -> Square:
-        """The square picture that is kept.
+        """Return the square picture to keep.
 
         Raises:
-            InputError: This frame has none.
+            InputError: This frame has no such part.
         """
         ...
 
 
 def cached_frames(source: FrameSource, size: int, cache_dir: Path, view: View | None = None) -> FrameStore:
-    """The frames of a source at one size, from the cache, or decoded into it now.
+    """Read the frames of a source at one size from the cache, or decode them into it now.
 
     Args:
-        source: Where the frames come from.
+        source: Source of the frames.
         size: Side of the square images, in pixels.
-        cache_dir: Folder of all caches; made where it is missing.
-        view: What is kept of each frame; None for the whole frame, stretched to the square.
+        cache_dir: Folder of all caches; created if missing.
+        view: Part of each frame to keep; None keeps the whole frame, stretched to the square.
 
     Raises:
-        InputError: A row cannot be used and the source says ``raise``; no row can be used; the cache cannot
-            be written. Nothing is left behind in these cases.
+        InputError: A row cannot be used and the source says ``raise``, no row can be used, or the cache cannot be
+            written. Nothing is left behind in these cases.
     """
     if size < 1:
         raise InputError(f"expected a size of at least 1 pixel, got {size}", column="size")
@@ -94,10 +94,10 @@ def cached_frames(source: FrameSource, size: int, cache_dir: Path, view: View | 
 
 
 def frames_at_hand(source: FrameSource, size: int, cache_dir: Path) -> FrameStore | None:
-    """The whole frames of a source from the cache; None where ``cached_frames`` would have to decode them.
+    """Return the whole frames of a source from the cache; None if ``cached_frames`` would have to decode them.
 
     Raises:
-        InputError: The files of the source are not there.
+        InputError: The files of the source are missing.
     """
     return _open(cache_dir / _folder_name(source, size, None), size, markup_of(source))
 
@@ -110,7 +110,7 @@ def _folder_name(source: FrameSource, size: int, view: View | None) -> str:
 
 
 def _remove_unfinished(cache_dir: Path) -> None:
-    """Clear what killed builds left; whoever holds the lock is the only builder."""
+    """Delete what killed builds left; the owner of the lock is the only builder."""
     for leftover in cache_dir.glob(f"*{_UNFINISHED}"):
         shutil.rmtree(leftover)
 
@@ -137,7 +137,7 @@ def _write_images(source: FrameSource, size: int, path: Path, view: View | None)
     digests: list[str] = []
     # Written as a stream, not through a memory map: there a full disk ends the process with SIGBUS.
     with path.open("wb") as file, _progress() as progress:
-        listed = progress.track(source.rows(bad), description=f"Decoding {source.name}")
+        listed = progress.track(usable_rows(source, bad), description=f"Decoding {source.name}")
         for row, image, picture in _decoded(source, listed, bad, size, view):
             file.write(picture.tobytes())
             rows.append(row)
@@ -158,7 +158,7 @@ def _progress() -> Progress:
 def _decoded(
     source: FrameSource, rows: Iterable[FrameRow], bad: BadRows, size: int, view: View | None
 ) -> Iterator[tuple[FrameRow, Image, Square]]:
-    """Each usable row with its image and the picture that is kept of it."""
+    """Yield each usable row with its image and the picture to keep."""
     for row in rows:
         try:
             image = source.read(row)
@@ -195,13 +195,13 @@ def _write_index(index: FrameIndex, folder: Path) -> None:
 
 
 def _flush(file: io.BufferedWriter) -> None:
-    """To the disk itself, or after a power cut the renamed folder could hold empty files."""
+    """Write to the disk itself; otherwise a power cut could leave empty files in the renamed folder."""
     file.flush()
     os.fsync(file.fileno())
 
 
 def _open(folder: Path, size: int, markup: Markup) -> FrameStore | None:
-    """The cache of that folder, or None where there is none or it is damaged."""
+    """Open the cache in a folder; None if it is missing or damaged."""
     path = folder / _IMAGES
     try:
         content = (folder / _INDEX).read_bytes()

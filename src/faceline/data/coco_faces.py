@@ -1,4 +1,4 @@
-"""Landmarks of the user's own as COCO key points: one JSON and a folder of images."""
+"""Reads the user's own landmarks as COCO key points: one JSON file and a folder of images."""
 
 import json
 from functools import cached_property
@@ -15,20 +15,23 @@ from faceline.types import Image
 
 
 class CocoFaces:
-    """Faces with key points in the format of COCO; each face is a frame, cut out around its box where it has one.
+    """Faces with key points in the COCO format; each face is a frame, cut out around its box if it has one.
+
+    A key point that is not labelled is learned and measured nowhere. A face without any, or without the two that errors
+    are measured by, is left out.
 
     Source: https://cocodataset.org/#format-data, "Keypoint Detection".
 
     Args:
-        root: Folder of the images.
-        annotations: The JSON; relative to the root, or to the current folder.
+        root: Folder with the images.
+        annotations: JSON file, relative to the root or to the current folder.
         on_error: ``raise`` at the first face that cannot be used, or ``skip`` such faces.
-        markup: What the key points are.
+        markup: Meaning of the key points.
         names: Template of file names, such as ``{person}_{video}{frame}``.
-        name: The name of the data set.
+        name: Name of the data set.
 
     Raises:
-        InputError: There is no such folder or file, or the file is no COCO of key points.
+        InputError: The folder or file is missing, or the file holds no COCO key points.
     """
 
     licence = "unknown"
@@ -75,22 +78,24 @@ class CocoFaces:
         return {image.get("id"): image for image in self._content["images"] if isinstance(image, dict)}
 
     def key(self) -> str:
-        """Hex digest of the JSON, the settings and all images that it names."""
+        """Return a hex digest of the JSON, the settings and all images that it names."""
         files = [self.root / str(image.get("file_name")) for image in self._images.values()]
-        settings = repr((self._names, self.markup.name))
+        settings = repr((self._names, self.markup.name, "masked"))
         return own_frames.digest_of(files, self.file.read_bytes(), settings.encode())
 
     def describe(self) -> list[str]:
-        """How the file was read, in lines."""
+        """Describe in lines how the file was read."""
         faces, points = len(self._content["annotations"]), self.markup.points
         return [f"annotations   {self.file.name}: {faces} faces in {len(self._images)} images, {points} key points"]
 
     def rows(self, bad: BadRows) -> list[FrameRow]:
-        """The faces in the order of the file; unusable ones go to ``bad``."""
+        """List the faces in the order of the file; unusable ones go to ``bad``."""
         found: list[FrameRow] = []
         for number, annotation in enumerate(self._content["annotations"]):
             try:
-                found.append(self._row(number, annotation))
+                row = self._row(number, annotation)
+                if own_frames.has_labels(row, bad):
+                    found.append(row)
             except InputError as error:
                 bad.add(error)
         return found
@@ -109,9 +114,7 @@ class CocoFaces:
                 f"expected {expected}, got {values.size} numbers", file=self.file, column=f"{label}.keypoints"
             )
         points, seen = values.reshape(-1, 3)[:, :2], values.reshape(-1, 3)[:, 2]
-        if (seen == 0).any():
-            missing = int(np.flatnonzero(seen == 0)[0])
-            raise InputError(f"key point {missing} is not labelled", file=self.file, column=f"{label}.keypoints")
+        points = np.where(seen[:, None] == 0, np.nan, points)
         file = own_frames.image_file(self.root, str(image.get("file_name", "")))
         relative = file.relative_to(self.root)
         own_frames.size_of(file)
@@ -125,12 +128,12 @@ class CocoFaces:
         return own_frames.whole(FrameRow(name, person, video, frame, "train", points), points - 0.5, box)
 
     def unlabelled(self) -> int:
-        """Images without an annotation."""
+        """Count the images without an annotation."""
         labelled = {annotation.get("image_id") for annotation in self._content["annotations"]}
         return sum(each not in labelled for each in self._images)
 
     def read(self, row: FrameRow) -> Image:
-        """The pixels of one face."""
+        """Read the pixels of one face."""
         if row.file not in self._boxes:
             self.rows(BadRows("skip"))
         return own_frames.read_cut(

@@ -1,4 +1,4 @@
-"""Landmarks of the user's own in a CSV: whatever its columns, separator, encoding and units are."""
+"""Reads the user's own landmarks from a CSV with any columns, separator, encoding and units."""
 
 import csv
 import io
@@ -23,12 +23,12 @@ Units = Literal["auto", "pixels", "normalised"]
 _SEPARATORS: Final = (",", ";", "\t", "|")
 _TEST: Final = ("test", "testing", "eval", "evaluation", "publictest", "privatetest")
 _WITHIN: Final = 1.5
-"""Coordinates that all lie within this are on [0, 1] of their frame."""
+"""Coordinates count as normalised to [0, 1] if all of them stay below this."""
 
 
 @dataclass(frozen=True)
 class _Table:
-    """A CSV as it was read."""
+    """A CSV file in memory."""
 
     header: list[str]
     rows: list[tuple[int, list[str]]]
@@ -42,22 +42,22 @@ class CsvFaces:
     """Landmarks in a CSV and images in a folder.
 
     Args:
-        root: Folder of the images.
-        csv: The table; relative to the root, or to the current folder.
+        root: Folder with the images.
+        csv: CSV file, relative to the root or to the current folder.
         on_error: ``raise`` at the first row that cannot be used, or ``skip`` such rows.
-        markup: What the landmarks are.
+        markup: Meaning of the landmarks.
         columns: Names of the columns that are no coordinates, by role: ``file``, ``person``, ``video``, ``frame``,
-            ``split``, and ``box``, a list of four. What is not named is guessed.
-        units: The units of the coordinates: ``pixels``, ``normalised`` (on [0, 1] of the image) or ``auto``.
-        separator: Between cells; None: guessed.
-        encoding: The encoding of the text; None: UTF-8, or where it is none, that of Windows for western Europe.
-        names: Template of file names, such as ``{person}_{video}{frame}``, where no columns tell who is seen.
-        name: The name of the data set.
-        missing: A number that stands where a point has no label, such as -1. A face has all its points, so such a row
-            is one that cannot be used.
+            ``split``, and ``box``, a list of four. Roles without a name are guessed.
+        units: Units of the coordinates: ``pixels``, ``normalised`` (on [0, 1] of the image) or ``auto``.
+        separator: Character between cells; None guesses it.
+        encoding: Encoding of the text; None tries UTF-8, then the Windows encoding of western Europe.
+        names: Template of file names, such as ``{person}_{video}{frame}``, if no columns say who is in the image.
+        name: Name of the data set.
+        missing: Number that marks a point without a label, such as -1, or ``empty`` for empty cells. Loss and metrics
+            leave such points out. Rows without a label at the two points of the normaliser are skipped.
 
     Raises:
-        InputError: There is no such folder or table, or a setting is wrong.
+        InputError: The folder or table is missing, or a setting is wrong.
     """
 
     licence = "unknown"
@@ -74,7 +74,7 @@ class CsvFaces:
         encoding: str | None = None,
         names: str | None = None,
         name: str = "csv",
-        missing: float | None = None,
+        missing: float | Literal["empty"] | None = None,
     ) -> None:
         self.name, self.on_error = name, BadRows(on_error).on_error
         self.root = own_frames.own_root(root)
@@ -92,9 +92,9 @@ class CsvFaces:
         self.markup = own_frames.markup_for(len(self._table.layout.points), markup)
 
     def key(self) -> str:
-        """Hex digest of the table, the settings and all images that it names."""
+        """Return a hex digest of the table, the settings and all images that it names."""
         settings = repr((self.columns, self.units, self.separator, self.encoding, self._names, self.markup.name))
-        settings += "" if self.missing is None else f" missing {self.missing}"
+        settings += "" if self.missing is None else f" masked {self.missing}"
         files = []
         for _, cells in self._table.rows:
             try:
@@ -104,7 +104,7 @@ class CsvFaces:
         return own_frames.digest_of(files, self.file.read_bytes(), settings.encode())
 
     def describe(self) -> list[str]:
-        """How the table was read, in lines."""
+        """Describe in lines how the table was read."""
         table = self._table
         roles = [f"{role}: {', '.join(self._title(p) for p in at)}" for role, at in table.layout.roles.items()]
         lines = [
@@ -117,7 +117,7 @@ class CsvFaces:
         return lines
 
     def rows(self, bad: BadRows) -> list[FrameRow]:
-        """The labelled frames in the order of the table; unusable rows go to ``bad``."""
+        """List the labelled frames in the order of the table; unusable rows go to ``bad``."""
         found: list[FrameRow] = []
         seen: dict[str, int] = {}
         for number, (line, cells) in enumerate(self._table.rows):
@@ -126,17 +126,18 @@ class CsvFaces:
                 if row.file in seen:
                     raise self._error(line, f"{row.file} is in row {seen[row.file]} already", "file")
                 seen[row.file] = line
-                found.append(row)
+                if own_frames.has_labels(row, bad):
+                    found.append(row)
             except InputError as error:
                 bad.add(error)
         return found
 
     def unlabelled(self) -> int:
-        """Images in the folder of the table's images that no row names are not counted."""
+        """Return 0: images that no row names are not counted."""
         return 0
 
     def read(self, row: FrameRow) -> Image:
-        """The pixels of one frame, cut out around its box where it has one."""
+        """Read the pixels of one frame, cut out around its box if it has one."""
         if row.file not in self._boxes:
             self.rows(BadRows("skip"))
         try:
@@ -193,7 +194,8 @@ class CsvFaces:
                 values.append(self._numbers(layout, 0, cells))
             except (InputError, IndexError):
                 continue
-        return bool(values) and bool(np.abs(np.array(values)).max() <= _WITHIN)
+        known = np.abs(np.array(values))[~np.isnan(values)]
+        return bool(len(known)) and bool(known.max() <= _WITHIN)
 
     def _row(self, number: int, line: int, cells: list[str]) -> FrameRow:
         layout = self._table.layout
@@ -203,7 +205,7 @@ class CsvFaces:
         if not name:
             raise self._error(line, "is empty; expected the name of an image", "file")
         file = own_frames.image_file(self.root, name)
-        points = self._numbers(layout, line, cells)
+        points = numbers = self._numbers(layout, line, cells)
         size = self._size(line, name, file) if self._table.normalised or not file.is_file() else None
         if self._table.normalised and size is not None:
             points = denormalise_landmarks(points, size)
@@ -213,11 +215,11 @@ class CsvFaces:
         self._boxes[relative.as_posix()] = box
         part: PublishedPart = "test" if self._cell(cells, "split").casefold() in _TEST else "train"
         row = FrameRow(relative.as_posix(), person, video, frame, part, points, line=line)
-        left, right = points[self.markup.normaliser[0]], points[self.markup.normaliser[1]]
-        if np.array_equal(left, right):
-            raise self._error(
-                line, f"landmarks {self.markup.normaliser[0]} and {self.markup.normaliser[1]} are in one point"
-            )
+        first, second = self.markup.normaliser
+        if np.array_equal(points[first], points[second]):
+            x, y = numbers[first]
+            sign = f"; if this marks missing points, set data.source.missing={x:g}" if x == y else ""
+            raise self._error(line, f"landmarks {first} and {second} are both at ({x:g}, {y:g}){sign}")
         return own_frames.whole(row, points, box)
 
     def _size(self, line: int, name: str, file: Path) -> tuple[int, int]:
@@ -255,23 +257,21 @@ class CsvFaces:
         return box
 
     def _numbers(self, layout: Layout, line: int, cells: list[str]) -> np.ndarray:
-        """(p, 2) as they stand in a row."""
-        points = []
-        for positions in layout.points:
-            if len(positions) == 1:
-                both = pair(cells[positions[0]])
-                if both is None:
-                    raise self._cell_error(line, positions[0], cells[positions[0]], "two numbers")
-                self._refuse_missing(line, positions[0], *both)
-                points.append(both)
-            else:
-                points.append(
-                    (
-                        self._number(line, positions[0], cells[positions[0]]),
-                        self._number(line, positions[1], cells[positions[1]]),
-                    )
-                )
-        return np.array(points, dtype=np.float64)
+        """Return (p, 2) numbers as they stand in a row, NaN without a label."""
+        points = np.array([self._point(line, positions, cells) for positions in layout.points], dtype=np.float64)
+        points[np.isnan(points).any(axis=1) | (points == self.missing).any(axis=1)] = np.nan
+        return points
+
+    def _point(self, line: int, positions: tuple[int, ...], cells: list[str]) -> tuple[float, float]:
+        if self.missing == "empty" and not all(cells[position].strip() for position in positions):
+            return np.nan, np.nan
+        if len(positions) == 1:
+            both = pair(cells[positions[0]])
+            if both is None:
+                raise self._cell_error(line, positions[0], cells[positions[0]], "two numbers")
+            return both
+        x, y = (self._number(line, position, cells[position]) for position in positions)
+        return x, y
 
     def _number(self, line: int, position: int, cell: str) -> float:
         text = cell.strip()
@@ -283,14 +283,7 @@ class CsvFaces:
             value = float("nan")
         if not np.isfinite(value):
             raise self._cell_error(line, position, cell, "a number")
-        self._refuse_missing(line, position, value)
         return value
-
-    def _refuse_missing(self, line: int, position: int, *values: float) -> None:
-        if self.missing in values:
-            raise self._cell_error(
-                line, position, f"{self.missing:g}", "a label (data.on_error=skip leaves such rows out)"
-            )
 
     def _cell(self, cells: list[str], role: str) -> str:
         positions = self._table.layout.roles.get(role)
@@ -311,6 +304,6 @@ class CsvFaces:
 
 
 def _guess_separator(text: str) -> str:
-    """The one that the header has most of."""
+    """Return the separator that occurs most often in the header."""
     header = text.partition("\n")[0]
     return max(_SEPARATORS, key=header.count)

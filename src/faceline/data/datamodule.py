@@ -1,4 +1,4 @@
-"""Feeds frames and landmarks to Lightning, the same ones for the same seed, whatever was interrupted."""
+"""Feeds frames and landmarks to Lightning: the same ones for the same seed, even after an interruption."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -25,19 +25,19 @@ Batch = Sequence[Tensor]
 """Images (n, 3, h, w) on [0, 1], landmarks (n, 68, 2) on [0, 1], sizes (n, 2) of the original frames in pixels."""
 
 Pipeline = Callable[[Image, Shape, int], tuple[Any, Any]]
-"""Image and landmarks in pixels, and a seed, to tensors on [0, 1]: a `faceline.transforms.Pipeline`."""
+"""Turns an image, landmarks in pixels and a seed into tensors on [0, 1]: a `faceline.transforms.Pipeline`."""
 
 Draw = tuple[int, int]
-"""Position in a data set and the seed of its augmentation."""
+"""Position in a data set, and the seed of its augmentation."""
 
 
 class LandmarkFrames(Dataset[Batch]):
-    """Some frames of a store under a pipeline of transforms.
+    """Frames of a store under a pipeline of transforms.
 
     Args:
-        store: Frames at training size.
+        store: Store of frames at training size.
         rows: Rows of the store, in order.
-        pipeline: Applied to every frame; random steps take the seed that comes with the position.
+        pipeline: Transforms for every frame; random steps use the seed that comes with the position.
     """
 
     def __init__(self, store: FrameStore, rows: np.ndarray, pipeline: Pipeline) -> None:
@@ -51,7 +51,7 @@ class LandmarkFrames(Dataset[Batch]):
         return len(self.rows)
 
     def __getitem__(self, draw: Draw | int) -> Batch:
-        """One frame; without a seed, that of its position."""
+        """Return one frame; without a seed, the position is the seed."""
         position, seed = draw if isinstance(draw, tuple) else (draw, draw)
         image, landmarks = self.pipeline(
             np.array(self.store.images[self.rows[position]]), self.landmarks[position], seed
@@ -60,10 +60,10 @@ class LandmarkFrames(Dataset[Batch]):
 
 
 class AllFrames(Dataset[Batch]):
-    """One set of frames after another.
+    """Several sets of frames, one after another.
 
     Args:
-        sets: At least one.
+        sets: The sets, at least one.
     """
 
     def __init__(self, sets: Sequence[LandmarkFrames]) -> None:
@@ -73,7 +73,7 @@ class AllFrames(Dataset[Batch]):
         return sum(map(len, self.sets))
 
     def __getitem__(self, draw: Draw) -> Batch:
-        """One frame."""
+        """Return one frame."""
         position, seed = draw
         for frames in self.sets:
             if position < len(frames):
@@ -83,9 +83,9 @@ class AllFrames(Dataset[Batch]):
 
 
 class EpochSampler(Sampler[Draw]):
-    """Shuffles as a function of (seed, epoch) alone, so that a resumed epoch is the one that was interrupted.
+    """Shuffles by seed and epoch alone, so that a resumed epoch continues the interrupted one.
 
-    Lightning calls ``set_epoch``. Under several processes each takes every k-th frame.
+    Lightning calls ``set_epoch``. With several processes each takes every k-th frame.
 
     Args:
         length: Number of frames.
@@ -113,7 +113,7 @@ class EpochSampler(Sampler[Draw]):
 
 
 def unchanged(image: Image, landmarks: Shape, seed: int) -> tuple[Tensor, Tensor]:  # noqa: ARG001
-    """A pipeline that only brings a frame and its landmarks to tensors on [0, 1]."""
+    """Convert a frame and its landmarks to tensors on [0, 1] without any transform."""
     height, width = image.shape[:2]
     pixels = torch.from_numpy(image.transpose(2, 0, 1).astype(np.float32) / 255)
     return pixels, torch.from_numpy(normalise_landmarks(landmarks, (width, height)).astype(np.float32))
@@ -124,14 +124,14 @@ class LandmarkData(pl.LightningDataModule):
 
     Args:
         source: The data set.
-        split: Settings of `make_split`. By default the publisher's own parts are used.
-        transforms: The pipelines ``train`` and ``eval``. By default both are `unchanged`.
-        size: The edge of the cached frames in pixels. Whole frames are resized to a square.
+        split: Settings of `make_split`; by default the publisher's own division.
+        transforms: The pipelines ``train`` and ``eval``; by default both are `unchanged`.
+        size: Edge of the cached frames in pixels; whole frames are resized to squares.
         batch_size: Frames for each step and process.
         workers: Processes that prepare batches; 0 prepares them between the steps.
         seed: Seed of order and augmentation.
         cache_dir: Folder of the cache.
-        limit: Use at most so many frames of each part (the first of a seeded shuffle), for quick trials.
+        limit: Most frames of each set (the first of a seeded shuffle), for quick trials.
     """
 
     def __init__(
@@ -165,12 +165,12 @@ class LandmarkData(pl.LightningDataModule):
         return self._store
 
     def _open(self) -> tuple[FrameStore, Split]:
-        """Every frame."""
+        """Read every frame."""
         store = cached_frames(self.source, self.size, self.cache_dir)
         return store, make_split(store.index, **self.split_settings)
 
     def _open_few(self, limit: int) -> tuple[FrameStore, Split]:
-        """The frames of a limited split: no others are read."""
+        """Read only the frames of a limited split."""
         labels = list_labels(self.source)
         split = limited(make_split(labels, **self.split_settings), limit, self.seed)
         files = {part: labels.files[rows] for part, rows in split.parts().items()}
@@ -186,23 +186,23 @@ class LandmarkData(pl.LightningDataModule):
 
     @property
     def split(self) -> Split:
-        """The training, validation and test set."""
+        """The training, validation and test sets."""
         _ = self.store
         return self._split
 
     def originals(self, rows: np.ndarray) -> list[AnyImage]:
-        """Frames of the index in their own size, which the cache does not have."""
+        """Read frames of the index in their original size, which the cache does not hold."""
         listed = {row.file: row for row in self.source.rows(BadRows("skip"))}
         return [self.source.read(listed[file]) for file in self.index.files[rows].tolist()]
 
     def learn_from(self, teacher: Teacher) -> list[str]:
-        """Train on frames without a row too, with landmarks from a teacher.
+        """Add frames without a row to the training set, with pseudo-labels from a teacher.
 
         Returns:
-            Their names.
+            The names of these frames.
 
         Raises:
-            InputError: There are none.
+            InputError: There are no such frames.
         """
         self.taught = teach(teacher, self.source, self.index, self.split, self.size, self.cache_dir)
         return self.taught.files
@@ -216,7 +216,7 @@ class LandmarkData(pl.LightningDataModule):
         _ = self.store
 
     def frames(self, part: str) -> LandmarkFrames:
-        """One part of the split under the transforms that do not change it.
+        """Return one set of the split under the transforms that do not change frames.
 
         Args:
             part: ``train``, ``val`` or ``test``.
@@ -225,7 +225,7 @@ class LandmarkData(pl.LightningDataModule):
         return LandmarkFrames(store, self.split.parts()[part], self.pipelines["eval"])
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        """Shuffled, augmented batches; a last incomplete one is dropped."""
+        """Return shuffled, augmented batches; an incomplete last batch is dropped."""
         pipeline = self.pipelines["train"]
         sets = [LandmarkFrames(self.store, self.split.train, pipeline)]
         if self.taught is not None:
@@ -240,7 +240,7 @@ class LandmarkData(pl.LightningDataModule):
         return self._loader(frames, sampler=sampler, drop_last=True)
 
     def val_dataloader(self) -> DataLoader[Batch]:
-        """Every validation frame once, in order, in every process: each then knows the exact figures."""
+        """Return every validation frame once and in order, in every process, so that each computes exact figures."""
         return self._loader(self.frames("val"))
 
     def _loader(self, frames: Dataset[Batch], **options: Any) -> DataLoader[Batch]:

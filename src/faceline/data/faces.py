@@ -1,4 +1,4 @@
-"""Feeds aligned faces to what tells people apart by their looks."""
+"""Feeds aligned faces to models that identify people by their looks."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -30,11 +30,11 @@ from faceline.threads import usable_threads
 from faceline.types import Image, Shape, Square
 
 FaceBatch = Sequence[Tensor]
-"""Faces (n, 3, h, w) on [0, 1], the number of the person (n,) int64 (-1 for a stranger), and whether the frame enrols
-that person (n,) bool."""
+"""Faces (n, 3, h, w) on [0, 1]; person numbers (n,) int64, -1 for strangers; and (n,) bool, whether a frame enrols its
+person."""
 
 MARGIN = 1 / 14
-"""Room around the template that is kept for moving the face in training: 128 pixels for a template of 112."""
+"""Margin around the template for moving the face in training: 128 pixels for a template of 112."""
 
 _OF_VIDEO = 3  # frames of a video that enrol in the validation of an epoch; near copies of them would add little
 _NOWHERE = np.zeros((68, 2), dtype=np.float32)  # a pipeline takes landmarks too; of a crop nobody needs them
@@ -42,28 +42,28 @@ _NOWHERE = np.zeros((68, 2), dtype=np.float32)  # a pipeline takes landmarks too
 
 @runtime_checkable
 class Detector(Protocol):
-    """Finds the landmarks of frames that nobody has labelled."""
+    """Finds landmarks in frames without labels."""
 
     def key(self) -> str:
-        """Text that differs for detectors that differ."""
+        """Return a text that differs between detectors."""
         ...
 
     def __call__(self, image: Image) -> Shape:
-        """The landmarks of the one face in a frame, in its pixels."""
+        """Return the landmarks of the single face in a frame, in pixels."""
         ...
 
 
 class AlignedFace:
-    """The part of a frame that shows the face.
+    """Cuts the aligned face out of a frame.
 
     Args:
-        detector: For frames without landmarks; None refuses them.
-        every: Let the detector find the landmarks of every frame, as a stand does, also where there are labels.
+        detector: Detector for frames without landmarks; None refuses such frames.
+        every: Whether to detect landmarks in every frame, as a stand does, even in labelled ones.
         template: How faces are aligned.
-        markup: What the labels are; a detector finds the 68 points of iBUG.
+        markup: Meaning of the labels; a detector finds the 68 points of iBUG.
 
     Raises:
-        InputError: The markup does not say by which landmarks faces are aligned.
+        InputError: The markup does not say which landmarks align a face.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class AlignedFace:
         self.of_labels = template if every else template.for_markup(markup)
 
     def key(self) -> str:
-        """What the pictures depend on beside frames and labels."""
+        """Return a text of what the pictures depend on, beside frames and labels."""
         return (
             f"face {MARGIN:.4f} {self.detector.key() if self.detector else ''}{' every' if self.every else ''}"
             f"{'' if self.template == ARCFACE else f' {self.template}'}"
@@ -85,16 +85,16 @@ class AlignedFace:
         )
 
     def __call__(self, row: FrameRow, image: Image, size: int) -> Square:
-        """The aligned face.
+        """Return the aligned face.
 
         Raises:
-            InputError: Nobody has labelled the frame and there is no detector, or the landmarks make no face.
+            InputError: The frame has no label and there is no detector, or the landmarks make no face.
         """
         landmarks, template = row.landmarks, self.of_labels
-        if self.every or np.isnan(landmarks).any():
+        if self.every or np.isnan(landmarks).all():
             if self.detector is None:
                 raise InputError(
-                    f"{row.file} has no landmarks; name a checkpoint that finds them, or leave such frames out",
+                    f"{row.file} has no landmarks; name a checkpoint that finds them, or leave out such frames",
                     column="task.detector",
                 )
             landmarks, template = self.detector(image), self.template
@@ -105,14 +105,14 @@ class AlignedFace:
 
 
 class Faces(Dataset[FaceBatch]):
-    """Some faces of a store under a pipeline of transforms.
+    """Faces of a store under a pipeline of transforms.
 
     Args:
-        store: Aligned faces.
+        store: Store of aligned faces.
         rows: Rows of the store, in order.
-        labels: (n,) number of the person of each.
-        enrols: Whether each enrols that person.
-        pipeline: Applied to every face; random steps take the seed that comes with the position.
+        labels: (n,) person number of each face.
+        enrols: (n,) whether each face enrols its person.
+        pipeline: Transforms for every face; random steps use the seed that comes with the position.
     """
 
     def __init__(
@@ -125,20 +125,20 @@ class Faces(Dataset[FaceBatch]):
         return len(self.rows)
 
     def __getitem__(self, draw: Draw | int) -> FaceBatch:
-        """One face; without a seed, that of its position."""
+        """Return one face; without a seed, the position is the seed."""
         position, seed = draw if isinstance(draw, tuple) else (draw, draw)
         picture, _ = self.pipeline(np.array(self.store.images[self.rows[position]]), _NOWHERE, seed)
         return cast(Tensor, picture), self.labels[position], self.enrols[position]
 
 
 class PeopleSampler(Sampler[Draw]):
-    """Batches of P people with K frames each, of different videos where there are; a function of (seed, epoch) alone.
+    """Batches of P people with K frames each, from different videos if possible; seed and epoch alone decide.
 
     Args:
-        labels: (n,) number of the person of each frame.
+        labels: (n,) person number of each frame.
         videos: (n,) video of each frame.
-        people: P.
-        frames: K.
+        people: Number P of people in a batch.
+        frames: Number K of frames of each person.
         seed: Seed of the run.
     """
 
@@ -148,7 +148,7 @@ class PeopleSampler(Sampler[Draw]):
         self._of_person = [np.flatnonzero(labels == label) for label in np.unique(labels)]
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch that the next iteration belongs to; Lightning calls it."""
+        """Choose the epoch of the next iteration; Lightning calls it."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -163,7 +163,7 @@ class PeopleSampler(Sampler[Draw]):
                     yield int(position), int(rng.integers(2**31))
 
     def _some(self, rows: np.ndarray, rng: np.random.Generator) -> list[int]:
-        """K frames of one person, in turn of each video; frames repeat where there are fewer."""
+        """Draw K frames of one person, from each video in turn; frames repeat if there are fewer."""
         videos = self.videos[rows]
         by_video = [rng.permutation(rows[videos == video]) for video in rng.permutation(np.unique(videos))]
         turns = [by_video[k % len(by_video)] for k in range(self.frames)]
@@ -171,26 +171,26 @@ class PeopleSampler(Sampler[Draw]):
 
 
 class FaceData(pl.LightningDataModule):
-    """Aligned faces: cached, split, transformed, batched by people.
+    """A LightningDataModule of aligned faces: cached, split, transformed, batched by people.
 
     Args:
-        source: The data set. Frames without landmarks join the training of their video, and nothing else; those
-            with the very pixels of a frame that is validated or tested on join nothing.
+        source: The data set. Frames without landmarks join only the training of their video. Those with the same pixels
+            as a validation or test frame are left out.
         split: Settings of `make_split`.
-        transforms: Pipelines ``train`` and ``eval``; they take faces with a margin of `MARGIN` and give ``size``.
+        transforms: Pipelines ``train`` and ``eval``; they take faces with a `MARGIN` and return them at ``size``.
         size: Edge of the template in pixels.
-        people: People in a batch.
-        frames: Frames of each.
+        people: Number of people in a batch.
+        frames: Number of frames of each person.
         workers: Processes that prepare batches; 0 prepares them between the steps.
         seed: Seed of order and augmentation.
         cache_dir: Folder of the cache.
-        limit: Use at most so many frames of each part, for quick trials.
-        detector: Finds the landmarks of frames that nobody has labelled.
-        every: Let it find those of all frames.
+        limit: Most frames of each set, for quick trials.
+        detector: Finds landmarks in frames without labels.
+        every: Whether it finds the landmarks of all frames.
         template: How faces are aligned.
 
     Raises:
-        InputError: Nobody in validation would be known.
+        InputError: No person of the validation set would be known.
     """
 
     def __init__(
@@ -224,7 +224,7 @@ class FaceData(pl.LightningDataModule):
 
     @property
     def store(self) -> FrameStore:
-        """The aligned faces; read once."""
+        """The aligned faces, which are read once."""
         if self._store is None:
             edge = round(self.size * (1 + 2 * MARGIN))
             self._store = cached_frames(self.source, edge, self.cache_dir, self.view)
@@ -238,28 +238,28 @@ class FaceData(pl.LightningDataModule):
 
     @property
     def split(self) -> Split:
-        """Who trains, chooses and judges, of the labelled frames."""
+        """The training, validation and test sets of the labelled frames."""
         _ = self.store
         return self._split
 
     @property
     def extra(self) -> np.ndarray:
-        """Rows of the frames without landmarks that train too."""
+        """Rows of the frames without landmarks that join the training set."""
         _ = self.store
         return self._extra
 
     @property
     def people(self) -> np.ndarray:
-        """The names of those who are trained on, sorted."""
+        """Sorted names of the people in the training set."""
         return np.unique(self.index.persons[self.split.train])
 
     @property
     def _learnt(self) -> np.ndarray:
-        """Rows of all frames that gradients see."""
+        """Rows of all frames that the training uses."""
         return np.union1d(self.split.train, self.extra)
 
     def trial(self, part: Literal["val", "test"]) -> GalleryAndProbes:
-        """Who is enrolled and who asks, in one part."""
+        """Return gallery and probes of one set."""
         return gallery_and_probes(self.index, self.split, part, self.split_settings["seed"])
 
     def prepare_data(self) -> None:
@@ -271,20 +271,20 @@ class FaceData(pl.LightningDataModule):
         _ = self.store
 
     def faces(self, rows: np.ndarray) -> Faces:
-        """Some faces in order, under the transforms that do not change them."""
+        """Return some faces in order, under the transforms that do not change them."""
         return self._faces(rows, np.full(len(rows), -1), enrols=False)
 
     def still_dataloader(self) -> DataLoader[FaceBatch]:
-        """The training faces once and in order, under the transforms that do not change them."""
+        """Return the training faces once and in order, under the transforms that do not change them."""
         rows = self._learnt
         labels = columns_of(self.index.persons[rows], self.people)
         return self._loader(self._faces(rows, labels, enrols=False), 64)
 
     def train_dataloader(self) -> DataLoader[FaceBatch]:
-        """Augmented batches of P people with K frames each.
+        """Return augmented batches of P people with K frames each.
 
         Raises:
-            InputError: There are fewer people or frames.
+            InputError: There are fewer people or frames than that.
         """
         rows, index = self._learnt, self.index
         if len(self.people) < self.people_per_batch:
@@ -303,7 +303,7 @@ class FaceData(pl.LightningDataModule):
         return self._loader(faces, batch, sampler=sampler)
 
     def val_dataloader(self) -> DataLoader[FaceBatch]:
-        """The validation trial: a few frames of each video of the gallery, then the probes, in order."""
+        """Return the validation trial in order: some frames of each gallery video, then the probes."""
         trial, index = self.trial("val"), self.index
         gallery = self._few(trial.gallery)
         people = np.unique(index.persons[gallery])
@@ -315,8 +315,8 @@ class FaceData(pl.LightningDataModule):
         return self._loader(faces, 64)
 
     def _divide(self, index: FrameIndex) -> tuple[Split, np.ndarray]:
-        """The split of the labelled frames, the same with and without others; and the others of its training videos."""
-        labelled = np.flatnonzero(~np.isnan(index.landmarks).any(axis=(1, 2)))
+        """Split the labelled frames, with or without others; also return the unlabelled frames of training videos."""
+        labelled = np.flatnonzero(~index.missing.all(axis=1))
         split = make_split(index.take(labelled), **self.split_settings)
         split = Split(split.protocol, **{part: labelled[rows] for part, rows in split.parts().items()})
         others = np.setdiff1d(np.arange(len(index)), labelled)
@@ -327,7 +327,7 @@ class FaceData(pl.LightningDataModule):
         return limited(split, self.limit, self.seed), others[mine] if self.limit is None else others[:0]
 
     def _few(self, rows: np.ndarray) -> np.ndarray:
-        """At most a few frames of each video."""
+        """Keep at most a few frames of each video."""
         videos = self.index.videos[rows]
         order = np.argsort(videos, kind="stable")
         _, first, counts = np.unique(videos[order], return_index=True, return_counts=True)

@@ -1,4 +1,4 @@
-"""Images of people in folders, without landmarks: ``person/video/*.jpg`` or ``person/*.jpg``."""
+"""Reads images of people from folders, without landmarks: ``person/video/*.jpg`` or ``person/*.jpg``."""
 
 from functools import cached_property
 from pathlib import Path
@@ -14,15 +14,15 @@ from faceline.types import Image
 
 
 class FolderFaces:
-    """A folder for each person, in it images, or a folder for each video or occasion; for identification.
+    """Images for identification: a folder for each person, with images or a folder for each video or occasion.
 
     Args:
-        root: The folder of the people.
+        root: Folder that holds the people's folders.
         on_error: ``raise`` at the first image that cannot be used, or ``skip`` such images.
-        name: The name of the data set.
+        name: Name of the data set.
 
     Raises:
-        InputError: There is no such folder, or no images are in it.
+        InputError: The folder is missing or holds no images.
     """
 
     licence = "unknown"
@@ -41,16 +41,16 @@ class FolderFaces:
         return sorted(path for path in files if len(path.relative_to(self.root).parts) in (2, 3))
 
     def key(self) -> str:
-        """Hex digest of all images and their names."""
+        """Return a hex digest of all images and their names."""
         return own_frames.digest_of(self._files)
 
     def describe(self) -> list[str]:
-        """What was found, in lines."""
+        """Describe in lines what was found."""
         people = {path.relative_to(self.root).parts[0] for path in self._files}
         return [f"images        {len(self._files)} of {len(people)} people, without landmarks"]
 
     def rows(self, bad: BadRows) -> list[FrameRow]:
-        """Every image, in the order of the names; of an image directly below its person the video is itself."""
+        """List every image in the order of the names; an image directly below its person is a video of its own."""
         rows = []
         for number, path in enumerate(self._files):
             parts = path.relative_to(self.root).parts
@@ -60,9 +60,9 @@ class FolderFaces:
         return rows
 
     def unlabelled(self) -> int:
-        """All are listed."""
+        """Return 0: all images are listed."""
         return 0
 
     def read(self, row: FrameRow) -> Image:
-        """The pixels of an image."""
+        """Read the pixels of an image."""
         return read_labelled(self.root / row.file)

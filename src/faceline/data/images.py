@@ -1,7 +1,7 @@
-"""One image file to RGB pixels: damage, bombs and surprising formats are refused in one line.
+"""Reads an image file as RGB pixels; damaged files, bombs and unexpected formats are refused in one line.
 
-The size is read from the header, before any pixel is decoded. Pillow warns about many files that it reads
-well; those warnings are kept back.
+The size is read from the header before any pixel is decoded. Pillow warns about many files that it reads well; those
+warnings are suppressed.
 """
 
 import warnings
@@ -12,19 +12,20 @@ from typing import Final
 
 import numpy as np
 from PIL import Image as PillowImage
-from PIL import UnidentifiedImageError
+from PIL import ImageCms, UnidentifiedImageError
 
 from faceline.errors import InputError
 from faceline.types import Image
 
 MAX_PIXELS: Final = 50_000_000
-"""Larger images are refused before they are decoded."""
+"""Images with more pixels are refused before they are decoded."""
 
 FRAME_FORMATS: Final = ("JPEG", "PNG")
 LABELLED_FORMATS: Final = (*FRAME_FORMATS, "WEBP", "BMP", "TIFF", "GIF")
 
 _ORIENTATION_TAG: Final = 0x0112  # of EXIF
 _PNG_DEPTH_AT: Final = 24  # bytes into the file: signature 8, chunk header 8, width 4, height 4
+_TIFF: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # how its files begin
 _MODE_NAMES: Final = {
     "1": "black and white",
     "L": "grey",
@@ -36,21 +37,21 @@ _MODE_NAMES: Final = {
 
 
 def read_frame(path: Path) -> Image:
-    """A frame that has landmarks: an 8-bit RGB or RGBA file (alpha is dropped), upright as it is stored.
+    """Read a frame with landmarks: an 8-bit RGB or RGBA file (alpha is dropped), in its stored orientation.
 
-    Every other kind is refused and not converted, because what the labels were drawn on would be a guess.
+    Other kinds are refused instead of converted: nobody knows on which version the labels were drawn.
 
     Raises:
-        InputError: The file is missing, damaged, too large, or of another kind; says how to convert it.
+        InputError: The file is missing, damaged, too large, or of another kind; the message says how to convert it.
     """
     return _read(path, FRAME_FORMATS, _strict_rgb)
 
 
 def read_labelled(path: Path) -> Image:
-    """A photo that has landmarks, in any colours: grey and palettes become RGB, alpha is dropped.
+    """Read a photo with landmarks in any colours: grey and palettes become RGB, alpha is dropped.
 
     Raises:
-        InputError: The file is missing, damaged, too large, no image, or turned by its EXIF tag.
+        InputError: The file is missing, damaged, too large, no image, or rotated by its EXIF tag.
     """
     return _read(path, LABELLED_FORMATS, _any_rgb)
 
@@ -74,9 +75,9 @@ def read_with(path: Path, formats: tuple[str, ...], decode: Callable[[PillowImag
     """Open an image file and hand it to a decoder; every kind of damage becomes one clear error.
 
     Args:
-        path: The file.
-        formats: Kinds of image, by Pillow's names, that are accepted.
-        decode: Takes the opened image, whose pixels are not loaded yet.
+        path: The image file.
+        formats: Accepted formats, by Pillow's names.
+        decode: Receives the opened image, whose pixels are not loaded yet.
 
     Raises:
         InputError: The file is missing, damaged or of another kind, or ``decode`` raises.
@@ -92,11 +93,21 @@ def read_with(path: Path, formats: tuple[str, ...], decode: Callable[[PillowImag
     except InputError:
         raise
     except UnidentifiedImageError:
-        message = f"is not an image of a known kind ({', '.join(formats)})"
-        raise InputError(message, file=path) from None
+        raise InputError(_unidentified(path, formats), file=path) from None
     except Exception as error:  # decoders raise nearly anything on damaged files
         reason = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"is damaged or cannot be read: {reason}", file=path) from None
+
+
+def _unidentified(path: Path, formats: tuple[str, ...]) -> str:
+    with path.open("rb") as file:
+        tiff = file.read(4) in _TIFF
+    if tiff and "TIFF" in formats:
+        return (
+            "is a TIFF of a kind that is not read, such as colours in floating point or of 32 bits; save it with 8 or "
+            "16 bits a channel"
+        )
+    return f"is not an image of a known kind ({', '.join(formats)})"
 
 
 def _decode(path: Path, formats: tuple[str, ...], decode: Callable[[PillowImage.Image, Path], None]) -> None:
@@ -110,7 +121,7 @@ def _decode(path: Path, formats: tuple[str, ...], decode: Callable[[PillowImage.
 
 @contextmanager
 def _any_size() -> Iterator[None]:
-    """Pillow's own limit lies below the largest photos; each decoder here has its own, checked before it decodes."""
+    """Lift Pillow's limit, which is below the largest photos; each decoder here checks a limit of its own."""
     limit, PillowImage.MAX_IMAGE_PIXELS = PillowImage.MAX_IMAGE_PIXELS, None
     try:
         yield
@@ -159,4 +170,39 @@ def _kind(image: PillowImage.Image, path: Path) -> str:
 
 def _any_rgb(image: PillowImage.Image, path: Path) -> PillowImage.Image:
     _refuse_turned(image, path)
+    return as_rgb(image, path)
+
+
+def as_rgb(image: PillowImage.Image, path: Path) -> PillowImage.Image:
+    """Convert a picture to 8-bit RGB.
+
+    Raises:
+        InputError: Its value of white is unknown.
+    """
+    if image.mode == "LAB":
+        lab = ImageCms.createProfile("LAB")
+        converted = ImageCms.profileToProfile(image, lab, ImageCms.createProfile("sRGB"), outputMode="RGB")
+        assert converted is not None
+        return converted
+    if image.mode == "F" or image.mode.startswith("I"):
+        image = PillowImage.fromarray(_eight_bits(image, path))
     return image.convert("RGB")
+
+
+def _eight_bits(image: PillowImage.Image, path: Path) -> np.ndarray:
+    """Convert 16-bit grey, or floating point on [0, 1], to 8 bits; in other ranges the value of white is unknown."""
+    values = np.asarray(image)
+    low, high = float(values.min()), float(values.max())
+    if image.mode == "F":
+        if low >= 0 and high <= 1:
+            return np.round(values * 255).astype(np.uint8)
+        kind = "floating-point numbers"
+    elif image.mode.startswith("I;16") or (image.format == "PNG" and high < 1 << 16):
+        return (values.astype(np.int64) >> 8).astype(np.uint8)
+    else:
+        kind = "32-bit numbers"
+    raise InputError(
+        f"holds {kind} from {low:g} to {high:g}, of which none is known to be white; save it with 8 or 16 bits, "
+        "or as floating point from 0 to 1",
+        file=path,
+    )

@@ -1,4 +1,4 @@
-"""What a data set is to the rest of the project: rows of labelled frames, and the index made of them."""
+"""Defines what a data set is for the rest of the project: rows of labelled frames, and the index built from them."""
 
 import hashlib
 from collections.abc import Sequence
@@ -24,14 +24,15 @@ class FrameRow:
     """One labelled frame as its source lists it, before its pixels are read.
 
     Attributes:
-        file: Name of the frame, unique in its source; relative to the root where there is one.
-        person: Who is seen.
+        file: Name of the frame, unique in its source; relative to the root if there is one.
+        person: Name of the person in the frame.
         video: Name of the video, unique among all people.
         frame: Number of the frame in its video.
-        part: The publisher's own division, ``train`` where there is none.
-        landmarks: Pixels of that frame, x first; they may lie outside of it. NaN where nobody has labelled it.
-        landmarks3d: The same in three dimensions, where the source knows them.
-        line: Row of the table that names the frame, for messages.
+        part: ``train`` or ``test`` in the publisher's division; ``train`` without one.
+        landmarks: Pixels of the frame, x first; they may lie outside of it. NaN without a label: all of them if nobody
+            has labelled the frame.
+        landmarks3d: Landmarks in three dimensions, if the source has them.
+        line: Line of the table that names the frame, for messages.
     """
 
     file: str
@@ -45,7 +46,7 @@ class FrameRow:
 
 
 class BadRows:
-    """What to do with a row that cannot be used: stop at the first, or skip and remember each.
+    """Decides about rows that cannot be used: stop at the first, or skip and remember each.
 
     Args:
         on_error: ``raise`` or ``skip``.
@@ -58,56 +59,60 @@ class BadRows:
         self.errors: list[InputError] = []
 
     def add(self, error: InputError) -> None:
-        """Raise the error, or keep it in ``errors``."""
+        """Raise the error, or store it in ``errors``."""
         if self.on_error == "raise":
             raise error
+        self.errors.append(error)
+
+    def leave_out(self, error: InputError) -> None:
+        """Keep the error in ``errors``, as the user said that such rows may occur."""
         self.errors.append(error)
 
 
 @runtime_checkable
 class FrameSource(Protocol):
-    """A set of labelled frames. Everything that is special about one data set is behind this."""
+    """A set of labelled frames. Everything special about one data set stays behind this interface."""
 
     name: str
     on_error: OnError
 
     def key(self) -> str:
-        """Hex digest of everything that the frames depend on: the bytes of the files, or the settings."""
+        """Return a hex digest of everything that the frames depend on: the bytes of the files, or the settings."""
         ...
 
     def rows(self, bad: BadRows) -> list[FrameRow]:
-        """The labelled frames in a fixed order, without reading pixels; unusable rows go to ``bad``."""
+        """List the labelled frames in a fixed order, without reading pixels; unusable rows go to ``bad``."""
         ...
 
     def unlabelled(self) -> int:
-        """Number of frames that no row names."""
+        """Return the number of frames that no row names."""
         ...
 
     def read(self, row: FrameRow) -> Image:
-        """The pixels of one frame.
+        """Read the pixels of one frame.
 
         Raises:
-            InputError: The frame cannot be used; names file and row.
+            InputError: The frame cannot be used; the message names file and row.
         """
         ...
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class LabelIndex:
-    """The labelled frames of one data set, column by column: what is known of them without their pixels.
+    """The labelled frames of a data set in columns, without their pixels.
 
     Attributes:
         dataset: Name of the source.
-        files: (n,) unique names.
-        persons: (n,) who is seen.
-        videos: (n,) unique over all people.
-        frames: (n,) number within the video.
-        parts: (n,) the publisher's division, ``train`` or ``test``.
-        landmarks: (n, 68, 2) pixels of the original frame, x first.
-        landmarks3d: (n, 68, 3), where the source knows them.
-        unlabelled: Frames of the source that have no row.
-        rejected: One line for each row that was skipped.
-        markup: What the landmarks are.
+        files: (n,) unique names of the frames.
+        persons: (n,) names of the people.
+        videos: (n,) names of the videos, unique over all people.
+        frames: (n,) number of each frame in its video.
+        parts: (n,) ``train`` or ``test`` in the publisher's division.
+        landmarks: (n, 68, 2) pixels of the original frame, x first; NaN without a label.
+        landmarks3d: (n, 68, 3) landmarks in three dimensions, if the source has them.
+        unlabelled: Number of frames of the source without a row.
+        rejected: One line for each skipped row.
+        markup: Meaning of the landmarks.
     """
 
     dataset: str
@@ -129,8 +134,13 @@ class LabelIndex:
         return len(self.files)
 
     @property
+    def missing(self) -> np.ndarray:
+        """Return (n, 68), whether each landmark has no label."""
+        return np.asarray(np.isnan(self.landmarks).any(axis=2))
+
+    @property
     def fingerprint(self) -> str:
-        """Hex digest of names, parts and landmarks, and of pixels where they are known: equal for equal data."""
+        """Return a hex digest of names, parts, landmarks, and pixels if known: equal for equal data."""
         digest = hashlib.sha256(self.dataset.encode())
         for column in self._named_by:
             digest.update("\n".join(getattr(self, column).tolist()).encode())
@@ -138,7 +148,7 @@ class LabelIndex:
         return digest.hexdigest()[:16]
 
     def take(self: _Index, rows: Sequence[int] | np.ndarray) -> _Index:
-        """The same index with some rows, in the order given."""
+        """Return the same index with some rows, in the given order."""
         rows = np.asarray(rows, dtype=np.int64)
         landmarks3d = None if self.landmarks3d is None else self.landmarks3d[rows]
         return replace(self, landmarks3d=landmarks3d, **{name: getattr(self, name)[rows] for name in self._columns})
@@ -146,11 +156,11 @@ class LabelIndex:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class FrameIndex(LabelIndex):
-    """Labelled frames whose pixels were read, and so are known to be usable.
+    """Labelled frames whose pixels were read, so they are known to be usable.
 
     Attributes:
-        sizes: (n, 2) width and height of the original frame.
-        digests: (n,) digest of the decoded pixels; equal where two frames have the same content.
+        sizes: (n, 2) width and height of the original frames.
+        digests: (n,) digest of the decoded pixels; equal for frames with the same content.
     """
 
     sizes: Sizes
@@ -160,19 +170,24 @@ class FrameIndex(LabelIndex):
     _named_by: ClassVar[tuple[str, ...]] = ("files", "digests", "parts")
 
     def normalised(self) -> Landmarks:
-        """(n, 68, 2) landmarks on [0, 1] of their own frame, float32."""
+        """Return landmarks (n, 68, 2) on [0, 1] of their own frames, float32."""
         return normalise_landmarks(self.landmarks, self.sizes[:, None, :]).astype(np.float32)
 
 
+def usable_rows(source: FrameSource, bad: BadRows) -> list[FrameRow]:
+    """Return the rows of a source that hold a face, or no label; others go to ``bad``."""
+    normaliser = list(markup_of(source).normaliser)
+    return [row for row in source.rows(bad) if _has_size(row, normaliser, bad) and _is_face(row, bad)]
+
+
 def index_of(source: FrameSource, rows: list[FrameRow], bad: BadRows) -> LabelIndex:
-    """The index of some rows of a source.
+    """Build the index of some rows of a source.
 
     Args:
-        source: Where they come from.
-        rows: Those that can be used.
-        bad: Has those that cannot.
+        source: Source of the rows.
+        rows: Usable rows.
+        bad: Rows that cannot be used.
     """
-    rows = [row for row in rows if _is_face(row, bad)]
     solid = [row.landmarks3d for row in rows if row.landmarks3d is not None]
     markup = markup_of(source)
     landmarks = np.array([row.landmarks for row in rows]).reshape(len(rows), markup.points, 2)
@@ -193,22 +208,42 @@ def index_of(source: FrameSource, rows: list[FrameRow], bad: BadRows) -> LabelIn
 
 
 def markup_of(source: FrameSource) -> Markup:
-    """What the landmarks of a source are: the 68 of iBUG unless it says otherwise by an attribute ``markup``."""
+    """Return the markup of a source: its attribute ``markup``, or the 68 points of iBUG without one."""
     return getattr(source, "markup", None) or IBUG68
 
 
 _FARTHEST = 10
-"""A landmark that lies so many times farther from the middle of a face than its others do is none of that face."""
+"""A landmark does not belong to a face if it lies so many times farther from the middle than the others."""
+
+
+def _has_size(row: FrameRow, normaliser: list[int], bad: BadRows) -> bool:
+    """Tell whether both points of the normaliser have labels; a row without them is skipped and counted.
+
+    A row without any label stays: some tasks find the landmarks of such frames themselves.
+    """
+    missing = np.isnan(row.landmarks).any(axis=1)
+    if missing.all() or not missing[normaliser].any():
+        return True
+    first, second = normaliser
+    bad.leave_out(
+        InputError(
+            f"{row.file}: landmark {normaliser[int(missing[second])]} has no label; errors are measured by the "
+            f"distance of landmarks {first} and {second}",
+            row=row.line,
+        )
+    )
+    return False
 
 
 def _is_face(row: FrameRow, bad: BadRows) -> bool:
-    """Whether the landmarks of a row lie together; if not, it goes to the bad rows."""
+    """Tell whether the landmarks of a row lie together; if not, it goes to the bad rows."""
     points = row.landmarks
-    if np.isnan(points).any():
+    known = points[~np.isnan(points).any(axis=1)]
+    if not len(known):
         return True
-    far = np.linalg.norm(points - np.median(points, axis=0), axis=1)
-    worst = int(far.argmax())
-    if far[worst] <= _FARTHEST * max(float(np.median(far)), 1.0):
+    far = np.linalg.norm(points - np.median(known, axis=0), axis=1)
+    worst = int(np.nanargmax(far))
+    if far[worst] <= _FARTHEST * max(float(np.nanmedian(far)), 1.0):
         return True
     bad.add(
         InputError(
@@ -221,59 +256,59 @@ def _is_face(row: FrameRow, bad: BadRows) -> bool:
 
 
 def refuse_impossible(landmarks: Landmarks, markup: Markup = IBUG68) -> None:
-    """Refuse labels that as a whole cannot be pixels.
+    """Refuse labels that cannot be pixels.
 
     Args:
-        landmarks: (n, p, 2) of all frames of a data set.
-        markup: What they are.
+        landmarks: (n, p, 2) landmarks of all frames of a data set.
+        markup: Meaning of the landmarks.
 
     Raises:
-        InputError: The faces are smaller than any, or a value stands for "missing"; tells what they look like.
+        InputError: The faces are impossibly small, or a value marks missing points; the message says what it looks
+            like.
     """
-    known = landmarks[~np.isnan(landmarks).any(axis=(1, 2))]
-    if not len(known):
+    points = landmarks[~np.isnan(landmarks).any(axis=2)]
+    if not len(points):
         return
-    eyes = float(np.median(np.linalg.norm(known[:, markup.normaliser[0]] - known[:, markup.normaliser[1]], axis=1)))
+    left, right = (landmarks[:, corner] for corner in markup.normaliser)
+    eyes = float(np.nanmedian(np.linalg.norm(left - right, axis=1)))
     if eyes < 2:
-        looks = "shares of the frame, on [0, 1]" if np.abs(known).max() <= 2 else "no pixels"
+        looks = "shares of the frame, on [0, 1]" if np.abs(points).max() <= 2 else "no pixels"
         raise InputError(
-            f"the eyes of the middle frame are {eyes:.2g} px apart: the labels look like {looks}; multiply x by the "
-            f"width and y by the height of each frame",
+            f"the outer eye corners are {eyes:.2g} px apart (median): the labels look like {looks}; multiply x by "
+            "the width and y by the height of each frame",
             column="data",
         )
-    points = known.reshape(-1, 2)
     same = points[(points[:, 0] == points[:, 1]) & ((points[:, 0] <= 0) | (points[:, 0] >= 999))][:, 0]
     values, counts = np.unique(same, return_counts=True)
     if len(values) and counts.max() >= max(3, len(points) / 10_000):
         value = values[counts.argmax()]
         raise InputError(
-            f"{counts.max():,} landmarks lie at ({value:g}, {value:g}): that looks like a sign for missing ones, which "
-            f"would be learned as a place; leave out the rows that have them (with data=csv: "
-            f"data.source.missing={value:g} data.on_error=skip)",
+            f"{counts.max():,} landmarks lie at ({value:g}, {value:g}), which looks like a mark for missing points; "
+            f"set data.source.missing={value:g} (with data=csv or data=pts)",
             column="data",
         )
 
 
 _MOST_OUTSIDE = 0.25
-"""Share of the landmarks outside of their frames that no data set has; real ones have a hundredth."""
+"""Share of landmarks outside of their frames that no real data set has; real ones have a hundredth."""
 
 
 def refuse_outside(index: FrameIndex) -> None:
-    """Refuse labels of which too many lie outside of their frames.
+    """Refuse labels if too many lie outside of their frames.
 
     Raises:
-        InputError: They do; says what the reason may be.
+        InputError: Too many lie outside; the message says what the reason may be.
     """
-    placed = index.normalised()[~np.isnan(index.landmarks).any(axis=(1, 2))]
-    outside = np.any((placed < 0) | (placed > 1), axis=2)
+    placed = index.normalised()[~index.missing]
+    outside = np.any((placed < 0) | (placed > 1), axis=1)
     if outside.size and outside.mean() > _MOST_OUTSIDE:
         raise InputError(
-            f"{outside.mean():.0%} of the landmarks lie outside of their frames: are these the frames that were "
-            f"labelled, at their size, and the labels in pixels? (with data=csv: data.source.units)",
+            f"{outside.mean():.0%} of the landmarks lie outside of their frames; check the size of the frames, "
+            "and that the labels are in pixels (with data=csv: data.source.units)",
             column="data",
         )
 
 
 def evenly(rows: np.ndarray, count: int) -> np.ndarray:
-    """So many of some rows, evenly over them; all of them where there are fewer."""
+    """Pick that many rows, evenly spread; all of them if there are fewer."""
     return np.asarray(rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int)])

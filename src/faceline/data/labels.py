@@ -1,4 +1,4 @@
-"""The labels of a data set without its pixels, kept in one Parquet file so that a second start reads them at once."""
+"""Keeps the labels of a data set, without its pixels, in one Parquet file that a second start reads at once."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock
 
-from faceline.data.index import BadRows, FrameSource, LabelIndex, index_of, markup_of
+from faceline.data.index import BadRows, FrameSource, LabelIndex, index_of, markup_of, usable_rows
 from faceline.errors import InputError
 from faceline.files import write_whole
 
@@ -22,38 +22,52 @@ _WORDS: Final = ("files", "persons", "videos", "parts")
 
 @runtime_checkable
 class LabelSource(Protocol):
-    """A source that can list its labels column by column, faster than row by row."""
+    """A source that lists its labels column by column, which is faster than row by row."""
 
     def labels(self, bad: BadRows) -> LabelIndex:
-        """All usable labels; unusable ones go to ``bad``."""
+        """Return all usable labels; unusable ones go to ``bad``."""
         ...
 
 
 def read_labels(source: FrameSource, cache_dir: Path) -> LabelIndex:
-    """The labels of a source, from the file of an earlier start, or from the source and into a file.
+    """Read the labels of a source from the file of an earlier start, or from the source and then write that file.
 
     Args:
-        source: Where the labels come from.
-        cache_dir: Folder of all caches; made where it is missing.
+        source: Source of the labels.
+        cache_dir: Folder of all caches; created if missing.
 
     Raises:
-        InputError: A label cannot be used and the source says ``raise``; none can be used; frames without landmarks
-            are listed; the file cannot be written.
+        InputError: A label cannot be used, or a frame misses one, and the source says ``raise``; no label can be used,
+            frames without landmarks are listed, or the file cannot be written.
     """
     content = f"{_FORMAT} {source.name} {source.key()} {source.on_error}"
     file = cache_dir / f"{source.name}-labels-{hashlib.sha256(content.encode()).hexdigest()[:16]}.parquet"
     index = replace(_open(file) or _list_into(file, source), markup=markup_of(source))
     refuse_unlabelled(index)
-    return index
+    return _complete(index, source)
+
+
+def _complete(index: LabelIndex, source: FrameSource) -> LabelIndex:
+    """Return the frames that have all landmarks, as shapes with holes cannot be compared."""
+    short = index.missing.any(axis=1)
+    if not short.any():
+        return index
+    told = f"{short.sum():,} of {len(index):,} frames miss landmarks, and shapes need all of them"
+    if source.on_error == "raise":
+        raise InputError(f"{told}; skip these frames with data.on_error=skip", column="data.source")
+    whole = index.take(np.flatnonzero(~short))
+    if not len(whole):
+        raise InputError(f"{told}; label at least some frames completely", column="data.source")
+    return replace(whole, rejected=(*index.rejected, *(f"{file}: misses landmarks" for file in index.files[short])))
 
 
 def refuse_unlabelled(index: LabelIndex) -> None:
-    """Refuse frames that nobody has labelled, where landmarks are what is learnt or what is learnt from.
+    """Refuse frames without labels where landmarks are needed for learning.
 
     Raises:
-        InputError: There are some.
+        InputError: There are such frames.
     """
-    if np.isnan(index.landmarks).any():
+    if index.missing.all(axis=1).any():
         raise InputError(
             f"{index.dataset} lists frames without landmarks, which are of no use here; set it to false",
             column="data.source.unlabelled",
@@ -61,13 +75,13 @@ def refuse_unlabelled(index: LabelIndex) -> None:
 
 
 def list_labels(source: FrameSource) -> LabelIndex:
-    """The labels of a source, from the source itself.
+    """Read the labels of a source from the source itself.
 
     Raises:
-        InputError: A label cannot be used and the source says ``raise``, or none can be used.
+        InputError: A label cannot be used and the source says ``raise``, or no label can be used.
     """
     bad = BadRows(source.on_error)
-    index = source.labels(bad) if isinstance(source, LabelSource) else index_of(source, source.rows(bad), bad)
+    index = source.labels(bad) if isinstance(source, LabelSource) else index_of(source, usable_rows(source, bad), bad)
     if not len(index):
         first = bad.errors[0] if bad.errors else "the source lists none"
         raise InputError(f"{source.name} has no usable label; {len(bad.errors)} were skipped, first: {first}")
@@ -75,7 +89,7 @@ def list_labels(source: FrameSource) -> LabelIndex:
 
 
 def _list_into(file: Path, source: FrameSource) -> LabelIndex:
-    """The labels of a source, written into a file, or what another process has written there by now."""
+    """Write the labels of a source into a file, or read what another process has written meanwhile."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(file.parent / ".lock"):
@@ -105,7 +119,7 @@ def _write(index: LabelIndex, file: Path) -> None:
 
 
 def _open(file: Path) -> LabelIndex | None:
-    """The index of that file, or None where there is none or it is damaged."""
+    """Read the index in that file; None if it is missing or damaged."""
     try:
         table = pq.read_table(file, memory_map=True)
         facts = json.loads(table.schema.metadata[_FACTS])
@@ -128,13 +142,13 @@ def _open(file: Path) -> LabelIndex | None:
 
 
 def _words(column: pa.ChunkedArray) -> np.ndarray:
-    """(n,) text; what repeats is made once."""
+    """Return (n,) texts; repeated ones share memory."""
     values = column.combine_chunks().dictionary_encode()
     names = np.array(values.dictionary.to_pylist(), dtype=np.str_)
     return np.asarray(names[values.indices.to_numpy()])
 
 
 def _points(column: pa.ChunkedArray, dims: int) -> np.ndarray:
-    """(n, 68, d) of a column of lists."""
+    """Return (n, 68, d) points of a column of lists."""
     values = column.combine_chunks()
     return np.asarray(values.flatten().to_numpy(zero_copy_only=False).reshape(len(values), -1, dims))

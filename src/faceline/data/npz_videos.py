@@ -1,7 +1,7 @@
-"""Videos as npz files: their landmarks without their images, from a folder or straight out of a zip archive.
+"""Reads the landmarks of videos from npz files without their images, from a folder or directly from a zip archive.
 
-An npz file is a zip archive of arrays, so the bytes of one array can be read and those of the others left alone.
-Nothing that needs pickle is ever read.
+An npz file is a zip archive of arrays, so one array can be read without the others. Arrays that need pickle are never
+read.
 """
 
 import io
@@ -26,18 +26,18 @@ DAMAGED: Final = (
     *(zipfile.BadZipFile, OSError, EOFError, ValueError, zlib.error, lzma.LZMAError),
     RuntimeError,  # encrypted, or packed in a way that is not known
 )
-"""What reading a damaged zip archive raises."""
+"""Exceptions that a damaged zip archive raises."""
 _LARGEST: Final = 4_000_000_000  # bytes of one array; more is a damaged or hostile header
 _LOCAL_HEADER: Final = 30  # bytes before the name of a file in a zip archive
 
 
 @dataclass(frozen=True)
 class VideoFile:
-    """Where the npz of a video is.
+    """The place of a video's npz file.
 
     Attributes:
-        path: The npz file, or the archive that it is in.
-        member: Its name in the archive, None where it is a file of its own.
+        path: The npz file, or the archive that holds it.
+        member: Name in the archive; None for a file of its own.
     """
 
     path: Path
@@ -49,13 +49,13 @@ class VideoFile:
 
 @dataclass(frozen=True, eq=False)
 class VideoLabels:
-    """What is known of a video without its pixels.
+    """The labels of a video.
 
     Attributes:
         landmarks: (frames, 68, 2) pixels, x first.
-        landmarks3d: (frames, 68, 3).
-        width: The width of its frames, pixels.
-        height: The height of its frames, pixels.
+        landmarks3d: (frames, 68, 3) landmarks in three dimensions.
+        width: Width of its frames in pixels.
+        height: Height of its frames in pixels.
     """
 
     landmarks: np.ndarray
@@ -65,11 +65,11 @@ class VideoLabels:
 
 
 def read_video_labels(video: VideoFile) -> VideoLabels:
-    """The landmarks of a video; of its images the header alone is read.
+    """Read the landmarks of a video, and only the header of its images.
 
     Raises:
-        InputError: The file is missing, truncated, no npz, or an array in it is missing, pickled, of another shape or
-            type, or not finite; names file and key.
+        InputError: The file is missing, truncated or no npz, or an array is missing, pickled, not finite, or of another
+            shape or type. The message names file and key.
     """
     with _Npz(video) as npz:
         shape, kind = npz.header(IMAGES)
@@ -82,10 +82,10 @@ def read_video_labels(video: VideoFile) -> VideoLabels:
 
 
 def read_video_images(video: VideoFile) -> np.ndarray:
-    """(frames, h, w, 3) RGB of a whole video.
+    """Read the RGB images (frames, h, w, 3) of a whole video.
 
     Raises:
-        InputError: As ``read_video_labels``.
+        InputError: The file or its images cannot be used, as for ``read_video_labels``.
     """
     with _Npz(video) as npz:
         shape, kind = npz.header(IMAGES)
@@ -95,7 +95,7 @@ def read_video_images(video: VideoFile) -> np.ndarray:
 
 
 class _Npz:
-    """One open npz file; every fault of it becomes one line that names it."""
+    """An open npz file; every fault becomes one line that names the file."""
 
     def __init__(self, video: VideoFile) -> None:
         self.video = video
@@ -121,13 +121,13 @@ class _Npz:
         return InputError(message, file=str(self.video), column=key)
 
     def header(self, key: str) -> tuple[tuple[int, ...], np.dtype]:
-        """Shape and type of an array; its data are not read."""
+        """Return shape and type of an array without reading its data."""
         with self._open(key) as stream:
             shape, _, kind = self._parse(stream, key)
         return shape, kind
 
     def array(self, key: str) -> np.ndarray:
-        """A whole array."""
+        """Read a whole array."""
         with self._open(key) as stream:
             shape, fortran, kind = self._parse(stream, key)
             size = math.prod(shape) * kind.itemsize
@@ -141,7 +141,7 @@ class _Npz:
         return values.reshape(shape[::-1]).transpose() if fortran else values.reshape(shape)
 
     def points(self, key: str, dims: int, frames: int) -> np.ndarray:
-        """(frames, 68, dims) landmarks, float32: exact to a hundred-thousandth of a pixel."""
+        """Read landmarks (frames, 68, dims) as float32: exact to a hundred-thousandth of a pixel."""
         shape, kind = self.header(key)
         if shape != (N_LANDMARKS, dims, frames) or kind.kind != "f":
             expected = f"({N_LANDMARKS}, {dims}, {frames}) of float64, the frames of {IMAGES}"
@@ -153,7 +153,7 @@ class _Npz:
         return np.ascontiguousarray(points, dtype=np.float32)
 
     def _content(self) -> io.BufferedIOBase:
-        """The npz as a file that can be searched, without reading what is not asked for where it is not compressed."""
+        """Open the npz as a seekable file; unless it is compressed, only the requested bytes are read."""
         if self.video.member is None:
             return self._outer
         with zipfile.ZipFile(self._outer) as archive:
@@ -189,12 +189,12 @@ class _Npz:
 
 
 class _Slice(io.RawIOBase):
-    """Some bytes of a file as a file of their own.
+    """A range of bytes of a file as a file of its own.
 
     Args:
-        file: Open for reading; its place is moved.
-        start: Where they begin.
-        length: How many they are.
+        file: File that is open for reading; its position changes.
+        start: First byte of the range.
+        length: Number of bytes.
     """
 
     def __init__(self, file: io.BufferedIOBase, start: int, length: int) -> None:

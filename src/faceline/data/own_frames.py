@@ -1,4 +1,4 @@
-"""What sources of the user's own images have in common: names, sizes, markups, and how a frame is read."""
+"""Shared parts of the sources of users' own images: names, sizes, markups, and how a frame is read."""
 
 import hashlib
 import re
@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image as PillowImage
 
 from faceline.data.images import read_labelled
-from faceline.data.index import FrameRow
+from faceline.data.index import BadRows, FrameRow
 from faceline.errors import InputError, first_line
 from faceline.geometry.crops import cut_window, face_window
 from faceline.geometry.markup import IBUG68, Markup
@@ -24,10 +24,10 @@ _HINTS: Final = {68: "ibug68", 5: "five", 98: "wflw98", 478: "face_mesh478"}
 
 
 def own_root(root: str | Path | None) -> Path:
-    """The folder of the user's own data.
+    """Return the folder of the user's own data.
 
     Raises:
-        InputError: None is given, or there is no such folder.
+        InputError: No folder is given, or it does not exist.
     """
     if not root:
         raise InputError("give the folder of your data, as in data.root=FOLDER", column="data.root")
@@ -38,7 +38,7 @@ def own_root(root: str | Path | None) -> Path:
 
 
 def markup_for(points: int, chosen: Markup | None) -> Markup:
-    """The markup of a table: the chosen one, which must fit, or one without regions where none is chosen.
+    """Return the chosen markup, which must fit the table, or one without regions if none is chosen.
 
     Raises:
         InputError: The table has another number of landmarks.
@@ -57,10 +57,10 @@ def markup_for(points: int, chosen: Markup | None) -> Markup:
 
 
 def image_file(root: Path, name: str) -> Path:
-    """The file that a table means: below the root, backslashes as slashes, with an ending where the table has none.
+    """Return the file that a table names: below the root, with slashes, and with a suffix if the name has none.
 
     Raises:
-        InputError: It leads out of the root.
+        InputError: The name leads out of the root.
     """
     file = root / name.strip().replace("\\", "/")
     if not file.suffix.lower().endswith(IMAGES) and not file.is_file():
@@ -71,7 +71,7 @@ def image_file(root: Path, name: str) -> Path:
 
 
 def size_of(file: Path) -> tuple[int, int]:
-    """Width and height of an image as a viewer shows it, from its header.
+    """Read width and height of an image from its header, in the orientation that a viewer shows.
 
     Raises:
         InputError: There is no such image.
@@ -86,13 +86,13 @@ def size_of(file: Path) -> tuple[int, int]:
 
 
 def read_cut(file: Path, box: np.ndarray | None) -> Image | AnyImage:
-    """An image, or the part of it around the box of a face."""
+    """Read an image, or the part of it around the box of a face."""
     image = read_labelled(file)
     return image if box is None else cut_window(image, face_window(box))
 
 
 def digest_of(files: Iterable[Path], *more: bytes) -> str:
-    """Hex digest of the bytes of files, and of what else decides; a file that is not there counts as empty."""
+    """Return a hex digest of the bytes of files and of further data; a missing file counts as empty."""
     digest = hashlib.sha256()
     for content in more:
         digest.update(hashlib.sha256(content).digest())
@@ -103,12 +103,12 @@ def digest_of(files: Iterable[Path], *more: bytes) -> str:
 
 
 def template(text: str | None) -> re.Pattern[str] | None:
-    """A template of file names, such as ``{person}_{video}{frame}``, as a pattern.
+    """Turn a template of file names, such as ``{person}_{video}{frame}``, into a pattern.
 
-    ``{video}`` and ``{frame}`` are one character each where nothing stands between them and their neighbour.
+    ``{video}`` and ``{frame}`` match one character each if nothing separates them from their neighbour.
 
     Raises:
-        InputError: It names something else.
+        InputError: The template has an unknown field.
     """
     if text is None:
         return None
@@ -131,15 +131,15 @@ def template(text: str | None) -> re.Pattern[str] | None:
 
 
 def names_of(file: Path, pattern: re.Pattern[str] | None, number: int) -> tuple[str, str, int]:
-    """Person, video and frame of an image that a table says nothing of: by the template, else by its folders.
+    """Return person, video and frame number of an image: from the template, else from its folders.
 
     Args:
-        file: Relative to the root.
-        pattern: As `template` gives it.
-        number: The number of the row, which the frame is called where nothing else is known.
+        file: Image file, relative to the root.
+        pattern: Pattern from `template`; None uses the folders.
+        number: Number of the row, used as frame number if nothing else is known.
 
     Raises:
-        InputError: The name does not fit the template.
+        InputError: The name does not match the template.
     """
     if pattern is not None:
         match = pattern.fullmatch(file.stem) or pattern.fullmatch(file.name) or pattern.fullmatch(file.as_posix())
@@ -158,7 +158,15 @@ def names_of(file: Path, pattern: re.Pattern[str] | None, number: int) -> tuple[
     return person, "/".join(folders) or file.stem, number
 
 
+def has_labels(row: FrameRow, bad: BadRows) -> bool:
+    """Tell whether any landmark of a face has a label; if none has, the row is skipped and counted."""
+    if not np.isnan(row.landmarks).all():
+        return True
+    bad.leave_out(InputError(f"{row.file}: no landmark has a label", row=row.line))
+    return False
+
+
 def whole(row: FrameRow, points: np.ndarray, box: np.ndarray | None) -> FrameRow:
-    """A row with its landmarks in pixels of what `read_cut` gives."""
+    """Return a row with its landmarks in pixels of what `read_cut` returns."""
     corner = np.zeros(2) if box is None else np.array(face_window(box)[:2], dtype=float)
     return replace(row, landmarks=points - corner)

@@ -1,4 +1,4 @@
-"""A user's own photos, read as a viewer shows them: any colours and depth, the right way up, huge ones shrunk."""
+"""Reads a user's own photos as a viewer shows them: any colours and depth, upright, huge ones reduced."""
 
 import importlib
 from pathlib import Path
@@ -6,19 +6,19 @@ from typing import Final, NamedTuple
 
 import numpy as np
 from PIL import Image as PillowImage
-from PIL import ImageCms, ImageOps
+from PIL import ImageOps
 
-from faceline.data.images import FRAME_FORMATS, read_with
+from faceline.data.images import FRAME_FORMATS, as_rgb, read_with
 from faceline.errors import InputError
 from faceline.types import Image
 
 FORMATS: Final = (*FRAME_FORMATS, "WEBP", "BMP", "TIFF", "GIF", "AVIF")
 
 MOST_PIXELS: Final = 300_000_000
-"""Larger photos are refused before they are decoded."""
+"""Photos with more pixels are refused before they are decoded."""
 
 ENOUGH_PIXELS: Final = 25_000_000
-"""Larger photos are read at a half, a quarter or an eighth of their size: faces are still large enough in them."""
+"""Photos with more pixels are read at a half, quarter or eighth of their size, which is enough for faces."""
 
 _HEIF_BRANDS: Final = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
@@ -27,9 +27,9 @@ class Photo(NamedTuple):
     """A photo in memory.
 
     Attributes:
-        image: Its pixels, RGB, perhaps fewer than it has.
-        width: The width of the photo itself, upright, in pixels.
-        height: The same.
+        image: RGB pixels, perhaps at a reduced size.
+        width: Width of the original photo, upright, in pixels.
+        height: Height of the original photo, upright, in pixels.
     """
 
     image: Image
@@ -38,20 +38,20 @@ class Photo(NamedTuple):
 
     @property
     def zoom(self) -> float:
-        """How many pixels of the photo one pixel in memory stands for, along an edge."""
+        """Number of photo pixels for each pixel in memory, along an edge."""
         return float(max(self.width, self.height) / max(self.image.shape[:2]))
 
 
 def read_photo(path: Path) -> Photo:
-    """Read a photo of the user's own, turned as its EXIF tag says.
+    """Read a user's photo and turn it as its EXIF tag says.
 
-    Transparency is dropped, as in training. Of several pages or pictures the first is taken.
+    Transparency is dropped, as in training. Of several pages or pictures the first is read.
 
     Args:
-        path: The file, of any kind in `FORMATS`; HEIC needs the package ``pillow-heif``.
+        path: Image file of any kind in `FORMATS`; HEIC needs the package ``pillow-heif``.
 
     Raises:
-        InputError: The file is missing, damaged, too large, or no image; or HEIC without that package.
+        InputError: The file is missing, damaged, too large or no image, or HEIC without that package.
     """
     formats: tuple[str, ...] = FORMATS
     if is_heif(path):
@@ -67,7 +67,7 @@ def read_photo(path: Path) -> Photo:
 
 
 def is_heif(path: Path) -> bool:
-    """Whether a file begins as HEIC photos do."""
+    """Tell whether a file begins as HEIC photos do."""
     try:
         with path.open("rb") as file:
             head = file.read(12)
@@ -106,35 +106,9 @@ def _decode(image: PillowImage.Image, path: Path) -> Photo:
 
 
 def _rgb(image: PillowImage.Image, path: Path) -> PillowImage.Image:
-    """The same picture in 8-bit RGB, with its EXIF tags."""
-    if image.mode == "LAB":
-        lab = ImageCms.createProfile("LAB")
-        converted = ImageCms.profileToProfile(image, lab, ImageCms.createProfile("sRGB"), outputMode="RGB")
-        assert converted is not None
-    elif image.mode == "F" or image.mode.startswith("I"):
-        converted = PillowImage.fromarray(_eight_bits(image, path)).convert("RGB")
-    else:
-        converted = image.convert("RGB")
+    """Convert the picture to 8-bit RGB and keep its EXIF tags."""
+    converted = as_rgb(image, path)
     exif = image.getexif()
     if exif:
         converted.info["exif"] = exif.tobytes()
     return converted
-
-
-def _eight_bits(image: PillowImage.Image, path: Path) -> np.ndarray:
-    """Grey of 16 bits, or of floating point on [0, 1], as 8 bits; of other numbers nobody knows what white is."""
-    values = np.asarray(image)
-    low, high = float(values.min()), float(values.max())
-    if image.mode == "F":
-        if low >= 0 and high <= 1:
-            return np.round(values * 255).astype(np.uint8)
-        kind = "floating-point numbers"
-    elif image.mode.startswith("I;16") or (image.format == "PNG" and high < 1 << 16):
-        return (values.astype(np.int64) >> 8).astype(np.uint8)
-    else:
-        kind = "32-bit numbers"
-    raise InputError(
-        f"holds {kind} from {low:g} to {high:g}, of which none is known to be white; save it with 8 or 16 bits, "
-        "or as floating point from 0 to 1",
-        file=path,
-    )

@@ -1,7 +1,7 @@
-"""The field's own data sets: photos with ``.pts`` files of 68 points beside them.
+"""Reads the data sets of the field: photos with ``.pts`` files of 68 points beside them.
 
-300-W, HELEN, LFPW, AFW, IBUG and Menpo are distributed so. Source: Sagonas et al., "300 Faces in-the-Wild Challenge",
-ICCVW 2013.
+300-W, HELEN, LFPW, AFW, IBUG and Menpo have this form. Source: Sagonas et al., "300 Faces in-the-Wild Challenge", ICCVW
+2013.
 """
 
 import hashlib
@@ -16,6 +16,7 @@ import numpy as np
 
 from faceline.data.images import read_labelled
 from faceline.data.index import BadRows, FrameRow, OnError, PublishedPart
+from faceline.data.own_frames import has_labels
 from faceline.data.roots import find_root
 from faceline.errors import InputError
 from faceline.geometry.crops import Window, cut_window, window_around
@@ -28,7 +29,7 @@ _MIRRORED: Final = "_mirror"
 _TEST_FOLDERS: Final = ("testset", "test")
 _TRAIN_FOLDERS: Final = ("trainset", "train", "training")
 _MOST_ROOM: Final = 4
-"""A frame is at most so many times as large as its photo."""
+"""Largest size of a frame relative to its photo."""
 _FARTHEST: Final = 1e6
 _NUMBER_OF_FACE: Final = re.compile(r"(.+)_\d+")
 _HEADER: Final = re.compile(r"\s*(version|n_points)\s*:\s*(\S+)\s*", re.IGNORECASE)
@@ -36,7 +37,7 @@ _HEADER: Final = re.compile(r"\s*(version|n_points)\s*:\s*(\S+)\s*", re.IGNORECA
 
 @dataclass(frozen=True, eq=False)
 class _Face:
-    """One ``.pts`` file that can be used: its photo, the part of it that is the frame, and where that is the points."""
+    """A usable ``.pts`` file: its photo, the part that is the frame, and the points in that frame."""
 
     photo: Path
     window: Window
@@ -44,20 +45,22 @@ class _Face:
 
 
 class PtsFaces:
-    """Photos of any depth of folders with their points; each face is cut out with the room of other data sets' frames.
+    """Photos in nested folders with their points; each face is cut out with the margin of other data sets' frames.
 
-    A photo ``name.jpg`` has its points in ``name.pts``, or, with several faces, in ``name_1.pts``, ``name_2.pts`` and
-    so on. Files may begin with ``version`` and ``n_points`` or not; points count from 1. Mirrored copies, whose names
-    end with ``_mirror``, are left out. Nobody knows who is seen: each photo counts as a person with one video.
+    The points of ``name.jpg`` are in ``name.pts``, or for several faces in ``name_1.pts``, ``name_2.pts`` and so on.
+    Files may begin with ``version`` and ``n_points`` or not; points count from 1. Mirrored copies, whose names end with
+    ``_mirror``, are left out. People are unknown, so each photo counts as a person with one video.
 
     Args:
-        root: Folder of the set; None for the folder ``pts`` below the environment variable FACELINE_DATA.
+        root: Folder of the set; None means the folder ``pts`` below the environment variable FACELINE_DATA.
         on_error: ``raise`` at the first file that cannot be used, or ``skip`` such files.
-        split_by: ``folder``: what lies below a folder ``testset`` is the test set, and below ``trainset`` the training
-            set, as the protocol ``official`` wants them. None: everything can be trained on.
+        split_by: With ``folder``, files below a folder ``testset`` are the test set and those below ``trainset`` the
+            training set, as the protocol ``official`` needs. With None, everything can be trained on.
+        missing: Number that marks a point without a label, such as -1. Loss and metrics leave such points out. Faces
+            without a label at the outer eye corners are skipped.
 
     Raises:
-        InputError: There is no such folder.
+        InputError: The folder is missing.
     """
 
     name = "pts"
@@ -68,16 +71,18 @@ class PtsFaces:
         root: str | Path | None = None,
         on_error: OnError = "raise",
         split_by: Literal["folder"] | None = None,
+        missing: float | None = None,
     ) -> None:
         if split_by not in (None, "folder"):
             raise InputError(f"expected folder or null, got {split_by!r}", column="data.split_by")
         self.root = find_root(root, "pts")
         self.on_error: OnError = BadRows(on_error).on_error
-        self.split_by = split_by
+        self.split_by, self.missing = split_by, missing
 
     def key(self) -> str:
-        """Hex digest of all points, their photos, and how they are divided."""
-        digest = hashlib.sha256(f"{self.split_by}".encode())
+        """Return a hex digest of all points, their photos and their division."""
+        masked = "" if self.missing is None else f" masked {self.missing}"
+        digest = hashlib.sha256(f"{self.split_by}{masked}".encode())
         photos = {face.photo for face in self._faces.values()}
         for path in [*self._files, *sorted(photos)]:
             digest.update(str(path.relative_to(self.root)).encode(errors="surrogateescape"))
@@ -89,16 +94,16 @@ class PtsFaces:
         return digest.hexdigest()
 
     def rows(self, bad: BadRows) -> list[FrameRow]:
-        """The labelled faces by the names of their files; unusable ones go to ``bad``.
+        """List the labelled faces by the names of their files; unusable ones go to ``bad``.
 
         Raises:
-            InputError: There is no ``.pts`` file, the folders do not say what is tested on, or ``bad`` raises.
+            InputError: There is no ``.pts`` file, the folders define no test set, or ``bad`` raises.
         """
         if not self._files:
             raise InputError("holds no .pts file, in no folder below it", file=self.root)
         for error in self._read[1]:
             bad.add(error)
-        rows = [face.row for face in self._faces.values()]
+        rows = [face.row for face in self._faces.values() if has_labels(face.row, bad)]
         if self.split_by and rows and {row.part for row in rows} != {"train", "test"}:
             raise InputError(
                 "split_by=folder wants folders trainset/ and testset/, and faces below both; leave it out and choose "
@@ -109,15 +114,15 @@ class PtsFaces:
         return rows
 
     def unlabelled(self) -> int:
-        """Number of photos without points."""
+        """Return the number of photos without points."""
         used = {face.photo for face in self._faces.values()}
         return sum(not _is_mirrored(path) and path not in used for path in set(self._photos.values()))
 
     def read(self, row: FrameRow) -> Image:
-        """The part of the photo around one face, RGB.
+        """Read the part of the photo around one face, RGB.
 
         Raises:
-            InputError: The photo cannot be used; names it.
+            InputError: The photo cannot be used; the message names it.
         """
         face = self._faces[row.file]
         if self._last is None or self._last[0] != face.photo:  # faces of one photo follow each other
@@ -136,7 +141,7 @@ class PtsFaces:
 
     @cached_property
     def _listing(self) -> list[Path]:
-        """Every file below the root, links and hidden names left out."""
+        """List every file below the root, without links and hidden names."""
         found: list[Path] = []
         for folder, folders, names in os.walk(self.root):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
@@ -149,18 +154,18 @@ class PtsFaces:
 
     @cached_property
     def _photos(self) -> dict[tuple[Path, str], Path]:
-        """Each photo by its folder and its name, with and without the suffix."""
+        """Find each photo by its folder and its name, with and without the suffix."""
         photos = [path for path in self._listing if path.suffix.lower() in SUFFIXES]
         return {(path.parent, name): path for path in reversed(photos) for name in (path.stem, path.name)}
 
     @property
     def _faces(self) -> dict[str, _Face]:
-        """The usable faces by the names of their files."""
+        """Return the usable faces by the names of their files."""
         return self._read[0]
 
     @cached_property
     def _read(self) -> tuple[dict[str, _Face], list[InputError]]:
-        """The usable faces, and what is wrong with the other files."""
+        """Return the usable faces, and what is wrong with the other files."""
         faces: dict[str, _Face] = {}
         errors: list[InputError] = []
         for path in self._files:
@@ -174,8 +179,8 @@ class PtsFaces:
 
     def _face(self, path: Path) -> _Face:
         photo = self._photo_of(path)
-        landmarks = read_pts(path)
-        window = window_around(landmarks)
+        landmarks = read_pts(path, self.missing)
+        window = window_around(landmarks) if np.isfinite(landmarks).any() else Window(0, 0, 1, 1)
         inside = path.relative_to(self.root)
         video = photo.relative_to(self.root).with_suffix("").as_posix()
         row = FrameRow(
@@ -204,11 +209,15 @@ class PtsFaces:
         return "test" if last in _TEST_FOLDERS else "train"
 
 
-def read_pts(path: Path) -> Shape:
-    """The 68 points of a ``.pts`` file, in pixels counted from 0.
+def read_pts(path: Path, missing: float | None = None) -> Shape:
+    """Read the 68 points of a ``.pts`` file, in pixels counted from 0.
+
+    Args:
+        path: The file.
+        missing: Number that marks a point without a label; such points become NaN.
 
     Raises:
-        InputError: It is no such file; names it and the line.
+        InputError: The file has another form; the message names file and line.
     """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
@@ -227,16 +236,32 @@ def read_pts(path: Path) -> Shape:
                 raise _wrong_count(header[2], path)
     if len(points) != N_LANDMARKS:
         raise _wrong_count(str(len(points)), path)
-    shape = np.array(points) - 1.0
+    shape = np.array(points)
+    shape[(shape == missing).any(axis=1)] = np.nan
+    _refuse_marker(shape, path)
+    shape -= 1.0
     left, right = OUTER_EYE_CORNERS
     if (shape[left] == shape[right]).all():
         raise InputError(
             f"the outer eye corners (points {left + 1} and {right + 1}) are in one place, so the face has no size",
             file=path,
         )
-    if not (np.ptp(shape, axis=0) > 0).all():
+    known = shape[~np.isnan(shape).any(axis=1)]
+    if len(known) and not (np.ptp(known, axis=0) > 0).all():
         raise InputError("all points lie on one line, upright or level: that is no face", file=path)
     return shape
+
+
+def _refuse_marker(points: np.ndarray, path: Path) -> None:
+    """Refuse several points in one place outside of the photo, which mark missing points."""
+    (found,) = np.nonzero((points[:, 0] == points[:, 1]) & (points[:, 0] <= 0))
+    for value in points[found, 0]:
+        if (points[found, 0] == value).sum() > 1:
+            raise InputError(
+                f"several points lie at ({value:g}, {value:g}), which looks like a mark for missing points; "
+                f"set data.source.missing={value:g}",
+                file=path,
+            )
 
 
 def _point(text: str, path: Path, line: int) -> tuple[float, float]:

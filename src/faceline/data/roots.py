@@ -1,4 +1,4 @@
-"""Where a data set is."""
+"""Finds the folder of a data set."""
 
 import os
 from pathlib import Path
@@ -7,14 +7,14 @@ from faceline.errors import InputError
 
 
 def find_root(root: str | Path | None, name: str) -> Path:
-    """The folder of a data set.
+    """Return the folder of a data set.
 
     Args:
-        root: As the user gives it; None for the folder of that name below the environment variable FACELINE_DATA.
-        name: The name of the folder as the set is published.
+        root: Folder that the user gave; None means the folder ``name`` below the environment variable FACELINE_DATA.
+        name: Name of the folder as the set is published.
 
     Raises:
-        InputError: There is no such folder, or nobody knows where it is.
+        InputError: The folder does not exist, or none is given and FACELINE_DATA is not set.
     """
     ways = f"give data.root=FOLDER, or set FACELINE_DATA to the folder that holds {name}/"
     if not root:

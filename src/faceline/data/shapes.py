@@ -1,4 +1,4 @@
-"""Feeds the shapes of faces, landmarks without pixels, to what identifies people by them."""
+"""Feeds the shapes of faces, which are landmarks without pixels, to models that identify people."""
 
 from collections.abc import Iterator
 from functools import cached_property
@@ -31,14 +31,14 @@ Features = Float[np.ndarray, "n features"]
 
 
 class ShapeBatch(NamedTuple):
-    """Some shapes and what is known of them.
+    """A batch of shapes and their labels.
 
     Attributes:
-        features: (n, 68 * d) float32.
-        people: (n,) int64 number of the person, -1 for a stranger.
-        videos: (n,) int64 number of the video among those of the training set, -1 for others.
+        features: (n, 68 * d) float32 normalised shapes.
+        people: (n,) int64 person numbers, -1 for strangers.
+        videos: (n,) int64 numbers of the training videos, -1 for others.
         sizes: (n, 1) float32 centroid size of the face in pixels.
-        enrols: (n,) bool whether the frame makes its person known.
+        enrols: (n,) bool, whether the frame enrols its person.
     """
 
     features: Tensor
@@ -48,7 +48,7 @@ class ShapeBatch(NamedTuple):
     enrols: Tensor
 
     def take(self, rows: Tensor) -> "ShapeBatch":
-        """Some rows."""
+        """Return some rows of the batch."""
         return ShapeBatch(*(column[rows] for column in self))
 
 
@@ -56,12 +56,12 @@ _EVAL_BATCH = 8192
 
 
 class ShapeBatches(IterableDataset[ShapeBatch]):
-    """Whole batches cut out of tensors in memory by index: nothing is done frame by frame.
+    """Cuts whole batches out of tensors in memory by index; nothing is done frame by frame.
 
     Args:
-        columns: Tensors with a row for each frame.
-        batch_size: Frames in each batch; a last incomplete one is given only in order.
-        seed: Shuffles as a function of (seed, epoch) alone; None keeps the order.
+        columns: Tensors with one row for each frame.
+        batch_size: Frames in each batch; an incomplete last batch is returned only in order.
+        seed: Seed of the shuffle, together with the epoch; None keeps the order.
     """
 
     def __init__(self, columns: ShapeBatch, batch_size: int, seed: int | None = None) -> None:
@@ -71,7 +71,7 @@ class ShapeBatches(IterableDataset[ShapeBatch]):
         self.world = torch.distributed.get_world_size() if distributed else 1
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch that the next iteration belongs to; Lightning calls it."""
+        """Choose the epoch of the next iteration; Lightning calls it."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -88,21 +88,21 @@ class ShapeBatches(IterableDataset[ShapeBatch]):
 
 
 class ShapeData(pl.LightningDataModule):
-    """A LightningDataModule of shapes: centred, scaled and, if asked, turned to the mean shape of the training set.
+    """A LightningDataModule of shapes: centred, scaled and, if asked, rotated to the mean shape of the training set.
 
     Args:
         source: The data set; its pixels are not read.
         split: Settings of `make_split`.
-        dims: Use two or three coordinates of each landmark.
-        rotate: Turn every shape to the mean shape, so that a tilted head is no sign of who it is.
-        batch_size: Shapes a step and process.
+        dims: Number of coordinates of each landmark, 2 or 3.
+        rotate: Whether to rotate every shape to the mean shape, so that a tilted head does not tell who it is.
+        batch_size: Shapes for each step and process.
         seed: Seed of the order.
         cache_dir: Folder of the index of labels.
-        limit: Use at most so many frames of each part, for quick trials.
+        limit: Most frames of each set, for quick trials.
 
     Raises:
-        InputError: Nobody in validation would be known; the data set has no three-dimensional landmarks and ``dims``
-            is 3.
+        InputError: No person of the validation set would be known, or ``dims`` is 3 and the data set has no
+            three-dimensional landmarks.
     """
 
     def __init__(
@@ -133,12 +133,12 @@ class ShapeData(pl.LightningDataModule):
 
     @cached_property
     def split(self) -> Split:
-        """The training, validation and test set."""
+        """The training, validation and test sets."""
         return limited(make_split(self.index, **self.split_settings), self.limit, self.seed)
 
     @cached_property
     def features(self) -> Features:
-        """(n, 68 * d) float32 of every frame of the index."""
+        """Features (n, 68 * d) in float32 of every frame of the index."""
         shapes = self.index.landmarks if self.dims == 2 else self.index.landmarks3d
         assert shapes is not None
         mean = generalised_procrustes(shapes[self.split.train]) if self.rotate else None
@@ -146,21 +146,21 @@ class ShapeData(pl.LightningDataModule):
 
     @cached_property
     def sizes(self) -> np.ndarray:
-        """(n,) centroid size of every face, pixels."""
+        """Centroid size (n,) of every face in pixels."""
         return centroid_size(self.index.landmarks)
 
     @cached_property
     def videos(self) -> np.ndarray:
-        """The names of the videos that are trained on, sorted."""
+        """Sorted names of the videos in the training set."""
         return np.unique(self.index.videos[self.split.train])
 
     @cached_property
     def people(self) -> np.ndarray:
-        """The names of those who are trained on, sorted."""
+        """Sorted names of the people in the training set."""
         return np.unique(self.index.persons[self.split.train])
 
     def trial(self, part: Literal["val", "test"]) -> GalleryAndProbes:
-        """The gallery and the probes of one part of the split."""
+        """Return gallery and probes of one set of the split."""
         return gallery_and_probes(self.index, self.split, part, self.split_settings["seed"])
 
     def prepare_data(self) -> None:
@@ -172,7 +172,7 @@ class ShapeData(pl.LightningDataModule):
         _ = self.features
 
     def train_dataloader(self) -> DataLoader[ShapeBatch]:
-        """Shuffled batches; a last incomplete one is dropped."""
+        """Return shuffled batches; an incomplete last batch is dropped."""
         rows = self.split.train
         if len(rows) < self.batch_size:
             raise InputError(
@@ -183,7 +183,7 @@ class ShapeData(pl.LightningDataModule):
         return DataLoader(ShapeBatches(columns, self.batch_size, self.seed), batch_size=None)
 
     def val_dataloader(self) -> DataLoader[ShapeBatch]:
-        """The validation trial once and in order: of people trained on the probes, else the gallery and the probes."""
+        """Return the validation trial in order: the probes of known people, or the gallery and then the probes."""
         trial = self.trial("val")
         persons = self.index.persons
         if self.split.protocol == "person_disjoint":

@@ -1,6 +1,6 @@
-"""Which frames train, choose and judge a model.
+"""Divides frames into training, validation and test sets.
 
-A split is made from the index alone, seeded, before any model exists; its test set enters no choice.
+A split depends on the index and a seed alone, before any model exists; its test set takes part in no choice.
 """
 
 import hashlib
@@ -14,28 +14,28 @@ from faceline.data.index import FrameIndex, LabelIndex
 from faceline.errors import InputError
 
 ValidationUnit = Literal["person", "frame"]
-"""What the validation set of ``official`` is drawn by: people with all their frames, or frames of people who are
-trained on, as the publishers of some data sets draw the test set."""
+"""How the validation set of ``official`` is drawn: whole people, or frames of people in the training set, as the
+publishers of some data sets draw the test set."""
 
 Protocol = Literal["official", "frame_random", "video_disjoint", "person_disjoint"]
-"""What the test set has not seen in training.
+"""What is new in the test set.
 
-- ``official``: the publisher's test frames; validation is held out of the publisher's training frames.
-- ``frame_random``: other frames, of known videos (near copies of training frames: flattering).
-- ``video_disjoint``: videos never seen, of people that have another video in training.
-- ``person_disjoint``: people never seen.
+- ``official``: the publisher's test frames; validation comes from the publisher's training frames.
+- ``frame_random``: other frames of known videos (near copies of training frames, so results flatter).
+- ``video_disjoint``: new videos of people who have another video in training.
+- ``person_disjoint``: new people.
 """
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Rows of an index, ascending, in three parts that share no frame.
+    """Ascending rows of an index in three sets that share no frame.
 
     Attributes:
-        protocol: What the parts are disjoint in.
-        train: Rows that gradients see.
-        val: Rows that early stopping, checkpoint choice and sweeps see.
-        test: Rows that only the final measurement sees.
+        protocol: What the sets do not share.
+        train: Rows of the training set, for gradients.
+        val: Rows of the validation set, for early stopping, checkpoint choice and sweeps.
+        test: Rows of the test set, for the final measurement only.
     """
 
     protocol: Protocol
@@ -44,11 +44,11 @@ class Split:
     test: np.ndarray
 
     def parts(self) -> dict[str, np.ndarray]:
-        """The three parts by name."""
+        """The three sets by name."""
         return {"train": self.train, "val": self.val, "test": self.test}
 
     def fingerprint(self, index: LabelIndex) -> str:
-        """Hex digest of which frame is in which part."""
+        """Return a hex digest of which frame is in which set."""
         digest = hashlib.sha256(self.protocol.encode())
         for name, rows in self.parts().items():
             digest.update("\n".join([name, *index.files[rows].tolist()]).encode())
@@ -66,22 +66,22 @@ def make_split(
     """Divide the frames of an index.
 
     Args:
-        index: The frames.
-        protocol: What the parts are disjoint in.
+        index: The frames to divide.
+        protocol: What the sets must not share.
         seed: Equal seeds give equal splits, whatever the order in which the index lists people.
-        val_fraction: Share of the people, videos or frames that are left for training.
+        val_fraction: Share of the people, videos or frames that remain for training.
         test_fraction: Share of the people, videos or frames; ``official`` has its own test set.
-        val_by: What validation is drawn by; the other protocols than ``official`` say it themselves.
+        val_by: Unit of validation in ``official``; other protocols define their own.
 
     Raises:
-        InputError: A part would be empty, or a setting is out of range.
+        InputError: A set would be empty, or a setting is out of range.
     """
     for key, fraction in (("val_fraction", val_fraction), ("test_fraction", test_fraction)):
         if not 0 < fraction < 1:
             raise InputError(f"expected a number between 0 and 1, got {fraction}", column=f"split.{key}")
     if val_by != "person" and protocol != "official":
         raise InputError(
-            f"{protocol} draws validation as it draws the test set; set it to person", column="split.val_by"
+            "only the protocol official can draw validation frames; set it to person", column="split.val_by"
         )
     rng = np.random.default_rng(np.random.SeedSequence([seed, *protocol.encode()]))
     if protocol == "official":
@@ -100,8 +100,8 @@ def make_split(
     for name, rows in split.parts().items():
         if not len(rows):
             raise InputError(
-                f"the {name} part would be empty: {len(index)} frames of {len(set(index.persons))} people cannot be "
-                f"divided this way; use more data or another protocol",
+                f"the {name} set would be empty: {len(index)} frames of {len(set(index.persons))} people cannot be "
+                "divided this way; use more data or another protocol",
                 column="split.protocol",
             )
     return split
@@ -109,12 +109,12 @@ def make_split(
 
 @dataclass(frozen=True, eq=False)
 class GalleryAndProbes:
-    """Who is enrolled with which frames, and which frames ask who is seen.
+    """Who is enrolled with which frames, and which frames are to be identified.
 
     Attributes:
-        gallery: Rows of the frames that people are enrolled with.
-        probes: Rows of the frames to be identified. Under ``person_disjoint`` some show strangers, who have no
-            frame in the gallery.
+        gallery: Rows of the frames that enrol people.
+        probes: Rows of the frames to identify. Under ``person_disjoint`` some show strangers, who have no frame in the
+            gallery.
     """
 
     gallery: np.ndarray
@@ -124,19 +124,18 @@ class GalleryAndProbes:
 def gallery_and_probes(
     index: LabelIndex, split: Split, part: Literal["val", "test"], seed: int = 0
 ) -> GalleryAndProbes:
-    """The identification task of one part of a split.
+    """Return the identification task of one set of a split.
 
-    Under the protocols whose people are known, everyone is enrolled with all frames that are not in the part and
-    not in a later one: validation against training, test against training and validation. Under
-    ``person_disjoint`` nobody of the part was trained on: half of its people, among those with two videos, are
-    enrolled with all their videos but one and probed with that; the others are strangers, and every frame of theirs
-    is a probe.
+    Under protocols with known people, everyone is enrolled with all frames of earlier sets: training for validation,
+    training and validation for test. Under ``person_disjoint`` nobody of the set was trained on. Half of its people,
+    among those with two videos, are enrolled with all their videos but one and probed with that one. The others are
+    strangers, and all their frames are probes.
 
     Args:
         index: The frames.
-        split: Its parts.
-        part: ``val`` or ``test``.
-        seed: Draws who is enrolled, and with which videos.
+        split: The split of these frames.
+        part: Set to use, ``val`` or ``test``.
+        seed: Seed that draws who is enrolled, and with which videos.
 
     Raises:
         InputError: Nobody could be enrolled, or nobody would be a stranger.
@@ -151,8 +150,8 @@ def gallery_and_probes(
     enrolled = able[: len(people) // 2]
     if not len(enrolled) or len(enrolled) == len(people):
         raise InputError(
-            f"the {part} part has {len(people)} people, {len(able)} of them with two videos: an open-set trial needs "
-            f"someone to enrol and a stranger; use more data or another protocol",
+            f"the {part} set has {len(people)} people, {len(able)} of them with two videos: an open-set trial "
+            "needs someone to enrol and a stranger; use more data or another protocol",
             column="split.protocol",
         )
     asked = [rng.choice(videos[person]) for person in enrolled]
@@ -161,29 +160,29 @@ def gallery_and_probes(
 
 
 def refuse_unknown_people(settings: Mapping[str, Any]) -> None:
-    """Refuse settings of `make_split` whose validation asks for nobody whom `gallery_and_probes` could enrol for it.
+    """Refuse settings of `make_split` whose validation set has nobody whom `gallery_and_probes` could enrol.
 
-    Every method would find nobody, and none could be chosen.
+    With such settings every method would find nobody, and none could be chosen.
 
     Raises:
-        InputError: They are such settings.
+        InputError: The settings are of that kind.
     """
     if settings["protocol"] == "official" and settings.get("val_by", "person") == "person":
         raise InputError(
-            "official then draws people for validation whom nobody has enrolled; set it to frame, or choose another "
+            "official would validate on people whom nobody has enrolled; set it to frame, or choose another "
             "split.protocol",
             column="split.val_by",
         )
 
 
 def columns_of(persons: np.ndarray, people: np.ndarray) -> np.ndarray:
-    """(n,) where each person stands in a sorted list of names, -1 for those who are not in it."""
+    """Return (n,) positions of people in a sorted list of names, -1 for those who are missing."""
     place = np.searchsorted(people, persons).clip(max=len(people) - 1)
     return np.where(people[place] == persons, place, -1)
 
 
 def limited(split: Split, limit: int | None, seed: int) -> Split:
-    """At most so many frames of each part, the first of a seeded shuffle."""
+    """Keep at most so many frames of each set, the first of a seeded shuffle."""
     if limit is None:
         return split
     rng = np.random.default_rng(seed)
@@ -192,25 +191,25 @@ def limited(split: Split, limit: int | None, seed: int) -> Split:
 
 
 def unseen(digests: np.ndarray, index: FrameIndex, split: Split) -> np.ndarray:
-    """(n,) bool: which frames do not have the very pixels of one that is validated or tested on.
+    """Return (n,) bool: which frames do not have the same pixels as a validation or test frame.
 
     Args:
-        digests: (n,) of the pixels of frames that could train beside those of the split.
+        digests: (n,) pixel digests of additional frames that could be trained on.
         index: The frames of the split.
-        split: Its parts.
+        split: The split of these frames.
     """
     return ~np.isin(digests, index.digests[np.concatenate([split.val, split.test])])
 
 
 def _draw(units: np.ndarray, among: np.ndarray, fraction: float, rng: np.random.Generator) -> np.ndarray:
-    """(n,) bool: the frames of a random share, rounded, of the units that occur among some frames."""
+    """Draw (n,) bool frames: a rounded random share of the units that occur among some frames."""
     names = np.unique(units[among])
     chosen = rng.permutation(names)[: round(fraction * len(names))]
     return np.isin(units, chosen)
 
 
 def _draw_videos(index: LabelIndex, among: np.ndarray, fraction: float, rng: np.random.Generator) -> np.ndarray:
-    """(n,) bool: a random share of the videos, of people who keep at least one video outside of it."""
+    """Draw (n,) bool frames: a random share of the videos, from people who keep at least one video."""
     videos, first = np.unique(np.where(among, index.videos, ""), return_index=True)
     owner = dict(zip(videos, index.persons[first], strict=True))
     owner.pop("", None)

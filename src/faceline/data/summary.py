@@ -1,4 +1,4 @@
-"""What a data set holds, in numbers and in lines: the text of ``faceline data check``."""
+"""Summarises a data set in numbers and lines: the text of ``faceline data check``."""
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ _LISTED = 10  # of the skipped rows and duplicates, in the text
 
 @dataclass(frozen=True)
 class Spread:
-    """Smallest, middle and largest of some numbers."""
+    """Smallest, median and largest of some numbers."""
 
     minimum: float
     median: float
@@ -24,21 +24,23 @@ class Spread:
 
 @dataclass(frozen=True)
 class Summary:
-    """What a data set holds.
+    """The numbers of a data set.
 
     Attributes:
         dataset: Name of the source.
         people: Number of people.
         videos: Number of videos.
-        labelled: Frames with landmarks.
-        unlabelled: Frames that no row names.
-        parts: Labelled frames of each part of the publisher's division.
-        widths: The widths of the original frames, pixels.
-        heights: The heights of the original frames, pixels.
-        face_sizes: Distance of the outer eye corners, pixels.
-        outside_landmarks: Landmarks beyond the edges of their frame.
-        outside_frames: Frames with such landmarks.
-        duplicates: Names of the frames that have the same pixels, one group each.
+        labelled: Number of frames with landmarks.
+        unlabelled: Number of frames that no row names.
+        parts: Number of labelled frames in each part of the publisher's division.
+        widths: Widths of the original frames in pixels.
+        heights: Heights of the original frames in pixels.
+        face_sizes: Distances of the outer eye corners in pixels.
+        missing_landmarks: Number of landmarks without a label in these frames.
+        missing_frames: Number of frames with such landmarks.
+        outside_landmarks: Number of landmarks beyond the edges of their frame.
+        outside_frames: Number of frames with such landmarks.
+        duplicates: Groups of frame names with the same pixels.
         skipped: One line for each row that could not be used.
     """
 
@@ -54,15 +56,18 @@ class Summary:
     widths: Spread
     heights: Spread
     face_sizes: Spread
+    missing_landmarks: int
+    missing_frames: int
     outside_landmarks: int
     outside_frames: int
     duplicates: tuple[tuple[str, ...], ...]
     skipped: tuple[str, ...]
 
     def lines(self) -> list[str]:
-        """The summary as aligned text; of long lists the beginning."""
+        """Return the summary as aligned text, with the beginning of long lists."""
         parts = ", ".join(f"{name} {count}" for name, count in self.parts.items())
-        share = self.outside_landmarks / (self.labelled * self.points)
+        whole = self.labelled * self.points
+        missing, outside = (count / whole for count in (self.missing_landmarks, self.outside_landmarks))
         table = {
             "data set": self.dataset,
             "landmarks": f"{self.points} ({self.markup})",
@@ -72,7 +77,8 @@ class Summary:
             "frame width": f"{self.widths} px",
             "frame height": f"{self.heights} px",
             "face size": f"{self.face_sizes} px between landmarks {self.normaliser[0]} and {self.normaliser[1]}",
-            "outside": f"{self.outside_landmarks} landmarks ({share:.2%}) in {self.outside_frames} frames",
+            "missing": f"{self.missing_landmarks} landmarks ({missing:.2%}) in {self.missing_frames} frames",
+            "outside": f"{self.outside_landmarks} landmarks ({outside:.2%}) in {self.outside_frames} frames",
             "duplicates": f"{len(self.duplicates)} groups of frames with the same pixels",
             "skipped rows": str(len(self.skipped)),
         }
@@ -94,6 +100,7 @@ def summarise(index: FrameIndex) -> Summary:
     face_sizes = np.linalg.norm(index.landmarks[:, left] - index.landmarks[:, right], axis=1)  # (n,)
     placed = index.normalised()
     outside = np.any((placed < 0) | (placed > 1), axis=2)  # (n, 68)
+    missing = index.missing
     return Summary(
         dataset=index.dataset,
         markup=index.markup.name,
@@ -107,6 +114,8 @@ def summarise(index: FrameIndex) -> Summary:
         widths=_spread(index.sizes[:, 0]),
         heights=_spread(index.sizes[:, 1]),
         face_sizes=_spread(face_sizes),
+        missing_landmarks=int(missing.sum()),
+        missing_frames=int(missing.any(axis=1).sum()),
         outside_landmarks=int(outside.sum()),
         outside_frames=int(outside.any(axis=1).sum()),
         duplicates=_duplicates(index),

@@ -1,4 +1,4 @@
-"""Synthetic faces: seeded, no file needed, with exact landmarks in two and three dimensions."""
+"""Draws synthetic faces: seeded, without any file, with exact landmarks in two and three dimensions."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ from faceline.geometry.face_model import Expression, Shape3D, express, identity,
 from faceline.types import Image
 
 DRAWING_VERSION: Final = 1
-"""To be raised with every change that changes pixels or landmarks, so that caches are made anew."""
+"""Version of the drawing; raise it with every change of pixels or landmarks, so that caches are made again."""
 
 _LANDMARKS_HEIGHT: Final = 1.95  # from brows to chin of the neutral face, units of the face model
 _PERSON, _VIDEO, _BACKGROUND, _FRAME = range(1, 5)  # what a random stream is for
@@ -32,7 +32,7 @@ class _Person:
 
 @dataclass(frozen=True)
 class _Wave:
-    """A smooth course of one quantity over the frames of a video."""
+    """A smooth change of one quantity over the frames of a video."""
 
     centre: float
     swing: float
@@ -45,7 +45,7 @@ class _Wave:
 
 @dataclass(frozen=True, eq=False)
 class _Video:
-    """One recording of a person: size, scene, and how head and face move."""
+    """One recording of a person: size, scene, and movements of head and face."""
 
     width: int
     height: int
@@ -102,17 +102,17 @@ def _random_video(rng: np.random.Generator, looks: Looks, widths: tuple[int, int
 
 
 class SyntheticFaces:
-    """A crowd of drawn people, several videos of each; a frame depends on seed, person, video and frame alone.
+    """A crowd of drawn people with several videos each; seed, person, video and frame alone decide a frame.
 
     Args:
         people: Number of people.
-        videos: Videos of each person, with their own light, background, camera and clothes.
-        frames: Frames of each video, near copies as in a real one.
-        test_frames: How many frames at the end of each video are the part ``test``.
-        min_width: Least width of a frame in pixels; heights are 0.8 to 1.2 of it.
-        max_width: Greatest width of a frame in pixels.
-        seed: Another seed is another crowd.
-        on_error: For the common interface; a drawing cannot fail.
+        videos: Number of videos of each person, each with its own light, background, camera and clothes.
+        frames: Number of frames of each video, near copies as in a real one.
+        test_frames: Number of frames at the end of each video that form the part ``test``.
+        min_width: Smallest width of a frame in pixels; heights are 0.8 to 1.2 of it.
+        max_width: Largest width of a frame in pixels.
+        seed: Seed of the crowd.
+        on_error: Part of the common interface; a drawing cannot fail.
 
     Raises:
         InputError: A setting is out of its range.
@@ -148,17 +148,17 @@ class SyntheticFaces:
         self._background = lru_cache(maxsize=2)(self._make_background)
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Travel to another process as settings; what was drawn is drawn again there."""
+        """Travel to another process as settings; the drawings are made again there."""
         settings = (self.people, self.videos, self.frames, self.test_frames, *self.widths, self.seed, self.on_error)
         return type(self), settings
 
     def key(self) -> str:
-        """Hex digest of the settings and of the version of the drawing."""
+        """Return a hex digest of the settings and the version of the drawing."""
         settings = [self.people, self.videos, self.frames, self.test_frames, *self.widths, self.seed, DRAWING_VERSION]
         return hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:16]
 
     def rows(self, bad: BadRows) -> list[FrameRow]:
-        """Every frame of every video of every person, in that order."""
+        """List every frame of every video of every person, in that order."""
         return [
             self.row(person, video, frame)
             for person in range(self.people)
@@ -167,14 +167,14 @@ class SyntheticFaces:
         ]
 
     def unlabelled(self) -> int:
-        """None: every frame has its landmarks."""
+        """Return 0: every frame has its landmarks."""
         return 0
 
     def read(self, row: FrameRow) -> Image:
         """Draw one frame.
 
         Raises:
-            InputError: The row is not one of ``rows``.
+            InputError: The row does not come from ``rows``.
         """
         person, video = self._numbers(row)
         posed = self.face(person, video, row.frame)
@@ -187,7 +187,7 @@ class SyntheticFaces:
         return take_picture(canvas, recording.scene, self._rng(_FRAME, person, video, row.frame))
 
     def face(self, person: int, video: int, frame: int) -> PosedFace:
-        """Where the face of a frame is and what it does.
+        """Return the place and expression of the face in a frame.
 
         Args:
             person: Number of the person, from 0.
@@ -197,12 +197,12 @@ class SyntheticFaces:
         return self._video(person, video).face(self._person(person), frame)
 
     def size(self, person: int, video: int) -> tuple[int, int]:
-        """Width and height of the frames of a video, in pixels."""
+        """Return width and height of the frames of a video in pixels."""
         recording = self._video(person, video)
         return recording.width, recording.height
 
     def row(self, person: int, video: int, frame: int) -> FrameRow:
-        """One of ``rows``, by its numbers from 0."""
+        """Return one of ``rows`` by its numbers, which count from 0."""
         posed = self.face(person, video, frame)
         landmarks3d: Float[np.ndarray, "68 3"] = posed.to_pixels(posed.shape)
         name = f"person_{person:03d}"

@@ -1,4 +1,4 @@
-"""What the columns of somebody's landmark table are: guessed from their names, told in plain words."""
+"""Guesses the columns of a landmark table from their names, and tells the result in plain words."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from typing import Final
 from faceline.errors import InputError
 
 ROLES: Final = ("file", "person", "video", "frame", "split", "box")
-"""What a column can be beside a coordinate."""
+"""Roles of columns that hold no coordinates."""
 
 _NAMES: Final[dict[str, tuple[str, ...]]] = {
     "file": ("file", "filename", "file_name", "image", "image_name", "image_path", "img", "path", "filepath", "name"),
@@ -42,14 +42,14 @@ _IMAGE: Final = re.compile(r".+\.(jpe?g|png|bmp|webp|tiff?)", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Layout:
-    """Where in a row everything stands.
+    """The positions of all columns in a row.
 
     Attributes:
-        points: Positions of each landmark: of x and of y, or of one cell that holds both.
-        roles: Positions of the columns that are no coordinates, by what they are; four of a box.
-        corners: The box is left, top, right, bottom and not left, top, width, height.
+        points: Columns of each landmark: those of x and of y, or one with both numbers in a cell.
+        roles: Columns that hold no coordinates, by role; a box has four.
+        corners: Whether a box is left, top, right, bottom instead of left, top, width, height.
         found: How the coordinates were found, in words.
-        ignored: Names of columns that are not used.
+        ignored: Names of unused columns.
     """
 
     points: tuple[tuple[int, ...], ...]
@@ -60,15 +60,15 @@ class Layout:
 
 
 def find_layout(header: Sequence[str], row: Sequence[str], named: Mapping[str, str | Sequence[str] | None]) -> Layout:
-    """The layout of a table.
+    """Find the layout of a table.
 
     Args:
-        header: Names of its columns.
-        row: Its first row, by whose cells names of files and cells of two numbers are known.
-        named: Columns by their role, as the user names them; roles without a name are guessed.
+        header: Names of the columns.
+        row: First row of the table; its cells show which column holds file names or pairs of numbers.
+        named: Columns that the user named, by role; other roles are guessed.
 
     Raises:
-        InputError: A column that is named does not exist, or no columns of landmarks are found.
+        InputError: A named column does not exist, or no columns of landmarks are found.
     """
     plain = [name.strip().casefold() for name in header]
     roles, corners = _box(header, plain, named.get("box"))
@@ -87,7 +87,7 @@ def find_layout(header: Sequence[str], row: Sequence[str], named: Mapping[str, s
 
 
 def pair(cell: str) -> tuple[float, float] | None:
-    """The two numbers of a cell such as ``12.5 30``, ``(12.5, 30)``; None where it is something else."""
+    """Return the two numbers of a cell such as ``12.5 30`` or ``(12.5, 30)``; None for anything else."""
     match = _PAIR.fullmatch(cell.strip())
     try:
         return None if match is None else (float(match[1]), float(match[2]))
@@ -127,7 +127,7 @@ def _are_corners(names: Sequence[str]) -> bool:
 
 
 def _file_by_content(header: Sequence[str], row: Sequence[str], taken: Mapping[str, tuple[int, ...]]) -> int:
-    """The column of file names: the first whose cell looks like one; else the first of all."""
+    """Return the column of file names: the first whose cell looks like one, else the first column."""
     used = {position for positions in taken.values() for position in positions}
     for position, cell in enumerate(row):
         if position not in used and _IMAGE.fullmatch(cell.strip()):
@@ -142,7 +142,7 @@ def _file_by_content(header: Sequence[str], row: Sequence[str], taken: Mapping[s
 def _points(
     header: Sequence[str], plain: Sequence[str], row: Sequence[str], left: Sequence[int]
 ) -> tuple[tuple[tuple[int, ...], ...], str]:
-    """The columns of the landmarks, by the first reading that finds any."""
+    """Return the columns of the landmarks by the first reading that finds any."""
     ways = (_numbered_axes(plain, left), _plain_numbers(plain, left), _named_axes(plain, left), _cells(row, left))
     for points in ways:
         if points:
@@ -155,7 +155,7 @@ def _points(
 
 
 def _numbered_axes(plain: Sequence[str], left: Sequence[int]) -> tuple[tuple[int, ...], ...]:
-    """``x0 y0 x1 y1``, ``x_0``, ``landmark_12_x`` and the like; the number gives the order."""
+    """Find ``x0 y0 x1 y1``, ``x_0``, ``landmark_12_x`` and the like; the numbers give the order."""
     for pattern in _NUMBERED:
         places: dict[tuple[str, int], dict[str, int]] = {}
         for position in left:
@@ -173,7 +173,7 @@ def _numbered_axes(plain: Sequence[str], left: Sequence[int]) -> tuple[tuple[int
 
 
 def _plain_numbers(plain: Sequence[str], left: Sequence[int]) -> tuple[tuple[int, ...], ...]:
-    """``0 1 2 3 …``, or from 1: x and y by turns."""
+    """Find ``0 1 2 3 …``, or numbers from 1: x and y alternate."""
     numbers = {int(plain[position]): position for position in left if plain[position].isdecimal()}
     order = sorted(numbers)
     if len(order) < 4 or len(order) % 2 or order != list(range(order[0], order[0] + len(order))) or order[0] > 1:
@@ -182,7 +182,7 @@ def _plain_numbers(plain: Sequence[str], left: Sequence[int]) -> tuple[tuple[int
 
 
 def _named_axes(plain: Sequence[str], left: Sequence[int]) -> tuple[tuple[int, ...], ...]:
-    """``left_eye_x left_eye_y …``, in the order of the columns."""
+    """Find ``left_eye_x left_eye_y …``, in the order of the columns."""
     for pattern in _NAMED:
         places: dict[str, dict[str, int]] = {}
         for position in left:
@@ -195,6 +195,6 @@ def _named_axes(plain: Sequence[str], left: Sequence[int]) -> tuple[tuple[int, .
 
 
 def _cells(row: Sequence[str], left: Sequence[int]) -> tuple[tuple[int, ...], ...]:
-    """One column a landmark, two numbers in each cell."""
+    """Find one column for each landmark with two numbers in each cell."""
     found = [position for position in left if position < len(row) and pair(row[position]) is not None]
     return tuple((position,) for position in found) if len(found) > 1 else ()

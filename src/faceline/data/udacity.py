@@ -1,4 +1,4 @@
-"""The Udacity facial landmarks set: one CSV and one folder of frames for each of training and test.
+"""Reads the Udacity facial landmarks set: one CSV and one folder of frames for each of training and test.
 
 Source: the first project of Udacity's Computer Vision Nanodegree; frames of the YouTube Faces data set.
 """
@@ -33,21 +33,21 @@ _FRAME_NAME: Final = re.compile(r"([^./\\\x00-\x1f][^/\\\x00-\x1f]*)_([0-9])([0-
 
 
 class UdacityFaces:
-    """The labelled frames of one folder as it is published; a root with the training set alone works.
+    """The labelled frames of the published folder; a root with the training set alone works too.
 
-    A fault of a whole table (missing, empty, without a column, not UTF-8) raises whatever ``on_error`` says.
+    A fault of a whole table (missing, empty, without a column, not UTF-8) raises with any ``on_error``.
 
     Args:
-        root: Folder with ``training_frames_keypoints.csv`` and ``training/``, and the same of ``test``; None
-            for the folder ``udacity`` below the environment variable FACELINE_DATA.
+        root: Folder with ``training_frames_keypoints.csv`` and ``training/``, and the same for ``test``. None means the
+            folder ``udacity`` below the environment variable FACELINE_DATA.
         on_error: ``raise`` at the first row that cannot be used, or ``skip`` such rows.
-        label_shift: How far the published landmarks lie right of and below what they mark, in pixels; taken off.
-            Predictions of a model trained so lie on the face and not on the published labels. Without it every
-            mirrored training frame would have the shift on the wrong side.
-        unlabelled: List the frames that no row names too, after the others and with NaN for landmarks.
+        label_shift: Offset of the published landmarks to the right and downwards in pixels; it is subtracted.
+            Predictions of a model trained so lie on the face, not on the published labels. Otherwise every mirrored
+            training frame would have the offset on the wrong side.
+        unlabelled: Whether to list frames without rows too, after the others and with NaN for landmarks.
 
     Raises:
-        InputError: There is no such folder, or the shift is not two numbers.
+        InputError: The folder is missing, or the shift is not two numbers.
     """
 
     name = "udacity"
@@ -68,7 +68,7 @@ class UdacityFaces:
         self.lists_unlabelled = unlabelled
 
     def key(self) -> str:
-        """Hex digest of the tables, the names of all frames, and the bytes of the frames that rows name.
+        """Return a hex digest of the tables, all frame names, and the bytes of the frames in the tables.
 
         Raises:
             InputError: A table is faulty, or a frame cannot be opened.
@@ -83,7 +83,7 @@ class UdacityFaces:
         return digest.hexdigest()
 
     def rows(self, bad: BadRows) -> list[FrameRow]:
-        """The labelled frames in the order of the tables, training first; unusable rows go to ``bad``.
+        """List the labelled frames in the order of the tables, training first; unusable rows go to ``bad``.
 
         Raises:
             InputError: A table is faulty, or ``bad`` raises.
@@ -96,7 +96,7 @@ class UdacityFaces:
         return [replace(row, landmarks=row.landmarks - self.label_shift) for row in [*labelled, *others]]
 
     def _unlabelled(self, table: "_Table") -> list[FrameRow]:
-        """The frames that no row of a table names, where they were asked for."""
+        """List the frames that no row of a table names, if they are wanted."""
         found = [_FRAME_NAME.fullmatch(name) for name in sorted(table.listing) if name not in table.lines]
         return [
             FrameRow(
@@ -112,11 +112,11 @@ class UdacityFaces:
         ]
 
     def with_unlabelled(self) -> "UdacityFaces":
-        """The same set with the frames that no row names."""
+        """Return the same set with the frames that no row names."""
         return UdacityFaces(self.root, self.on_error, self.label_shift.tolist(), unlabelled=True)
 
     def unlabelled(self) -> int:
-        """Number of frames that no row names."""
+        """Return the number of frames that no row names."""
         return sum(
             bool(_FRAME_NAME.fullmatch(name)) and name not in table.lines
             for table in self._tables
@@ -124,10 +124,10 @@ class UdacityFaces:
         )
 
     def read(self, row: FrameRow) -> Image:
-        """The pixels of one frame, RGB.
+        """Read the pixels of one frame, RGB.
 
         Raises:
-            InputError: The frame cannot be used; names the table, the row and the frame.
+            InputError: The frame cannot be used; the message names table, row and frame.
         """
         try:
             return read_frame(self.root / row.file)
@@ -139,7 +139,7 @@ class UdacityFaces:
 
     @cached_property
     def _tables(self) -> list["_Table"]:
-        """Both tables, read once, so that key and rows speak of the same bytes."""
+        """Read both tables once, so that key and rows refer to the same bytes."""
         return [
             _read_table(part, self.root, self.root / csv_name, self.root / folder)
             for part, csv_name, folder in _PARTS
@@ -149,7 +149,7 @@ class UdacityFaces:
 
 @dataclass
 class _Table:
-    """One CSV with the folder that it speaks of."""
+    """A CSV with its folder of frames."""
 
     part: PublishedPart
     root: Path
@@ -165,7 +165,7 @@ class _Table:
 
     @property
     def name_column(self) -> str:
-        """The published header of that column is empty, which no message can show."""
+        """Name of the file column in messages; the published header of that column is empty."""
         return self.header[0] or "file name (the first)"
 
 
@@ -213,7 +213,7 @@ def _refuse_outside(path: Path, root: Path) -> None:
 
 
 def _records(table: _Table) -> Iterator[tuple[int, list[str]]]:
-    """Line number and cells of each record that is not blank; byte order mark and CRLF make no difference."""
+    """Yield line number and cells of each record that is not blank; a byte order mark and CRLF do not matter."""
     try:
         text = table.content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -231,7 +231,7 @@ def _records(table: _Table) -> Iterator[tuple[int, list[str]]]:
 
 
 def _positions(header: list[str], path: Path, line: int) -> list[int]:
-    """Where each coordinate stands; the order of the columns does not matter, names do."""
+    """Return the position of each coordinate; names decide, not the order of the columns."""
     where = f"expected a column of file names and the columns 0 to {_COORDINATES[-1]}"
     names = header[1:]
     missing = [name for name in _COORDINATES if name not in names]
@@ -306,12 +306,12 @@ def _parse_landmarks(table: _Table, line: int, cells: list[str]) -> Shape:
 
 
 def _is_plain(text: str) -> bool:
-    """Whether Python's own liberties with numbers (1_000, digits of other scripts) are absent."""
+    """Tell whether a number has none of the special forms that Python accepts (1_000, digits of other scripts)."""
     return text.isascii() and "_" not in text
 
 
 def _bad_cell(table: _Table, line: int, cells: list[str]) -> InputError:
-    """The error for the first cell that is no finite number."""
+    """Return the error for the first cell that is no finite number."""
     column = next(i for i, cell in enumerate(cells) if not _is_number(cell))
     message = f"expected a finite number of pixels, got {cells[column]!r}"
     return InputError(message, file=table.path, row=line, column=_COORDINATES[column])

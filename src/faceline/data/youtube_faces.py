@@ -1,4 +1,4 @@
-"""YouTube Faces with facial keypoints: one CSV of videos and one npz file for each, as they are downloaded.
+"""Reads YouTube Faces with facial keypoints: one CSV of videos and one npz file for each, as downloaded.
 
 Source: the Kaggle set "YouTube Faces With Facial Keypoints", made of Wolf et al., "Face Recognition in Unconstrained
 Videos with Matched Background Similarity", CVPR 2011.
@@ -31,7 +31,7 @@ from faceline.types import Image
 TABLE: Final = "youtube_faces_with_keypoints_full.csv"
 FOLDERS: Final = tuple(f"youtube_faces_with_keypoints_full_{number}" for number in range(1, 5))
 SYNTHETIC: Final = "SYNTHETIC"
-"""A file of this name beside the table says that the set was drawn by a program."""
+"""A file with this name beside the table says that a program drew the set."""
 
 _COLUMNS: Final = ("videoID", "personName", "imageHeight", "imageWidth", "videoDuration")
 _ID: Final = re.compile(r"[^/\\\x00-\x1f.][^/\\\x00-\x1f]*")
@@ -50,16 +50,17 @@ class _Video:
 
 
 class YouTubeFaces:
-    """The videos of one folder, from folders of npz files (once or twice nested) or from their zip archives.
+    """The videos of one folder, from folders of npz files (nested once or twice) or from their zip archives.
 
-    A video that cannot be used is a bad row; a fault of the whole table raises whatever ``on_error`` says.
+    A video that cannot be used is a bad row; a fault of the whole table raises with any ``on_error``.
 
     Args:
-        root: Folder with the table; None for the folder ``youtube_faces`` below the environment variable FACELINE_DATA.
+        root: Folder with the table; None means the folder ``youtube_faces`` below the environment variable
+            FACELINE_DATA.
         on_error: ``raise`` at the first video that cannot be used, or ``skip`` such videos.
 
     Raises:
-        InputError: There is no such folder.
+        InputError: The folder is missing.
     """
 
     def __init__(self, root: str | Path | None = None, on_error: OnError = "raise") -> None:
@@ -69,7 +70,7 @@ class YouTubeFaces:
         self._decoded: tuple[str, np.ndarray] = ("", np.empty(0))
 
     def key(self) -> str:
-        """Hex digest of the table and of the names, sizes and times of the files: 10 GB are not read for it."""
+        """Return a hex digest of the table and of names, sizes and times of the files, without reading their 10 GB."""
         digest = hashlib.sha256(self._table[0])
         for video, file in sorted(self._files.items()):
             status = file.path.stat()
@@ -77,7 +78,7 @@ class YouTubeFaces:
         return digest.hexdigest()
 
     def labels(self, bad: BadRows) -> LabelIndex:
-        """The labels of every frame, column by column; videos that cannot be used go to ``bad``."""
+        """Return the labels of every frame in columns; videos that cannot be used go to ``bad``."""
         found = list(self._read_all(bad))
         lengths = [len(labels.landmarks) for _, labels in found]
 
@@ -107,7 +108,7 @@ class YouTubeFaces:
         )
 
     def rows(self, bad: BadRows) -> list[FrameRow]:
-        """Every frame of every video, in the order of the table; videos that cannot be used go to ``bad``."""
+        """List every frame of every video in the order of the table; videos that cannot be used go to ``bad``."""
         return [
             FrameRow(
                 file=_file(video.id, frame),
@@ -124,14 +125,14 @@ class YouTubeFaces:
         ]
 
     def unlabelled(self) -> int:
-        """Number of videos that the table does not name; of their frames nothing is known."""
+        """Return the number of videos that the table does not name; their frames are unknown."""
         return len(self._files.keys() - {video.id for video in self._table[1]})
 
     def read(self, row: FrameRow) -> Image:
-        """The pixels of one frame, RGB. The video it is of stays in memory until a frame of another is asked for.
+        """Read the pixels of one frame, RGB. Its video stays in memory until a frame of another one is read.
 
         Raises:
-            InputError: The video cannot be used; names the file.
+            InputError: The video cannot be used; the message names the file.
         """
         if self._decoded[0] != row.video:
             if row.video not in self._files:
@@ -170,7 +171,7 @@ class YouTubeFaces:
 
     @cached_property
     def _table(self) -> tuple[bytes, list[_Video], list[InputError]]:
-        """The bytes of the table, its usable rows and what is wrong with the others; read once."""
+        """Read the bytes of the table, its usable rows and the errors of the others, once."""
         path = self.root / TABLE
         try:
             content = path.read_bytes()
@@ -205,7 +206,7 @@ class YouTubeFaces:
 
     @cached_property
     def _files(self) -> dict[str, VideoFile]:
-        """Where each video is: a folder wins over an archive, and the first of several."""
+        """Find the file of each video; a folder wins over an archive, and the first of several wins."""
         found: dict[str, VideoFile] = {}
         for folder in (*FOLDERS, "."):
             for place in (self.root / folder / folder, self.root / folder):

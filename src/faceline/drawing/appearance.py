@@ -1,4 +1,4 @@
-"""What a drawn person, a scene and a camera look like, and how one is drawn at random."""
+"""The looks of a drawn person, a scene and a camera, and how they are drawn at random."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -26,7 +26,7 @@ _DARK_IRISES: Final = 2
 
 @dataclass(frozen=True, eq=False)
 class Looks:
-    """What stays with a person.
+    """The looks of a person, which never change.
 
     Attributes:
         skin: Colour of the skin in white light.

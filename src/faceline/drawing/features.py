@@ -44,11 +44,11 @@ def draw_eye(
     """One eye between its lids: white, iris, pupil, a glint, lashes and the fold above.
 
     Args:
-        canvas: Changed in place.
-        lids: Its six landmarks in their order.
-        gaze: Where it looks, -1 to 1 of the opening, x first.
+        canvas: Canvas, changed in place.
+        lids: The six landmarks of the eye in order.
+        gaze: Direction of the gaze, -1 to 1 of the opening, x first.
         looks: The looks of the person.
-        tint: Light on it.
+        tint: Light on the eye.
         scale: Pixels for one unit of the face model.
     """
     upper, lower = curve(lids[:4]), curve(lids[[3, 4, 5, 0]])
@@ -145,7 +145,7 @@ def draw_glasses(
     """Rims before the eyes, a bridge, and bows to the ears.
 
     Args:
-        canvas: Changed in place.
+        canvas: Canvas, changed in place.
         shape: Landmarks of the unturned face.
         to_pixels: Pose and projection of the face.
         scene: Kind and colour of the glasses.

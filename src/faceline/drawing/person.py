@@ -47,7 +47,7 @@ def draw_person(canvas: Image, face: PosedFace, looks: Looks, scene: VideoScene)
     """Draw head, hair, neck and shoulders over what is on the canvas.
 
     Args:
-        canvas: Changed in place.
+        canvas: Canvas, changed in place.
         face: Where the face is; its features are drawn where ``to_pixels`` brings its landmarks.
         looks: The looks of the person.
         scene: Light, clothes and glasses.

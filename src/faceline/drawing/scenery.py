@@ -12,9 +12,9 @@ def random_background(rng: np.random.Generator, width: int, height: int, light: 
     """A room, a wall, a street out of focus: gradient, cloudy texture, then shapes that may look like something.
 
     Args:
-        rng: Draws it; the same state gives the same picture.
-        width: In pixels.
-        height: In pixels.
+        rng: Random generator; the same state gives the same picture.
+        width: Width in pixels.
+        height: Height in pixels.
         light: The light of the scene.
     """
     first, second = muted(rng.uniform(25, 225, (2, 3)), 0.6)
@@ -88,11 +88,11 @@ def draw_occluder(canvas: Image, points: Points, scale: float, scene: VideoScene
     """Something between the camera and the face; most landmarks stay in sight.
 
     Args:
-        canvas: Changed in place.
+        canvas: Canvas, changed in place.
         points: The landmarks in pixels.
         scale: Pixels for one unit of the face model.
-        scene: Says what, and lights it.
-        rng: Draws place and colour; the same for all frames of a video.
+        scene: Kind of the object, and its light.
+        rng: Random generator of place and colour; the same for all frames of a video.
     """
     side, colour, offset = rng.choice([-1.0, 1.0]), rng.uniform(15, 120, 3), rng.uniform(-0.2, 0.2)
     if scene.occluder == "microphone":
@@ -116,12 +116,12 @@ def draw_occluder(canvas: Image, points: Points, scale: float, scene: VideoScene
 
 
 def take_picture(canvas: Image, scene: VideoScene, rng: np.random.Generator) -> Image:
-    """What the camera makes of it: lens and motion blur, exposure, noise, JPEG.
+    """Return the picture that a camera takes: lens and motion blur, exposure, noise, JPEG.
 
     Args:
-        canvas: Not changed.
-        scene: The camera's faults.
-        rng: Draws the noise.
+        canvas: Canvas; it stays unchanged.
+        scene: Faults of the camera.
+        rng: Random generator of the noise.
     """
     picture = canvas
     if scene.blur:

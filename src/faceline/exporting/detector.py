@@ -25,19 +25,19 @@ from faceline.transforms import Normalize, Pipeline, Rescale, ToTensor
 def export_detector(
     trained: Trained, data: LandmarkData, asked: Config, tags: Mapping[str, str], file: Path
 ) -> Bundle[LandmarkManifest]:
-    """The bundle of a detector, held against it and measured.
+    """Build the bundle of a detector, compare it with the model and measure it.
 
     Args:
-        trained: The model of a run.
-        data: What it was trained on.
-        asked: How many ``frames`` of validation are compared, and whether its convolutions compute in 8 bits (``int8``)
-            and the mean over mirror images is taken (``flip_average``).
-        tags: The tags of its run.
-        file: Where the bundle will be.
+        trained: Model of a run.
+        data: Its training data.
+        asked: Settings: how many ``frames`` of the validation set are compared, whether convolutions compute in 8 bits
+            (``int8``), and whether flip test-time augmentation is used (``flip_average``).
+        tags: Tags of its run.
+        file: File for the bundle.
 
     Raises:
-        InputError: Its frames are not just resized, the graph gives something else than the model, or 8 bits lose too
-            much.
+        InputError: The model's transforms do more than resize, the graph's results differ from the model's, or 8 bits
+            lose too much.
     """
     pipeline, model, size = _pipeline(trained), trained.model, trained.config["data"]["size"]
     model.flip_average = model.flip_average and asked["flip_average"]
@@ -67,10 +67,10 @@ def export_detector(
 
 
 def _pipeline(trained: Trained) -> Pipeline:
-    """What the model expects to be done to a frame, which must be what the runtime does.
+    """Return the model's transforms for a frame, which must be those of the runtime.
 
     Raises:
-        InputError: Its frames are not just resized.
+        InputError: The transforms do more than resize.
     """
     pipeline: Pipeline = instantiate(trained.config["transforms"]["eval"])
     edge = trained.config["data"]["size"]

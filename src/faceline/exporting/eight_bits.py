@@ -17,24 +17,24 @@ from faceline.metrics import landmark as metrics
 from faceline.types import AnyImage
 
 LOSS: Final = 0.001
-"""NME of validation that 8 bits may cost: 0.1 points."""
+"""Most NME on the validation set that 8 bits may cost: 0.1 points."""
 
 CALIBRATION: Final = 128
-"""Training frames by whose activations the scales are chosen."""
+"""Number of training frames whose activations set the scales."""
 
 
 def in_eight_bits(
     bundle: Bundle[LandmarkManifest], data: LandmarkData, images: Sequence[AnyImage]
 ) -> Bundle[LandmarkManifest]:
-    """The same model with the convolutions of its graph in 8 bits, held against it.
+    """Return the same model with convolutions in 8 bits, compared with the original.
 
     Args:
-        bundle: A graph in float32.
-        data: What it was trained on, at the size of its input.
-        images: The images of validation, on which both are compared.
+        bundle: Bundle with a graph in float32.
+        data: Its training data at the size of its input.
+        images: Images of the validation set, for the comparison.
 
     Raises:
-        InputError: Too much is lost by it.
+        InputError: 8 bits lose too much.
     """
     graph = quantised(bundle, data)
     manifest = bundle.manifest.model_copy(update={"weights": "int8", "sha256": digest(graph)})
@@ -43,8 +43,8 @@ def in_eight_bits(
     lost = nme_of_validation(after, data) - nme_of_validation(before, data)
     if lost >= LOSS:
         raise InputError(
-            f"not written: with 8 bits the NME of validation is {100 * lost:.2f} points higher, allowed are less than "
-            f"{100 * LOSS:.1f}; export in float32",
+            f"not written: 8 bits raise the validation NME by {100 * lost:.2f} points, and less than "
+            f"{100 * LOSS:.1f} is allowed; export in float32",
             column="int8",
         )
     checked = check(after.detect, before.detect, images, unit=width, tolerance=math.inf)
@@ -52,7 +52,7 @@ def in_eight_bits(
 
 
 def quantised(bundle: Bundle[LandmarkManifest], data: LandmarkData) -> bytes:
-    """Its graph in 8 bits, by training frames."""
+    """Return the bundle's graph in 8 bits, with scales from training frames."""
     rows = data.split.train[:: max(1, len(data.split.train) // CALIBRATION)]
     inputs = {"images": np.asarray(data.store.images[rows])}
     if bundle.manifest.input.sizes:
@@ -61,7 +61,7 @@ def quantised(bundle: Bundle[LandmarkManifest], data: LandmarkData) -> bytes:
 
 
 def nme_of_validation(runtime: LandmarkRuntime, data: LandmarkData) -> float:
-    """By which 8 bits are chosen or not."""
+    """Return the NME on the validation set, which decides about 8 bits."""
     index = data.index.take(data.split.val)
     preds, _ = runtime.predict(data.store.images[data.split.val], index.sizes)
     return metrics.evaluate(preds, index.normalised(), index.sizes, index.markup).scalars["nme"]

@@ -25,23 +25,23 @@ from faceline.tasks.task import Config
 def export_embedder(
     trained: Trained, data: FaceData, asked: Config, tags: Mapping[str, str], file: Path
 ) -> Bundle[EmbedderManifest]:
-    """The bundle of an embedder, held against it and measured.
+    """Build the bundle of an embedder, compare it with the model and measure it.
 
     Args:
-        trained: The model of a run.
-        data: What it was trained on.
-        asked: How many faces of validation are compared, its ``frames``. Refused are ``int8``, as what 8 bits do to
-            thresholds is not known, and to leave out the mirror images (``flip_average``), which it always looks at.
-        tags: The tags of its run.
-        file: Where the bundle will be.
+        trained: Model of a run.
+        data: Its training data.
+        asked: Settings: how many ``frames`` of the validation set are compared. ``int8`` is refused because its effect
+            on thresholds is unknown, and so is leaving out mirror images (``flip_average``), which it always uses.
+        tags: Tags of its run.
+        file: File for the bundle.
 
     Raises:
-        InputError: The graph gives something else than the model, or something is asked for that it does not have.
+        InputError: The graph's results differ from the model's, or a setting is refused.
     """
     if asked["int8"]:
         raise InputError("only models that find landmarks have 8 bits; export it in float32", column="int8")
     if not asked["flip_average"]:
-        raise InputError("a face and its mirror image always make one embedding; leave it out", column="flip_average")
+        raise InputError("an embedder always uses flip test-time augmentation; leave it out", column="flip_average")
     model, size = trained.model, trained.config["data"]["size"]
     onnx = embedder_to_onnx(model, size)
     manifest = EmbedderManifest(
@@ -76,17 +76,17 @@ def export_embedder(
 
 
 def embed_rows(runtime: EmbedderRuntime, data: FaceData, rows: np.ndarray) -> np.ndarray:
-    """(n, e) embeddings of some frames."""
+    """Return (n, e) embeddings of some frames."""
     faces = data.faces(rows)
     return np.concatenate([runtime.embed(as_bytes(faces[i][0][None])) for i in range(len(faces))])
 
 
 def calibration_of(embeddings: np.ndarray, data: FaceData) -> Calibration | None:
-    """What similarities mean, from the visits of validation people; None where those people were trained on.
+    """Measure what similarities mean, from visits of validation people; None if they were trained on.
 
     Args:
-        embeddings: The embeddings of all frames of validation.
-        data: With its split.
+        embeddings: Embeddings of all validation frames.
+        data: Data module with the split.
     """
     if data.split.protocol != OPEN_SET:
         return None

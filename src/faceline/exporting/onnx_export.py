@@ -1,4 +1,4 @@
-"""Trained models as ONNX graphs that take pixels as they are: a detector gives points, an embedder embeddings."""
+"""Exports trained models as ONNX graphs that take raw pixels: a detector returns points, an embedder embeddings."""
 
 import logging
 import warnings
@@ -13,18 +13,18 @@ from faceline.models.face_embedder import FaceEmbedder
 from faceline.models.landmark_detector import LandmarkDetector
 
 OPSET = 18
-"""Old enough for every ONNX Runtime that the project allows, new enough for its resizing."""
+"""Version that every allowed ONNX Runtime supports, and that has the needed resizing."""
 
 
 class _Detector(nn.Module):
-    """A detector with what stands between the bytes of a frame and it."""
+    """A detector with the steps between the bytes of a frame and its input."""
 
     def __init__(self, model: LandmarkDetector, calibration: Calibration | None) -> None:
         super().__init__()
         self.model, self.calibration = model, calibration
 
     def forward(self, images: Tensor, sizes: Tensor | None = None) -> tuple[Tensor, ...]:
-        """Landmarks, and confidence where it is known, of images (n, h, w, 3) uint8, RGB, that had sizes."""
+        """Return landmarks, and confidence if there is one, of RGB images (n, h, w, 3) uint8 with original sizes."""
         found = self.model.find(_on_unit(images), sizes)
         if self.calibration is None or found.uncertainty is None:
             return (found.landmarks,)
@@ -32,24 +32,24 @@ class _Detector(nn.Module):
 
 
 class _Embedder(nn.Module):
-    """An embedder with what stands between the bytes of an aligned face and it."""
+    """An embedder with the steps between the bytes of an aligned face and its input."""
 
     def __init__(self, model: FaceEmbedder) -> None:
         super().__init__()
         self.model = model
 
     def forward(self, images: Tensor) -> Tensor:
-        """Embeddings (n, e) of faces (n, h, w, 3) uint8, RGB."""
+        """Return embeddings (n, e) of RGB faces (n, h, w, 3) uint8."""
         return self.model.embed(_on_unit(images))
 
 
 def to_onnx(model: LandmarkDetector, size: int, calibration: Calibration | None = None) -> bytes:
-    """The graph: ``images`` (n, size, size, 3) uint8 in; ``landmarks`` (n, 68, 2) on [0, 1] out, any n.
+    """Return a graph from ``images`` (n, size, size, 3) uint8 to ``landmarks`` (n, 68, 2) on [0, 1], for any n.
 
     Args:
-        model: In evaluation mode, on the CPU. Where it wants them, ``sizes`` (n, 2) float32 go in too.
+        model: Detector in evaluation mode on the CPU. If it needs them, ``sizes`` (n, 2) float32 become an input too.
         size: Edge of its frames in pixels.
-        calibration: The calibration of a model that tells its uncertainty; ``confidence`` (n,) comes out too.
+        calibration: Calibration of the model's uncertainty; it adds the output ``confidence`` (n,).
     """
     outputs = ("landmarks",) if calibration is None else ("landmarks", "confidence")
     more = {"sizes": torch.tensor([[4.0, 3.0], [3.0, 4.0]])} if model.wants_sizes else {}
@@ -57,10 +57,10 @@ def to_onnx(model: LandmarkDetector, size: int, calibration: Calibration | None 
 
 
 def embedder_to_onnx(model: FaceEmbedder, size: int) -> bytes:
-    """The graph: ``images`` (n, size, size, 3) uint8 in, ``embeddings`` (n, e) of length 1 out, any n.
+    """Return a graph from ``images`` (n, size, size, 3) uint8 to ``embeddings`` (n, e) of length 1, for any n.
 
     Args:
-        model: In evaluation mode, on the CPU.
+        model: Embedder in evaluation mode on the CPU.
         size: Edge of its faces in pixels.
     """
     return _to_onnx(_Embedder(model), size, ("embeddings",))
@@ -95,7 +95,7 @@ def _to_onnx(module: nn.Module, size: int, outputs: Sequence[str], more: Mapping
 
 
 def _strip(model: onnx.ModelProto) -> None:
-    """Leave out what the exporter notes of the code and the folders of this machine."""
+    """Remove the exporter's notes about code and folders of this machine."""
     graph = model.graph
     for part in (model, graph, *graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer):
         part.ClearField("metadata_props")

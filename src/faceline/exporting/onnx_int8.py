@@ -1,4 +1,4 @@
-"""A graph with weights and activations of 8 bits, which some processors compute faster."""
+"""Converts a graph to 8-bit weights and activations, which some processors compute faster."""
 
 import io
 import logging
@@ -13,11 +13,11 @@ from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, Q
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 PERCENTILE: Final = 99.99
-"""Share of activations, in per cent, that the scales leave room for; what is beyond is cut."""
+"""Percentage of activations within the scales; larger ones are cut."""
 
 
 class _Frames(CalibrationDataReader):  # type: ignore[misc]
-    """Frames one by one, by whose activations the scales are chosen."""
+    """Yields single frames whose activations set the scales."""
 
     def __init__(self, inputs: Mapping[str, np.ndarray]) -> None:
         self.inputs = inputs
@@ -27,24 +27,24 @@ class _Frames(CalibrationDataReader):  # type: ignore[misc]
         return len(self.inputs["images"])
 
     def set_range(self, start_index: int, end_index: int) -> None:
-        """Which frames come next."""
+        """Choose the next frames."""
         self.now = iter(range(len(self))[start_index:end_index])
 
     def get_next(self) -> dict[str, np.ndarray] | None:
-        """The next frame, or None after the last."""
+        """Return the next frame; None after the last."""
         frame = next(self.now, None)
         return None if frame is None else {name: each[frame : frame + 1] for name, each in self.inputs.items()}
 
 
 def to_int8(onnx: bytes, inputs: Mapping[str, np.ndarray]) -> bytes:
-    """The graph with its convolutions in 8 bits; votes and coordinates stay as they are.
+    """Convert the convolutions of a graph to 8 bits; votes and coordinates stay as they are.
 
-    Weights have only 7 of them, so that processors that add up products in 16 bits (x86 before VNNI) give the same.
+    Weights have only 7 bits, so that processors that add up products in 16 bits (x86 before VNNI) give the same.
     Source: ONNX Runtime, "Quantize ONNX models", when and why to use reduce_range.
 
     Args:
-        onnx: A graph of `faceline.exporting.onnx_export`.
-        inputs: What the graph takes, of some frames to calibrate on.
+        onnx: Graph from `faceline.exporting.onnx_export`.
+        inputs: Inputs of the graph for some frames, to calibrate on.
     """
     logging.getLogger().setLevel(logging.WARNING)  # the quantiser writes to the root of all logs
     with tempfile.TemporaryDirectory() as name:

@@ -1,4 +1,4 @@
-"""What the bundles of all tasks have in common: where they come from, and how they are held against their model."""
+"""Shared parts of all bundles: their origin, and the comparison with their model."""
 
 import re
 import statistics
@@ -15,7 +15,7 @@ from faceline.tracking.provenance import provenance
 from faceline.types import AnyImage
 
 TOLERANCE = 1e-4
-"""Greatest difference between graph and trained model."""
+"""Largest difference allowed between graph and trained model."""
 
 REPEATS = 50
 
@@ -23,14 +23,14 @@ Picture = TypeVar("Picture")
 
 
 def origin(trained: Trained, data: Any, onnx: bytes, tags: Mapping[str, str], *, sizes: bool = False) -> dict[str, Any]:
-    """What every manifest tells, but for what is measured when the graph has run.
+    """Return what every manifest contains, except for measurements of the graph.
 
     Args:
-        trained: The model of a run.
-        data: What it was trained on.
-        onnx: Its graph.
-        tags: The tags of its run.
-        sizes: Whether the graph wants the sizes that frames had.
+        trained: Model of a run.
+        data: Its training data.
+        onnx: Bytes of its graph.
+        tags: Tags of its run.
+        sizes: Whether the graph needs the original sizes of frames.
     """
     model, source = trained.model, data.source
     mean, std = (np.broadcast_to(np.asarray(each, dtype=float).ravel(), 3).tolist() for each in (model.mean, model.std))
@@ -70,14 +70,14 @@ def check(
     """Compare graph and model, and time the graph.
 
     Args:
-        graph: What the bundle gives for a picture.
-        model: What the trained model gives.
+        graph: Function from a picture to the bundle's results.
+        model: Function from a picture to the trained model's results.
         pictures: Pictures of the validation set.
-        unit: What differences are told in.
-        tolerance: Greatest difference.
+        unit: Unit of the differences.
+        tolerance: Largest difference allowed.
 
     Raises:
-        InputError: They differ by more.
+        InputError: The difference is larger.
     """
     apart = [float(np.abs(graph(each) - model(each)).max() / unit(each)) for each in pictures]
     if max(apart) > tolerance:
@@ -96,11 +96,11 @@ def check(
 
 
 def width(image: AnyImage) -> float:
-    """Of a frame in pixels, as differences between landmarks are told as a share of it."""
+    """Return the width of a frame in pixels: differences between landmarks are shares of it."""
     return float(image.shape[1])
 
 
 def without_folders(command: str) -> str:
-    """The command of a run without the folders of the machine that it ran on."""
+    """Return the command of a run without folders of its machine."""
     command = re.sub(r"""(["'])/[^"']*/""", r"\1…/", command)  # quoted ones may have spaces
     return re.sub(r"""(?<![\w.…:/}~])/[^\s"',\]]*/""", "…/", command)

@@ -27,10 +27,10 @@ SIZE: Final = 112
 """Edge of the faces in pixels."""
 
 NUMBERS: Final = 128
-"""In an embedding."""
+"""Length of an embedding vector."""
 
 OFFSET, FACTOR = 127.5, 1 / 128
-"""What the published graph takes off pixels on [0, 255], and multiplies them with then."""
+"""Value that the published graph subtracts from pixels on [0, 255], and factor that it then multiplies by."""
 
 _OPSET: Final = 18
 _CELLS: Final = 49  # places of the last map, 7 x 7
@@ -45,7 +45,7 @@ class _Packed:
     scale: Float[np.ndarray, "rows blocks 1"]
 
     def times(self, rows: Float[np.ndarray, " rows"]) -> "_Packed":
-        """The weight with each row multiplied."""
+        """Return the weight with each row multiplied."""
         return _Packed(self.packed, self.zero, self.scale * rows[:, None, None])
 
     def unpacked(self) -> Float[np.ndarray, "rows columns"]:
@@ -54,7 +54,7 @@ class _Packed:
 
 
 class _Published:
-    """What the published file holds."""
+    """Reads the published file."""
 
     def __init__(self, file: Path) -> None:
         try:
@@ -66,7 +66,7 @@ class _Published:
         self.convolutions = [node for node in model.graph.node if node.op_type == "Conv"]
 
     def packed(self, name: str) -> _Packed:
-        """A weight, by the name of its values in float32."""
+        """Return a weight by the name of its float32 values."""
         node = self.by_output[name]
         packed, scale, zero = (self.values[each] for each in node.input)
         block = _attributes(node)["block_size"]
@@ -75,7 +75,7 @@ class _Published:
         return _Packed(packed.reshape(rows, -1, block), *blocks)
 
     def norm(self, output: str, statistics: str) -> tuple[np.ndarray, np.ndarray]:
-        """Factor and shift of a batch norm."""
+        """Return factor and shift of a batch norm."""
         gamma, beta, mean, variance = (
             self.values[f"{statistics}_{name}"].astype(np.float64)
             for name in ("gamma", "beta", "moving_mean", "moving_var")
@@ -101,7 +101,7 @@ class _Graph:
         return name
 
     def unpacked(self, name: str, weight: _Packed, shape: Sequence[int]) -> str:
-        """A weight in float32, made of constants alone: it is computed once, when the graph is opened."""
+        """Add a float32 weight made of constants, so that it is computed once, when the graph is opened."""
         parts = [
             self.add("Cast", [self.constant(f"{name}_{part}", value)], f"{name}_{part}_float", to=TensorProto.FLOAT)
             for part, value in (("packed", weight.packed), ("zero", weight.zero))
@@ -119,15 +119,15 @@ class _Graph:
 
 
 def sface_graph(file: Path, centre: Float[np.ndarray, " numbers"] | None = None) -> bytes:
-    """The graph: ``images`` (n, 112, 112, 3) uint8, RGB, in; ``embeddings`` (n, 128) of length 1 out, any n.
+    """Return a graph from RGB ``images`` (n, 112, 112, 3) uint8 to ``embeddings`` (n, 128) of length 1, for any n.
 
     Args:
-        file: The network as OpenCV Zoo publishes it in 8 bits.
-        centre: Mean embedding of many people. It is taken off, and what is left is brought to length 1 again: what
-            all faces have in common tells nobody apart.
+        file: Network as OpenCV Zoo publishes it in 8 bits.
+        centre: Mean embedding of many people. It is subtracted and the rest scaled to length 1 again, because what all
+            faces share identifies nobody.
 
     Raises:
-        InputError: No such file, or another network.
+        InputError: The file is missing or holds another network.
     """
     if not file.is_file():
         raise InputError("no such file; give SFace as OpenCV Zoo publishes it", file=file)
@@ -161,7 +161,7 @@ def _body(published: _Published, graph: _Graph, centre: np.ndarray | None) -> No
 
 
 def _convolution(published: _Published, graph: _Graph, node: NodeProto, x: str) -> str:
-    """A convolution with its batch norm and its PReLU."""
+    """Add a convolution with its batch norm and its PReLU."""
     name, asked = node.output[0].removesuffix("_conv2d"), _attributes(node)
     factor, shift = published.norm(f"{name}_batchnorm", f"{name}_batchnorm")
     weight = published.packed(f"{name}_conv2d_weight_dequantized").times(factor)

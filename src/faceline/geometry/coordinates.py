@@ -1,4 +1,4 @@
-"""The two kinds of coordinates, and the one way between them.
+"""Defines the two kinds of coordinates, and the conversion between them.
 
 - pixels: a landmark at (3, 5) is at the centre of the pixel in column 3, row 5.
 - [0, 1]: 0 is the outer edge of the first pixel and 1 that of the last, so that resizing an image leaves landmarks as
@@ -14,10 +14,10 @@ Size = tuple[int, int] | Shaped[np.ndarray, "*k 2"]
 
 
 def normalise_landmarks(landmarks: Coordinates, size: Size) -> Coordinates:
-    """Landmarks on [0, 1] of their image, from pixels of it; sizes broadcast against them."""
+    """Convert landmarks from pixels of an image to [0, 1]; sizes broadcast against them."""
     return np.asarray((landmarks + 0.5) / np.asarray(size, dtype=landmarks.dtype))
 
 
 def denormalise_landmarks(landmarks: Coordinates, size: Size) -> Coordinates:
-    """Landmarks in pixels of an image of that size, from [0, 1]: the inverse of `normalise_landmarks`."""
+    """Convert landmarks from [0, 1] to pixels of an image: the inverse of `normalise_landmarks`."""
     return np.asarray(landmarks * np.asarray(size, dtype=landmarks.dtype) - 0.5)

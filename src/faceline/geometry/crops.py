@@ -1,4 +1,4 @@
-"""Faces cut out of frames: upright and at one size for embedders, or with room around them as landmark models expect.
+"""Cuts faces out of frames: upright at one size for embedders, or with surroundings for landmark models.
 
 Source of the template: Deng et al., "ArcFace", CVPR 2019: five points on a template of 112 pixels, as most published
 embedders expect.
@@ -19,21 +19,21 @@ from faceline.types import AnyImage, Box, Image, Shape, Square
 
 @dataclass(frozen=True)
 class Template:
-    """Where points of a face lie in an aligned crop.
+    """The places of facial points in an aligned crop.
 
     Attributes:
-        landmarks: Each point is the mean of these of the 68 landmarks.
-        points: Where each lies, in shares of the crop's edge.
+        landmarks: For each point the indices of the landmarks, of 68, whose mean it is.
+        points: Place of each point, in shares of the crop's edge.
     """
 
     landmarks: tuple[tuple[int, ...], ...]
     points: tuple[tuple[float, float], ...]
 
     def for_markup(self, markup: Markup) -> "Template":
-        """The same with the landmarks of another markup.
+        """Return the same template for the landmarks of another markup.
 
         Raises:
-            InputError: The markup does not say which they are.
+            InputError: The markup does not name these landmarks.
         """
         if markup == IBUG68:
             return self
@@ -48,12 +48,12 @@ class Template:
         )
 
     def of(self, landmarks: Shape) -> Float[np.ndarray, "k 2"]:
-        """The points of a face."""
+        """Return the points of a face."""
         return np.stack([landmarks[list(some)].mean(axis=0) for some in self.landmarks])
 
 
 def five_point_template(points: Sequence[Sequence[int | float]], size: int) -> Template:
-    """A template of eye centres, tip of the nose and corners of the mouth.
+    """Return a template of eye centres, tip of the nose and corners of the mouth.
 
     Args:
         points: Pixels of the crop, x first; the image's left first.
@@ -95,7 +95,7 @@ DROP: Final = 0.04
 
 
 def similarity(points: Float[np.ndarray, "k d"], target: Float[np.ndarray, "k d"]) -> Float[np.ndarray, "d d_plus_1"]:
-    """The shift, turn and scale that brings points nearest to others, in least squares; it never mirrors.
+    """Return the least-squares shift, rotation and scale from points to others; it never mirrors.
 
     Source: Umeyama, IEEE TPAMI 13, 1991, equations 40 to 43.
 
@@ -127,10 +127,10 @@ class Window(NamedTuple):
 
 
 def face_window(box: Box) -> Window:
-    """The part of a frame around a face that looks like a frame that models are trained on.
+    """Return the part of a frame around a face that resembles the frames of training sets.
 
     Args:
-        box: The box of the face, as a face detector draws it.
+        box: Box of the face, as a face detector draws it.
 
     Raises:
         InputError: The box has no area or is not finite.
@@ -144,22 +144,22 @@ def face_window(box: Box) -> Window:
 
 
 def window_around(landmarks: Shape) -> Window:
-    """The part of a photo around a face with known landmarks that looks like a frame that models are trained on.
+    """Return the part of a photo around known landmarks that resembles the frames of training sets.
 
     Its edge is 2.3 times the larger extent of the landmarks, whose middle lies 0.13 of that below its own: medians over
     693 training frames of the Udacity set.
     """
-    low, high = landmarks.min(axis=0).astype(np.float64), landmarks.max(axis=0).astype(np.float64)
+    low, high = np.nanmin(landmarks, axis=0).astype(np.float64), np.nanmax(landmarks, axis=0).astype(np.float64)
     extent, (x, y) = float((high - low).max()), ((low + high) / 2).tolist()
     edge = max(1, round(2.3 * extent))
     return Window(round(x - edge / 2), round(y - 0.13 * extent - edge / 2), edge, edge)
 
 
 def cut_window(image: Image, window: Window) -> AnyImage:
-    """The pixels of a window; beyond the edges of the image they are drawn out.
+    """Return the pixels of a window; beyond the edges of the image they repeat.
 
     Raises:
-        InputError: The window shows nothing of the image.
+        InputError: The window lies outside of the image.
     """
     (height, width), (left, top, wide, high) = image.shape[:2], window
     inside = image[max(top, 0) : max(top + high, 0), max(left, 0) : max(left + wide, 0)]
@@ -173,21 +173,21 @@ def cut_window(image: Image, window: Window) -> AnyImage:
 
 
 def align_face(image: Image, landmarks: Shape, size: int, margin: float = 0.0, template: Template = ARCFACE) -> Square:
-    """The face of an image, upright, at the size of the template and with some room around it.
+    """Return the face of an image, upright, at the size of the template and with a margin.
 
     Args:
-        image: The whole frame; beyond its edges they are drawn out.
-        landmarks: Pixels of the frame.
+        image: Whole frame; beyond its edges the pixels repeat.
+        landmarks: Landmarks in pixels of the frame.
         size: Edge of the square crop in pixels.
         margin: Share of the template's edge that is added on each side; 0 is the template itself.
-        template: Where the points of the face go.
+        template: Places of the facial points.
 
     Raises:
-        InputError: The points of the template do not make a face: they are not finite, or one point.
+        InputError: The points are not finite, or all the same.
     """
     points = template.of(landmarks).astype(np.float64)
     if not np.isfinite(points).all() or not (np.ptp(points, axis=0) > 0).all():
-        raise InputError("its eyes, nose and mouth are not where a face could be aligned by them")
+        raise InputError("the eyes, nose and mouth do not form a face that can be aligned")
     matrix = similarity(points, (np.array(template.points) + margin) * size / (1 + 2 * margin) - 0.5)
     # Shrinking by much would skip pixels: average over areas first.
     shrink = 1 / np.sqrt(abs(np.linalg.det(matrix[:, :2])))

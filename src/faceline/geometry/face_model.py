@@ -67,7 +67,7 @@ _LOWER_LIDS: Final = (41, 40, 47, 46)
 
 @dataclass(frozen=True)
 class Expression:
-    """What the face does; 0 everywhere is the neutral face.
+    """The expression of a face; 0 everywhere is neutral.
 
     Attributes:
         mouth_open: 0 closed to 1 wide open; the jaw drops with it.
@@ -199,7 +199,7 @@ def express(shape: Shape3D, expression: Expression) -> Shape3D:
 
     Args:
         shape: A neutral face, unturned.
-        expression: What it does.
+        expression: Expression of the face.
     """
     modes = _expression_modes()
     moved = shape + sum(getattr(expression, name) * mode for name, mode in modes.items())

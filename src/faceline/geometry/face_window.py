@@ -1,4 +1,4 @@
-"""The square part of a photo that the landmark network sees of one face: upright, with room around it."""
+"""The square part of a photo that the landmark network sees of a face: upright, with a margin."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -16,7 +16,7 @@ FivePoints = Float[np.ndarray, "5 2"]
 Points = Float[np.ndarray, "*n 2"]
 
 ROOM: Final = 2.0
-"""Edge of the window over the larger extent of the 68 landmarks."""
+"""Edge of the window divided by the larger extent of the 68 landmarks."""
 _SPREAD: Final = 0.95
 """Larger extent of the landmarks over the mean edge (geometric) of the box that YuNet draws: median of the 3,462
 training frames of the Udacity set. The standard deviation of its logarithm is 0.06, the least of seven ways tried:
@@ -33,8 +33,8 @@ class FaceWindow:
     Attributes:
         x: Column of its middle, in pixels of the photo.
         y: Row of its middle.
-        edge: In pixels of the photo.
-        angle: By which the face is turned clockwise as seen, in radians.
+        edge: Edge in pixels of the photo.
+        angle: Angle in radians by which the face is turned clockwise as seen.
     """
 
     x: float
@@ -43,15 +43,15 @@ class FaceWindow:
     angle: float
 
     def from_photo(self, points: Points) -> Points:
-        """Points of the photo in pixels, on [0, 1] of the window."""
+        """Map points from pixels of the photo to [0, 1] of the window."""
         return np.asarray((points - [self.x, self.y]) @ self._turn() / self.edge + 0.5, dtype=points.dtype)
 
     def to_photo(self, points: Points) -> Points:
-        """Points on [0, 1] of the window, in pixels of the photo: the inverse of `from_photo`."""
+        """Map points from [0, 1] of the window to pixels of the photo: the inverse of `from_photo`."""
         return np.asarray((points - 0.5) @ self._turn().T * self.edge + [self.x, self.y], dtype=points.dtype)
 
     def cut(self, image: AnyImage, size: int) -> Square:
-        """Its pixels; beyond the edges of the photo these are drawn out, and shrinking averages over areas.
+        """Cut out the window; pixels repeat beyond the edges of the photo, and shrinking averages over areas.
 
         Args:
             image: The photo.
@@ -73,7 +73,7 @@ class FaceWindow:
         return np.asarray(picture, dtype=np.uint8)
 
     def _around(self, image: AnyImage) -> tuple[AnyImage, Float[np.ndarray, "2"]]:
-        """The part of the photo that holds the window, and where its first pixel is: copies of it cost less."""
+        """Return the part of the photo with the window, and its first pixel: copying a part costs less."""
         corners = self.to_photo(np.array([[0.0, 0], [1, 0], [0, 1], [1, 1]]))
         edges = np.array(image.shape[1::-1])
         low = np.clip(np.floor(corners.min(axis=0)).astype(int) - 2, 0, edges - 1)
@@ -81,13 +81,13 @@ class FaceWindow:
         return image[low[1] : high[1], low[0] : high[0]], low.astype(np.float64)
 
     def _turn(self) -> Float[np.ndarray, "2 2"]:
-        """What brings steps in the window to the directions that they have in the photo."""
+        """Return the matrix from steps in the window to directions in the photo."""
         c, s = np.cos(self.angle), np.sin(self.angle)
         return np.array([[c, -s], [s, c]])
 
 
 def roll_of(points: FivePoints) -> float:
-    """The angle by which a face is turned clockwise as seen, in radians.
+    """Return the angle in radians by which a face is turned clockwise as seen.
 
     The line of the eyes and the line from the eyes to the mouth count by their lengths, so that a profile, whose eyes
     nearly coincide, is still upright.
@@ -97,14 +97,14 @@ def roll_of(points: FivePoints) -> float:
 
 
 def window_of(box: Box, points: FivePoints) -> FaceWindow:
-    """The window of a face that YuNet has found.
+    """Return the window of a face that YuNet has found.
 
     Args:
-        box: As YuNet draws it, in pixels of the photo.
-        points: Its five points.
+        box: Box from YuNet, in pixels of the photo.
+        points: Five points of the face.
 
     Raises:
-        InputError: The box has no area, or something is not finite.
+        InputError: The box has no area, or a value is not finite.
     """
     x, y, width, height = (float(value) for value in box)
     if not (np.isfinite(box).all() and np.isfinite(points).all() and min(width, height) > 0):

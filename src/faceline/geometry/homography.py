@@ -1,4 +1,4 @@
-"""The plane that points of one picture would lie on, if another picture showed the same flat thing."""
+"""Computes the map of a plane between two pictures of the same flat thing."""
 
 import numpy as np
 from jaxtyping import Float
@@ -7,12 +7,12 @@ Points = Float[np.ndarray, "k 2"]
 
 
 def homography(points: Points, target: Points) -> Float[np.ndarray, "3 3"]:
-    """The map of a plane that brings points nearest to others, by the normalised direct linear transform.
+    """Return the plane map from points to others, by the normalised direct linear transform.
 
     Source: Hartley and Zisserman, "Multiple View Geometry", 2nd edition, algorithm 4.2.
 
     Raises:
-        ValueError: Fewer than four points, or all of them in one place.
+        ValueError: There are fewer than four points, or all of them are the same.
     """
     if len(points) < 4:
         raise ValueError(f"expected at least 4 points, got {len(points)}")
@@ -25,13 +25,13 @@ def homography(points: Points, target: Points) -> Float[np.ndarray, "3 3"]:
 
 
 def project(matrix: Float[np.ndarray, "3 3"], points: Points) -> Points:
-    """Where a map of a plane brings points."""
+    """Map points with a plane map."""
     moved = np.hstack([points, np.ones((len(points), 1))]) @ matrix.T
     return np.asarray(moved[:, :2] / moved[:, 2:])
 
 
 def _normalised(points: Points) -> tuple[Points, Float[np.ndarray, "3 3"]]:
-    """Points around 0 at a mean distance of the root of 2, and the map that does it."""
+    """Move points around 0 at a mean distance of the root of 2; return the map too."""
     middle = points.mean(axis=0)
     spread = float(np.linalg.norm(points - middle, axis=1).mean())
     if not spread > 0:

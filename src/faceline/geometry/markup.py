@@ -1,4 +1,4 @@
-"""What landmarks are: how many, in which regions, which change places in a mirror.
+"""Defines markups: number of landmarks, facial regions, and pairs that a mirror swaps.
 
 The constants are those of the 68 points of iBUG 300-W. Left and right are those of the image. Source: Sagonas et al.,
 "300 Faces in-the-Wild Challenge", ICCVW 2013. Other markups are files of ``conf/markup``.
@@ -79,15 +79,15 @@ class Markup(BaseModel):
     """A set of landmarks.
 
     Attributes:
-        name: The name of the set.
-        points: How many landmarks there are.
-        normaliser: The two whose distance errors are measured in, such as the outer eye corners.
+        name: Name of the set.
+        points: Number of landmarks.
+        normaliser: Two landmarks whose distance is the unit of errors, such as the outer eye corners.
         regions: Landmarks of each region of the face.
-        flip_pairs: Landmarks that change places in a mirror.
+        flip_pairs: Pairs of landmarks that a mirror swaps.
         outlines: Lines that join landmarks in a drawing; landmarks without a line are drawn as dots.
-        ibug68: The landmark nearest to each of the 68 of iBUG; empty where that is not known.
-        five: The landmarks whose means are the centres of the eyes, the tip of the nose and the corners of the mouth,
-            the image's left first; empty where that is not known.
+        ibug68: Landmark nearest to each of the 68 of iBUG; empty if unknown.
+        five: Landmarks whose means are the centres of the eyes, the tip of the nose and the corners of the mouth, those
+            on the image's left first; empty if unknown.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -103,14 +103,14 @@ class Markup(BaseModel):
 
     @property
     def flip_order(self) -> np.ndarray:
-        """After a mirroring, landmark i of the face is at ``landmarks[flip_order[i]]``."""
+        """Order after a mirroring: landmark i of the face is at ``landmarks[flip_order[i]]``."""
         return _flip_order(self.points, self.flip_pairs)
 
     def as_ibug68(self, landmarks: np.ndarray) -> np.ndarray:
-        """The landmarks (n, 68, d) nearest to those of iBUG, out of (n, p, d) of this markup.
+        """Return the landmarks (n, 68, d) nearest to those of iBUG, from (n, p, d) of this markup.
 
         Raises:
-            InputError: The markup does not say which they are.
+            InputError: The markup does not name them.
         """
         if not self.ibug68:
             raise InputError(
@@ -131,7 +131,7 @@ IBUG68: Final = Markup(
     ibug68=tuple(range(N_LANDMARKS)),
     five=FIVE_POINTS,
 )
-"""The markup of everything that names no other."""
+"""The default markup."""
 
 
 def markup(
@@ -144,12 +144,12 @@ def markup(
     ibug68: Any = (),
     five: Sequence[Any] = (),
 ) -> Markup:
-    """A markup as its file in ``conf/markup`` describes it.
+    """Return a markup from the keys of its file in ``conf/markup``.
 
     Args:
         name: Letters, digits, hyphens and underscores.
-        points: How many landmarks there are.
-        normaliser: The two whose distance errors are measured in.
+        points: Number of landmarks.
+        normaliser: Two landmarks whose distance is the unit of errors.
         regions: Landmarks of each region, as a list or as text such as ``0-16 20``.
         flip_pairs: Pairs as ``[left, right]``, or two runs of the same length as text such as ``0-7 16-9``.
         outlines: Lines, as lists or as text.
@@ -157,8 +157,8 @@ def markup(
         five: Landmarks of each eye, of the tip of the nose and of each corner of the mouth, as lists or as text.
 
     Raises:
-        InputError: A number that is no landmark, a landmark in two pairs, a region without landmarks, or a wrong number
-            of points.
+        InputError: A number is no landmark, a landmark is in two pairs, a region is empty, or the number of points is
+            wrong.
     """
     if not re.fullmatch(r"[A-Za-z0-9][\w-]*", name):
         raise InputError(f"expected letters, digits, - and _, got {name!r}", column="markup.name")
@@ -214,7 +214,7 @@ def _pairs(value: Any, points: int) -> list[tuple[int, int]]:
 
 
 def _numbers(value: Any, points: int, key: str) -> tuple[int, ...]:
-    """Landmarks as numbers: a list, or text in which ``3-6`` is 3 4 5 6 and ``6-3`` is 6 5 4 3."""
+    """Read landmark numbers: a list, or text in which ``3-6`` is 3 4 5 6 and ``6-3`` is 6 5 4 3."""
     words = value.split() if isinstance(value, str) else [str(each) for each in value]
     numbers: list[int] = []
     for word in words:

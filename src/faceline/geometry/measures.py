@@ -1,6 +1,6 @@
-"""What a face does, in numbers with units: where the head points, how far mouth and eyes are open.
+"""Measures of a face with units: direction of the head, opening of mouth and eyes.
 
-Right and left are the image's. Nothing is said about what a person feels.
+Right and left are those of the image. The measures say nothing about what a person feels.
 """
 
 from typing import Final
@@ -33,14 +33,14 @@ _BROWS: Final = list(range(17, 27))
 
 
 def head_pose(landmarks: Shapes) -> tuple[Float[np.ndarray, "n 3"], Values]:
-    """Where each head points, and its size.
+    """Return the direction of each head, and its size.
 
     The mean face is fitted to the points that no expression moves, as a distant camera would show it (scaled
     orthographic): by least squares to an affine camera, then to the nearest rotation. Source: Horaud et al., "Object
     pose: the link between weak perspective, paraperspective and full perspective", IJCV 22, 1997, section 3.
 
     Args:
-        landmarks: Pixels, or any other unit; in three dimensions the third is not used.
+        landmarks: Landmarks in pixels or any other unit; a third dimension is ignored.
 
     Returns:
         Yaw (positive: the nose to the image's right), pitch (positive: up) and roll (positive: clockwise), degrees;
@@ -61,13 +61,13 @@ def head_pose(landmarks: Shapes) -> tuple[Float[np.ndarray, "n 3"], Values]:
 
 
 def measure(landmarks: Shapes) -> dict[str, Values]:
-    """Every measure of `UNITS` of each face.
+    """Compute every measure of `UNITS` for each face.
 
-    Lengths are taken along the upright face, so that tilt and size make no difference. A nod shortens them, and moves
-    the tip of the nose or the lips against what lies deeper; both are undone with the depths of the mean face.
+    Lengths are measured along the upright face, so tilt and size do not matter. A nod shortens them, and moves the tip
+    of the nose or the lips against deeper points; the depths of the mean face correct both.
 
     Args:
-        landmarks: The landmarks of any size and place; in three dimensions the third is not used.
+        landmarks: Landmarks of any size and place; a third dimension is ignored.
     """
     pose, size = head_pose(landmarks)
     yaw, pitch, roll = pose.T
@@ -100,14 +100,14 @@ _WORDS: Final = (
     ("eye_opening", 0.03, "eyes wide", "eyes narrow"),
     ("brow_raise", 0.07, "brows raised", "brows low"),
 )
-"""Measure, by how much it must differ, and how a greater and a smaller value are called."""
+"""Each measure, the step that changes a look, and the words for a greater and a smaller value."""
 
 STEPS: Final = {name: step for name, step, _, _ in _WORDS}
-"""By how much each measure must differ for a face to look different."""
+"""Step of each measure that makes a face look different."""
 
 
 def describe(values: dict[str, float], usual: dict[str, float]) -> str:
-    """A face in a few words, the most unusual first; right and left are the image's.
+    """Describe a face in a few words, the most unusual first; right and left are those of the image.
 
     Args:
         values: Measures of one face, or means of some.

@@ -1,4 +1,4 @@
-"""The shape of a face: its landmarks without place, size and, if wanted, tilt. In two or three dimensions.
+"""Normalises the shape of a face: landmarks without place, size and, optionally, rotation, in 2 or 3 dimensions.
 
 Source: Dryden and Mardia, "Statistical Shape Analysis", 2nd edition, 2016, chapters 2 and 7.
 """
@@ -39,7 +39,7 @@ def scale(shapes: Shapes) -> Shapes:
 
 
 def rotate_to(shapes: Shapes, mean: MeanShape) -> Shapes:
-    """Turn each centred shape about the origin to where it is nearest to the mean; never mirrors.
+    """Rotate each centred shape about the origin to be nearest to the mean; never mirror.
 
     The rotation R = U S V' of the singular value decomposition of the shape's product with the mean, where S keeps the
     determinant at 1. Source: Kabsch, Acta Crystallographica A32, 1976; Umeyama, IEEE TPAMI 13, 1991.
@@ -52,18 +52,18 @@ def rotate_to(shapes: Shapes, mean: MeanShape) -> Shapes:
 
 
 def generalised_procrustes(shapes: Shapes, iterations: int = 20, tolerance: float = 1e-7) -> MeanShape:
-    """The mean of shapes of which each is turned to that mean.
+    """Return the mean of shapes that are each rotated to that mean.
 
     It lies as the plain mean of the shapes does, so upright faces have an upright mean. Source: Gower, "Generalized
     Procrustes analysis", Psychometrika 40, 1975, with sizes fixed at 1.
 
     Args:
-        shapes: At least one.
-        iterations: At most so many rounds.
-        tolerance: A round that moves the mean by less (root of summed squares) is the last.
+        shapes: Shapes, at least one.
+        iterations: Most rounds.
+        tolerance: The last round moves the mean by less than this (root of summed squares).
 
     Raises:
-        ValueError: As ``scale``.
+        ValueError: A shape cannot be scaled, as for ``scale``.
     """
     shapes = scale(centre(shapes))
     first = mean = _as_shape(shapes.mean(axis=0))
@@ -75,10 +75,10 @@ def generalised_procrustes(shapes: Shapes, iterations: int = 20, tolerance: floa
 
 
 def normalise(shapes: Shapes, mean: MeanShape | None = None) -> Shapes:
-    """Centred and scaled shapes, turned to a mean where one is given.
+    """Centre and scale shapes, and rotate them to a mean if one is given.
 
     Raises:
-        ValueError: As ``scale``.
+        ValueError: A shape cannot be scaled, as for ``scale``.
     """
     shapes = scale(centre(shapes))
     return shapes if mean is None else rotate_to(shapes, mean)

@@ -1,7 +1,7 @@
-"""One file that holds all that finding landmarks, or embedding faces, needs: an ONNX graph and what is known of it.
+"""A bundle: one file with an ONNX graph, and everything that is needed to use it.
 
-A bundle is a zip archive of three members: ``manifest.json``, ``model.onnx``, and ``manifest.sha256``, the digest of
-the manifest, which in turn holds that of the graph. So one number tells bundles apart, and no byte can change unseen.
+A bundle is a zip archive with ``manifest.json``, ``model.onnx``, and ``manifest.sha256``, the digest of the manifest,
+which holds that of the graph. So one number identifies a bundle, and no byte can change unnoticed.
 """
 
 import hashlib
@@ -22,19 +22,19 @@ from faceline.geometry.markup import N_LANDMARKS, OUTLINES
 from faceline.inference.external_data import has_external_data
 
 FORMAT: Final = 6
-"""Raised with every change that an older reader would misunderstand: 6 has landmarks of other markups than the 68."""
+"""Version of the format, raised when an older reader would misunderstand a bundle; 6 adds other markups."""
 
 PLAIN_FORMAT: Final = 5
-"""Of bundles that older readers understand."""
+"""Format of bundles that older readers understand."""
 
 DEFAULT: Final = "default"
-"""Names the bundle that ships with the package and finds landmarks."""
+"""Name of the package's bundle for landmarks."""
 
 SFACE: Final = "sface"
-"""Names the bundle that ships with the package and embeds aligned faces."""
+"""Name of the package's bundle for embeddings of aligned faces."""
 
 MAX_BYTES: Final = 1_000_000_000
-"""No member may be larger, whatever the archive says of itself."""
+"""Largest size of a member in bytes, whatever the archive says."""
 
 _MANIFEST, _MODEL, _SEAL = "manifest.json", "model.onnx", "manifest.sha256"
 _DATE: Final = (1980, 1, 1, 0, 0, 0)  # the same content gives the same file
@@ -42,7 +42,8 @@ _DATE: Final = (1980, 1, 1, 0, 0, 0)  # the same content gives the same file
 Share = Annotated[float, Field(ge=0, le=1)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Channels = Annotated[tuple[float, ...], Field(min_length=3, max_length=3)]
-Text = Annotated[str, Field(min_length=1, max_length=2000, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Line = Annotated[str, Field(max_length=20_000, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Text = Annotated[Line, Field(min_length=1, max_length=2000)]
 
 
 class _Strict(BaseModel):
@@ -50,14 +51,14 @@ class _Strict(BaseModel):
 
 
 class Input(_Strict):
-    """What the graph takes: ``images`` (n, size, size, 3), uint8, and ``sizes`` (n, 2), float32, where it wants them.
+    """Input of the graph: ``images`` (n, size, size, 3), uint8, and ``sizes`` (n, 2), float32, if it needs them.
 
     Attributes:
-        size: Edge of the square that the whole frame is resized to, or the face aligned in, in pixels.
-        channels: Their order.
-        mean: Taken off pixels on [0, 1] inside the graph.
-        std: What they are divided by then.
-        sizes: Whether it wants the width and height that each frame had before it was resized.
+        size: Edge in pixels of the square that a whole frame is resized to, or a face is aligned in.
+        channels: Order of the channels.
+        mean: Value that the graph subtracts from pixels on [0, 1].
+        std: Value that it then divides by.
+        sizes: Whether it needs the original width and height of each frame.
     """
 
     size: Annotated[int, Field(ge=1, le=4096)]
@@ -68,7 +69,7 @@ class Input(_Strict):
 
 
 class SplitSettings(_Strict):
-    """How the frames were divided: the arguments of `faceline.data.splits.make_split`."""
+    """How the frames were split: the arguments of `faceline.data.splits.make_split`."""
 
     protocol: Literal["official", "frame_random", "video_disjoint", "person_disjoint"]
     seed: Annotated[int, Field(ge=0)]
@@ -78,13 +79,13 @@ class SplitSettings(_Strict):
 
 
 class DataOrigin(_Strict):
-    """What the model was trained on.
+    """Training data of the model.
 
     Attributes:
-        name: The name of the data set.
-        licence: Under which it is published.
+        name: Name of the data set.
+        licence: Licence of the data set.
         fingerprint: Digest of its frames and landmarks.
-        split: Which of the frames.
+        split: Split of the frames.
     """
 
     name: Text
@@ -97,29 +98,29 @@ class Check(_Strict):
     """What was measured when the bundle was written.
 
     Attributes:
-        frames: Frames of the data on which graph and trained model were compared.
-        difference: Greatest distance between their landmarks, as a share of the width of the frame; or between numbers
-            of their embeddings. Of a graph in 8 bits: from the one in float32.
-        latency_ms: Median time from a frame to its landmarks, resizing included, or from an aligned face to its
-            embedding; one thread.
-        cpu: Where.
+        frames: Number of frames on which graph and trained model were compared.
+        difference: Largest distance between their landmarks, as a share of the frame's width, or between elements of
+            their embeddings. An 8-bit graph is compared with that in float32.
+        latency_ms: Median milliseconds from a frame to its landmarks, including resizing, or from an aligned face to
+            its embedding, with one thread.
+        cpu: CPU of the measurement.
     """
 
     frames: Annotated[int, Field(ge=1)]
     difference: Amount
     latency_ms: Amount
-    cpu: str
+    cpu: Line
 
 
 class PublishedBy(_Strict):
-    """Where a network comes from that somebody else has published.
+    """The origin of a network that somebody else has published.
 
     Attributes:
-        publisher: Who publishes it.
-        file: The published file.
-        licence: Under which it may be passed on; its text stands in the file beside the bundle.
-        changes: What was changed on the way into the bundle.
-        training: What is known of the data that it was trained on.
+        publisher: Name of the publisher.
+        file: Published file.
+        licence: Licence; its text is in the file beside the bundle.
+        changes: Changes that were made for the bundle.
+        training: What is known about its training data.
     """
 
     publisher: Text
@@ -130,17 +131,17 @@ class PublishedBy(_Strict):
 
 
 class Calibration(_Strict):
-    """How alike embeddings are, measured on people of validation: of different people, and of one on two occasions.
+    """How alike embeddings are, measured on people of the validation set: different people, and one on two occasions.
 
-    The similarity of two different people is all but normally distributed, so that thresholds can be told for rates
-    that are too small to be counted.
+    Similarities of different people are almost normally distributed, so thresholds can be given for rates that are too
+    small to count.
 
     Attributes:
-        people: How many were compared.
-        mean: Cosine similarity of a visit of one person with the template of another.
-        deviation: Its standard deviation, as the tail of the distribution has it.
-        slope: The slope of the logarithm of the likelihood ratio, of one person against two, over the similarity.
-        offset: The same at a similarity of 0.
+        people: Number of people who were compared.
+        mean: Mean cosine similarity of a visit of one person with another's template.
+        deviation: Standard deviation of that, measured in the tail of the distribution.
+        slope: Slope, over the similarity, of the logarithm of the likelihood ratio of one person to two.
+        offset: Value of that logarithm at a similarity of 0.
     """
 
     people: Annotated[int, Field(ge=4)]
@@ -150,33 +151,33 @@ class Calibration(_Strict):
     offset: Annotated[float, Field(allow_inf_nan=False)]
 
     def threshold(self, false_match: float) -> float:
-        """The similarity that a share ``false_match`` of the comparisons of different people reaches."""
+        """Return the similarity that a share ``false_match`` of the comparisons of different people reaches."""
         return self.mean + self.deviation * NormalDist().inv_cdf(1 - false_match)
 
     def evidence(self, similarity: float) -> float:
-        """Logarithm of how much likelier a similarity is for one person than for two."""
+        """Return the logarithm of the likelihood ratio of a similarity for one person to that for two."""
         return self.offset + self.slope * similarity
 
 
 Outputs = tuple[Literal["landmarks"]] | tuple[Literal["landmarks"], Literal["confidence"]]
-"""What a graph gives, in this order."""
+"""Outputs of a graph, in this order."""
 
 
 class Manifest(_Strict):
-    """What is known of a model.
+    """What is known about a model.
 
     Attributes:
-        format: The format of the bundle.
+        format: Version of the bundle's format.
         model: Name of the model.
-        weights: What its convolutions compute with.
-        input: What the graph takes.
+        weights: Number format of its convolutions.
+        input: Input of the graph.
         parameters: Number of weights.
-        metrics: The metrics of the graph itself, measured on the test set.
-        data: What it was trained on.
+        metrics: Metrics of the graph itself on the test set.
+        data: Training data of the model.
         check: What was measured when the bundle was written.
-        run_id: The run that made it.
-        commit: The code that the run ran; None where it was not known.
-        command: What was typed to make the run.
+        run_id: Id of the run that made it.
+        commit: Commit of the run's code; None if unknown.
+        command: Command that made the run.
         sha256: Digest of the graph.
     """
 
@@ -189,17 +190,17 @@ class Manifest(_Strict):
     data: DataOrigin
     check: Check
     run_id: Text
-    commit: str | None
-    command: Annotated[str, Field(max_length=20_000, pattern=r"^[^\x00-\x1f\x7f]*$")]
+    commit: Line | None
+    command: Line
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
 class Layout(_Strict):
-    """A markup, as far as who uses a bundle has to know it.
+    """The part of a markup that users of a bundle need.
 
     Attributes:
-        points: How many landmarks there are.
-        outlines: Lines that join them in a drawing.
+        points: Number of landmarks.
+        outlines: Lines that connect them in a drawing.
     """
 
     points: Annotated[int, Field(ge=2)]
@@ -207,13 +208,13 @@ class Layout(_Strict):
 
 
 class LandmarkManifest(Manifest):
-    """What is known of a model that finds landmarks.
+    """What is known about a landmark model.
 
     Attributes:
-        markup: Which points the landmarks are.
-        layout: Their number and lines, of another markup than the 68 points of iBUG.
-        outputs: What it gives: ``landmarks`` (n, p, 2) on [0, 1] of the frame, and, where the model knows it,
-            ``confidence`` (n,) on [0, 1].
+        markup: Name of the markup.
+        layout: Number and lines of its landmarks, for another markup than the 68 points of iBUG.
+        outputs: Outputs: ``landmarks`` (n, p, 2) on [0, 1] of the frame, and ``confidence`` (n,) on [0, 1] if the model
+            has it.
     """
 
     task: Literal["landmarks"]
@@ -229,27 +230,27 @@ class LandmarkManifest(Manifest):
 
     @property
     def points(self) -> int:
-        """How many landmarks it finds."""
+        """Number of landmarks."""
         return N_LANDMARKS if self.layout is None else self.layout.points
 
     @property
     def outlines(self) -> tuple[tuple[int, ...], ...]:
-        """The lines that join them in a drawing."""
+        """Lines that connect the landmarks in a drawing."""
         return OUTLINES if self.layout is None else self.layout.outlines
 
 
 class EmbedderManifest(Manifest):
-    """What is known of a model that embeds aligned faces.
+    """What is known about a model that embeds aligned faces.
 
     Attributes:
-        outputs: What it gives: ``embeddings`` (n, numbers), each of length 1.
-        numbers: In an embedding.
-        thresholds: Least cosine similarity at which somebody is recognised, by the share of strangers that were taken
-            for somebody there in validation: ``1pct`` is 1 %. None are known where the protocol has no strangers.
-            Of a published network: by the share of the comparisons of different people that reach it.
-        template: How faces are aligned.
-        calibration: How alike people are; None where it was not measured.
-        published: Of a network that was published by somebody else; ``data`` is then what it was calibrated on.
+        outputs: Output ``embeddings`` (n, numbers), each of length 1.
+        numbers: Length of an embedding vector.
+        thresholds: Lowest cosine similarity that recognises somebody, by the share of the validation set's strangers
+            who reach it: ``1pct`` is 1 %. Empty if the protocol has no strangers. For a published network the share is
+            that of comparisons between different people.
+        template: Template that aligns faces.
+        calibration: How alike people are; None if it was not measured.
+        published: Origin of a network that somebody else published; ``data`` is then its calibration data.
     """
 
     task: Literal["embedding"]
@@ -266,13 +267,13 @@ M = TypeVar("M", bound=Manifest)
 
 @dataclass(frozen=True)
 class Bundle(Generic[M]):
-    """A bundle whose bytes are those that were written.
+    """A bundle whose bytes have been checked.
 
     Attributes:
-        file: Where it was read.
-        manifest: What is known of the model.
-        onnx: The graph.
-        digest: Tells it from every other bundle.
+        file: File that it was read from.
+        manifest: What is known about the model.
+        onnx: Bytes of the graph.
+        digest: Digest that identifies the bundle.
     """
 
     file: Path
@@ -282,12 +283,12 @@ class Bundle(Generic[M]):
 
 
 def digest(content: bytes) -> str:
-    """Hex SHA-256."""
+    """Return the SHA-256 digest, hexadecimal."""
     return hashlib.sha256(content).hexdigest()
 
 
 def locate_bundle(name: str | Path) -> Path:
-    """The file that a name means: that of the package for ``default`` and ``sface``, else itself."""
+    """Return the file for a name: that of the package for ``default`` and ``sface``, else the name itself."""
     return Path(__file__).with_name(f"{name}.faceline") if str(name) in (DEFAULT, SFACE) else Path(name)
 
 
@@ -295,11 +296,11 @@ def read_bundle(name: str | Path, kind: type[M]) -> Bundle[M]:
     """Open a bundle and check every byte of it.
 
     Args:
-        name: A file, or ``default`` or ``sface`` for one that ships with the package.
-        kind: What its manifest must be.
+        name: File, or ``default`` or ``sface`` for a bundle of the package.
+        kind: Expected class of the manifest.
 
     Raises:
-        InputError: No such file, no bundle, a damaged or changed one, one of a newer version or for another task.
+        InputError: The file is missing, no bundle, damaged or changed, of a newer version, or for another task.
     """
     file = locate_bundle(name)
     members = _members(file)
@@ -319,10 +320,10 @@ def read_bundle(name: str | Path, kind: type[M]) -> Bundle[M]:
 
 
 def write_bundle(file: Path, manifest: Manifest, onnx: bytes) -> None:
-    """Write a bundle whole, or not at all; the same content gives the same bytes.
+    """Write a whole bundle or nothing; the same content gives the same bytes.
 
     Raises:
-        ValueError: The manifest is of another graph.
+        ValueError: The manifest belongs to another graph.
     """
     if digest(onnx) != manifest.sha256:
         raise ValueError("expected the manifest of this graph, got that of another one")
@@ -337,7 +338,7 @@ def write_bundle(file: Path, manifest: Manifest, onnx: bytes) -> None:
 
 
 def _members(file: Path) -> dict[str, bytes]:
-    """The three members, and only they: their checksums hold."""
+    """Return the three members, after checking that there are no others and that checksums match."""
     if not file.is_file():
         raise _refuse(file, "no such bundle; faceline export run_id=RUN writes one")
     expected = {_MANIFEST, _MODEL, _SEAL}

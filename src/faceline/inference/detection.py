@@ -1,4 +1,4 @@
-"""Every face of a photo with its landmarks and a confidence: the face finder and a landmark model together."""
+"""Finds every face of a photo with landmarks and a confidence: face finder and landmark model together."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,25 +16,25 @@ from faceline.inference.runtime import BATCH, Detections, LandmarkRuntime
 from faceline.types import AnyImage, Image, Shape
 
 Which = Literal["all", "largest", "whole"]
-"""Which faces of a photo: every one, the largest, or the photo itself as the frame of one face."""
+"""Faces to find in a photo: every one, the largest, or the photo itself as the frame of one face."""
 
 MIN_CONFIDENCE: Final = 0.5
-"""Least confidence of a face that is told."""
+"""Lowest confidence of a face that is returned."""
 
 MOST_FACES: Final = 1000
-"""So many faces of one photo are looked at, the largest first."""
+"""Most faces of one photo that are analysed, the largest first."""
 
 FindLandmarks = Callable[[Sequence[AnyImage]], Detections]
-"""Landmarks of the one face in each of some pictures, in their pixels."""
+"""Finds the landmarks of the single face in each picture, in pixels."""
 
 
 @dataclass(frozen=True, eq=False)
 class DetectedFace:
-    """One face of a photo.
+    """A face in a photo.
 
     Attributes:
         landmarks: (68, 2) x and y in pixels of the photo; the middle of its first pixel is (0, 0).
-        box: (4,) left, top, right and bottom of the face in pixels, as the face finder draws it.
+        box: (4,) left, top, right and bottom of the face in pixels, from the face finder.
         confidence: How sure the models are that this is a face with useful landmarks, on [0, 1].
     """
 
@@ -44,12 +44,12 @@ class DetectedFace:
 
 
 class Detected(NamedTuple):
-    """What was found in one photo.
+    """The result for one photo.
 
     Attributes:
-        faces: The faces, the largest first.
-        doubtful: How many more there were whose confidence was too low.
-        left_out: How many were not looked at, as there were more than `MOST_FACES`.
+        faces: Faces, the largest first.
+        doubtful: Number of further faces whose confidence was too low.
+        left_out: Number of faces beyond `MOST_FACES`, which were not analysed.
     """
 
     faces: list[DetectedFace]
@@ -61,10 +61,10 @@ class FaceDetector:
     """Finds the faces of photos and their landmarks.
 
     Args:
-        find_landmarks: The function that finds landmarks, such as `LandmarkRuntime.detect_batch`.
-        size: Edge of the square picture of a face that the model is given, in pixels.
+        find_landmarks: Function that finds landmarks, such as `LandmarkRuntime.detect_batch`.
+        size: Edge in pixels of the square picture of a face that the model gets.
         faces: Which faces of a photo to return: ``all``, ``largest`` or ``whole``.
-        min_confidence: The least confidence of a face.
+        min_confidence: Lowest confidence of a face.
         finder: The face finder.
     """
 
@@ -112,7 +112,7 @@ class FaceDetector:
         ]
 
     def _whole(self, image: Image) -> Detected:
-        """The photo as the frame of one face: whoever asks for it knows that it shows one."""
+        """Use the photo as the frame of one face: whoever asks for it knows that it shows one."""
         landmarks, confidence = self.find_landmarks([image])
         sure = 1.0 if confidence is None else float(confidence[0])
         points = landmarks[0]
@@ -121,7 +121,7 @@ class FaceDetector:
 
 
 FINDER_SCORE: Final = 0.5
-"""What the face finder is less sure of is not looked at."""
+"""Lowest score of the face finder for a face that is analysed."""
 
 
 def combined(finder: float, landmarks: float) -> float:
@@ -140,16 +140,16 @@ def detect_faces(
 
     Args:
         image: (h, w, 3) uint8, RGB. OpenCV's images are BGR: give ``image[..., ::-1]``.
-        faces: Which faces to return: ``all``, ``largest``, or ``whole`` where the photo is the frame of one face.
-        min_confidence: The least confidence of a face, on [0, 1].
+        faces: Which faces to return: ``all``, ``largest``, or ``whole`` if the photo is the frame of one face.
+        min_confidence: Lowest confidence of a face, on [0, 1].
         bundle: The file of another model, as ``faceline export`` writes it.
         threads: CPU threads that a photo may use.
 
     Returns:
-        The faces, the largest first; none where no face is found.
+        The faces, the largest first; empty if no face is found.
 
     Raises:
-        InputError: The image has another shape or type, an argument has no meaning, or the bundle cannot be used.
+        InputError: The image has another shape or type, an argument is invalid, or the bundle cannot be used.
     """
     if not (isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3):
         got = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__

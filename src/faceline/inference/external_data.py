@@ -1,4 +1,4 @@
-"""Finds tensors that an ONNX model keeps in other files, without the package that reads such models.
+"""Finds tensors that an ONNX model stores in other files, without the onnx package.
 
 Source: the wire format of Protocol Buffers, and the numbers of the fields in onnx.proto.
 """
@@ -20,7 +20,7 @@ _DEEPEST: Final = 100
 
 
 def has_external_data(model: bytes) -> bool:
-    """Whether some tensor of a model lies in another file.
+    """Tell whether any tensor of a model lies in another file.
 
     Raises:
         ValueError: The bytes are no model.
@@ -40,7 +40,7 @@ def has_external_data(model: bytes) -> bool:
 
 
 def _fields(content: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """The fields of a message: numbers as they are, everything with a length as a view."""
+    """Yield the fields of a message: numbers as they are, everything with a length as a view."""
     place = 0
     while place < len(content):
         tag, place = _varint(content, place)

@@ -1,4 +1,4 @@
-"""Where the faces are in a photo of any size: YuNet, a small network that comes with the package.
+"""Finds faces in a photo of any size with YuNet, a small network that comes with the package.
 
 Source: Wu et al., "YuNet: a tiny millisecond-level face detector", Machine Intelligence Research 20, 2023.
 """
@@ -15,36 +15,35 @@ from faceline.inference.yunet import FaceNetwork
 from faceline.types import AnyImage, Box, Image
 
 SCORE: Final = 0.6
-"""Least confidence of a face."""
+"""Lowest confidence of a face."""
 
 _DOUBT: Final = 0.3
-"""What is found with less is not looked at again."""
+"""Detections below this confidence are dropped without a second look."""
 _SURE: Final = 0.915
-"""What is found with less may be turned: it is looked at again. Of upright training frames, 7 % are."""
+"""Upright detections below this confidence may be turned and get a second look; 7 % of upright training frames do."""
 _SURE_TURNED: Final = 0.85
-"""What is found with less in the photo on its sides or upside down is not looked at again."""
+"""Detections on the sides or upside down below this confidence get no second look."""
 _SLACK: Final = 0.03
-"""A closer look at an upright face counts unless it is less sure by more."""
+"""A second look at an upright face counts unless its confidence is lower by more than this."""
 _CLOSER: Final = 2
-"""So many closer looks at a turned face at most."""
+"""Most second looks at a turned face."""
 _DOUBTFUL: Final = 24
-"""At most so many places are looked at again."""
+"""Most places that get a second look."""
 _LEVELS: Final = (144, 640, 1920)
-"""Longest edges at which a photo is looked at, where it has as many pixels: for faces that fill it, and for ever
-smaller ones."""
+"""Longest edges at which a photo is searched, if it has so many pixels, from faces that fill it to small ones."""
 _MARGIN: Final = 0.25
-"""What is added on each side of the smallest level, as a share of its longer edge, so that a face that fills the photo
-is surrounded by something."""
+"""Margin on each side of the smallest level, as a share of its longer edge, so that a face that fills the photo has
+surroundings."""
 _CLOSE: Final = 160
-"""Edge of the picture in which a face is looked at again."""
+"""Edge of the picture for a second look at a face."""
 _TILT: Final = np.radians(12)
-"""Faces that are turned by more are looked at again, upright: YuNet's points fall short of large turns."""
+"""Faces that are turned by more get a second look, upright, because YuNet underestimates large turns."""
 _QUARTERS: Final = (0.0, np.pi / 2, np.pi, -np.pi / 2)
 _OVERLAP: Final = 0.5
-"""Boxes that share more of the smaller one are of one face."""
+"""Boxes that share more than this of the smaller one belong to one face."""
 
 _LEAST: Final = 8
-"""Pictures of fewer rows or columns show no face."""
+"""Fewest rows and columns of a picture that can show a face."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ class Face:
     Attributes:
         box: x and y of its first pixel, width and height, in pixels of the photo.
         confidence: The confidence of the finder, on [0, 1].
-        points: Eyes, tip of the nose, corners of the mouth; left ones of the upright face first.
+        points: Eyes, tip of the nose and corners of the mouth; those on the left of the upright face come first.
     """
 
     box: Box
@@ -63,22 +62,21 @@ class Face:
 
     @property
     def window(self) -> FaceWindow:
-        """The part of the photo that a landmark network sees of it."""
+        """Return the part of the photo that a landmark network sees of the face."""
         return window_of(self.box, self.points)
 
 
 class YuNet:
     """Finds the faces of a photo, large and small, upright and turned.
 
-    The photo is looked at in several sizes. A face that is found with little confidence, or turned, is looked at again
-    closer and the right way up. Where no sure upright face is found, the whole photo is looked at on its sides and
-    upside down.
+    It searches the photo at several sizes. A face with little confidence, or a turned one, gets a closer and upright
+    second look. Without a certain upright face it searches the whole photo on its sides and upside down.
 
     Args:
-        score: Least confidence of a face.
-        turns: Look for faces that lie on their side or upside down too.
-        levels: Longest edges at which a photo is looked at, in pixels, rising.
-        threads: Threads that a photo may use.
+        score: Lowest confidence of a face.
+        turns: Whether to search for faces on their side or upside down too.
+        levels: Longest edges at which a photo is searched, in pixels, rising.
+        threads: Number of CPU threads for a photo.
     """
 
     def __init__(
@@ -88,10 +86,10 @@ class YuNet:
         self._network = FaceNetwork(_DOUBT, threads)
 
     def find(self, image: Image) -> list[Face]:
-        """Its faces, the largest first.
+        """Return the faces of a photo, the largest first.
 
         Args:
-            image: Pixels, RGB.
+            image: RGB image.
         """
         found = _distinct(self._upright(image))
         if not self.turns:
@@ -109,7 +107,7 @@ class YuNet:
         return sorted(kept, key=lambda face: -float(face.box[2] * face.box[3]))
 
     def _upright(self, image: Image) -> list[Face]:
-        """What is found in every size."""
+        """Return the faces at every size."""
         longest = max(image.shape[:2])
         found: list[Face] = []
         for i, level in enumerate(self.levels):
@@ -124,7 +122,7 @@ class YuNet:
         return found
 
     def _look(self, image: AnyImage, pad: int = 0) -> np.ndarray:
-        """What the network says of one picture: rows of a box, five points and a confidence."""
+        """Return the network's rows for one picture: a box, five points and a confidence."""
         if pad:
             image = cv2.copyMakeBorder(image, pad, pad, pad, pad, cv2.BORDER_CONSTANT, value=(128, 128, 128))
         if min(image.shape[:2]) < _LEAST:
@@ -132,7 +130,7 @@ class YuNet:
         return self._network.look(image)
 
     def _again(self, image: Image, face: Face) -> Face:
-        """The surest of what is seen of a face that is turned by what it seems to be, and by quarters besides."""
+        """Return the most confident of several looks at a face: upright by its own turn, and by quarter turns."""
         quarters = _QUARTERS if face.confidence < _SURE else (0.0,)
         seen = [self._within(image, face.window, quarter) for quarter in quarters]
         best = max((each for each in seen if each), key=lambda each: each.confidence, default=face)
@@ -144,7 +142,7 @@ class YuNet:
         return best
 
     def _within(self, image: Image, around: FaceWindow, turn: float = 0.0) -> Face | None:
-        """The face in the middle of a window that is turned by some more, if it is seen there."""
+        """Return the face in the middle of a window after a further turn; None if it is not found."""
         window = replace(around, angle=around.angle + turn)
         found = [
             (float(np.hypot(*(row[:2] + row[2:4] / 2 - _CLOSE / 2))), row)
@@ -163,7 +161,7 @@ class YuNet:
         return Face(np.concatenate([middle - edges / 2, edges]), min(1.0, float(row[-1])), points)
 
     def _turned(self, image: Image) -> Iterator[Face]:
-        """What is found in the photo on its sides and upside down, in its own pixels."""
+        """Yield the faces of the photo on its sides and upside down, in the photo's own pixels."""
         height, width = image.shape[:2]
         shrink = max(1.0, max(height, width) / self.levels[1])
         small = image
@@ -176,14 +174,14 @@ class YuNet:
 
 
 def _placed(row: np.ndarray, step: np.ndarray, pad: int) -> Face:
-    """What a row of the network says, in pixels of a photo that was shrunk by a step and padded then."""
+    """Convert a row of the network to pixels of the photo, which was reduced by a step and then padded."""
     low, points = row[:2] - pad, row[4:14].reshape(5, 2) - pad
     box = np.concatenate([(low + 0.5) * step - 0.5, row[2:4] * step])
     return Face(box, min(1.0, float(row[14])), (points + 0.5) * step - 0.5)
 
 
 def _turned_back(face: Face, quarter: int, width: int, height: int, zoom: float) -> Face:
-    """A face that was found in a photo turned by quarters counter-clockwise, in the photo itself."""
+    """Map a face from a photo in quarter turns counter-clockwise back to the photo itself."""
 
     def back(points: np.ndarray) -> np.ndarray:
         u, v = points.T
@@ -196,7 +194,7 @@ def _turned_back(face: Face, quarter: int, width: int, height: int, zoom: float)
 
 
 def _distinct(faces: Iterable[Face]) -> list[Face]:
-    """The surest of those that are one face; surest first."""
+    """Keep the most confident of detections of one face; the most confident come first."""
     kept: list[Face] = []
     for face in sorted(faces, key=lambda each: -each.confidence):
         if all(_shared(face.box, other.box) < _OVERLAP for other in kept):
@@ -205,7 +203,7 @@ def _distinct(faces: Iterable[Face]) -> list[Face]:
 
 
 def _shared(first: Box, second: Box) -> float:
-    """The area that two boxes share, over the smaller one's: a face within a face is one of them."""
+    """Return the shared area of two boxes over the smaller one: a face within a face is one of them."""
     low = np.maximum(first[:2], second[:2])
     high = np.minimum(first[:2] + first[2:], second[:2] + second[2:])
     return float(np.prod(np.maximum(0, high - low)) / min(np.prod(first[2:]), np.prod(second[2:])))

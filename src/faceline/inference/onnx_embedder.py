@@ -1,4 +1,4 @@
-"""A ready embedder of the user's own as an ONNX file, prepared for as its publisher says."""
+"""Runs a user's own embedder from an ONNX file, with the preparation that its publisher describes."""
 
 import hashlib
 from collections.abc import Sequence
@@ -9,30 +9,30 @@ from typing import Any, Final, Literal
 import numpy as np
 import onnxruntime
 from jaxtyping import Float
-from onnxruntime.capi import onnxruntime_pybind11_state as states
 
 from faceline.errors import InputError, first_line
 from faceline.geometry.crops import ARCFACE, DLIB, TEMPLATES, Template, five_point_template
+from faceline.inference.failures import FAILURES
 from faceline.threads import usable_threads
 from faceline.types import Images
 
 Channels = Literal["rgb", "bgr"]
 Layout = Literal["nchw", "nhwc"]
 Numbers = float | Sequence[float]
-"""One for all channels, or one for each in the order in which the network takes them."""
+"""One number for all channels, or one for each in the network's order."""
 
 
 @dataclass(frozen=True)
 class Preset:
-    """How the faces of a published network are prepared.
+    """How the faces for a published network are prepared.
 
     Attributes:
         size: Edge of the faces in pixels.
-        channels: Their order.
+        channels: Order of the channels.
         layout: Whether channels come before rows and columns, or after.
-        mean: Taken off pixels on [0, 255].
-        std: What they are divided by then.
-        template: How faces are aligned.
+        mean: Value to subtract from pixels on [0, 255].
+        std: Value to divide by afterwards.
+        template: Template that aligns faces.
     """
 
     size: int
@@ -55,20 +55,20 @@ class OnnxEmbedder:
     """Runs an ONNX model from aligned faces to embeddings.
 
     Args:
-        onnx: The file. One input of float32, the first output (n, e); n may be fixed at 1. Inputs that no node reads
-            are fed with zeros.
-        preset: A key of `PRESETS`; every other argument, where it is given, wins over it.
+        onnx: ONNX file. One input is float32, and the first output is (n, e); n may be fixed at 1. Inputs that no node
+            reads get zeros.
+        preset: Key of `PRESETS`; every other argument that is given overrides it.
         size: Edge of the faces in pixels.
-        channels: Their order.
-        layout: ``nchw`` or ``nhwc``.
-        mean: Taken off pixels on [0, 255]; one number, or one for each channel.
-        std: What they are divided by then.
-        template: A key of `TEMPLATES`, or five points in pixels of the crop: eye centres, tip of the nose, corners of
-            the mouth.
-        threads: Threads that a face may use; None leaves it to ONNX Runtime.
+        channels: Order of the channels.
+        layout: Layout of the input, ``nchw`` or ``nhwc``.
+        mean: Value to subtract from pixels on [0, 255]; one number, or one for each channel.
+        std: Value to divide by afterwards.
+        template: Key of `TEMPLATES`, or five points in pixels of the crop: eye centres, tip of the nose, corners of the
+            mouth.
+        threads: Number of threads for a face; None leaves it to ONNX Runtime.
 
     Raises:
-        InputError: No such file, no ONNX model, or one that takes something else.
+        InputError: The file is missing, is no ONNX model, or takes another input.
     """
 
     def __init__(
@@ -101,15 +101,15 @@ class OnnxEmbedder:
 
     @property
     def version(self) -> str:
-        """Tells embedders apart, by file and preparation: templates of one mean nothing to another."""
+        """Return an id from file and preparation: templates of different embedders cannot be compared."""
         prepared = (self.size, self.channels, self.layout, self.mean.tolist(), self.std.tolist(), self.template)
         return hashlib.sha256(self.file.read_bytes() + repr(prepared).encode()).hexdigest()[:12]
 
     def embed(self, faces: Images) -> Float[np.ndarray, "n e"]:
-        """Embeddings of aligned faces (n, size, size, 3), RGB.
+        """Return embeddings of aligned RGB faces (n, size, size, 3).
 
         Raises:
-            InputError: The model fails, or gives something else than embeddings.
+            InputError: The model fails, or returns something else than embeddings.
         """
         ordered = faces[..., ::-1] if self.channels == "bgr" else faces
         scaled = (ordered.astype(np.float32) - self.mean) / self.std
@@ -118,7 +118,7 @@ class OnnxEmbedder:
         parts = np.split(pixels, len(pixels)) if self.one_by_one else [pixels]
         try:
             outputs = [np.asarray(self.session.run(None, {self.input.name: part, **self.unread})[0]) for part in parts]
-        except (states.Fail, states.InvalidArgument, states.RuntimeException) as error:
+        except FAILURES as error:
             raise self._refuse(f"cannot take {pixels.shape} ({first_line(error)})") from error
         embeddings = np.concatenate(outputs)
         if embeddings.ndim != 2 or len(embeddings) != len(faces) or not np.isfinite(embeddings).all():
@@ -132,11 +132,11 @@ class OnnxEmbedder:
             options.intra_op_num_threads, options.inter_op_num_threads = usable_threads(threads), 1
         try:
             return onnxruntime.InferenceSession(str(self.file), options, providers=["CPUExecutionProvider"])
-        except (states.Fail, states.InvalidProtobuf, states.InvalidGraph, states.NotImplemented, ValueError) as error:
+        except FAILURES as error:
             raise self._refuse(f"is no ONNX model that can be run ({first_line(error)})") from error
 
     def _inputs(self) -> tuple[Any, dict[str, np.ndarray]]:
-        """The input for faces; and zeros for the others, which must make no difference."""
+        """Return the input for faces, and zeros for the others, which must not matter."""
         inputs = self.session.get_inputs()
         expected = (3, self.size, self.size) if self.layout == "nchw" else (self.size, self.size, 3)
         found = [each for each in inputs if _fits(each, expected)]
@@ -160,7 +160,7 @@ class OnnxEmbedder:
     def _try(self, inputs: dict[str, np.ndarray]) -> np.ndarray | None:
         try:
             return np.asarray(self.session.run(None, inputs)[0])
-        except (states.Fail, states.InvalidArgument, states.RuntimeException):
+        except FAILURES:
             return None
 
     def _refuse(self, message: str) -> InputError:
@@ -177,7 +177,7 @@ def _fits(given: Any, expected: tuple[int, ...]) -> bool:
 
 
 def _filled(inputs: Sequence[Any], value: float) -> dict[str, np.ndarray]:
-    """Something for each input that should make no difference."""
+    """Return values for each input that should not matter."""
     return {
         each.name: np.full([edge if isinstance(edge, int) else 1 for edge in each.shape], value, dtype=np.float32)
         for each in inputs

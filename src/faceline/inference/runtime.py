@@ -1,4 +1,4 @@
-"""Landmarks and embeddings from bundles, by ONNX Runtime: what training needs is not needed here."""
+"""Runs landmark models and embedders from bundles with ONNX Runtime, without the training packages."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,18 +7,18 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import onnxruntime
 from jaxtyping import Float
-from onnxruntime.capi import onnxruntime_pybind11_state as states
 
 from faceline.errors import InputError, first_line
 from faceline.geometry.coordinates import denormalise_landmarks
 from faceline.geometry.crops import TEMPLATES, cut_window, face_window
 from faceline.geometry.resize import resize_image
 from faceline.inference.bundle import DEFAULT, SFACE, Bundle, EmbedderManifest, LandmarkManifest, read_bundle
+from faceline.inference.failures import FAILURES
 from faceline.threads import usable_threads
 from faceline.types import AnyImage, Boxes, Image, Images, Landmarks, PerFrame, Shape, Sizes
 
 BATCH: Final = 16
-"""Frames that are computed at once; more of them cost memory and save no time."""
+"""Number of frames that are computed at once; more cost memory and save no time."""
 
 
 class Detections(NamedTuple):
@@ -26,7 +26,7 @@ class Detections(NamedTuple):
 
     Attributes:
         landmarks: The landmarks in the pixels of each frame.
-        confidence: (n,) on [0, 1]; None where the model does not tell.
+        confidence: (n,) confidences on [0, 1]; None if the model gives none.
     """
 
     landmarks: Landmarks
@@ -79,10 +79,10 @@ class LandmarkRuntime:
 
         Args:
             squares: Whole frames, resized to squares.
-            sizes: Their width and height before.
+            sizes: Original width and height of the frames.
 
         Raises:
-            InputError: The graph fails, or gives something else than its manifest says.
+            InputError: The graph fails, or its outputs differ from the manifest.
         """
         batches = [slice(first, first + BATCH) for first in range(0, len(squares), BATCH)]
         parts = [self._run(squares[some], sizes[some]) for some in batches]
@@ -100,11 +100,11 @@ class EmbedderRuntime:
     """Embeds aligned faces.
 
     Args:
-        bundle: An opened one, its file, or ``sface`` for the one that ships with the package.
-        threads: Threads that a face may use.
+        bundle: An opened bundle, its file, or ``sface`` for the one that ships with the package.
+        threads: CPU threads that a face may use.
 
     Raises:
-        InputError: The bundle is refused, or its graph cannot be run or is not what its manifest says.
+        InputError: The bundle is refused, or its graph cannot be run or does not match its manifest.
     """
 
     def __init__(self, bundle: Bundle[EmbedderManifest] | str | Path = SFACE, threads: int = 1) -> None:
@@ -115,25 +115,25 @@ class EmbedderRuntime:
 
     @property
     def version(self) -> str:
-        """Tells embedders apart: templates of one mean nothing to another."""
+        """Return an id of this embedder: templates of different embedders cannot be compared."""
         return self.manifest.sha256[:12]
 
     def embed(self, faces: Images) -> Float[np.ndarray, "n e"]:
-        """Embeddings of length 1 of aligned faces (n, size, size, 3), RGB.
+        """Return embeddings of length 1 for aligned RGB faces (n, size, size, 3).
 
         Raises:
-            InputError: The graph fails, or gives something else than its manifest says.
+            InputError: The graph fails, or its outputs differ from the manifest.
         """
         return self._graph.run({"images": faces}, [(len(faces), self.manifest.numbers)])[0]
 
 
 class _Graph:
-    """The graph of a bundle, which is what its manifest says.
+    """The graph of a bundle, checked against its manifest.
 
     Args:
-        bundle: An opened one.
-        outputs: What it must give.
-        threads: Threads that a run may use.
+        bundle: An opened bundle.
+        outputs: Expected outputs.
+        threads: Number of threads for a run.
     """
 
     def __init__(self, bundle: Bundle[Any], outputs: Sequence[str], threads: int) -> None:
@@ -145,7 +145,7 @@ class _Graph:
         options.log_severity_level = 4  # what it would print is said below
         try:
             session = onnxruntime.InferenceSession(bundle.onnx, options, providers=["CPUExecutionProvider"])
-        except (states.Fail, states.InvalidProtobuf, states.InvalidGraph, states.NotImplemented, ValueError) as error:
+        except FAILURES as error:
             raise self._refuse(f"its model cannot be run by this ONNX Runtime ({first_line(error)})") from error
         size = bundle.manifest.input.size
         wanted = [("images", "tensor(uint8)", [size, size, 3]), ("sizes", "tensor(float)", [2])]
@@ -156,12 +156,12 @@ class _Graph:
         self._session = session
 
     def run(self, inputs: Mapping[str, np.ndarray], shapes: list[tuple[int, ...]]) -> list[np.ndarray]:
-        """What it gives for some images: finite numbers of these shapes."""
+        """Return the outputs for some images: finite numbers of these shapes."""
         try:
             outputs = self._session.run(
                 self._outputs, {name: np.ascontiguousarray(each) for name, each in inputs.items()}
             )
-        except (states.Fail, states.InvalidArgument, states.RuntimeException) as error:
+        except FAILURES as error:
             raise self._refuse(f"its model fails on {inputs['images'].shape} ({first_line(error)})") from error
         try:
             arrays = [np.asarray(output, dtype=np.float32) for output in outputs]

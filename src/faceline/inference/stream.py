@@ -1,4 +1,4 @@
-"""Frames that are decoded while others are computed."""
+"""Decodes frames while others are computed."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -6,18 +6,18 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
 AHEAD: Final = 4
-"""So many frames wait decoded at most, so that memory stays flat."""
+"""Most decoded frames that wait, so that memory stays constant."""
 
 _Item = TypeVar("_Item")
 _END: Final = object()
 
 
 def ahead(items: Iterator[_Item], count: int = AHEAD) -> Iterator[_Item]:
-    """The same items in the same order, made by another thread while the one before is in use.
+    """Yield the same items in the same order; another thread makes them in advance.
 
     Args:
-        items: Whatever it raises is raised in its place.
-        count: How many are made before they are asked for.
+        items: Source of the items; what it raises is raised here too.
+        count: Number of items that are made in advance.
     """
     with ThreadPoolExecutor(max_workers=1) as maker:
         waiting = deque(maker.submit(next, items, _END) for _ in range(count))

@@ -1,8 +1,8 @@
-"""The network that finds faces in one picture, by ONNX Runtime, which takes a third of the time of OpenCV.
+"""Runs the face network on one picture with ONNX Runtime, in a third of OpenCV's time.
 
 Source: Wu et al., "YuNet: a tiny millisecond-level face detector", Machine Intelligence Research 20, 2023. The file is
-``yunet_n_320_320.onnx`` as its authors publish it (Apache 2.0, see ``LICENSE-yunet``), but for the width and height
-that it declares: ``scripts/free_yunet.py`` has freed them.
+    the authors' ``yunet_n_320_320.onnx`` (Apache 2.0, see ``LICENSE-yunet``), but with free width and height
+    (``scripts/free_yunet.py``).
 """
 
 from pathlib import Path
@@ -18,15 +18,15 @@ NETWORK: Final = Path(__file__).with_name("yunet.onnx")
 _STRIDES: Final = (8, 16, 32)
 _OUTPUTS: Final = [f"{kind}_{stride}" for stride in _STRIDES for kind in ("cls", "obj", "bbox", "kps")]
 _OVERLAP: Final = 0.3
-"""Intersection over union from which two boxes are of one face."""
+"""Intersection over union from which two boxes belong to one face."""
 
 
 class FaceNetwork:
-    """Looks at a picture once, at its own size.
+    """Searches a picture once, at its own size.
 
     Args:
-        least_score: What it is less sure of is not told.
-        threads: Threads that a picture may use.
+        least_score: Lowest score that is returned.
+        threads: Number of threads for a picture.
     """
 
     def __init__(self, least_score: float, threads: int = 1) -> None:
@@ -37,13 +37,14 @@ class FaceNetwork:
         self._session = onnxruntime.InferenceSession(str(NETWORK), options, providers=["CPUExecutionProvider"])
 
     def look(self, image: AnyImage) -> np.ndarray:
-        """The faces of a picture.
+        """Return the faces of a picture.
 
         Args:
-            image: RGB.
+            image: RGB image.
 
         Returns:
-            (k, 15): a box (x, y, width, height), five points (x, y each) and a score, in pixels; the surest first.
+            (k, 15): a box (x, y, width, height), five points (x, y each) and a score, in pixels; the highest score
+            first.
         """
         height, width = image.shape[:2]
         high, wide = (-(-edge // _STRIDES[-1]) * _STRIDES[-1] for edge in (height, width))
@@ -57,7 +58,7 @@ class FaceNetwork:
     def _decode(
         self, stride: int, columns: int, classes: np.ndarray, objects: np.ndarray, boxes: np.ndarray, points: np.ndarray
     ) -> np.ndarray:
-        """What the cells of one stride say, in pixels of the picture."""
+        """Convert the cells of one stride to pixels of the picture."""
         scores = np.sqrt(np.clip(classes[:, 0], 0, 1) * np.clip(objects[:, 0], 0, 1))
         rows = np.flatnonzero(scores >= self.least_score)
         cells = np.stack([rows % columns, rows // columns], axis=1).astype(np.float64)  # (k, 2) column and row
@@ -68,7 +69,7 @@ class FaceNetwork:
 
 
 def _distinct(boxes: Boxes, scores: PerFrame) -> np.ndarray:
-    """Rows of the boxes that are kept, the surest first: of those that overlap only the surest."""
+    """Return the rows of the boxes to keep: of overlapping ones only that with the highest score, which come first."""
     low, high, areas = boxes[:, :2], boxes[:, :2] + boxes[:, 2:], boxes[:, 2:].prod(axis=1)
     kept: list[int] = []
     order = np.argsort(-scores, kind="stable")

@@ -1,4 +1,4 @@
-"""The figures of a leaderboard: what the numbers of its first runs look like."""
+"""Draws the figures of a leaderboard for its first runs."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -19,22 +19,22 @@ from faceline.reports.svg import inline_svg
 from faceline.tracking.records import RunRecord, history
 
 OBJECTIVE = {"landmarks": "nme", "identification": "rank1"}
-"""The figure of validation that is drawn over the epochs."""
+"""Validation metric that is drawn over the epochs."""
 PAIRS = 10
 MODELS = 4
-"""Columns of what is shown side by side."""
+"""Most models that are shown side by side."""
 
 Tables = list[tuple[str, pd.DataFrame | None]]
-"""Label and test frames of the first runs of a board, in its order; None where the frames are not at hand."""
+"""Label and test frames of a board's first runs, in order; None if the frames are not available."""
 Labels = list[tuple[int, str]]
 
 
 def closer_look(found: Ranked, key: str) -> Closer:
-    """Everything that is drawn of a board.
+    """Draw everything about a board.
 
     Args:
         found: The board.
-        key: Letters and digits that no other board of the page has.
+        key: Letters and digits that are unique on the page.
     """
     board = found.board
     tables: Tables = [(entry.label, found.frames.get(entry.run_id)) for entry in board.entries[: plots.DRAWN]]
@@ -55,7 +55,7 @@ def _learning(found: Ranked, key: str) -> Plot | None:
     if not labels:
         return None
     name = "NME" if board.lowest else "rank-1"
-    figure = plots.learning_curves(curves, f"{name} of validation", percent=True, lowest=board.lowest)
+    figure = plots.learning_curves(curves, f"validation {name}", percent=True, lowest=board.lowest)
     best = [
         (curve[0][curve[1].argmin() if board.lowest else curve[1].argmax()], curve[0][-1]) for curve in curves if curve
     ]
@@ -65,20 +65,20 @@ def _learning(found: Ranked, key: str) -> Plot | None:
 
 
 def _history(run: RunRecord, metric: str) -> plots.Points | None:
-    """Epochs and values; None where there are fewer than two."""
+    """Return epochs and values; None for fewer than two."""
     points = history(run, metric)
     return (np.array(list(points)) + 1, np.array(list(points.values()))) if len(points) > 1 else None
 
 
 def _errors(tables: Tables, labels: Labels, key: str) -> list[Plot]:
-    """The errors of landmark detectors: how large, and where on the face."""
+    """Draw the errors of landmark detectors: how large, and where on the face."""
     nme = [None if table is None else table["nme"].to_numpy() for _, table in tables]
     shares = _each(tables, lambda table: float((table["nme"] <= 0.08).mean()))
     curve = f"Share of test frames with an NME of at most 8 %: {shares}."
     named = [set(table.filter(regex="^nme_").columns) for _, table in tables if table is not None]
     names = sorted(name.removeprefix("nme_") for name in set.intersection(*named)) if named else []
     by_region = [
-        None if table is None else {region: table[f"nme_{region}"].to_numpy() for region in names}
+        None if table is None else {region: table[f"nme_{region}"].dropna().to_numpy() for region in names}
         for _, table in tables
     ]
     known = [one for one in by_region if one is not None]
@@ -98,12 +98,12 @@ def _plot(title: str, finding: str, figure: Figure, key: str, labels: Labels) ->
 
 
 def _each(tables: Tables, share: Callable[[pd.DataFrame], float]) -> str:
-    """A share of each run's frames, in words."""
+    """Describe a share of each run's frames in words."""
     return ", ".join(f"{label} {percent(share(table))}" for label, table in tables if table is not None)
 
 
 def _costs(board: Leaderboard, key: str) -> list[Plot]:
-    """The figure against each cost that at least two runs have logged."""
+    """Draw the metric against each cost that at least two runs have logged."""
     drawn: list[Plot] = []
     for name, text in COSTS.items():
         entries = [entry for entry in board.entries if name in entry.costs]
@@ -125,7 +125,7 @@ def _listed(names: Sequence[str], most: int = 5) -> str:
 
 
 def _identified(tables: Tables, labels: Labels, key: str) -> list[Plot]:
-    """How often the true person is found, and what strangers cost where there are any."""
+    """Draw how often the true person is found, and what strangers cost if there are any."""
     ranks = [None if table is None else table["rank"].to_numpy() for _, table in tables]
     named = _each(tables, lambda table: float((table["rank"][table["rank"] > 0] == 1).mean()))
     finding, title = f"Named rightly at once: {named}.", "Is the true person among the first?"
@@ -140,7 +140,7 @@ def _identified(tables: Tables, labels: Labels, key: str) -> list[Plot]:
 
 
 def _mixed_up(tables: Sequence[pd.DataFrame | None]) -> Mapping[tuple[str, str], Sequence[int]]:
-    """The pairs of people most often taken for each other, and how often by each model."""
+    """Return the pairs of people most often confused, and how often by each model."""
     counts = [Counter() if table is None else _wrong_pairs(table) for table in tables]
     total: Counter[tuple[str, str]] = sum(counts, Counter())
     pairs = sorted(total, key=lambda pair: (-total[pair], pair))[:PAIRS]

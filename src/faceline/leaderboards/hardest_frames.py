@@ -1,4 +1,4 @@
-"""The test frames that all models find hard, as each of them sees them."""
+"""Finds the test frames that all models find hard."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -21,14 +21,14 @@ _PIXELS = 160
 
 
 def hardest_frames(runs: Sequence[RunRecord], frames: Mapping[str, pd.DataFrame]) -> list[WorstFrame]:
-    """The frames with the greatest mean error over the models, one a video, with the landmarks of each.
+    """Return the frames with the largest mean error over the models, one from each video, with all landmarks.
 
     Args:
-        runs: Landmark detectors on the same test frames.
-        frames: The test frames of each, by the id of its run.
+        runs: Landmark runs with the same test frames.
+        frames: Test frames of each run, by its id.
 
     Raises:
-        InputError: They cannot be drawn; tells why.
+        InputError: The frames cannot be drawn; the message says why.
     """
     table = next(iter(frames.values()))
     errors = np.stack([frames[run.id]["nme"].to_numpy() for run in runs])  # (models, n)
@@ -53,14 +53,14 @@ def hardest_frames(runs: Sequence[RunRecord], frames: Mapping[str, pd.DataFrame]
 
 
 def _one_a_video(errors: np.ndarray, videos: np.ndarray) -> np.ndarray:
-    """The hardest frame of each of the hardest videos, the worst first."""
+    """Return the hardest frame of each of the hardest videos, the worst first."""
     order = np.argsort(-errors, kind="stable")
     _, first = np.unique(videos[order], return_index=True)
     return np.asarray(order[np.sort(first)[:FRAMES]])
 
 
 def _store_of(run: RunRecord) -> FrameStore:
-    """The frames that a run was tested on, from the cache."""
+    """Return a run's test frames from the cache."""
     data = run.config["data"]
     check_targets(data)
     size, cache = int(data["size"]), Path(data["cache_dir"])

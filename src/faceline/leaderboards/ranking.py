@@ -1,4 +1,4 @@
-"""From tracked runs to leaderboards: who is ranked with whom, by how much, and whether that is luck."""
+"""Builds leaderboards from tracked runs: what is ranked together, by how much, and whether it is luck."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -14,19 +14,19 @@ from faceline.tracking.comparison import RANKED_BY, Terms, resampled, same_frame
 from faceline.tracking.records import RunRecord
 
 JUDGED = 20
-"""So many of a board are drawn from; their frames are read."""
+"""Number of runs of a board that are resampled; their frames are read."""
 
 Groups = dict[Terms, list[RunRecord]]
 
 
 @dataclass(frozen=True)
 class Ranked:
-    """A board with what its figures are drawn from.
+    """A board with the data for its figures.
 
     Attributes:
-        board: As it is told.
-        runs: In its order.
-        frames: Test frames of the first few; fewer where a run's are not at hand.
+        board: The board as it is reported.
+        runs: Runs in the order of the board.
+        frames: Test frames of the first runs; fewer if some are not available.
     """
 
     board: Leaderboard
@@ -35,7 +35,7 @@ class Ranked:
 
 
 def grouped(runs: Sequence[RunRecord]) -> tuple[Groups, dict[str, int]]:
-    """The runs by their terms, the best of each first; and the number of those without a result, by the reason."""
+    """Group the runs by their terms, the best of each first; count those without a result, by the reason."""
     groups: Groups = defaultdict(list)
     left_out: Counter[str] = Counter()
     for run in runs:
@@ -51,7 +51,7 @@ def grouped(runs: Sequence[RunRecord]) -> tuple[Groups, dict[str, int]]:
 
 
 def ranked(groups: Groups) -> tuple[list[Ranked], list[Apart]]:
-    """A board for each group of two and more and for the largest of each task; the others apart, with the reason."""
+    """Make a board for each group of two or more and for the largest of each task; list the others with a reason."""
     boards: list[Ranked] = []
     apart: list[Apart] = []
     first: dict[str, Terms] = {}
@@ -66,10 +66,10 @@ def ranked(groups: Groups) -> tuple[list[Ranked], list[Apart]]:
 
 
 def reviewed(a: RunRecord, b: RunRecord) -> tuple[Comparison, list[Ranked]]:
-    """Two runs: the verdict, or why there can be none.
+    """Compare two runs; return the verdict, or why there can be none.
 
     Raises:
-        InputError: One of them holds no result.
+        InputError: One of them has no result.
     """
     of_a, of_b = terms_of(a), terms_of(b)
     reason = why_apart(of_b, of_a)
@@ -99,14 +99,14 @@ def reviewed(a: RunRecord, b: RunRecord) -> tuple[Comparison, list[Ranked]]:
 
 
 def differences(runs: Sequence[RunRecord]) -> dict[str, Sequence[str | None]]:
-    """The values of every key of the config in which some of the runs differ; None where a run has no such key."""
+    """Return the values of every config key in which some of the runs differ; None if a run has no such key."""
     keys = sorted({key for run in runs for key in run.params})
     values = {key: [run.params.get(key) for run in runs] for key in keys}
     return {key: row for key, row in values.items() if len(set(row)) > 1}
 
 
 def labels_of(runs: Sequence[RunRecord]) -> dict[str, str]:
-    """The model of each run by its id, with the beginning of the id where several have the same."""
+    """Return the model of each run by its id, with the start of the id if several runs share a model."""
     models = Counter(_model(run) for run in runs)
     return {run.id: _model(run) + (f" {run.id[:6]}" if models[_model(run)] > 1 else "") for run in runs}
 
@@ -141,7 +141,7 @@ def _board(terms: Terms, runs: Sequence[RunRecord], apart: str | None) -> Ranked
 
 
 def _frames(runs: Sequence[RunRecord]) -> dict[str, pd.DataFrame]:
-    """The test frames of the runs that list the same ones as the first that has any."""
+    """Return the test frames of the runs that list the same ones as the first run with any."""
     frames: dict[str, pd.DataFrame] = {}
     for run in runs:
         try:

@@ -1,7 +1,7 @@
-"""Intervals for a figure, by drawing whole videos again and again.
+"""Confidence intervals of a figure, by resampling whole videos.
 
-The frames of a video are near copies. Drawing frames would take each for new evidence and give intervals that are far
-too narrow; drawing videos asks what another set of recordings would have given.
+The frames of a video are near copies. Resampling frames would count each as new evidence and give intervals that are
+far too narrow; resampling videos shows what another set of recordings would have given.
 """
 
 import numpy as np
@@ -10,14 +10,14 @@ from scipy.sparse import csr_array
 
 Interval = tuple[float, float]
 Weights = Float[np.ndarray, "resamples videos"]
-"""How often each video was drawn, in each resample."""
+"""How often each resample drew each video."""
 
 
 def video_weights(n_videos: int, n_resamples: int = 1000, seed: int = 0) -> Weights:
-    """Draw as many videos as there are, with replacement.
+    """Draw as many videos as there are, with replacement, for each resample.
 
     Raises:
-        ValueError: No videos or no resamples.
+        ValueError: There are no videos or no resamples.
     """
     if n_videos < 1 or n_resamples < 1:
         raise ValueError(f"expected videos and resamples, got {n_videos} and {n_resamples}")
@@ -26,23 +26,23 @@ def video_weights(n_videos: int, n_resamples: int = 1000, seed: int = 0) -> Weig
 
 
 def interval(values: Float[np.ndarray, " resamples"], figure: float, level: float = 0.95) -> Interval:
-    """The middle share of the values of a figure over the resamples, moved by their bias.
+    """Return the middle share of the resampled values of a figure, corrected for their bias.
 
-    F1 is greater in a resample than in all: a person drawn twice has twice the hits, but no more strangers taken for
-    them, and counts twice. So the values are moved to where their mean is the figure itself. Source: Efron and
-    Tibshirani, "An Introduction to the Bootstrap", 1993, chapters 10 and 13.
+    The F1 of a resample is too high: a person drawn twice has twice the hits, but no more strangers taken for them, and
+    counts twice. So the values are shifted until their mean is the figure itself. Source: Efron and Tibshirani, "An
+    Introduction to the Bootstrap", 1993, chapters 10 and 13.
 
     Args:
-        values: In each resample.
-        figure: The figure of all videos, each once.
-        level: Share of the values inside.
+        values: The figure in each resample.
+        figure: The figure of all videos, each counted once.
+        level: Share of the values inside the interval.
     """
     low, high = middle(values, figure, level)
     return max(low, 0.0), min(high, 1.0)
 
 
 def middle(values: Float[np.ndarray, " resamples"], figure: float, level: float = 0.95) -> Interval:
-    """As ``interval``, for a figure that may be below 0 or above 1."""
+    """Return the interval as ``interval`` does, for a figure that may be below 0 or above 1."""
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2]) - (values.mean() - figure)
     return float(low), float(high)
 
@@ -50,17 +50,17 @@ def middle(values: Float[np.ndarray, " resamples"], figure: float, level: float 
 def mean_interval(
     values: Float[np.ndarray, " n"], videos: np.ndarray, n_resamples: int = 1000, level: float = 0.95, seed: int = 0
 ) -> Interval:
-    """Interval of the mean over frames, between the least and the greatest of them.
+    """Return the interval of the mean over frames, which stays between the smallest and the largest value.
 
     Args:
         values: An error or a rate of each frame.
         videos: Name of the video of each frame.
         n_resamples: Number of draws.
-        level: Share of the draws inside.
+        level: Share of the draws inside the interval.
         seed: Equal seeds give equal draws.
 
     Raises:
-        ValueError: No frames, or arrays that differ in length.
+        ValueError: There are no frames, or the arrays differ in length.
     """
     low, high = middle(mean_draws(values, videos, n_resamples, seed), float(values.mean()), level)
     return max(low, float(values.min())), min(high, float(values.max()))
@@ -69,7 +69,7 @@ def mean_interval(
 def mean_draws(
     values: Float[np.ndarray, " n"], videos: np.ndarray, n_resamples: int = 1000, seed: int = 0
 ) -> Float[np.ndarray, " resamples"]:
-    """The mean over frames in each resample; arguments and errors as ``mean_interval``."""
+    """Return the mean over frames in each resample; arguments and errors are those of ``mean_interval``."""
     _check(values, videos)
     names, video = np.unique(videos, return_inverse=True)
     weights = video_weights(len(names), n_resamples, seed)
@@ -86,20 +86,20 @@ def identification_intervals(
     level: float = 0.95,
     seed: int = 0,
 ) -> dict[str, Interval]:
-    """Intervals of ``f1_weighted``, ``f1_macro`` and ``rank1`` of mated probes.
+    """Return intervals of ``f1_weighted``, ``f1_macro`` and ``rank1`` of mated probes.
 
-    A person none of whose videos is drawn takes no part in that resample's F1.
+    A resample without any video of a person leaves that person out of its F1.
 
     Args:
         preds: Predicted column of each probe.
         target: Column of the true person.
         videos: Name of the video of each probe.
         n_resamples: Number of draws.
-        level: Share of the draws inside.
+        level: Share of the draws inside the interval.
         seed: Equal seeds give equal draws.
 
     Raises:
-        ValueError: No probes, or arrays that differ in length.
+        ValueError: There are no probes, or the arrays differ in length.
     """
     draws = identification_draws(preds, target, videos, n_resamples, seed)
     return {name: interval(drawn[1:], float(drawn[0]), level) for name, drawn in draws.items()}
@@ -112,7 +112,7 @@ def identification_draws(
     n_resamples: int = 1000,
     seed: int = 0,
 ) -> dict[str, Float[np.ndarray, " draws"]]:
-    """The figures of ``identification_intervals``: of all videos, each once, then in each resample."""
+    """Return the figures of ``identification_intervals``: of all videos counted once, then of each resample."""
     _check(preds, videos)
     _check(target, videos)
     names, video = np.unique(videos, return_inverse=True)
@@ -122,7 +122,7 @@ def identification_draws(
     right = preds == target
 
     def counted(columns: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """(1 + resamples, people) how often each column is drawn among some probes."""
+        """Count (1 + resamples, people) how often each column occurs among some probes."""
         counts = csr_array((np.ones(rows.sum()), (video[rows], columns[rows])), shape=size)
         return np.asarray(weights @ counts)
 

@@ -1,4 +1,4 @@
-"""How well people are identified, each figure defined once.
+"""Figures of how well people are identified, each defined once.
 
 ``scores`` is (n probes, m enrolled people), higher for more alike; ``target`` is the column of the true person, -1
 (`STRANGER`) for somebody who is not enrolled. A probe of an enrolled person is called mated.
@@ -15,19 +15,19 @@ Target = Integer[np.ndarray, " n"]
 
 STRANGER: Final = -1
 FPIRS: Final = {"1pct": 0.01, "0.1pct": 0.001}
-"""Rates of false alarms at which a system is judged, by the ends of the names of their metrics."""
+"""Rates of false alarms at which a system is judged, by the suffix of their metrics' names."""
 
 _CHUNK: Final = 4096  # probes that are compared at once, so that no second array of the size of the scores is made
 
 
 class IdentificationScores(NamedTuple):
-    """What one evaluation found.
+    """The result of one evaluation.
 
     Attributes:
-        scalars: ``f1_weighted``, ``f1_macro``, ``accuracy``, ``rank1`` and ``rank5`` of the mated probes; where
-            thresholds are given also ``fnir_at_fpir_…`` and what the false alarms really are, ``fpir_at_…``.
-        frames: (n,) of each probe: ``predicted``, the column with the best score; ``score``, that score; ``rank`` of
-            the true person from 1, 0 for a stranger.
+        scalars: ``f1_weighted``, ``f1_macro``, ``accuracy``, ``rank1`` and ``rank5`` of the mated probes. With
+            thresholds also ``fnir_at_fpir_…``, and the measured rates of false alarms ``fpir_at_…``.
+        frames: (n,) values of each probe: ``predicted``, the column with the best score; ``score``, that score;
+            ``rank`` of the true person from 1, 0 for a stranger.
     """
 
     scalars: dict[str, float]
@@ -35,35 +35,35 @@ class IdentificationScores(NamedTuple):
 
 
 def f1(preds: Target, target: Target, average: Literal["weighted", "macro"]) -> float:
-    """F1 over the people who occur in the target; predicting anybody else is an error of the true person alone.
+    """Return F1 over the people in the target; a wrong prediction counts against the true person only.
 
-    The mean over people of 2 tp / (2 tp + fp + fn): ``weighted`` by their number of probes, which is the figure that
-    the reference study reports, or ``macro``, each person the same.
+    F1 is the mean over people of 2 tp / (2 tp + fp + fn). ``weighted`` weighs people by their number of probes, as the
+    reference study does; ``macro`` weighs all people the same.
 
     Raises:
-        ValueError: No probes, or arrays that differ in length.
+        ValueError: There are no probes, or the arrays differ in length.
     """
     _check_paired(preds, target)
     return float(f1_score(target, preds, labels=np.unique(target), average=average, zero_division=0))
 
 
 def accuracy(preds: Target, target: Target) -> float:
-    """Share of the probes whose prediction is right.
+    """Return the share of the probes whose prediction is right.
 
     Raises:
-        ValueError: As ``f1``.
+        ValueError: There are no probes, or the arrays differ in length.
     """
     _check_paired(preds, target)
     return float((preds == target).mean())
 
 
 def ranks(scores: Scores, target: Target) -> Target:
-    """(n,) the place of the true person among all, from 1; 0 for a stranger.
+    """Return (n,) ranks of the true person among all people, from 1; 0 for a stranger.
 
-    Equal scores count against the system: of people that it cannot tell apart the true one comes last.
+    Equal scores count against the system: the true person comes last among people with the same score.
 
     Raises:
-        ValueError: No probes, a score that is NaN, or a target that is no column.
+        ValueError: There are no probes, a score is NaN, or a target is no column.
     """
     _check_scores(scores, target)
     rank = np.zeros(len(scores), dtype=np.int64)
@@ -74,14 +74,14 @@ def ranks(scores: Scores, target: Target) -> Target:
 
 
 def rank_k(rank: Target, k: int) -> float:
-    """Share of the mated probes whose true person is among the first k.
+    """Return the share of the mated probes whose true person is among the first k.
 
     Args:
-        rank: As ``ranks`` gives them.
-        k: From 1.
+        rank: Ranks from ``ranks``.
+        k: Number of first places, at least 1.
 
     Raises:
-        ValueError: No mated probes.
+        ValueError: There are no mated probes.
     """
     mated = rank[rank > 0]
     if not len(mated):
@@ -90,20 +90,20 @@ def rank_k(rank: Target, k: int) -> float:
 
 
 def reaches(best: Float[np.ndarray, " n"], threshold: float) -> Bool[np.ndarray, " n"]:
-    """(n,) whether somebody is named: the best score is the threshold or more.
+    """Return (n,) whether each probe is named: its best score is at least the threshold.
 
-    Compared in float64: rounded to float32, a threshold just above a score would be that score and let it pass.
+    Scores are compared in float64. In float32 a threshold just above a score would be rounded to that score.
     """
     return best.astype(np.float64) >= threshold
 
 
 def fpir(best: Float[np.ndarray, " strangers"], threshold: float) -> float:
-    """False positive identification rate: share of the strangers whose best score reaches the threshold.
+    """Return the false positive identification rate: share of the strangers whose best score reaches the threshold.
 
     Source: ISO/IEC 19795-1:2021; Grother et al., NIST FRVT part 2, "Identification".
 
     Raises:
-        ValueError: No strangers.
+        ValueError: There are no strangers.
     """
     if not len(best):
         raise ValueError("expected at least one probe of a stranger, got none")
@@ -111,17 +111,17 @@ def fpir(best: Float[np.ndarray, " strangers"], threshold: float) -> float:
 
 
 def fnir(best: Float[np.ndarray, " mated"], rank: Integer[np.ndarray, " mated"], threshold: float) -> float:
-    """False negative identification rate: share of the mated probes not named rightly with a score of the threshold.
+    """Return the false negative identification rate: share of the mated probes that are not named correctly.
 
-    Source: as ``fpir``, with one candidate returned.
+    Source: as for ``fpir``, with one candidate returned.
 
     Args:
         best: Best score of each mated probe.
-        rank: The rank of the true person.
-        threshold: Below it nobody is named.
+        rank: Rank of the true person.
+        threshold: Lowest score at which somebody is named.
 
     Raises:
-        ValueError: No mated probes.
+        ValueError: There are no mated probes.
     """
     if not len(best):
         raise ValueError("expected at least one probe of an enrolled person, got none")
@@ -129,16 +129,16 @@ def fnir(best: Float[np.ndarray, " mated"], rank: Integer[np.ndarray, " mated"],
 
 
 def threshold_at_fpir(best: Float[np.ndarray, " strangers"], rate: float) -> float:
-    """The lowest threshold at which at most this share of the strangers is taken for somebody.
+    """Return the lowest threshold at which at most this share of the strangers is named.
 
-    With fewer than 1 / rate strangers it lies just above the best of them: nothing finer can be told.
+    With fewer than 1 / rate strangers it lies just above their best score, because no finer rate can be measured.
 
     Args:
-        best: Best score of each stranger, of validation data.
-        rate: Wanted FPIR, in (0, 1).
+        best: Best score of each stranger, from validation data.
+        rate: Wanted FPIR, between 0 and 1.
 
     Raises:
-        ValueError: No strangers, or a rate that is none.
+        ValueError: There are no strangers, or the rate is not between 0 and 1.
     """
     if not len(best) or not 0 < rate < 1:
         raise ValueError(f"expected strangers and a rate between 0 and 1, got {len(best)} and {rate}")
@@ -147,19 +147,19 @@ def threshold_at_fpir(best: Float[np.ndarray, " strangers"], rate: float) -> flo
 
 
 def det_curve(scores: Scores, target: Target) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The detection error trade-off: every pair of error rates that some threshold gives.
+    """Return the detection error trade-off: the error rates at every threshold.
 
     Returns:
-        Thresholds, rising; FPIR and FNIR at each. The last threshold is above every score.
+        Rising thresholds, and FPIR and FNIR at each. The last threshold is above every score.
 
     Raises:
-        ValueError: No strangers or no mated probes.
+        ValueError: There are no strangers or no mated probes.
     """
     return det_of(scores.max(axis=1), ranks(scores, target))
 
 
 def det_of(best: Float[np.ndarray, " n"], rank: Target) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """As ``det_curve``, of each probe's best score and the rank of its person, 0 for a stranger."""
+    """Return the curve of ``det_curve`` from each probe's best score and its person's rank, 0 for a stranger."""
     best = best.astype(np.float64)
     strangers, mated = np.sort(best[rank == 0]), best[rank > 0]
     if not len(strangers) or not len(mated):
@@ -172,10 +172,10 @@ def det_of(best: Float[np.ndarray, " n"], rank: Target) -> tuple[np.ndarray, np.
 
 
 def thresholds_for(scores: Scores, target: Target) -> dict[str, float]:
-    """The threshold for each rate of ``FPIRS``, from validation data.
+    """Return the threshold for each rate in ``FPIRS``, from validation data.
 
     Raises:
-        ValueError: No strangers.
+        ValueError: There are no strangers.
     """
     _check_scores(scores, target)
     best = scores[target == STRANGER].max(axis=1, initial=-np.inf)
@@ -183,20 +183,20 @@ def thresholds_for(scores: Scores, target: Target) -> dict[str, float]:
 
 
 def threshold_at(name: str) -> str:
-    """The name of the figure that tells the threshold for one of the rates of ``FPIRS``."""
+    """Return the name of the metric that holds the threshold for a rate of ``FPIRS``."""
     return f"threshold_at_fpir_{name}"
 
 
 def evaluate(scores: Scores, target: Target, thresholds: dict[str, float] | None = None) -> IdentificationScores:
-    """Every figure at once.
+    """Compute every figure.
 
     Args:
-        scores: The scores of the probes.
+        scores: Scores of the probes.
         target: Column of the true person, -1 for a stranger.
-        thresholds: As ``thresholds_for`` finds them on other data; asks for the figures of the open set.
+        thresholds: Thresholds that ``thresholds_for`` found on other data; they add the figures of the open set.
 
     Raises:
-        ValueError: As ``ranks``; no mated probes; thresholds without strangers.
+        ValueError: The scores are invalid, no probe is mated, or there are thresholds but no strangers.
     """
     rank, best = ranks(scores, target), scores.max(axis=1)
     preds, mated = scores.argmax(axis=1), target != STRANGER
@@ -212,10 +212,10 @@ def evaluate(scores: Scores, target: Target, thresholds: dict[str, float] | None
 
 
 def scalar_names(open_set: bool) -> frozenset[str]:
-    """The names of all that `evaluate` says of a whole part.
+    """Return the names of all scalars of `evaluate`.
 
     Args:
-        open_set: Whether with those for strangers.
+        open_set: Whether to include those for strangers.
     """
     scores, target = np.eye(2), np.array([0, STRANGER])
     return frozenset(evaluate(scores, target, thresholds_for(scores, target) if open_set else None).scalars)

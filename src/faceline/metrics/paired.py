@@ -1,6 +1,6 @@
-"""Is one model better than another, or is it luck? Both answer the same frames, so the frames' own difficulty cancels.
+"""Tells whether one model is better than another or just lucky. Both see the same frames, so their difficulty cancels.
 
-The draws are whole videos (`faceline.metrics.bootstrap`), the same for every model.
+Whole videos are resampled (`faceline.metrics.bootstrap`), the same ones for every model.
 """
 
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from faceline.metrics.bootstrap import Interval, identification_draws, mean_draw
 
 
 class Paired(NamedTuple):
-    """A against B on the same frames.
+    """Model A compared with model B on the same frames.
 
     Attributes:
-        difference: The figure of A less that of B.
-        low: Lower end of the interval of 95 % of the difference.
-        high: Upper end.
-        probability: That A is the better of the two on other recordings of this kind.
-        videos: How many were drawn from.
+        difference: Figure of A minus figure of B.
+        low: Lower end of the 95 % interval of the difference.
+        high: Upper end of that interval.
+        probability: Probability that A is better than B on other recordings of this kind.
+        videos: Number of videos that were drawn from.
     """
 
     difference: float
@@ -32,13 +32,13 @@ class Paired(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Resampled:
-    """The figure of one model, and what it is in each resample of the videos.
+    """The figure of one model and its value in each resample of the videos.
 
     Attributes:
-        figure: The figure of all videos, each once.
-        draws: In each resample.
+        figure: The figure of all videos, each counted once.
+        draws: The figure in each resample.
         lowest: Whether the lowest figure is the best.
-        videos: How many were drawn from.
+        videos: Number of videos that were drawn from.
     """
 
     figure: float
@@ -47,19 +47,18 @@ class Resampled:
     videos: int
 
     def interval(self, level: float = 0.95) -> Interval:
-        """Of the figure, which is never below 0."""
+        """Return the interval of the figure, which is never below 0."""
         low, high = middle(self.draws, self.figure, level)
         return max(low, 0.0), high if self.lowest else min(high, 1.0)
 
     def against(self, other: "Resampled", level: float = 0.95) -> Paired:
-        """This model less another one, whose draws are of the same videos.
+        """Compare this model with another one that was resampled with the same videos.
 
-        Draws that are equal count half. A few videos that all agree prove little: if both models were as good, n
-        videos would agree by chance once in 2^n, so no probability goes beyond 1 - 2^-n; nor beyond what the draws
-        can resolve.
+        Equal draws count half. A few videos that all agree prove little: if both models were equally good, n videos
+        would agree by chance once in 2^n. So no probability exceeds 1 - 2^-n, nor what the number of draws can resolve.
 
         Raises:
-            ValueError: The other has other draws.
+            ValueError: The other model was resampled differently.
         """
         if len(self.draws) != len(other.draws) or self.videos != other.videos:
             raise ValueError(f"expected draws of the same videos, got {self.videos} and {other.videos} videos")
@@ -74,16 +73,16 @@ class Resampled:
 def resampled_error(
     errors: Float[np.ndarray, " n"], videos: np.ndarray, n_resamples: int = 1000, seed: int = 0
 ) -> Resampled:
-    """The mean error of a model; the lowest is the best.
+    """Resample the mean error of a model; the lowest is the best.
 
     Args:
-        errors: The errors of each frame.
+        errors: Error of each frame.
         videos: Name of the video of each frame.
         n_resamples: Number of draws.
         seed: Equal seeds give equal draws.
 
     Raises:
-        ValueError: No frames, arrays that differ in length, or an error that is not finite.
+        ValueError: There are no frames, the arrays differ in length, or an error is not finite.
     """
     if not np.isfinite(errors).all():
         raise ValueError("expected finite errors")
@@ -99,7 +98,7 @@ def resampled_identification(
     n_resamples: int = 1000,
     seed: int = 0,
 ) -> dict[str, Resampled]:
-    """``f1_weighted``, ``f1_macro`` and ``rank1`` of mated probes; the highest is the best.
+    """Resample ``f1_weighted``, ``f1_macro`` and ``rank1`` of mated probes; the highest is the best.
 
     Args:
         preds: Predicted column of each probe.
@@ -109,7 +108,7 @@ def resampled_identification(
         seed: Equal seeds give equal draws.
 
     Raises:
-        ValueError: No probes, or arrays that differ in length.
+        ValueError: There are no probes, or the arrays differ in length.
     """
     n_videos = len(np.unique(videos))
     return {

@@ -1,4 +1,4 @@
-"""How far a confidence can be trusted: what is left where the unsure is left out, and whether it is as often right."""
+"""Figures of how far a confidence can be trusted: errors after rejection, and calibration."""
 
 from typing import Final
 
@@ -12,14 +12,14 @@ BINS: Final = 10
 
 
 def errors_kept(errors: PerFrame, confidence: PerFrame) -> Float[np.ndarray, " n"]:
-    """The rejection curve: mean error of the k surest frames, for k from n down to 1.
+    """Return the rejection curve: the mean error of the k most confident frames, for k from n down to 1.
 
     Args:
-        errors: The errors of each frame.
-        confidence: In each; where two are equal the one that comes first stays longer.
+        errors: Error of each frame.
+        confidence: Confidence of each frame; between equal ones the first stays longer.
 
     Raises:
-        ValueError: No frames, or arrays of different lengths.
+        ValueError: There are no frames, or the arrays differ in length.
     """
     _check(errors, confidence)
     surest = errors[np.argsort(-confidence, kind="stable")].astype(np.float64)
@@ -27,13 +27,13 @@ def errors_kept(errors: PerFrame, confidence: PerFrame) -> Float[np.ndarray, " n
 
 
 def error_of_surest(errors: PerFrame, confidence: PerFrame, share: float) -> float:
-    """Mean error of the surest share of the frames, at least of one."""
+    """Return the mean error of the most confident share of the frames, at least of one frame."""
     kept = errors_kept(errors, confidence)[::-1]
     return float(kept[max(1, round(share * len(kept))) - 1])
 
 
 def separation(confidence: PerFrame, reliable: Bool[np.ndarray, " n"]) -> float:
-    """The chance that a reliable frame has the higher confidence of a reliable and another one: the area under the ROC.
+    """Return the area under the ROC: the chance that a reliable frame has a higher confidence than another one.
 
     Raises:
         ValueError: All frames are reliable, or none.
@@ -42,7 +42,7 @@ def separation(confidence: PerFrame, reliable: Bool[np.ndarray, " n"]) -> float:
 
 
 def calibration_bins(confidence: PerFrame, reliable: Bool[np.ndarray, " n"]) -> list[tuple[float, float, int]]:
-    """Mean confidence, share that is reliable, and number of frames, of each tenth of confidence that has frames."""
+    """Return mean confidence, reliable share and number of frames for each tenth of the confidence that has frames."""
     _check(confidence, reliable)
     place = np.minimum((confidence * BINS).astype(int), BINS - 1)
     return [
@@ -52,7 +52,7 @@ def calibration_bins(confidence: PerFrame, reliable: Bool[np.ndarray, " n"]) -> 
 
 
 def calibration_error(confidence: PerFrame, reliable: Bool[np.ndarray, " n"]) -> float:
-    """Mean difference between confidence and what came of it; Naeini et al., "Calibrated Probabilities", AAAI 2015."""
+    """Return the mean gap between confidence and reliability; Naeini et al., "Calibrated Probabilities", AAAI 2015."""
     return sum(n * abs(told - was) for told, was, n in calibration_bins(confidence, reliable)) / len(confidence)
 
 

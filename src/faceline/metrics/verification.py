@@ -1,4 +1,4 @@
-"""How alike embeddings of different people are, and of one person on two occasions."""
+"""Measures how similar embeddings of different people are, and of one person on two occasions."""
 
 from statistics import NormalDist
 from typing import Final, NamedTuple
@@ -13,11 +13,11 @@ Visits = Float[np.ndarray, "n e"]
 _TAIL: Final = 1e-3
 """The tail of the distribution is measured where this share of the comparisons lies beyond."""
 _LEAST: Final = 20
-"""So many comparisons at least must lie there, or a larger share is taken."""
+"""Fewest comparisons that must lie there; otherwise a larger share is used."""
 
 
 class Scale(NamedTuple):
-    """What similarities mean; the fields are those of `faceline.inference.bundle.Calibration`."""
+    """The meaning of similarities; the fields are those of `faceline.inference.bundle.Calibration`."""
 
     people: int
     mean: float
@@ -27,14 +27,14 @@ class Scale(NamedTuple):
 
 
 def measure_scale(visits: Visits, persons: np.ndarray) -> Scale:
-    """Mean and spread of the similarity of different people, and the likelihood ratio of one person against two.
+    """Measure mean and spread of the similarity of different people, and the likelihood ratio of one person to two.
 
     Args:
         visits: Embeddings of length 1.
-        persons: (n,) who is seen in each visit.
+        persons: (n,) person seen in each visit.
 
     Raises:
-        ValueError: Fewer than four people, or nobody with two visits.
+        ValueError: There are fewer than four people, or nobody has two visits.
     """
     similar = visits @ visits.T
     apart, pairs = persons[:, None] != persons[None], ~np.eye(len(persons), dtype=bool)
@@ -53,7 +53,7 @@ def measure_scale(visits: Visits, persons: np.ndarray) -> Scale:
 
 
 def visits_of(embeddings: Float[np.ndarray, "n e"], videos: np.ndarray) -> tuple[Float[np.ndarray, "v e"], np.ndarray]:
-    """The mean direction of each video, and the first row of each."""
+    """Return the mean direction of each video, and the first row of each."""
     names, first, labels = np.unique(videos, return_index=True, return_inverse=True)
     sums = np.zeros((len(names), embeddings.shape[1]))
     np.add.at(sums, labels, embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True))

@@ -1,4 +1,4 @@
-"""An average of the weights over the last steps, which predicts better than the weights of any one step."""
+"""Averages the weights over the last steps, which predicts better than the weights of any one step."""
 
 from collections.abc import Sequence
 
@@ -10,11 +10,11 @@ class ExponentialAverage:
     """An exponential moving average that begins fast, so that the first, random weights are soon forgotten.
 
     After n updates the decay is the smaller of ``decay`` and (1 + n) / (10 + n), as in TensorFlow's
-    ``ExponentialMovingAverage``. For Lightning's ``WeightAveraging(multi_avg_fn=...)``, which gives all tensors of a
-    type at once, as a step of a small network would wait for them one by one; or ``avg_fn=...``, as earlier runs did.
+    ``ExponentialMovingAverage``. It fits Lightning's ``WeightAveraging(multi_avg_fn=...)``, which updates all tensors
+    of a type at once and so saves a small network time. It also fits ``avg_fn=...``, which earlier runs used.
 
     Args:
-        decay: What is kept of the average at each step, in the long run.
+        decay: Share of the average that each step keeps in the long run.
     """
 
     def __init__(self, decay: float = 0.998) -> None:
@@ -23,7 +23,7 @@ class ExponentialAverage:
     def __call__(
         self, averages: Sequence[Tensor] | Tensor, currents: Sequence[Tensor] | Tensor, updates: Tensor | int
     ) -> Tensor | None:
-        """Bring averages one step on, in place (counts are taken as they are); of one tensor, give the next average."""
+        """Update averages by one step, in place; counts are copied. For a single tensor, return the next average."""
         count = float(updates)
         weight = 1 - min(self.decay, (1 + count) / (10 + count))
         if isinstance(averages, Tensor):

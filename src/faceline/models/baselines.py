@@ -1,4 +1,4 @@
-"""Identification by scikit-learn's classifiers: a classifier is enrolled by being fitted to the gallery."""
+"""Identification with scikit-learn's classifiers: fitting a classifier to the gallery enrols it."""
 
 import hashlib
 import importlib
@@ -33,17 +33,17 @@ _TRUSTED: Final = (
     "scipy.sparse._csr.csr_array",
     "sklearn.tree._tree.Tree",
 )
-"""What a saved classifier may hold beside what skops trusts itself."""
+"""Types that a saved classifier may hold beside those that skops trusts itself."""
 
 
 class Baseline:
-    """A classifier of scikit-learn as an identifier of people.
+    """A scikit-learn classifier that identifies people.
 
     Args:
-        estimator: It has ``predict_proba`` or ``decision_function``.
-        components: Give it so many principal components of the shapes (as many as there are, if fewer); None gives it
+        estimator: A classifier with ``predict_proba`` or ``decision_function``.
+        components: Number of principal components of the shapes to use, or all of them if there are fewer; None uses
             the coordinates.
-        whiten: Bring each component, or coordinate, to a variance of 1.
+        whiten: Whether to scale each component, or coordinate, to a variance of 1.
     """
 
     def __init__(self, estimator: BaseEstimator, components: int | None = None, whiten: bool = False) -> None:
@@ -53,11 +53,11 @@ class Baseline:
         self._gallery = ""
 
     def enrol(self, shapes: Features, persons: np.ndarray) -> None:
-        """Fit the classifier to a gallery; nothing is done where it is the one that it knows.
+        """Fit the classifier to a gallery, unless it is fitted to this one already.
 
         Args:
-            shapes: (n, features).
-            persons: (n,) names.
+            shapes: (n, features) normalised shapes.
+            persons: (n,) names of the people.
 
         Raises:
             InputError: The gallery shows one person only, or the classifier refuses it.
@@ -83,7 +83,7 @@ class Baseline:
         self.people, self._gallery = people, digest.hexdigest()
 
     def scores(self, shapes: Features) -> Scores:
-        """(n, people) float32; the higher, the more alike."""
+        """Return (n, people) scores in float32; higher is more alike."""
         score = getattr(self.fitted, "predict_proba", None) or self.fitted.decision_function
         scores = np.empty((len(shapes), len(self.people)), dtype=np.float32)
         for start in range(0, len(shapes), _CHUNK):
@@ -93,7 +93,7 @@ class Baseline:
         return scores
 
     def save(self, file: Path, record: Mapping[str, Any]) -> None:
-        """Write the fitted classifier with a record, in a form that runs no code when it is read."""
+        """Write the fitted classifier and a record in a form that runs no code when it is read."""
         state = {
             "record": json.dumps({**record, "config": stored(record["config"])}),
             "fitted": self.fitted,
@@ -105,10 +105,10 @@ class Baseline:
 
     @classmethod
     def load(cls, file: Path) -> tuple["Baseline", dict[str, Any]]:
-        """The classifier of a file, and the record.
+        """Read a classifier and its record from a file.
 
         Raises:
-            InputError: The file is damaged, not a saved classifier, or holds what is not known to be harmless.
+            InputError: The file is damaged, is no saved classifier, or holds types that are not known to be harmless.
         """
         try:
             state = _skops().load(file, trusted=list(_TRUSTED))
@@ -123,28 +123,28 @@ class Baseline:
 
 
 def _skops() -> Any:
-    """Imported where a file is written or read: it looks over all of SciPy, for which no start should wait."""
+    """Import skops only when a file is written or read: its import inspects all of SciPy and would slow every start."""
     return importlib.import_module("skops.io")
 
 
 class NearestShapes(ClassifierMixin, BaseEstimator):
-    """The person of the nearest shape in the gallery; the others in the order of their nearest.
+    """Predicts the person of the nearest shape in the gallery, and ranks the others by their own nearest shapes.
 
     Args:
-        n_neighbors: So many nearest frames are looked at; people without one among them are all last.
+        n_neighbors: Number of nearest frames to look at; people without a frame among them come last.
     """
 
     def __init__(self, n_neighbors: int = 20) -> None:
         self.n_neighbors = n_neighbors
 
     def fit(self, shapes: Features, labels: Labels) -> "NearestShapes":
-        """Remember the gallery."""
+        """Store the gallery."""
         self.classes_, self.labels_ = np.unique(labels, return_inverse=True)
         self.search_ = NearestNeighbors(n_neighbors=min(self.n_neighbors, len(shapes)), algorithm="brute").fit(shapes)
         return self
 
     def decision_function(self, shapes: Features) -> Scores:
-        """(n, people) the distance to the nearest frame of each person, negative; minus infinity for who is far."""
+        """Return (n, people) negative distances to each person's nearest frame; minus infinity without one."""
         distances, frames = self.search_.kneighbors(shapes)
         scores = np.full((len(shapes), len(self.classes_)), -np.inf, dtype=np.float32)
         rows = np.arange(len(shapes))
@@ -153,21 +153,21 @@ class NearestShapes(ClassifierMixin, BaseEstimator):
         return scores
 
     def predict(self, shapes: Features) -> Labels:
-        """(n,) the label of the nearest frame."""
+        """Return (n,) labels of the nearest frames."""
         return np.asarray(self.classes_[self.decision_function(shapes).argmax(axis=1)])
 
 
 class SparseForest(ClassifierMixin, BaseEstimator):
-    """Extremely randomised trees whose leaves keep only the people who are in them.
+    """Extremely randomised trees whose leaves store only the people in them.
 
-    scikit-learn's forest keeps a number for every class in every node: 828 people and 200,000 frames are gigabytes for
-    each tree. A grown leaf holds few people, so here each tree is grown by scikit-learn, its leaves are made sparse and
-    the rest is let go. The result is that of `sklearn.ensemble.ExtraTreesClassifier`: the mean of the leaves' shares.
-    Source: Geurts et al., "Extremely randomized trees", Machine Learning 63, 2006.
+    scikit-learn's forest stores a number for every class in every node; with 828 people and 200,000 frames a tree takes
+    gigabytes. A grown leaf holds few people, so here scikit-learn grows each tree and only its leaves are kept, sparse.
+    The result is that of `sklearn.ensemble.ExtraTreesClassifier`: the mean of the leaves' shares. Source: Geurts et
+    al., "Extremely randomized trees", Machine Learning 63, 2006.
 
     Args:
         n_estimators: Number of trees.
-        max_features: Features among which the best split of a node is looked for: a number, a share or ``sqrt``.
+        max_features: Number of features to search for the best split of a node: a number, a share or ``sqrt``.
         min_samples_leaf: Fewest frames in a leaf.
         random_state: Seed; tree i is grown with seed + i.
     """
@@ -183,7 +183,7 @@ class SparseForest(ClassifierMixin, BaseEstimator):
         self.min_samples_leaf, self.random_state = min_samples_leaf, random_state
 
     def fit(self, shapes: Features, labels: Labels) -> "SparseForest":
-        """Grow the trees, one after the other."""
+        """Grow the trees one after the other."""
         self.classes_ = np.unique(labels)
         shapes = np.ascontiguousarray(shapes, dtype=np.float32)
         self.trees_ = [self._grow(shapes, labels, self.random_state + i) for i in range(self.n_estimators)]
@@ -208,7 +208,7 @@ class SparseForest(ClassifierMixin, BaseEstimator):
         return {"children": children, "feature": feature, "threshold": threshold, "shares": shares}
 
     def predict_proba(self, shapes: Features) -> Scores:
-        """(n, people) the mean share of each person in the leaves that a shape falls into."""
+        """Return (n, people) mean shares of each person in the leaves that a shape falls into."""
         shapes = np.ascontiguousarray(shapes, dtype=np.float32)
         scores = np.zeros((len(shapes), len(self.classes_)), dtype=np.float32)
         for tree in self.trees_:
@@ -217,12 +217,12 @@ class SparseForest(ClassifierMixin, BaseEstimator):
         return scores / len(self.trees_)
 
     def predict(self, shapes: Features) -> Labels:
-        """(n,) the label of the person with the greatest share."""
+        """Return (n,) labels of the people with the largest shares."""
         return np.asarray(self.classes_[self.predict_proba(shapes).argmax(axis=1)])
 
 
 def _leaf(tree: Mapping[str, Any], shapes: Features) -> np.ndarray:
-    """(n,) the node in which each shape ends; all go down together, a level at a time."""
+    """Return (n,) the leaf of each shape; all shapes move down together, one level at a time."""
     rows, node = np.arange(len(shapes)), np.zeros(len(shapes), dtype=np.int64)
     while True:
         right = shapes[rows, tree["feature"][node]] > tree["threshold"][node]

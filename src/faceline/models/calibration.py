@@ -1,4 +1,4 @@
-"""From the uncertainty of a detector to the probability that its landmarks can be relied on."""
+"""Turns the uncertainty of a detector into the probability that its landmarks are reliable."""
 
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ class Calibration(NamedTuple):
     """A logistic regression on the logarithms of the uncertainty.
 
     Attributes:
-        offset: Log odds where all logarithms are 0.
+        offset: Log odds if all logarithms are 0.
         weights: Log odds that each logarithm adds.
     """
 
@@ -23,20 +23,20 @@ class Calibration(NamedTuple):
     weights: tuple[float, ...]
 
     def confidence(self, uncertainty: Tensor) -> Tensor:
-        """(n,) probability, on [0, 1], that landmarks with this uncertainty (n, d) can be relied on."""
+        """Return (n,) probabilities on [0, 1] that landmarks with this uncertainty (n, d) are reliable."""
         odds: Tensor = uncertainty.clamp(min=_LEAST).log() @ uncertainty.new_tensor(self.weights) + self.offset
         return torch.sigmoid(odds)
 
 
 def calibrate(uncertainty: Float[np.ndarray, "n d"], reliable: Bool[np.ndarray, " n"]) -> Calibration:
-    """Fit the probability to what was seen; Platt, "Probabilistic Outputs for Support Vector Machines", 1999.
+    """Fit the probability to observations; Platt, "Probabilistic Outputs for Support Vector Machines", 1999.
 
     Args:
-        uncertainty: The uncertainty of the frames of a part that nothing was trained on.
-        reliable: Whether their landmarks were right.
+        uncertainty: Uncertainty of frames that nothing was trained on.
+        reliable: Whether the landmarks of each frame were accurate.
 
     Raises:
-        ValueError: All of them were, or none.
+        ValueError: All frames are reliable, or none.
     """
     if reliable.all() or not reliable.any():
         raise ValueError(f"expected reliable landmarks and others, got {int(reliable.sum())} of {len(reliable)}")

@@ -1,4 +1,4 @@
-"""What happens around the steps of a training: seeds, the clock, one line an epoch, checkpoints that survive."""
+"""Callbacks of a training: seeds, timing, one line for each epoch, and checkpoints that survive a crash."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -16,11 +16,11 @@ from faceline.files import write_whole
 from faceline.terminal import note
 
 CONFIG_KEY = "faceline"
-"""Key of a checkpoint under which the run's config lies."""
+"""Key of a checkpoint that holds the run's config."""
 
 
 class EpochSeeds(Callback):
-    """Makes what is random inside the model (dropout, stochastic depth) a function of (seed, epoch).
+    """Makes randomness inside the model (dropout, stochastic depth) depend on seed and epoch alone.
 
     Args:
         seed: Seed of the run.
@@ -35,7 +35,7 @@ class EpochSeeds(Callback):
 
 
 class TrainingClock(Callback):
-    """Seconds and images of the training steps, validation left out; goes on over a resume.
+    """Counts seconds and images of the training steps without validation; the count survives a resume.
 
     Logs ``train/images_per_second`` each epoch.
     """
@@ -45,14 +45,14 @@ class TrainingClock(Callback):
         self._began, self._images_before, self._seconds_before = 0.0, 0, 0.0
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Start the clock of the epoch."""
+        """Start timing the epoch."""
         self._images_before, self._seconds_before = self.images, self.seconds
         self._began = time.perf_counter()
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Count the images of the step, of all processes."""
+        """Count the images of this step in all processes."""
         self.images += len(batch[0]) * trainer.world_size
         self.seconds = self._seconds_before + time.perf_counter() - self._began
         if batch_idx + 1 == trainer.num_training_batches:
@@ -60,59 +60,59 @@ class TrainingClock(Callback):
             pl_module.log("train/images_per_second", rate, on_step=False, on_epoch=True, sync_dist=True)
 
     def state_dict(self) -> dict[str, Any]:
-        """For the checkpoint."""
+        """Return the counts for the checkpoint."""
         return {"seconds": self.seconds, "images": self.images}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """From the checkpoint."""
+        """Restore the counts from the checkpoint."""
         self.seconds, self.images = state_dict["seconds"], state_dict["images"]
 
 
 class StayStopped(Callback):
-    """Lets a training that had stopped early, and is resumed only to be measured, not train another epoch."""
+    """Keeps a training that stopped early from training another epoch when it is resumed only to be measured."""
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Stop at once where early stopping remembers that it had stopped."""
+        """Stop at once if early stopping had stopped before."""
         if any(stopper.stopped_epoch for stopper in trainer.early_stopping_callbacks):
             trainer.should_stop = True
 
 
 class Pruning(Callback):
-    """Stops a training that somebody who sees others beside it gives up.
+    """Stops a training that a sweep gives up because other trials do better.
 
     Args:
-        metric: The metric of validation, told after each epoch.
-        stops: Takes the epoch and the value; whether to stop.
+        metric: Name of the validation metric that is reported after each epoch.
+        stops: Function of epoch and value; returns whether to stop.
     """
 
     def __init__(self, metric: str, stops: Callable[[int, float], bool]) -> None:
         self.metric, self.stops, self.pruned = metric, stops, False
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Tell the value and ask."""
+        """Report the value and ask whether to stop."""
         if _has(trainer, self.metric) and self.stops(trainer.current_epoch, _number(trainer, self.metric)):
             self.pruned = trainer.should_stop = True
 
 
 class StepBar(RichProgressBar):
-    """The steps of the epoch at hand, their rate and the time left, on a terminal."""
+    """Shows the steps of the current epoch, their rate and the time left, on a terminal."""
 
     def __init__(self) -> None:
         super().__init__(console_kwargs={"stderr": True})
 
     def get_metrics(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[str, Any]:
-        """Nothing: the lines of the epochs tell them."""
+        """Return no metrics: the lines of the epochs show them."""
         return {}
 
 
 class EpochLines(Callback):
-    """One line an epoch: metrics, rate, and the time that is left of the whole training."""
+    """Prints one line for each epoch: metrics, rate, and the time left of the whole training."""
 
     def __init__(self) -> None:
         self._began, self._first = 0.0, 0
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Start the clock from which the time left is told."""
+        """Start the clock for the time left."""
         self._began, self._first = time.perf_counter(), trainer.current_epoch
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -135,12 +135,12 @@ class EpochLines(Callback):
 
 
 class RunConfig(Callback):
-    """Puts the config of the run into every checkpoint, so that a file alone can be evaluated.
+    """Stores the config of the run in every checkpoint, so that the file alone can be evaluated.
 
     Args:
-        config: The resolved config, plain containers only.
-        run_id: The run that made it.
-        needs: Packages of the user's own without which the model cannot be loaded.
+        config: The resolved config, as plain containers.
+        run_id: Id of the run.
+        needs: The user's own packages without which the model cannot be loaded.
     """
 
     def __init__(self, config: dict[str, Any], run_id: str, needs: Sequence[str] = ()) -> None:
@@ -149,15 +149,15 @@ class RunConfig(Callback):
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Add the record."""
+        """Add the config to the checkpoint."""
         checkpoint[CONFIG_KEY] = self.record
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes a checkpoint beside its place and then moves it there: whatever happens, the one before is left, whole."""
+    """Writes a checkpoint beside its place and then moves it there, so that a crash leaves the old one whole."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
-        """Save under a name of its own, then replace."""
+        """Save under a temporary name, then replace the file."""
         with write_whole(Path(path)) as part:
             super().save_checkpoint(checkpoint, part, storage_options)
 

@@ -1,4 +1,4 @@
-"""Where the face is, found by a small network, so that a second one sees it upright, at one size and nothing else."""
+"""Finds the face with a small network, so that a second one sees it upright, at one size and alone."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, cast
@@ -15,24 +15,24 @@ class Windows(NamedTuple):
     """Square parts of frames, turned and scaled; both have coordinates on [0, 1] from their left upper corner.
 
     Attributes:
-        corner: (n, 1, 2) of the window in the frame.
-        turn: (n, 2, 2) that brings steps in the window to steps in the frame.
+        corner: (n, 1, 2) left upper corner of each window in the frame.
+        turn: (n, 2, 2) matrix that maps steps in the window to steps in the frame.
     """
 
     corner: Tensor
     turn: Tensor
 
     def to_frame(self, points: Tensor) -> Tensor:
-        """Points (n, k, 2) of the windows, in their frames."""
+        """Map points (n, k, 2) from the windows to their frames."""
         return _turned(points, self.turn) + self.corner
 
     def from_frame(self, points: Tensor) -> Tensor:
-        """Points (n, k, 2) of the frames, in the windows."""
+        """Map points (n, k, 2) from the frames to the windows."""
         back: Tensor = torch.linalg.inv(self.turn)
         return _turned(points - self.corner, back)
 
     def cut(self, images: Tensor, size: int) -> Tensor:
-        """The pixels (n, 3, size, size) of the windows of images (n, 3, h, h); beyond an edge it is drawn out."""
+        """Cut the windows out of images (n, 3, h, h) as (n, 3, size, size); edge pixels repeat outside of the image."""
         steps = (torch.arange(size, device=images.device, dtype=torch.float32) + 0.5) / size
         # Clamped to the middles of the outer pixels, which draws them out: ONNX Runtime is quick with zeros only.
         edge = 1 - 1 / images.shape[3]
@@ -43,21 +43,21 @@ class Windows(NamedTuple):
 
 
 class CoarseStage(nn.Module):
-    """Finds landmarks in a shrunk frame, well enough to cut a window around the face.
+    """Finds landmarks in a reduced frame, accurately enough to cut a window around the face.
 
-    In training the windows lie about the true landmarks, off by as much as a coarse stage may be.
+    In training the windows lie around the true landmarks, with random errors of the size that a coarse stage makes.
 
     Args:
-        backbone: Gives feature maps and tells their ``channels``.
-        shrink: The frame is averaged over blocks of so many pixels an edge.
+        backbone: Network that returns feature maps and has ``channels``.
+        shrink: Edge in pixels of the blocks over which the frame is averaged.
         size: Edge of the windows in pixels.
-        room: Edge of a window over the height of the face in it.
-        shift: Standard deviation by which training windows lie beside the face, as a share of their edge.
-        scale: The same of the logarithm of their edge.
-        rotation: The same of their angle, in degrees.
+        room: Edge of a window divided by the height of the face in it.
+        shift: Standard deviation of the training windows' shift, as a share of their edge.
+        scale: Standard deviation of the logarithm of their edge.
+        rotation: Standard deviation of their angle, in degrees.
         width: Channels of the head.
-        proportions: Cut windows in the proportions that the frames had before they were stretched to squares. Their
-            sizes must be told then.
+        proportions: Whether windows have the proportions that frames had before they were stretched to squares; this
+            needs the original sizes.
     """
 
     template: Tensor
@@ -85,29 +85,29 @@ class CoarseStage(nn.Module):
         self.register_buffer("template", torch.tensor(upright, dtype=torch.float32), persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Landmarks (n, 68, 2) on [0, 1] of normalised images (n, 3, h, h)."""
+        """Return landmarks (n, 68, 2) on [0, 1] of normalised images (n, 3, h, h)."""
         return self.look(images)[0]
 
     def look(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Landmarks as `forward` gives them, and how far apart the votes for them lie (n,), on [0, 1]."""
+        """Return the landmarks of `forward`, and the spread (n,) of the votes for them, on [0, 1]."""
         landmarks, spread = self.head.weigh(self.backbone(F.avg_pool2d(images, self.shrink)))
         return landmarks, spread.mean(dim=1)
 
     def windows(self, landmarks: Tensor, sizes: Tensor | None = None) -> Windows:
-        """Around faces whose landmarks (n, 68, 2) are roughly known: upright in the window, at one size.
+        """Return windows around roughly known landmarks (n, 68, 2): faces are upright in them, at one size.
 
-        Turn and size are those of the similarity that brings an upright mean face nearest to them; see Umeyama, IEEE
-        TPAMI 13, 1991, for two dimensions.
+        Turn and size come from the similarity that maps an upright mean face closest to the landmarks; see Umeyama,
+        IEEE TPAMI 13, 1991, for two dimensions.
 
         Args:
-            landmarks: On [0, 1] of their frames.
-            sizes: (n, 2) width and height that these had, for windows in their ``proportions``.
+            landmarks: Landmarks on [0, 1] of their frames.
+            sizes: (n, 2) original width and height of the frames, for windows with ``proportions``.
         """
         edges = self._edges(landmarks, sizes)
         return _stretched(self._around(landmarks * edges), edges)
 
     def _edges(self, landmarks: Tensor, sizes: Tensor | None) -> Tensor:
-        """Edges (n, 1, 2) of the frames over their mean; of squares where proportions do not count."""
+        """Return the edges (n, 1, 2) of the frames over their mean; 1 for stretched frames without ``proportions``."""
         if not self.proportions:
             return torch.ones_like(landmarks[:, :1])
         if sizes is None:
@@ -115,7 +115,7 @@ class CoarseStage(nn.Module):
         return (sizes / sizes.mean(dim=1, keepdim=True))[:, None]
 
     def _around(self, landmarks: Tensor) -> Windows:
-        """The same in frames that are not stretched."""
+        """Return the windows in frames that are not stretched."""
         middle, spread = self.template.mean(dim=0), (self.template - self.template.mean(dim=0))
         centre = landmarks.mean(dim=1, keepdim=True)
         x, y = (landmarks - centre).unbind(-1)
@@ -126,9 +126,12 @@ class CoarseStage(nn.Module):
         return about(centre - _turned(middle[None, None], turn), turn * self.room)
 
     def near(self, landmarks: Tensor, sizes: Tensor | None = None) -> Windows:
-        """Windows for training, beside where they should be by chance; landmarks and sizes as for `windows`."""
+        """Return windows for training, randomly off their places; landmarks and sizes as for `windows`.
+
+        Landmarks that are NaN do not count: the others alone say where the face is.
+        """
         edges = self._edges(landmarks, sizes)
-        exact = self._around(landmarks * edges)
+        exact = self._around(completed(landmarks * edges, self.template))
         angle = torch.deg2rad(torch.randn_like(landmarks[:, 0, 0]) * self.rotation)
         zoom = torch.exp(torch.randn_like(angle) * self.scale)
         moved = 0.5 + torch.randn_like(landmarks[:, :1]) * self.shift
@@ -137,21 +140,38 @@ class CoarseStage(nn.Module):
         return _stretched(beside, edges)
 
 
+def completed(landmarks: Tensor, template: Tensor) -> Tensor:
+    """Return landmarks (n, k, 2) in which those that are NaN lie as the template (k, 2) has them beside the others.
+
+    The template is turned, scaled and moved as close to the others as it can be; see `CoarseStage.windows`.
+    """
+    missing = landmarks.isnan()
+    weights = (~missing).float()
+    weights = weights / weights.sum(dim=1, keepdim=True)  # (n, k, 2), 0 where nothing is known
+    known = landmarks.nan_to_num()
+    centre, middle = ((weights * each).sum(dim=1, keepdim=True) for each in (known, template))
+    spread = template - middle  # (n, k, 2)
+    (x, y), (u, v), share = (known - centre).unbind(-1), spread.unbind(-1), weights[..., 0]
+    norm = (share * (u * u + v * v)).sum(1)
+    cos, sin = (share * (x * u + y * v)).sum(1) / norm, (share * (y * u - x * v)).sum(1) / norm
+    return torch.where(missing, _turned(spread, _turn(cos, sin)) + centre, landmarks)
+
+
 def _stretched(windows: Windows, edges: Tensor) -> Windows:
-    """Windows of frames with edges (n, 1, 2), in the squares that the frames are stretched to."""
+    """Map windows of frames with edges (n, 1, 2) into the squares that the frames are stretched to."""
     return Windows(windows.corner / edges, windows.turn / edges.transpose(1, 2))
 
 
 def _turn(cos: Tensor, sin: Tensor) -> Tensor:
-    """The matrices (n, 2, 2) of turns by an angle, clockwise as seen; both numbers times what they scale by."""
+    """Return matrices (n, 2, 2) that turn by an angle, clockwise as seen; a scale may be part of both numbers."""
     return torch.stack([torch.stack([cos, -sin], dim=1), torch.stack([sin, cos], dim=1)], dim=1)
 
 
 def _turned(points: Tensor, turn: Tensor) -> Tensor:
-    """Points (n, k, 2) by turns (n, 2, 2); no matrix product, which mixed precision would round to three digits."""
+    """Turn points (n, k, 2) by (n, 2, 2); a matrix product in mixed precision would keep three digits only."""
     return (points[:, :, None] * turn[:, None]).sum(dim=3)
 
 
 def about(centre: Tensor, turn: Tensor) -> Windows:
-    """The windows with these middles (n, 1, 2) in the frame and these turns (n, 2, 2)."""
+    """Return the windows with these middles (n, 1, 2) in the frame and these turns (n, 2, 2)."""
     return Windows(centre - 0.5 * turn.sum(dim=2)[:, None], turn)

@@ -1,4 +1,4 @@
-"""Eyes and mouth seen from near: what tells of blinks, speech and smiles is a few pixels in the whole face."""
+"""Refines eyes and mouth in close-up windows: blinks, speech and smiles are only a few pixels of the whole face."""
 
 from collections.abc import Sequence
 from typing import Final, NamedTuple
@@ -9,19 +9,20 @@ from torch.nn import functional as F
 
 from faceline.geometry.face_model import neutral_shape
 from faceline.geometry.markup import LIDS_AND_LIPS
-from faceline.models.coarse_stage import Windows, about
+from faceline.models.coarse_stage import Windows, about, completed
+from faceline.models.losses import over_known
 
 
 class Part(NamedTuple):
     """A part of the face.
 
     Attributes:
-        points: Its landmarks. Those of the left eye are in the order of their partners in the right one.
-        corners: Positions in ``points`` of the two corners between which the window lies.
-        least: Distance of the corners, over the height from the bridge of the nose to the chin, under which they count
-            as this far apart: in a profile they nearly coincide.
-        mirrored: Whether it is seen in a mirror, so that one network serves both eyes.
-        share: How much of where a landmark lies is what is seen from near; the rest is what was found before.
+        points: Indices of its landmarks. Those of the left eye are in the order of their partners in the right one.
+        corners: Positions in ``points`` of the two corners that the window lies between.
+        least: Smallest distance of the corners that is used, over the height from the bridge of the nose to the chin:
+            in a profile the corners nearly coincide.
+        mirrored: Whether the window is mirrored, so that one network serves both eyes.
+        share: Weight of the refined landmarks; the rest is the weight of the earlier ones.
     """
 
     points: tuple[int, ...]
@@ -41,21 +42,23 @@ MOUTH: Final = Part(tuple(range(48, 68)), (0, 6), 0.3, share=0.5)
 
 
 class DetailStage(nn.Module):
-    """Finds the landmarks of eyes and mouth again, in windows cut around where they were found before.
+    """Finds the landmarks of eyes and mouth again, in windows around their earlier places.
 
-    Both eyes share a network, one of them seen in a mirror. In training the windows lie about the true corners, off by
-    as much as the stage before may be.
+    Both eyes share a network, and one of them is mirrored. In training the windows lie around the true corners, with
+    random errors of the size that the earlier stage makes.
 
     Args:
         eye: Edge of the window around an eye in pixels.
         mouth: Edge of the window around the mouth in pixels.
-        room: Edge of a window over the distance of the two corners.
+        room: Edge of a window divided by the distance of the two corners.
         width: Channels of the first layer; the last has twice as many.
-        shift: Standard deviation by which training windows lie beside the part, as a share of their edge.
-        scale: The same of the logarithm of their edge.
-        rotation: The same of their angle, in degrees.
-        distances: Weight of the distances across lids and lips in the loss, beside that of the points.
+        shift: Standard deviation of the training windows' shift, as a share of their edge.
+        scale: Standard deviation of the logarithm of their edge.
+        rotation: Standard deviation of their angle, in degrees.
+        distances: Weight in the loss of the distances across lids and lips; points have weight 1.
     """
+
+    face: Tensor
 
     def __init__(
         self,
@@ -72,13 +75,15 @@ class DetailStage(nn.Module):
         self.room, self.shift, self.scale, self.rotation = room, shift, scale, rotation
         self.distances = distances
         self.eye, self.mouth = _Reader(EYES[0], eye, width, room), _Reader(MOUTH, mouth, width, room)
+        face = torch.tensor(neutral_shape()[:, :2], dtype=torch.float32)
+        self.register_buffer("face", face, persistent=False)
 
     def forward(self, images: Tensor, landmarks: Tensor) -> Tensor:
-        """Landmarks (n, 68, 2) on [0, 1] with eyes and mouth found anew.
+        """Return landmarks (n, 68, 2) on [0, 1] with refined eyes and mouth.
 
         Args:
-            images: Normalised (n, 3, h, h).
-            landmarks: (n, 68, 2) on [0, 1], as they were found before.
+            images: Normalised images (n, 3, h, h).
+            landmarks: (n, 68, 2) earlier landmarks on [0, 1].
         """
         refined = [*landmarks.unbind(1)]
         for part, reader in self._parts():
@@ -89,28 +94,32 @@ class DetailStage(nn.Module):
         return torch.stack(refined, dim=1)
 
     def loss(self, images: Tensor, landmarks: Tensor) -> Tensor:
-        """Mean absolute error of points and of distances, over the distance of the corners of their part.
+        """Return the mean absolute error of points and distances, over the distance of the corners of each part.
+
+        Landmarks that are NaN count nowhere; a window whose corners are lies where the other landmarks suggest it.
 
         Args:
-            images: Normalised (n, 3, h, h).
-            landmarks: True ones (n, 68, 2) on [0, 1].
+            images: Normalised images (n, 3, h, h).
+            landmarks: True landmarks (n, 68, 2) on [0, 1].
         """
         total = landmarks.new_zeros(())
+        known = completed(landmarks, self.face)
         for part, reader in self._parts():
-            windows = self._beside(_windows(landmarks, part, self.room))
+            windows = self._beside(_windows(known, part, self.room))
             found = reader(windows.cut(images, reader.size))
             target = windows.from_frame(landmarks[:, list(part.points)])
-            total = total + F.l1_loss(found, target)
+            total = total + over_known(F.l1_loss, found, target)
             first, second = reader.pairs
-            apart = found[:, first] - found[:, second] - target[:, first] + target[:, second]
-            total = total + self.distances * apart.abs().mean()
+            total = total + self.distances * over_known(
+                F.l1_loss, found[:, first] - found[:, second], target[:, first] - target[:, second]
+            )
         return total
 
     def _parts(self) -> Sequence[tuple[Part, "_Reader"]]:
         return [(part, self.eye) for part in EYES] + [(MOUTH, self.mouth)]
 
     def _beside(self, windows: Windows) -> Windows:
-        """Windows beside where they should be, by chance."""
+        """Move windows randomly off their places."""
         n = len(windows.turn)
         angle = torch.deg2rad(torch.randn(n, device=windows.turn.device) * self.rotation)
         zoom = torch.exp(torch.randn_like(angle) * self.scale)
@@ -123,7 +132,7 @@ class DetailStage(nn.Module):
 class _Reader(nn.Module):
     """Reads the landmarks of a part from the pixels of its window.
 
-    Where things are in the window is what it has to tell, so its last maps are not averaged but read cell by cell.
+    The place in the window is the answer, so the last maps are read cell by cell and not averaged.
     """
 
     usual: Tensor
@@ -155,7 +164,7 @@ class _Reader(nn.Module):
         self.register_buffer("usual", usual, persistent=False)  # (1, k, 2)
 
     def forward(self, windows: Tensor) -> Tensor:
-        """Landmarks (n, k, 2) on [0, 1] of windows (n, 3, size, size), float32."""
+        """Return landmarks (n, k, 2) on [0, 1] of windows (n, 3, size, size), float32."""
         offsets: Tensor = self.layers(windows).float().view(-1, self.points, 2)
         return self.usual + offsets
 
@@ -165,7 +174,7 @@ def _convolution(c_in: int, c_out: int, stride: int) -> list[nn.Module]:
 
 
 def _windows(landmarks: Tensor, part: Part, room: float) -> Windows:
-    """The windows between the corners of a part, in frames with landmarks (n, 68, 2)."""
+    """Return the windows between the corners of a part, for landmarks (n, 68, 2)."""
     start, end = (landmarks[:, part.points[corner]] for corner in part.corners)
     height = (landmarks[:, _BRIDGE] - landmarks[:, _CHIN]).norm(dim=1, keepdim=True)
     apart = (end - start).norm(dim=1, keepdim=True).clamp(min=1e-6)

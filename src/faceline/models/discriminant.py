@@ -1,4 +1,4 @@
-"""The linear map in which the faces of one person lie close together and those of different people far apart."""
+"""Computes the linear map that puts faces of one person close together and those of different people far apart."""
 
 from typing import NamedTuple
 
@@ -12,8 +12,8 @@ class Projection(NamedTuple):
     """``features @ matrix.T + offset``.
 
     Attributes:
-        matrix: (e, features) directions in which people differ, most first.
-        offset: (e,) puts the mean of all features to zero.
+        matrix: (e, features) directions in which people differ, the strongest first.
+        offset: (e,) shift that moves the mean of all features to zero.
     """
 
     matrix: Float[np.ndarray, "e features"]
@@ -27,22 +27,21 @@ def discriminant(
     shrinkage: float,
     embedding: int,
 ) -> Projection:
-    """Principal components, and in them Fisher's linear discriminants.
+    """Compute Fisher's linear discriminants of the principal components.
 
-    In the space it gives, how far a person's faces scatter is the same in every direction, so that cosines compare
-    what tells people apart. Source: Belhumeur, Hespanha and Kriegman, "Eigenfaces vs. Fisherfaces", IEEE TPAMI 19,
-    1997.
+    In the resulting space a person's faces scatter equally in every direction, so cosines compare what tells people
+    apart. Source: Belhumeur, Hespanha and Kriegman, "Eigenfaces vs. Fisherfaces", IEEE TPAMI 19, 1997.
 
     Args:
-        features: The features of faces of known people.
-        labels: Who is seen.
-        components: Principal components that are kept, where there are as many.
-        shrinkage: Share by which the scatter within people is taken to be the same in all directions: few faces of
-            each person do not tell it.
-        embedding: Discriminants that are kept; there are one fewer than people.
+        features: Features of the faces of known people.
+        labels: Person in each face.
+        components: Number of principal components to keep, if there are so many.
+        shrinkage: Share of the scatter within people that is taken as equal in all directions, because a few faces of
+            each person do not determine it.
+        embedding: Number of discriminants to keep; there is one fewer than people.
 
     Raises:
-        ValueError: Fewer than two people.
+        ValueError: There are fewer than two people.
     """
     people = len(np.unique(labels))
     if people < 2:

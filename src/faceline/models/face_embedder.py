@@ -1,4 +1,4 @@
-"""The face embedder that Lightning trains: pictures of one person close together, of different people far apart."""
+"""The face embedder that Lightning trains: one person's faces get similar vectors, different people's do not."""
 
 import math
 from collections.abc import Sequence
@@ -19,36 +19,35 @@ from faceline.models.matching import cosine_scores, enrol
 from faceline.models.optimizers import adamw, param_groups
 
 _PEOPLE = "face_embedder"
-"""Key of a checkpoint under which the names of those lie who were trained on."""
+"""Key of a checkpoint that holds the names of the people in the training set."""
 
 
 class FaceEmbedder(pl.LightningModule):
-    """A LightningModule with a timm backbone and an embedding of length 1; trained with ArcFace.
+    """A LightningModule with a timm backbone that returns embeddings of length 1, trained with ArcFace.
 
-    Where something is seen matters as much as what: features are averaged in the cells of a grid over the face, not
-    over all of it. The layer from them to the embedding starts as the linear discriminants of the training faces, which
-    a few thousand faces determine well; what gradients do is added to that. Source: Deng et al., "ArcFace: Additive
-    Angular Margin Loss for Deep Face Recognition", CVPR 2019.
+    The place of a feature matters as much as the feature: features are averaged in the cells of a grid over the face.
+    The layer from features to embedding starts as the linear discriminants of the training faces, which a few thousand
+    faces determine well; gradients then refine it. Source: Deng et al., "ArcFace: Additive Angular Margin Loss for Deep
+    Face Recognition", CVPR 2019.
 
     Args:
-        backbone: The timm name of the backbone.
-        weights: A local .safetensors or .pth file to start from; None starts from nothing.
-        strides: The strides of the feature maps that are used, and of the last part of the backbone that is kept.
-        frozen: Names of parts of the backbone that keep the weights and the statistics of that file; nothing is frozen
-            without one.
+        backbone: Name of the backbone in timm.
+        weights: Local .safetensors or .pth file with weights to start from; None starts from random weights.
+        strides: Strides of the feature maps to use; backbone parts beyond the last are dropped.
+        frozen: Names of backbone parts that keep the weights and statistics of ``weights``; needs that file.
         grid: Cells of the grid in each direction.
-        components: Principal components of the features that discriminants are found in.
-        shrinkage: The shrinkage of the scatter within people, see `discriminant`.
-        embedding: Numbers in an embedding.
-        dropout: Share of the features left out in training.
-        margin: Angle in radians by which a face must be nearer to its person than to others.
-        scale: The scale of the cosines before the softmax.
-        mean: Mean of the channels that the backbone expects, on [0, 1].
-        std: The same for the standard deviation.
+        components: Number of principal components in which discriminants are computed.
+        shrinkage: Shrinkage of the scatter within people, see `discriminant`.
+        embedding: Length of an embedding vector.
+        dropout: Share of the features dropped in training.
+        margin: Angle in radians by which a face must be closer to its person than to others.
+        scale: Factor of the cosines before the softmax.
+        mean: Channel means that the backbone expects, on [0, 1].
+        std: Channel standard deviations that the backbone expects, on [0, 1].
         lr: Highest learning rate of AdamW.
-        backbone_lr: Share of it for the backbone.
-        weight_decay: The weight decay of matrices and kernels; biases and norms have none.
-        warmup: Share of the steps in which the rate rises; it falls as a cosine after.
+        backbone_lr: Learning rate of the backbone as a share of ``lr``.
+        weight_decay: Weight decay of matrices and kernels; biases and norms have none.
+        warmup: Share of the steps with a rising learning rate; it then falls as a cosine.
     """
 
     def __init__(
@@ -92,17 +91,17 @@ class FaceEmbedder(pl.LightningModule):
             raise InputError(f"the backbone has no {name}; its parts are {known}", column="model.frozen") from None
 
     def train(self, mode: bool = True) -> "FaceEmbedder":
-        """Training mode; what is frozen stays as it is."""
+        """Set the training mode; frozen parts stay in evaluation mode."""
         super().train(mode)
         for part in self.frozen:
             part.eval()
         return self
 
     def learn_from(self, data: FaceData) -> None:
-        """Make room for the people of the training set, and start from what tells them apart.
+        """Create the layer for the people of the training set, starting from their linear discriminants.
 
         Raises:
-            InputError: There is nobody to tell apart.
+            InputError: The training set has fewer than two people.
         """
         if len(data.people) < 2:
             raise InputError(
@@ -119,7 +118,7 @@ class FaceEmbedder(pl.LightningModule):
 
     @torch.inference_mode()
     def _features(self, data: FaceData) -> tuple[np.ndarray, np.ndarray]:
-        """(2n, f) features of the training faces and their mirror images, and who is seen."""
+        """Return (2n, f) features of the training faces and their mirror images, and the people in them."""
         self.eval()
         loader = data.still_dataloader()
         features, labels = [], []
@@ -156,12 +155,12 @@ class FaceEmbedder(pl.LightningModule):
         return loss
 
     def validation_step(self, batch: FaceBatch, batch_idx: int) -> None:
-        """Keep the embeddings; they are compared when all are there."""
+        """Store the embeddings; they are compared at the end of the epoch."""
         images, labels, enrols = batch
         self._seen.append(tuple(x.float().cpu().numpy() for x in (self(images), labels, enrols)))
 
     def on_validation_epoch_end(self) -> None:
-        """Enrol the gallery, ask with the probes, and log every metric as ``val/…``."""
+        """Enrol the gallery, compare the probes, and log every metric as ``val/…``."""
         embeddings, labels, flags = (np.concatenate(column) for column in zip(*self._seen, strict=True))
         self._seen.clear()
         enrols, target = flags.astype(bool), labels.astype(np.int64)
@@ -182,23 +181,23 @@ class FaceEmbedder(pl.LightningModule):
         return adamw(param_groups(parts, self.lr, self.weight_decay), self.trainer, self.warmup)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add the names of those who were trained on."""
+        """Add the names of the people in the training set."""
         checkpoint[_PEOPLE] = self.people.tolist()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Make room for them, so that the weights of the checkpoint find their places."""
+        """Create the layer for those people, so that the weights of the checkpoint fit."""
         if not len(self.people):
             self._build(np.array(checkpoint[_PEOPLE]))
 
 
 class GridNeck(nn.Module):
-    """From feature maps to an embedding by one linear layer, knowing where on the face each feature is.
+    """Maps feature maps to an embedding with one linear layer that knows the place of each feature.
 
     Args:
         channels: Channels of the maps.
-        grid: Cells in each direction over which each map is averaged.
-        embedding: Numbers in an embedding.
-        dropout: Share of the features left out in training.
+        grid: Number of cells in each direction over which each map is averaged.
+        embedding: Length of an embedding vector.
+        dropout: Share of the features dropped in training.
     """
 
     def __init__(self, channels: Sequence[int], grid: int, embedding: int, dropout: float) -> None:
@@ -208,20 +207,20 @@ class GridNeck(nn.Module):
         self.linear = nn.Linear(sum(channels) * grid**2, embedding)
 
     def features(self, maps: Sequence[Tensor]) -> Tensor:
-        """(n, f) float32: the cells of every map, each map at length 1."""
+        """Return (n, f) float32 features: the cells of every map, each map scaled to length 1."""
         cells = [F.adaptive_avg_pool2d(features.float(), self.grid).flatten(1) for features in maps]
         return torch.cat([F.normalize(part, dim=1) for part in cells], dim=1)
 
     def project(self, features: Tensor) -> Tensor:
-        """(n, e) embeddings of any length."""
+        """Return (n, e) embeddings of any length."""
         return cast(Tensor, self.linear(features)).float()
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
-        """(n, e) embeddings of any length."""
+        """Return (n, e) embeddings of any length."""
         return self.project(self.dropout(self.features(maps)))
 
     def start(self, projection: Projection) -> None:
-        """Take a projection over; what it has fewer numbers than an embedding stays zero."""
+        """Start from a projection; dimensions that it lacks stay zero."""
         with torch.no_grad():
             self.linear.weight.zero_()
             self.linear.bias.zero_()
@@ -230,7 +229,7 @@ class GridNeck(nn.Module):
 
 
 def with_margin(cosines: Tensor, labels: Tensor, margin: float) -> Tensor:
-    """The cosines (n, people) with the angle to the true person made wider by the margin, at most to a half turn."""
+    """Return the cosines (n, people) with the angle to the true person widened by the margin."""
     true = torch.arange(cosines.shape[1], device=cosines.device) == labels[:, None]
     angle = torch.acos(cosines.clamp(-1 + 1e-6, 1 - 1e-6))
     return torch.where(true, torch.cos((angle + margin).clamp(max=math.pi)), cosines)

@@ -1,6 +1,6 @@
-"""Heads: what reads p landmarks (n, p, 2) on [0, 1] from the feature maps of a backbone.
+"""Heads read p landmarks (n, p, 2) on [0, 1] from the feature maps of a backbone.
 
-A plain distance trains them; one that classifies may have a cross entropy beside it.
+A distance loss trains them; heads that classify may add a cross entropy.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from faceline.geometry.markup import N_LANDMARKS
 
 
 class _Pyramid(nn.Module):
-    """Feature maps merged coarse to fine into the finest; Lin et al., "Feature Pyramid Networks", CVPR 2017."""
+    """Merges feature maps from coarse to fine; Lin et al., "Feature Pyramid Networks", CVPR 2017."""
 
     def __init__(self, channels: Sequence[int], width: int) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class _Pyramid(nn.Module):
         )
 
     def merged(self, maps: Sequence[Tensor]) -> Tensor:
-        """(n, width, h, w) of the maps of a backbone, fine to coarse."""
+        """Merge the maps of a backbone, fine to coarse, into (n, width, h, w)."""
         merged: Tensor | None = None
         for lateral, features in zip(reversed(self.lateral), reversed(maps), strict=True):
             level = lateral(features)
@@ -66,7 +66,7 @@ class VotingHead(_Pyramid):
         return _mean(votes[:, :, :1], _places(votes[:, :, 1:]))
 
     def weigh(self, maps: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """Landmarks as `forward` gives them, and the standard distance (n, p) of the weighed votes from them."""
+        """Return the landmarks of `forward`, and the standard distance (n, p) of the weighted votes from them."""
         votes = _each(self.votes(self.merged(maps)), self.points)
         scores, places = votes[:, :, :1], _places(votes[:, :, 1:])
         landmarks = _mean(scores, places)
@@ -75,7 +75,7 @@ class VotingHead(_Pyramid):
 
 
 class HeatmapHead(_Pyramid):
-    """The middle of a heatmap of each landmark; it cannot lie outside of the frame.
+    """Returns the centre of mass of each landmark's heatmap, which cannot lie outside of the frame.
 
     Source: Sun et al., "Integral Human Pose Regression", ECCV 2018.
 
@@ -97,15 +97,15 @@ class HeatmapHead(_Pyramid):
 
 
 class SimCCHead(_Pyramid):
-    """Each coordinate is classified by itself, into bins finer than the cells of the map.
+    """Classifies each coordinate by itself into bins that are finer than the cells of the map.
 
-    Source: Li et al., "SimCC", ECCV 2022, here with the merged map averaged over rows, or columns, in place of a layer
-    that is tied to the size of the frame; the expectation over the bins is the coordinate.
+    Source: Li et al., "SimCC", ECCV 2022. Here the merged map is averaged over rows, or columns, so no layer depends on
+        the size of the frame. The coordinate is the expectation over the bins.
 
     Args:
         channels: Channels of the feature maps, fine to coarse.
         width: Channels of the merged map.
-        split: Bins in a cell.
+        split: Number of bins for each cell.
         beyond: How far the bins reach beyond the frame on each side, as a share of its edge.
         points: Number of landmarks.
     """
@@ -128,40 +128,44 @@ class SimCCHead(_Pyramid):
         return self.expected(self.classify(maps))
 
     def classify(self, maps: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """Scores (n, p, bins) of the bins across and of the bins down, float32; of as many as the map has cells."""
+        """Return float32 scores (n, p, bins) for x and for y; the size of the map gives the number of bins."""
         merged = self.merged(maps)
         return self._binned(self.columns(merged.mean(2))), self._binned(self.rows(merged.mean(3)))
 
     def expected(self, scores: tuple[Tensor, Tensor]) -> Tensor:
-        """Landmarks (n, p, 2) on [0, 1] of such scores."""
+        """Return landmarks (n, p, 2) on [0, 1] for such scores."""
         return torch.stack([torch.sum(each.softmax(dim=2) * self._middles(each)[0], dim=2) for each in scores], 2)
 
     def cross_entropy(self, scores: tuple[Tensor, Tensor], target: Tensor) -> Tensor:
-        """The mean, over all coordinates (n, p, 2), of the cross entropy of the bins.
+        """Return the cross entropy of the bins, averaged over all coordinates (n, p, 2) that are not NaN.
 
-        The right answer is a normal distribution about the coordinate, with the edge of a bin as standard deviation.
+        The target is a normal distribution around the coordinate with the width of a bin as standard deviation.
         """
-        return torch.stack([self._cross_entropy(each, target[:, :, axis]) for axis, each in enumerate(scores)]).mean()
+        missing = target.isnan()
+        known = target.nan_to_num()
+        entropy = torch.stack([self._cross_entropy(each, known[:, :, axis]) for axis, each in enumerate(scores)], dim=2)
+        return entropy.masked_fill(missing, 0).mean() * (target.numel() / (~missing).sum().clamp(min=1))
 
     def _cross_entropy(self, scores: Tensor, target: Tensor) -> Tensor:
+        """Return the cross entropy (n, p) of each coordinate of one axis."""
         middles, edge = self._middles(scores)
         near = -0.5 * ((middles - target[:, :, None]) / edge).square()
-        return -torch.sum(near.softmax(dim=2) * scores.log_softmax(dim=2), dim=2).mean()
+        return -torch.sum(near.softmax(dim=2) * scores.log_softmax(dim=2), dim=2)
 
     def _binned(self, scores: Tensor) -> Tensor:
-        """(n, p, bins) of scores (n, p * split, cells)."""
+        """Reshape scores (n, p * split, cells) to (n, p, bins)."""
         n, _, cells = scores.shape
         return scores.float().view(n, self.points, self.split, cells).transpose(2, 3).flatten(2)
 
     def _middles(self, scores: Tensor) -> tuple[Tensor, float]:
-        """Where the bins of scores (n, p, bins) have their middles on [0, 1], and their edge."""
+        """Return the middles of the bins of scores (n, p, bins) on [0, 1], and their width."""
         bins = scores.shape[2]
         middles = (torch.arange(bins, device=scores.device) + 0.5) / bins * (1 + 2 * self.beyond) - self.beyond
         return middles, (1 + 2 * self.beyond) / bins
 
 
 class RegressionHead(nn.Module):
-    """All coordinates from the average of the coarsest map by one linear layer, as the reference study does it.
+    """Reads all coordinates from the averaged coarsest map with one linear layer, as the reference study does.
 
     Args:
         channels: Channels of the feature maps, fine to coarse.
@@ -180,13 +184,13 @@ class RegressionHead(nn.Module):
 
 
 def _each(cells: Tensor, points: int) -> Tensor:
-    """(n, p, k, h, w) of (n, p * k, h, w); float32, as coordinates need more digits than bfloat16 has."""
+    """Reshape (n, p * k, h, w) to (n, p, k, h, w) in float32: coordinates need more digits than bfloat16 has."""
     n, c, h, w = cells.shape
     return cells.float().view(n, points, c // points, h, w)
 
 
 def _places(offsets: Tensor) -> Tensor:
-    """(n, p, 2, h * w) the point on [0, 1] of every cell, its centre and offsets (n, p, 2, h, w) in cells."""
+    """Return (n, p, 2, h * w) points on [0, 1]: the centre of each cell plus offsets (n, p, 2, h, w) in cells."""
     h, w = offsets.shape[-2:]
     step = offsets.new_tensor([1 / w, 1 / h])
     rows = torch.arange(h, device=offsets.device, dtype=offsets.dtype)
@@ -196,5 +200,5 @@ def _places(offsets: Tensor) -> Tensor:
 
 
 def _mean(scores: Tensor, values: Tensor) -> Tensor:
-    """(n, p, k) of values (n, p, k, h * w) of cells that are weighed by a softmax of scores (n, p, 1, h, w)."""
+    """Return (n, p, k) means of values (n, p, k, h * w), weighted by a softmax of scores (n, p, 1, h, w)."""
     return torch.sum(scores.flatten(3).softmax(dim=-1) * values, dim=-1)

@@ -1,4 +1,4 @@
-"""Who is it? What every way of telling people apart has in common: enrol a gallery, score probes against it."""
+"""The common interface of identifiers: enrol a gallery, then score probes against it."""
 
 from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
@@ -15,33 +15,33 @@ Scores = Float[np.ndarray, "n people"]
 
 @runtime_checkable
 class Identifier(Protocol):
-    """Tells who is seen among the people that it knows.
+    """Identifies who of the enrolled people is seen.
 
     Attributes:
-        people: Their names, sorted: the columns of the scores.
+        people: Sorted names of the enrolled people: the columns of the scores.
     """
 
     people: np.ndarray
 
     def enrol(self, gallery: Any, persons: np.ndarray) -> None:
-        """Make people known by frames of theirs.
+        """Enrol people with some frames of them.
 
         Args:
             gallery: Features of n frames.
-            persons: (n,) who is seen in each.
+            persons: (n,) person seen in each frame.
         """
         ...
 
     def scores(self, probes: Any) -> Scores:
-        """(n, people) for features of n frames; the higher, the more alike."""
+        """Return (n, people) scores for the features of n frames; higher is more alike."""
         ...
 
 
 class ByEmbedding:
-    """Compares a probe with the mean embedding of each person's gallery by the cosine of their angle.
+    """Compares a probe with the mean embedding of each person's gallery by their cosine.
 
     Args:
-        embed: Features of n frames to embeddings (n, e).
+        embed: Function from features of n frames to embeddings (n, e).
     """
 
     def __init__(self, embed: Callable[[Any], np.ndarray]) -> None:
@@ -49,29 +49,29 @@ class ByEmbedding:
         self.people = np.empty(0, dtype=np.str_)
 
     def enrol(self, gallery: Any, persons: np.ndarray) -> None:
-        """Keep the mean embedding of each person."""
+        """Store the mean embedding of each person."""
         self.people, labels = np.unique(persons, return_inverse=True)
         self.templates = enrol(self.embed(gallery), labels, len(self.people))
 
     def scores(self, probes: Any) -> Scores:
-        """(n, people) cosines."""
+        """Return (n, people) cosines."""
         return cosine_scores(self.embed(probes), self.templates)
 
 
 class ByClass:
-    """The classes of a trained network: whom it was trained on, and nobody else.
+    """Uses the classes of a trained network: it knows the people of its training set and nobody else.
 
     Args:
-        model: A trained network.
+        model: The trained network.
     """
 
     def __init__(self, model: ShapeClassifier) -> None:
         self.model, self.people = model.eval(), model.people
 
     def enrol(self, gallery: np.ndarray, persons: np.ndarray) -> None:
-        """Nothing: training was the enrolment."""
+        """Do nothing: training enrolled the people."""
 
     def scores(self, probes: np.ndarray) -> Scores:
-        """(n, people) logits."""
+        """Return (n, people) logits."""
         with torch.inference_mode():
             return np.asarray(self.model(torch.from_numpy(probes).to(self.model.device)).float().cpu().numpy())

@@ -18,26 +18,27 @@ from faceline.models.coarse_stage import CoarseStage
 from faceline.models.detail_stage import DetailStage
 from faceline.models.heads import SimCCHead, VotingHead
 from faceline.models.landmark_nets import TimmBackbone
-from faceline.models.losses import SmoothL1Loss
+from faceline.models.losses import SmoothL1Loss, over_known
 from faceline.models.optimizers import adamw, param_groups
 
 
 @runtime_checkable
 class Loading(Protocol):
-    """A backbone that takes weights from a file itself."""
+    """A backbone that loads weights from a file itself."""
 
     def load(self, file: Path) -> None:
-        """Fill what the file has weights for."""
+        """Load the weights that the file has."""
         ...
 
 
 class Found(NamedTuple):
-    """What a detector finds in some frames.
+    """Landmarks and uncertainty of some frames.
 
     Attributes:
         landmarks: (n, p, 2) on [0, 1].
-        uncertainty: (n, 2) of two stages, None of one: how far apart they put a landmark in the mean, over interocular
-            distance; and how far apart the votes of the coarse stage lie, on [0, 1]. Both are small where a face is.
+        uncertainty: (n, 2) for two stages, None for one. The first is the mean distance between both stages' landmarks
+            over the interocular distance, the second the spread of the coarse stage's votes on [0, 1]. Both are small
+            if there is a face.
     """
 
     landmarks: Tensor
@@ -45,36 +46,35 @@ class Found(NamedTuple):
 
 
 class LandmarkDetector(pl.LightningModule):
-    """A LightningModule that finds the landmarks of the one face in a frame.
+    """A LightningModule that finds the landmarks of the single face in a frame.
 
     Args:
-        backbone: A timm model by name, or a module that gives feature maps and tells their ``channels``.
+        backbone: Name of a timm model, or a module that returns feature maps and has ``channels``.
         head: A function that builds the head from the channels of the feature maps.
-        loss: The loss, a module of (preds, target).
-        coarse_stage: Finds the face, so that backbone and head see a window around it and not the whole frame.
+        loss: Loss module of (preds, target). Where a landmark has no label, it is called as by `over_known`.
+        coarse_stage: Finds the face first, so that backbone and head see a window around it instead of the whole frame.
         detail_stage: Finds eyes and mouth again, in windows around them.
-        distances: Weight of the loss of the distances across eyes and mouth, beside that of the points.
-        cross_entropy: Weight of the cross entropy of a head that classifies coordinates, beside the loss of its points.
+        distances: Weight in the loss of the distances across eyes and mouth; points have weight 1.
+        cross_entropy: Weight of the cross entropy of a head that classifies coordinates.
         flip_average: Flip test-time augmentation: outside of training, average the frame and its mirror image.
-        mirror: Mirror half of the training frames here, in place of the transforms, and mark their feature maps, so
-            that what an annotator does otherwise on the left than on the right is learnt and not averaged.
-        pretrained: Start from timm's own ImageNet weights (needs a network).
+        mirror: Whether to mirror half of the training frames here instead of in the transforms, and mark their feature
+            maps. The network then learns how annotators treat left and right differently, instead of averaging it.
+        pretrained: Whether to start from timm's own ImageNet weights (needs a network).
         weights: Start from a local .safetensors or .pth file instead.
         start: Start all layers from a bundle of the same layers: its file, or ``default``.
-        mean: Mean of the channels that the backbone expects, on [0, 1]; by default what the pretrained weights ask for,
-            else 0.5.
-        std: The same for the standard deviation.
+        mean: Channel means that the backbone expects, on [0, 1]; by default those of the pretrained weights, else 0.5.
+        std: Channel standard deviations that the backbone expects, on [0, 1].
         lr: Highest learning rate of AdamW.
-        backbone_lr: Share of it for the backbone; under 1 where it starts from pretrained weights.
-        weight_decay: The weight decay of matrices and kernels; biases and norms have none.
-        warmup: Share of the steps in which the rate rises; it falls as a cosine after.
-        memory_format: ``channels_last`` is faster on current CPUs and GPUs.
-        markup: What the landmarks are; the 68 points of iBUG unless said otherwise.
-        own_metrics: Metrics of the user's own, by name: each of (preds, target) in pixels, one number a frame.
+        backbone_lr: Learning rate of the backbone as a share of ``lr``; below 1 for pretrained weights.
+        weight_decay: Weight decay of matrices and kernels; biases and norms have none.
+        warmup: Share of the steps with a rising learning rate; it then falls as a cosine.
+        memory_format: Memory layout; ``channels_last`` is faster on current CPUs and GPUs.
+        markup: Meaning of the landmarks; the 68 points of iBUG by default.
+        own_metrics: The user's own metrics by name: functions of (preds, target) in pixels, one number for each frame.
 
     Raises:
-        InputError: Weights for a backbone that takes none, a cross entropy of a head that does not classify, a coarse
-            stage for another markup than the 68.
+        InputError: The backbone takes no weights, the head does not classify but a cross entropy is asked for, or a
+            coarse stage is used with another markup than the 68 points.
     """
 
     mean: Tensor
@@ -179,7 +179,7 @@ class LandmarkDetector(pl.LightningModule):
         return Found((found.landmarks + self._mirrored(mirrored.landmarks)) / 2, uncertainty)
 
     def _in_frame(self, images: Tensor, sizes: Tensor | None, mirrored: Tensor | bool = False) -> Found:
-        """What is found in normalised frames, by one look or two."""
+        """Find landmarks in normalised frames, with one stage or two."""
         if self.coarse_stage is None:
             return Found(self._detailed(images, self._look(images, mirrored)), None)
         first, spread = self.coarse_stage.look(images)
@@ -189,27 +189,27 @@ class LandmarkDetector(pl.LightningModule):
         return Found(self._detailed(images, landmarks), uncertainty)
 
     def _detailed(self, images: Tensor, landmarks: Tensor) -> Tensor:
-        """Landmarks with eyes and mouth found again, where there is a stage for it."""
+        """Refine eyes and mouth if there is a detail stage."""
         return landmarks if self.detail_stage is None else cast(Tensor, self.detail_stage(images, landmarks))
 
     def _normalise(self, images: Tensor) -> Tensor:
         return ((images - self.mean) / self.std).contiguous(memory_format=self.memory_format)
 
     def _look(self, images: Tensor, mirrored: Tensor | bool = False) -> Tensor:
-        """The landmarks that the head finds in normalised frames or windows, all or some (n,) of which are mirrored."""
+        """Return the head's landmarks in normalised frames or windows; all or some (n,) of them are mirrored."""
         return cast(Tensor, self.head(self._maps(images, mirrored)))
 
     def _loss(self, images: Tensor, landmarks: Tensor, mirrored: Tensor | bool) -> Tensor:
-        """Of what the head finds in such frames or windows."""
+        """Return the loss of the head's landmarks in frames or windows."""
         maps, scores = self._maps(images, mirrored), None
         if self.cross_entropy:
             scores = cast(SimCCHead, self.head).classify(maps)
         points = self.head(maps) if scores is None else cast(SimCCHead, self.head).expected(scores)
-        loss: Tensor = self.loss(points, landmarks)
+        loss = over_known(self.loss, points, landmarks)
         if self.distances:
             first, second = torch.tensor(LIDS_AND_LIPS, device=points.device).T
-            loss = loss + self.distances * self.loss(
-                points[:, first] - points[:, second], landmarks[:, first] - landmarks[:, second]
+            loss = loss + self.distances * over_known(
+                self.loss, points[:, first] - points[:, second], landmarks[:, first] - landmarks[:, second]
             )
         if scores is not None:
             loss = loss + self.cross_entropy * cast(SimCCHead, self.head).cross_entropy(scores, landmarks)
@@ -223,12 +223,12 @@ class LandmarkDetector(pl.LightningModule):
         return maps
 
     def _mirrored(self, landmarks: Tensor) -> Tensor:
-        """Landmarks (n, p, 2) on [0, 1] of frames, in their mirror images; in the order of the markup there."""
+        """Mirror landmarks (n, p, 2) on [0, 1] and put them into the order of the markup."""
         x, y = landmarks[:, self.flip_order].unbind(-1)
         return torch.stack([1 - x, y], dim=-1)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Return the loss of one batch, over both stages where there are two."""
+        """Return the loss of one batch, summed over the stages."""
         images, landmarks, sizes = batch
         images = self._normalise(images)
         mirrored: Tensor | bool = False
@@ -241,14 +241,14 @@ class LandmarkDetector(pl.LightningModule):
         else:
             windows = self.coarse_stage.near(landmarks, sizes)
             loss = self._loss(windows.cut(images, self.coarse_stage.size), windows.from_frame(landmarks), mirrored)
-            loss = loss + self.loss(self.coarse_stage(images), landmarks)
+            loss = loss + over_known(self.loss, self.coarse_stage(images), landmarks)
         if self.detail_stage is not None:
             loss = loss + self.detail_stage.loss(images, landmarks)
         self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(images), sync_dist=True)
         return loss
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Keep predictions. Metrics are of the whole part, not means over batches."""
+        """Store predictions; metrics are computed over the whole set, not averaged over batches."""
         images, landmarks, sizes = batch
         preds = self(images, sizes)
         self._preds.append(tuple(x.float().cpu().numpy() for x in (preds, landmarks, sizes)))
@@ -263,11 +263,11 @@ class LandmarkDetector(pl.LightningModule):
                 column="model.lr",
             )
         scalars = metrics.evaluate(preds, target, sizes.astype(np.int64), self.markup, self.own_metrics).scalars
-        loss = self.loss(torch.from_numpy(preds), torch.from_numpy(target))
+        loss = over_known(self.loss, torch.from_numpy(preds), torch.from_numpy(target))
         self.log_dict({"val/loss": loss, **{f"val/{key}": value for key, value in scalars.items()}}, sync_dist=True)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Read the weights of the coarse stage also under the name that older versions gave it."""
+        """Accept the name that older versions gave to the weights of the coarse stage."""
         weights = checkpoint["state_dict"]
         checkpoint["state_dict"] = {
             re.sub(r"^first_look\.", "coarse_stage.", key): each for key, each in weights.items()
@@ -281,7 +281,7 @@ class LandmarkDetector(pl.LightningModule):
 
 
 def _apart(first: Tensor, second: Tensor) -> Tensor:
-    """(n,) mean distance of landmarks (n, p, 2) from others, over the interocular distance of the others."""
+    """Return (n,) mean distances between landmarks (n, p, 2), over the interocular distance of the second ones."""
     left, right = (second[:, corner] for corner in IBUG68.normaliser)
     apart: Tensor = (first - second).norm(dim=2).mean(dim=1) / (left - right).norm(dim=1)
     return apart

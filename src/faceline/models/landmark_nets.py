@@ -1,4 +1,4 @@
-"""Backbones: networks from a frame to feature maps, from which a head reads landmarks."""
+"""Backbones: networks that turn a frame into feature maps, from which a head reads landmarks."""
 
 import difflib
 from collections.abc import Sequence
@@ -21,14 +21,14 @@ from faceline.models.quick_depthwise import quicken
 from faceline.models.weights import load_weights, no_waiting_for_the_hub
 
 FINEST_STRIDE = 8
-"""Feature maps finer than this cost more than they add."""
+"""Feature maps finer than this cost more than they gain."""
 
 
 class SmallCNN(nn.Module):
-    """The project's own backbone: plain 3x3 convolutions with residual blocks, from scratch, under 2 million weights.
+    """The project's own backbone: 3x3 convolutions with residual blocks, under 2 million weights, trained from scratch.
 
     Args:
-        width: Channels of the coarsest map; the finer ones have a half and a quarter of it.
+        width: Channels of the coarsest map; the finer ones have a half and a quarter of them.
     """
 
     strides = (8, 16, 32)
@@ -44,7 +44,7 @@ class SmallCNN(nn.Module):
         )
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Feature maps at strides 8, 16 and 32 of images (n, 3, h, w)."""
+        """Return feature maps at strides 8, 16 and 32 of images (n, 3, h, w)."""
         features, maps = self.stem(images), []
         for stage in self.stages:
             features = stage(features)
@@ -53,16 +53,17 @@ class SmallCNN(nn.Module):
 
 
 class TimmBackbone(nn.Module):
-    """Any timm model that offers feature maps.
+    """Any timm model that returns feature maps.
 
     Args:
-        name: timm's name of the model.
-        pretrained: Fetch timm's own weights from its hub (needs a network).
-        weights: Local .safetensors or .pth file with weights for this model instead; its classifier is left out.
-        strides: The strides of the maps that are given; by default of the last three that are not too fine.
+        name: Name of the model in timm.
+        pretrained: Whether to download timm's weights from its hub (needs a network).
+        weights: Local .safetensors or .pth file with weights for this model instead; its classifier is ignored.
+        strides: Strides of the maps to return; by default the last three that are not too fine.
 
     Raises:
-        InputError: Unknown name, no feature maps, weights that do not fit, or a hub that cannot be reached.
+        InputError: The name is unknown, the model has no feature maps, the weights do not fit, or the hub cannot be
+            reached.
     """
 
     def __init__(
@@ -86,7 +87,7 @@ class TimmBackbone(nn.Module):
         self.mean, self.std = cfg.get("mean"), cfg.get("std")
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Feature maps, fine to coarse, of normalised images (n, 3, h, w)."""
+        """Return feature maps, fine to coarse, of normalised images (n, 3, h, w)."""
         return cast(list[Tensor], self.body(images))
 
 

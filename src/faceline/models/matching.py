@@ -1,4 +1,4 @@
-"""Comparison of embeddings: one implementation for training, evaluation and use."""
+"""Compares embeddings: one implementation for training, evaluation and use."""
 
 import numpy as np
 from jaxtyping import Float, Integer
@@ -7,15 +7,15 @@ Embeddings = Float[np.ndarray, "n e"]
 
 
 def enrol(embeddings: Embeddings, labels: Integer[np.ndarray, " n"], people: int) -> Float[np.ndarray, "people e"]:
-    """The template of each person: the mean direction of their embeddings, of length 1.
+    """Return the template of each person: the mean direction of their embeddings, of length 1.
 
     Args:
-        embeddings: The embeddings of the gallery; their lengths do not matter.
-        labels: Who is seen, from 0 to people - 1.
+        embeddings: Embeddings of the gallery; their lengths do not matter.
+        labels: Person of each embedding, from 0 to people - 1.
         people: Number of templates.
 
     Raises:
-        ValueError: A person without an embedding.
+        ValueError: A person has no embedding.
     """
     counts = np.bincount(labels, minlength=people)
     if len(counts) > people or (counts == 0).any():
@@ -26,10 +26,10 @@ def enrol(embeddings: Embeddings, labels: Integer[np.ndarray, " n"], people: int
 
 
 def cosine_scores(probes: Embeddings, templates: Float[np.ndarray, "people e"]) -> Float[np.ndarray, "n people"]:
-    """(n, people) cosine of the angle between each probe and each template, in [-1, 1]."""
+    """Return (n, people) cosines in [-1, 1] between each probe and each template."""
     return np.asarray(_directions(probes) @ _directions(templates).T)
 
 
 def _directions(vectors: np.ndarray) -> np.ndarray:
-    """The vectors at length 1; a vector of length 0 stays."""
+    """Scale the vectors to length 1; a vector of length 0 stays."""
     return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12))

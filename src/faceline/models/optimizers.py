@@ -1,4 +1,4 @@
-"""How all networks are optimised: AdamW, a warm-up, then half a cosine."""
+"""Optimises all networks the same way: AdamW with a warm-up, then half a cosine."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -10,11 +10,11 @@ from torch import nn
 
 
 def adamw(groups: Sequence[dict[str, Any]], trainer: pl.Trainer, warmup: float) -> dict[str, Any]:
-    """An optimizer and its schedule over all steps of a run, as Lightning expects them.
+    """Return an optimizer and its schedule over all steps of a run, in Lightning's form.
 
     Args:
-        groups: Parameters, each group with its ``lr`` and ``weight_decay``.
-        trainer: Knows the number of steps.
+        groups: Groups of parameters with their ``lr`` and ``weight_decay``.
+        trainer: The trainer, which knows the number of steps.
         warmup: Share of the steps in which the learning rate rises.
     """
     optimizer = torch.optim.AdamW(groups)
@@ -26,12 +26,12 @@ def adamw(groups: Sequence[dict[str, Any]], trainer: pl.Trainer, warmup: float) 
 def param_groups(
     parts: Iterable[tuple[nn.Module | None, float]], lr: float, weight_decay: float
 ) -> list[dict[str, Any]]:
-    """Parameters in groups; biases and norms do not decay.
+    """Group parameters so that biases and norms do not decay.
 
     Args:
-        parts: Modules, each with the factor of its learning rate. None is left out.
+        parts: Modules, each with a factor for its learning rate; None entries are skipped.
         lr: Learning rate of a factor of 1.
-        weight_decay: The weight decay of kernels and matrices.
+        weight_decay: Weight decay of kernels and matrices.
     """
     return [
         {"params": params, "lr": lr * factor, "weight_decay": decay}
@@ -43,24 +43,24 @@ def param_groups(
 
 
 def _by_decay(module: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    """Parameters that decay (kernels, matrices) and those that do not (biases, norms)."""
+    """Split parameters into those that decay (kernels, matrices) and those that do not (biases, norms)."""
     params = [p for p in module.parameters() if p.requires_grad]
     return [p for p in params if p.ndim > 1], [p for p in params if p.ndim <= 1]
 
 
 class WarmupCosine:
-    """Factor of the learning rate at a step: up linearly, down as a cosine to zero.
+    """Factor of the learning rate at a step: a linear rise, then a cosine down to zero.
 
     Args:
-        total: Steps of the run.
-        warmup: Share of them in which it rises.
+        total: Number of steps of the run.
+        warmup: Share of the steps with a rising rate.
     """
 
     def __init__(self, total: int, warmup: float) -> None:
         self.total, self.rise = max(total, 1), max(1, round(warmup * total))
 
     def __call__(self, step: int) -> float:
-        """The factor, in [0, 1]."""
+        """Return the factor, in [0, 1]."""
         if step < self.rise:
             return (step + 1) / (self.rise + 1)
         progress = (step - self.rise) / max(1, self.total - self.rise)

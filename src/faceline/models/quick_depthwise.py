@@ -1,4 +1,4 @@
-"""Depthwise convolutions that a CPU trains in float32, where bfloat16 is many times slower.
+"""Trains depthwise convolutions on a CPU in float32, because bfloat16 is many times slower for them.
 
 oneDNN has no quick gradient of a depthwise convolution in bfloat16 with a stride or with kernels above 3 x 3
 (`scripts/depthwise_speed.py` measures what a whole step gains).
@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 
 class Float32Conv2d(nn.Conv2d):
-    """A convolution that leaves mixed precision while it computes on a CPU; otherwise a plain one."""
+    """A convolution that leaves mixed precision on a CPU, and is a plain one elsewhere."""
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Maps of the type of those that come in."""
+        """Return maps of the same type as the input."""
         if maps.device.type != "cpu" or not torch.is_autocast_enabled("cpu"):
             return super().forward(maps)
         with torch.autocast("cpu", enabled=False):
@@ -22,7 +22,7 @@ class Float32Conv2d(nn.Conv2d):
 
 
 def quicken(module: nn.Module) -> None:
-    """Put such convolutions, with the very weights, in place of the depthwise ones that need it, in depth."""
+    """Replace the depthwise convolutions that need it, at any depth, and keep their weights."""
     for name, child in module.named_children():
         if type(child) is nn.Conv2d and _slow_in_bfloat16(child):
             setattr(module, name, _in_float32(child))

@@ -16,29 +16,29 @@ from faceline.models.matching import cosine_scores, enrol
 from faceline.models.optimizers import adamw
 
 _SHAPE = "shape_classifier"
-"""Key of a checkpoint under which the sizes and names lie that a network is built from."""
+"""Key of a checkpoint that holds the sizes and names from which the network is built."""
 
 
 class ShapeClassifier(pl.LightningModule):
     """A LightningModule of fully connected layers, from a normalised shape to the people of the training set.
 
-    It learns to tell videos apart, and the score of a person is the sum over their videos. The shapes of one person in
-    two videos form two groups, which frames of one video cannot join. With thousands of videos, people as classes cost
-    less time.
+    It learns to tell videos apart; a person's score is the sum over their videos. The shapes of one person in two
+    videos form two groups that frames of one video cannot connect. With thousands of videos, classes of people train
+    faster.
 
-    It is built by `learn_from` when the data are known, or from a checkpoint.
+    `learn_from` builds it for a data set, or a checkpoint restores it.
 
     Args:
         width: Units of each hidden layer.
         depth: Number of hidden layers.
-        classes: What it learns to tell apart: ``videos`` or ``people``.
-        dropout: Share of the units left out in training.
-        noise: Standard deviation of what is added to each coordinate in training, in pixels of the original frame, in
-            which the labels are wrong themselves.
-        smoothing: Share of the certainty that is spread over all classes (Szegedy et al., CVPR 2016).
+        classes: What to classify: ``videos`` or ``people``.
+        dropout: Share of the units dropped in training.
+        noise: Standard deviation of the noise added to each coordinate in training, in pixels of the original frame;
+            the labels have errors of this kind.
+        smoothing: Label smoothing: share spread over all classes (Szegedy et al., CVPR 2016).
         lr: Highest learning rate of AdamW.
-        weight_decay: The weight decay of AdamW.
-        warmup: Share of the steps in which the rate rises; it falls as a cosine after.
+        weight_decay: Weight decay of AdamW.
+        warmup: Share of the steps with a rising learning rate; it then falls as a cosine.
     """
 
     mean: Tensor
@@ -65,10 +65,10 @@ class ShapeClassifier(pl.LightningModule):
         self._seen: list[tuple[Tensor, Tensor, Tensor]] = []
 
     def learn_from(self, data: ShapeData) -> None:
-        """Build the layers for the people and the shapes of a data set.
+        """Build the layers for the people and shapes of a data set.
 
         Raises:
-            InputError: There is nobody to tell apart.
+            InputError: The training set has fewer than two people.
         """
         if len(data.people) < 2:
             raise InputError(
@@ -98,7 +98,7 @@ class ShapeClassifier(pl.LightningModule):
         self.register_buffer("owners", torch.from_numpy(owners))
 
     def embed(self, features: Tensor) -> Tensor:
-        """Embed shapes (n, 68 * d) as (n, width), by the last hidden layer; also of people it was not trained on."""
+        """Embed shapes (n, 68 * d) as (n, width) with the last hidden layer; this works for unknown people too."""
         return cast(Tensor, self.body((features - self.mean).div_(self.spread)))
 
     def forward(self, features: Tensor) -> Tensor:
@@ -124,7 +124,7 @@ class ShapeClassifier(pl.LightningModule):
         return loss
 
     def validation_step(self, batch: ShapeBatch, batch_idx: int) -> None:
-        """Keep what the epoch's end compares: logits, or embeddings where people are enrolled anew."""
+        """Store logits, or embeddings if people are enrolled anew; they are compared at the end of the epoch."""
         self._seen.append((batch.features, batch.people, batch.enrols))
 
     def on_validation_epoch_end(self) -> None:
@@ -153,7 +153,7 @@ class ShapeClassifier(pl.LightningModule):
         return adamw(groups, self.trainer, self.warmup)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add what the layers are built from."""
+        """Add the sizes and names from which the layers are built."""
         checkpoint[_SHAPE] = {
             "inputs": len(self.mean),
             "people": self.people.tolist(),
@@ -161,7 +161,7 @@ class ShapeClassifier(pl.LightningModule):
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Build the layers, so that the weights of the checkpoint find their places."""
+        """Build the layers, so that the weights of the checkpoint fit."""
         if not len(self.people):
             built_from = checkpoint[_SHAPE]
             self._build(built_from["inputs"], np.array(built_from["people"]), np.array(built_from["owners"]))

@@ -1,4 +1,4 @@
-"""Start a training from the weights of a bundle, which has them without their batch normalisation and in 8 bits."""
+"""Starts a training from the weights of a bundle, which has no batch normalisation and may be in 8 bits."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -14,22 +14,22 @@ from torch import Tensor, nn
 from faceline.errors import InputError
 
 NEW = "detail_stage."
-"""What a bundle need not have: it may be trained on top of one."""
+"""Layers that a bundle may lack, because they can be trained on top of one."""
 
 
 def start_from(model: nn.Module, graph: bytes, run: Callable[[], object]) -> None:
-    """Fill a network with the weights of an exported one of the same layers.
+    """Load the weights of an exported network into a new one with the same layers.
 
-    An exported graph has each batch normalisation folded into the convolution before it. Here each is made anew so
-    that the network computes the same, and has the statistics of the frames that it will be trained on.
+    An export folds each batch normalisation into the convolution before it. Here each one is restored so that the
+    network computes the same, with the statistics of the frames that it will be trained on.
 
     Args:
-        model: In any mode; afterwards in the same.
-        graph: ONNX, in 32 or 8 bits.
-        run: Lets the model look at some frames.
+        model: The network to fill; its mode stays as it is.
+        graph: ONNX graph in 32 or 8 bits.
+        run: Function that runs the model on some frames.
 
     Raises:
-        InputError: The graph is of other layers.
+        InputError: The graph has other layers.
     """
     weights = _weights(graph)
     folded: list[tuple[nn.BatchNorm2d, Tensor]] = []
@@ -63,19 +63,19 @@ def start_from(model: nn.Module, graph: bytes, run: Callable[[], object]) -> Non
 
 
 class _Moments:
-    """Mean and variance of each channel of what comes along."""
+    """Mean and variance of each channel over all maps that are added."""
 
     def __init__(self) -> None:
         self.count, self.sum, self.squares = 0, torch.zeros(()), torch.zeros(())
 
     def add(self, maps: Tensor) -> None:
-        """Count maps (n, c, h, w)."""
+        """Add maps (n, c, h, w)."""
         values = maps.double()
         self.count += maps.numel() // maps.shape[1]
         self.sum, self.squares = self.sum + values.sum((0, 2, 3)), self.squares + values.square().sum((0, 2, 3))
 
     def mean_and_variance(self) -> tuple[Tensor, Tensor]:
-        """(c,) each."""
+        """Return mean and variance, (c,) each."""
         mean = self.sum / self.count
         return mean.float(), (self.squares / self.count - mean.square()).clamp(min=1e-6).float()
 
@@ -103,7 +103,7 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
 
 
 def _weights(graph: bytes) -> dict[str, np.ndarray]:
-    """The tensors of a graph by the names that the network gives them; those in 8 bits multiplied out."""
+    """Return the tensors of a graph by their names in the network; 8-bit tensors are converted to floats."""
     tensors = {each.name: numpy_helper.to_array(each) for each in onnx.load_from_string(graph).graph.initializer}
     found: dict[str, np.ndarray] = {}
     for name, value in tensors.items():

@@ -1,4 +1,4 @@
-"""Weights that others have trained: from a local file, or from a hub that may not be there."""
+"""Loads pretrained weights from a local file, or from a hub that may be out of reach."""
 
 import pickle
 import urllib.request
@@ -14,14 +14,14 @@ from torch import Tensor, nn
 from faceline.errors import InputError, first_line
 
 HUB_SECONDS = 3
-"""How long the hub may take to answer at all."""
+"""Seconds that the hub may take to answer."""
 
 
 @contextmanager
 def no_waiting_for_the_hub() -> Iterator[None]:
-    """Where the hub does not answer, weights that were fetched before still load and others fail at once.
+    """Fail at once if the hub does not answer; weights that were downloaded before still load.
 
-    The hub's client would try for a minute.
+    The hub's own client would try for a minute.
     """
     before = constants.HF_HUB_OFFLINE
     try:
@@ -37,15 +37,15 @@ def no_waiting_for_the_hub() -> Iterator[None]:
 
 
 def load_weights(body: nn.Module, name: str, file: Path) -> None:
-    """Fill a network from a file of the whole classifier; every one of its tensors must be found.
+    """Load a whole classifier's weights from a file into a network; every tensor must be found.
 
     Args:
-        body: Without the classifier.
-        name: timm's name of the model, for messages.
+        body: The network without the classifier.
+        name: Name of the model in timm, for messages.
         file: A .safetensors or .pth file.
 
     Raises:
-        InputError: The file is missing, damaged, holds more than tensors, or is of another model.
+        InputError: The file is missing, damaged, holds more than tensors, or belongs to another model.
     """
     state = _read_weights(file)
     own = body.state_dict()

@@ -16,28 +16,28 @@ os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # what it would print abo
 
 _ANIMATIONS: Final = ("GIF", "WEBP", "PNG")
 _SLACK: Final = 0.02
-"""Share of the promised frames that may be missing: containers without an exact count give an estimate."""
+"""Share of the promised frames that may be missing: containers without an exact count only estimate it."""
 
 _EVEN: Final = 0.9
-"""Share of the frames that come one step after the frame before, in a film whose rate does not change."""
+"""Share of frames that follow one step after the frame before, in a film with a constant rate."""
 
 _HOLE: Final = bytes(512)
-"""No film that is compressed holds so many zeros in a row; lost sectors and unfinished copies do."""
+"""Compressed films never hold so many zeros in a row; lost sectors and unfinished copies do."""
 
 _COMPRESSED: Final = frozenset(
     {"mjpg", "jpeg", "avc1", "h264", "x264", "hev1", "hvc1", "hevc", "mp4v", "fmp4", "xvid", "divx", "dx50"}
     | {"vp80", "vp90", "av01", "mpg1", "mpg2"}
 )
-"""Codecs, by the name that containers give them, of which that is true."""
+"""Codecs, by their names in containers, for which that is true."""
 
 
 class FilmFrame(NamedTuple):
     """One frame of a film.
 
     Attributes:
-        number: Counted from 0.
-        time: Seconds since the film began, as the film itself says: frames need not come at an even rate.
-        image: Upright, RGB.
+        number: Number of the frame, from 0.
+        time: Seconds since the start of the film, from the film itself: frames need not come at an even rate.
+        image: Upright RGB image.
     """
 
     number: int
@@ -46,13 +46,13 @@ class FilmFrame(NamedTuple):
 
 
 class Film:
-    """A film that is read once, from its beginning to its end.
+    """A film that is read once, from start to end.
 
     Args:
-        path: The file.
+        path: File of the film.
 
     Raises:
-        InputError: No film that can be decoded.
+        InputError: The file is no film that can be decoded.
     """
 
     def __init__(self, path: Path) -> None:
@@ -70,10 +70,10 @@ class Film:
         self.rate = float(rate) if 0 < rate <= 1000 else 25.0
 
     def frames(self) -> Iterator[FilmFrame]:
-        """Every frame in order.
+        """Yield every frame in order.
 
         Raises:
-            InputError: Not a single one can be decoded.
+            InputError: No frame can be decoded.
         """
         try:
             while True:
@@ -96,7 +96,7 @@ class Film:
 
     @property
     def shortfall(self) -> str | None:
-        """What is missing once all frames were read, in words; None where all came whole."""
+        """Return what is missing after reading all frames, in words; None if all are complete."""
         came = f"{self.came} of the {self.promised} frames that it promises came"
         exact = self._codec == "mjpg"  # every packet is a picture, none is an order to show the last once more
         enough = self.promised if exact else self.promised * (1 - _SLACK) - 1
@@ -112,12 +112,12 @@ class Film:
 
 
 def _codec(video: cv2.VideoCapture) -> str:
-    """What a container calls its codec."""
+    """Return the codec that a container names."""
     return int(video.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little").decode("latin-1").lower()
 
 
 def _holes(path: Path) -> list[int]:
-    """Numbers of frames whose bytes were lost, which decoders replace by what they make up."""
+    """Return the numbers of frames whose bytes were lost and which decoders make up."""
     packets = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_FORMAT, -1])
     codec, number = _codec(packets), 0
     found: list[int] = []
@@ -138,10 +138,10 @@ class Animation:
     """An animated GIF, WebP or PNG, read as a film.
 
     Args:
-        path: The file.
+        path: File of the animation.
 
     Raises:
-        InputError: It is damaged.
+        InputError: The file is damaged.
     """
 
     def __init__(self, path: Path) -> None:
@@ -149,7 +149,7 @@ class Animation:
         self.promised = animated(path)
 
     def frames(self) -> Iterator[FilmFrame]:
-        """Every picture in order, with the time at which it is shown."""
+        """Yield every picture in order, with the time at which it is shown."""
         time = 0.0
         with PillowImage.open(self.path, formats=_ANIMATIONS) as image:
             for number in range(self.promised):
@@ -164,14 +164,14 @@ class Animation:
 
     @property
     def shortfall(self) -> str | None:
-        """What is missing once all pictures were read, in words; None where all came."""
+        """Return what is missing after reading all pictures, in words; None if all are complete."""
         if self.came == self.promised:
             return None
         return f"{self.came} of its {self.promised} pictures came: it is cut or damaged"
 
 
 def animated(path: Path) -> int:
-    """How many pictures an animation holds; 1 for every other file."""
+    """Return the number of pictures in an animation; 1 for every other file."""
     try:
         with path.open("rb") as file:
             head = file.read(200)
@@ -184,9 +184,9 @@ def animated(path: Path) -> int:
 
 
 def open_film(path: Path) -> Film | Animation:
-    """A film or an animation.
+    """Open a film or an animation.
 
     Raises:
-        InputError: It cannot be decoded.
+        InputError: The file cannot be decoded.
     """
     return Animation(path) if animated(path) > 1 else Film(path)

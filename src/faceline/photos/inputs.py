@@ -1,6 +1,6 @@
-"""Which photos and films an input means: files, folders with all that lies below them, and patterns such as ``*.png``.
+"""Finds the photos and films of an input: files, folders with everything below them, and patterns such as ``*.png``.
 
-A file is known by its first bytes and not by its name; an animated picture is a film.
+The first bytes of a file decide, not its name; an animated picture is a film.
 """
 
 import glob
@@ -43,12 +43,12 @@ _PATTERN: Final = frozenset("*?[")
 
 @dataclass(frozen=True)
 class InputFile:
-    """One file to look at.
+    """One file to process.
 
     Attributes:
-        path: Where it is.
-        name: How the table calls it: its name; below a folder, the path from there.
-        kind: What its first bytes say.
+        path: Path of the file.
+        name: Name in the table: the file name, or below a folder the path from there.
+        kind: Kind from its first bytes.
     """
 
     path: Path
@@ -58,12 +58,12 @@ class InputFile:
 
 @dataclass
 class Inputs:
-    """All files that were asked for.
+    """All files of an input.
 
     Attributes:
-        files: In the order of the inputs, within a folder by name.
-        one: Whether a single file was named, and not a folder, a pattern or several files.
-        others: How many files of folders are neither photos nor films.
+        files: Files in the order of the inputs, and by name within a folder.
+        one: Whether a single file was named, not a folder, a pattern or several files.
+        others: Number of files in folders that are neither photos nor films.
     """
 
     files: list[InputFile] = field(default_factory=list)
@@ -72,17 +72,17 @@ class Inputs:
 
 
 def find_inputs(words: Sequence[str], leave_out: Sequence[Path] = ()) -> Inputs:
-    """Find the photos and films that some inputs mean.
+    """Find the photos and films of some inputs.
 
     Folders are searched with everything below them. Names that begin with a dot are left out, such as the ``._a.jpg``
     that a Mac writes beside ``a.jpg``.
 
     Args:
         words: Files, folders and patterns.
-        leave_out: Folders in which nothing is looked for, such as that of the overlays.
+        leave_out: Folders that are not searched, such as that of the overlays.
 
     Raises:
-        InputError: There is no such file or folder, or nothing in it that could be a photo or a film.
+        InputError: A file or folder is missing, or holds nothing that could be a photo or a film.
     """
     found = Inputs(one=len(words) == 1 and Path(words[0]).is_file())
     closed = {path.resolve() for path in leave_out}
@@ -106,14 +106,14 @@ def find_inputs(words: Sequence[str], leave_out: Sequence[Path] = ()) -> Inputs:
 
 
 def kind_of(path: Path, is_named: bool = True) -> Kind | None:
-    """What a file is by its first bytes.
+    """Return the kind of a file from its first bytes.
 
     Args:
         path: The file.
-        is_named: Whether the user has named it, so that it is tried whatever it is.
+        is_named: Whether the user has named it, so that it is tried in any case.
 
     Returns:
-        ``unknown`` for a file that only its name calls a photo or film; None for one that nothing does.
+        ``unknown`` for a file that only its name calls a photo or film; None for other files.
     """
     suffix = path.suffix.lower()
     if suffix in _RAW and not is_named:
@@ -145,7 +145,7 @@ def _kind_of_bytes(head: bytes) -> Kind | None:
 
 
 def _expand(word: str, closed: set[Path], several: bool) -> Iterator[tuple[Path, str, bool]]:
-    """Each file that a word means, its name, and whether the user named the very file."""
+    """Yield each file of a word, its name, and whether the user named exactly this file."""
     path = Path(word)
     if path.is_dir():
         for file in _below(path, closed):
@@ -156,7 +156,7 @@ def _expand(word: str, closed: set[Path], several: bool) -> Iterator[tuple[Path,
     elif _PATTERN & set(word):
         matches = sorted(glob.glob(word, recursive=True))  # noqa: PTH207  # the pattern may begin at the root
         if not matches:
-            raise InputError(f"nothing is called {word}", column="input")
+            raise InputError(f"no file matches {word}", column="input")
         for match in matches:
             yield from _expand(match, closed, several=True)
     else:

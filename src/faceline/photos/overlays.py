@@ -1,8 +1,7 @@
-"""Copies of photos and films with the faces drawn on them: points, boxes, numbers and confidences."""
+"""Copies photos and films with the faces drawn on them: points, boxes, numbers and confidences."""
 
-import shutil
-import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final
 
@@ -24,11 +23,11 @@ _BITS: Final = 4  # of sub-pixel
 
 
 def draw_faces(image: Image, faces: Sequence[tuple[int, DetectedFace]]) -> AnyImage:
-    """A copy of an image with its faces drawn on it, small images enlarged.
+    """Return a copy of an image with its faces drawn on it; small images are enlarged.
 
     Args:
-        image: The photo or frame, RGB.
-        faces: Each with its number, in pixels of the image.
+        image: RGB photo or frame.
+        faces: Faces with their numbers, in pixels of the image.
     """
     zoom = max(1, round(_ENLARGED_TO / max(image.shape[:2])))
     canvas = np.ascontiguousarray(cv2.resize(image, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC))
@@ -48,33 +47,37 @@ def write_overlay(file: Path, image: Image, faces: Sequence[tuple[int, DetectedF
         part.write_bytes(content.tobytes())
 
 
+class _Unfinished(Exception):  # noqa: N818  # it is no error, and nobody sees it
+    """A film that is not kept."""
+
+
 class OverlayFilm:
     """A copy of a film with the faces of each frame drawn on it, as MP4 without sound.
 
-    It is there when it is complete, and not before.
+    The file appears when it is complete, not before.
 
     Args:
-        file: To be written.
+        file: File to write.
         rate: Frames a second.
 
     Raises:
-        InputError: It cannot be written.
+        InputError: The file cannot be written.
     """
 
     def __init__(self, file: Path, rate: float) -> None:
         self.file, self.rate = file, rate
         self._writer: cv2.VideoWriter | None = None
-        self._folder = tempfile.TemporaryDirectory(prefix="faceline-")
-        self._part = Path(self._folder.name, "film.mp4")
+        self._whole = ExitStack()
         self._size = (0, 0)
 
     def add(self, image: Image, faces: Sequence[tuple[int, DetectedFace]]) -> None:
-        """Draw the faces of the next frame."""
+        """Add the next frame with its faces."""
         canvas = draw_faces(image, faces)
         if self._writer is None:
             self._size = (canvas.shape[1] // 2 * 2, canvas.shape[0] // 2 * 2)  # the format wants even edges
             code = cv2.VideoWriter.fourcc(*"mp4v")
-            self._writer = cv2.VideoWriter(str(self._part), cv2.CAP_FFMPEG, code, self.rate, self._size)
+            part = self._whole.enter_context(write_whole(self.file, suffix=".mp4"))
+            self._writer = cv2.VideoWriter(str(part), cv2.CAP_FFMPEG, code, self.rate, self._size)
             if not self._writer.isOpened():
                 raise InputError("an overlay film of this size cannot be written", file=self.file)
         if canvas.shape[1::-1] != self._size:
@@ -82,13 +85,12 @@ class OverlayFilm:
         self._writer.write(np.ascontiguousarray(canvas[..., ::-1]))
 
     def close(self, complete: bool = True) -> None:
-        """End the film; one that is not complete is not kept."""
+        """End the film; an incomplete one is removed."""
         if self._writer is not None:
             self._writer.release()
-        if complete and self._part.exists():
-            with write_whole(self.file) as part:
-                shutil.copyfile(self._part, part)
-        self._folder.cleanup()
+        with suppress(_Unfinished), self._whole:
+            if not complete:
+                raise _Unfinished
 
 
 def _draw_box(canvas: AnyImage, face: DetectedFace, zoom: int, thickness: int, label: str) -> None:
@@ -103,7 +105,7 @@ def _draw_box(canvas: AnyImage, face: DetectedFace, zoom: int, thickness: int, l
 
 
 def _draw_landmarks(canvas: AnyImage, face: DetectedFace, zoom: int) -> None:
-    """The outlines in white and the points in orange, as large as the face lets them be."""
+    """Draw the outlines in white and the points in orange, as large as the face allows."""
     pixels = np.round(((face.landmarks + 0.5) * zoom - 0.5) * 2**_BITS).astype(np.int32)
     size = float(np.ptp(face.landmarks, axis=0).max()) * zoom
     line, dot = max(1, round(size / 250)), max(1.0, size / 110)

@@ -1,4 +1,4 @@
-"""Photo after photo and film after film: finds the faces, writes them, and remembers what failed."""
+"""Finds faces in photo after photo and film after film, writes them, and records what failed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -21,24 +21,24 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 _NAMED: Final = 20
-"""So many photos without a face are named one by one."""
+"""Most photos without a face that are named one by one."""
 
 
 @dataclass
 class Summary:
-    """What came of all inputs.
+    """The results of all inputs.
 
     Attributes:
-        faces: That were written.
-        photos: That were read.
-        photos_with_faces: The photos among these with a face.
-        films: That were read.
-        frames_of_films: All their frames.
-        frames_with_faces: The frames among these with a face.
-        without_face: Names of photos in which nothing was found, and of films.
-        doubtful: Faces whose confidence was too low.
-        skipped: Files that could not be read, or not whole, and why.
-        notes: What else the user should know, a line each.
+        faces: Number of written faces.
+        photos: Number of photos that were read.
+        photos_with_faces: Number of photos with a face.
+        films: Number of films that were read.
+        frames_of_films: Number of their frames.
+        frames_with_faces: Number of those frames with a face.
+        without_face: Names of photos and films in which nothing was found.
+        doubtful: Number of faces whose confidence was too low.
+        skipped: Files that could not be read completely, and why.
+        notes: Further notes for the user, one line each.
     """
 
     faces: int = 0
@@ -53,7 +53,7 @@ class Summary:
     notes: list[str] = field(default_factory=list)
 
     def line(self) -> str:
-        """The sum in one line, as "312 faces in 287 of 300 photos; in 13 none was found"."""
+        """Return the summary in one line, such as "312 faces in 287 of 300 photos; in 13 none was found"."""
         places = []
         if self.photos or not self.films:
             places.append(f"{self.photos_with_faces} of {_count(self.photos, 'photo')}")
@@ -74,11 +74,11 @@ class Prediction:
     """Finds the faces of files, one after another.
 
     Args:
-        detector: Finds faces and landmarks.
-        table: Takes the faces.
+        detector: Detector of faces and landmarks.
+        table: Table that receives the faces.
         overlays: Folder for copies with the faces drawn on them; None for no copies.
-        smooth: Take the jitter out of the landmarks in films.
-        stops: Raise at the first file that cannot be read, instead of skipping it.
+        smooth: Whether to remove jitter from landmarks in films.
+        stops: Whether to raise at the first file that cannot be read, instead of skipping it.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Prediction:
         """Find the faces of one photo or film.
 
         Raises:
-            InputError: It cannot be read, and that stops everything.
+            InputError: The file cannot be read, and ``stops`` is set.
         """
         try:
             if file.kind == "film":
@@ -104,7 +104,7 @@ class Prediction:
             self._skip(file, error.message)
 
     def end(self) -> Summary:
-        """Finish the table; what came of it all."""
+        """Finish the table and return the results."""
         summary = self.summary
         for name in summary.without_face[:_NAMED]:
             summary.notes.append(f"{name}: no face was found")
@@ -185,7 +185,7 @@ class Prediction:
 
 
 def in_photo(face: DetectedFace, photo: Photo) -> DetectedFace:
-    """A face that was found in a photo that was read shrunk, in pixels of the photo itself."""
+    """Map a face from a reduced photo to pixels of the photo itself."""
     if photo.zoom == 1:
         return face
     high, wide = photo.image.shape[:2]

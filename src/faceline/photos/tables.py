@@ -1,4 +1,4 @@
-"""What was found, as a file: a CSV table, a JSON document, or a ``.pts`` file a face as 300-W has them."""
+"""Writes results as a CSV table, a JSON document, or a ``.pts`` file for each face in the form of 300-W."""
 
 import csv
 import json
@@ -28,14 +28,14 @@ _JSON_START: Final = '{"format": "faceline faces 1",\n "faces": ['
 
 @dataclass(frozen=True, eq=False)
 class FaceRow:
-    """One face as a table tells it.
+    """A face in a table.
 
     Attributes:
         file: Name of the photo or film.
-        frame: Number of the frame, 0 of a photo.
-        time: Seconds since the film began; None for a photo.
-        number: The number of the face: its place by size in a photo, from 1; in a film it stays over the frames.
-        face: What was found.
+        frame: Number of the frame; 0 for a photo.
+        time: Seconds since the start of the film; None for a photo.
+        number: Number of the face: in a photo by size, from 1; in a film it stays over the frames.
+        face: The detected face.
     """
 
     file: str
@@ -47,21 +47,21 @@ class FaceRow:
 
 @runtime_checkable
 class FaceTable(Protocol):
-    """Takes faces one by one."""
+    """Receives faces one by one."""
 
     def add(self, row: FaceRow) -> None:
         """Write one face."""
 
     def end(self, without_face: Sequence[str], skipped: dict[str, str]) -> None:
-        """Write what is told at the end: photos without a face, and files that could not be read and why."""
+        """Write the end: photos without a face, and files that could not be read and why."""
 
 
 def csv_header(times: bool, landmarks: int = N_LANDMARKS) -> list[str]:
-    """The columns of the table.
+    """Return the columns of the table.
 
     Args:
-        times: Whether there is a film among the inputs, whose frames have a time.
-        landmarks: The landmarks of each face.
+        times: Whether the inputs include a film, whose frames have a time.
+        landmarks: Number of landmarks of each face.
     """
     points = [f"{axis}{i}" for i in range(landmarks) for axis in "xy"]
     when = ["time"] if times else []
@@ -69,10 +69,10 @@ def csv_header(times: bool, landmarks: int = N_LANDMARKS) -> list[str]:
 
 
 def check_table(output: Path, kind: Format, inputs: Sequence[Path]) -> None:
-    """Refuse an output that would replace something else, or has the wrong name.
+    """Refuse an output that would replace something else, or has the wrong suffix.
 
     Raises:
-        InputError: It would.
+        InputError: The output is refused.
     """
     suffix = output.suffix.lower()
     if suffix in PHOTO_SUFFIXES | FILM_SUFFIXES:
@@ -96,14 +96,14 @@ def check_table(output: Path, kind: Format, inputs: Sequence[Path]) -> None:
 def face_table(
     output: Path, kind: Format, times: bool, names: Sequence[str], landmarks: int = N_LANDMARKS
 ) -> Iterator[FaceTable]:
-    """A file to which faces are written; it is there when all are, and not before.
+    """Yield a table for faces; its file appears when it is complete, not before.
 
     Args:
-        output: The file, or for ``pts`` the folder.
-        kind: Its format.
-        times: Whether there is a film among the inputs.
-        names: The names of all inputs.
-        landmarks: The landmarks of each face.
+        output: File, or folder for ``pts``.
+        kind: Format of the file.
+        times: Whether the inputs include a film.
+        names: Names of all inputs.
+        landmarks: Number of landmarks of each face.
     """
     if kind == "pts":
         yield PtsFolder(output, names)
@@ -113,10 +113,10 @@ def face_table(
 
 
 class CsvTable:
-    """One row a face.
+    """Writes one row for each face.
 
     Args:
-        file: Opened to write.
+        file: File that is open for writing.
         times: Whether there is a column for the time of a frame.
     """
 
@@ -132,14 +132,14 @@ class CsvTable:
         self._table.writerow([*begin, *(f"{value:.3f}" for value in numbers)])
 
     def end(self, without_face: Sequence[str], skipped: dict[str, str]) -> None:
-        """A table says nothing of what is not in it."""
+        """Do nothing: a table does not list what is missing."""
 
 
 class JsonTable:
-    """One document: a list of faces, of photos without a face, and of files that could not be read.
+    """Writes one document with lists of faces, of photos without a face, and of files that could not be read.
 
     Args:
-        file: Opened to write.
+        file: File that is open for writing.
     """
 
     def __init__(self, file: IO[str]) -> None:
@@ -169,13 +169,13 @@ class JsonTable:
 
 
 class PtsFolder:
-    """A ``.pts`` file a face: ``name.pts`` for the first face of a photo, ``name_2.pts`` for the second.
+    """Writes a ``.pts`` file for each face: ``name.pts`` for the first one of a photo, ``name_2.pts`` for the second.
 
     Frames of films are ``name_000012_1.pts``, with the number of the face at the end. Points count from 1.
 
     Args:
-        folder: Made where it is missing.
-        names: The names of all inputs: where two differ in their suffix only, it becomes part of the name.
+        folder: Folder for the files; created if missing.
+        names: Names of all inputs; if two differ only in their suffix, it becomes part of the name.
     """
 
     def __init__(self, folder: Path, names: Sequence[str]) -> None:
@@ -197,20 +197,20 @@ class PtsFolder:
             part.write_text(pts_text(row.face.landmarks), encoding="ascii")
 
     def end(self, without_face: Sequence[str], skipped: dict[str, str]) -> None:
-        """Nothing: a photo without a face has no file."""
+        """Do nothing: a photo without a face has no file."""
 
 
 def pts_text(landmarks: Shape) -> str:
-    """Landmarks as a ``.pts`` file holds them: pixels counted from 1."""
+    """Return landmarks in the form of a ``.pts`` file: pixels counted from 1."""
     lines = (f"{x:.3f} {y:.3f}" for x, y in (np.asarray(landmarks, dtype=np.float64) + 1).tolist())
     return "\n".join([f"version: 1\nn_points: {len(landmarks)}\n{{", *lines, "}"]) + "\n"
 
 
 def _plain(name: str) -> str:
-    """A name that may hold bytes that are not UTF-8, as text that every reader of JSON takes."""
+    """Return a name that may hold bytes outside UTF-8 as text for every reader of JSON."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _relative(name: str) -> Path:
-    """A name as a place below a folder, whatever it begins with."""
+    """Return a name as a path below a folder, whatever it begins with."""
     return Path(*(part for part in Path(name).parts if part not in ("/", "..")))

@@ -1,4 +1,4 @@
-"""Numbers that faces keep over the frames of a film, and landmarks without jitter.
+"""Numbers faces over the frames of a film, and removes jitter from landmarks.
 
 Source of the filter: Casiez, Roussel and Vogel, "1 € Filter: A Simple Speed-based Low-pass Filter for Noisy Input in
 Interactive Systems", CHI 2012.
@@ -14,30 +14,30 @@ from faceline.inference.detection import DetectedFace
 from faceline.types import Shape
 
 PATIENCE: Final = 1.0
-"""Seconds for which a face that is not seen keeps its number."""
+"""Seconds that an unseen face keeps its number."""
 
 _REACH: Final = 1.0
-"""Sizes of a face by which it may lie beside where it was; more the longer it was not seen."""
+"""Largest distance of a face from its last place in sizes of the face; it grows with the time unseen."""
 _GROWTH: Final = 1.6  # by which it may be larger or smaller
 
 MIN_CUTOFF: Final = 1.0
-"""Hz below which a still face is smoothed."""
+"""Cutoff frequency in Hz for a still face."""
 
 BETA: Final = 16.0
-"""Hz by which the cutoff rises for each size of the face that it moves in a second."""
+"""Rise of the cutoff in Hz for each face size of movement in a second."""
 
 _SPEED_CUTOFF: Final = 1.0  # Hz
 
 
 class OneEuroFilter:
-    """Takes the jitter out of the landmarks of one face, and lets it move.
+    """Removes jitter from the landmarks of one face, but lets it move.
 
-    A slow face is smoothed strongly and a quick one hardly, so that its landmarks do not lag behind it. Speeds are in
-    sizes of the face, so that near and far faces are treated alike.
+    A slow face is smoothed strongly and a quick one hardly, so its landmarks do not lag behind. Speeds are in sizes of
+    the face, so near and far faces are treated alike.
 
     Args:
-        min_cutoff: Hz, for a face that keeps still.
-        beta: Hz that are added for each size of the face a second.
+        min_cutoff: Cutoff frequency in Hz for a still face.
+        beta: Rise of the cutoff in Hz for each face size of movement in a second.
     """
 
     def __init__(self, min_cutoff: float = MIN_CUTOFF, beta: float = BETA) -> None:
@@ -46,11 +46,11 @@ class OneEuroFilter:
         self._value = self._raw = self._speed = np.zeros((68, 2))
 
     def __call__(self, landmarks: Shape, time: float) -> Shape:
-        """The smoothed landmarks.
+        """Return the smoothed landmarks.
 
         Args:
-            landmarks: The landmarks of the face, in pixels.
-            time: Seconds, later than before.
+            landmarks: Landmarks of the face in pixels.
+            time: Time in seconds, later than before.
         """
         value = np.asarray(landmarks, dtype=np.float64)
         if self._time is None or time <= self._time:
@@ -69,7 +69,7 @@ class OneEuroFilter:
 
 
 def _share(cutoff: np.ndarray | float, step: float) -> np.ndarray | float:
-    """How much of a new value a low-pass filter takes."""
+    """Return the share of a new value that a low-pass filter takes."""
     return 1 / (1 + 1 / (2 * np.pi * np.asarray(cutoff) * step))
 
 
@@ -86,8 +86,8 @@ class Tracker:
     """Follows the faces of one film.
 
     Args:
-        smooth: Take the jitter out of the landmarks too.
-        patience: Seconds for which a face that is not seen keeps its number.
+        smooth: Whether to remove jitter from landmarks too.
+        patience: Seconds that an unseen face keeps its number.
     """
 
     def __init__(self, smooth: bool = False, patience: float = PATIENCE) -> None:
@@ -99,18 +99,18 @@ class Tracker:
         """Number the faces of the next frame.
 
         Args:
-            faces: Found in it.
-            time: Seconds since the film began.
+            faces: Faces in the frame.
+            time: Seconds since the start of the film.
 
         Returns:
-            The faces in the same order, each with its number, from 1; smoothed where that was asked for.
+            The faces in the same order, each with its number from 1, smoothed if asked.
         """
         self._tracks = [track for track in self._tracks if time - track.time <= self.patience]
         chosen = self._match(faces, time)
         return [self._take(face, chosen.get(i), time) for i, face in enumerate(faces)]
 
     def _match(self, faces: Sequence[DetectedFace], time: float) -> dict[int, _Track]:
-        """The track of each face that has one: the nearest pair first."""
+        """Match faces to tracks, the nearest pair first."""
         pairs = sorted(
             (cost, i, j)
             for i, face in enumerate(faces)
@@ -138,7 +138,7 @@ class Tracker:
 
 
 def _distance(face: DetectedFace, track: _Track, time: float) -> float | None:
-    """How far a face lies from where a track foresees it, in its sizes; None where it cannot be the same face."""
+    """Return the distance of a face from a track's predicted place, in its sizes; None for another face."""
     size = _size(track.face)
     gone = time - track.time
     foreseen = _middle(track.face) + track.speed * min(gone, 0.2)

@@ -35,7 +35,7 @@ def normalisation_steps(shapes: Shapes, *, source: str) -> Figure:
     """The same faces as they are in their frames, centred, and centred and scaled.
 
     Args:
-        shapes: Pixels; a few faces.
+        shapes: Shapes of a few faces in pixels.
         source: Provenance, written below the figure.
     """
     figure = new_figure(9.6, 4.2, "Without place and size, what is left of a face is its shape", source)
@@ -58,11 +58,11 @@ def elbow_and_silhouette(trials: Sequence[KScore], *, source: str) -> Figure:
     """How tight and how separate the groups are for each number of them.
 
     Args:
-        trials: With rising k.
+        trials: Scores with rising k.
         source: Provenance, written below the figure.
 
     Raises:
-        ValueError: No trials.
+        ValueError: There are no trials.
     """
     if not trials:
         raise ValueError("expected at least one trial, got none")
@@ -91,8 +91,8 @@ def mean_shapes(shapes: Shapes, clusters: Clusters, words: Sequence[str], *, sou
     """The mean shape of each group over some of its members, with what it does in words.
 
     Args:
-        shapes: Normalised; those of the clusters.
-        clusters: Groups of them.
+        shapes: Normalised shapes of the clusters.
+        clusters: Groups of these shapes.
         words: One line for each group.
         source: Provenance, written below the figure.
     """
@@ -119,10 +119,10 @@ def mean_shapes(shapes: Shapes, clusters: Clusters, words: Sequence[str], *, sou
 
 
 def examples(pictures: Sequence[np.ndarray], words: Sequence[str], *, source: str) -> Figure:
-    """Frames nearest to the mean of each group, one row a group.
+    """Draw frames nearest to the mean of each group, one row for each group.
 
     Args:
-        pictures: (n, h, w, 3) of each group; n may differ.
+        pictures: (n, h, w, 3) pictures of each group; n may differ.
         words: One line for each group.
         source: Provenance, written below the figure.
     """
@@ -143,7 +143,7 @@ def examples(pictures: Sequence[np.ndarray], words: Sequence[str], *, source: st
 
 
 def purity_bars(values: dict[str, tuple[float, float]], k: int, *, source: str) -> Figure:
-    """Whether as many groups as there are people are the people: purity beside that of groups filled at random.
+    """Draw whether as many groups as people are the people: purity beside that of random groups.
 
     Args:
         values: Purity and chance for each kind of name, such as ``person`` and ``video``.

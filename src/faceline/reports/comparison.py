@@ -1,4 +1,4 @@
-"""What a comparison of runs found: plain data for the page, the Markdown, the JSON and the terminal, and its words."""
+"""The result of a comparison as plain data for the page, Markdown, JSON and the terminal, with its wording."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -17,7 +17,7 @@ COSTS: Final = {
     "train_seconds": "seconds of training",
     "ms_per_frame": "milliseconds a frame",
 }
-"""What a model costs, by the names of metrics of its run."""
+"""Costs of a model, by the names of its run's metrics."""
 
 
 @dataclass(frozen=True)
@@ -25,15 +25,15 @@ class Entry:
     """A run on a leaderboard.
 
     Attributes:
-        run_id: The run.
-        label: How it is called on this board.
-        figure: By which it is ranked.
-        interval: The interval of 95 %; None where its frames were not drawn from.
-        behind: Against the first of the board.
-        beats_next: Probability that it is better than the next of the board.
-        scalars: All figures of its test set.
-        costs: By the names of ``COSTS``, those that are known.
-        facts: Command, commit and the like.
+        run_id: Id of the run.
+        label: Name of the run on this board.
+        figure: Value of the metric that ranks it.
+        interval: Its 95 % interval; None if its frames were not resampled.
+        behind: Comparison with the first run of the board.
+        beats_next: Probability that it is better than the next run.
+        scalars: All test metrics.
+        costs: Known costs by the names of ``COSTS``.
+        facts: Command, commit and similar facts.
     """
 
     run_id: str
@@ -52,16 +52,16 @@ class Leaderboard:
     """Runs that may be ranked together, the best first.
 
     Attributes:
-        task: What was learnt.
+        task: Name of the task.
         data: Name of the data set.
-        protocol: What the test set has not seen in training.
-        fingerprint: The fingerprint of the data.
-        metric: By which they are ranked.
-        lowest: Whether its lowest is the best.
-        entries: The runs.
-        probabilities: That the run of the row beats that of the column, of the first few.
-        differs: The values of each key of the config in which the first few differ; None where a run has no such key.
-        apart: Why these runs are not ranked with those of the first board of the task.
+        protocol: What is new in the test set.
+        fingerprint: Fingerprint of the data.
+        metric: Metric that ranks the runs.
+        lowest: Whether the lowest value is the best.
+        entries: Entries of the runs.
+        probabilities: Probability that the row's run beats the column's, for the first few.
+        differs: Values of each config key in which the first few differ; None if a run has no such key.
+        apart: Why these runs are not ranked with those of the task's first board.
     """
 
     task: str
@@ -81,19 +81,19 @@ class Leaderboard:
         return f"{self.task} · {self.data} · {self.protocol}"
 
     def cost_names(self) -> set[str]:
-        """The costs that any of the runs has logged."""
+        """Costs that any of the runs has logged."""
         return {name for entry in self.entries for name in entry.costs}
 
     def shown(self, value: float) -> str:
-        """A value of the metric as it is read: NME in per cent, F1 as a number."""
+        """Format a value of the metric: NME in per cent, F1 as a number."""
         return f"{100 * value:.2f} %" if self.lowest else f"{value:.3f}"
 
     def shown_interval(self, entry: Entry) -> str:
-        """Both ends, or a dash."""
+        """Format both ends of the interval, or a dash."""
         return "–" if entry.interval is None else self.span(*entry.interval)
 
     def span(self, low: float, high: float) -> str:
-        """From one value to another."""
+        """Format a span of two values."""
         return f"{100 * low:.2f} to {100 * high:.2f} %" if self.lowest else f"{low:.3f} to {high:.3f}"
 
 
@@ -102,11 +102,11 @@ class Apart:
     """A run that is ranked with no other.
 
     Attributes:
-        run_id: The run.
-        label: Its model.
+        run_id: Id of the run.
+        label: Name of its model.
         where: Task, data and protocol.
-        figure: What it reached, in words.
-        reason: Why.
+        figure: Its result in words.
+        reason: Why it stands alone.
     """
 
     run_id: str
@@ -118,14 +118,14 @@ class Apart:
 
 @dataclass(frozen=True)
 class Review:
-    """Two runs looked at closely.
+    """A close comparison of two runs.
 
     Attributes:
-        labels: The labels of the two, as they were asked for.
-        run_ids: Theirs.
-        verdict: In one sentence.
-        differs: The values of each key of the config in which they differ.
-        scalars: Both values of every figure of the test set.
+        labels: Labels of the two, in the requested order.
+        run_ids: Ids of the two.
+        verdict: Verdict in one sentence.
+        differs: Values of each config key in which they differ.
+        scalars: Both values of every test metric.
     """
 
     labels: tuple[str, str]
@@ -137,13 +137,13 @@ class Review:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Everything that was found.
+    """The whole result of a comparison.
 
     Attributes:
-        boards: The largest of each task first.
+        boards: Boards, the largest of each task first.
         apart: Runs that are ranked with no other.
-        left_out: Number of runs that hold no result, by the reason.
-        review: The review of two runs.
+        left_out: Number of runs without a result, by the reason.
+        review: Review of two runs; None for other numbers.
     """
 
     boards: Sequence[Leaderboard]
@@ -152,7 +152,7 @@ class Comparison:
     review: Review | None = None
 
     def verdict(self) -> str:
-        """The most important in one sentence."""
+        """Return the most important finding in one sentence."""
         if self.review is not None:
             return self.review.verdict
         if len(self.boards) == 1:
@@ -162,7 +162,7 @@ class Comparison:
 
 
 def board_verdict(board: Leaderboard) -> str:
-    """Who leads, with what, and whether that is luck."""
+    """Say which run leads, with what value, and whether that is luck."""
     first = board.entries[0]
     reached = f"{TITLES[board.metric]} {board.shown(first.figure)}"
     if len(board.entries) == 1:
@@ -173,7 +173,7 @@ def board_verdict(board: Leaderboard) -> str:
 
 
 def beats(probability: float, other: str) -> str:
-    """What a probability means for a decision."""
+    """Say what a probability means for a decision."""
     if probability >= SURE:
         return f"is better than {other} (probability {percent(probability)})"
     if probability >= LIKELY:
@@ -182,7 +182,7 @@ def beats(probability: float, other: str) -> str:
 
 
 def review_verdict(board: Leaderboard, a: Entry, b: Entry) -> str:
-    """Which of two is the better, by how much, and whether that is luck."""
+    """Say which of two runs is better, by how much, and whether that is luck."""
     winner, loser = board.entries[0], board.entries[1]
     if loser.behind is None or winner.beats_next is None:
         return f"{winner.label} has the better {TITLES[board.metric]}; frames are missing, so luck cannot be ruled out"
@@ -203,7 +203,7 @@ def review_verdict(board: Leaderboard, a: Entry, b: Entry) -> str:
 
 
 def as_json(comparison: Comparison) -> dict[str, Any]:
-    """Everything in plain containers, verdicts included."""
+    """Return everything in plain containers, with verdicts."""
     content = asdict(comparison)
     for board, found in zip(content["boards"], comparison.boards, strict=True):
         board["verdict"] = board_verdict(found)
@@ -213,7 +213,7 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
 
 
 def markdown(comparison: Comparison) -> str:
-    """The verdict and the tables, for an issue or a pull request."""
+    """Return verdict and tables as Markdown for an issue or a pull request."""
     text = [f"**{_escaped(comparison.verdict())}.**", ""]
     if comparison.review is not None:
         text += _differences("Config", comparison.review.labels, comparison.review.differs)
@@ -248,7 +248,7 @@ def _leaderboard(board: Leaderboard) -> list[str]:
 
 
 def cost(name: str, value: float | None) -> str:
-    """A cost as it is read."""
+    """Format a cost for readers."""
     if value is None:
         return "–"
     return f"{value:,.0f}" if value >= 10 or name == "parameters" else f"{value:.2g}"
@@ -264,6 +264,6 @@ def _table(head: Sequence[str], rule: Sequence[str], rows: Sequence[Sequence[str
 
 
 def _escaped(text: str) -> str:
-    """Text of a run as text: no markup, no new line."""
+    """Escape a run's text: no markup and no line breaks."""
     one_line = " ".join(text.split())
     return one_line.replace("&", "&amp;").replace("<", "&lt;").replace("[", "\\[").replace("*", "\\*")

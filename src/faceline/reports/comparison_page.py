@@ -1,4 +1,4 @@
-"""The page of a comparison: one file that needs nothing else, for a browser of any width."""
+"""The page of a comparison: one self-contained file for browsers of any width."""
 
 import base64
 import re
@@ -23,7 +23,7 @@ _MARKS: Final = (
     "M9.5 1.5h3v3h3v3h-3v3h-3v-3h-3v-3h3z",
     "M8 1.5l3 2.6 3-2.6 2 2-2.7 2.5 2.7 2.5-2 2-3-2.6-3 2.6-2-2 2.7-2.5-2.7-2.5z",
 )
-"""The markers of `faceline.reports.comparison_plots`, as paths."""
+"""Markers of `faceline.reports.comparison_plots` as paths."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,10 @@ class Plot:
     """A figure of a board.
 
     Attributes:
-        title: What it is.
-        finding: What it shows, in a sentence.
-        svg: The figure itself.
-        series: Position and label of each series in it.
+        title: Title of the figure.
+        finding: Finding in one sentence.
+        svg: SVG of the figure.
+        series: Position and label of each series.
     """
 
     title: str
@@ -45,14 +45,14 @@ class Plot:
 
 @dataclass(frozen=True, eq=False)
 class WorstFrame:
-    """A test frame that all models find hard, as each sees it.
+    """A test frame that all models find hard, with each model's landmarks.
 
     Attributes:
-        name: The name of the frame.
-        jpeg: Its pixels, stretched to a square.
+        name: Name of the frame.
+        jpeg: JPEG of the frame, stretched to a square.
         size: Width and height of the original.
-        target: (68, 2) true landmarks in its pixels.
-        preds: (models, 68, 2) in its pixels.
+        target: (68, 2) true landmarks in pixels; NaN without a label.
+        preds: (models, 68, 2) predicted landmarks in pixels.
         nme: (models,) errors.
     """
 
@@ -65,33 +65,33 @@ class WorstFrame:
 
     @property
     def uri(self) -> str:
-        """The pixels as an address."""
+        """Return the pixels as a data address."""
         return f"data:image/jpeg;base64,{base64.b64encode(self.jpeg).decode()}"
 
     @property
     def window(self) -> str:
-        """The square around the true face and what is near, as a view box."""
-        low, high = self.target.min(axis=0), self.target.max(axis=0)
+        """Return the square around the true face and nearby predictions, as a view box."""
+        low, high = np.nanmin(self.target, axis=0), np.nanmax(self.target, axis=0)
         side = 1.7 * float((high - low).max())
         left, top = (low + high) / 2 - side / 2
         return f"{left:.1f} {top:.1f} {side:.1f} {side:.1f}"
 
     @property
     def stroke(self) -> float:
-        """Width of a line, in pixels of the frame."""
-        return float(np.ptp(self.target, axis=0).max()) / 70
+        """Return the width of a line in pixels of the frame."""
+        return float((np.nanmax(self.target, axis=0) - np.nanmin(self.target, axis=0)).max()) / 70
 
 
 @dataclass(frozen=True)
 class Closer:
-    """What a board is looked at more closely with.
+    """Details about a board.
 
     Attributes:
-        plots: Figures.
-        mixed_up: Pairs of people taken for each other, and how often by each of the first models.
-        worst: Frames, as the first models see them.
+        plots: Figures of the board.
+        mixed_up: Pairs of confused people, and how often by each of the first models.
+        worst: Hard frames with the first models' landmarks.
         worst_models: Labels of these models.
-        no_worst: Why there are no frames.
+        no_worst: Why there are no such frames.
     """
 
     plots: Sequence[Plot] = ()
@@ -102,13 +102,13 @@ class Closer:
 
 
 def page(comparison: Comparison, closer: Sequence[Closer], *, made: str, version: str) -> str:
-    """The page as text.
+    """Return the HTML of the page.
 
     Args:
-        comparison: What was found.
-        closer: A closer look at each board.
-        made: When.
-        version: The version of the program.
+        comparison: Result of the comparison.
+        closer: Details about each board.
+        made: Date of the page.
+        version: Version of the program.
     """
     loader = PackageLoader("faceline.reports", "templates")
     environment = Environment(
@@ -131,26 +131,38 @@ def page(comparison: Comparison, closer: Sequence[Closer], *, made: str, version
 
 
 def _breakable(name: str) -> Markup:
-    """A name that may go on in the next line after a dot or an underscore."""
+    """Return a name that may wrap after a dot or an underscore."""
     return Markup(re.sub(r"([._/])", r"\1<wbr>", str(escape(name))))
 
 
 def _outline(shape: np.ndarray) -> str:
-    """The lines of a face as the data of a path; small crosses where its markup has no lines that we know."""
+    """Return the lines of a face as path data; small crosses if its markup has no known lines."""
     if len(shape) != N_LANDMARKS:
-        return " ".join(f"M{x - 1:.1f} {y:.1f}h2M{x:.1f} {y - 1:.1f}v2" for x, y in shape)
-    return " ".join("M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in shape[list(line)]) for line in OUTLINES)
+        known = shape[~np.isnan(shape).any(axis=1)]
+        return " ".join(f"M{x - 1:.1f} {y:.1f}h2M{x:.1f} {y - 1:.1f}v2" for x, y in known)
+    return " ".join(_line(shape[list(line)]) for line in OUTLINES)
+
+
+def _line(points: np.ndarray) -> str:
+    """One line, with the pen lifted where a landmark has no label."""
+    drawn, pen = "", "M"
+    for x, y in points:
+        if np.isnan(x):
+            pen = "M"
+        else:
+            drawn, pen = f"{drawn}{pen}{x:.1f} {y:.1f}", "L"
+    return drawn
 
 
 def _places(board: Leaderboard, low: float, at: float, high: float, *, gap: bool = False) -> Markup:
-    """Where an interval lies on the common scale of a board, as properties of a style.
+    """Return the place of an interval on a board's common scale, as CSS properties.
 
     Args:
-        board: Whose scale.
+        board: Board of the scale.
         low: Lower end.
-        at: The figure.
+        at: The figure itself.
         high: Upper end.
-        gap: On the scale of differences from the first, which holds 0.
+        gap: Whether to use the scale of differences from the first, which includes 0.
     """
     if gap:
         ends = [end for entry in board.entries if entry.behind for end in (entry.behind.low, entry.behind.high)] + [0.0]

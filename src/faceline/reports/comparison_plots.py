@@ -1,6 +1,6 @@
-"""Figures of a comparison, narrow enough for a phone.
+"""Draws the figures of a comparison, narrow enough for a phone.
 
-Titles, names and findings stand around them in the page; a series is the same colour, marker and dashes everywhere.
+Titles, names and findings are text of the page; a series has the same colour, marker and dashes everywhere.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from faceline.metrics.identification import rank_k
 from faceline.plot_style import GRID, MUTED, PALETTE, in_percent, style_axes, whole_numbers
 
 DRAWN: Final = len(PALETTE)
-"""More series in one figure cannot be told apart."""
+"""Most series in one figure that can be told apart."""
 MARKERS: Final = ("o", "s", "D", "^", "v", "P", "X")
 DASHES: Final = (
     "solid",
@@ -34,11 +34,11 @@ Points = tuple[np.ndarray, np.ndarray]
 
 Kind = TypeVar("Kind")
 Series = Sequence[Kind | None]
-"""What is drawn of each place of a board; None where nothing is known of it."""
+"""Data for each place of a board; None if nothing is known."""
 
 
 def learning_curves(history: Series[Points], ylabel: str, *, percent: bool, lowest: bool) -> Figure:
-    """A metric over the epochs, one line a series with its best epoch marked; None where a series has no epochs."""
+    """Draw a metric over the epochs, one line for each series with its best epoch marked; None has no line."""
     figure, axes = _figure(3.0)
     style_axes(axes, grid="y", xlabel="epoch", ylabel=ylabel)
     for i, (epochs, values) in _known(history):
@@ -75,7 +75,7 @@ def error_curves(errors: Series[np.ndarray]) -> Figure:
 
 
 def regions(errors: Series[Mapping[str, np.ndarray]]) -> Figure:
-    """Mean error of each region of the face, a mark a series; the hardest region on top."""
+    """Draw the mean error of each facial region, a mark for each series; the hardest region on top."""
     known = _known(errors)
     overall = {region: float(np.mean([one[region].mean() for _, one in known])) for region in known[0][1]}
     order = sorted(overall, key=overall.__getitem__)
@@ -93,7 +93,7 @@ def regions(errors: Series[Mapping[str, np.ndarray]]) -> Figure:
 
 
 def against_cost(costs: np.ndarray, values: np.ndarray, xlabel: str, ylabel: str, *, lowest: bool) -> Figure:
-    """Every run by what it costs and what it reaches; the line joins those that no other beats in both."""
+    """Draw every run by cost and result; the line joins the runs that no other beats in both."""
     figure, axes = _figure(2.9)
     style_axes(axes, grid="both", xlabel=xlabel, ylabel=ylabel)
     front = pareto_front(costs, values if lowest else -values)
@@ -122,7 +122,7 @@ def against_cost(costs: np.ndarray, values: np.ndarray, xlabel: str, ylabel: str
 
 
 def pareto_front(costs: np.ndarray, errors: np.ndarray) -> list[int]:
-    """Positions that no other beats in one without losing in the other, the cheapest first."""
+    """Return the positions that no other beats in one without losing in the other, the cheapest first."""
     front: list[int] = []
     for i in np.lexsort((errors, costs)):
         if not front or errors[i] < errors[front[-1]]:
@@ -131,7 +131,7 @@ def pareto_front(costs: np.ndarray, errors: np.ndarray) -> list[int]:
 
 
 def rank_curves(ranks: Series[np.ndarray], deepest: int = 10) -> Figure:
-    """The share of probes whose true person is among the first k."""
+    """Draw the share of probes whose true person is among the first k."""
     k = np.arange(1, deepest + 1)
     figure, axes = _figure(3.0)
     style_axes(axes, grid="both", xlabel="people looked at, the most alike first", ylabel="true person among them")
@@ -144,11 +144,11 @@ def rank_curves(ranks: Series[np.ndarray], deepest: int = 10) -> Figure:
 
 
 def det_curves(rates: Series[Points], strangers: int) -> Figure:
-    """People who are missed against strangers who are taken for somebody, of every threshold.
+    """Draw missed people against falsely recognised strangers, for every threshold.
 
     Args:
         rates: FPIR and FNIR of each series.
-        strangers: Number of their probes: no rate below one of them can be told.
+        strangers: Number of strangers among the probes; lower rates than one of them cannot be measured.
     """
     figure, axes = _figure(3.2)
     style_axes(axes, grid="both", xlabel="FPIR: strangers taken for somebody", ylabel="FNIR: enrolled not named")
@@ -165,7 +165,7 @@ def det_curves(rates: Series[Points], strangers: int) -> Figure:
 
 
 def _known(series: Series[Kind]) -> list[tuple[int, Kind]]:
-    """The place and the content of those that are known."""
+    """Yield place and data of the known series."""
     return [(i, one) for i, one in enumerate(series) if one is not None]
 
 
@@ -180,7 +180,7 @@ def _line(axes: Axes, i: int, x: np.ndarray, y: np.ndarray, **settings: Any) -> 
 
 
 def _short(value: float, _: object) -> str:
-    """1,500,000 as 1.5 M."""
+    """Format 1,500,000 as 1.5 M."""
     scales: tuple[tuple[float, str], ...] = ((1e9, " G"), (1e6, " M"), (1e3, " k"))
     for size, unit in scales:
         if abs(value) >= size:

@@ -1,4 +1,4 @@
-"""Figures of confidence: what is left where the unsure is left out, and whether it is as often right as it says."""
+"""Draws figures of confidence: the error after rejecting uncertain frames, and the calibration."""
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -31,14 +31,14 @@ def confidence(
     bound: float,
     source: str,
 ) -> Figure:
-    """The rejection curve of whole frames, and the confidence in frames and parts of them against what came of it.
+    """Draw the rejection curve of whole frames, and the calibration over frames and parts of them.
 
     Args:
         nme: (n,) errors of whole frames.
-        sure: (n,) confidence in them.
-        told: (m,) confidence in whole frames and parts.
-        reliable: (m,) whether their landmarks were right.
-        bound: NME up to which they are.
+        sure: (n,) confidences of whole frames.
+        told: (m,) confidences of whole frames and parts.
+        reliable: (m,) whether each is reliable.
+        bound: Largest NME of a reliable frame.
         source: Provenance, written below the figure.
     """
     title = (

@@ -1,4 +1,4 @@
-"""The contact sheet: the frames that a landmark detector does best, middling and worst on."""
+"""The contact sheet: best, median and worst frames of a landmark detector."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -15,7 +15,7 @@ from faceline.types import Images, Landmarks, PerFrame, Sizes
 
 TRUE_COLOUR: Final = "#35D0FF"
 PREDICTED_COLOUR: Final = "#FF7A1A"
-"""Sky blue and orange stay apart in every kind of colour blindness, and from skin by their dark edge."""
+"""Sky blue and orange differ for all colour-blind readers; a dark edge sets them apart from skin."""
 
 ROWS: Final = ("best", "median", "worst")
 
@@ -25,11 +25,11 @@ def pick_extremes(nme: PerFrame, k: int) -> Integer[np.ndarray, "3 columns"]:
 
     Args:
         nme: Error of each frame.
-        k: Columns wanted. With fewer than 3 * k frames there are fewer columns, at least one, so that no
-            frame shows twice as long as there are three.
+        k: Wanted number of columns. With fewer than 3 * k frames there are fewer columns, at least one, so that no
+            frame appears twice as long as there are three.
 
     Raises:
-        ValueError: No frames, an error that is NaN, or k below 1.
+        ValueError: There are no frames, an error is NaN, or k is below 1.
     """
     if len(nme) == 0 or np.isnan(nme).any() or k < 1:
         raise ValueError(f"expected errors of n > 0 frames without NaN and k > 0, got {len(nme)} frames and k = {k}")
@@ -53,17 +53,17 @@ def contact_sheet(
     """Best, median and worst frames with true and predicted points.
 
     Args:
-        images: The picked frames, ``pick_extremes(...).ravel()`` of all: as many in each of the three rows.
-        preds: On [0, 1] of each frame.
-        target: On [0, 1] of each frame.
+        images: Frames of ``pick_extremes(...).ravel()``: equally many in each of the three rows.
+        preds: Predicted landmarks on [0, 1] of each frame.
+        target: True landmarks on [0, 1] of each frame; those that are NaN are not drawn.
         nme: Error of each frame.
-        labels: Name of each frame, written below it.
+        labels: Name of each frame, which is written below it.
         source: Provenance, written below the figure.
-        sizes: Original widths and heights, which give back the shape that a square cache took away.
+        sizes: Original widths and heights, which restore the shape before the square cache.
         outlines: Lines that join landmarks; those without a line are dots.
 
     Raises:
-        ValueError: Lengths that differ or cannot fill three rows.
+        ValueError: The lengths differ or do not fill three rows.
     """
     lengths = [len(images), len(preds), len(target), len(nme), len(labels)]
     lengths += [] if sizes is None else [len(sizes)]
@@ -117,9 +117,9 @@ def _draw_frame(
 
 
 def _window(preds_px: np.ndarray, target_px: np.ndarray) -> np.ndarray:
-    """(2, 2) from and to, along x and y: room around the true face, and for predictions that lie near."""
-    centre = (target_px.min(axis=0) + target_px.max(axis=0)) / 2
-    face = float(np.ptp(target_px, axis=0).max())
+    """Return (2, 2) from and to, along x and y: a margin around the true face and nearby predictions."""
+    low, high = np.nanmin(target_px, axis=0), np.nanmax(target_px, axis=0)
+    centre, face = (low + high) / 2, float((high - low).max())
     needed = 2.1 * float(np.abs(preds_px - centre).max())
     side = float(np.clip(needed, 1.7 * face, 2.4 * face))
     return np.stack([centre - side / 2, centre + side / 2], axis=1)

@@ -1,4 +1,4 @@
-"""Figures of a data set: what it holds, before any model sees it."""
+"""Draws a data set before any model sees it."""
 
 from typing import Final
 
@@ -18,7 +18,7 @@ from faceline.plot_style import (
 )
 
 MOST_BARS: Final = 30
-"""Counts up to here get a bar each; beyond, they are binned."""
+"""Most counts with a bar each; beyond, they are binned."""
 
 
 def data_distributions(index: FrameIndex, *, source: str) -> Figure:
@@ -27,7 +27,7 @@ def data_distributions(index: FrameIndex, *, source: str) -> Figure:
     The size of a face is the distance of its outer eye corners, by which the NME is measured.
 
     Args:
-        index: The data set, or a part of it.
+        index: Data set, or a part of it.
         source: Provenance, written below the figure.
 
     Raises:
@@ -53,7 +53,7 @@ def data_distributions(index: FrameIndex, *, source: str) -> Figure:
 
 
 def _counts(axes: Axes, values: np.ndarray, what: str, of: str) -> None:
-    """A bar for each count, or a histogram where there are too many."""
+    """Draw a bar for each count, or a histogram if there are too many."""
     style_axes(axes, grid="y", xlabel=what, ylabel=of)
     low, high = int(values.min()), int(values.max())
     if high - low < MOST_BARS:
@@ -69,7 +69,7 @@ def _counts(axes: Axes, values: np.ndarray, what: str, of: str) -> None:
 
 
 def _frame_sizes(axes: Axes, sizes: np.ndarray) -> None:
-    """A bubble for each size, as large as the share of the frames that have it."""
+    """Draw a bubble for each size; its area is the share of the frames with that size."""
     style_axes(axes, grid="both", xlabel="width, px", ylabel="height, px")
     distinct, counts = np.unique(sizes, axis=0, return_counts=True)
     area = np.maximum(12, 900 * counts / counts.sum())

@@ -1,4 +1,4 @@
-"""Figures of identification: how often the true person is found, who is mixed up with whom, what a stranger costs."""
+"""Draws identification: how often people are found, who is confused with whom, and the cost of strangers."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -37,7 +37,7 @@ _PAIRS: Final = 10
 _EXAMPLES: Final = 6
 
 Curve = tuple[np.ndarray, np.ndarray, Mapping[str, tuple[float, float]]]
-"""FPIR and FNIR of every threshold, and what the thresholds chosen on validation give, by the names of their rates."""
+"""FPIR and FNIR of every threshold, and those of the thresholds from the validation set, by their rates."""
 
 Shares = tuple[float, float, float]
 """A share, and both ends of its interval."""
@@ -51,7 +51,7 @@ def rank_curve(ranks: Mapping[str, Integer[np.ndarray, " n"]], *, source: str) -
         source: Provenance, written below the figure.
 
     Raises:
-        ValueError: No model, or one without mated probes.
+        ValueError: There is no model, or one without mated probes.
     """
     if not ranks:
         raise ValueError("expected the ranks of at least one model, got none")
@@ -76,15 +76,15 @@ def rank_curve(ranks: Mapping[str, Integer[np.ndarray, " n"]], *, source: str) -
 
 
 def det_curve(curves: Mapping[str, Curve], strangers: int, *, source: str) -> Figure:
-    """Detection error trade-off: people who are missed against strangers who are taken for somebody.
+    """Draw the detection error trade-off: missed people against falsely recognised strangers.
 
     Args:
-        curves: The curves of each model.
-        strangers: Number of their probes: no rate below one of them can be told.
+        curves: Curve of each model.
+        strangers: Number of strangers among the probes; lower rates than one of them cannot be measured.
         source: Provenance, written below the figure.
 
     Raises:
-        ValueError: No model, or no strangers.
+        ValueError: There is no model, or there are no strangers.
     """
     if not curves or strangers < 1:
         raise ValueError(f"expected curves and strangers, got {len(curves)} and {strangers}")
@@ -123,10 +123,11 @@ def det_curve(curves: Mapping[str, Curve], strangers: int, *, source: str) -> Fi
 
 
 def most_mixed_up(table: pd.DataFrame, *, source: str) -> Figure:
-    """The pairs of people that are most often taken for each other.
+    """Draw the pairs of people that are most often confused.
 
     Args:
-        table: One row a probe with ``person`` and ``predicted``; rank 0 marks strangers, who are left out.
+        table: Table with a row for each probe and columns ``person`` and ``predicted``; strangers, with rank 0, are
+            left out.
         source: Provenance, written below the figure.
     """
     wrong = table[(table["rank"] > 0) & (table["person"] != table["predicted"])]
@@ -155,8 +156,8 @@ def by_frames(table: pd.DataFrame, gallery: np.ndarray, *, source: str) -> Figur
     """F1 against the number of frames that a person is enrolled with.
 
     Args:
-        table: As ``most_mixed_up`` takes it.
-        gallery: Name of the person of each frame of the gallery.
+        table: Table as for ``most_mixed_up``.
+        gallery: Name of the person in each gallery frame.
         source: Provenance, written below the figure.
     """
     mated = table[table["rank"] > 0]
@@ -188,11 +189,11 @@ def by_frames(table: pd.DataFrame, gallery: np.ndarray, *, source: str) -> Figur
 
 
 def cost_of_a_visit(known: Mapping[str, Shares], new: Mapping[str, Shares], *, source: str) -> Figure:
-    """F1 of each method on new frames of known videos and on videos never seen, with intervals.
+    """Draw the F1 of each method on new frames of known videos and on new videos, with intervals.
 
     Args:
-        known: Under ``frame_random``, by the method: F1 and both ends of its interval.
-        new: Under ``video_disjoint``.
+        known: F1 and both ends of its interval under ``frame_random``, by method.
+        new: F1 and both ends of its interval under ``video_disjoint``, by method.
         source: Provenance, written below the figure.
 
     Raises:
@@ -230,10 +231,10 @@ def cost_of_a_visit(known: Mapping[str, Shares], new: Mapping[str, Shares], *, s
 def pick_examples(
     target: Integer[np.ndarray, " n"], predicted: Integer[np.ndarray, " n"], score: Float[np.ndarray, " n"]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The probes of an example sheet: the surest right answers, then the surest wrong ones, each of another person.
+    """Pick probes for an example sheet: confident right answers, then confident wrong ones, each of another person.
 
     Returns:
-        Probes, and the column of the person that each was taken for; of each kind as many as there are, up to 6.
+        Probes, and the column of each predicted person; up to 6 of each kind.
     """
     probes: list[int] = []
     for kind in (predicted == target, (predicted != target) & (target != STRANGER)):
@@ -247,8 +248,8 @@ def example_faces(probes: Images, gallery: Images, captions: Sequence[str], *, s
     """Pictures of probes above pictures of the person that each was taken for.
 
     Args:
-        probes: One picture each.
-        gallery: One picture of the named person each.
+        probes: One picture of each probe.
+        gallery: One picture of each predicted person.
         captions: Two lines: who it is, and after = or ≠ who it was taken for.
         source: Provenance, written below the figure.
     """
@@ -263,7 +264,7 @@ def example_shapes(
     outlines: Sequence[Sequence[int]] = OUTLINES,
     source: str,
 ) -> Figure:
-    """Shapes of probes above shapes of the person that each was taken for, as ``example_faces``."""
+    """Draw shapes of probes above shapes of the predicted people, as ``example_faces`` does."""
     return _examples(probes, gallery, captions, partial(_draw_shape, outlines=outlines), source)
 
 
@@ -319,6 +320,6 @@ def _draw_shape(axes: Axes, shape: np.ndarray, outlines: Sequence[Sequence[int]]
 
 
 def _name(person: str) -> str:
-    """A name as it is read, not as it is filed."""
+    """Format a person's name for readers."""
     text = str(person).replace("_", " ")
     return text if len(text) <= 24 else f"{text[:22]}…"

@@ -37,17 +37,17 @@ class IdentificationResult(BaseModel):
     """One way of identifying people on one data set under one protocol: an object of the results file.
 
     Attributes:
-        method: Name of the model, as its experiment is called.
+        method: Name of the model, from its experiment.
         data: Name of the data set.
-        protocol: What the probes have in common with the training.
+        protocol: What is new in the probes.
         f1_weighted: The weighted F1 of the probes of enrolled people.
-        f1_macro: Each person the same.
-        rank1: Share of probes whose person comes first.
-        fnir_at_fpir_1pct: None where everybody who asks is enrolled.
+        f1_macro: The macro F1, which weighs all people the same.
+        rank1: Share of probes whose true person comes first.
+        fnir_at_fpir_1pct: FNIR at an FPIR of 1 %; None if everybody in the probes is enrolled.
         ci95: Interval of ``f1_weighted``.
-        seconds: Fitting, and answering the test probes.
-        peak_mb: Most memory of the process, MB.
-        run_id: The MLflow run.
+        seconds: Seconds for fitting and answering the test probes.
+        peak_mb: Largest memory of the process in MB.
+        run_id: Id of the MLflow run.
         commit: Git commit of the code that ran.
         command: The exact command line.
     """
@@ -70,7 +70,7 @@ class IdentificationResult(BaseModel):
 
 
 def grouped(scores: Sequence[IdentificationResult]) -> list[list[IdentificationResult]]:
-    """The scores in groups of one data set and protocol, as they come; within each the highest F1 first."""
+    """Group the scores by data set and protocol, in order; the highest F1 comes first in each group."""
     groups: dict[tuple[str, str], list[IdentificationResult]] = {}
     for score in scores:
         groups.setdefault((score.data, score.protocol), []).append(score)
@@ -78,7 +78,7 @@ def grouped(scores: Sequence[IdentificationResult]) -> list[list[IdentificationR
 
 
 def markdown_table(results: Sequence[IdentificationResult]) -> str:
-    """The results as Markdown: a table for each data set and protocol, a note, and the command of every row."""
+    """Return the results as Markdown: a table for each data set and protocol, a note, and each row's command."""
     head = "method|F1 weighted|95 %|F1 macro|rank-1|FNIR @ FPIR 1 %|study's F1|seconds|peak MB|run|commit"
     rule = "---|---:|---:|---:|---:|---:|---:|---:|---:|---|---"
     text = []

@@ -1,4 +1,4 @@
-"""Figures of landmark detectors: how large the errors are, and where on the face."""
+"""Draws the errors of landmark detectors: how large they are, and where on the face."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -26,22 +26,22 @@ from faceline.plot_style import (
 from faceline.types import Landmarks, PerFrame
 
 ENOUGH: Final = 10
-"""Frames that a class needs to be called the hardest."""
+"""Fewest frames of a class that may be called the hardest."""
 
 FAILURE: Final = 0.08
 """Errors above are called failures (Yang et al., 2015)."""
 
 
 def error_curve(nme: Mapping[str, np.ndarray], *, source: str, threshold: float = 0.10) -> Figure:
-    """The cumulative error curve: the share of frames (y) whose NME is at most x, one line a model.
+    """Draw the cumulative error curve: the share of frames (y) whose NME is at most x, one line for each model.
 
     Args:
         nme: (n,) errors of each model.
         source: Provenance, written below the figure.
-        threshold: Where the horizontal axis ends; the label of a line gives its AUC up to there.
+        threshold: End of the horizontal axis; a line's label gives its AUC up to there.
 
     Raises:
-        ValueError: No model, no frames, or an error that is negative or not finite.
+        ValueError: There is no model, there are no frames, or an error is negative or not finite.
     """
     _expect_models(nme)
     areas = {model: auc(errors, threshold) for model, errors in nme.items()}
@@ -75,14 +75,14 @@ def error_curve(nme: Mapping[str, np.ndarray], *, source: str, threshold: float 
 
 
 def region_errors(regions: Mapping[str, Mapping[str, np.ndarray]], *, source: str) -> Figure:
-    """Error of each face region: a dot at the mean, a bar over the middle 80 % of frames, one row a model.
+    """Draw the error of each facial region: a dot at the mean, a bar over the middle 80 % of frames.
 
     Args:
-        regions: (n,) errors for each region of each model, as ``metrics.landmark.nme_per_region`` gives them.
+        regions: (n,) errors for each region of each model, as from ``metrics.landmark.nme_per_region``.
         source: Provenance, written below the figure.
 
     Raises:
-        ValueError: No model, or models with different regions.
+        ValueError: There is no model, or models have different regions.
     """
     _expect_models(regions)
     names = list(next(iter(regions.values())))
@@ -116,11 +116,11 @@ CONDITIONS: Final = {
     "head raised, degrees": (-90.0, -20.0, -10.0, 0.0, 10.0, 90.0),
     "outer eye corners apart, pixels": (0.0, 30.0, 40.0, 60.0, 100.0, np.inf),
 }
-"""What may make a face hard, and the classes that are told apart."""
+"""Possible causes of hard faces, and the classes of each."""
 
 
 def error_by_condition(nme: PerFrame, target_px: Landmarks, *, source: str) -> Figure:
-    """Error by how far the head is turned, how it nods and how large the face is, all by the true landmarks.
+    """Draw the error by yaw, pitch and size of the face, all from the true landmarks.
 
     Args:
         nme: (n,) errors of one model.
@@ -167,7 +167,7 @@ def error_by_condition(nme: PerFrame, target_px: Landmarks, *, source: str) -> F
 
 
 def _classes(nme: PerFrame, values: PerFrame, edges: Sequence[float]) -> dict[str, np.ndarray]:
-    """The errors of each class of values that has frames, by the name of the class."""
+    """Return the errors of each class of values that has frames, by the name of the class."""
     found = {}
     for low, high in pairwise(edges):
         errors = nme[(values >= low) & (values < high)]
@@ -178,14 +178,14 @@ def _classes(nme: PerFrame, values: PerFrame, edges: Sequence[float]) -> dict[st
 
 
 def published(groups: Mapping[str, Mapping[str, tuple[float, Sequence[float] | None]]], *, source: str) -> Figure:
-    """The NME of models with its interval, one block for each data set and split, which are not ranked together.
+    """Draw the NME of models with intervals, one block for each data set and split: blocks are not comparable.
 
     Args:
-        groups: By title; of each model its NME and the ends of the interval, None where it is not known.
+        groups: Models by title of their block, each with its NME and the ends of the interval, None if unknown.
         source: Provenance, written below the figure.
 
     Raises:
-        ValueError: No group, or one without models.
+        ValueError: There is no group, or one without models.
     """
     if not groups or not all(groups.values()):
         raise ValueError("expected groups of at least one model")
@@ -233,7 +233,7 @@ def _expect_models(series: Mapping[str, object]) -> None:
 
 
 def _region_row(axes: Axes, errors: list[np.ndarray], heights: np.ndarray, model: str, colour: str) -> None:
-    """The dots, bars and numbers of one model, one a region."""
+    """Draw the dots, bars and numbers of one model, one for each region."""
     means = np.array([region.mean() for region in errors])
     spans = np.array([np.quantile(region, [0.1, 0.9]) for region in errors])  # (regions, 2)
     axes.hlines(heights, spans[:, 0], spans[:, 1], color=colour, linewidth=4, alpha=0.3)

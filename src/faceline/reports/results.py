@@ -1,4 +1,4 @@
-"""Published results: checked rows of a JSON file, rendered as a table into a page."""
+"""Published results: checked rows of a JSON file, rendered as a table in a page."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -21,12 +21,12 @@ Row = TypeVar("Row", bound=BaseModel)
 
 @dataclass(frozen=True)
 class ResultsTable(Generic[Row]):
-    """One kind of published results.
+    """A kind of published results.
 
     Attributes:
-        name: The table stands between ``<!-- results:NAME -->`` and ``<!-- /results:NAME -->``.
-        row: What each object of the file holds.
-        markdown: The table of some rows.
+        name: Name in the markers ``<!-- results:NAME -->`` and ``<!-- /results:NAME -->`` around the table.
+        row: Class of each object in the file.
+        markdown: Function from rows to a table.
     """
 
     name: str
@@ -50,16 +50,16 @@ def line(cells: Sequence[str]) -> str:
 
 
 def commands(named: Sequence[tuple[str, str]]) -> list[str]:
-    """The command of each row, folded away, as lines of Markdown."""
+    """Return the command of each row as lines of Markdown that are folded away."""
     text = [f"# {name}\n{command}" for name, command in named]
     return ["<details>", "<summary>The command of each row</summary>", "", "```sh", *text, "```", "", "</details>"]
 
 
 def read_results(path: Path, row: type[Row]) -> list[Row]:
-    """The checked rows of a results file.
+    """Read and check the rows of a results file.
 
     Raises:
-        InputError: No file, no list of objects, or a row with a field that is missing, unknown or wrong.
+        InputError: The file is missing or no list of objects, or a row has a missing, unknown or wrong field.
     """
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))
@@ -79,17 +79,17 @@ def render_results(table: ResultsTable[Any], json_path: Path, page: Path, *, che
     """Put the results table between its two markers in a page; everything around them stays.
 
     Args:
-        table: Which one.
-        json_path: The results.
-        page: The Markdown file that has the markers.
-        check: Only compare, write nothing.
+        table: Kind of results.
+        json_path: File of the results.
+        page: Markdown file with the markers.
+        check: Whether to only compare, without writing.
 
     Returns:
         The text of the page with the table of the results.
 
     Raises:
-        InputError: A bad results file, markers that are not there exactly once and in order, or, with
-            ``check``, a page that differs from the results.
+        InputError: The results file is wrong, the markers do not occur exactly once and in order, or, with ``check``,
+            the page differs from the results.
     """
     content = table.markdown(read_results(json_path, table.row))
     try:
@@ -110,7 +110,7 @@ def render_results(table: ResultsTable[Any], json_path: Path, page: Path, *, che
 
 
 def _row_error(path: Path, rows: list[object], error: ValidationError) -> InputError:
-    """The first complaint, with the row it is about."""
+    """Return the first complaint with its row."""
     first = error.errors(include_url=False)[0]
     row, *field = first["loc"]
     name = (rows[int(row)].get("model") or rows[int(row)].get("method")) if isinstance(rows[int(row)], dict) else None  # type: ignore[attr-defined]

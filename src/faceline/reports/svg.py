@@ -1,4 +1,4 @@
-"""A figure as SVG inside a page: text stays text, colours follow the page, and it is told to who cannot see it."""
+"""Embeds a figure as SVG in a page: text stays text, colours follow the page, and a description is included."""
 
 import io
 import re
@@ -19,17 +19,17 @@ _VARIABLES: Final = {
     GRID: "--grid",
     **{colour: f"--series-{i}" for i, colour in enumerate(PALETTE, start=1)},
 }
-"""Colours of figures, by the names of the page's own, which differ by light and dark."""
+"""Names of the page's colours, which differ in light and dark mode, for those of figures."""
 
 
 def inline_svg(figure: Figure, key: str, title: str, description: str) -> Markup:
-    """The figure as an element of a page.
+    """Return the figure as an element of a page.
 
     Args:
-        figure: With a transparent background and no text of anybody else's.
-        key: Letters and digits; no other figure of the page has the same.
-        title: What it is.
-        description: What is to be seen, for who cannot see it.
+        figure: Figure with a transparent background, without text from users.
+        key: Letters and digits that are unique on the page.
+        title: Title of the figure.
+        description: Text alternative.
     """
     stream = io.StringIO()
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": key, "axes.formatter.use_mathtext": False}):
@@ -48,7 +48,7 @@ def inline_svg(figure: Figure, key: str, title: str, description: str) -> Markup
 
 
 def _adapt(element: ET.Element, key: str, used: set[str]) -> None:
-    """Ids that no other figure has, and the page's own colours and letters."""
+    """Make ids unique, and use the page's own colours and fonts."""
     name = element.attrib.pop("id", None)
     if name in used:
         element.set("id", f"{key}-{name}")

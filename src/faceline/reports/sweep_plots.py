@@ -1,4 +1,4 @@
-"""Figures of sweeps: how the best was found, which parameters matter, what speed costs."""
+"""Draws sweeps: how the best trial was found, which parameters matter, what speed costs."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal, NamedTuple
@@ -23,16 +23,16 @@ from faceline.plot_style import (
 State = Literal["finished", "pruned", "failed"]
 
 SHOWN: Final = 8
-"""Parameters with a bar of their own."""
+"""Most parameters with a bar."""
 
 
 class TrialPoint(NamedTuple):
-    """A trial as the figures show it.
+    """A trial in the figures.
 
     Attributes:
-        number: In the sweep.
-        state: How it ended.
-        values: The values of the objectives; of a pruned one, where it was given up; empty where it has none.
+        number: Number in the sweep.
+        state: State at its end.
+        values: Values of the objectives; for a pruned trial the last ones; empty if there are none.
     """
 
     number: int
@@ -43,17 +43,17 @@ class TrialPoint(NamedTuple):
 def history(
     trials: Sequence[TrialPoint], importance: Mapping[str, float], metric: str, *, low_is_good: bool, source: str
 ) -> Figure:
-    """The value of every trial with the best so far, and beside it what the values depend on.
+    """Draw the value of every trial with the best so far, and what the values depend on.
 
     Args:
-        trials: All, in order.
-        importance: Share of the variation that each parameter explains; empty where too few trials tell.
+        trials: All trials in order.
+        importance: Share of the variation that each parameter explains; empty with too few trials.
         metric: Name of the objective.
-        low_is_good: Whether it is minimised.
+        low_is_good: Whether the metric is minimised.
         source: Provenance, written below the figure.
 
     Raises:
-        ValueError: No trial was finished.
+        ValueError: No trial has finished.
     """
     done = [trial for trial in trials if trial.state == "finished"]
     if not done:
@@ -111,13 +111,13 @@ def _draw_importance(axes: Axes, importance: Mapping[str, float]) -> None:
 def pareto(
     trials: Sequence[TrialPoint], front: Sequence[int], metrics: tuple[str, str], labels: Mapping[int, str], source: str
 ) -> Figure:
-    """Two objectives against each other; the trials that no other beats in both are joined.
+    """Draw two objectives against each other, and join the trials that no other beats in both.
 
     Args:
-        trials: All, in order.
+        trials: All trials in order.
         front: Numbers of the trials that no other beats.
         metrics: Names of the objectives.
-        labels: What is written beside a trial of the front.
+        labels: Labels of the trials on the front.
         source: Provenance, written below the figure.
     """
     done = {trial.number: trial.values for trial in trials if trial.state == "finished"}
@@ -138,7 +138,7 @@ def pareto(
 
 
 def _label_front(axes: Axes, points: Sequence[tuple[float, float, str]]) -> None:
-    """Write beside the points what they are; a label that would lie on the one before is left out."""
+    """Write labels beside the points; one that would cover another is left out."""
     last = -np.inf
     for x, y, text in sorted(points, key=lambda point: point[1]):
         height = axes.transData.transform((x, y))[1]
@@ -149,5 +149,5 @@ def _label_front(axes: Axes, points: Sequence[tuple[float, float, str]]) -> None
 
 
 def _value(metric: str, value: float) -> str:
-    """Errors relative to a face are per cents."""
+    """Format a value; errors relative to a face are percentages."""
     return f"{100 * value:.3g} %" if metric.rpartition("/")[2].startswith("nme") else f"{value:.4g}"

@@ -13,7 +13,7 @@ STUDY_MSE: Final = {
     "resnet18": "0.0004",
     "mobilenetv2": "0.0004",
 }
-"""Test MSE on [0, 1] that the reference study reports, to the digits that it gives."""
+"""Test MSE on [0, 1] in the reference study, with its number of digits."""
 
 NOTE: Final = (
     "MSE is on [0, 1] coordinates. NME is the mean point error over the distance of the outer eye corners. The "
@@ -26,19 +26,19 @@ NOTE: Final = (
 
 
 class LandmarkResult(BaseModel):
-    """One object of ``docs/results/landmarks.json``: figures, and what is needed to get them again.
+    """One object of ``docs/results/landmarks.json``: figures, and what is needed to repeat them.
 
     Attributes:
-        model: Name of the model, as its experiment is called.
+        model: Name of the model, from its experiment.
         data: Name of the data set.
-        split: Protocol of the split; results under different ones are never ranked together.
+        split: Protocol of the split; results of different protocols are never ranked together.
         input_size: Side of the square input, in pixels.
-        mse: On [0, 1] coordinates.
-        nme: A fraction: 0.05 is 5 %.
-        ci95: Interval of ``nme``; None where the frames of the run were not at hand.
+        mse: MSE on [0, 1] coordinates.
+        nme: NME as a fraction: 0.05 is 5 %.
+        ci95: Interval of ``nme``; None if the run's frames were not available.
         params: Number of parameters.
-        train_seconds: Wall time of the training.
-        run_id: The MLflow run.
+        train_seconds: Wall time of the training in seconds.
+        run_id: Id of the MLflow run.
         commit: Git commit of the code that ran.
         command: The exact command line.
     """
@@ -60,7 +60,7 @@ class LandmarkResult(BaseModel):
 
 
 def ranked(results: Sequence[LandmarkResult]) -> list[list[LandmarkResult]]:
-    """The results in groups of one data set and split, as they come; within each the lowest MSE first."""
+    """Group the results by data set and split, in order; the lowest MSE comes first in each group."""
     groups: dict[tuple[str, str], list[LandmarkResult]] = {}
     for result in results:
         groups.setdefault((result.data, result.split), []).append(result)
@@ -68,7 +68,7 @@ def ranked(results: Sequence[LandmarkResult]) -> list[list[LandmarkResult]]:
 
 
 def markdown_table(results: Sequence[LandmarkResult]) -> str:
-    """The results as Markdown: a table, a note on the study's figures, and the command of every row."""
+    """Return the results as Markdown: a table, a note on the study's figures, and each row's command."""
     ordered = [result for group in ranked(results) for result in group]
     head = "model|data|split|input px|MSE|NME|95 %|study's MSE|parameters|training minutes|run|commit"
     rule = "---|---|---|---:|---:|---:|---:|---:|---:|---:|---|---"

@@ -1,4 +1,4 @@
-"""Recognition by visit: people who are missed against strangers who are greeted."""
+"""Draws recognition by visit: missed people against greeted strangers."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,15 +9,15 @@ from matplotlib.figure import Figure
 from faceline.plot_style import colours, in_percent, new_figure, style_axes, subtitle
 
 _LOWEST = 1e-4
-"""Where rates that were never seen are drawn."""
+"""Place of rates that never occurred."""
 
 
 def visit_det(curves: Mapping[str, Sequence[Mapping[str, Any]]], wanted: float, *, source: str) -> Figure:
-    """Detection error trade-off by visit.
+    """Draw the detection error trade-off by visit.
 
     Args:
-        curves: Points ``wanted``, ``missed`` and ``strangers_greeted`` of each way to enrol.
-        wanted: Share of strangers' visits that a stand was told to greet at most; ringed.
+        curves: Points ``wanted``, ``missed`` and ``strangers_greeted`` for each way to enrol.
+        wanted: Largest share of strangers' visits that a stand may greet; it gets a ring.
         source: Provenance, written below the figure.
     """
     figure = new_figure(7.6, 4.8, "Customers who are missed, and strangers who are greeted, by visit", source)

@@ -1,4 +1,4 @@
-"""Makes the parts of a stand from its settings, and refuses a wrong setting before anything starts."""
+"""Builds the parts of a stand from its settings, and refuses an invalid setting before anything starts."""
 
 import os
 import socket
@@ -53,12 +53,12 @@ if TYPE_CHECKING:
 _PACKAGE: Final = Path(str(files("faceline.stand")))
 
 DRAWN: Final = _PACKAGE / "demo" / "drawn.faceline"
-"""Landmarks of drawn faces, for the demo."""
+"""Bundle for drawn faces, for the demo."""
 
 
 @contextmanager
 def build(settings: "Stand") -> Iterator[tuple[Loop, Services]]:
-    """All parts of a stand, refused before anything starts where a setting is wrong; closed at the end."""
+    """Build all parts of a stand and close them at the end; an invalid setting is refused before anything starts."""
     folder = Path(settings.folder)
     opener = source_opener(settings.source)
     with ExitStack() as stack:
@@ -102,19 +102,19 @@ def build(settings: "Stand") -> Iterator[tuple[Loop, Services]]:
 
 
 class Watch:
-    """What sees and decides, made of settings; everything that can be refused is refused here.
+    """Builds what sees and decides from the settings, and refuses everything that can be refused.
 
     Args:
-        settings: Of the stand.
-        folder: Where the policy keeps what it learns.
+        settings: Settings of the stand.
+        folder: Folder in which the policy keeps what it learns.
         pages: Web sites that contents may show.
-        demo: The catalogue where the settings name none.
+        demo: Catalogue to use if the settings name none.
 
     Attributes:
-        media: Folder of the media of the catalogue.
+        media: Folder with the media of the catalogue.
 
     Raises:
-        InputError: A setting, or a file that it names, is wrong.
+        InputError: A setting, or a file that it names, is invalid.
     """
 
     def __init__(
@@ -138,7 +138,7 @@ class Watch:
         )
 
     def take(self, file: Path) -> None:
-        """Read a catalogue, and watch it from the start of the loop on."""
+        """Read a catalogue, and watch its file once the loop starts."""
         self.catalogue, self.media = CatalogueFile(file, self.pages), file.parent
 
     def loop(
@@ -151,13 +151,13 @@ class Watch:
         clock: Callable[[], Moment] = now,
         feed: Feed | None = None,
     ) -> Loop:
-        """The loop, not started yet."""
+        """Create the loop without starting it."""
         director = Director(self.policy, Sessions(), self.reactions, store.append)
         return Loop(frames, self.perception, director, store, recogniser, board, pictures, clock, self.catalogue, feed)
 
 
 def open_landmarks(bundle: str | Path, threads: int) -> LandmarkRuntime:
-    """A model of landmarks that a stand can work with.
+    """Open a landmark model that a stand can use.
 
     Raises:
         InputError: The bundle is refused, or finds other landmarks.
@@ -193,7 +193,7 @@ def _contents_of_fleet(settings: "Stand", folder: Path, watch: Watch) -> Content
 def _call_home(
     settings: "Stand", folder: Path, contents: Contents, loop: Loop, services: Services, stack: ExitStack
 ) -> None:
-    """Begin to call the fleet, and use what it publishes beside the catalogue, which is read again by itself."""
+    """Start to call the fleet, and use what it publishes beside the catalogue, which is reloaded by itself."""
     consent, bundle = services.consent, _bundle(settings)
 
     def use(release: Path) -> None:
@@ -215,6 +215,7 @@ def _call_home(
         health,
         lambda: loop.store.engine,
         contents,
+        ca=settings.fleet_ca,
     )
     loop.others["fleet"] = home.problem
     stack.callback(home.close)
@@ -222,7 +223,7 @@ def _call_home(
 
 
 def _token(settings: "Stand") -> str | None:
-    """The token of a group, which may be in a file."""
+    """Return the token of a group, which may be in a file."""
     given = settings.fleet_token
     if given is None or not Path(given).is_file():
         return given
@@ -230,14 +231,14 @@ def _token(settings: "Stand") -> str | None:
 
 
 def _bundle(settings: "Watching") -> str | Path:
-    """What finds landmarks: a model of drawn faces for drawn faces, unless told otherwise."""
+    """Return the bundle that finds landmarks; drawn faces have one of their own by default."""
     if settings.bundle is not None:
         return settings.bundle
     return DRAWN if settings.source == DEMO else DEFAULT
 
 
 def _people(settings: "Stand", folder: Path, stack: ExitStack) -> tuple[Enrolment | None, Recogniser | None]:
-    """Those who may be recognised; nobody where there is no embedder."""
+    """Open what is needed for recognition; nobody is recognised without an embedder."""
     file = embedder_file(settings)
     if file is None:
         return None, None

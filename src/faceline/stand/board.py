@@ -1,4 +1,4 @@
-"""What the stand shows of itself to its pages: the newest state, handed from the loop to the web server."""
+"""The newest state of the stand, handed from the loop to the web server."""
 
 import asyncio
 import threading
@@ -28,29 +28,29 @@ Problem = Literal[
     "webhooks",
     "fleet",
 ]
-"""No frames come, or they show nothing; too few or too late to count visitors rightly; events wait, or were lost; a
-fault; what was learned cannot be saved; nobody can be recognised; a catalogue is refused; a webhook is not answered;
-the fleet is not reached."""
+"""Kinds of problems: no frames, or empty ones; too few or late frames to count visitors correctly; events that wait or
+were lost; a fault; learning that cannot be saved; no recognition; a refused catalogue; an unanswered webhook; a fleet
+out of reach."""
 
 PROBLEMS: Final[tuple[Problem, ...]] = get_args(Problem)
 
 SILENCE: Final = 5.0
-"""Seconds without a word from the loop after which the stand is silent."""
+"""Seconds without news from the loop after which the stand counts as silent."""
 
 
 @dataclass(frozen=True)
 class Health:
-    """How the stand is.
+    """The health of the stand.
 
     Attributes:
-        frames_per_second: Looked at, over the last seconds.
-        latency_ms: From a frame to its decision, 95th percentile over the last ones; None where there were none.
-        problems: What somebody should look after: a sentence for each of `PROBLEMS`.
-        camera: Whether frames come.
-        picture: What is wrong with them, where something is.
+        frames_per_second: Frames analysed each second, over the last seconds.
+        latency_ms: Milliseconds from a frame to its decision, 95th percentile; None without frames.
+        problems: A sentence for each of `PROBLEMS` that an operator should look after.
+        camera: Whether frames arrive.
+        picture: What is wrong with the frames; None if nothing is.
         logging: Whether events are written.
-        enrolled: People who may be recognised; None where nobody can be, for want of an embedder.
-        counts: Frames, dropped, damaged, reopened, events written, pending and lost.
+        enrolled: Number of people who may be recognised; None without an embedder.
+        counts: Numbers of frames, dropped, damaged, reopened, and of events written, pending and lost.
     """
 
     frames_per_second: float = 0.0
@@ -64,24 +64,24 @@ class Health:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """The sentences."""
+        """Return the sentences of all problems."""
         return tuple(self.problems.values())
 
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """What the pages can know.
+    """Everything that the pages can know.
 
     Attributes:
         showing: What is on the screen; None before the first decision.
-        faces: Who is there.
-        customers: The recognised, by the numbers of their tracks.
-        standings: Who each face is, how sure that is, and why not, by the same numbers.
-        guidance: What to say to somebody who is being enrolled; None where nobody is.
-        at: Seconds of the steady clock at this moment.
-        size: Width and height of the frame.
-        health: How the stand is.
-        picture: The frame as JPEG, where the operator may see it.
+        faces: The faces that are there.
+        customers: Recognised people by track number.
+        standings: What is known about the identity of each face, by track number.
+        guidance: What to say to the person who is being enrolled; None if nobody is.
+        at: Time in seconds of the steady clock.
+        size: Width and height of the frame in pixels.
+        health: Health of the stand.
+        picture: The frame as JPEG, if the operator may see it.
     """
 
     showing: Showing | None = None
@@ -95,16 +95,16 @@ class State:
     customers: dict[int, Person] = field(default_factory=dict)
 
     def silent(self, now: float) -> float | None:
-        """Seconds since when nothing was heard of the loop; None where it goes on, or has not begun.
+        """Return for how many seconds the loop has been silent; None if it works, or has not begun.
 
         Args:
-            now: Seconds of the steady clock.
+            now: Time in seconds of the steady clock.
         """
         return now - self.at if self.at is not None and now - self.at > SILENCE else None
 
 
 class Board:
-    """Holds the newest state; the loop's thread writes, tasks of the server wait for changes of the screen."""
+    """Holds the newest state; the loop's thread writes, and the server's tasks wait for changes of the screen."""
 
     def __init__(self) -> None:
         self.state = State()
@@ -113,7 +113,7 @@ class Board:
         self._impression: int | None = None
 
     def publish(self, state: State) -> None:
-        """Take up the newest state, and wake the displays where the screen has changed."""
+        """Store the newest state, and wake the displays if the screen has changed."""
         impression = state.showing.impression if state.showing else None
         with self._lock:
             self.state = state
@@ -127,7 +127,7 @@ class Board:
 
     @asynccontextmanager
     async def changes(self) -> AsyncIterator[asyncio.Event]:
-        """An event that is set whenever the screen changes; whoever waits clears it."""
+        """Yield an event that is set whenever the screen changes; whoever waits clears it."""
         event = asyncio.Event()
         entry = asyncio.get_running_loop(), event
         with self._lock:

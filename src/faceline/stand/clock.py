@@ -1,6 +1,6 @@
-"""Two clocks side by side: the wall's, in UTC, to say when, and a steady one to say how long.
+"""Two clocks: a wall clock in UTC for times, and a steady one for durations.
 
-A wall clock jumps (time servers, a dead battery). No duration is ever a difference of two of its readings.
+A wall clock can jump (time servers, an empty battery), so no duration is a difference of two of its readings.
 """
 
 import time
@@ -13,32 +13,32 @@ class Moment:
     """One reading of both clocks.
 
     Attributes:
-        utc: Date and time, aware, in UTC.
-        steady: Seconds of a clock that only goes forward; only differences mean something.
+        utc: Date and time in UTC, with time zone.
+        steady: Seconds of a clock that never goes back; only differences mean something.
     """
 
     utc: datetime
     steady: float
 
     def since(self, earlier: "Moment") -> float:
-        """Seconds from an earlier moment of this process to this one; never negative."""
+        """Return the seconds since an earlier moment of this process; never negative."""
         return max(self.steady - earlier.steady, 0.0)
 
     def later(self, seconds: float) -> "Moment":
-        """The moment some seconds after this one, on both clocks."""
+        """Return the moment some seconds later, on both clocks."""
         return Moment(self.utc + timedelta(seconds=seconds), self.steady + seconds)
 
 
 def now() -> Moment:
-    """This moment."""
+    """Return the current moment."""
     return Moment(datetime.now(UTC), time.monotonic())
 
 
 class Pace:
-    """Waits so that something happens at most so often a second; late is not made up for.
+    """Waits so that something happens at most so often a second; lost time is not made up for.
 
     Args:
-        rate: Times a second.
+        rate: Most times a second.
     """
 
     def __init__(self, rate: int | float) -> None:
@@ -46,7 +46,7 @@ class Pace:
         self._next = 0.0
 
     def wait(self) -> None:
-        """Until it is time."""
+        """Wait until the next time."""
         ahead = self._next - time.monotonic()
         if ahead > 0:
             time.sleep(ahead)

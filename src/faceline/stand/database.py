@@ -1,7 +1,7 @@
-"""Opens the database of a stand, SQLite or PostgreSQL, and brings it to the form that this version writes.
+"""Opens the SQLite or PostgreSQL database of a stand, and migrates it to this version.
 
-Both hold the same tables, so one address may serve for events and people, or two. Times are microseconds since 1970 in
-UTC: one form in both, and no time zone to mistake.
+Both kinds have the same tables, so events and people can share one database or use two. Times are microseconds since
+1970 in UTC: the same form in both, without time zones.
 """
 
 import os
@@ -71,16 +71,16 @@ AUDIT: Final = sa.Table(
     sa.Column("operator", sa.Text, nullable=False),
     sa.Column("detail", sa.Text, nullable=False),
 )
-"""What was done to people's data, by whom; the database refuses to change or delete a row."""
+"""What was done to people's data and by whom; the database refuses to change or delete a row."""
 
 
 class History(NamedTuple):
     """Tables that are migrated together.
 
     Attributes:
-        tables: As this version writes them.
-        migrations: Their folder, as Alembic names it.
-        version_table: Where a database notes which of them it has seen.
+        tables: Tables as this version writes them.
+        migrations: Folder of the migrations, as Alembic names it.
+        version_table: Table in which a database records its version.
     """
 
     tables: sa.MetaData
@@ -95,29 +95,29 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LOCK: Final = 0x666163656C  # the number of PostgreSQL's lock around migrations
 _WIPE_TRIES: Final = 3
 _SECONDS: Final = 5
-"""How long a database may take to answer or to let go of a lock."""
+"""Seconds that a database may take to answer or to release a lock."""
 
 
 def microseconds(at: datetime) -> int:
-    """A time as it is stored."""
+    """Convert a time to its stored form."""
     return (at - _EPOCH) // timedelta(microseconds=1)
 
 
 def utc(stored: int) -> datetime:
-    """A stored time as one in UTC."""
+    """Convert a stored time to one in UTC."""
     return _EPOCH + timedelta(microseconds=stored)
 
 
 def open_database(url: str, column: str = "store", *, create: bool = True) -> sa.Engine:
-    """An engine whose database exists, answers and has the tables.
+    """Return an engine whose database exists, answers and has the tables.
 
     Args:
         url: ``sqlite:///FILE`` or ``postgresql://USER:PASSWORD@HOST/NAME``.
-        column: The key that the address came from, for messages.
-        create: Make a SQLite file where there is none.
+        column: Key that the address came from, for messages.
+        create: Whether to create a missing SQLite file.
 
     Raises:
-        InputError: It is not such an address, or the database cannot be used.
+        InputError: The address is invalid, or the database cannot be used.
     """
     address = _address(url, column)
     if not create and address.drivername.startswith("sqlite") and not Path(str(address.database)).is_file():
@@ -132,7 +132,7 @@ def open_database(url: str, column: str = "store", *, create: bool = True) -> sa
 
 
 def add_tables(engine: sa.Engine, history: History, column: str = "store") -> None:
-    """Give an opened database further tables, which have migrations of their own.
+    """Add tables with migrations of their own to an open database.
 
     Raises:
         InputError: The database cannot be used.
@@ -145,10 +145,10 @@ def add_tables(engine: sa.Engine, history: History, column: str = "store") -> No
 
 @contextmanager
 def database_errors(address: sa.URL, column: str) -> Iterator[None]:
-    """Tell in one line what a database refuses.
+    """Turn every error of the database into one line.
 
     Raises:
-        InputError: In place of any error of the database.
+        InputError: Replaces any error of the database.
     """
     try:
         yield
@@ -163,7 +163,7 @@ def database_errors(address: sa.URL, column: str) -> Iterator[None]:
 
 
 def reason(error: BaseException) -> str:
-    """What the database said, in one line."""
+    """Return what the database said, in one line."""
     if isinstance(error, InputError):
         return error.told
     return first_line(getattr(error, "orig", None) or error)
@@ -172,11 +172,11 @@ def reason(error: BaseException) -> str:
 def wipe_deleted(engine: sa.Engine) -> None:
     """Wipe the bytes of deleted people from the database's files.
 
-    SQLite overwrites them with zeros (secure_delete); they are left in its write-ahead log, which is emptied here.
-    PostgreSQL leaves them in the table's file until it is written anew.
+    SQLite overwrites them with zeros (secure_delete) but leaves them in its write-ahead log, which is emptied here.
+    PostgreSQL leaves them in the table's file until that is rewritten.
 
     Raises:
-        InputError: Another process holds it up.
+        InputError: Another process blocks it.
     """
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         if engine.dialect.name == "postgresql":
@@ -195,7 +195,7 @@ def wipe_deleted(engine: sa.Engine) -> None:
 
 
 def sqlite_file(engine: sa.Engine) -> Path | None:
-    """The file of a SQLite database."""
+    """Return the file of a SQLite database; None for other databases."""
     return Path(str(engine.url.database)) if engine.dialect.name == "sqlite" else None
 
 
@@ -227,7 +227,7 @@ def _engine(address: sa.URL) -> sa.Engine:
 
 
 def _for_its_owner(file: Path) -> None:
-    """Make the file, if there is none, and let nobody else read or write it, whatever the umask is.
+    """Create the file if it is missing, and let only its owner read and write it, whatever the umask is.
 
     The files that SQLite puts beside it get the same permissions.
     """
@@ -241,7 +241,7 @@ def _for_its_owner(file: Path) -> None:
 
 
 def _alone(address: sa.URL) -> Any:
-    """Hold off other processes that would create the same SQLite file; PostgreSQL has locks of its own."""
+    """Keep other processes from creating the same SQLite file; PostgreSQL has its own locks."""
     if address.drivername.startswith("postgresql"):
         return nullcontext()
     file = Path(str(address.database))
@@ -267,4 +267,6 @@ def _migrate(connection: sa.Connection, history: History) -> None:
     try:
         command.upgrade(config, "head")
     except CommandError:
-        raise InputError(f"the database has the form {current}, of a newer version of faceline") from None
+        raise InputError(
+            f"the database was written by a newer version of faceline (form {current}); update faceline"
+        ) from None

@@ -1,4 +1,4 @@
-"""Runs the screen: who comes and goes, what is shown to them, how they react to it, and what is written down of it."""
+"""Runs the screen: follows who comes and goes, shows contents, measures reactions, and records events."""
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -33,7 +33,7 @@ from faceline.stand.events.event import (
 )
 
 Known = Mapping[int, tuple[str, Person]]
-"""Id and wishes of enrolled people, by the numbers of their tracks."""
+"""Id and wishes of enrolled people by track number."""
 
 _OFFERS_KEPT: Final = 20
 _TAKEN_KEPT: Final = 1_000
@@ -44,8 +44,8 @@ class Visitor:
     """One visit.
 
     Attributes:
-        visit: Its number in the events.
-        since: Seconds of the steady clock when it began.
+        visit: Number of the visit in events.
+        since: Time when it began, in seconds of the steady clock.
     """
 
     visit: int
@@ -57,11 +57,11 @@ class Showing:
     """What is on the screen now.
 
     Attributes:
-        decision: That brought it there.
-        since: When.
-        impression: Its number in the events.
-        greeting: Name of the person who is greeted; None where nobody is, or without a name.
-        attention: Seconds for which each visit attended to it.
+        decision: The decision behind it.
+        since: Moment when it appeared.
+        impression: Number of the impression in events.
+        greeting: Name of the greeted person; None without one.
+        attention: Seconds that each visit attended to it.
         strongest: Strongest reaction of each visit, by kind.
         interested: Visits that showed interest.
     """
@@ -76,13 +76,13 @@ class Showing:
 
 
 class Director:
-    """Decides when the policy is asked, and tells everything to the store.
+    """Decides when to ask the policy, and records everything in the store.
 
     Args:
-        policy: What to show.
-        sessions: Numbers the audiences.
-        reactions: When a reaction counts.
-        append: Takes events.
+        policy: Policy that chooses contents.
+        sessions: Numbers the sessions.
+        reactions: Settings that say when a reaction counts.
+        append: Receives the events.
     """
 
     def __init__(
@@ -101,15 +101,15 @@ class Director:
 
     @property
     def arm(self) -> Arm | None:
-        """Of the session."""
+        """Arm of the current session."""
         return None if self.session is None else self.policy.arm(self.session)
 
     def update(self, sight: Sight, known: Known) -> Showing:
-        """What is on the screen after a sight.
+        """Process a sight and return what is on the screen.
 
         Args:
-            sight: Later than the one before.
-            known: Who of them is enrolled and recognised.
+            sight: The newest sight; it must be later than the one before.
+            known: Recognised people by track number.
         """
         moment = sight.moment
         while self._taken:
@@ -134,17 +134,17 @@ class Director:
         return self.showing
 
     def use(self, catalogue: Catalogue) -> None:
-        """Choose from another catalogue from now on; what is shown is ended if it is not in it as it was."""
+        """Use another catalogue from now on; a content that is missing or different in it ends now."""
         self.policy.use(catalogue)
         self.catalogues += 1
         shown = self.showing.decision.content if self.showing else None
         self._outdated = shown is not None and catalogue.by_id.get(shown.id) != shown
 
     def take_offer(self, impression: int, moment: Moment) -> None:
-        """Write down that the offer of one of the last impressions was taken.
+        """Record that the offer of a recent impression was taken.
 
         Raises:
-            InputError: No offer of that impression is known.
+            InputError: The impression has no known offer.
         """
         for showing in list(self.offers):
             if showing.impression == impression:
@@ -157,11 +157,11 @@ class Director:
         raise InputError("this offer is not among the last ones any more, or was taken already")
 
     def offer_was_taken(self, decision: int) -> None:
-        """Let the policy learn that an offer was taken, with the next sight; may be told by any thread."""
+        """Let the policy learn about a taken offer with the next sight; any thread may call this."""
         self._taken.append(decision)
 
     def close(self, moment: Moment) -> None:
-        """End what is going on, before the stand stops."""
+        """End the current impression and visits before the stand stops."""
         if self.showing is not None:
             self._end(self.showing, moment)
             self.showing = None
@@ -206,7 +206,7 @@ class Director:
         )
 
     def _change_session(self, session: int | None, moment: Moment) -> None:
-        """A session begins or ends; those who stay from one to the next go on as new visits."""
+        """Begin or end a session; people who stay continue as new visits."""
         if self.session is not None:
             for visitor in self.visitors.values():
                 self._leave(visitor, moment.steady, moment)
@@ -218,7 +218,7 @@ class Director:
             self._appear(visitor, moment, continued=True)
 
     def _watch(self, faces: Sequence[Face], moment: Moment) -> tuple[str, int] | None:
-        """Note reactions to what is shown; the content and the visit whose interest is to be answered."""
+        """Record reactions to the content; return content and visit of an interest to answer, if any."""
         showing, answer = self.showing, None
         if showing is None or showing.decision.session != self.session:
             return None
@@ -239,7 +239,7 @@ class Director:
         return answer
 
     def _strengths(self, reaction: Reaction) -> dict[ReactionKind, float]:
-        """The reactions that count."""
+        """Return the reactions that count."""
         limits, found = self._reactions, {}
         strengths: dict[ReactionKind, tuple[float, float]] = {
             "smile": (reaction.smile, limits.smile),
@@ -283,7 +283,7 @@ class Director:
         self.showing, self._outdated = showing, False
 
     def _end(self, showing: Showing, moment: Moment) -> None:
-        """Write down what came of an impression, and let the policy learn from it."""
+        """Record the result of an impression, and let the policy learn from it."""
         seconds = moment.since(showing.since)
         place = self._on_screen(showing, moment)
         events: list[Event] = [
@@ -302,7 +302,7 @@ class Director:
             self.policy.reward(showing.decision, sum(shares) / len(shares))
 
     def _on_screen(self, showing: Showing, moment: Moment) -> dict[str, Any]:
-        """What every event of an impression says."""
+        """Return what every event of an impression contains."""
         decision = showing.decision
         return {
             "stand": self.stand,

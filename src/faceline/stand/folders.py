@@ -1,4 +1,4 @@
-"""Makes the folders that a user names, and keeps other processes out of them."""
+"""Creates folders that a user names, and keeps other processes out of them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,14 +10,14 @@ from faceline.errors import InputError
 
 
 def make_folder(folder: Path, key: str) -> None:
-    """Make a folder, and those above it.
+    """Create a folder and its parents.
 
     Args:
-        folder: May be there.
-        key: That named it, for the message.
+        folder: The folder; it may exist.
+        key: Setting that named it, for the message.
 
     Raises:
-        InputError: It cannot be made.
+        InputError: It cannot be created.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -30,11 +30,11 @@ def alone_in(folder: Path, who: str) -> Iterator[None]:
     """Keep a second process of one kind out of a folder.
 
     Args:
-        folder: Where the process keeps its files.
-        who: ``stand`` or ``fleet``; names the lock, and the other process in the message.
+        folder: Folder with the files of the process.
+        who: ``stand`` or ``fleet``; names the lock and the other process in the message.
 
     Raises:
-        InputError: Another one runs there.
+        InputError: Another process of that kind uses the folder.
     """
     lock = FileLock(folder / f"{who}.lock")
     try:

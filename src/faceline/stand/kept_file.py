@@ -1,4 +1,4 @@
-"""A small JSON file of secrets: for its owner only, changed by one process at a time, read again when changed."""
+"""A small JSON file of secrets: for its owner only, changed by one process at a time, reloaded after changes."""
 
 import json
 import re
@@ -19,14 +19,14 @@ _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
 
 
 class KeptFile(ABC):
-    """What a stand and its commands keep together; a change by one holds in the other at once.
+    """A file that a stand and its commands share; a change by one takes effect in the other at once.
 
     Args:
-        file: JSON; made with the first change.
+        file: JSON file, created with the first change.
     """
 
     purpose: ClassVar[str]
-    """What the file is for, and what to do with a damaged one; ends a message."""
+    """Purpose of the file and what to do if it is damaged; the end of a message."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -34,19 +34,19 @@ class KeptFile(ABC):
 
     @abstractmethod
     def _take(self, content: Any) -> None:
-        """Take up what is in the file.
+        """Take over what is in the file.
 
         Raises:
-            ValueError: Or KeyError or TypeError; it is not what was expected.
+            ValueError: The content is invalid; KeyError and TypeError mean the same.
         """
 
     @abstractmethod
     def _told(self) -> dict[str, Any]:
-        """What goes into the file."""
+        """Return what goes into the file."""
 
     @contextmanager
     def _changing(self) -> Iterator[None]:
-        """Change what is in the file now, while no other process does."""
+        """Change the file while no other process does."""
         self.file.parent.mkdir(parents=True, exist_ok=True)
         try:
             lock = FileLock(self.file.with_name(f".{self.file.name}.lock"), timeout=_LOCK_SECONDS).acquire()
@@ -72,7 +72,7 @@ class KeptFile(ABC):
             raise InputError(f"not {self.purpose.format(error=first_line(error))}", file=self.file) from None
 
     def _look_again(self) -> None:
-        """Take what has changed; a file that cannot be used changes nothing."""
+        """Reload the file if it has changed; an invalid one changes nothing."""
         state = self._stamp()
         if state != self._state:
             self._state = state
@@ -88,23 +88,23 @@ class KeptFile(ABC):
 
 
 def check_name(name: str) -> None:
-    """Refuse what is no name of an account, a token or a webhook.
+    """Refuse an invalid name of an account, a token or a webhook.
 
     Raises:
-        InputError: It has other characters, or too many.
+        InputError: The name has other characters, or too many.
     """
     if not _NAME.fullmatch(name):
         raise InputError(f"expected up to 40 of a to z, 0 to 9, . _ and -, got {name!r}", column="name")
 
 
 def note(audit: Path, by: str, action: str, **what: Any) -> None:
-    """Add a line to an audit, which says who did what, and when.
+    """Add a line to an audit: who did what, and when.
 
     Args:
-        audit: File of a JSON object a line; only its owner may read it.
-        by: Who did it.
+        audit: Audit file with one JSON object in each line; only its owner may read it.
+        by: Name of the person who did it.
         action: What they did.
-        **what: To which thing.
+        **what: Which thing they did it to.
     """
     audit.parent.mkdir(parents=True, exist_ok=True)
     audit.touch(0o600, exist_ok=True)
@@ -114,5 +114,5 @@ def note(audit: Path, by: str, action: str, **what: Any) -> None:
 
 
 def lines_of(audit: Path) -> list[str]:
-    """The lines of an audit, oldest first."""
+    """Return the lines of an audit, oldest first."""
     return audit.read_text(encoding="utf-8").splitlines() if audit.exists() else []

@@ -1,4 +1,4 @@
-"""The loop of the stand: the newest frame in, a decision out, and what became of both on the board."""
+"""The loop of the stand: takes the newest frame, makes a decision, and publishes both on the board."""
 
 import logging
 import threading
@@ -28,11 +28,14 @@ _SAVE_EVERY: Final = 60.0
 _RECENT: Final = 250  # frames of which speed is told
 
 SLOWEST: Final = 8.0
-"""Frames a second below which the stand warns: on films of known truth (docs/stand.md) people who walk past at 12 face
-widths a second were all counted at 8.3, not all at 6.25, and none at 5."""
+"""Frames a second below which the stand warns.
+
+On films of known truth (``docs/stand.md``) people who walk past at 12 face widths a second were all counted at 8.3
+frames a second, not all at 6.25, and none at 5.
+"""
 
 LATEST_MS: Final = 500.0
-"""From a frame to its decision, above which the stand warns: the screen answers people who have gone on."""
+"""Milliseconds from a frame to its decision above which the stand warns: it then answers people who have left."""
 
 _JUDGED: Final = 10.0  # seconds over which the stand is found slow
 
@@ -41,14 +44,14 @@ log = logging.getLogger("faceline.stand")
 
 @runtime_checkable
 class Frames(Protocol):
-    """Gives the newest frame, as `faceline.stand.camera.capture.Capture` does."""
+    """A source of the newest frame, such as `faceline.stand.camera.capture.Capture`."""
 
     @property
     def health(self) -> CaptureHealth:
-        """How the reading goes."""
+        """Return the health of the source."""
 
     def newest(self, timeout: float) -> Frame | None:
-        """The newest frame that was not given before; None where none comes in time."""
+        """Return the newest unread frame; None if none comes in time."""
 
     def close(self) -> None:
         """Stop reading."""
@@ -56,12 +59,12 @@ class Frames(Protocol):
 
 @dataclass(eq=False)
 class Speed:
-    """How fast frames are looked at.
+    """Measures the speed of the loop.
 
     Attributes:
-        times: When the last frames were done, seconds.
-        latencies: From taking each to its decision, seconds.
-        began: When the first frame of the source was done; None where none comes.
+        times: Times when the last frames were done, in seconds.
+        latencies: Seconds from taking each frame to its decision.
+        began: Time when the first frame was done; None without frames.
     """
 
     began: float | None = None
@@ -69,42 +72,42 @@ class Speed:
     latencies: deque[float] = field(default_factory=lambda: deque(maxlen=_RECENT))
 
     def add(self, done: float, latency: float) -> None:
-        """Take up a frame."""
+        """Record a frame."""
         self.began = done if self.began is None else self.began
         self.times.append(done)
         self.latencies.append(latency)
 
     def frames_per_second(self, at: float, over: float = 5.0) -> float:
-        """Of the last seconds."""
+        """Return the frames a second over the last seconds."""
         return sum(at - done <= over for done in self.times) / over
 
     def too_slow(self, at: float) -> float | None:
-        """Frames a second, where they are too few to count visitors rightly."""
+        """Return the frames a second if they are too few to count visitors correctly; else None."""
         rate = self.frames_per_second(at, _JUDGED)
         return rate if self.began is not None and at - self.began >= _JUDGED and rate < SLOWEST else None
 
     def latency_ms(self) -> float | None:
-        """95th percentile."""
+        """Return the 95th percentile of the latency in milliseconds; None without frames."""
         return float(np.percentile(self.latencies, 95)) * 1000 if self.latencies else None
 
 
 class Loop:
-    """Runs the stand, whatever happens: a fault is told on the board, and the screen goes on.
+    """Runs the stand whatever happens: a fault is shown on the board, and the screen goes on.
 
     Args:
-        capture: Gives frames.
-        perception: Sees who is there.
-        director: Decides.
-        store: Takes events.
-        recogniser: Names enrolled people; None where there is no embedder.
-        board: Is told everything.
-        pictures: Whether the board gets the frames too, for the operator's eyes.
-        clock: Tells the moment.
-        catalogue: Tells when the catalogue has changed; None keeps that of the director.
+        capture: Source of frames.
+        perception: Finds the people who are there.
+        director: Decides what to show.
+        store: Event store.
+        recogniser: Recognises enrolled people; None without an embedder.
+        board: Receives the newest state.
+        pictures: Whether the board gets the frames too, for the operator.
+        clock: Returns the current moment.
+        catalogue: Reloads the catalogue after changes; None keeps the director's.
         feed: Tells other programs what is new; None tells nobody.
 
     Attributes:
-        others: Further parts of the stand that may have something to warn of, by the kind of problem.
+        others: Further parts of the stand that may report a problem, by kind.
     """
 
     def __init__(
@@ -133,13 +136,13 @@ class Loop:
         self._thread = threading.Thread(target=self._run, name="stand", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
         if self.catalogue is not None:
             self.catalogue.start()
 
     def close(self) -> None:
-        """End what is shown, write what is left."""
+        """End what is shown, and write what is left."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(timeout=5.0)
@@ -153,7 +156,7 @@ class Loop:
         self._save()
 
     def step(self) -> None:
-        """One frame, or the lack of one."""
+        """Process one frame, or the lack of one."""
         frame = self.capture.newest(_NO_FRAME)
         sight = self._look(frame)
         new = None if self.catalogue is None else self.catalogue.take()
@@ -186,7 +189,7 @@ class Loop:
             self._save()
 
     def health(self, at: float) -> Health:
-        """How the stand is."""
+        """Return the health of the stand."""
         capture, store = self.capture.health, self.store.health
         if capture.lost is not None:
             self.speed.began = None  # a source that comes back is judged anew
@@ -218,7 +221,7 @@ class Loop:
                 self._stop.wait(_NO_FRAME)
 
     def _look(self, frame: Frame | None) -> Sight:
-        """Who is there; nobody new where the frame cannot be looked at."""
+        """Return who is there; a frame that cannot be analysed adds nobody."""
         showing = self.director.showing
         if frame is None:
             return self.perception.wait(self._clock())
@@ -245,7 +248,7 @@ class Loop:
             self._unsaved = f"What was learned cannot be saved: {first_line(error)}."
 
     def _problems(self, capture: CaptureHealth, store: StoreHealth, at: float) -> dict[Problem, str | None]:
-        """What somebody should look after, in sentences."""
+        """Return what an operator should look after, in sentences."""
         slow, late = self.speed.too_slow(at), self.speed.latency_ms() or 0.0
         lost = sum(store.lost.values())
         return {

@@ -1,4 +1,4 @@
-"""Sends a report by mail, through a server of the user's."""
+"""Sends a report by mail through the user's own server."""
 
 import os
 import smtplib
@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 from faceline.errors import InputError, first_line
 
 PASSWORD: Final = "FACELINE_MAIL_PASSWORD"
-"""Environment variable with the password of the account that mails are sent from."""
+"""Environment variable with the password of the mail account."""
 
 _SECONDS: Final = 30.0
 _KINDS: Final[Mapping[str, tuple[str, str]]] = {
@@ -23,7 +23,7 @@ _KINDS: Final[Mapping[str, tuple[str, str]]] = {
 
 
 def letter(sender: str, to: Sequence[str], subject: str, text: str, files: Sequence[Path]) -> EmailMessage:
-    """A mail with a text and some files."""
+    """Write a mail with a text and files."""
     mail = EmailMessage()
     mail["From"], mail["To"], mail["Subject"] = sender, ", ".join(to), subject
     mail["Date"], mail["Message-ID"] = formatdate(localtime=True), make_msgid(domain=sender.rpartition("@")[2])
@@ -35,15 +35,15 @@ def letter(sender: str, to: Sequence[str], subject: str, text: str, files: Seque
 
 
 def send(mail: EmailMessage, server: str) -> None:
-    """Hand a mail to a server.
+    """Send a mail through a server.
 
     Args:
         mail: The mail.
-        server: ``smtps://USER@HOST:PORT`` speaks TLS from the first byte, ``smtp://USER@HOST:PORT`` after STARTTLS; a
-            server on this machine may do without. The password is in `PASSWORD`.
+        server: ``smtps://USER@HOST:PORT`` uses TLS from the first byte, ``smtp://USER@HOST:PORT`` uses STARTTLS. A
+            server on this machine may do without. `PASSWORD` holds the password.
 
     Raises:
-        InputError: The address is wrong, or the server does not take the mail.
+        InputError: The address is invalid, or the server does not accept the mail.
     """
     parts = urlsplit(server)
     if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
@@ -61,7 +61,7 @@ def send(mail: EmailMessage, server: str) -> None:
 
 
 def _connected(tls: bool, host: str, port: int | None) -> smtplib.SMTP:
-    """A line to a server that nobody can listen to, unless it stays in this machine."""
+    """Connect to a server so that nobody can listen, unless it is on this machine."""
     if tls:
         return smtplib.SMTP_SSL(host, port or 465, timeout=_SECONDS, context=ssl.create_default_context())
     connection = smtplib.SMTP(host, port or 587, timeout=_SECONDS)

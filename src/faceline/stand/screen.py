@@ -1,4 +1,4 @@
-"""What a display is told to show."""
+"""Tells a display what to show."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -12,23 +12,23 @@ from faceline.stand.content.catalogue import Catalogue, Content
 from faceline.stand.director import Showing
 
 _QUIET_ZONE: Final = 4
-"""Modules around a QR code that stay white (ISO/IEC 18004)."""
+"""White modules around a QR code (ISO/IEC 18004)."""
 
 
 class Screens:
-    """Tells displays what contents look like.
+    """Describes contents for displays.
 
     Args:
         media: Folder of the media.
-        sound: Whether films may be heard on this stand.
-        code: Gives the code of an offer, for tills; None where there are none.
+        sound: Whether films play with sound on this stand.
+        code: Returns the code of an offer, for tills; None without codes.
     """
 
     def __init__(self, media: Path, sound: bool = False, code: Callable[[Showing], str | None] | None = None) -> None:
         self.media, self.sound, self.code = media, sound, code
 
     def of(self, showing: Showing | None, catalogue: Catalogue) -> dict[str, Any] | None:
-        """What is on the screen now; numbers of events go as text, since JavaScript's end at 53 bits."""
+        """Describe what is on the screen now; event numbers are text, because JavaScript's numbers have 53 bits."""
         if showing is None:
             return None
         told = self.content(showing.decision.content, catalogue)
@@ -43,7 +43,7 @@ class Screens:
         }
 
     def content(self, content: Content, catalogue: Catalogue) -> dict[str, Any]:
-        """A content as a display shows it."""
+        """Describe a content for a display."""
         campaign = catalogue.campaign_by_id.get(content.campaign)  # gone, where the catalogue has changed meanwhile
         brand = content.brand.over(campaign.brand if campaign else None)
         full = isinstance(content.medium, Full)
@@ -73,7 +73,7 @@ class Screens:
         return told
 
     def _file(self, name: str) -> str:
-        """The address of a file; another one when the file has changed, so that no browser keeps the old."""
+        """Return the address of a file; it changes with the file, so that no browser shows an old copy."""
         try:
             status = (self.media / name).stat()
             version = f"{status.st_mtime_ns:x}-{status.st_size:x}"
@@ -84,7 +84,7 @@ class Screens:
 
 @lru_cache(maxsize=64)
 def qr_code(text: str) -> dict[str, Any]:
-    """A QR code as the path of its dark modules, and the width of its square with the white around it."""
+    """Return a QR code as the path of its dark modules and the width of its square with the white margin."""
     import segno  # noqa: PLC0415  # only contents with a code need it
 
     code = segno.make_qr(text, error="m")

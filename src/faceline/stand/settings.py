@@ -1,4 +1,4 @@
-"""What the keys of the verbs of a campaign may hold."""
+"""Allowed values for the settings of the commands around a stand."""
 
 from typing import Annotated, Literal
 
@@ -128,7 +128,7 @@ class BenchmarkReport(Settings):
 
 
 class Watching(Settings):
-    """What a stand sees with, and what it decides by."""
+    """Settings for what a stand sees and how it decides."""
 
     source: Text
     name: Annotated[str, Field(pattern=r"^[\w. -]{1,60}$")]
@@ -146,7 +146,7 @@ class Watching(Settings):
 
 
 class Recognising(Watching):
-    """What a stand tells people apart with, and how sure it must be."""
+    """Settings for recognition, and how certain it must be."""
 
     embedder: str | None
     embedder_preset: Literal["arcface", "sface", "dlib"]
@@ -162,7 +162,7 @@ class Recognising(Watching):
 
 
 class Served(Settings):
-    """How pages are reached, and for how long they are served."""
+    """Settings for how pages are reached, and for how long they are served."""
 
     host: Text
     allowed_hosts: list[Text]
@@ -190,6 +190,7 @@ class Stand(Recognising, Served):
     allowed_pages: list[Site]
     fleet: Annotated[str, Field(pattern=r"^https?://[^\s/?#@]+/?$")] | None
     fleet_token: str | None
+    fleet_ca: str | None
 
 
 class BenchmarkRecognition(Recognising):
@@ -236,6 +237,8 @@ class FleetSettings(Served):
     name: Annotated[str, Field(pattern=r"^[\w. -]{1,60}$")]
     store: str | None
     keep_days: Annotated[int, Field(ge=1, le=36_500)]
+    zone: Text
+    smallest_group: Annotated[int, Field(ge=2)]
     allowed_pages: list[Site]
     every: Annotated[float, Field(ge=1, le=3600)]
     silent_after: Annotated[float, Field(gt=0)]
@@ -300,4 +303,4 @@ SETTINGS: dict[str, type[Settings]] = {
     "benchmark_report": BenchmarkReport,
     "benchmark_fleet": BenchmarkFleet,
 }
-"""The schema of each verb."""
+"""The schema of each command."""

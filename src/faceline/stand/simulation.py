@@ -1,4 +1,4 @@
-"""Visitors whose true preferences are known: to see whether the policy learns them and the report tells the truth."""
+"""Simulates visitors with known preferences, to test whether the policy learns them and the report tells the truth."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -29,29 +29,29 @@ from faceline.stand.events.event import (
 
 _OPEN, _CLOSED = 10, 20  # hours
 _CONCENTRATION: Final = 6.0
-"""Of the beta distribution of attention: its standard deviation is about 0.18."""
+"""Concentration of the beta distribution of attention; its standard deviation is about 0.18."""
 
 _LOOKS: Final = 0.7
-"""Chance that somebody who comes by looks at all; the others walk on. It does not depend on what is shown either."""
+"""Probability that a passer-by looks at all; it does not depend on what is shown."""
 
 _SHORTEST, _WALKS = 1.0, 5.0
-"""Seconds before the stand of somebody who walks on: at least, and on average."""
+"""Seconds before the stand of people who walk on: shortest and mean."""
 
 _STAYS: Final = 0.65
-"""Chance that an audience watches one more content. It does not depend on what was shown, so that truth is exact."""
+"""Probability that an audience watches one more content. It does not depend on the content, so the truth is exact."""
 
 
 @dataclass(frozen=True)
 class Audience:
-    """Some people who come before the stand together, and what they will be like.
+    """People who come before the stand together, and how they will behave.
 
     Attributes:
-        session: Its number.
-        came: When.
-        visits: A number for each of them.
-        stays: For each of them the seconds after which they walk on without a look; endless for those who look.
-        contents: How many contents those who look stay for.
-        loyal: The group of the first of them if enrolled, else None.
+        session: Number of their session.
+        came: Time when they came.
+        visits: Number of each visit.
+        stays: Seconds after which each of them walks on without a look; infinite for those who look.
+        contents: Number of contents that those who look stay for.
+        loyal: Group of the first of them if enrolled, else None.
     """
 
     session: int
@@ -62,16 +62,16 @@ class Audience:
     loyal: str | None
 
     def present(self, seconds: float) -> list[int]:
-        """Places of those who are there so long after they came."""
+        """Return the positions of those who are still there after some seconds."""
         return [place for place, stays in enumerate(self.stays) if stays > seconds]
 
 
 class World:
-    """What people like, drawn once.
+    """The preferences of all people, drawn once.
 
     Args:
-        catalogue: What can be shown.
-        seed: Of the preferences.
+        catalogue: Contents that can be shown.
+        seed: Seed of the preferences.
     """
 
     def __init__(self, catalogue: Catalogue, seed: int) -> None:
@@ -82,13 +82,13 @@ class World:
         self._alone, self._late = (dict(zip(names, rng.normal(0, 0.1, len(names)), strict=True)) for _ in range(2))
 
     def attention(self, content: Content, people: int, hour: int, seen: bool) -> float:
-        """Expected share of its time that a visitor attends to a content."""
+        """Return the expected share of its time that a visitor attends to a content."""
         mean = self._base[content.id] + self._alone[content.id] * (people == 1) + self._late[content.id] * (hour >= 17)
         mean += 0.15 * (content.audience != ANYONE or content.id in self.catalogue.follow_ups) - 0.15 * seen
         return float(np.clip(mean, 0.05, 0.95))
 
     def best(self, contents: Sequence[Content], people: int, hour: int, seen: set[str]) -> float:
-        """The attention of the best of some contents."""
+        """Return the attention of the best of some contents."""
         return max(self.attention(content, people, hour, content.id in seen) for content in contents)
 
 
@@ -97,12 +97,12 @@ class Outcome:
     """What an audience did.
 
     Attributes:
-        arm: Of its session.
-        visitors: How many they were.
-        attention: Seconds, summed over visitors.
-        expected: What the attention was to be, given what was shown.
-        regret: For each choice of the bandit: how much more the best of what it chose among would have held.
-        events: As the stand writes them.
+        arm: Arm of its session.
+        visitors: Number of visitors.
+        attention: Seconds of attention, summed over visitors.
+        expected: Expected attention for what was shown.
+        regret: For each choice of the bandit, how much more attention the best possible content would have had.
+        events: Events as the stand writes them.
     """
 
     arm: Arm
@@ -114,7 +114,7 @@ class Outcome:
 
 
 def audiences(days: int, per_day: int, start: datetime, rng: np.random.Generator) -> Iterator[Audience]:
-    """Audiences one after the other, at random times of the opening hours."""
+    """Yield audiences at random times of the opening hours."""
     begin = Moment(start, 0.0)
     for day in range(days):
         times = np.sort(rng.uniform(_OPEN * 3600, _CLOSED * 3600, per_day)) + 86_400 * day
@@ -132,15 +132,15 @@ def audiences(days: int, per_day: int, start: datetime, rng: np.random.Generator
 def play(
     policy: Policy, audience: Audience, world: World, rng: np.random.Generator, *, learn: bool, write: bool = False
 ) -> Outcome:
-    """Let a policy meet an audience.
+    """Show an audience what a policy chooses.
 
     Args:
-        policy: Decides.
-        audience: Watches.
-        world: Says what they like.
-        rng: Of their attention.
-        learn: Whether the policy is told what happened.
-        write: Whether events are made.
+        policy: Policy that chooses contents.
+        audience: Audience that watches.
+        world: Preferences of the audience.
+        rng: Random generator of their attention.
+        learn: Whether the policy learns from the outcome.
+        write: Whether to make events.
     """
     outcome = Outcome(policy.arm(audience.session), len(audience.visits))
     stage = _Stage(policy, audience, outcome, write)

@@ -1,4 +1,4 @@
-"""Jobs on a Ray cluster: each a task of its own, of which one that dies takes no other with it."""
+"""Runs jobs on a Ray cluster, each as a task of its own, so that a dying job takes no other with it."""
 
 import logging
 import os
@@ -14,15 +14,15 @@ from faceline.sweeps.jobs import Job, NextJob, Work, lost, run_packed, unpack
 def stream(
     work: Work, next_job: NextJob, address: str | None, jobs: int | None, cpus: int, gpus: float
 ) -> Iterator[tuple[Job, JobReturn]]:
-    """Run jobs as long as there are some; yields each when it has ended, however it ended.
+    """Run jobs while there are some, and yield each when it has ended, however it ended.
 
     Args:
-        work: What they are composed from.
-        next_job: Asked whenever a place is free.
-        address: The address of the cluster; None: the one that this machine belongs to, or else a new one on it.
-        jobs: At once; None: as many as the cluster has cores for.
-        cpus: That each is given.
-        gpus: That each is given.
+        work: What jobs are composed from.
+        next_job: Returns the next job; called whenever a place is free.
+        address: Address of the cluster; None means this machine's cluster, or else a new one on it.
+        jobs: Most jobs at once; None means as many as the cluster has cores for.
+        cpus: CPUs of each job.
+        gpus: GPUs of each job.
 
     Raises:
         InputError: Ray is not installed, or there is no such cluster.

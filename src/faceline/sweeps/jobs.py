@@ -1,4 +1,4 @@
-"""One job of a sweep, as it is handed to a launcher and run in a process of its own."""
+"""One job of a sweep, which a launcher runs in a process of its own."""
 
 import os
 from collections.abc import Callable
@@ -23,20 +23,20 @@ PRELOADED = (
     "faceline.tasks.shapes",
     "timm",
 )
-"""What every job needs and is slow to import."""
+"""Modules that every job needs and that are slow to import."""
 
 
 _TOLD = ("FACELINE_", "MLFLOW_", "HYDRA_", "DO_NOT_TRACK", "NO_ALBUMENTATIONS")
-"""Variables of the environment that a job on another machine needs; the rest is that machine's own."""
+"""Environment variables that a job on another machine needs; the rest is that machine's own."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """A job.
+    """One job of a sweep.
 
     Attributes:
-        number: Unique in the sweep; its folder has this name.
-        overrides: The overrides of the config, as they are typed.
+        number: Number that is unique in the sweep; its folder has this name.
+        overrides: Overrides of the config, as they are typed.
     """
 
     number: int
@@ -44,7 +44,7 @@ class Job:
 
 
 NextJob = Callable[[], Job | None]
-"""Gives the next job, or None while there is none."""
+"""Returns the next job, or None while there is none."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,9 @@ class Work:
     """What jobs are composed from, and what is done with each.
 
     Attributes:
-        context: Hydra's.
-        config: The config of the sweep.
-        task: Takes the config of a job.
+        context: Context of Hydra.
+        config: Config of the sweep.
+        task: Function that takes the config of a job.
     """
 
     context: HydraContext
@@ -63,11 +63,11 @@ class Work:
 
     @property
     def folder(self) -> str:
-        """Of the sweep; each job has one below it."""
+        """Folder of the sweep; each job has one below it."""
         return str(self.config.hydra.sweep.dir)
 
     def pack(self, job: Job) -> bytes:
-        """The job with all that another process needs to run it."""
+        """Pack the job with everything that another process needs to run it."""
         state: dict[type, Any] = Singleton.get_state()
         told = {name: value for name, value in os.environ.items() if name.startswith(_TOLD)}
         return bytes(cloudpickle.dumps((self, job, state, str(Path.cwd()), told)))
@@ -77,7 +77,7 @@ def run_packed(packed: bytes) -> bytes:
     """Run a job in this process.
 
     Returns:
-        The packed JobReturn; an error of the job is part of it.
+        The packed JobReturn, which includes an error of the job.
     """
     work, job, state, folder, environment = cloudpickle.loads(packed)
     os.environ.update(environment)
@@ -102,12 +102,12 @@ def run_packed(packed: bytes) -> bytes:
 
 
 def unpack(packed: bytes) -> JobReturn:
-    """The other way of `run_packed`."""
+    """Unpack the result of `run_packed`."""
     result = cloudpickle.loads(packed)
     assert isinstance(result, JobReturn)
     return result
 
 
 def lost(reason: str) -> JobReturn:
-    """What is known of a job whose process did not live to tell."""
+    """Return the result of a job whose process died."""
     return JobReturn(status=JobStatus.FAILED, _return_value=ChildProcessError(reason))

@@ -1,7 +1,7 @@
-"""Jobs on this machine: each a process of its own, forked from one that has imported all that is slow to import.
+"""Runs jobs on this machine, each in a process forked from one that has imported all slow modules.
 
-A job that the kernel kills, for its memory or by hand, takes nothing with it but itself; the end of the sweep, even by
-SIGKILL, ends its jobs.
+A job that the kernel kills, for its memory or by hand, affects no other job. The end of the sweep, even by SIGKILL,
+ends its jobs.
 """
 
 import contextlib
@@ -23,10 +23,10 @@ from faceline.sweeps.jobs import PRELOADED, Job, NextJob, Work, lost, run_packed
 from faceline.threads import cores, usable_threads
 
 MOST_JOBS = 8
-"""Without being asked for more: a search that tries many at once learns little from each."""
+"""Most jobs at once by default: a search that tries many at once learns little from each."""
 
 PATIENCE = 20
-"""Seconds that a job is given to close its run when the sweep ends before it."""
+"""Seconds that a job gets to close its run when the sweep ends before it."""
 
 
 @dataclass
@@ -37,7 +37,7 @@ class _Running:
 
 
 def share(jobs: int | None) -> int:
-    """Threads of each job, so that all together have as many as there are cores."""
+    """Return the threads of each job, so that all jobs together use every core."""
     return max(1, cores() // _places(jobs))
 
 
@@ -46,7 +46,7 @@ def _places(jobs: int | None) -> int:
 
 
 def warm_up() -> None:
-    """Let the process that jobs are forked from start now, beside what this one does."""
+    """Start the process that jobs are forked from, beside what this process does."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(PRELOADED))
     multiprocessing.forkserver.ensure_running()  # type: ignore[attr-defined]
@@ -55,13 +55,13 @@ def warm_up() -> None:
 def stream(
     work: Work, next_job: NextJob, jobs: int | None = None, memory_gb: float | None = None
 ) -> Iterator[tuple[Job, JobReturn]]:
-    """Run jobs as long as there are some; yields each when it has ended, however it ended.
+    """Run jobs while there are some, and yield each when it has ended, however it ended.
 
     Args:
-        work: What they are composed from.
-        next_job: Asked whenever a place is free.
-        jobs: At once; None: one for each core, at most `MOST_JOBS`.
-        memory_gb: What each may hold.
+        work: What jobs are composed from.
+        next_job: Returns the next job; called whenever a place is free.
+        jobs: Most jobs at once; None means one for each core, at most `MOST_JOBS`.
+        memory_gb: Most memory of each job in GB.
     """
     warm_up()
     running: list[_Running] = []
@@ -116,7 +116,7 @@ def _cause(code: int | None) -> str:
 
 
 def _stop(running: list[_Running]) -> None:
-    """End what still runs; a run is closed by its own process."""
+    """End the running jobs; each process closes its own run."""
     for one in running:
         one.process.terminate()
     for one in running:
@@ -125,7 +125,7 @@ def _stop(running: list[_Running]) -> None:
 
 
 def _run(packed: bytes, answer: Connection, log: str, memory_gb: float | None, environment: dict[str, str]) -> None:
-    """In the process of a job."""
+    """Run the job in its process."""
     os.environ.clear()  # of the process that it was forked from, which may be older than a change
     os.environ.update(environment)
     threading.Thread(target=_end_with_sweep, args=(answer,), daemon=True).start()
@@ -140,14 +140,14 @@ def _run(packed: bytes, answer: Connection, log: str, memory_gb: float | None, e
 
 
 def _end_with_sweep(sweep: Connection) -> None:
-    """Wait for the end of the sweep's process, which says nothing before."""
+    """Wait for the end of the sweep's process, which sends nothing before."""
     with contextlib.suppress(EOFError, OSError):
         sweep.recv_bytes()
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _be_the_first_to_go() -> None:
-    """Let the kernel, out of memory, choose a job and not the sweep."""
+    """Let the kernel kill a job instead of the sweep when memory runs out."""
     try:
         Path("/proc/self/oom_score_adj").write_text("500")
     except OSError:

@@ -1,4 +1,4 @@
-"""The runs of a sweep in the store: one that holds the study, and below it one for each trial."""
+"""The runs of a sweep in the store: one for the study, and below it one for each trial."""
 
 import shlex
 import time
@@ -22,14 +22,14 @@ from faceline.tracking.store import store_errors
 KIND_TAG = "faceline.kind"
 SWEEP_TAG = "faceline.sweep"
 GRACE = 10.0
-"""Seconds in which the job of a sweep that was killed notices it."""
+"""Seconds in which a job notices that its sweep was killed."""
 
 
 @contextmanager
 def open_parent(
     client: MlflowClient, experiment: str, name: str, run_id: str | None, arguments: Sequence[str]
 ) -> Iterator[Run]:
-    """The run that holds the study: a new one, or the one that it had before."""
+    """Open the run of the study: a new one, or the one that it had before."""
     tags = {KIND_TAG: "sweep", SWEEP_TAG: name, "command": shlex.join(["faceline", "train", *arguments])}
     with tracked_run(client, experiment, name, tags=tags, run_id=run_id) as run:
         run.log_provenance(provenance())
@@ -46,7 +46,7 @@ class ChildRuns:
     """The runs of the trials.
 
     Attributes:
-        client: The client of the store.
+        client: Client of the store.
         experiment: Name of the experiment.
         parent: Id of the sweep's run.
     """
@@ -56,12 +56,12 @@ class ChildRuns:
     parent: str
 
     def find(self, number: int) -> RunRecord | None:
-        """The run of a trial, if it came so far as to open one."""
+        """Return the run of a trial; None if it did not get so far."""
         where = f"tags.`{PARENT_TAG}` = '{self.parent}' AND tags.`{TRIAL_TAG}` = '{number}'"
         return next(iter(find_runs(self.client, where=where)), None)
 
     def abandoned(self, number: int) -> RunRecord | None:
-        """The run of a trial whose sweep was killed.
+        """Return the run of a trial whose sweep was killed; None if there is none.
 
         Raises:
             InputError: The trial still runs.
@@ -69,18 +69,18 @@ class ChildRuns:
         until = time.monotonic() + GRACE
         while (record := self.find(number)) is not None and is_open(record):
             if time.monotonic() > until:
-                raise InputError(f"trial {number} of a start before still runs (run {record.id}); wait, or end it")
+                raise InputError(f"trial {number} of an earlier start still runs (run {record.id}); wait, or end it")
             time.sleep(0.2)
         return record
 
     def close(self, number: int, status: str, reason: str, log: Path) -> None:
-        """Record a trial that did not come to its end, with a run of its own in any case.
+        """Record a trial that did not finish; it gets a run of its own in any case.
 
         Args:
-            number: The number of the trial.
+            number: Number of the trial.
             status: FAILED or KILLED.
-            reason: Why.
-            log: What the job printed; kept, if there is such a file.
+            reason: Why it did not finish.
+            log: Output of the job, which is kept if the file exists.
         """
         record = self.find(number)
         with store_errors(self.client.tracking_uri):

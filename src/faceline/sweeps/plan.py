@@ -1,4 +1,4 @@
-"""What a sweep is asked to do, read and checked before anything is written."""
+"""Reads and checks what a sweep should do, before anything is written."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,27 +19,27 @@ from faceline.tracking.limits import flat_params
 from faceline.tracking.provenance import IGNORED, config_digest, without
 
 OWN = ("sweep", "launcher")
-"""Groups that are about the sweep itself."""
+"""Groups of the config about the sweep itself."""
 
 _ONE_PROCESS = {"strategy": ("auto", "single_device"), "devices": (1, "1"), "num_nodes": (1,)}
-"""What the trainer of a trial may have; the first is Lightning's default, or that of our configs."""
+"""Allowed trainer settings of a trial; the first is Lightning's default, or that of our configs."""
 
 DETAILS = ("threads", "name")
-"""Keys that may change from one start of a sweep to the next, beside those that change no result."""
+"""Keys that may change between two starts of a sweep, beside those that change no result."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A sweep.
+    """The plan of a sweep.
 
     Attributes:
-        name: By which it is found again.
-        folder: The folder of its journal and its jobs.
-        space: What is tried.
-        settings: The config of the sweep.
-        first: The config of the first combination: what all have in common.
-        objective: What is minimised and maximised.
-        description: What must not change while it is under way.
+        name: Name by which it is found again.
+        folder: Folder of its journal and its jobs.
+        space: Search space.
+        settings: Config of the sweep.
+        first: Config of the first combination, for what all have in common.
+        objective: Metrics to minimise and maximise.
+        description: What must not change during the sweep.
     """
 
     name: str
@@ -52,24 +52,24 @@ class Plan:
 
     @property
     def searches(self) -> bool:
-        """Whether combinations are suggested, and not all tried."""
+        """Whether combinations are suggested instead of all tried."""
         return self.settings["sampler"] is not None
 
     def log(self, number: int) -> Path:
-        """What the job of a trial printed."""
+        """Return the file with the output of a trial's job."""
         return self.folder / str(number) / "output.log"
 
 
 def read_plan(context: HydraContext, config: DictConfig, arguments: list[str]) -> Plan:
-    """What the config and the command line ask for.
+    """Read the plan from the config and the command line.
 
     Args:
-        context: Hydra's.
-        config: The config of the command, without what is swept.
+        context: Context of Hydra.
+        config: Config of the command without the swept keys.
         arguments: Overrides of the command line.
 
     Raises:
-        InputError: A combination cannot be trained, or the search is not possible.
+        InputError: A combination cannot be trained, or the search is impossible.
     """
     settings = plain(config.sweep)
     refuse_test((*settings["minimize"], *settings["maximize"]))
@@ -82,9 +82,7 @@ def read_plan(context: HydraContext, config: DictConfig, arguments: list[str]) -
     objective = read_objective(first, settings)
     for other in configs:
         if read_objective(other, settings) != objective:
-            raise InputError(
-                f"{other['name']} is judged by other metrics than {first['name']}; sweep them one after the other"
-            )
+            raise InputError(f"{other['name']} and {first['name']} have different metrics; sweep them separately")
     _check_extent(space, settings)
     description = _description(space, first, objective)
     group = str(config.hydra.runtime.choices.sweep).replace("/", "-")
@@ -93,17 +91,17 @@ def read_plan(context: HydraContext, config: DictConfig, arguments: list[str]) -
 
 
 def _check_extent(space: Space, settings: Mapping[str, Any]) -> None:
-    """Refuse what has no end, or begins outside."""
+    """Refuse an infinite space, or a start outside of the space."""
     if settings["sampler"] is None:
         space.combinations()
     elif settings["trials"] is None:
-        raise InputError("a search has no end of its own; say how many trials", column="sweep.trials")
+        raise InputError("missing; a search needs the number of trials, as in sweep.trials=50", column="sweep.trials")
     for params in settings["start"]:
         space.typed(params)
 
 
 def _composed(context: HydraContext, config: DictConfig, space: Space, params: Params) -> dict[str, Any]:
-    """The checked config of a combination."""
+    """Return the checked config of a combination."""
     job = context.config_loader.load_sweep_config(config, space.overrides(params))
     with open_dict(job):
         job.pop("hydra")
@@ -120,7 +118,7 @@ def _composed(context: HydraContext, config: DictConfig, space: Space, params: P
 
 
 def _description(space: Space, first: Mapping[str, Any], objective: Objective) -> dict[str, str]:
-    """All that the trials of one sweep have in common, and what they may differ in."""
+    """Return what the trials of one sweep share, and in what they may differ."""
     metrics = {name: "minimised" if low else "maximised" for name, low in objective.metrics.items()}
     common = flat_params(without(first, (*IGNORED, *DETAILS)))
     return {

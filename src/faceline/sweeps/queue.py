@@ -1,4 +1,4 @@
-"""Which trial is next, and whether there is one."""
+"""Decides which trial is next, and whether there is one."""
 
 import optuna
 from optuna.trial import TrialState
@@ -9,13 +9,13 @@ from faceline.sweeps.study import ENDED, Given
 
 
 class Queue:
-    """The trials of a sweep that are still to be made, one after the other.
+    """Yields the remaining trials of a sweep one after the other.
 
     Args:
         study: The journal.
-        plan: What is asked for.
+        plan: Plan of the sweep.
         parent: Id of the sweep's run.
-        threads: The threads of each job, where the launcher tells and the config does not.
+        threads: Threads of each job, if the launcher sets them and the config does not.
     """
 
     def __init__(self, study: optuna.Study, plan: Plan, parent: str, threads: int | None) -> None:
@@ -29,21 +29,21 @@ class Queue:
 
     @property
     def wanted(self) -> int:
-        """Trials that are to come to their end, in all."""
+        """Number of trials that should finish in all."""
         return int(self.plan.settings["trials"]) if self.plan.searches else len(self.plan.space.combinations())
 
     @property
     def ended(self) -> int:
-        """Trials that have come to their end."""
+        """Number of trials that have finished."""
         return self._count(*ENDED)
 
     @property
     def failed(self) -> int:
-        """Trials that have failed since this start of the sweep."""
+        """Number of trials that have failed since this start of the sweep."""
         return self._count(TrialState.FAIL) - self._failed_before
 
     def next(self) -> Job | None:
-        """The next job, or None where there is none now: one that runs may still fail and be replaced."""
+        """Return the next job; None if there is none now, because a running one may still fail and be replaced."""
         if not self._more():
             return None
         if not self.plan.searches:
@@ -59,7 +59,7 @@ class Queue:
         )
 
     def told(self, number: int) -> None:
-        """A job has ended, however it ended."""
+        """Record that a job has ended, however it ended."""
         self._running.discard(number)
 
     def _more(self) -> bool:
@@ -69,7 +69,7 @@ class Queue:
         return not enough and self.failed <= self.plan.settings["max_failed"]
 
     def _begin(self) -> None:
-        """A new search begins with what the config says."""
+        """Begin a new search with the values of the config."""
         if not self.study.get_trials(deepcopy=False):
             for params in self.plan.settings["start"]:
                 self.study.enqueue_trial(self.plan.space.typed(params))

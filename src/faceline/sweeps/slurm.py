@@ -1,4 +1,4 @@
-"""Jobs of SLURM by submitit: each on its own, so that one that dies takes no other with it."""
+"""Runs jobs on Slurm with submitit, each on its own, so that a dying job takes no other with it."""
 
 import getpass
 import subprocess
@@ -13,25 +13,25 @@ from faceline.errors import InputError, first_line
 from faceline.sweeps.jobs import Job, NextJob, Work, lost, run_packed, unpack
 
 PAUSE = 0.5
-"""Seconds between two looks for results."""
+"""Seconds between two checks for results."""
 LOOK: Final = 15.0
-"""Seconds between two looks at the queue; a job that two of them miss is dead unless its result has come."""
+"""Seconds between two checks of the queue; a job that is missing twice is dead unless its result has come."""
 
 
 def stream(
     work: Work, next_job: NextJob, cluster: str, jobs: int, parameters: Mapping[str, Any]
 ) -> Iterator[tuple[Job, JobReturn]]:
-    """Run jobs as long as there are some; yields each when it has ended, however it ended.
+    """Run jobs while there are some, and yield each when it has ended, however it ended.
 
     Args:
-        work: What they are composed from.
-        next_job: Asked whenever a place is free.
+        work: What jobs are composed from.
+        next_job: Returns the next job; called whenever a place is free.
         cluster: ``slurm``, or ``local`` for processes of this machine.
-        jobs: At once, queued ones too.
-        parameters: What each is given, by submitit's names.
+        jobs: Most jobs at once, including queued ones.
+        parameters: Resources of each job, by submitit's names.
 
     Raises:
-        InputError: submitit is not installed, there is no SLURM here, or it has no such parameter.
+        InputError: submitit is not installed, there is no Slurm here, or it has no such parameter.
     """
     executor = _executor(work, cluster, parameters)
     queue = _Queue() if cluster == "slurm" else None
@@ -70,17 +70,16 @@ def _executor(work: Work, cluster: str, parameters: Mapping[str, Any]) -> Any:
 
 
 class _Queue:
-    """The jobs that SLURM still has.
+    """The jobs that Slurm still has.
 
-    It is asked by ``squeue``: submitit asks ``sacct``, which many clusters do not have, and without it waits for ever
-    for a job that was killed.
+    It asks ``squeue``: submitit asks ``sacct``, which many clusters lack, and would then wait forever for a killed job.
     """
 
     def __init__(self) -> None:
         self._next, self._missed = time.monotonic() + LOOK, set[str]()
 
     def missing(self, jobs: Collection[Any]) -> list[Any]:
-        """Those that two looks in a row did not find and that left no result."""
+        """Return the jobs that two checks in a row missed and that left no result."""
         if time.monotonic() < self._next:
             return []
         self._next = time.monotonic() + LOOK
@@ -109,7 +108,7 @@ def _result(done: Any, queue: _Queue | None) -> JobReturn:
 
 
 def _last_words(log: Path) -> str:
-    """The end of what a job wrote, such as why SLURM cancelled it."""
+    """Return the end of a job's output, such as why Slurm cancelled it."""
     lines = log.read_text(errors="replace").split("\n") if log.is_file() else []
     written = [line.strip() for line in lines if line.strip()]
     return f" ({written[-1][:200]})" if written else ""

@@ -1,4 +1,4 @@
-"""The search space of a sweep: Hydra's own grammar of sweeps, as combinations or as Optuna's distributions."""
+"""The search space of a sweep, in Hydra's grammar of sweeps, as combinations or as Optuna's distributions."""
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,7 +25,7 @@ class Space:
     Attributes:
         fixed: Overrides of every job.
         swept: Overrides with more than one value, by key.
-        distributions: The same for Optuna.
+        distributions: Distributions of the swept keys for Optuna.
     """
 
     fixed: tuple[str, ...]
@@ -33,11 +33,11 @@ class Space:
     distributions: dict[str, BaseDistribution]
 
     def overrides(self, params: Mapping[str, Any]) -> list[str]:
-        """What is typed to run one combination."""
+        """Return the overrides that run one combination."""
         return [*self.fixed, *(f"{key}={_text(value)}" for key, value in params.items())]
 
     def combinations(self) -> list[Params]:
-        """All of a grid.
+        """Return all combinations of a grid.
 
         Raises:
             InputError: A key has infinitely many values.
@@ -45,7 +45,7 @@ class Space:
         for key, distribution in self.distributions.items():
             if isinstance(self.swept[key].value(), IntervalSweep):
                 raise InputError(
-                    f"a grid takes no interval {distribution.low} to {distribution.high}; list the values, or search "  # type: ignore[attr-defined]
+                    f"a grid cannot try the interval {distribution.low} to {distribution.high}; list values, or search "  # type: ignore[attr-defined]
                     f"with sweep=optuna",
                     column=key,
                 )
@@ -53,7 +53,7 @@ class Space:
         return [dict(zip(self.distributions, combination, strict=True)) for combination in itertools.product(*values)]
 
     def corners(self) -> Iterator[Params]:
-        """The first combination, then others that have each choice and each end of a range at least once."""
+        """Yield the first combination, then others until each choice and each end of a range has occurred."""
         ends = {key: _ends(distribution) for key, distribution in self.distributions.items()}
         first = {key: values[0] for key, values in ends.items()}
         yield first
@@ -62,10 +62,10 @@ class Space:
                 yield {**first, key: value}
 
     def typed(self, params: Mapping[str, Any]) -> Params:
-        """A combination of a config as Optuna has it.
+        """Convert a combination of a config to Optuna's values.
 
         Raises:
-            InputError: A key is not swept, or a value is outside of what is searched.
+            InputError: A key is not swept, or a value is outside of the space.
         """
         typed: Params = {}
         for key, value in params.items():
@@ -78,22 +78,22 @@ class Space:
         return typed
 
     def told(self) -> dict[str, str]:
-        """Each key with what it may be."""
+        """Return each key with its possible values in words."""
         return {key: str(override.input_line).partition("=")[2] for key, override in self.swept.items()}
 
 
 def read_space(params: Mapping[str, Any], arguments: Sequence[str], own: Sequence[str], config_loader: Any) -> Space:
-    """The search space of a config and of the command line, which wins.
+    """Read the search space of a config and of the command line, which wins.
 
     Args:
-        params: The params of the config: by key, Hydra's ``choice``, ``range``, ``interval``, or a fixed value.
+        params: Params of the config by key: Hydra's ``choice``, ``range`` or ``interval``, or a fixed value.
         arguments: Overrides of the command line.
-        own: Groups and keys that are about the sweep itself.
-        config_loader: Hydra's, which knows groups from keys.
+        own: Groups and keys about the sweep itself.
+        config_loader: Hydra's loader, which tells groups from keys.
 
     Raises:
-        InputError: A range is upside down or empty, a choice has nothing to choose from, a sweep is of another kind.
-        OverrideParseException: Not in Hydra's grammar.
+        InputError: A range is reversed or empty, a choice is empty, or a sweep has another kind.
+        OverrideParseException: An override does not follow Hydra's grammar.
     """
     parser = OverridesParser.create(config_loader=config_loader)
     parsed = parser.parse_overrides([f"{key}={value}" for key, value in params.items()] + list(arguments))
@@ -110,7 +110,7 @@ def read_space(params: Mapping[str, Any], arguments: Sequence[str], own: Sequenc
 
 
 def _key(override: Override) -> str:
-    """The same for ``+key`` and ``key``."""
+    """Return the key without the ``+`` of an added one."""
     return override.get_key_element().lstrip("+~")
 
 
@@ -139,7 +139,7 @@ def _distribution(key: str, override: Override) -> BaseDistribution:
 
 
 def _included(key: str, sweep: RangeSweep) -> tuple[Number, Number]:
-    """The first and the last number of a range, which leaves out its end."""
+    """Return the first and the last number of a range, which excludes its end."""
     assert sweep.start is not None and sweep.stop is not None
     numbers = sorted(round(float(number), 12) for number in sweep.range())  # 0.1 + 2 * 0.1 is 0.3 here
     if not numbers and sweep.stop < sweep.start:
@@ -162,7 +162,7 @@ def _numbers(key: str, ends: tuple[Number, Number], log: bool, step: Number | No
 
 
 def _upside_down(key: str, kind: str, low: Number, high: Number) -> InputError:
-    return InputError(f"{kind}({low},{high}) is upside down; write {kind}({high},{low})", column=key)
+    return InputError(f"{kind}({low},{high}) is reversed; write {kind}({high},{low})", column=key)
 
 
 def _values(distribution: BaseDistribution) -> list[Any]:

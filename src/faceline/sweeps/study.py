@@ -1,4 +1,4 @@
-"""The journal of a sweep: an Optuna study in a file that survives whoever writes it."""
+"""The journal of a sweep: an Optuna study in a file that survives a killed writer."""
 
 import logging
 import warnings
@@ -26,39 +26,39 @@ JOURNAL, DESCRIPTION = "journal.log", "sweep.yaml"
 PARENT = "parent_run"
 REASON = "reason"
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
-"""States that are not tried again."""
+"""States of trials that are not tried again."""
 
 logging.getLogger("optuna").setLevel(logging.WARNING)
 warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
 
 
 class Given(BaseSampler):
-    """Samples what it is given: the next combination of a grid."""
+    """A sampler that returns given values: the next combination of a grid."""
 
     def __init__(self) -> None:
         self.params: Params = {}
 
     def infer_relative_search_space(self, study: Any, trial: Any) -> dict[str, BaseDistribution]:
-        """Nothing that trials before have to do with."""
+        """Return no space: values do not depend on earlier trials."""
         return {}
 
     def sample_relative(self, study: Any, trial: Any, search_space: Any) -> Params:
-        """Nothing."""
+        """Return no values."""
         return {}
 
     def sample_independent(self, study: Any, trial: Any, param_name: str, param_distribution: Any) -> Any:
-        """The given value."""
+        """Return the given value."""
         return self.params[param_name]
 
 
 def open_study(folder: Path, name: str, settings: Mapping[str, Any], objective: Objective) -> optuna.Study:
-    """The study in a folder, which is made where there is none.
+    """Open the study in a folder, or create it.
 
     Args:
-        folder: The folder of the sweep.
-        name: The name of the study.
-        settings: The config of the sweep.
-        objective: What is minimised and maximised.
+        folder: Folder of the sweep.
+        name: Name of the study.
+        settings: Config of the sweep.
+        objective: Metrics to minimise and maximise.
 
     Raises:
         InputError: The journal cannot be read.
@@ -76,7 +76,7 @@ def open_study(folder: Path, name: str, settings: Mapping[str, Any], objective: 
 
 
 def join(folder: Path, name: str, number: int, settings: Mapping[str, Any]) -> optuna.Trial:
-    """A running trial of a study that another process leads."""
+    """Return a running trial of a study that another process leads."""
     storage = JournalStorage(JournalFileBackend(str(folder / JOURNAL)))
     study = optuna.load_study(study_name=name, storage=storage, sampler=Given(), pruner=build_pruner(settings))
     running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
@@ -84,12 +84,12 @@ def join(folder: Path, name: str, number: int, settings: Mapping[str, Any]) -> o
 
 
 def build_pruner(settings: Mapping[str, Any]) -> optuna.pruners.BasePruner:
-    """The pruner of a sweep's config."""
+    """Build the pruner of a sweep's config."""
     return instantiate(settings["pruner"]) if settings["pruner"] else optuna.pruners.NopPruner()
 
 
 def _sampler(settings: Mapping[str, Any], before: int) -> BaseSampler:
-    """The sampler of a sweep's config; one that goes on does not say again what it said before."""
+    """Build the sampler of a sweep's config; a continued search does not repeat earlier suggestions."""
     node = settings["sampler"]
     if node is None:
         return Given()
@@ -100,7 +100,7 @@ def _sampler(settings: Mapping[str, Any], before: int) -> BaseSampler:
 
 
 def _whole(journal: Path) -> Path:
-    """The journal without a last line that was cut short when its writer was killed."""
+    """Remove an incomplete last line, which a killed writer leaves in the journal."""
     if journal.is_file():
         content = journal.read_bytes()
         end = content.rfind(b"\n") + 1
@@ -111,15 +111,15 @@ def _whole(journal: Path) -> Path:
 
 
 def same_sweep(folder: Path, name: str, description: Mapping[str, Any]) -> None:
-    """Write down what a new sweep is about; refuse to go on with one that is about something else.
+    """Record what a new sweep is about, and refuse to continue a different one under its name.
 
     Args:
-        folder: The folder of the sweep.
-        name: The name of the sweep.
-        description: By name, what must not change; texts and numbers.
+        folder: Folder of the sweep.
+        name: Name of the sweep.
+        description: What must not change, by name: texts and numbers.
 
     Raises:
-        InputError: The sweep was begun with other settings.
+        InputError: The sweep began with other settings.
     """
     file = folder / DESCRIPTION
     if not file.is_file():
@@ -138,7 +138,7 @@ def same_sweep(folder: Path, name: str, description: Mapping[str, Any]) -> None:
 
 
 def mend(study: optuna.Study, number: int, reason: str, *, again: bool) -> None:
-    """Close a trial that nobody works on any more; where it is asked for, it will be tried again."""
+    """Close a trial that nobody works on any more, and try it again if asked."""
     trial = next(t for t in study.get_trials(deepcopy=False) if t.number == number)
     waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
     if again and all(t.system_attrs.get("fixed_params") != trial.params for t in waiting):

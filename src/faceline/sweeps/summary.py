@@ -1,4 +1,4 @@
-"""What a sweep tells while it runs, and at its end."""
+"""Reports the progress of a sweep, and its results at the end."""
 
 import math
 import re
@@ -21,10 +21,10 @@ from faceline.terminal import note, show
 from faceline.tracking.runs import Run
 
 TELLING = 4
-"""Finished trials from which on the importance of parameters is told."""
+"""Finished trials needed before the importance of parameters is reported."""
 
 SHOWN = 10
-"""Trials in the table at the end."""
+"""Number of trials in the final table."""
 
 _STATES: dict[TrialState, State] = {
     TrialState.COMPLETE: "finished",
@@ -34,11 +34,11 @@ _STATES: dict[TrialState, State] = {
 
 
 class Progress:
-    """A line for each trial that ends, and a table of the best.
+    """Prints a line for each ended trial, and a table of the best ones.
 
     Args:
         study: The journal.
-        plan: What is asked for.
+        plan: Plan of the sweep.
     """
 
     def __init__(self, study: optuna.Study, plan: Plan) -> None:
@@ -46,13 +46,13 @@ class Progress:
         self._began = time.perf_counter()
 
     def begin(self, queue: Queue) -> None:
-        """Say what is to be done."""
+        """Say what is going to be done."""
         there = f"{queue.ended} of {queue.wanted} trials are there already"
         state = there if queue.ended else f"{queue.wanted} trials"
         note(f"sweep {self.plan.name}: {state}; jobs print to {self.plan.folder}/TRIAL/output.log")
 
     def tell(self, number: int) -> None:
-        """The line of a trial."""
+        """Print the line of a trial."""
         trial = _trial(self.study, number)
         took = f" in {trial.duration.total_seconds():.0f} s" if trial.duration else ""
         what = f"{_values(trial)}" if trial.values else _STATES[trial.state]
@@ -61,10 +61,10 @@ class Progress:
         note(f"trial {number}: {what}{took}  {params}{why}")
 
     def end(self, queue: Queue) -> None:
-        """The best trials.
+        """Print the best trials.
 
         Raises:
-            InputError: Not all that was asked for has come to its end.
+            InputError: Not all trials have finished.
         """
         if _finished(self.study):
             show(table(self.study, self.plan))
@@ -78,7 +78,7 @@ class Progress:
 
 
 def best(study: optuna.Study) -> list[FrozenTrial]:
-    """The best trial; with several objectives all that no other beats in each, by the first."""
+    """Return the best trial; with several objectives all that no other trial beats in each, by the first."""
     trials = _finished(study)
     if len(study.directions) > 1:
         return sorted(study.best_trials, key=lambda trial: trial.values[0])
@@ -87,7 +87,7 @@ def best(study: optuna.Study) -> list[FrozenTrial]:
 
 
 def conclude(run: Run, study: optuna.Study, plan: Plan) -> None:
-    """Log the table of all trials, the best, and the figures on the sweep's run."""
+    """Log the table of all trials, the best ones, and the figures on the sweep's run."""
     trials = study.get_trials(deepcopy=False)
     counts = {name: sum(trial.state == state for trial in trials) for state, name in _STATES.items()}
     run.log_metrics({f"trials_{name}": count for name, count in counts.items()})
@@ -106,7 +106,7 @@ def conclude(run: Run, study: optuna.Study, plan: Plan) -> None:
 
 
 def _figure(run: Run, study: optuna.Study, plan: Plan, front: list[FrozenTrial]) -> Figure:
-    """The Pareto front of two objectives, else the history of the first."""
+    """Draw the Pareto front of two objectives, else the history of the first."""
     metrics = list(plan.objective.metrics)
     points = [
         TrialPoint(trial.number, _STATES[trial.state], _reached(trial))
@@ -123,7 +123,7 @@ def _figure(run: Run, study: optuna.Study, plan: Plan, front: list[FrozenTrial])
 
 
 def _importance(study: optuna.Study) -> dict[str, float]:
-    """Share of the variation that each parameter explains; nothing where too few trials tell."""
+    """Return the share of the variation that each parameter explains; empty with too few trials."""
     if len(study.directions) > 1 or len(_finished(study)) < TELLING:
         return {}
     try:
@@ -133,19 +133,19 @@ def _importance(study: optuna.Study) -> dict[str, float]:
 
 
 def _reached(trial: FrozenTrial) -> tuple[float, ...]:
-    """The values of a trial; of a pruned one, the last that it told."""
+    """Return the values of a trial; for a pruned one the last that it reported."""
     if trial.state == TrialState.PRUNED and trial.last_step is not None:
         return (trial.intermediate_values[trial.last_step],)
     return tuple(trial.values or ())
 
 
 def _label(trial: FrozenTrial) -> str:
-    """A trial of the front by its model, where models are swept."""
+    """Label a trial of the front by its model, if models are swept."""
     return f"{str(trial.params.get('experiment', 'trial')).rpartition('/')[2]} {trial.number}"
 
 
 def table(study: optuna.Study, plan: Plan) -> Table:
-    """The best trials, or the Pareto front."""
+    """Return a table of the best trials, or of the Pareto front."""
     several = len(study.directions) > 1
     trials = best(study) if several else _ranked(study)[:SHOWN]
     title = "the Pareto front: no other trial is better in each" if several else f"the best of {plan.name}"
@@ -188,7 +188,7 @@ def _values(trial: FrozenTrial) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value that was tried, as it is read: a number in short, text without the quotes and backslashes of Hydra."""
+    """Format a tried value for readers: short numbers, and text without Hydra's quotes and backslashes."""
     if isinstance(value, float) and math.isfinite(value):
         return f"{value:.4g}"
     text = re.sub(r"\\(.)", r"\1", str(value))

@@ -1,4 +1,4 @@
-"""A sweep: asks for combinations, hands them to a launcher, records what came of each, and goes on after a kill."""
+"""Leads a sweep: asks for combinations, launches them, records results, and continues after a kill."""
 
 import itertools
 from collections.abc import Iterator
@@ -26,21 +26,21 @@ from faceline.tracking.records import ERROR_TAG, RunRecord
 from faceline.tracking.store import store_of
 
 BATCH = 8
-"""Jobs of a search that are handed at once to a launcher that takes batches, if not told otherwise."""
+"""Default number of jobs that a search hands at once to a launcher of batches."""
 
 INTERRUPTED = "the sweep ended before it"
 
 
 def sweep(context: HydraContext, config: DictConfig, arguments: list[str]) -> None:
-    """Run a sweep, or go on with it.
+    """Run a sweep, or continue it.
 
     Args:
-        context: Hydra's.
-        config: The config of the command, without what is swept.
+        context: Context of Hydra.
+        config: Config of the command without the swept keys.
         arguments: Overrides of the command line.
 
     Raises:
-        InputError: The sweep cannot start, or trials that it is about have failed.
+        InputError: The sweep cannot start, or trials have failed.
     """
     plan = read_plan(context, config, arguments)
     plan.folder.mkdir(parents=True, exist_ok=True)
@@ -74,7 +74,7 @@ def _launcher(context: HydraContext, config: DictConfig, plan: Plan) -> Any:
 
 
 def _lead(study: optuna.Study, plan: Plan, launcher: Any, arguments: list[str]) -> None:
-    """Ask, launch, record, until all is done."""
+    """Ask, launch and record until everything is done."""
     tracking = plan.first["tracking"]
     client = store_of(plan.first)
     parent = study.user_attrs.get(PARENT)
@@ -97,7 +97,7 @@ def _lead(study: optuna.Study, plan: Plan, launcher: Any, arguments: list[str]) 
 
 
 def _launched(launcher: Any, next_job: NextJob, plan: Plan) -> Iterator[tuple[Job, JobReturn]]:
-    """Jobs as they end; a launcher that takes only batches gets some at a time."""
+    """Yield jobs as they end; a launcher of batches gets some at a time."""
     if hasattr(launcher, "stream"):
         yield from launcher.stream(next_job)
         return
@@ -111,7 +111,7 @@ def _launched(launcher: Any, next_job: NextJob, plan: Plan) -> Iterator[tuple[Jo
 
 
 def _mend(study: optuna.Study, plan: Plan, children: ChildRuns) -> None:
-    """Close what a start before left open; a trial that had ended but was not told of is told now."""
+    """Close what an earlier start left open, and record trials that had finished unnoticed."""
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         record = children.abandoned(trial.number)
         if not _tell(study, plan, trial.number, record):
@@ -120,7 +120,7 @@ def _mend(study: optuna.Study, plan: Plan, children: ChildRuns) -> None:
 
 
 def _record(study: optuna.Study, plan: Plan, children: ChildRuns, number: int, result: JobReturn) -> None:
-    """Tell the journal what came of a job; the store has the last word."""
+    """Record the result of a job in the journal; the store has the last word."""
     record = children.find(number)
     if _tell(study, plan, number, record):
         return
@@ -130,7 +130,7 @@ def _record(study: optuna.Study, plan: Plan, children: ChildRuns, number: int, r
 
 
 def _tell(study: optuna.Study, plan: Plan, number: int, record: RunRecord | None) -> bool:
-    """Tell the journal of a trial that came to its end; says whether it did."""
+    """Record a finished trial in the journal; return whether it has finished."""
     if record is None or record.status != "FINISHED":
         return False
     if PRUNED_TAG in record.tags:

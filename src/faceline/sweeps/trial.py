@@ -1,4 +1,4 @@
-"""One trial: a training that is the child of the sweep's run, and may be told to stop."""
+"""One trial: a training that is a child of the sweep's run and may be told to stop."""
 
 import traceback
 from collections.abc import Callable
@@ -19,20 +19,20 @@ from faceline.tasks.assembly import plain
 from faceline.tracking.records import PARENT_TAG
 
 TRIAL_TAG = "faceline.trial"
-"""Number of the trial in its sweep."""
+"""Tag with the number of the trial in its sweep."""
 
 
 def sweep_folder(config: dict[str, Any], name: str) -> Path:
-    """Where a sweep keeps its journal and its jobs' logs."""
+    """Return the folder with a sweep's journal and its jobs' logs."""
     return Path(config["tracking"]["root"]) / "mlruns" / "sweeps" / name
 
 
 class TrialError(Exception):
-    """Why a trial failed, in a line; unlike other errors it can be sent to any other process."""
+    """Why a trial failed, in one line; it can be sent to any other process, unlike other errors."""
 
 
 def run(cfg: DictConfig) -> None:
-    """Check the config of a job and train; what comes of it is in the tracked run.
+    """Check the config of a job and train; results go to the tracked run.
 
     Raises:
         TrialError: The config is refused, or the training failed.
@@ -61,7 +61,7 @@ def _train(cfg: DictConfig) -> None:
 
 
 def _judge(folder: Path, settings: dict[str, Any]) -> Callable[[int, float], bool]:
-    """Tells the journal the value of an epoch; says whether the trial is worse than others were by then."""
+    """Return a function that reports an epoch's value and tells whether the trial is worse than others."""
     trial = join(folder, settings["name"], settings["trial"]["number"], settings)
 
     def stops(epoch: int, value: float) -> bool:

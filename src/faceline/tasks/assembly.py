@@ -1,4 +1,4 @@
-"""From a checked config to the objects of a run, and from a checkpoint back to them."""
+"""Builds the objects of a run from a checked config, and restores them from a checkpoint."""
 
 import json
 import logging
@@ -40,21 +40,21 @@ __all__ = [
 ]
 
 MEASURED = ("frames.csv", "metrics.json")
-"""Files that every measurement is written to."""
+"""Files that every measurement writes."""
 
 CLASSIFIER = ".skops"
-"""How files of models end that are not trained in epochs."""
+"""Suffix of model files that are not trained in epochs."""
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A model from a checkpoint, and the run that made it.
+    """A model from a checkpoint, with its run.
 
     Attributes:
-        model: On the CPU, in evaluation mode.
-        config: The config of its run.
-        run_id: Its run.
-        task: What it is for.
+        model: The model on the CPU, in evaluation mode.
+        config: Config of its run.
+        run_id: Id of its run.
+        task: Task of the model.
     """
 
     model: Any
@@ -64,7 +64,7 @@ class Trained:
 
 
 def prepare_process(seed: int, threads: int | None) -> int:
-    """Fix what results depend on in this process: seeds and the number of threads.
+    """Set what results depend on in this process: seeds and the number of threads.
 
     Returns:
         The number of threads.
@@ -82,10 +82,10 @@ def prepare_process(seed: int, threads: int | None) -> int:
 
 
 def read_checkpoint(file: Path) -> dict[str, Any]:
-    """A checkpoint of a run, tensors and plain containers only.
+    """Read a checkpoint of a run, which holds only tensors and plain containers.
 
     Raises:
-        InputError: Missing, damaged, or not made by a run of this project.
+        InputError: The file is missing, damaged, or not from a run of this project.
     """
     if not file.is_file():
         raise InputError("no such checkpoint", file=file)
@@ -97,17 +97,17 @@ def read_checkpoint(file: Path) -> dict[str, Any]:
         raise InputError("no checkpoint of a faceline run: it holds no config", file=file)
     record = checkpoint[CONFIG_KEY]
     if not isinstance(checkpoint.get("state_dict"), dict) or not {"config", "run_id"} <= set(record):
-        raise InputError("no whole checkpoint: it holds no weights, or does not tell of which run", file=file)
+        raise InputError("incomplete checkpoint: weights or the id of its run are missing", file=file)
     record = checkpoint[CONFIG_KEY]
     return {**checkpoint, CONFIG_KEY: {**record, "config": current(record["config"])}}
 
 
 def load_trained(file: Path) -> Trained:
-    """The model of a checkpoint, or of a saved classifier, under the config of its own run.
+    """Load the model of a checkpoint, or of a saved classifier, under the config of its own run.
 
     Raises:
-        InputError: The file is missing or damaged, its config names what may not be built, or its model is one of
-            another version of the code.
+        InputError: The file is missing or damaged, its config names a class that may not be built, or its model comes
+            from another version of the code.
     """
     if file.suffix == CLASSIFIER:
         if not file.is_file():
@@ -133,18 +133,17 @@ def load_trained(file: Path) -> Trained:
         model.load_state_dict(checkpoint["state_dict"])
     except (InstantiationException, RuntimeError) as error:
         raise InputError(
-            f"its model is not one of this version of faceline ({_reason(error)}); use the commit that run "
-            f"{record['run_id']} tells",
+            f"the model needs another version of faceline ({_reason(error)}); use the commit of run {record['run_id']}",
             file=file,
         ) from error
     return Trained(model.eval(), config, record["run_id"], task)
 
 
 def _refuse_without_code(record: Mapping[str, Any], file: Path) -> None:
-    """Refuse a model of somebody's own code where that is not open; say so where it is another version.
+    """Refuse a model of the user's own code if that is not open; warn if it is another version.
 
     Raises:
-        InputError: It is not, or not found.
+        InputError: The code is not open, or not found.
     """
     needs = {line.split()[0]: line for line in record.get("needs", ())}
     if missing := sorted(set(needs) - set(packages())):
@@ -159,13 +158,13 @@ def _refuse_without_code(record: Mapping[str, Any], file: Path) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """What went wrong at last: its first line, or the one below it where that is a heading."""
+    """Return the last cause of an error: its first line, or the next one if that is a heading."""
     _, _, rest = str(error.__cause__ or error).partition(":\n")
     return rest.strip().splitlines()[0] if rest.strip() else first_line(error.__cause__ or error)
 
 
 def write(measurement: Measurement, folder: Path, facts: Mapping[str, Any]) -> None:
-    """Write ``metrics.json``, the facts before the figures, ``frames.csv``, one row a frame, and the figures."""
+    """Write ``metrics.json`` with facts and figures, ``frames.csv`` with a row for each frame, and the plots."""
     check_output_folder(folder, "output", own=MEASURED)
     for file, figure in measurement.figures().items():
         with write_whole(folder / file) as part:

@@ -1,7 +1,7 @@
-"""How sure a detector is of a frame, and how far that can be trusted: it is tried on whole frames and on parts of them.
+"""Measures how far a detector's confidence can be trusted, on whole frames and on random parts of them.
 
-A part, cut out anywhere, shows a face, some of one or none; where its landmarks would be is known all the same. What a
-confidence tells is the probability that the NME of a frame is at most `RELIABLE`.
+A part, cut out anywhere, shows a face, some of one, or none; its true landmarks are known all the same. A confidence is
+the probability that the NME of a frame is at most `RELIABLE`.
 """
 
 from typing import Final, NamedTuple
@@ -20,22 +20,22 @@ from faceline.tasks.task import Part
 from faceline.types import Images, Landmarks, PerFrame, Sizes
 
 RELIABLE: Final = 0.10
-"""NME above which landmarks are of no use: the usual bound of failure."""
+"""NME above which landmarks are useless: the usual limit of a failure."""
 
 SUREST: Final = 0.8
-"""Share of the frames whose error is told where the others are left out."""
+"""Share of the most confident frames whose error is reported."""
 
 _SMALLEST: Final = 0.15  # edge of a part over that of the frame
 _BATCH: Final = 64
 
 
 class WholeAndParts(NamedTuple):
-    """Whole frames, then as many parts.
+    """Whole frames, followed by as many parts.
 
     Attributes:
-        images: (2n, size, size, 3).
-        target: (2n, 68, 2) on [0, 1] of each; of a part they may lie far outside.
-        sizes: (2n, 2) of the frames, in pixels.
+        images: (2n, size, size, 3) images.
+        target: (2n, 68, 2) landmarks on [0, 1] of each; for a part they may lie far outside.
+        sizes: (2n, 2) sizes of the frames in pixels.
     """
 
     images: Images
@@ -44,11 +44,11 @@ class WholeAndParts(NamedTuple):
 
 
 class Trust(NamedTuple):
-    """What came of a trial.
+    """Confidences and errors in a trial.
 
     Attributes:
-        confidence: (2n,) of whole frames, then of parts.
-        nme: (2n,).
+        confidence: (2n,) confidences of whole frames, then of parts.
+        nme: (2n,) NME of each.
     """
 
     confidence: PerFrame
@@ -56,17 +56,17 @@ class Trust(NamedTuple):
 
     @property
     def reliable(self) -> np.ndarray:
-        """Whether the landmarks were of use."""
+        """Whether the landmarks of each are useful."""
         return self.nme <= RELIABLE
 
     @property
     def whole(self) -> "Trust":
-        """Of whole frames only."""
+        """Return the trial of whole frames only."""
         n = len(self.nme) // 2
         return Trust(self.confidence[:n], self.nme[:n])
 
     def scalars(self) -> dict[str, float]:
-        """What a reader should know of a confidence."""
+        """Return the scalars that describe the confidence."""
         return {
             "nme_surest_80": error_of_surest(self.whole.nme, self.whole.confidence, SUREST),
             "confidence_auc": separation(self.confidence, self.reliable),
@@ -75,7 +75,7 @@ class Trust(NamedTuple):
 
 
 def make_trial(frames: LandmarkFrames) -> WholeAndParts:
-    """The frames and a random part of each; the same every time."""
+    """Return the frames and a random part of each, always the same."""
     rng = np.random.default_rng(0)
     images = np.asarray(frames.store.images[frames.rows])
     index = frames.store.index.take(frames.rows)
@@ -98,7 +98,7 @@ def make_trial(frames: LandmarkFrames) -> WholeAndParts:
 
 
 def calibration_of(model: LandmarkDetector, data: LandmarkData) -> Calibration | None:
-    """Map the uncertainty of a detector to its confidence, on the validation set; None where it tells none."""
+    """Map a detector's uncertainty to its confidence on the validation set; None if it gives none."""
     if model.coarse_stage is None:
         return None
     trial = make_trial(data.frames("val"))
@@ -108,9 +108,9 @@ def calibration_of(model: LandmarkDetector, data: LandmarkData) -> Calibration |
 
 
 def trust_in(model: LandmarkDetector | LandmarkRuntime, data: LandmarkData, part: Part) -> Trust | None:
-    """What came of the confidence of a detector on a part; None where it has none, or nothing was to be told apart.
+    """Measure the confidence of a detector on a set; None if it has none, or if all frames are alike.
 
-    On validation, where it is calibrated, it looks better than it is.
+    The validation set calibrates it, so there it looks better than it is.
     """
     if isinstance(model, LandmarkRuntime):
         if "confidence" not in model.manifest.outputs:
@@ -134,7 +134,7 @@ def _nme(landmarks: Landmarks, trial: WholeAndParts) -> PerFrame:
 
 
 def _found(model: LandmarkDetector, data: LandmarkData, trial: WholeAndParts) -> tuple[Landmarks, np.ndarray]:
-    """Landmarks and uncertainty of frames at the size of the network."""
+    """Return landmarks and uncertainty of frames at the size of the network."""
     pipeline, nowhere = data.pipelines["eval"], np.zeros((68, 2), dtype=np.float32)
     model.eval()
     landmarks, uncertainty = [], []

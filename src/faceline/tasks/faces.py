@@ -1,4 +1,4 @@
-"""The task of identifying people by their looks: aligned faces and an embedder, trained here or brought along."""
+"""The task of identifying people by their looks: aligned faces and an embedder, trained here or elsewhere."""
 
 import hashlib
 from collections.abc import Mapping
@@ -27,27 +27,27 @@ from faceline.tasks.task import Config, Lessons
 from faceline.types import Image, Shape
 
 AnyEmbedder = FaceEmbedder | OnnxEmbedder | EmbedderRuntime
-"""Trained here, brought along, or exported."""
+"""An embedder that was trained here, brought along, or exported."""
 
 _BATCH = 64
 
 
 class FaceTask(IdentificationTask):
-    """Identify people by pictures of their faces.
+    """Identifies people by pictures of their faces.
 
     Args:
-        people: People in a training batch.
-        frames: Frames of each.
-        detector: Checkpoint of a landmark model of ours, for frames that nobody has labelled.
-        landmarks: A bundle that finds the landmarks of every frame, as at a stand; ``default`` is that of the package.
-            None takes the labels.
+        people: Number of people in a training batch.
+        frames: Number of frames of each person.
+        detector: Checkpoint of a landmark model, for frames without labels.
+        landmarks: Bundle that finds the landmarks of every frame, as at a stand; ``default`` is that of the package.
+            None uses the labels.
     """
 
     def __init__(
         self, people: int = 16, frames: int = 4, detector: str | None = None, landmarks: str | None = None
     ) -> None:
         if detector is not None and landmarks is not None:
-            raise InputError("the bundle finds the landmarks of every frame; leave one of both out", column="task")
+            raise InputError("task.detector and task.landmarks both find landmarks; give one of them", column="task")
         self.people, self.frames, self.every = people, frames, landmarks is not None
         self.detector: Detector | None = None
         if detector is not None:
@@ -56,7 +56,7 @@ class FaceTask(IdentificationTask):
             self.detector = BundleFinder(landmarks)
 
     def build_model(self, config: Config) -> AnyEmbedder:
-        """The embedder of a config, or the ready one that it names."""
+        """Build the embedder of a config, or open the ready one that it names."""
         size, ready = config["data"]["size"], ready_embedder(config)
         if ready is not None:
             if ready.size != size:
@@ -69,7 +69,7 @@ class FaceTask(IdentificationTask):
         return model
 
     def build_data(self, config: Config) -> FaceData:
-        """Aligned faces of the size and under the transforms of a config."""
+        """Build aligned faces with the size and the transforms of a config."""
         data = config["data"]
         return FaceData(
             source=instantiate(data["source"]),
@@ -88,35 +88,35 @@ class FaceTask(IdentificationTask):
         )
 
     def join(self, model: AnyEmbedder, data: FaceData) -> Lessons:
-        """Make room for the people of the training set."""
+        """Create the layers for the people of the training set."""
         if isinstance(model, FaceEmbedder):
             model.learn_from(data)
         return {}
 
     def fit(self, model: OnnxEmbedder | EmbedderRuntime, data: FaceData, file: Path, record: Mapping[str, Any]) -> None:
-        """Nothing: a ready model is fitted, and its file is the user's own."""
+        """Do nothing: a ready model is fitted, and its file belongs to the user."""
 
     def features(self, data: FaceData, rows: np.ndarray) -> Faces:
-        """Aligned faces."""
+        """Return aligned faces."""
         return data.faces(rows)
 
     def identifier(self, model: AnyEmbedder, open_set: bool) -> Identifier:
-        """People are enrolled by the mean of their embeddings."""
+        """Return an identifier that enrols people by the mean of their embeddings."""
         return ByEmbedding(lambda faces: _embed(model, faces))
 
     def examples(
         self, data: FaceData, gallery: np.ndarray, probes: np.ndarray, captions: list[str], source: str
     ) -> Figure:
-        """The faces as they were compared."""
+        """Draw the faces as they were compared."""
         images = data.store.images
         return plots.example_faces(np.array(images[probes]), np.array(images[gallery]), captions, source=source)
 
 
 class LandmarkFinder:
-    """A trained landmark model of ours, as a function of a frame.
+    """A trained landmark model as a function of a frame.
 
     Args:
-        checkpoint: The checkpoint of its run.
+        checkpoint: Checkpoint of its run.
 
     Raises:
         InputError: The file is missing or is no landmark model.
@@ -130,11 +130,11 @@ class LandmarkFinder:
         self._digest = hashlib.sha256(checkpoint.read_bytes()).hexdigest()[:16]
 
     def key(self) -> str:
-        """Digest of the checkpoint."""
+        """Return a digest of the checkpoint."""
         return self._digest
 
     def __call__(self, image: Image) -> Shape:
-        """The landmarks of the one face in a frame, in its pixels."""
+        """Return the landmarks of the single face in a frame, in pixels."""
         return find_landmarks(self._model, self._pipeline, image)
 
 
@@ -142,23 +142,23 @@ class BundleFinder:
     """A bundle that finds landmarks, as a function of a frame.
 
     Args:
-        bundle: Its file, or ``default``.
+        bundle: File of the bundle, or ``default``.
     """
 
     def __init__(self, bundle: str) -> None:
         self._runtime = LandmarkRuntime(bundle)
 
     def key(self) -> str:
-        """Digest of the bundle."""
+        """Return a digest of the bundle."""
         return self._runtime.bundle.digest[:16]
 
     def __call__(self, image: Image) -> Shape:
-        """The landmarks of the one face in a frame, in its pixels."""
+        """Return the landmarks of the single face in a frame, in pixels."""
         return self._runtime.detect(image)
 
 
 def ready_embedder(config: Config) -> OnnxEmbedder | EmbedderRuntime | None:
-    """The embedder that a config brings along: an ONNX file, or else a bundle; None where one is to be trained.
+    """Open the ready embedder of a config: an ONNX file, or else a bundle; None if one is to be trained.
 
     Raises:
         InputError: The file is refused.
@@ -171,13 +171,13 @@ def ready_embedder(config: Config) -> OnnxEmbedder | EmbedderRuntime | None:
 
 
 def template_of(config: Config) -> Template:
-    """How the faces of a config are aligned."""
+    """Return the template that aligns the faces of a config."""
     ready = ready_embedder(config)
     return ARCFACE if ready is None else ready.template
 
 
 def _embed(model: AnyEmbedder, faces: Faces) -> np.ndarray:
-    """(n, e) embeddings of faces, in order."""
+    """Return (n, e) embeddings of faces, in order."""
     loader = DataLoader(faces, batch_size=_BATCH)
     if not isinstance(model, FaceEmbedder):
         return np.concatenate([model.embed(as_bytes(images)) for images, _, _ in loader])
@@ -187,7 +187,7 @@ def _embed(model: AnyEmbedder, faces: Faces) -> np.ndarray:
 
 
 def as_bytes(images: Tensor) -> np.ndarray:
-    """Pictures (n, 3, h, w) on [0, 1] as the bytes (n, h, w, 3) that they were made of."""
+    """Convert pictures (n, 3, h, w) on [0, 1] back to bytes (n, h, w, 3)."""
     return (images * 255).round().byte().permute(0, 2, 3, 1).contiguous().numpy()
 
 

@@ -1,4 +1,4 @@
-"""From an untrained model to a file of a fitted one: epochs under Lightning, or one fit at once."""
+"""Trains a model and writes its file: in epochs with Lightning, or in one fit."""
 
 import sys
 import time
@@ -27,7 +27,7 @@ from faceline.tracking.lightning import RunLogger
 from faceline.tracking.provenance import needed
 
 RESUME = "last"
-"""The ``ckpt_path`` of going on with an interrupted run."""
+"""Value of ``ckpt_path`` that continues an interrupted run."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,11 @@ class Fitted:
     """A model after its training.
 
     Attributes:
-        model: As it is in memory: of a training in epochs, the last.
-        file: The best, as it is measured and kept; None where there is nothing to keep.
-        costs: What the training took, by the names of metrics.
-        best: Best validation score of the epochs; None where there were none.
-        pruned: Whether it was given up, because others did better by then.
+        model: The model in memory; after training in epochs, that of the last epoch.
+        file: File of the best model, which is measured and kept; None if there is nothing to keep.
+        costs: Costs of the training, by the names of metrics.
+        best: Best validation score of the epochs; None without epochs.
+        pruned: Whether the training was given up because other trials did better.
     """
 
     model: Any
@@ -50,12 +50,12 @@ class Fitted:
 
 
 def folder(config: Config, run_id: str) -> Path:
-    """Where a run works."""
+    """Return the working folder of a run."""
     return Path(config["tracking"]["root"]) / "mlruns" / "runs" / run_id
 
 
 def last_checkpoint(config: Config, run_id: str) -> Path:
-    """The checkpoint from which a run goes on; none before its first epoch has ended."""
+    """Return the checkpoint from which a run continues; it exists after the first epoch."""
     return folder(config, run_id) / "checkpoints" / "last.ckpt"
 
 
@@ -67,7 +67,7 @@ def fit(
     logger: RunLogger | None,
     pruning: Pruning | None = None,
 ) -> Fitted:
-    """Train in epochs; in none, where a model is wanted as it starts.
+    """Train in epochs; an embedder without epochs keeps its discriminants.
 
     Raises:
         InputError: No epoch was both trained and validated.
@@ -103,8 +103,8 @@ def fit(
         trainer.save_checkpoint(best)  # what the model starts as is what it is
     if logger is not None and not config["trainer"].get("fast_dev_run") and not best.is_file():
         raise InputError(
-            "no epoch was trained and validated, so there is nothing to measure; a checkpoint of a finished training "
-            "needs more trainer.max_epochs, and callbacks.best must stay",
+            "no epoch was trained and validated; raise trainer.max_epochs above that of the checkpoint, and keep "
+            "callbacks.best",
             column="ckpt_path",
         )
     costs = {
@@ -116,7 +116,7 @@ def fit(
 
 
 def fit_at_once(config: Config, task: Task, model: Any, data: TaskData, run_id: str) -> Fitted:
-    """Fit a model that knows no epochs."""
+    """Fit a model that has no epochs."""
     place = folder(config, run_id) / "checkpoints"
     place.mkdir(parents=True, exist_ok=True)
     file, began = place / f"best{CLASSIFIER}", time.perf_counter()
@@ -126,7 +126,7 @@ def fit_at_once(config: Config, task: Task, model: Any, data: TaskData, run_id: 
 
 
 def _start(config: Config, run_id: str) -> str | None:
-    """The checkpoint that fit starts from."""
+    """Return the checkpoint that fitting starts from; None to start anew."""
     if config["ckpt_path"] != RESUME:
         return config["ckpt_path"]  # type: ignore[no-any-return]
     last = last_checkpoint(config, run_id)

@@ -1,4 +1,4 @@
-"""What the tasks of identification share: one trial, one way of asking, one set of figures."""
+"""Shared parts of the identification tasks: one kind of trial, one way to ask, one set of figures."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -21,12 +21,12 @@ from faceline.reports import identification_plots as plots
 from faceline.tasks.task import Config, Measurement, Part
 
 OPEN_SET = "person_disjoint"
-"""The protocol whose probes may show strangers."""
+"""Protocol whose probes may show strangers."""
 
 
 @runtime_checkable
 class TrialData(Protocol):
-    """A data module that knows who is enrolled and who asks."""
+    """A data module that knows who is enrolled and which frames ask."""
 
     @property
     def index(self) -> LabelIndex:
@@ -35,23 +35,23 @@ class TrialData(Protocol):
 
     @property
     def split(self) -> Split:
-        """Who trains, chooses and judges."""
+        """The training, validation and test sets."""
         ...
 
     def trial(self, part: Literal["val", "test"]) -> GalleryAndProbes:
-        """Gallery and probes of one part."""
+        """Return gallery and probes of one set."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """What an identifier said in one trial.
+    """The answers of an identifier in one trial.
 
     Attributes:
         trial: Rows of the gallery and of the probes.
-        people: Names of the columns, sorted: everybody enrolled and, in a closed set, everybody who asked.
-        enrolled: (people,) bool whom the identifier knows. It may give somebody whom it knows no finite score.
-        scores: (probes, people).
+        people: Sorted names of the columns: everybody enrolled and, in a closed set, everybody in the probes.
+        enrolled: (people,) bool, who is enrolled. Only enrolled people can have a finite score.
+        scores: (probes, people) scores.
         target: (probes,) column of the true person, -1 for a stranger.
     """
 
@@ -63,39 +63,39 @@ class Answers:
 
 
 class IdentificationTask(ABC):
-    """Tell which person is seen, among those who are enrolled."""
+    """Identifies which enrolled person is in a frame."""
 
     name = "identification"
     objective = "rank1"
 
     def scalars(self, config: Config) -> frozenset[str]:
-        """Those of the open set only under the protocol that has one."""
+        """Return the names of the metrics; those of the open set only under the protocol that has one."""
         return metrics.scalar_names(config["split"]["protocol"] == OPEN_SET)
 
     @abstractmethod
     def features(self, data: Any, rows: np.ndarray) -> Any:
-        """What an identifier sees of some frames."""
+        """Return what an identifier sees of some frames."""
 
     @abstractmethod
     def identifier(self, model: Any, open_set: bool) -> Identifier:
-        """A trained model as one that people can be enrolled with."""
+        """Return a trained model as an identifier that can enrol people."""
 
     @abstractmethod
     def examples(self, data: Any, gallery: np.ndarray, probes: np.ndarray, captions: list[str], source: str) -> Figure:
-        """Some probes above the frames of the person that each was taken for."""
+        """Draw some probes above frames of the person that each was taken for."""
 
     @abstractmethod
     def fit(self, model: Any, data: Any, file: Path, record: Mapping[str, Any]) -> None:
         """Fit and save a model that is not trained in epochs."""
 
     def measure(self, model: Any, data: Any, part: Part, label: str, source: str) -> Measurement:
-        """All figures of one trial; thresholds of the open set are found in that of validation.
+        """Compute all figures of one trial; thresholds of the open set come from the validation trial.
 
         Raises:
-            InputError: The part is the one that was trained on.
+            InputError: The set is the training set.
         """
         if part == "train":
-            raise InputError("people are identified in val or test; in training they are learnt", column="part")
+            raise InputError("expected val or test: the training set has no identification trial", column="part")
         open_set = data.split.protocol == OPEN_SET
         identifier = self.identifier(model, open_set)
         thresholds = None
@@ -111,18 +111,18 @@ class IdentificationTask(ABC):
         return Measurement(scalars, table, draw)
 
     def one_frame(self, model: Any, data: Any) -> None:
-        """None: finding the landmarks takes the time, not telling whose they are."""
+        """Return None: finding the landmarks takes the time, not identifying."""
         return
 
     def lines(self, scalars: Mapping[str, float]) -> list[str]:
-        """Counts as numbers, everything else as shares."""
+        """Format counts as numbers and everything else as shares."""
         return [
             f"{name:<21} {value:.0f}" if name in _COUNTS else f"{name:<21} {value:.3f}"
             for name, value in scalars.items()
         ]
 
     def verdict(self, scalars: Mapping[str, float]) -> str:
-        """F1 with its interval and rank-1, for strangers FNIR; and who could not be found."""
+        """Summarise F1 with its interval and rank-1, FNIR for strangers, and who could not be found."""
         text = (
             f"F1 weighted {scalars['f1_weighted']:.3f} "
             f"[{scalars['f1_weighted_low']:.3f}, {scalars['f1_weighted_high']:.3f}], rank-1 {scalars['rank1']:.3f}"
@@ -156,7 +156,7 @@ class IdentificationTask(ABC):
         label: str,
         source: str,
     ) -> dict[str, Figure]:
-        """The figures of a trial; `chosen` holds FPIR and FNIR at each threshold of an open set, else nothing."""
+        """Draw the figures of a trial; `chosen` holds FPIR and FNIR at each threshold of an open set, or nothing."""
         figures = {
             "ranks.png": plots.rank_curve({label: frames["rank"]}, source=source),
             "mixed_up.png": plots.most_mixed_up(table, source=source),
@@ -190,7 +190,7 @@ _COUNTS = ("people", "probes", "strangers", "not_enrolled")
 
 
 def _counts(answers: Answers) -> dict[str, float]:
-    """How large the trial was; a figure means nothing without it."""
+    """Count people and frames of the trial; figures mean nothing without them."""
     missing = (answers.target >= 0) & ~answers.enrolled[answers.target]
     return {
         "people": float(answers.enrolled.sum()),
@@ -215,7 +215,7 @@ def _table(answers: Answers, index: LabelIndex, frames: Mapping[str, np.ndarray]
 
 
 def _intervals(answers: Answers, table: pd.DataFrame, thresholds: Mapping[str, float] | None) -> dict[str, float]:
-    """Ends of the intervals of 95 % by the names of their figures."""
+    """Return the ends of the 95 % intervals, by the names of their figures."""
     mated = answers.target != metrics.STRANGER
     videos, preds = table["video"].to_numpy(), answers.scores.argmax(axis=1)
     intervals = identification_intervals(preds[mated], answers.target[mated], videos[mated])

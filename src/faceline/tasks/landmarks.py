@@ -1,4 +1,4 @@
-"""The task of finding landmarks: how a detector is built, checked and measured."""
+"""The task of landmark detection: how a detector is built, checked and measured."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -35,16 +35,16 @@ from faceline.transforms import HorizontalFlip, Pipeline
 from faceline.types import Image, Landmarks, Shape
 
 _BATCHES_TO_CALIBRATE = 12
-"""How many training batches a model that starts from a bundle looks at to know the statistics of its layers."""
+"""Number of training batches from which a model that starts from a bundle takes the statistics of its layers."""
 
 
 class LandmarkTask:
-    """Find the landmarks of the one face in a frame.
+    """Finds the landmarks of the single face in a frame.
 
     Args:
-        teacher: A bundle that gives pseudo-labels to frames without a row, so that they are trained on too.
-        metrics: The user's own metrics by name. Each takes predicted and true landmarks (n, p, 2) in pixels and gives
-            one number for each frame. Their means stand beside our own metrics, in validation and test.
+        teacher: Bundle that gives pseudo-labels to frames without a row, so that they are trained on too.
+        metrics: The user's own metrics by name. Each takes predicted and true landmarks (n, p, 2) in pixels and returns
+            one number for each frame. Their means are logged beside our own metrics, in validation and test.
     """
 
     name = "landmarks"
@@ -54,7 +54,7 @@ class LandmarkTask:
         self.teacher, self.metrics = teacher, dict(metrics or {})
 
     def build_model(self, config: Config) -> LandmarkDetector:
-        """The detector of a config, untrained or from the weights that it names.
+        """Build the detector of a config, untrained or with the weights that it names.
 
         Raises:
             InputError: The model finds no landmarks, or its backbone cannot take frames of this size.
@@ -70,11 +70,11 @@ class LandmarkTask:
         return model
 
     def scalars(self, config: Config) -> frozenset[str]:
-        """All errors."""
+        """Return the names of all errors."""
         return metrics.scalar_names(config_markup(config)) | set(self.metrics)
 
     def build_data(self, config: Config) -> LandmarkData:
-        """Frames of the size and the transforms of a config."""
+        """Build the data with the frame size and the transforms of a config."""
         data, markup = config["data"], config_markup(config)
         source = instantiate(data["source"])
         if markup_of(source) != markup:
@@ -96,10 +96,10 @@ class LandmarkTask:
         )
 
     def join(self, model: LandmarkDetector, data: LandmarkData) -> Lessons:
-        """Take the weights of the bundle to start from; let the teacher label frames without a row.
+        """Load the bundle to start from, and let the teacher label frames without a row.
 
         Raises:
-            InputError: It may have seen what will be validated or tested on, or there are no such frames; or both model
+            InputError: The teacher may have seen validation or test frames, there are no frames to label, or both model
                 and transforms mirror frames.
         """
         _refuse_two_mirrors(model, data.pipelines["train"])
@@ -112,13 +112,13 @@ class LandmarkTask:
         return {"taught": data.learn_from(teacher)}
 
     def fit(self, model: Any, data: Any, file: Path, record: Mapping[str, Any]) -> None:
-        """Detectors are trained in epochs."""
+        """Refuse: detectors are trained in epochs."""
         raise TypeError(f"expected a LightningModule, got {type(model).__name__}")
 
     def measure(
         self, model: LandmarkDetector | LandmarkRuntime, data: LandmarkData, part: Part, label: str, source: str
     ) -> Measurement:
-        """All errors of a detector on a part, with its error curves, its best and worst frames, and how sure it was."""
+        """Compute all errors of a detector on a set, with its error curves, best and worst frames, and confidence."""
         frames = data.frames(part)
         index = frames.store.index.take(frames.rows)
         preds = predict(model, frames)
@@ -132,24 +132,24 @@ class LandmarkTask:
         return Measurement(scalars, table, partial(_figures, preds, table, frames, trust, label, source), preds)
 
     def one_frame(self, model: LandmarkDetector, data: LandmarkData) -> Callable[[], object]:
-        """From a prepared frame to its landmarks, in inference mode."""
+        """Return a function from a prepared frame to its landmarks, in inference mode."""
         image, _, size = (each[None] for each in data.frames("val")[0])  # (1, 3, h, w), …, (1, 2)
         return torch.inference_mode()(lambda: model(image, size))
 
     def lines(self, scalars: Mapping[str, float]) -> list[str]:
-        """MSE and the area of a confidence as numbers, all else in percent of the eye distance or of the frames."""
+        """Format MSE and the area of a confidence as numbers, and all else in percent of eye distance or frames."""
         return [
             f"{name:<16} {value:.3g}" if name in ("mse", "confidence_auc") else f"{name:<16} {value:.2%}"
             for name, value in scalars.items()
         ]
 
     def verdict(self, scalars: Mapping[str, float]) -> str:
-        """MSE and NME."""
+        """Summarise MSE and NME."""
         return f"MSE {scalars['mse']:.3g}, NME {scalars['nme']:.2%}"
 
 
 def predict(model: LandmarkDetector | LandmarkRuntime, frames: LandmarkFrames, batch_size: int = 64) -> Landmarks:
-    """Landmarks (n, p, 2) on [0, 1] of every frame, in order, in float32."""
+    """Return landmarks (n, p, 2) on [0, 1] of every frame, in order, in float32."""
     if isinstance(model, LandmarkRuntime):
         return model.predict(frames.store.images[frames.rows], frames.store.index.sizes[frames.rows])[0]
     loader = DataLoader(frames, batch_size=batch_size)
@@ -160,7 +160,7 @@ def predict(model: LandmarkDetector | LandmarkRuntime, frames: LandmarkFrames, b
 
 
 def find_landmarks(model: LandmarkDetector, pipeline: Pipeline, image: Image) -> Shape:
-    """The landmarks (p, 2) of the one face in an image of any size, in its pixels."""
+    """Return the landmarks (p, 2) of the single face in an image of any size, in pixels."""
     unknown = np.zeros((N_LANDMARKS, 2), dtype=np.float32)  # a pipeline takes both
     tensor, _ = pipeline(image, unknown, 0)
     size = (image.shape[1], image.shape[0])
@@ -170,7 +170,7 @@ def find_landmarks(model: LandmarkDetector, pipeline: Pipeline, image: Image) ->
 
 
 def config_markup(config: Mapping[str, Any]) -> Markup:
-    """What the landmarks of a config are; the 68 points of iBUG in those of older versions."""
+    """Return the markup of a config; configs of older versions mean the 68 points of iBUG."""
     node = config.get("markup")
     chosen: Markup = instantiate(node) if node else IBUG68
     return chosen
@@ -182,37 +182,37 @@ def _pipeline(node: Any, markup: Markup) -> Any:
 
 
 def by_region(frames: pd.DataFrame) -> dict[str, np.ndarray]:
-    """The errors of each facial region, from a table of frames."""
+    """Return the errors of each facial region in the frames with labels there, from a table of frames."""
     names = [str(column) for column in frames.columns]
-    return {name.removeprefix("nme_"): frames[name].to_numpy() for name in names if name.startswith("nme_")}
+    return {name.removeprefix("nme_"): frames[name].dropna().to_numpy() for name in names if name.startswith("nme_")}
 
 
 def _start(model: LandmarkDetector, data: LandmarkData) -> None:
-    """Give the model the weights of the bundle that it starts from."""
+    """Load the weights of the bundle that the model starts from."""
     bundle = read_bundle(str(model.start), LandmarkManifest)
     batches = islice(data.train_dataloader(), _BATCHES_TO_CALIBRATE)
     start_from(model, bundle.onnx, lambda: [model.find(batch[0], batch[2]) for batch in batches])
 
 
 def _refuse_insider(taught: TrainedOn, data: LandmarkData) -> None:
-    """Refuse a teacher that may have seen frames that will be validated or tested on, and would tell of them.
+    """Refuse a teacher that may have seen validation or test frames, because its labels would leak them.
 
     Raises:
-        InputError: It was trained on the same data set, but not on the same part of it.
+        InputError: The teacher was trained on the same data set with another split.
     """
     if taught.name != data.source.name:
         return
     if taught.split != TrainedUnder(**data.split_settings):
         theirs = ", ".join(f"split.{name}={'null' if value is None else value}" for name, value in taught.split)
         raise InputError(
-            f"it was trained under another split and may have seen frames of validation or test: choose its split, "
+            f"the teacher was trained with another split and may have seen validation or test frames; use its split, "
             f"{theirs}, or another teacher",
             column="task.teacher",
         )
     if data.limit is None and taught.fingerprint != data.index.fingerprint:
         raise InputError(
-            f"it was trained on other frames of {taught.name} (fingerprint {taught.fingerprint}, not "
-            f"{data.index.fingerprint}), which are divided in another way; train a teacher on these",
+            f"the teacher was trained on other frames of {taught.name} (fingerprint {taught.fingerprint}, not "
+            f"{data.index.fingerprint}), which are split differently; train a teacher on these",
             column="task.teacher",
         )
 
@@ -237,11 +237,12 @@ def _figures(
             source=source,
         ),
     }
-    if index.markup.regions:
-        figures["region_errors.png"] = plots.region_errors({label: by_region(table)}, source=source)
-    if index.markup.ibug68:  # the pose of a head is known from these points alone
-        known = index.markup.as_ibug68(target_px)
-        figures["error_by_condition.png"] = plots.error_by_condition(nme, known, source=source)
+    if regions := by_region(table):
+        figures["region_errors.png"] = plots.region_errors({label: regions}, source=source)
+    complete = ~index.missing.any(axis=1)
+    if index.markup.ibug68 and complete.any():  # the pose of a head is known from these points alone
+        known = index.markup.as_ibug68(target_px[complete])
+        figures["error_by_condition.png"] = plots.error_by_condition(nme[complete], known, source=source)
     if trust is not None:
         whole = trust.whole
         figures["confidence.png"] = confidence(
@@ -251,7 +252,7 @@ def _figures(
 
 
 def _refuse_two_mirrors(model: LandmarkDetector, pipeline: Any) -> None:
-    """Refuse frames that are mirrored without the knowledge of a model that marks those that are."""
+    """Refuse transforms that mirror frames without the knowledge of a model that marks mirrored frames."""
     steps = pipeline.steps if isinstance(pipeline, Pipeline) else ()
     if model.marks is not None and any(isinstance(step, HorizontalFlip) and step.probability for step in steps):
         raise InputError(

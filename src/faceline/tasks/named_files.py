@@ -1,4 +1,4 @@
-"""The files beside the data that a config names: what they hold is part of the result, and they may have moved."""
+"""The files that a config names beside the data: their content is part of the result, and they may have moved."""
 
 import hashlib
 from collections.abc import Mapping
@@ -16,33 +16,33 @@ START = "model.start"
 BUNDLES = (TEACHER, START, "task.landmarks", "embedder.bundle")
 
 NAMED = ("ckpt_path", "model.weights", "task.detector", "embedder.onnx", *BUNDLES)
-"""Keys that name a file; those of bundles may name one that ships."""
+"""Keys that name a file; those of bundles may name one of the package."""
 
 DIGESTS_FILE = "files.json"
-"""Artifact of a run that holds what `digests` found when it began."""
+"""Artifact of a run with the `digests` at its start."""
 
 _PLACES = (*NAMED, "data.root", "data.cache_dir")
 
 
 def digests(config: Config) -> dict[str, str]:
-    """Hex digest of the content of each file that a config names, by its key.
+    """Return a hex digest of the content of each file that a config names, by key.
 
     Raises:
-        InputError: There is no such file.
+        InputError: A file is missing.
     """
     named = {key: file for key in NAMED if (file := _value(config, key))}
     return {key: _digest(key, locate_bundle(file) if key in BUNDLES else Path(file)) for key, file in named.items()}
 
 
 def with_places(config: Config, places: Config) -> Config:
-    """The config with its files and its data where they are now.
+    """Return the config with new places of its files and its data.
 
     Args:
-        config: As a run was started with.
-        places: A path at each key that changes, None at the others.
+        config: Config that started a run.
+        places: New path at each key that changes, None at the others.
 
     Raises:
-        InputError: A path for what the config does not use.
+        InputError: A path is given for something that the config does not use.
     """
     moved = {key: place for key in _PLACES if (place := _value(places, key))}
     for key, place in moved.items():
@@ -69,7 +69,7 @@ def _digest(key: str, file: Path) -> str:
 
 
 def _value(config: Mapping[str, Any], key: str) -> Any:
-    """The value at a key with dots, None where there is none."""
+    """Return the value at a key with dots; None if there is none."""
     value: Any = config
     for part in key.split("."):
         value = value.get(part) if isinstance(value, Mapping) else None

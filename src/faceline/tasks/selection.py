@@ -1,4 +1,4 @@
-"""Which run or trained model a verb is about: a run of the store, a registered model, or a file; and on which data."""
+"""Selects the run or trained model for a command: a run of the store, a registered model, or a file; and its data."""
 
 from functools import partial
 from pathlib import Path
@@ -20,10 +20,10 @@ from faceline.types import Shape
 
 
 def chosen_model(config: Config) -> Trained:
-    """The model that ``run_id`` or ``ckpt_path``, or, where the verb has it, ``bundle`` names.
+    """Return the model that ``run_id`` or ``ckpt_path`` names, or ``bundle`` if the command has it.
 
     Raises:
-        InputError: Not exactly one of them is given, or what it names does not exist.
+        InputError: Not exactly one of them is given, or the named one does not exist.
     """
     run_id, file = config["run_id"], config["ckpt_path"]
     if config.get("bundle") is not None and (run_id, file) == (None, None):
@@ -41,10 +41,10 @@ def chosen_model(config: Config) -> Trained:
 
 
 def chosen_detector(config: Config) -> partial[Shape]:
-    """What finds the landmarks of a frame, in its pixels, by that model.
+    """Return a function that finds the landmarks of a frame, in pixels, with that model.
 
     Raises:
-        InputError: As `chosen_model`, or it is no landmark model.
+        InputError: The model is missing, or is no landmark model.
     """
     trained = chosen_model(config)
     if not isinstance(trained.model, LandmarkDetector):
@@ -54,18 +54,18 @@ def chosen_detector(config: Config) -> partial[Shape]:
 
 
 def run_tags(config: Config) -> dict[str, str]:
-    """The tags of the run of a model, such as its commit; none where only its checkpoint is at hand."""
+    """Return the tags of a model's run, such as its commit; empty if only its checkpoint is available."""
     return _run(config).tags if config["run_id"] else {}
 
 
 def on_data(config: Config, run: Config) -> Config:
-    """A run's config with the data set and the split that were asked for, at the run's own size."""
+    """Return a run's config with another data set and split, at the run's own size."""
     data = {**config["data"], "size": run["data"]["size"]} if config.get("data") else run["data"]
     return {**run, "data": data, "split": {**run["split"], **(config.get("split") or {})}}
 
 
 def _bundled(config: Config) -> Trained:
-    """A bundle as what it was exported from, on the data that the verb was given."""
+    """Return a bundle as the model that it was exported from, with the data that the command names."""
     if config.get("data") is None:
         raise InputError(
             "a bundle holds no data: say on which to measure it, as in data=udacity data.root=FOLDER", column="data"
@@ -91,7 +91,7 @@ def _run(config: Config) -> RunRecord:
 
 
 def chosen_run(client: MlflowClient, run_id: str) -> RunRecord:
-    """The run with an id, or the one behind a registered model.
+    """Return the run with an id, or the run of a registered model.
 
     Raises:
         InputError: There is no such run or model.

@@ -1,4 +1,4 @@
-"""A model of a run as MLflow loads it: ``mlflow.pyfunc.load_model("models:/NAME/1").predict(images)``."""
+"""Serves a run's model through MLflow: ``mlflow.pyfunc.load_model("models:/NAME/1").predict(images)``."""
 
 import logging
 from collections.abc import Callable
@@ -19,28 +19,29 @@ from faceline.tasks.landmarks import find_landmarks
 from faceline.tasks.task import Config
 
 _EDGE: Final = 64
-"""Most pixels of the edge of an example: it is kept as text."""
+"""Most pixels along the edge of an example, which is stored as text."""
 
 Answers = Callable[[np.ndarray], np.ndarray]
 
 
 class Served:
-    """What MLflow calls.
+    """The object that MLflow calls.
 
     Args:
-        answers: Gives what the model makes of its inputs.
+        answers: Function from the inputs to the model's answers.
     """
 
     def __init__(self, answers: Answers) -> None:
         self._answers = answers
 
     def predict(self, model_input: Any, params: Any = None) -> np.ndarray:  # MLflow gives it
-        """The model's answers.
+        """Return the model's answers.
 
         Args:
-            model_input: Of a model of landmarks RGB images (n, h, w, 3) as uint8 of any size; of shapes the features
-                (n, f) in float32; of faces what ``transforms.eval`` makes of aligned faces, (n, 3, h, w) in float32.
-            params: MLflow's; none is known.
+            model_input: For landmark models RGB images (n, h, w, 3) as uint8 of any size. For shape models features (n,
+                f) in float32. For face models the output of ``transforms.eval`` on aligned faces, (n, 3, h, w) in
+                float32.
+            params: Parameters of MLflow; none are used.
 
         Returns:
             Landmarks (n, p, 2) in pixels; scores or embeddings (n, e).
@@ -49,15 +50,15 @@ class Served:
 
 
 def describe(file: Path, data: Any, folder: Path) -> Path | None:
-    """Write a model as MLflow reads it, with the signature and an example of what it takes.
+    """Write a model as MLflow reads it, with the signature and an example of its input.
 
     Args:
-        file: The checkpoint; a copy goes into ``folder/data``.
-        data: The data module that the example is taken from.
-        folder: It does not exist yet.
+        file: Checkpoint; a copy goes into ``folder/data``.
+        data: Data module that the example comes from.
+        folder: Folder to create.
 
     Returns:
-        The copy, relative to the folder; None where the model is of a kind that only the user's own task knows.
+        The copy, relative to the folder; None for kinds of models that only the user's own task knows.
     """
     trained = load_trained(file)
     answers = _answers(trained.model, trained.config)
@@ -88,7 +89,7 @@ def describe(file: Path, data: Any, folder: Path) -> Path | None:
 
 
 def _load_pyfunc(data_path: str) -> Served:
-    """MLflow's way in."""
+    """Load the model for MLflow."""
     trained = load_trained(Path(data_path))
     answers = _answers(trained.model, trained.config)
     assert answers is not None  # else it would not have been described
@@ -112,7 +113,7 @@ def _answers(model: Any, config: Config) -> Answers | None:
 
 
 def _example(trained: Trained, data: Any) -> np.ndarray:
-    """One input of the validation set, of a size that is kept as text."""
+    """Return one input of the validation set, small enough to be stored as text."""
     rows = data.split.parts()["val"][:1]
     if isinstance(trained.model, LandmarkDetector):
         image = np.asarray(data.frames("val").store.images[rows[0]])

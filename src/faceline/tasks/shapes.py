@@ -22,25 +22,25 @@ ShapeModel = Baseline | ShapeClassifier
 
 
 class ShapeTask(IdentificationTask):
-    """Identify people by their landmarks.
+    """Identifies people by their landmarks.
 
     Args:
-        dims: Use two or three coordinates of each landmark.
-        rotate: Turn every shape to the mean shape of the training set.
+        dims: Number of coordinates of each landmark, 2 or 3.
+        rotate: Whether to rotate every shape to the mean shape of the training set.
     """
 
     def __init__(self, dims: Literal[2, 3] = 2, rotate: bool = False) -> None:
         self.dims, self.rotate = dims, rotate
 
     def build_model(self, config: Config) -> ShapeModel:
-        """A classifier or a network that takes shapes."""
+        """Build a classifier or a network that takes shapes."""
         model = instantiate(config["model"])
         if not isinstance(model, ShapeModel):
             raise InputError("takes no shapes; choose a model for this task, such as model=knn", column="model")
         return model
 
     def build_data(self, config: Config) -> ShapeData:
-        """Shapes of the frames of a config."""
+        """Build the shapes of the frames of a config."""
         data = config["data"]
         return ShapeData(
             source=instantiate(data["source"]),
@@ -60,26 +60,26 @@ class ShapeTask(IdentificationTask):
         return {}
 
     def fit(self, model: Baseline, data: ShapeData, file: Path, record: Mapping[str, Any]) -> None:
-        """Enrol everyone whom the test set asks for."""
+        """Enrol everybody in the test set."""
         gallery = data.trial("test").gallery
         model.enrol(data.features[gallery], data.index.persons[gallery])
         model.save(file, record)
 
     def features(self, data: ShapeData, rows: np.ndarray) -> Features:
-        """Normalised shapes."""
+        """Return normalised shapes."""
         features: Features = data.features[rows]
         return features
 
     def examples(
         self, data: ShapeData, gallery: np.ndarray, probes: np.ndarray, captions: list[str], source: str
     ) -> Figure:
-        """The outlines of both faces, from the front as they are labelled."""
+        """Draw the outlines of both faces, as labelled, from the front."""
         markup = data.index.markup
         shapes = [data.features[rows].reshape(-1, markup.points, data.dims)[..., :2] for rows in (probes, gallery)]
         return plots.example_shapes(shapes[0], shapes[1], captions, outlines=markup.outlines, source=source)
 
     def identifier(self, model: ShapeModel, open_set: bool) -> Identifier:
-        """A network answers by its classes, or where new people are enrolled, by its last hidden layer."""
+        """Return an identifier: a network uses its classes, or its last hidden layer if new people are enrolled."""
         if isinstance(model, Baseline):
             return model
         return ByEmbedding(lambda shapes: _embed(model, shapes)) if open_set else ByClass(model)

@@ -1,4 +1,4 @@
-"""What a training is for: each task builds its data and model, measures them, and says how well it went."""
+"""Defines a task: it builds data and model, measures them, and says how well it went."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,21 +20,21 @@ Config = dict[str, Any]
 Part = Literal["train", "val", "test"]
 
 Lessons = Mapping[str, list[str]]
-"""Names of the frames that are learnt otherwise than split and labels of the data set say, by what is done."""
+"""Names of the frames whose labels or sets differ from the data set's, by the kind of change."""
 
 LANDMARKS = {"_target_": "faceline.tasks.landmarks.LandmarkTask"}
-"""The task of runs that are older than tasks."""
+"""Task of runs that are older than tasks."""
 
 
 @dataclass(frozen=True, eq=False)
 class Measurement:
-    """A model on one part of a data set.
+    """The measurement of a model on one set of the split.
 
     Attributes:
-        scalars: Every metric of the part.
-        frames: One row a frame: file, person, video and what the model made of it.
-        figures: Draws the figures, by file name; nobody pays for those that nobody keeps.
-        landmarks: (n, 68, 2) predicted on [0, 1] of each frame, where the task is to find them.
+        scalars: Every metric of the set.
+        frames: Table with one row for each frame: file, person, video and the model's result.
+        figures: Functions that draw the figures, by file name; unused figures cost nothing.
+        landmarks: (n, 68, 2) predictions on [0, 1] of each frame, in a landmark task.
     """
 
     scalars: dict[str, float]
@@ -45,7 +45,7 @@ class Measurement:
 
 @runtime_checkable
 class TaskData(Protocol):
-    """A data module of any task."""
+    """The data module of any task."""
 
     source: FrameSource
 
@@ -56,7 +56,7 @@ class TaskData(Protocol):
 
     @property
     def split(self) -> Split:
-        """Who trains, chooses and judges."""
+        """The training, validation and test sets."""
         ...
 
     def prepare_data(self) -> None:
@@ -66,74 +66,74 @@ class TaskData(Protocol):
 
 @runtime_checkable
 class Task(Protocol):
-    """What a model is for.
+    """The purpose of a model.
 
     Attributes:
-        name: Runs of one task are told apart from those of another by it.
-        objective: The metric of validation by which models are chosen.
+        name: Name that tells the runs of this task from others.
+        objective: Validation metric by which models are chosen.
     """
 
     name: str
     objective: str
 
     def build_model(self, config: Config) -> Any:
-        """The untrained model of a config; refuses what is wrong before any data are read."""
+        """Build the untrained model of a config; a wrong config is refused before any data are read."""
         ...
 
     def scalars(self, config: Config) -> frozenset[str]:
-        """The names of the metrics of validation."""
+        """Return the names of the validation metrics."""
         ...
 
     def build_data(self, config: Config) -> Any:
-        """The data module of a config; reads nothing yet."""
+        """Build the data module of a config without reading anything."""
         ...
 
     def join(self, model: Any, data: Any) -> Lessons:
-        """Let the model take from the data what it is built from, and the data from other models what these teach."""
+        """Let the model build the layers that depend on the data, and let teacher models label data."""
         ...
 
     def fit(self, model: Any, data: Any, file: Path, record: Mapping[str, Any]) -> None:
         """Fit and save a model that is not trained in epochs.
 
         Args:
-            model: No LightningModule.
-            data: What it is fitted to.
-            file: Where the model goes.
-            record: Goes with it: config and run.
+            model: Model that is no LightningModule.
+            data: Data module to fit it to.
+            file: File for the model.
+            record: Config and run, which are stored with it.
         """
         ...
 
     def measure(self, model: Any, data: Any, part: Part, label: str, source: str) -> Measurement:
-        """All metrics of a trained model on a part, whole and frame by frame, with their figures.
+        """Compute all metrics of a trained model on a set, in total and for each frame, with figures.
 
         Args:
-            model: On any device.
+            model: Trained model on any device.
             data: Its data module, or another one of the same kind.
-            part: The part of the split.
-            label: How the model is called in the figures.
-            source: Line that tells where the numbers come from.
+            part: Set of the split: ``train``, ``val`` or ``test``.
+            label: Name of the model in the figures.
+            source: Line that says where the numbers come from.
         """
         ...
 
     def one_frame(self, model: Any, data: Any) -> Callable[[], object] | None:
-        """What a trained model on the CPU does for one frame; None where nobody asks how long that takes."""
+        """Return a function that processes one frame on the CPU; None if its time does not matter."""
         ...
 
     def lines(self, scalars: Mapping[str, float]) -> list[str]:
-        """The metrics as aligned text."""
+        """Format the metrics as aligned text."""
         ...
 
     def verdict(self, scalars: Mapping[str, float]) -> str:
-        """The metrics that count, in a few words."""
+        """Summarise the metrics that count."""
         ...
 
 
 def task_of(config: Mapping[str, Any]) -> Task:
-    """The task of a config."""
+    """Return the task of a config."""
     task: Task = instantiate(config.get("task", LANDMARKS))
     return task
 
 
 def is_trained_in_epochs(model: Any) -> bool:
-    """Whether Lightning trains the model."""
+    """Tell whether Lightning trains the model."""
     return isinstance(model, pl.LightningModule)

@@ -1,4 +1,4 @@
-"""Which runs may be ranked together, and which of two is the better."""
+"""Decides which runs may be ranked together, and which of two is better."""
 
 from collections.abc import Sequence
 from typing import Final, NamedTuple
@@ -13,16 +13,16 @@ from faceline.tracking.records import RunRecord, download
 from faceline.types import Landmarks
 
 FRAMES = "test/frames.csv"
-"""What a run made of every test frame."""
+"""Artifact with a row for each test frame."""
 LANDMARKS = "test/landmarks.npy"
-"""(n, 68, 2) the landmarks that it found, on [0, 1] of each frame."""
+"""Artifact with the predicted landmarks (n, 68, 2) on [0, 1] of each frame."""
 
 
 class RankedBy(NamedTuple):
-    """The figure of the test set by which the runs of a task are ranked.
+    """The test metric that ranks the runs of a task.
 
     Attributes:
-        name: As in ``test/frames.csv`` or as ``metrics.paired`` calls it.
+        name: Name in ``test/frames.csv`` or in ``metrics.paired``.
         lowest: Whether the lowest is the best.
     """
 
@@ -31,7 +31,7 @@ class RankedBy(NamedTuple):
 
     @property
     def metric(self) -> str:
-        """Its name among the metrics of a run."""
+        """Name of the metric in a run."""
         return f"test/{self.name}"
 
 
@@ -39,15 +39,14 @@ RANKED_BY: Final = {"landmarks": RankedBy("nme", lowest=True), "identification":
 
 
 class Terms(NamedTuple):
-    """What two runs must share for their figures to be ranked together.
+    """What two runs must share to be ranked together.
 
     Attributes:
-        task: What was learnt.
+        task: Name of the task.
         data: Name of the data set.
-        fingerprint: The fingerprint of its content.
-        protocol: What the test set has not seen in training.
-        test: Digest of the test frames; in identification of the whole split, since who is enrolled is part of the
-            test.
+        fingerprint: Fingerprint of its content.
+        protocol: What is new in the test set.
+        test: Digest of the test frames; in identification of the whole split, because enrolment is part of the test.
     """
 
     task: str
@@ -58,10 +57,10 @@ class Terms(NamedTuple):
 
 
 def terms_of(run: RunRecord) -> Terms:
-    """The terms of a run.
+    """Return the terms of a run.
 
     Raises:
-        InputError: It did not reach its end or holds no figures of a test set; tells what is missing.
+        InputError: The run did not finish or has no test metrics; the message says what is missing.
     """
     task, tags = task_of(run), run.tags
     if run.status != "FINISHED":
@@ -69,19 +68,19 @@ def terms_of(run: RunRecord) -> Terms:
     missing = [tag for tag in ("data", "data_fingerprint", "protocol", "split_fingerprint") if tag not in tags]
     if task not in RANKED_BY or missing or RANKED_BY[task].metric not in run.metrics:
         wanted = f"the tag {missing[0]}" if missing else f"the figures of a test set ({_wanted(task)})"
-        raise InputError(f"run {run.id} ({run.name}) has not {wanted}: it is no whole training", column="run_id")
+        raise InputError(f"run {run.id} ({run.name}) lacks {wanted}: its training is not complete", column="run_id")
     split = tags["split_fingerprint"]
     test = run.data.get("test", split) if task == "landmarks" else split
     return Terms(task, tags["data"], tags["data_fingerprint"], tags["protocol"], test)
 
 
 def task_of(run: RunRecord) -> str:
-    """Name of the task; runs that are older than tasks find landmarks."""
+    """Return the name of the task; runs that are older than tasks find landmarks."""
     return run.tags.get("task", "landmarks")
 
 
 def why_apart(a: Terms, b: Terms) -> str | None:
-    """The reason why two runs cannot be ranked together, in words; None where they can."""
+    """Return why two runs cannot be ranked together, in words; None if they can."""
     if a.task != b.task:
         return f"another task: {a.task}, not {b.task}"
     if a.data != b.data:
@@ -96,11 +95,11 @@ def why_apart(a: Terms, b: Terms) -> str | None:
 
 
 def test_frames(run: RunRecord, table: str = FRAMES) -> pd.DataFrame:
-    """What a run made of every test frame: file, person, video and the figures of its task.
+    """Return a run's results for every test frame: file, person, video and the figures of its task.
 
     Args:
-        run: A run with figures.
-        table: Its file; of another part, too.
+        run: Finished run.
+        table: Name of the table, which may be of another set.
 
     Raises:
         InputError: The run has no such file.
@@ -111,7 +110,7 @@ def test_frames(run: RunRecord, table: str = FRAMES) -> pd.DataFrame:
 
 
 def test_landmarks(run: RunRecord) -> Landmarks:
-    """The landmarks that a run found in its test frames, for drawing.
+    """Return the landmarks that a run predicted for its test frames.
 
     Raises:
         InputError: The run has no such file.
@@ -121,15 +120,15 @@ def test_landmarks(run: RunRecord) -> Landmarks:
 
 
 def compare_runs(a: RunRecord, b: RunRecord, table: str = FRAMES) -> Paired:
-    """How much better A is than B by the figure of their task, on the same test frames.
+    """Compare run A with run B by the metric of their task, on the same test frames.
 
     Args:
-        a: A run with figures.
-        b: Another one.
-        table: The file with the frames; of another part, too.
+        a: Finished run.
+        b: Another finished run.
+        table: Name of the table of frames, which may be of another set.
 
     Raises:
-        InputError: They cannot be compared; tells why.
+        InputError: The runs cannot be compared; the message says why.
     """
     terms = terms_of(a)
     reason = why_apart(terms, terms_of(b))
@@ -143,7 +142,7 @@ def compare_runs(a: RunRecord, b: RunRecord, table: str = FRAMES) -> Paired:
 
 
 def resampled(task: str, frames: pd.DataFrame) -> Resampled:
-    """The figure by which the runs of a task are ranked, from a run's test frames."""
+    """Resample the ranking metric of a task from a run's test frames."""
     videos = frames["video"].to_numpy(dtype=np.str_)
     name = RANKED_BY[task].name
     if task == "landmarks":
@@ -155,7 +154,7 @@ def resampled(task: str, frames: pd.DataFrame) -> Resampled:
 
 
 def same_frames(tables: Sequence[pd.DataFrame]) -> bool:
-    """Whether all list the same frames in the same order."""
+    """Tell whether all tables list the same frames in the same order."""
     return all(np.array_equal(tables[0]["file"], table["file"]) for table in tables[1:])
 
 

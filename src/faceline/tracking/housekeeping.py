@@ -1,6 +1,6 @@
-"""Deleting runs that came to nothing, and the files of deleted runs; nothing that somebody may still need.
+"""Deletes runs without results and the files of deleted runs, but nothing that somebody may still need.
 
-Only runs that `tracking.runs` made are touched: whatever else is in a store belongs to others.
+It touches only runs from `tracking.runs`: everything else in a store belongs to others.
 """
 
 import shutil
@@ -24,15 +24,15 @@ UNFINISHED: Final = ("FAILED", "KILLED")
 
 @dataclass(frozen=True)
 class Leftover:
-    """What a deleted run has left.
+    """What is left of a deleted run.
 
     Attributes:
-        run: The run.
+        run: The deleted run.
         models: Ids of its models.
-        folders: Folders of this store: its artifacts, and where it worked.
-        addresses: The addresses of its artifacts, where they are not on this machine.
-        outside: Folders that are not this store's, such as those of the store that it was copied from. They stay.
-        size: Bytes of the folders.
+        folders: Its folders in this store: artifacts and working files.
+        addresses: Addresses of artifacts that are not on this machine.
+        outside: Folders outside of this store, such as those of the store that it was copied from. They are kept.
+        size: Size of the folders in bytes.
     """
 
     run: RunRecord
@@ -44,17 +44,17 @@ class Leftover:
 
 
 def is_own(run: RunRecord) -> bool:
-    """Whether the run was made by this project."""
+    """Tell whether this project made the run."""
     return PROCESS_TAG in run.tags
 
 
 def state(run: RunRecord) -> str:
-    """The status of a run; that of one whose process was killed without a chance to say so is KILLED."""
+    """Return the status of a run; KILLED if its process was killed before it could record that."""
     return "KILLED" if is_lost(run) else run.status
 
 
 def registered_runs(client: MlflowClient) -> dict[str, str]:
-    """Every run that a registered model, whoever's, refers to, with the version that does."""
+    """Return every run that any registered model refers to, with that version."""
     found: dict[str, str] = {}
     with store_errors(client.tracking_uri):
         token: str | None = None
@@ -68,12 +68,12 @@ def registered_runs(client: MlflowClient) -> dict[str, str]:
 
 
 def why_kept(run: RunRecord, parents: Iterable[str], registered: dict[str, str]) -> str | None:
-    """The reason why a run must not be deleted; None where it may be.
+    """Return why a run must not be deleted; None if it may be.
 
     Args:
-        run: Any run.
-        parents: Ids of the runs that others belong to.
-        registered: The registered of `registered_runs`.
+        run: The run.
+        parents: Ids of the runs that have child runs.
+        registered: Result of `registered_runs`.
     """
     if not is_own(run):
         return "it was not made by faceline"
@@ -87,23 +87,23 @@ def why_kept(run: RunRecord, parents: Iterable[str], registered: dict[str, str])
 
 
 def parents_of(runs: Iterable[RunRecord]) -> set[str]:
-    """The runs that some others, such as the trials of a sweep, belong to."""
+    """Return the ids of runs with child runs, such as the trials of a sweep."""
     return {run.tags[PARENT_TAG] for run in runs if PARENT_TAG in run.tags}
 
 
 def delete(runs: Iterable[RunRecord]) -> None:
-    """Mark runs as deleted: MLflow no longer shows them, and can bring them back until their files are removed."""
+    """Mark runs as deleted: MLflow hides them, and can restore them until their files are removed."""
     for run in runs:
         with store_errors(run.client.tracking_uri):
             run.client.delete_run(run.id)
 
 
 def leftovers(client: MlflowClient, root: Path) -> list[Leftover]:
-    """What deleted runs have left and nobody refers to.
+    """Find what deleted runs have left and nobody refers to.
 
     Args:
         client: Client of the store.
-        root: The folder that has ``mlruns/``, where runs work.
+        root: Folder with ``mlruns/``, in which runs work.
     """
     registered = registered_runs(client)
     deleted = [run for run in find_runs(client, deleted=True) if is_own(run) and state(run) != "RUNNING"]
@@ -112,7 +112,7 @@ def leftovers(client: MlflowClient, root: Path) -> list[Leftover]:
 
 
 def remove(leftover: Leftover) -> None:
-    """Remove what a deleted run has left in its store, its models last: what is interrupted is found again."""
+    """Remove what is left of a deleted run, its models last, so that an interrupted removal can be repeated."""
     client = leftover.run.client
     with store_errors(client.tracking_uri):
         for folder in leftover.folders:
@@ -144,9 +144,9 @@ def _artifacts(client: MlflowClient, uri: str) -> Any:
 
 
 def _local(client: MlflowClient, uri: str, owner: str) -> Path | None:
-    """The folder of a run's or a model's artifacts with all that is in it, if it is on this machine.
+    """Return the folder of a run's or model's artifacts with everything in it, if it is on this machine.
 
-    It bears the owner's id, so that nothing else is ever removed.
+    The folder must have the owner's id in its name, so that nothing else is ever removed.
     """
     artifacts = artifact_folder(client, uri)
     if artifacts is None:
@@ -159,9 +159,9 @@ def _local(client: MlflowClient, uri: str, owner: str) -> Path | None:
 
 
 def _belongs(folder: Path, client: MlflowClient, root: Path) -> bool:
-    """Whether a folder is this store's, links followed: beside a SQLite store, or where its runs work.
+    """Tell whether a folder, links followed, belongs to this store: beside its SQLite file or among its runs' folders.
 
-    The address of a server says nothing of where it keeps files, so there every folder of the run is its own.
+    The address of a server does not say where it keeps files, so there every folder of the run is its own.
     """
     database = local_database(client)
     if database is None:

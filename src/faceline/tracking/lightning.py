@@ -1,4 +1,4 @@
-"""Lightning's numbers into a tracked run."""
+"""Logs Lightning's metrics to a tracked run."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +17,7 @@ class RunLogger(Logger):
 
     Args:
         run: The open run.
-        folder: The folder of the working files of all runs; checkpoints go to ``<folder>/<run id>/checkpoints``.
+        folder: Folder with the working files of all runs; checkpoints go to ``<folder>/<run id>/checkpoints``.
     """
 
     def __init__(self, run: Run, folder: Path) -> None:
@@ -26,12 +26,12 @@ class RunLogger(Logger):
 
     @property
     def save_dir(self) -> str:
-        """Folder of all runs' working files."""
+        """Folder with the working files of all runs."""
         return str(self.folder)
 
     @property
     def name(self) -> str:
-        """Empty: no folder between the one of all runs and this run's."""
+        """Empty name: no further folder lies between that of all runs and this run's."""
         return ""
 
     @property
@@ -41,10 +41,10 @@ class RunLogger(Logger):
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Log under the epoch where Lightning tells it, else under the step."""
+        """Log metrics under the epoch if Lightning gives it, else under the step."""
         numbers = dict(metrics)
         epoch = numbers.pop("epoch", step)
         self.run.log_metrics(numbers, None if epoch is None else int(epoch))
 
     def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
-        """Nothing: the run holds the whole config."""
+        """Do nothing: the run holds the whole config."""

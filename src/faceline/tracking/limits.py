@@ -1,4 +1,4 @@
-"""What MLflow takes as names and values."""
+"""Checks names and values against the limits of MLflow."""
 
 import math
 import re
@@ -9,10 +9,10 @@ PARAM_CHARACTERS, TAG_CHARACTERS, KEY_CHARACTERS = 6000, 5000, 250
 
 
 def checked_metrics(metrics: Mapping[str, SupportsFloat]) -> dict[str, float]:
-    """The same as plain floats.
+    """Return the metrics as plain floats.
 
     Raises:
-        ValueError: A name that MLflow refuses, or a value that is not finite.
+        ValueError: MLflow refuses a name, or a value is not finite.
     """
     values = {name: float(value) for name, value in metrics.items()}
     for name, value in values.items():
@@ -24,9 +24,9 @@ def checked_metrics(metrics: Mapping[str, SupportsFloat]) -> dict[str, float]:
 
 
 def flat_params(params: Mapping[str, Any]) -> dict[str, str]:
-    """Nested mappings as texts under names with dots, cut to what a store holds.
+    """Flatten nested mappings to texts under names with dots, cut to the limit of a store.
 
-    A list is one text, unless it holds mappings: then its positions become part of the names.
+    A list becomes one text, unless it holds mappings; then positions become part of the names.
     """
     return {
         re.sub(r"[^\w.\-/ ]", "_", name)[:KEY_CHARACTERS]: _cut(str(value), PARAM_CHARACTERS)
@@ -35,7 +35,7 @@ def flat_params(params: Mapping[str, Any]) -> dict[str, str]:
 
 
 def tag_value(value: Any) -> str:
-    """The value as text, cut to what a store holds."""
+    """Return the value as text, cut to the limit of a store."""
     return _cut(str(value), TAG_CHARACTERS)
 
 

@@ -1,4 +1,4 @@
-"""Puts a link to the page of a comparison into the notes of the runs that it ranks, as MLflow's page shows them."""
+"""Links the page of a comparison from the notes of the runs that it ranks, as MLflow's page shows them."""
 
 import re
 from collections.abc import Sequence
@@ -8,23 +8,23 @@ from faceline.tracking.records import RunRecord
 from faceline.tracking.runs import Run
 
 PAGE = "comparison/comparison.html"
-"""Where the page lies among the artifacts of the first run of a board."""
+"""Place of the page among the artifacts of a board's first run."""
 
 NOTE = "mlflow.note.content"
-"""What MLflow's page shows as the description of a run, in Markdown."""
+"""Tag with the Markdown description of a run on MLflow's page."""
 
 _LINK = re.compile(r"\n*\[Compared with its like\]\([^)]*\)")
 
 
 def link_page(boards: Sequence[Sequence[RunRecord]], page: str) -> str | None:
-    """Keep a page with the first run of each board, and link it from all runs of that board.
+    """Store a page with the first run of each board, and link it from all runs of that board.
 
     Args:
         boards: Runs that were ranked together, the best first.
-        page: The page, as HTML.
+        page: HTML of the page.
 
     Returns:
-        Why that could not be done, as in a store that may only be read; None where it was.
+        Why that failed, as in a read-only store; None if it worked.
     """
     try:
         for first, *others in boards:

@@ -1,4 +1,4 @@
-"""How MLflow's page shows an experiment of ours: the columns that matter first, and what they mean."""
+"""Arranges MLflow's page of an experiment: the important columns first, with an explanation."""
 
 import json
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 from mlflow import MlflowClient
 
 VIEW: Final = "faceline"
-"""Name of the view in an address: ``…/experiments/1/runs?viewStateShareKey=faceline``, as MLflow calls shared views."""
+"""Name of the shared view in an address: ``…/experiments/1/runs?viewStateShareKey=faceline``."""
 
 COLUMNS: Final = (
     "attributes.`Created`",
@@ -27,10 +27,10 @@ COLUMNS: Final = (
     "tags.`faceline.dirty`",
     "tags.`faceline.error`",
 )
-"""A column that no run of an experiment has a value for is not shown."""
+"""Columns of the view; a column without any value in the experiment is hidden."""
 
 CHARTS: Final = ("test/nme", "test/mse", "test/f1_weighted", "test/rank1", "ms_per_frame")
-"""One bar a run, first of all charts; those that no run has a value for are hidden by the page."""
+"""Metrics with a bar chart before all other charts; the page hides those without values."""
 _SECTION: Final = "faceline"
 
 _LINK = f"#/experiments/{{id}}/runs?viewStateShareKey={VIEW}&workflowType=machine_learning"
@@ -45,7 +45,7 @@ NOTE: Final = f"""\
 
 
 def arrange(client: MlflowClient, experiment_id: str) -> None:
-    """Arrange the page of an experiment that was just created; whatever people do to it later stays."""
+    """Arrange the page of a new experiment; later changes by people are kept."""
     view = {
         "selectedColumns": COLUMNS,
         "columnOrder": COLUMNS,
@@ -64,7 +64,7 @@ def arrange(client: MlflowClient, experiment_id: str) -> None:
 
 
 def _chart(metric: str) -> dict[str, object]:
-    """A bar chart as MLflow's page keeps it."""
+    """Return a bar chart in the form of MLflow's page."""
     return {
         "type": "BAR",
         "uuid": f"{_SECTION}-{metric}",

@@ -1,8 +1,8 @@
-"""Where the artifacts of a store lie.
+"""Finds the artifacts of a store, even after the store has moved.
 
-MLflow writes the absolute address of every artifact into its database. A store that is copied, moved, renamed or
-unpacked elsewhere would go on reading, writing and deleting at its old place, where another store may be by now.
-Here the files of a SQLite store belong to the store that they lie beside.
+MLflow stores absolute addresses of artifacts. A store that is copied, moved, renamed or unpacked elsewhere would go on
+reading, writing and deleting at its old place, where another store may be by now. Here the files beside a SQLite store
+belong to that store.
 """
 
 import sqlite3
@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 FOLDER = "artifacts"
-"""Of all artifacts, beside the database."""
+"""Name of the folder of all artifacts, beside the database."""
 
 _COLUMNS = (
     ("runs", "artifact_uri", "run_uuid"),
@@ -23,7 +23,7 @@ _COLUMNS = (
 
 
 def local_path(uri: str) -> Path | None:
-    """The path of an address on this machine, None where it is elsewhere."""
+    """Return the path of an address on this machine; None for an address elsewhere."""
     parts = urlsplit(uri)
     if parts.scheme not in ("", "file"):
         return None
@@ -31,14 +31,14 @@ def local_path(uri: str) -> Path | None:
 
 
 def found_beside(database: Path, uri: str) -> Path | None:
-    """The local path of a run's or a model's artifacts: beside the store if they are there, else as recorded.
+    """Return the path of a run's or model's artifacts: beside the store if they are there, else as recorded.
 
     Args:
-        database: File of the store.
-        uri: What the store has recorded.
+        database: SQLite file of the store.
+        uri: Address that the store has recorded.
 
     Returns:
-        A path that need not exist; None where the artifacts are not on this machine.
+        A path, which may not exist; None if the artifacts are not on this machine.
     """
     recorded = local_path(uri)
     if recorded is None:
@@ -48,14 +48,14 @@ def found_beside(database: Path, uri: str) -> Path | None:
 
 
 def settle(database: Path, *, timeout: float) -> None:
-    """Bring the addresses of a store that has moved up to date, in one transaction.
+    """Update the addresses of a store that has moved, in one transaction.
 
-    An experiment has moved if its files are found beside this database, or if its recorded place is gone or is that
-    of another store. A folder that somebody chose on purpose, such as one on a bigger disk, is none of these and stays.
-    An address whose files are only at the old place stays too, so that they are still found.
+    An experiment has moved if its files lie beside this database, or if its recorded place is missing or belongs to
+    another store. A folder that somebody chose on purpose, such as one on a bigger disk, stays. An address whose files
+    exist only at the old place stays too.
 
     Args:
-        database: File of the store.
+        database: SQLite file of the store.
         timeout: Seconds to wait for other processes.
 
     Raises:
@@ -76,7 +76,7 @@ def settle(database: Path, *, timeout: float) -> None:
 
 
 def _moved_homes(connection: sqlite3.Connection, database: Path) -> set[Path]:
-    """Folders that were this store's ``artifacts`` before it came here."""
+    """Return folders that were this store's ``artifacts`` before it moved."""
     own = database.parent / FOLDER
     homes = {home for (address,) in _experiments(connection) if (home := _home(address))} - {own}
     return {home for home in homes if not _same(home, own) and _has_moved(connection, home, database)}
@@ -87,7 +87,7 @@ def _experiments(connection: sqlite3.Connection) -> Iterable[tuple[str]]:
 
 
 def _home(address: str) -> Path | None:
-    """The folder ``artifacts`` that an experiment's files are in; MLflow's own experiments have one in it."""
+    """Return the ``artifacts`` folder of an experiment's files; MLflow's own experiments have one."""
     path = local_path(address)
     if path is None:
         return None
@@ -113,7 +113,7 @@ def _move_experiments(connection: sqlite3.Connection, moved: set[Path], database
 
 
 def _moved(address: str, moved: set[Path], database: Path) -> Path | None:
-    """Where the files of an address are now; None where the address stays."""
+    """Return the new place of an address; None if it stays."""
     path = local_path(address)
     home = next((home for home in moved if path is not None and path.is_relative_to(home)), None)
     if path is None or home is None:
@@ -123,7 +123,7 @@ def _moved(address: str, moved: set[Path], database: Path) -> Path | None:
 
 
 def _beside(database: Path, recorded: Path) -> Path | None:
-    """The place beside a store of ``…/artifacts/<run>/artifacts`` or ``…/artifacts/models/<model>/artifacts``."""
+    """Return the place beside a store of a recorded ``…/artifacts/<run or models/model>/artifacts``."""
     parts = recorded.parts
     starts = [index for index, part in enumerate(parts[:-1]) if part == FOLDER]
     return Path(database.parent, FOLDER, *parts[starts[-1] + 1 :]) if starts else None

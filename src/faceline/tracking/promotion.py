@@ -1,7 +1,7 @@
-"""Whether a run is better than the champion.
+"""Decides whether a run is better than the champion.
 
-It is decided on the frames of validation, from which checkpoints are chosen too. A choice made with test frames would
-make the test figures of every later champion those of the luckiest, and nothing would be left to measure with.
+Promotion looks at validation frames only, which also choose the checkpoints. So test results stay unbiased; otherwise
+each champion would be the one with the most luck on the test set.
 """
 
 from dataclasses import dataclass
@@ -13,18 +13,18 @@ from faceline.tracking.records import RunRecord, get_run
 from faceline.tracking.registry import Version
 
 PROBABILITY: Final = 0.95
-"""At least so probable has it to be that a run is better."""
+"""Lowest probability of being better that promotes a run."""
 
 VALIDATION: Final = "val/frames.csv"
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a run takes the place of the champion.
+    """The decision whether a run replaces the champion.
 
     Attributes:
-        wins: It is better; None where that cannot be told.
-        reason: In words.
+        wins: Whether it is better; None if that cannot be told.
+        reason: The reason in words.
     """
 
     wins: bool | None
@@ -32,7 +32,7 @@ class Verdict:
 
 
 def decide(run: RunRecord, champion: Version | None) -> Verdict:
-    """Compare a run with the champion by a paired bootstrap over the videos of validation."""
+    """Compare a run with the champion by a paired bootstrap over the videos of the validation set."""
     if champion is None:
         return Verdict(True, "there was no champion")
     try:
@@ -54,7 +54,7 @@ def decide(run: RunRecord, champion: Version | None) -> Verdict:
 
 
 def _other_split(run: RunRecord, before: RunRecord) -> str | None:
-    """Validation has to be the same frames too, and training must not hold them for one of the two."""
+    """Return why the splits do not match: validation frames must be the same, and no run may have trained on them."""
     same = run.tags["split_fingerprint"] == before.tags["split_fingerprint"]
     return None if same else "another split (split.seed, its fractions or data.limit differ)"
 
@@ -68,5 +68,5 @@ def _figures(run: RunRecord, part: str) -> str:
 
 
 def _percent(probability: float) -> str:
-    """Rounded down: 94.99 % is not enough, and must not be told as 95 %."""
+    """Format a probability rounded down: 94.99 % is not enough and must not appear as 95 %."""
     return f"{int(probability * 1000) / 10:.1f} %"

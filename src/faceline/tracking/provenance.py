@@ -1,4 +1,4 @@
-"""What a result was made with: code, packages, machine and config."""
+"""Records what a result was made with: code, packages, machine and config."""
 
 import hashlib
 import json
@@ -34,24 +34,24 @@ PACKAGES = (
     "opencv-python-headless",
 )
 IGNORED = ("ckpt_path", "tags", "tracking", "hydra", "paths", "sweep")
-"""Keys of a config that do not change what is computed."""
+"""Keys of a config that do not change the result."""
 
 DIFF_LIMIT = 1_000_000
 GIT_SECONDS = 20
 
 
 def provenance(package: Path | None = None, own: Sequence[str] = ()) -> dict[str, Any]:
-    """Everything beside config and data that a result depends on.
+    """Return everything that a result depends on, beside config and data.
 
-    The name of the machine and of the user are left out.
+    The names of machine and user are left out.
 
     Args:
-        package: Folder of the package whose code is described; ``faceline`` itself if None.
-        own: Packages of the user's own that the run builds from.
+        package: Folder of the package to describe; None means ``faceline`` itself.
+        own: The user's own packages that the run builds from.
 
     Returns:
-        Plain containers: ``commit``, ``branch``, ``dirty`` and ``diff`` (None for an installed package,
-        which git does not know), ``faceline``, ``python``, ``packages``, ``threads``, ``machine``.
+        Plain containers: ``commit``, ``branch``, ``dirty`` and ``diff`` (None for an installed package outside of git),
+        ``faceline``, ``python``, ``packages``, ``threads``, ``machine``.
     """
     return {
         **_code(package or Path(faceline.__file__).parent),
@@ -65,10 +65,10 @@ def provenance(package: Path | None = None, own: Sequence[str] = ()) -> dict[str
 
 
 def own_code(name: str) -> dict[str, Any]:
-    """Version, digest, commit and changes of a package of the user's own; as a diff from nothing where git has none.
+    """Return version, digest, commit and changes of a user's package; without git, all of it as a diff.
 
     Raises:
-        InputError: Its source is not there.
+        InputError: The source of the package is missing.
     """
     folder = _source(name)
     code = _code(folder)
@@ -83,7 +83,7 @@ def own_code(name: str) -> dict[str, Any]:
 
 
 def needed(names: Sequence[str]) -> list[str]:
-    """Packages of the user's own in the words that a checkpoint tells them with, such as ``mine 0.1.0 (0123abcd)``."""
+    """Describe the user's own packages for a checkpoint, such as ``mine 0.1.0 (0123abcd)``."""
     codes = {name: own_code(name) for name in names}
     return [f"{name} {code['version'] or 'without version'} ({code['digest']})" for name, code in codes.items()]
 
@@ -100,11 +100,11 @@ def _python_files(place: Path) -> list[Path]:
 
 
 def config_digest(config: Mapping[str, Any], ignore: Sequence[str] = IGNORED) -> str:
-    """Hex digest of a resolved config: equal for two runs that compute the same.
+    """Return a hex digest of a resolved config: equal for two runs that compute the same.
 
     Args:
-        config: Plain containers; the order of keys does not matter.
-        ignore: Keys left out, with dots for nested ones.
+        config: Config in plain containers; the order of keys does not matter.
+        ignore: Keys to leave out, with dots for nested ones.
     """
     kept = without(config, ignore)
     text = json.dumps(kept, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
@@ -112,7 +112,7 @@ def config_digest(config: Mapping[str, Any], ignore: Sequence[str] = IGNORED) ->
 
 
 def without(config: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
-    """A copy of a nested mapping without some keys, named with dots."""
+    """Return a copy of a nested mapping without some keys, which may have dots."""
     kept: dict[str, Any] = {}
     for name, value in config.items():
         if name in keys:
@@ -123,7 +123,7 @@ def without(config: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
 
 
 def peak_memory() -> float:
-    """The most memory that this process has held at once, in MB (10^6 bytes)."""
+    """Return the largest memory use of this process so far, in MB (10^6 bytes)."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
 
 
@@ -145,13 +145,13 @@ def _code(package: Path) -> dict[str, Any]:
 
 
 def _new_files(root: Path) -> str:
-    """The Python and YAML files that git does not track yet, as a diff has them."""
+    """Return untracked Python and YAML files as a diff."""
     names = (_git(root, "ls-files", "--others", "--exclude-standard", "-z", "--", "*.py", "*.yaml") or "").split("\0")
     return _as_diff(root, list(filter(None, names)))
 
 
 def _as_diff(root: Path, names: Sequence[str]) -> str:
-    """Files below a folder as a diff from nothing."""
+    """Return files below a folder as a diff from nothing."""
     lines: list[str] = []
     for name in names:
         with suppress(OSError):  # an editor's dangling link, a file that was just deleted
@@ -161,7 +161,7 @@ def _as_diff(root: Path, names: Sequence[str]) -> str:
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
-    """What git says about a folder; None if there is no git, no checkout, or no such thing."""
+    """Return the output of a git command in a folder; None without git, without a checkout, or if it fails."""
     # Inside a git hook these point to another repository.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
@@ -186,7 +186,7 @@ def _version(distribution: str) -> str | None:
 
 
 def _threads() -> int | None:
-    """Threads that torch computes with; None where torch is not in use."""
+    """Return the number of threads of torch; None if torch is not in use."""
     torch = sys.modules.get("torch")
     return int(torch.get_num_threads()) if torch else None
 

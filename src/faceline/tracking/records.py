@@ -1,4 +1,4 @@
-"""Runs that the store holds: find them, load their config and files."""
+"""Finds runs in the store, and loads their configs and files."""
 
 import difflib
 import hashlib
@@ -33,33 +33,33 @@ PROCESS_TAG = "faceline.process"
 MODEL_TAG = "faceline.model."
 FILE_TAG = "faceline.file"
 PARENT_TAG = "mlflow.parentRunId"
-"""Of the trial of a sweep: the run that holds the sweep."""
+"""Tag of a sweep's trial with the id of the sweep's run."""
 CONTEXT_TAG = "mlflow.data.context"
 CONFIG_FILE = "config.yaml"
 BEST = "best"
-"""Name of the model of a run that is measured and used."""
+"""Name of a run's model that is measured and used."""
 TAG = "tag."
-"""Before the names of the user's own tags."""
+"""Prefix of the user's own tags."""
 
 PAGE = 1000
 
 
 @dataclass(frozen=True)
 class RunRecord:
-    """A run as the store knows it.
+    """A run in the store.
 
     Attributes:
         client: Client of the store.
-        id: Its id.
-        name: Its name, not unique.
+        id: Id of the run.
+        name: Name of the run, which need not be unique.
         status: RUNNING, FINISHED, FAILED or KILLED.
-        started: Seconds since 1970.
-        metrics: The last value of each.
-        params: As logged, cut at MLflow's limits.
-        tags: All of them.
-        artifact_uri: Where its artifacts are.
-        ended: Seconds since 1970; None where it has no end yet.
-        data: Digest of the frames that it used, by what for: training, validation, test.
+        started: Start in seconds since 1970.
+        metrics: Last value of each metric.
+        params: Params as logged, cut at MLflow's limits.
+        tags: All tags.
+        artifact_uri: Address of its artifacts.
+        ended: End in seconds since 1970; None if it has not ended.
+        data: Digests of its frames, by their use: training, validation, test.
     """
 
     client: MlflowClient = field(repr=False, compare=False)
@@ -76,10 +76,10 @@ class RunRecord:
 
     @cached_property
     def config(self) -> dict[str, Any]:
-        """The resolved config that the run was (last) started with.
+        """Return the resolved config that the run was (last) started with.
 
         Raises:
-            InputError: None was logged.
+            InputError: The run has no config.
         """
         config = OmegaConf.to_container(OmegaConf.load(download(self, CONFIG_FILE)))
         assert isinstance(config, dict)
@@ -87,10 +87,10 @@ class RunRecord:
 
 
 def get_run(client: MlflowClient, run_id: str) -> RunRecord:
-    """The run with this id, or with the one id that begins so.
+    """Return the run with this id, or the only one whose id begins so.
 
     Raises:
-        InputError: There is none or more than one; names the nearest ids.
+        InputError: There is no such run, or more than one; the message names the nearest ids.
     """
     try:
         with store_errors(client.tracking_uri):
@@ -115,17 +115,17 @@ def find_runs(
     *,
     deleted: bool = False,
 ) -> list[RunRecord]:
-    """All runs that fit, newest first.
+    """Return all matching runs, newest first.
 
     Args:
         client: Client of the store.
-        experiments: Names; all experiments if empty.
+        experiments: Names of experiments; all if empty.
         where: Filter in MLflow's language, such as ``attributes.status = 'FINISHED'``.
-        order_by: Such as ``metrics.`val/nme` ASC``.
-        deleted: Those that were deleted, in place of the others.
+        order_by: Order, such as ``metrics.`val/nme` ASC``.
+        deleted: Whether to return deleted runs instead of the others.
 
     Raises:
-        InputError: There is no such experiment; names those that there are.
+        InputError: An experiment does not exist; the message names the existing ones.
     """
     with store_errors(client.tracking_uri):
         ids = {found.name: found.experiment_id for found in client.search_experiments()}
@@ -148,7 +148,7 @@ def find_runs(
 
 
 def unfinished(client: MlflowClient, experiment: str, config_digest: str) -> RunRecord | None:
-    """The newest run of this config that did not reach its end and that no living process writes."""
+    """Return the newest unfinished run of this config that no living process writes."""
     with store_errors(client.tracking_uri):
         if client.get_experiment_by_name(experiment) is None:
             return None
@@ -158,14 +158,14 @@ def unfinished(client: MlflowClient, experiment: str, config_digest: str) -> Run
 
 
 def history(record: RunRecord, metric: str) -> dict[int, float]:
-    """The value of a metric by its epoch; the last where an epoch has several."""
+    """Return the value of a metric by epoch; the last one if an epoch has several."""
     with store_errors(record.client.tracking_uri):
         points = record.client.get_metric_history(record.id, metric)
     return {point.step: point.value for point in sorted(points, key=lambda point: (point.step, point.timestamp))}
 
 
 def download(record: RunRecord, path: str) -> Path:
-    """An artifact of a run as a local file; no copy where the store is on this machine.
+    """Return an artifact of a run as a local file, without a copy if the store is on this machine.
 
     Raises:
         InputError: The run has no such artifact.
@@ -174,10 +174,10 @@ def download(record: RunRecord, path: str) -> Path:
 
 
 def checkpoint(record: RunRecord, name: str) -> Path:
-    """The checkpoint file of the newest LoggedModel with this name in a run.
+    """Return the checkpoint file of the newest LoggedModel with this name in a run.
 
     Raises:
-        InputError: The run has none.
+        InputError: The run has no such model.
     """
     model_id = record.tags.get(MODEL_TAG + name)
     if model_id is None:
@@ -186,10 +186,10 @@ def checkpoint(record: RunRecord, name: str) -> Path:
 
 
 def model_file(client: MlflowClient, model_id: str) -> Path:
-    """The checkpoint file of a LoggedModel.
+    """Return the checkpoint file of a LoggedModel.
 
     Raises:
-        InputError: The store no longer has it.
+        InputError: The store does not have it any more.
     """
     try:
         with store_errors(client.tracking_uri):
@@ -200,11 +200,11 @@ def model_file(client: MlflowClient, model_id: str) -> Path:
 
 
 def artifact_folder(client: MlflowClient, uri: str) -> Path | None:
-    """The folder of a run's or a model's artifacts; None where they are not on this machine.
+    """Return the folder of a run's or model's artifacts; None if they are not on this machine.
 
     Args:
         client: Client of the store.
-        uri: The address that the store has recorded.
+        uri: Address that the store has recorded.
     """
     database = local_database(client)
     return local_path(uri) if database is None else found_beside(database, uri)
@@ -230,18 +230,18 @@ def _fetch(client: MlflowClient, base: str, path: str, owner: str) -> Path:
 
 @cache
 def _downloads() -> "tempfile.TemporaryDirectory[str]":
-    """The folder of what this process has fetched; it goes with the process."""
+    """Return the folder of this process's downloads, which is deleted at its end."""
     return tempfile.TemporaryDirectory(prefix="faceline-")
 
 
 def process_mark() -> str:
-    """Names this process among all that ever ran: its number, its second of birth, and a digest of the machine."""
+    """Return a mark that no other process ever has: its number, its start second, and a digest of the machine."""
     process = psutil.Process()
     return f"{process.pid}:{process.create_time():.1f}:{_machine()}"
 
 
 def is_open(record: RunRecord) -> bool:
-    """Whether a living process of this machine still writes the run; a killed one leaves RUNNING behind."""
+    """Tell whether a living process of this machine still writes the run; a killed one leaves RUNNING behind."""
     number, _, born = record.tags.get(PROCESS_TAG, "").partition(":")
     if record.status != "RUNNING" or not born:
         return False
@@ -255,13 +255,13 @@ def is_open(record: RunRecord) -> bool:
 
 
 def is_lost(record: RunRecord) -> bool:
-    """Whether the run has no end because its process, on this very machine, was killed before it could say so."""
+    """Tell whether the process of an unfinished run on this machine was killed before it could record that."""
     here = record.tags.get(PROCESS_TAG, "").endswith(f":{_machine()}")
     return record.status == "RUNNING" and here and not is_open(record)
 
 
 def _machine() -> str:
-    """Tells machines, and containers, from each other without giving their names away."""
+    """Return a digest that tells machines and containers apart without revealing their names."""
     return hashlib.sha256(f"{platform.node()} {uuid.getnode()}".encode()).hexdigest()[:8]
 
 

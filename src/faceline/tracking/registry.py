@@ -1,7 +1,7 @@
-"""Registered models: one for each task, data set and protocol, whose aliases say which version is in use.
+"""Registered models: one for each task, data set and protocol, with aliases for the versions in use.
 
-The figures of two versions of one registered model answer the same question. Whether they also stand on the same data
-and split is seen by the fingerprints among the tags of each.
+All versions of one registered model answer the same question. Fingerprints in the tags of each version tell whether
+they also share data and split.
 """
 
 import re
@@ -26,7 +26,7 @@ from mlflow.exceptions import MlflowException
 
 CHAMPION, PREVIOUS = "champion", "previous"
 OWN = "faceline.registry"
-"""Tag of the registered models that are ours; whatever else is in a registry belongs to others."""
+"""Tag of our registered models; everything else in a registry belongs to others."""
 
 MODEL_ID, DECISION, FORCED, ROLLBACK = (f"faceline.{name}" for name in ("model_id", "decision", "forced", "rollback"))
 _LINEAGE = ("task", "model", "data", "protocol", "data_fingerprint", "split_fingerprint", "command")
@@ -35,15 +35,15 @@ _FACTS = (DIGEST_TAG, "faceline.commit", "faceline.dirty", "faceline.threads")
 
 @dataclass(frozen=True)
 class Version:
-    """A version of a registered model of ours.
+    """A version of one of our registered models.
 
     Attributes:
-        name: The name of the registered model.
-        number: Counted from 1.
-        run_id: The run that made it.
-        tags: What it was made from, and how it came to its alias.
-        aliases: Those that it has.
-        created: Seconds since 1970.
+        name: Name of the registered model.
+        number: Number of the version, from 1.
+        run_id: Id of the run that made it.
+        tags: What it was made from, and how it got its alias.
+        aliases: Its aliases.
+        created: Time of creation in seconds since 1970.
     """
 
     name: str
@@ -58,15 +58,15 @@ class Version:
 
 
 def model_name(terms: Terms) -> str:
-    """The registered model that competes on these terms."""
+    """Return the name of the registered model for these terms."""
     return "-".join(re.sub(r"[^\w.]", "_", part) for part in (terms.task, terms.data, terms.protocol))
 
 
 def register(run: RunRecord, terms: Terms) -> Version:
-    """The best model of a run as a version of the registered model of its terms, new if it is none yet.
+    """Register the best model of a run as a version under its terms, and create the registered model if needed.
 
     Raises:
-        InputError: The run has no model, or the name belongs to a registered model of somebody else.
+        InputError: The run has no model, or the name belongs to somebody else's registered model.
     """
     checkpoint(run, BEST)
     name, client = model_name(terms), run.client
@@ -93,11 +93,11 @@ def _made_by(run: RunRecord, name: str) -> Version | None:
 
 
 def versions(client: MlflowClient, name: str | None = None) -> list[Version]:
-    """The versions of our registered models, the newest of each first.
+    """Return the versions of our registered models, the newest of each first.
 
     Args:
         client: Client of the store.
-        name: Only those of this registered model.
+        name: Name of the only registered model to list; None for all.
     """
     with store_errors(client.tracking_uri):
         models = [model for model in _models(client) if OWN in model.tags and name in (None, model.name)]
@@ -106,14 +106,14 @@ def versions(client: MlflowClient, name: str | None = None) -> list[Version]:
 
 
 def holder(client: MlflowClient, name: str, alias: str) -> Version | None:
-    """The version that has an alias."""
+    """Return the version that has an alias; None if there is none."""
     return next((version for version in versions(client, name) if alias in version.aliases), None)
 
 
 def set_champion(client: MlflowClient, version: Version, before: Version | None) -> None:
-    """Move the aliases: the version becomes champion, the one before previous.
+    """Move the aliases: the version becomes champion, the one before becomes previous.
 
-    The one before gets its alias first: whoever stops between the two leaves the champion that there was.
+    The earlier one gets its alias first, so an interruption between the two keeps the old champion.
     """
     with store_errors(client.tracking_uri):
         if before is not None:
@@ -122,20 +122,20 @@ def set_champion(client: MlflowClient, version: Version, before: Version | None)
 
 
 def note(client: MlflowClient, version: Version, tag: str, text: str) -> None:
-    """Write on a version, with the time, how it came to its alias or lost it."""
+    """Record on a version, with the time, how it got or lost its alias."""
     stamp = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
     with store_errors(client.tracking_uri):
         client.set_model_version_tag(version.name, str(version.number), tag, tag_value(f"{stamp}: {text}"))
 
 
 def named_version(client: MlflowClient, reference: str) -> Version | None:
-    """The version that a user means by ``champion``, ``NAME@champion``, ``NAME@3`` or MLflow's ``models:/NAME/3``.
+    """Return the version for ``champion``, ``NAME@champion``, ``NAME@3`` or MLflow's ``models:/NAME/3``.
 
     Returns:
-        None where the text is none of these, such as the id of a run.
+        The version; None if the text is something else, such as the id of a run.
 
     Raises:
-        InputError: There is no such version, or ``champion`` could be several.
+        InputError: There is no such version, or ``champion`` could mean several.
     """
     if reference in (CHAMPION, PREVIOUS):
         return _only([version for version in versions(client) if reference in version.aliases], reference)
@@ -154,9 +154,9 @@ def named_version(client: MlflowClient, reference: str) -> Version | None:
 
 @contextmanager
 def one_at_a_time(client: MlflowClient) -> Iterator[None]:
-    """Keep other promotions on a SQLite store waiting.
+    """Make other promotions on a SQLite store wait.
 
-    A server knows no such lock: of two at once there, the last one to set the alias wins, and the versions tell both.
+    A server has no such lock: of two concurrent promotions the last one wins, and the versions record both.
     """
     if not client.tracking_uri.startswith("sqlite:"):
         yield
@@ -176,7 +176,7 @@ def _only(found: list[Version], alias: str) -> Version:
 
 
 def _own_model(client: MlflowClient, name: str, terms: Terms) -> None:
-    """Make the registered model where there is none."""
+    """Create the registered model if it is missing."""
     try:
         model = client.get_registered_model(name)
     except MlflowException:
@@ -191,7 +191,7 @@ def _own_model(client: MlflowClient, name: str, terms: Terms) -> None:
                 raise
         return
     if OWN not in model.tags:
-        raise InputError(f"a registered model {name!r} of somebody else is in the way; rename it", column="run_id")
+        raise InputError(f"faceline did not make the registered model {name}; rename it", column="run_id")
 
 
 def _models(client: MlflowClient) -> list[RegisteredModel]:

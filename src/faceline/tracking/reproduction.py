@@ -1,4 +1,4 @@
-"""Two runs of one config: under what each was made, and whether their figures are the same to the last digit."""
+"""Compares two runs of one config: what each was made with, and whether their figures are identical."""
 
 import csv
 import json
@@ -11,17 +11,17 @@ from faceline.tracking.records import RunRecord, artifact_folder, download, hist
 from faceline.tracking.store import store_errors
 
 REPRODUCES = "faceline.reproduces"
-"""Tag of a run that was made to reproduce another: the id of that."""
+"""Tag of a run that reproduces another one, with that one's id."""
 
 IDENTICAL = "faceline.identical"
-"""Tag of such a run after its end: whether it did."""
+"""Tag of such a run after its end: whether the figures are identical."""
 
 FRAMES = ("test/frames.csv", "val/frames.csv")
 _SERIES = ("train/", "val/")
 _FIGURES = ("test/", "best_val/", *_SERIES)
 _COUNTS = ("parameters", "epochs")
 _CLOCK = ("seconds", "_per_second")
-"""How the names of metrics end that no two runs share."""
+"""Suffixes of metrics that no two runs share."""
 _MACHINE = ("cpu", "gpus", "os")
 
 
@@ -30,10 +30,10 @@ class Agreement:
     """One figure in both runs.
 
     Attributes:
-        name: The name of the metric, or of the table of frames.
-        then: Its last value in the first run; of a table its rows. None where that run has none.
-        now: The same of the second.
-        since: The first epoch, or row of a table, in which the two differ; None where all are the same.
+        name: Name of the metric, or of the table of frames.
+        then: Last value in the first run, or the number of rows of a table; None if that run has none.
+        now: The same for the second run.
+        since: First epoch, or row of a table, in which the two differ; None if all are the same.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Agreement:
 
 
 def provenances(record: RunRecord) -> list[dict[str, Any]]:
-    """What was noted at each start of a run, with its ``diff``; more than one where it was interrupted."""
+    """Return what was recorded at each start of a run, with its ``diff``; several after interruptions."""
     place = artifact_folder(record.client, record.artifact_uri)
     if place is not None:
         files = sorted(f"provenance/{file.name}" for file in (place / "provenance").glob("*"))
@@ -69,7 +69,7 @@ def provenances(record: RunRecord) -> list[dict[str, Any]]:
 
 
 def changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """One line for each thing that a result depends on and that is no longer what it was."""
+    """Return one line for each dependency of the result that has changed."""
     lines = [_changed(name, then.get(name), now.get(name)) for name in ("commit", "python", "threads")]
     if (then.get("diff") or "") != (now.get("diff") or ""):
         lines.append(f"uncommitted changes: {_changes(then)} then, {_changes(now)} now; both runs keep theirs")
@@ -81,7 +81,7 @@ def changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
 
 def compare_figures(then: RunRecord, now: RunRecord) -> list[Agreement]:
-    """Every figure of two runs but what time and memory it took, those of the test set first."""
+    """Compare every figure of two runs except time and memory, those of the test set first."""
     order = (*_FIGURES, *_COUNTS)
     names = [name for name in {**then.metrics, **now.metrics} if name.startswith(order) and not name.endswith(_CLOCK)]
     names.sort(key=lambda name: (next(i for i, start in enumerate(order) if name.startswith(start)), name))
@@ -113,7 +113,7 @@ def _same(then: float | None, now: float | None) -> bool:
 
 
 def _first_difference(then: RunRecord, now: RunRecord, name: str) -> int | None:
-    """The first epoch whose value differs; a figure that is measured once has none."""
+    """Return the first epoch whose value differs; None for a figure that is measured once."""
     if not name.startswith(_SERIES):
         return None
     before, after = (history(record, name) for record in (then, now))

@@ -47,11 +47,11 @@ _log = logging.getLogger(__name__)
 
 
 class Run:
-    """An open run: whatever is logged is in the store when the call returns.
+    """An open run: everything that is logged is in the store when the call returns.
 
     Args:
         client: Client of the store.
-        run_id: A run that exists.
+        run_id: Id of an existing run.
         resumed: Whether something was logged to it before.
     """
 
@@ -79,16 +79,16 @@ class Run:
         """Log a resolved config: whole as ``config.yaml``, and as params without the ignored keys.
 
         Args:
-            config: Plain containers.
+            config: Config in plain containers.
             ignore: Keys that may change when the run is resumed, as in ``provenance.config_digest``.
         """
         self.log_text(OmegaConf.to_yaml(OmegaConf.create(dict(config))), CONFIG_FILE)
         self.log_params(without(config, ignore))
 
     def log_provenance(self, info: Mapping[str, Any]) -> None:
-        """Log what ``provenance.provenance`` found; each start of a resumed run keeps its own files.
+        """Log the result of ``provenance.provenance``; each start of a resumed run keeps its own files.
 
-        A run that went on under another commit, or once from changed files, is made from changed files.
+        A run that continued under another commit, or once from changed files, counts as made from changed files.
         """
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
         own = info.get("own_code", {})
@@ -114,52 +114,52 @@ class Run:
 
         Args:
             metrics: Names such as ``val/nme``.
-            step: Number of the epoch, from 0; 0 if None.
+            step: Number of the epoch, from 0; None means 0.
 
         Raises:
-            ValueError: A name that MLflow refuses, or a value that is not finite.
+            ValueError: MLflow refuses a name, or a value is not finite.
         """
         now = _milliseconds()
         checked = checked_metrics(metrics)
         self._write(metrics=[Metric(name, value, now, step or 0) for name, value in checked.items()])
 
     def log_text(self, text: str, path: str) -> None:
-        """Keep a text as an artifact."""
+        """Store a text as an artifact."""
         with store_errors(self.client.tracking_uri):
             self.client.log_text(self.id, text, path)
 
     def log_dict(self, content: Mapping[str, Any], path: str) -> None:
-        """Keep plain containers as an artifact, JSON or YAML by the ending of the path."""
+        """Store plain containers as an artifact, as JSON or YAML by the suffix of the path."""
         with store_errors(self.client.tracking_uri):
             self.client.log_dict(self.id, dict(content), path)
 
     def log_figure(self, figure: "Figure", path: str) -> None:
-        """Keep a matplotlib figure as an artifact, in the format of the path's ending."""
+        """Store a matplotlib figure as an artifact, in the format of the path's suffix."""
         with store_errors(self.client.tracking_uri):
             self.client.log_figure(self.id, figure, path)
 
     def log_array(self, values: np.ndarray, path: str) -> None:
-        """Keep an array as an artifact, in NumPy's format."""
+        """Store an array as an artifact, in NumPy's format."""
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder, Path(path).name)
             np.save(file, values, allow_pickle=False)
             self.log_file(file, str(Path(path).parent))
 
     def log_file(self, file: Path, folder: str | None = None) -> None:
-        """Keep a copy of a file as an artifact."""
+        """Store a copy of a file as an artifact."""
         with store_errors(self.client.tracking_uri):
             self.client.log_artifact(self.id, str(file), folder)
 
     def log_dataset(
         self, name: str, fingerprint: str, *, split: str, context: Context, profile: Mapping[str, Any]
     ) -> None:
-        """Record which data the run used, and for what.
+        """Record which data the run used, and what for.
 
         Args:
             name: Name of the data set.
             fingerprint: Digest of exactly these frames, at most 36 characters.
-            split: The protocol that divided them.
-            context: What they were used for.
+            split: Protocol of the split.
+            context: Use of the data, such as training.
             profile: Counts; MLflow keeps the first of each name and fingerprint in an experiment.
         """
         source = json.dumps({"name": name, "split": split})
@@ -182,15 +182,15 @@ class Run:
         step: int = 0,
         folder: Path | None = None,
     ) -> str:
-        """Keep a checkpoint as a LoggedModel, which MLflow can rank and register.
+        """Store a checkpoint as a LoggedModel, which MLflow can rank and register.
 
         Args:
-            name: Such as ``best``; ``checkpoint`` finds the newest of a run by it.
-            checkpoint: File to copy; with ``folder``, where it lies in that.
-            metrics: Its scores.
-            params: What tells it from other models.
-            step: Its epoch.
-            folder: To copy whole in place of the file: the model as MLflow reads it, with its signature and an example.
+            name: Name such as ``best``; ``checkpoint`` finds the newest model of a run by it.
+            checkpoint: File to copy, or with ``folder`` its place in that folder.
+            metrics: Scores of the model.
+            params: Params that tell it from other models.
+            step: Epoch of the model.
+            folder: Folder to copy instead of the file: the model as MLflow reads it, with signature and example.
 
         Returns:
             The id of the model.
@@ -243,16 +243,16 @@ def tracked_run(
     tags: Mapping[str, Any] | None = None,
     run_id: str | None = None,
 ) -> Iterator[Run]:
-    """A run that ends with the block: FINISHED, FAILED by an exception, KILLED by Ctrl-C, SIGTERM or an exit.
+    """Open a run that ends with the block: FINISHED, FAILED by an exception, KILLED by Ctrl-C, SIGTERM or an exit.
 
     MLflow's global active run is neither used nor changed.
 
     Args:
         client: Client of the store.
-        experiment: Name of the experiment, created where there is none.
+        experiment: Name of the experiment, created if missing.
         name: Name of a new run.
         tags: Tags to set.
-        run_id: Run to go on with, in place of a new one.
+        run_id: Id of a run to continue instead of a new one.
 
     Raises:
         InputError: There is no such run, or another process still writes it.
@@ -308,7 +308,7 @@ def _end(run: Run, status: str, error: BaseException) -> None:
 
 @contextmanager
 def _raise_on_sigterm() -> Iterator[None]:
-    """Let SIGTERM unwind the stack as Ctrl-C does, with the exit status that shells give it."""
+    """Let SIGTERM unwind the stack as Ctrl-C does, with the usual exit status of shells."""
     # Only the main thread may, and only there the exception would arrive.
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -1,4 +1,4 @@
-"""Reach the MLflow store, or create it: the one place that knows where runs are kept."""
+"""Connects to the MLflow store, or creates it: the only module that knows where runs are kept."""
 
 import logging
 import os
@@ -31,7 +31,7 @@ DATABASE_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 SCHEMES = ("sqlite", "http", "https", *DATABASE_PORTS)
 PROBE_SECONDS = 4.0
 ANSWER_SECONDS = 30
-"""A server that is there may be busy, when the jobs of a sweep begin all at once."""
+"""Seconds for a server to answer: it may be busy when all jobs of a sweep start at once."""
 LOCK_SECONDS = 120
 
 # Set-up notes, and tracebacks of errors that store_errors tells in one line.
@@ -43,22 +43,22 @@ _CALLER_ERRORS = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "RESOURC
 
 
 def store_of(config: Mapping[str, Any]) -> MlflowClient:
-    """A client of the store that the ``tracking`` section of a config names; as `connect`."""
+    """Connect to the store in the ``tracking`` section of a config; see `connect`."""
     tracking = config["tracking"]
     return connect(tracking["uri"], Path(tracking["root"]))
 
 
 def connect(uri: str | None, root: Path) -> MlflowClient:
-    """A client of the store, which exists and answers when this returns.
+    """Return a client of the store, which exists and answers when this returns.
 
-    A SQLite store that does not exist is created, in one step: other processes see all of it or nothing.
+    A missing SQLite store is created in one step, so other processes see all of it or nothing.
 
     Args:
-        uri: Address of the store; if None, ``MLFLOW_TRACKING_URI`` or else the SQLite file below ``root``.
-        root: Folder that gets ``mlruns/`` when no address is given.
+        uri: Address of the store; None means ``MLFLOW_TRACKING_URI`` or else the SQLite file below ``root``.
+        root: Folder for ``mlruns/`` if no address is given.
 
     Raises:
-        InputError: The address is not one of a store, or the store cannot be reached, read or created.
+        InputError: The address is invalid, or the store cannot be reached, read or created.
     """
     uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or _address(root.absolute() / "mlruns" / "mlflow.db")
     scheme = urlsplit(uri).scheme.partition("+")[0]
@@ -75,7 +75,7 @@ def connect(uri: str | None, root: Path) -> MlflowClient:
 
 
 def experiment(client: MlflowClient, name: str) -> str:
-    """The id of the experiment with this name, which is created if there is none.
+    """Return the id of the experiment with this name, which is created if it is missing.
 
     The artifacts of a SQLite store lie in ``artifacts/`` beside its file.
 
@@ -105,10 +105,10 @@ def experiment(client: MlflowClient, name: str) -> str:
 
 @contextmanager
 def store_errors(uri: str) -> Iterator[None]:
-    """Tell in one line what the store, its disk or its server refuses.
+    """Turn every error of the store, its disk or its server into one line.
 
     Raises:
-        InputError: In place of any error of the store.
+        InputError: Replaces any error of the store.
     """
     try:
         yield
@@ -133,7 +133,7 @@ def _told(uri: str, error: Exception) -> InputError:
 
 
 def _root(error: Exception) -> BaseException:
-    """What the operating system or SQLite said, where it is at the bottom; else the error itself."""
+    """Return the error of the operating system or SQLite behind an error; else the error itself."""
     root: BaseException = error
     while below := root.__cause__ or root.__context__:
         root = below
@@ -141,7 +141,7 @@ def _root(error: Exception) -> BaseException:
 
 
 def database_file(uri: str) -> Path:
-    """The file of a SQLite address, absolute: ``sqlite:///a.db`` is relative, ``sqlite:////a.db`` is not."""
+    """Return the absolute file of a SQLite address: ``sqlite:///a.db`` is relative, ``sqlite:////a.db`` is not."""
     name = make_url(uri).database
     # % and ? mean something in an address, and MLflow would also create the folder that they spell.
     if not name or name == ":memory:" or uri != _address(Path(name)):
@@ -150,12 +150,12 @@ def database_file(uri: str) -> Path:
 
 
 def local_database(client: MlflowClient) -> Path | None:
-    """The file of a SQLite store, None for a server."""
+    """Return the file of a SQLite store; None for a server."""
     return database_file(client.tracking_uri) if client.tracking_uri.startswith("sqlite:") else None
 
 
 def settle_store(client: MlflowClient) -> None:
-    """Let a SQLite store know where it lies now; a server knows."""
+    """Update the recorded place of a SQLite store; a server needs no update."""
     if (file := local_database(client)) is not None:
         with store_errors(client.tracking_uri):
             settle(file, timeout=PROBE_SECONDS * 5)
@@ -166,7 +166,7 @@ def _address(file: Path) -> str:
 
 
 def _artifacts(uri: str) -> str | None:
-    """Where artifacts go, as an address; None leaves it to the server."""
+    """Return the address for artifacts; None leaves it to the server."""
     return (database_file(uri).parent / FOLDER).as_uri() if uri.startswith("sqlite:") else None
 
 
@@ -184,9 +184,9 @@ def _connect_sqlite(uri: str) -> MlflowClient:
 
 
 def _create(file: Path) -> None:
-    """Make the store under another name first: a process killed here leaves nothing that looks done.
+    """Create the store under another name first, so that a killed process leaves nothing that looks complete.
 
-    MLflow makes it in hundreds of steps; to wait for the disk after each would take longer than all else.
+    MLflow creates it in hundreds of steps; waiting for the disk after each would take the longest.
     """
     partial = file.with_name(f".{file.name}.partial")
     rest = (partial, partial.with_name(f"{partial.name}-journal"))
@@ -225,7 +225,7 @@ def _unlink(*files: Path) -> None:
 
 
 def _probe_sqlite(file: Path) -> None:
-    """See at once that the file is a store and can be written; MLflow would try for minutes."""
+    """Check at once that the file is a writable store; MLflow would retry for minutes."""
     address = f"file:{quote(str(file))}?mode=rw"
     with closing(sqlite3.connect(address, uri=True, timeout=PROBE_SECONDS * 5)) as connection:
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
@@ -254,7 +254,7 @@ def _connect_server(uri: str, scheme: str) -> MlflowClient:
 
 @contextmanager
 def _impatient() -> Iterator[None]:
-    """Ask a server once and not for minutes; later requests have MLflow's patience again."""
+    """Ask a server once instead of for minutes; later requests have MLflow's patience again."""
     wanted = {
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
         "MLFLOW_HTTP_REQUEST_TIMEOUT": str(ANSWER_SECONDS),

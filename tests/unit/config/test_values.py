@@ -22,6 +22,7 @@ from faceline.errors import InputError
     [
         ("model.lr=-1", "model.lr: expected a number above 0"),
         ("trainer.gradient_clip_val=nan", "trainer.gradient_clip_val: expected a finite number, got nan"),
+        ("trainer.max_epochs=0", "expected at least 1, got 0: nothing would be trained; faceline evaluate measures"),
         ("name=../../etc", "name: expected a name of letters"),
         ("+hydra.callbacks.x._target_=os.mkdir", "os.mkdir is not allowed"),
         ("trainer.devices=999", "trainer.devices: expected at most"),

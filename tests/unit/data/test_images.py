@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from faceline.data.images import MAX_PIXELS, read_frame
+from faceline.data.images import MAX_PIXELS, read_frame, read_labelled
 from faceline.data.photos import ENOUGH_PIXELS, MOST_PIXELS, read_photo
 from faceline.errors import InputError
 
@@ -242,7 +242,6 @@ def test_a_photo_may_have_any_colours_and_depth(tmp_path) -> None:
     np.testing.assert_array_equal(read_any(save(tmp_path / "cmyk.tif", ink, "TIFF")), RGB)
 
 
-@pytest.mark.data
 @pytest.mark.parametrize(
     ("white", "message"),
     [(1.0, None), (255.0, "floating-point numbers from 0 to 255"), (-1.0, "numbers from -1 to"), (np.nan, "to nan")],
@@ -263,6 +262,21 @@ def test_32_bit_grey_is_refused(tmp_path) -> None:
         read_any(path)
 
 
+def test_colours_in_floating_point_are_refused_with_what_to_do(tmp_path) -> None:
+    path = tmp_path / "colours.tif"
+    assert cv2.imwrite(str(path), np.full((8, 8, 3), 0.5, np.float32))
+    for read in (read_any, read_labelled):
+        with pytest.raises(InputError, match=r"colours in floating point .* save it with 8 or 16 bits a channel"):
+            read(path)
+
+
+def test_photos_with_landmarks_are_scaled_to_8_bits_too(tmp_path) -> None:
+    grey = np.linspace(0, 1, 256, dtype=np.float32).reshape(16, 16)
+    path = save(tmp_path / "float.tif", Image.fromarray(grey), "TIFF")
+    np.testing.assert_array_equal(read_labelled(path)[..., 0], np.arange(256).reshape(16, 16))
+
+
+@pytest.mark.data
 def test_the_published_files_give_pillows_own_rgb(data_root) -> None:
     paths = sorted((data_root / "udacity_original_png" / "training").glob("*.jpg"))
     assert len(paths) == 27

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from faceline.data.cache import cached_frames
-from faceline.data.index import BadRows, FrameRow, index_of, refuse_impossible, refuse_outside
+from faceline.data.index import BadRows, FrameRow, refuse_impossible, refuse_outside
+from faceline.data.labels import list_labels
 from faceline.data.synthetic import SyntheticFaces
 from faceline.errors import InputError
 
@@ -31,7 +32,9 @@ def test_shares_of_the_frame_are_no_pixels() -> None:
 def test_a_sign_for_missing_is_no_place(sign: float) -> None:
     labels = LANDMARKS.copy()
     labels[:5, 0] = sign
-    with pytest.raises(InputError, match=rf"5 landmarks lie at \({sign}, {sign}\): that looks like a sign for missing"):
+    with pytest.raises(
+        InputError, match=rf"5 landmarks lie at \({sign}, {sign}\), which looks like a mark for missing"
+    ):
         refuse_impossible(labels)
 
 
@@ -41,12 +44,19 @@ def moved(row: FrameRow) -> FrameRow:
     return FrameRow(row.file, row.person, row.video, row.frame, row.part, landmarks, line=12)
 
 
-def test_a_landmark_far_from_its_face_is_an_error_of_its_row() -> None:
-    rows = [moved(ROWS[0]), *ROWS[1:]]
+class Spoiled(SyntheticFaces):
+    def rows(self, bad: BadRows) -> list[FrameRow]:
+        first, *others = super().rows(bad)
+        return [moved(first), *others]
+
+
+def test_a_landmark_far_from_its_face_is_an_error_of_its_row(tmp_path: Path) -> None:
+    source = Spoiled(people=8, videos=2, frames=4, seed=1)
     with pytest.raises(InputError, match=r"row 12: .*landmark 7 at \(99999, 40\) lies 99,\d\d\d px from the middle"):
-        index_of(SOURCE, rows, BadRows("raise"))
-    bad = BadRows("skip")
-    assert len(index_of(SOURCE, rows, bad)) == len(ROWS) - 1 and len(bad.errors) == 1
+        list_labels(source)
+    source.on_error = "skip"
+    store = cached_frames(source, 16, tmp_path)
+    assert len(store.images) == len(store.index) == len(ROWS) - 1 and len(store.index.rejected) == 1
 
 
 def test_labels_of_other_frames_are_refused(tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ def test_names_without_an_ending_and_from_windows_are_found(root: Path) -> None:
         ("nobody.jpg,1,2,3,4,5,6,7,8,9,10", "row 3, column 'file': nobody.jpg: no such file"),
         ("../out.jpg,1,2,3,4,5,6,7,8,9,10", "leads out of"),
         ("bob_20.jpg,1,2,3,4,5,6,7,8,9,10", "bob_20.jpg is in row 2 already"),
-        ("ann_10.jpg,1,2,1,2,5,6,7,8,9,10", "landmarks 0 and 1 are in one point"),
+        ("ann_10.jpg,1,2,1,2,5,6,7,8,9,10", "landmarks 0 and 1 are both at (1, 2)"),
     ],
 )
 def test_a_row_that_cannot_be_used_is_told_or_skipped(row: str, message: str, root: Path) -> None:
@@ -171,14 +171,16 @@ def test_coco_gives_the_landmarks_of_each_face(root: Path) -> None:
         "annotations": [
             {"id": 7, "image_id": 1, "keypoints": face, "bbox": []},
             {"id": 8, "image_id": 1, "keypoints": [*face[:-1], 0]},
+            {"id": 9, "image_id": 1, "keypoints": [0] * 15},
         ],
     }
     (root / "faces.json").write_text(json.dumps(content))
     source, bad = CocoFaces(root, "faces.json", "skip", FIVE, names="{person}_{video}{frame}"), BadRows("skip")
-    (row,) = source.rows(bad)
+    row, other = source.rows(bad)
     np.testing.assert_allclose(row.landmarks, POINTS)
+    np.testing.assert_allclose(other.landmarks, [*POINTS[:4], [np.nan, np.nan]])
     assert (row.person, row.video, row.frame, source.unlabelled()) == ("ann", "ann/1", 0, 1)
-    assert "key point 4 is not labelled" in str(bad.errors[0])
+    assert [str(error) for error in bad.errors] == ["ann_10.jpg#9: no landmark has a label"]
     assert source.read(row).shape == (80, 64, 3)
 
 
@@ -194,15 +196,29 @@ def test_folders_are_people_and_videos(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("form", ["interleaved", "a column a point"])
-def test_a_number_that_stands_for_a_missing_point_is_no_place(root: Path, form: str) -> None:
+@pytest.mark.parametrize(
+    ("form", "mark", "missing"),
+    [("interleaved", "-1", -1), ("interleaved", "", "empty"), ("a column a point", "-1", -1), ("on [0, 1]", "-1", -1)],
+)
+def test_what_stands_for_a_missing_point_is_no_place(root: Path, form: str, mark: str, missing: float | str) -> None:
     header, numbers, separator = FORMS[form]
-    lost = numbers.replace("32", "-1")
+    third = "0.507812500" if form == "on [0, 1]" else "32"  # x of that point
+    lost = numbers.replace(third, mark)
+    none = separator.join(["(-1, -1)" if "(" in numbers else mark] * numbers.count(separator)) + separator + mark
     rows = [header, f"ann_10.jpg{separator}{numbers}", f"ann_11.png{separator}{lost}"]
+    if "(" not in numbers:
+        rows.append(f"bob_20.jpg{separator}{none}")
     (root / "t.csv").write_text("\n".join(rows))
-    settings = {"markup": FIVE, "names": "{person}_{video}{frame}", "missing": -1}
-    with pytest.raises(InputError, match=r"row 3, column '\w+': expected a label .*, got '-1'"):
-        CsvFaces(root, "t.csv", **settings).rows(BadRows("raise"))
-    bad = BadRows("skip")
-    assert [row.file for row in CsvFaces(root, "t.csv", "skip", **settings).rows(bad)] == ["ann_10.jpg"]
-    assert len(bad.errors) == 1
+    settings = {"markup": FIVE, "names": "{person}_{video}{frame}", "missing": missing}
+    bad = BadRows("raise")
+    whole, holed = CsvFaces(root, "t.csv", **settings).rows(bad)
+    np.testing.assert_allclose(whole.landmarks, POINTS, atol=1e-6)
+    np.testing.assert_allclose(holed.landmarks, [*POINTS[:2], [np.nan, np.nan], *POINTS[3:]], atol=1e-6)
+    assert len(bad.errors) == ("(" not in numbers)
+
+
+def test_an_empty_cell_is_no_number_unless_it_stands_for_a_missing_point(root: Path) -> None:
+    header, numbers, _ = FORMS["interleaved"]
+    (root / "t.csv").write_text(f"{header}\nann_10.jpg,{numbers.replace('32', '')}\n")
+    with pytest.raises(InputError, match=r"row 2, column 'x2': expected a number, it is empty"):
+        CsvFaces(root, "t.csv", markup=FIVE, missing=-1).rows(BadRows("raise"))

@@ -146,7 +146,7 @@ def test_bad_settings_are_refused(settings_: dict, words: str) -> None:
     ],
 )
 def test_a_part_that_would_be_empty_is_named(index: FrameIndex, protocol: str, part: str) -> None:
-    with pytest.raises(InputError, match=f"the {part} part would be empty"):
+    with pytest.raises(InputError, match=f"the {part} set would be empty"):
         make_split(index, protocol)
 
 

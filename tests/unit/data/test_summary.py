@@ -11,6 +11,7 @@ def make_index(rejected: tuple[str, ...] = ()) -> FrameIndex:
     landmarks[:, 45, 0] = [30, 40, 60, 26]  # outer eye corners 10, 20, 40 and 6 apart
     landmarks[1, 5] = (-1, 20)
     landmarks[1, 6] = (20, 1000)
+    landmarks[2, 8:11] = np.nan
     landmarks[3, 0] = (1000, -3)
     return FrameIndex(
         dataset="tiny",
@@ -36,6 +37,7 @@ def test_what_is_counted() -> None:
     faces = summary.face_sizes
     assert (faces.minimum, faces.median, faces.maximum) == (6, 15, 40)
     assert (summary.outside_landmarks, summary.outside_frames) == (3, 2)
+    assert (summary.missing_landmarks, summary.missing_frames) == (3, 1)
     assert summary.duplicates == (("a", "c", "d"),)
 
 
@@ -46,7 +48,8 @@ def test_the_lines_say_it_all() -> None:
         "4 with landmarks (train 3, test 1), 5 without",
         "80 to 200, median 95 px",
         "6 to 40, median 15 px",
-        "3 landmarks (1.10%) in 2 frames",
+        "missing       3 landmarks (1.10%) in 1 frames",
+        "outside       3 landmarks (1.10%) in 2 frames",
         "same pixels: a = c = d",
         "skipped: row 7: bad",
     ):

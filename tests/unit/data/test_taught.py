@@ -89,7 +89,7 @@ def test_a_copy_of_a_test_frame_is_not_trained_on(root: Path, tmp_path: Path) ->
 
 
 def test_a_teacher_who_is_sure_of_nothing_is_told(root: Path, tmp_path: Path) -> None:
-    refused_with(data(root, tmp_path), Teacher(0.5), "sure of none of the")
+    refused_with(data(root, tmp_path), Teacher(0.5), "is not confident in any of the")
 
 
 def test_a_set_without_such_frames_is_told(root: Path, tmp_path: Path) -> None:

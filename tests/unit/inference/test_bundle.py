@@ -89,6 +89,7 @@ def other_model(members: dict[str, bytes]) -> None:
         (with_manifest(format="x"), f"not one of format {FORMAT}: format"),
         (with_manifest(parameters=10**30), "parameters: "),
         (with_manifest(run_id="a\x1b[2Jb"), "run_id: "),
+        (with_manifest(commit="a\x1b[2Jb"), "commit: "),
         (with_manifest(metrics={"nme": -5.0}), "metrics.nme: "),
         (with_manifest(task="identification"), "is made for identification; give one .* for landmarks"),
         (with_manifest(markup="ibug-5"), "markup: .*ibug-68"),

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import numpy as np
+import onnx
 import pytest
 
 from faceline.errors import InputError
@@ -56,6 +57,8 @@ def test_the_confidence_of_a_model_that_has_one_is_given(write_spot, make_onnx) 
 def test_a_graph_that_cannot_be_run_is_refused(write_spot) -> None:
     with pytest.raises(InputError, match="is no ONNX graph"):
         LandmarkRuntime(write_spot(b"no graph at all"))
+    with pytest.raises(InputError, match="cannot be run by this ONNX Runtime"):
+        LandmarkRuntime(write_spot(onnx.ModelProto(ir_version=8).SerializeToString()))  # a model without a graph
 
 
 @pytest.mark.parametrize(("size", "outputs"), [(16, ["landmarks"]), (32, ["landmarks", "confidence"])])

@@ -72,9 +72,9 @@ def test_runs_without_figures_are_refused(client: MlflowClient) -> None:
     whole = landmark_run(client, "unfit", "whole")
     with pytest.raises(InputError, match="is RUNNING: only finished runs are compared"):
         compare_runs(whole, replace(whole, status="RUNNING"))
-    with pytest.raises(InputError, match="has not the tag data_fingerprint"):
+    with pytest.raises(InputError, match="lacks the tag data_fingerprint"):
         terms_of(replace(whole, tags={name: tag for name, tag in whole.tags.items() if name != "data_fingerprint"}))
-    with pytest.raises(InputError, match=r"has not the figures of a test set \(test/nme\)"):
+    with pytest.raises(InputError, match=r"lacks the figures of a test set \(test/nme\)"):
         terms_of(replace(whole, metrics={}))
     with pytest.raises(InputError, match="the task is 'weather'"):
         terms_of(replace(whole, tags={**whole.tags, "task": "weather"}))

@@ -1,4 +1,4 @@
-"""Groups of expressions as ``faceline cluster`` found them, to tell which of them a face is like."""
+"""Names the group of expressions, as found by ``faceline cluster``, that a face belongs to."""
 
 import json
 from pathlib import Path
@@ -13,10 +13,10 @@ class ExpressionClusters:
     """The groups of a cluster model.
 
     Args:
-        file: ``clusters.json`` of a run of ``faceline cluster``.
+        file: The ``clusters.json`` of a run of ``faceline cluster``.
 
     Raises:
-        InputError: No such file, or not one of such a run.
+        InputError: The file is missing, or it does not come from such a run.
     """
 
     def __init__(self, file: Path) -> None:
@@ -36,6 +36,6 @@ class ExpressionClusters:
         self._steps = np.array(list(STEPS.values()))
 
     def nearest(self, measures: dict[str, float]) -> str:
-        """What the group does whose measures are nearest, each in steps that make a face look different."""
+        """Return the name of the nearest group; each measure is scaled by the step that changes how a face looks."""
         now = np.array([measures[name] for name in STEPS])
         return self.words[int(np.argmin((((self._middles - now) / self._steps) ** 2).sum(axis=1)))]

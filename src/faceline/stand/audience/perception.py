@@ -1,4 +1,4 @@
-"""From a frame to faces: detection, landmarks, tracks, head poses and reactions."""
+"""Turns a frame into faces, with detection, landmarks, tracks, head poses and reactions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,13 +19,16 @@ from faceline.stand.clock import Moment
 from faceline.types import Boxes, Image, Shape
 
 MOST_FACES: Final = 12
-"""So many faces are looked at in one frame, the largest first: who stands near counts."""
+"""Largest number of faces that are analysed in one frame; larger faces come first."""
 
 _FOLLOW: Final = 0.4  # seconds for which landmarks alone hold a face that the detector misses
 _SLOWEST: Final = 0.25  # seconds from one detection to the next, at most
 _CLOSER: Final = 0.75
-"""Faces are cut out closer than training frames show them: their mouths and brows get more pixels, and landmarks are
-nearer to the truth, on drawn faces and on labelled frames (``scripts/reaction_response.py``)."""
+"""The crop around a face is this much tighter than in training frames.
+
+Mouth and brows then get more pixels, and landmarks are more accurate on drawn faces and on labelled frames
+(``scripts/reaction_response.py``).
+"""
 _TINTS: Final = 4  # levels of each colour
 
 
@@ -34,16 +37,16 @@ class Face:
     """One face at one moment.
 
     Attributes:
-        number: Of its track.
-        landmarks: Pixels of the frame.
-        yaw: Degrees, positive to the image's right.
-        pitch: Degrees, positive upwards.
-        roll: Degrees, positive clockwise.
-        width: Of the face at the ears, pixels.
-        reaction: What it does.
-        arrived: Seconds of the steady clock when it was first seen.
-        cluster: What the nearest group of the cluster model does; None without one.
-        confidence: Of the landmarks, from 0 to 1; 1 where the model does not tell.
+        number: Number of the track of this face.
+        landmarks: Landmarks in pixels of the frame.
+        yaw: Turn of the head in degrees, positive to the image's right.
+        pitch: Tilt of the head in degrees, positive upwards.
+        roll: Lean of the head in degrees, positive clockwise.
+        width: Width of the face at the ears, in pixels.
+        reaction: What the face does at this moment.
+        arrived: Time when the face was first seen, in seconds of the steady clock.
+        cluster: Name of the nearest group of expressions; None without a cluster model.
+        confidence: Confidence of the landmarks, from 0 to 1; 1 if the model gives none.
     """
 
     number: int
@@ -60,11 +63,11 @@ class Face:
 
 @dataclass(frozen=True, eq=False)
 class Departure:
-    """A face that is gone.
+    """A face that has left.
 
     Attributes:
-        number: Of its track.
-        last: Seconds of the steady clock when it was last seen.
+        number: Number of the track of this face.
+        last: Time when the face was last seen, in seconds of the steady clock.
     """
 
     number: int
@@ -73,15 +76,15 @@ class Departure:
 
 @dataclass(frozen=True, eq=False)
 class Sight:
-    """What is before the screen at one moment.
+    """What the camera sees at one moment.
 
     Attributes:
         moment: When the frame was taken.
-        frame: Its number.
-        size: Its width and height in pixels.
-        faces: That are seen now.
-        present: Numbers of all that are there, also of those not seen for a moment.
-        gone: Who is no longer waited for.
+        frame: Number of the frame.
+        size: Width and height of the frame in pixels.
+        faces: The faces that are visible now.
+        present: Track numbers of everybody who is there, including faces that are hidden for a moment.
+        gone: The faces that have left since the frame before.
     """
 
     moment: Moment
@@ -93,15 +96,16 @@ class Sight:
 
 
 class Perception:
-    """Sees who is before the screen.
+    """Finds and follows the people before the screen.
 
     Args:
         landmarks: Finds the landmarks of faces.
         detector: Finds faces.
-        reactions: When a reaction counts.
-        detect_every: Frames from one detection to the next, if they come quickly; in between landmarks hold the faces.
-        patience: Seconds for which a face that is not seen, or turned away, is waited for.
-        clusters: Groups that faces are told by, beside the measures of a reaction.
+        reactions: Settings that say when a reaction counts.
+        detect_every: Number of frames between two detections, if frames come quickly; landmarks hold the faces in
+            between.
+        patience: Seconds to wait for a face that is hidden or turned away before it counts as gone.
+        clusters: Groups of expressions that name what a face does, beside its reaction.
     """
 
     def __init__(
@@ -120,15 +124,15 @@ class Perception:
         self._frames, self._detected = 0, -np.inf
 
     def use(self, landmarks: LandmarkRuntime) -> None:
-        """Find landmarks with another model from the next frame on."""
+        """Switch to another landmark model from the next frame on."""
         self._landmarks = landmarks
 
     def look(self, frame: Frame, content: str | None = None) -> Sight:
-        """Who is there in a frame.
+        """Analyse one frame.
 
         Args:
-            frame: Later than the one before.
-            content: What the screen shows.
+            frame: The frame; it must be later than the one before.
+            content: Id of the content that the screen shows.
         """
         time, image = frame.moment.steady, frame.image
         tracks = self._detect(image, time) if self._is_due(time) else []
@@ -137,7 +141,7 @@ class Perception:
         return self._sight(frame.moment, frame.number, (image.shape[1], image.shape[0]), faces)
 
     def wait(self, moment: Moment) -> Sight:
-        """Who is still waited for when there is no frame."""
+        """Report who still counts as present when no frame has come."""
         return self._sight(moment, 0, (0, 0), ())
 
     def _sight(self, moment: Moment, number: int, size: tuple[int, int], faces: Sequence[Face]) -> Sight:
@@ -152,7 +156,7 @@ class Perception:
         )
 
     def _is_due(self, time: float) -> bool:
-        """Whether to look for faces in this frame: in every few, on a slow machine or while much happens in each."""
+        """Tell whether to detect in this frame: every few frames, or every frame if slow or if much happens."""
         self._frames += 1
         due = self._frames >= self._every or time - self._detected >= _SLOWEST or self._tracker.unsettled(time)
         if due:
@@ -172,7 +176,7 @@ class Perception:
         return tracks
 
     def _held(self, image: Image, time: float) -> list[Track]:
-        """Tracks that go on without a detection in this frame, unless somebody else has come before them."""
+        """Return the tracks that continue without a detection in this frame, while their colours stay the same."""
         held = [track for track in self._tracker.tracks if time - track.detected <= _FOLLOW and track.seen < time]
         held = sorted(held, key=lambda track: -track.detected)[:MOST_FACES]
         boxes = np.array([track.foresee(time) for track in held]).reshape(-1, 4)
@@ -182,7 +186,7 @@ class Perception:
         return [track for track, row in zip(held, tints, strict=True) if track.unlike(row) < UNLIKE]
 
     def _drop_doubles(self, tracks: Sequence[Track]) -> list[Track]:
-        """Of tracks that lie on one face, the one that was detected last: the other face is hidden behind it."""
+        """Keep only the last detected of tracks that lie on one face: the other face is hidden behind it."""
         kept: list[Track] = []
         for track in sorted(tracks, key=lambda track: (-track.detected, track.first)):
             if not kept or overlap(track.box[None], np.stack([other.box for other in kept])).max() < 0.5:
@@ -217,7 +221,7 @@ class Perception:
 
 
 def tints_around(image: Image, boxes: Boxes) -> Float[np.ndarray, "k tints"]:
-    """How much of each of 64 tints is in the face, the hair and the clothes of each person."""
+    """Measure how much of each of 64 tints the face, hair and clothes of each person have."""
     rows = []
     for x, y, width, height in boxes.tolist():
         top, bottom = max(round(y - 0.2 * height), 0), round(y + 1.9 * height)
@@ -230,7 +234,7 @@ def tints_around(image: Image, boxes: Boxes) -> Float[np.ndarray, "k tints"]:
 
 
 def _visible(boxes: Boxes, image: Image) -> np.ndarray:
-    """Which boxes have their middle in the image and are large enough to be read."""
+    """Select the boxes that have their middle in the image and are large enough to be analysed."""
     middles = boxes[:, :2] + boxes[:, 2:] / 2
     inside = ((middles > 0) & (middles < image.shape[1::-1])).all(axis=1)
     return np.asarray(inside & (boxes[:, 2:] > 12).all(axis=1))

@@ -1,4 +1,4 @@
-"""What a face does while it is before a screen, against what the same face does mostly.
+"""Measures what a face does before a screen, compared with what the same face does most of the time.
 
 Only positions of landmarks are measured. Where a head points is not where eyes look, and a smile is a movement of the
 corners of the mouth: nothing is said about what a person feels.
@@ -30,20 +30,21 @@ _EXPRESSIONS: Final = ("smile", "mouth_opening", "brow_raise", "eye_opening")
 
 @dataclass(frozen=True)
 class ReactionSettings:
-    """When something counts.
+    """Settings that say when a reaction counts.
 
     Attributes:
-        attention_angle: Degrees from the screen within which a head attends; it stops a fifth beyond.
+        attention_angle: Degrees between head and screen up to which a head attends; attention stops a fifth beyond.
         screen_yaw: Degrees to the image's right at which the screen lies from the camera.
         screen_pitch: Degrees upwards at which the screen lies from the camera.
         interest_seconds: Attention to one content after which a positive change is interest.
-        smile: Rise of the corners of the mouth over the usual that is a smile, half face widths.
-        mouth_open: Opening of the mouth over the usual that counts, half face widths.
-        brow_raise: Rise of the brows over the usual that counts, half face widths.
-        eyes_closed: Opening of the eyes, as a share of the usual, under which they are closed.
-        smoothing: Time constant of expressions in seconds; eyes, which blink, take a third of it.
-        neutral_seconds: How far back the usual reaches.
-        settle_seconds: How long a face is seen before its expressions are compared with its usual.
+        smile: Rise of the corners of the mouth above this face's usual position that counts as a smile, in half face
+            widths.
+        mouth_open: Opening of the mouth beyond this face's usual opening that counts, in half face widths.
+        brow_raise: Rise of the brows above this face's usual position that counts, in half face widths.
+        eyes_closed: Eyes count as closed below this share of this face's usual opening.
+        smoothing: Time constant of expressions in seconds; eyes use a third of it because they blink.
+        neutral_seconds: Length of the past, in seconds, that defines what is usual for a face.
+        settle_seconds: Seconds that a face must be seen before its expressions are compared with its usual ones.
     """
 
     attention_angle: float = 22.0
@@ -61,21 +62,21 @@ class ReactionSettings:
 
 @dataclass(frozen=True)
 class Reaction:
-    """What one face does at one moment; see `UNITS`.
+    """The reaction of one face at one moment; `UNITS` gives the units.
 
     Attributes:
-        head_angle: Between where the head points and the screen.
+        head_angle: Angle between the direction of the head and the screen.
         attending: Whether the head points to the screen.
-        dwell: Since the face was first seen.
-        attention: Of the dwell, with the head pointing to the screen.
-        content_attention: Of the attention, that to the content that is shown now.
-        smile: How far the corners of the mouth are above the usual.
+        dwell: Time since the face was first seen.
+        attention: Part of the dwell time during which the head points to the screen.
+        content_attention: Part of the attention that fell on the content that is shown now.
+        smile: How far the corners of the mouth are above their usual position.
         mouth_open: How much further than usual the mouth is open.
-        brow_raise: How far the brows are above the usual.
-        eye_opening: 1 is as open as usual, 0 is shut.
-        eyes_closed: For how long they have been closed now.
-        group: The most marked of these.
-        interested: Whether attention to the content was held and a smile or raised brows came while it was shown.
+        brow_raise: How far the brows are above their usual position.
+        eye_opening: Opening of the eyes; 1 is as open as usual, 0 is shut.
+        eyes_closed: Time for which the eyes have been closed.
+        group: The most marked of these expressions.
+        interested: Whether attention to the content lasted long enough, and a smile or raised brows came with it.
     """
 
     head_angle: float
@@ -93,10 +94,10 @@ class Reaction:
 
 
 class Smoothed:
-    """A value freed of quick jitter, the same at every frame rate: an exponential mean with a time constant.
+    """An exponential mean that removes jitter and behaves the same at every frame rate.
 
     Args:
-        seconds: After which two thirds of a step have come through.
+        seconds: Time constant: after this time two thirds of a step have come through.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -104,11 +105,11 @@ class Smoothed:
         self.value: float | None = None
 
     def update(self, value: float, elapsed: float) -> float:
-        """The smoothed value.
+        """Add a value and return the smoothed one.
 
         Args:
-            value: Just measured.
-            elapsed: Seconds since the one before.
+            value: The newest measurement.
+            elapsed: Seconds since the measurement before.
         """
         if self.value is None:
             self.value = value
@@ -118,13 +119,12 @@ class Smoothed:
 
 
 class Neutral:
-    """What a face does mostly: the running median of its measures, at even steps of time.
+    """The usual expression of a face: the running median of its measures at even steps of time.
 
-    A median lets up to half of the time be spent with another expression. Someone who smiles for longer than that has
-    the smile as the usual.
+    A median ignores other expressions for up to half of the time. Whoever smiles for longer has the smile as the usual.
 
     Args:
-        seconds: How far back it reaches.
+        seconds: Length of the past that counts.
     """
 
     STEP: Final = 0.2
@@ -136,11 +136,11 @@ class Neutral:
 
     @property
     def seconds(self) -> float:
-        """How long a face has been seen, in steps."""
+        """Return for how many seconds the face has been seen."""
         return len(self._samples) * self.STEP
 
     def update(self, values: np.ndarray, time: float) -> np.ndarray:
-        """The usual values, these taken up."""
+        """Add new values and return the usual ones."""
         if time >= self._next:
             self._samples.append(values)
             self._median = np.median(np.stack(self._samples), axis=0)
@@ -149,20 +149,20 @@ class Neutral:
 
 
 class ReactionMeter:
-    """Follows one face.
+    """Measures the reactions of one face over time.
 
     Args:
-        settings: When something counts.
+        settings: Settings that say when a reaction counts.
     """
 
     LONGEST_STEP: Final = 0.5
-    """A longer silence between two frames counts as this much: nobody was seen to attend in it."""
+    """A longer gap between two frames counts as this many seconds, because nobody was seen to attend during it."""
 
     BLINK: Final = 0.4
-    """Seconds for which eyes that close only blink."""
+    """Eyes that close for fewer seconds than this only blink."""
 
     TURNED: Final = 38.0
-    """Degrees beyond which a face is seen too much from aside for its expression to be measured."""
+    """Degrees of turn beyond which the expression of a face cannot be measured."""
 
     def __init__(self, settings: ReactionSettings) -> None:
         self.settings = settings
@@ -177,12 +177,12 @@ class ReactionMeter:
         self._before = (0.0, 0.0)  # smile and raise of the brows when the content came
 
     def update(self, measures: Mapping[str, float], time: float, content: str | None = None) -> Reaction:
-        """What the face does now.
+        """Add a moment and return the reaction of the face.
 
         Args:
-            measures: Of ``faceline.geometry.measures.measure``.
-            time: Seconds of a clock that never goes back.
-            content: What the screen shows.
+            measures: The measures from ``faceline.geometry.measures.measure``.
+            time: Seconds of a steady clock.
+            content: Id of the content that the screen shows.
         """
         elapsed = 0.0 if self._time is None else float(np.clip(time - self._time, 0.0, self.LONGEST_STEP))
         self._time = time
@@ -215,7 +215,10 @@ class ReactionMeter:
     def _changes(
         self, measures: Mapping[str, float], angle: float, time: float, elapsed: float
     ) -> tuple[float, float, float, float]:
-        """Smile, mouth and brows less the usual, eyes by the usual; nothing where the face cannot be read."""
+        """Return how smile, mouth and brows differ from the usual, and the eyes as a share of it.
+
+        A face that is turned away counts as unchanged.
+        """
         if angle > self.TURNED:
             return 0.0, 0.0, 0.0, 1.0
         now = np.array([self._smoothed[name].update(measures[name], elapsed) for name in _EXPRESSIONS])

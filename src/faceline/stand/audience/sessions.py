@@ -1,7 +1,7 @@
-"""Cuts the hours of a stand into audiences, the units of its experiment.
+"""Divides the time of a stand into sessions, the units of its experiment.
 
-Those who stand together see the same screen and look at one another, so not each visitor but each audience is given
-an arm, and uncertainty is counted in audiences.
+People who stand together see the same screen and look at one another. So each session gets an arm, not each visitor,
+and uncertainty is computed over sessions.
 """
 
 from faceline.stand.clock import Moment
@@ -9,15 +9,14 @@ from faceline.stand.events.event import new_id
 
 
 class Sessions:
-    """Numbers the audiences of one stand.
+    """Numbers the sessions of one stand.
 
-    A session begins when somebody comes before a screen that nobody watched. In a busy place that may never happen,
-    so a session ends by itself after a while: then the visits of those who stay end too, and go on under new numbers
-    with ``continued=True``.
+    A session begins when somebody comes before an empty screen. A busy place may never be empty, so a long session also
+    ends by itself. The visits of those who stay end with it, and continue under new numbers with ``continued=True``.
 
     Args:
-        longest: Seconds after which a session is followed by another.
-        pause: Seconds without anybody that end a session; a face that is lost for a moment ends none.
+        longest: Seconds after which a session ends and the next one begins.
+        pause: Seconds without anybody that end a session; shorter gaps, such as a hidden face, do not.
     """
 
     def __init__(self, longest: float = 600.0, pause: float = 3.0) -> None:
@@ -26,11 +25,11 @@ class Sessions:
         self._began = self._seen = 0.0
 
     def update(self, present: bool, moment: Moment) -> int | None:
-        """The session at a moment; None where nobody watches.
+        """Return the number of the session at a moment; None if nobody is there.
 
         Args:
             present: Whether anybody is there.
-            moment: Now.
+            moment: The current moment.
         """
         now = moment.steady
         if now - self._seen > self.pause or (present and now - self._began > self.longest):

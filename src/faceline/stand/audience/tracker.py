@@ -1,8 +1,8 @@
-"""Follows faces over frames, so that one person keeps one number while they are there.
+"""Follows faces over frames, so that a person keeps one number during a visit.
 
-Each track foresees where its face will be; detections are given to tracks so that all together lie nearest to that
-(Kuhn, "The Hungarian method for the assignment problem", 1955), by place, size and colours. A new track is watched for
-a moment before it is taken for a face: it may be somebody who was lost behind others or at the edge and is there again.
+Each track predicts where its face will be. Detections are matched to tracks by place, size and colours so that the
+total distance is smallest (Kuhn, "The Hungarian method for the assignment problem", 1955). A new track is watched for
+a moment before it counts as a face: it may be somebody who was lost behind others or at the edge and is there again.
 Nothing of a face outlives its track.
 """
 
@@ -18,31 +18,39 @@ from faceline.stand.events.event import new_id
 from faceline.types import Box, Boxes
 
 Colours = Float[np.ndarray, "k tints"]
-"""How much of each tint is around k faces; rows sum to 1."""
+"""Share of each tint around k faces; rows sum to 1."""
 
-_LOST: Final = 0.3  # seconds
+_LOST: Final = 0.3  # seconds without a detection
 
 _FORGET: Final = 0.4
-"""Seconds after which a face that is not seen has lost most of its foreseen speed."""
+"""Seconds after which an unseen face has lost most of its predicted speed."""
 
 FASTEST: Final = 12.0
-"""Sizes of a face a second by which people may move."""
+"""Largest speed of people, in sizes of a face a second."""
 
-ALIKE, UNLIKE, _UNLIKE_IN_A_CROWD = 0.3, 0.45, 0.6
-"""Colours that differ by less are most likely of the same person, and those that differ by more of another; clothes of
-those who stand beside a face are taken for its own, so more may differ there."""
+ALIKE: Final = 0.3
+"""Two faces whose colours differ by less most likely belong to one person."""
 
-_MET, _MET_IN_A_CROWD = 0.2, 1.0
-"""Seconds for which a new track is watched where it stands free, and where it does not."""
+UNLIKE: Final = 0.45
+"""Two faces whose colours differ by more belong to different people."""
+
+_UNLIKE_IN_A_CROWD: Final = 0.6
+"""The same where clothes of others beside a face are taken for its own."""
+
+_MET: Final = 0.2
+"""Seconds for which a new track is watched before it counts, where nobody is beside the face."""
+
+_MET_IN_A_CROWD: Final = 1.0
+"""The same where others are beside the face."""
 
 
 def box_size(box: Box) -> float:
-    """Root of the area, in pixels."""
+    """Return the square root of the area of a box, in pixels."""
     return float(np.sqrt(max(box[2] * box[3], 1e-9)))
 
 
 def overlap(one: Float[np.ndarray, "n 4"], other: Float[np.ndarray, "m 4"]) -> Float[np.ndarray, "n m"]:
-    """Intersection over union of each box with each of others."""
+    """Return the intersection over union of every box with every other."""
     low = np.maximum(one[:, None, :2], other[None, :, :2])
     high = np.minimum((one[:, :2] + one[:, 2:])[:, None], (other[:, :2] + other[:, 2:])[None])
     common = np.clip(high - low, 0, None).prod(axis=2)
@@ -55,16 +63,16 @@ class Track:
     """One face over time.
 
     Attributes:
-        box: Where it was last.
-        seen: When it was last seen, seconds of a steady clock.
-        first: When it was first seen.
-        detected: When a detector last found it; between two detections it may be seen by its landmarks alone.
-        number: A random one, never used again.
-        speed: Of the middle of the box, pixels a second, x first.
-        hits: In how many frames it was detected.
-        free: In how many of these nobody was beside it.
-        known: Whether it was detected often and clearly enough to be taken for a face.
-        colours: Around the face; None where none were given.
+        box: The last known box.
+        seen: Time when the face was last seen, in seconds of a steady clock.
+        first: Time when the face was first seen.
+        detected: Time when a detector last found the face; between two detections landmarks alone may hold it.
+        number: Random number of the track, never used again.
+        speed: Speed of the middle of the box in pixels a second, x first.
+        hits: Number of frames in which the face was detected.
+        free: Number of these in which nobody was beside it.
+        known: Whether it was detected often and clearly enough to count as a face.
+        colours: Colours around the face; None if none were given.
     """
 
     box: Box
@@ -79,16 +87,16 @@ class Track:
     colours: Float[np.ndarray, " tints"] | None = None
 
     def foresee(self, time: float) -> Box:
-        """Where the face will be: it goes on as it went, slower the longer it is not seen."""
+        """Predict the box at a time: the face keeps its speed, and slows down while it is not seen."""
         ahead = _FORGET * -np.expm1(-max(time - self.seen, 0.0) / _FORGET)
         return np.concatenate([self.box[:2] + self.speed * ahead, self.box[2:]])
 
     def unlike(self, colours: Float[np.ndarray, " tints"]) -> float:
-        """How much other colours differ from those around the face: from 0 to 1 (total variation)."""
+        """Return how much the colours differ from those around the face, from 0 to 1 (total variation)."""
         return 0.0 if self.colours is None else float(np.abs(self.colours - colours).sum()) / 2
 
     def move(self, box: Box, time: float) -> None:
-        """Take up where it is now."""
+        """Record the newest box."""
         elapsed = time - self.seen
         if elapsed > 0:
             way = box[:2] + box[2:] / 2 - self.box[:2] - self.box[2:] / 2
@@ -98,7 +106,7 @@ class Track:
         self.box, self.seen = box, time
 
     def detect(self, box: Box, time: float, colours: Float[np.ndarray, " tints"] | None, free: bool) -> None:
-        """Take up a detection; once somebody stood free, colours are learnt only where they do."""
+        """Take up a detection: once somebody stood free, colours are learnt only where they do."""
         self.move(box, time)
         self.detected = time
         self.hits += 1
@@ -116,31 +124,31 @@ class Track:
 
 
 class Tracker:
-    """Gives detections to tracks.
+    """Matches detections to tracks.
 
     Args:
-        patience: Seconds for which a face that is not seen is waited for.
-        confirm: Detections after which a track may be taken for a face; what the detector sees once is mostly none.
+        patience: Seconds to wait for a face that is not seen.
+        confirm: Detections after which a track may count as a face; a single detection is often a mistake.
     """
 
     FARTHEST: Final = 1.1
-    """Sizes of a face by which it may at most lie beside where it was foreseen."""
+    """Largest distance between a face and its predicted place, in sizes of the face."""
 
     QUICKEST: Final = 2.5
-    """Sizes of a face a second by which it may lie farther beside, the longer it was not seen."""
+    """Growth of that distance for each second without a detection, in sizes of the face."""
 
     RETURN: Final = 2.5
-    """Sizes of a face within which somebody who was lost is known again by colours."""
+    """Distance within which colours tell that a new face is a lost one, in sizes of the face."""
 
     QUICK: Final = 2.0
-    """Sizes of a face a second from which a face is to be looked for in each frame."""
+    """Speed from which a face is detected in every frame, in sizes of the face a second."""
 
     def __init__(self, patience: float = 1.0, confirm: int = 3) -> None:
         self.patience, self.confirm = patience, confirm
         self.tracks: list[Track] = []
 
     def unsettled(self, time: float) -> bool:
-        """Whether faces are to be looked for in each frame: somebody is new, quick, lost, or near another."""
+        """Tell whether to detect in every frame: somebody is new, quick, lost or near another."""
         recent = [track for track in self.tracks if time - track.seen < 1.0]
         boxes = np.array([track.foresee(time) for track in recent]).reshape(-1, 4)
         near = bool(np.count_nonzero(overlap(boxes, boxes)) > len(boxes))
@@ -152,12 +160,12 @@ class Tracker:
         )
 
     def update(self, boxes: Boxes, time: float, colours: Colours | None = None) -> list[Track]:
-        """The track of each detection; those that fit none begin one.
+        """Return the track of each detection; unmatched detections start new tracks.
 
         Args:
-            boxes: Detected now.
-            time: Seconds of a clock that never goes back.
-            colours: Around each face.
+            boxes: The boxes detected now.
+            time: Seconds of a steady clock.
+            colours: Colours around each face.
         """
         tracks: list[Track | None] = [None] * len(boxes)
         free = _free(boxes)
@@ -175,7 +183,7 @@ class Tracker:
         return found
 
     def end(self, time: float) -> list[Track]:
-        """Forget the tracks that were waited for long enough, and tell which; what was no face goes sooner."""
+        """Remove and return the tracks whose patience is over; unconfirmed tracks go sooner."""
         over = [
             track for track in self.tracks if time - track.seen > (self.patience if track.known else self.patience / 3)
         ]
@@ -183,7 +191,7 @@ class Tracker:
         return over
 
     def _meet(self, track: Track, time: float) -> Track:
-        """Take a new track for a face once it is clear enough; where it is one that was lost, that one goes on."""
+        """Count a new track as a face once it is clear enough, or continue the lost track that it turns out to be."""
         watched = _MET if track.free >= self.confirm else _MET_IN_A_CROWD
         if track.hits < self.confirm or time - track.first < watched - 1e-6:
             return track
@@ -198,7 +206,7 @@ class Tracker:
         return before
 
     def _unlikeness(self, lost: Track, new: Track, time: float) -> float:
-        """How badly a new track fits a lost one; infinite where it is another face."""
+        """Return how badly a new track fits a lost one: infinite for another face."""
         boxes = np.stack([lost.box, lost.foresee(time)]) - new.box
         distance = float(np.linalg.norm(boxes[:, :2] + boxes[:, 2:] / 2, axis=1).min()) / box_size(new.box)
         unlike = 0.0 if new.colours is None else lost.unlike(new.colours)
@@ -215,7 +223,7 @@ class Tracker:
         return [(int(r), int(c)) for r, c in zip(rows, columns, strict=True) if allowed[r, c]]
 
     def _costs(self, boxes: Boxes, time: float, colours: Colours | None) -> Float[np.ndarray, "tracks n"]:
-        """How badly each detection fits each track; infinite where it cannot be the same face."""
+        """Return the cost of each pair of track and detection; infinite if they cannot be the same face."""
         foreseen = np.stack([track.foresee(time) for track in self.tracks])
         sizes = np.array([box_size(box) for box in foreseen])[:, None]
         ratio = np.abs(np.log(np.array([box_size(box) for box in boxes])[None] / sizes))
@@ -224,19 +232,20 @@ class Tracker:
         cost = distance + ratio + (1 - overlap(foreseen, boxes))
         unseen = time - np.array([track.seen for track in self.tracks])[:, None]
         reach = np.minimum(0.35 + self.QUICKEST * unseen, self.FARTHEST)
+        near = distance < reach
         new = np.array([track.hits == 1 for track in self.tracks])[:, None]  # how they move is not known
-        reach = np.where(new, np.minimum(0.35 + FASTEST * unseen, 1.5), reach)
-        possible = (distance < reach) & (ratio < np.log(1.8))
+        possible = near | (new & (distance < np.minimum(0.35 + FASTEST * unseen, 1.5)))
+        possible &= ratio < np.log(1.8)
         if colours is not None:
             unlike = np.array([[track.unlike(row) for row in colours] for track in self.tracks])
             cost = cost + 2 * unlike
             free = np.array([track.free > 0 for track in self.tracks])[:, None] & _free(boxes)
-            possible &= unlike < np.where(free, UNLIKE, _UNLIKE_IN_A_CROWD)
+            possible &= unlike < np.where(free | ~near, UNLIKE, _UNLIKE_IN_A_CROWD)
         return np.where(possible, cost, np.inf)
 
 
 def _free(boxes: Boxes) -> np.ndarray:
-    """Which faces have nobody beside them whose clothes would be taken for theirs."""
+    """Tell which faces have nobody beside them whose clothes would be taken for theirs."""
     middles, widths = boxes[:, 0] + boxes[:, 2] / 2, boxes[:, 2]
     near = np.abs(middles[:, None] - middles) < 0.6 * (widths[:, None] + widths)
     return np.asarray(near.sum(axis=1) == 1)

@@ -1,7 +1,7 @@
-"""Where frames come from: a camera, a file, a network stream, a folder, or drawn visitors.
+"""Reads frames from a camera, a file, a network stream, a folder, or drawn visitors.
 
-A source gives one frame at a time. `Capture` reads it in a thread and keeps only the newest frame: a slow machine sees
-fewer frames, never old ones.
+A source gives one frame at a time. `Capture` reads it in a thread and keeps only the newest frame. So a slow machine
+sees fewer frames, never old ones.
 """
 
 import os
@@ -21,7 +21,7 @@ from faceline.types import Image
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # what it would print about a lost source is told here
 
 DEMO: Final = "demo"
-"""Names the source that draws visitors."""
+"""Name of the source that draws visitors."""
 
 _PICTURES: Final = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 _STREAMS: Final = ("rtsp://", "rtsps://", "http://", "https://")
@@ -33,27 +33,27 @@ class SourceLostError(RuntimeError):
 
 @runtime_checkable
 class Source(Protocol):
-    """Gives frames."""
+    """A source of frames."""
 
     def read(self) -> Image | None:
-        """The next frame, when it is time for it; None for one that is damaged.
+        """Return the next frame when it is due; None for a damaged one.
 
         Raises:
-            SourceLostError: There is none: the camera is gone, the stream broke.
+            SourceLostError: There is no frame: the camera is gone or the stream broke.
         """
 
     def close(self) -> None:
-        """Let go of the device."""
+        """Release the device."""
 
 
 class VideoSource:
     """A camera by its index, a film by its file, a stream by its address.
 
     Args:
-        name: What is opened.
+        name: Index, file or address to open.
 
     Raises:
-        SourceLostError: It cannot be opened.
+        SourceLostError: The source cannot be opened.
     """
 
     def __init__(self, name: int | str) -> None:
@@ -67,7 +67,7 @@ class VideoSource:
             raise SourceLostError(f"cannot open {name}")
 
     def read(self) -> Image | None:
-        """The next frame; a film begins again at its end."""
+        """Return the next frame; a film starts again at its end."""
         if self._from_file:
             self._pace.wait()
         there, picture = self._video.read()
@@ -79,19 +79,19 @@ class VideoSource:
         return as_image(picture)
 
     def close(self) -> None:
-        """Let go of the device."""
+        """Release the device."""
         self._video.release()
 
 
 class FolderSource:
-    """The pictures of a folder in the order of their names, again and again.
+    """The pictures of a folder in the order of their names, in an endless loop.
 
     Args:
-        folder: Holds the pictures.
+        folder: Folder with the pictures.
         rate: Frames a second.
 
     Raises:
-        SourceLostError: There is no picture in it.
+        SourceLostError: The folder holds no picture.
     """
 
     def __init__(self, folder: Path, rate: float = 25.0) -> None:
@@ -100,13 +100,13 @@ class FolderSource:
         self._files = self._forever()
 
     def read(self) -> Image | None:
-        """The next picture; None for a file that is none."""
+        """Return the next picture; None for a file that is none."""
         self._pace.wait()
         picture = cv2.imread(str(next(self._files)), cv2.IMREAD_COLOR)
         return None if picture is None else as_image(picture)
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: there is no device."""
 
     def _forever(self) -> Iterator[Path]:
         while True:
@@ -117,7 +117,7 @@ class FolderSource:
 
 
 def as_image(picture: np.ndarray | None) -> Image | None:
-    """A picture as OpenCV gives it, in RGB; None for one that is empty or no picture."""
+    """Convert a picture of OpenCV to RGB; None if it is empty or no picture."""
     if picture is None or picture.dtype != np.uint8 or min(picture.shape[:2], default=0) < 16:
         return None
     if picture.ndim == 2 or picture.shape[2] == 1:
@@ -126,13 +126,13 @@ def as_image(picture: np.ndarray | None) -> Image | None:
 
 
 def source_opener(name: str) -> Callable[[], Source]:
-    """How a source is opened, and opened again after it was lost.
+    """Return a function that opens a source, and opens it again after it was lost.
 
     Args:
         name: ``demo``, the index of a camera, a film, a folder of pictures, or the address of a stream.
 
     Raises:
-        InputError: It is none of these, or a file without a frame.
+        InputError: The name is none of these, or a file without a frame.
     """
     if name == DEMO:
         from faceline.stand.camera.demo_visitors import DemoSource  # noqa: PLC0415 (drawing is loaded for the demo only)
@@ -156,7 +156,7 @@ def source_opener(name: str) -> Callable[[], Source]:
 
 
 def _check_film(path: Path) -> None:
-    """Refuse a file without a single frame at once, rather than to wait for one as for a camera."""
+    """Refuse a file without a single frame at once, instead of waiting for it as for a camera."""
     video = cv2.VideoCapture(str(path))
     there, _ = video.read()
     video.release()
@@ -173,9 +173,9 @@ class Frame:
     """One picture of the scene.
 
     Attributes:
-        image: RGB.
-        moment: When it was taken.
-        number: Counts the frames that the source gave.
+        image: RGB image.
+        moment: Moment when it was taken.
+        number: Number of the frame within its source.
     """
 
     image: Image
@@ -185,14 +185,14 @@ class Frame:
 
 @dataclass(frozen=True)
 class CaptureHealth:
-    """How the reading goes.
+    """The health of a source.
 
     Attributes:
-        lost: Why there is no frame now; None where all is well.
-        frames: Frames that the source gave.
-        dropped: Of these, those that a newer one replaced before they were looked at.
-        damaged: Frames that could not be read.
-        reopened: Times that the source came back.
+        lost: Why there is no frame now; None if all is well.
+        frames: Number of frames that the source gave.
+        dropped: Number of frames that a newer one replaced before they were analysed.
+        damaged: Number of frames that could not be read.
+        reopened: How many times the source came back.
     """
 
     lost: str | None = None
@@ -203,11 +203,11 @@ class CaptureHealth:
 
 
 class Capture:
-    """Reads a source in a thread and keeps its newest frame only.
+    """Reads a source in a thread and keeps only its newest frame.
 
     Args:
         opener: Opens the source, also after it was lost.
-        retry: Seconds to the first attempt to open it again; each next waits twice as long, up to ten times that.
+        retry: Seconds to the first attempt to open it again; each next wait is twice as long, up to ten times this.
     """
 
     def __init__(self, opener: Callable[[], Source], retry: float = 0.5) -> None:
@@ -222,12 +222,12 @@ class Capture:
 
     @property
     def health(self) -> CaptureHealth:
-        """How the reading goes."""
+        """Return the health of the source."""
         with self._fresh:
             return CaptureHealth(self._lost, **self._counts)
 
     def newest(self, timeout: float) -> Frame | None:
-        """The newest frame that was not given before; None where none comes in time."""
+        """Return the newest unread frame; None if none comes in time."""
         with self._fresh:
             self._fresh.wait_for(lambda: self._newest is not None or self._stop.is_set(), timeout)
             frame, self._newest = self._newest, None
@@ -256,7 +256,7 @@ class Capture:
             self._stop.wait(wait)
 
     def _read(self, source: Source) -> None:
-        """Until the source is lost."""
+        """Read frames until the source is lost."""
         try:
             while not self._stop.is_set():
                 image = source.read()

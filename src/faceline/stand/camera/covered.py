@@ -1,4 +1,4 @@
-"""Notices a camera that sees nothing: a black picture, or one without any shape in it, as behind a hand or tape."""
+"""Notices a covered camera: a black picture, or one without any shape, as behind a hand or tape."""
 
 from typing import Final, Literal
 
@@ -7,24 +7,24 @@ import numpy as np
 from faceline.types import Image
 
 _STEP: Final = 8
-"""Every so many pixels are looked at, in both directions."""
+"""Only every so many pixels are checked, in both directions."""
 _EVERY: Final = 1.0
-"""Seconds from one look to the next."""
+"""Seconds between two checks."""
 _PATIENCE: Final = 10.0
-"""Seconds for which it must be so; a hand that passes, or lamps that are switched, are no fault."""
+"""Seconds that the picture must be blind; a passing hand or switched lamps are no fault."""
 _BLACK: Final = 16.0
 """Mean of [0, 255] below which a picture is black."""
 _FLAT: Final = 6.0
-"""Standard deviation below which a picture has no shape: noise alone stays under it, the emptiest hall does not."""
+"""Standard deviation below which a picture shows no shape: noise alone stays below it, an empty hall does not."""
 
 Blind = Literal["black", "covered"]
 
 
 class Cover:
-    """Looks at frames now and then.
+    """Checks frames from time to time.
 
     Attributes:
-        told: What is wrong with the picture; None where it is well.
+        told: What is wrong with the picture; None if all is well.
     """
 
     def __init__(self) -> None:
@@ -34,11 +34,11 @@ class Cover:
         self._since = 0.0
 
     def look(self, image: Image, at: float) -> None:
-        """Take up a frame.
+        """Check a frame.
 
         Args:
             image: The frame.
-            at: Seconds of the steady clock.
+            at: Time in seconds of the steady clock.
         """
         if at - self._looked < _EVERY:
             return
@@ -55,7 +55,7 @@ class Cover:
 
 
 def blind(image: Image) -> Blind | None:
-    """What is wrong with one picture."""
+    """Return what is wrong with one picture; None if nothing is."""
     few = image[::_STEP, ::_STEP].astype(np.float32)
     if few.mean() < _BLACK:
         return "black"

@@ -1,6 +1,6 @@
-"""Visitors who are drawn: they come, stand before the screen, look, smile, and leave.
+"""Draws visitors who come, stand before the screen, look, smile and leave.
 
-Only pictures go to the stand, as from a camera; where the faces are it has to find out.
+The stand gets only pictures, as from a camera; it has to find the faces by itself.
 """
 
 import time
@@ -21,7 +21,7 @@ from faceline.types import Image
 WIDTH: Final = 640
 HEIGHT: Final = 480
 CROWD: Final = 12
-"""So many people walk by again and again."""
+"""Number of different people who walk by again and again."""
 
 _WALK: Final = 1.8  # seconds from the edge of the picture to a place, and back
 _LIGHT: Final = Light(
@@ -33,7 +33,7 @@ _LIGHT: Final = Light(
 
 @dataclass(frozen=True)
 class Visit:
-    """One person before the screen, from coming to going.
+    """The visit of one person, from coming to going.
 
     Attributes:
         person: Number of the person.
@@ -44,9 +44,9 @@ class Visit:
         scale: Half the width of the face in pixels.
         side: -1 comes from the left and leaves to the right, 1 the other way.
         smiles: Seconds after having come to stand; negative for never.
-        raises: As ``smiles``, for the brows.
-        glances: As ``smiles``, for a glance to the side.
-        phase: Of what moves all the time.
+        raises: Like ``smiles``, for the brows.
+        glances: Like ``smiles``, for a glance to the side.
+        phase: Phase of the small movements that never stop.
     """
 
     person: int
@@ -63,11 +63,11 @@ class Visit:
 
     @property
     def goes(self) -> float:
-        """When the person has left the picture."""
+        """Return the time when the person has left the picture."""
         return self.comes + self.stays + 2 * _WALK
 
     def expression(self, time: float) -> Expression:
-        """What the face does at a time."""
+        """Return the expression of the face at a time."""
         standing = time - self.comes - _WALK
         blink = (standing + self.phase) % 3.7 < 0.16
         return Expression(
@@ -78,7 +78,7 @@ class Visit:
         )
 
     def pose(self, time: float) -> tuple[float, float, float]:
-        """Yaw, pitch and roll of the head at a time, in degrees."""
+        """Return yaw, pitch and roll of the head at a time, in degrees."""
         walking = self._walking(time)
         standing = time - self.comes - _WALK
         yaw = -self.side * 52 * walking + 4 * np.sin(0.9 * time + self.phase)
@@ -86,7 +86,7 @@ class Visit:
         return float(yaw), float(-2 + 2.5 * np.sin(0.7 * time + 2 * self.phase)), float(2 * np.sin(0.5 * time))
 
     def place(self, time: float) -> tuple[float, float]:
-        """Pixel of the middle of the head at a time."""
+        """Return the pixel at the middle of the head at a time."""
         out = 4 * self.scale
         start, stop = (-out, WIDTH + out) if self.side < 0 else (WIDTH + out, -out)
         here = self.x * WIDTH
@@ -97,29 +97,29 @@ class Visit:
         return float(x + 3 * np.sin(0.6 * time + self.phase)), float(self.y * HEIGHT - bob)
 
     def _walking(self, time: float) -> float:
-        """1 on the way, 0 at rest."""
+        """Return 1 while the person walks and 0 at rest."""
         since, until = (time - self.comes) / _WALK, (time - self.comes - _WALK - self.stays) / _WALK
         return 1 - _smooth((since - 0.7) / 0.3) if until < 0 else _smooth(until / 0.3)
 
 
 def _smooth(share: float) -> float:
-    """From 0 to 1 without a jolt."""
+    """Map 0 to 1 onto itself without a jolt at the ends."""
     share = min(max(share, 0.0), 1.0)
     return share * share * (3 - 2 * share)
 
 
 def _swell(time: float, start: float, seconds: float) -> float:
-    """Rises to 1 after a start, stays, and falls again; 0 where the start is negative."""
+    """Rise to 1 after a start, stay, and fall again; 0 for a negative start."""
     if start < 0:
         return 0.0
     return _smooth((time - start) / 0.4) * (1 - _smooth((time - start - seconds) / 0.5))
 
 
 class DemoVisitors:
-    """Who is before the screen at a time.
+    """Decides who is before the screen at a time.
 
     Args:
-        seed: Another seed is another crowd.
+        seed: Seed of the crowd.
         places: Most visitors at once.
     """
 
@@ -128,11 +128,11 @@ class DemoVisitors:
         self._current: dict[int, tuple[int, Visit]] = {}
 
     def at(self, time: float) -> list[Visit]:
-        """The visits of a time; times must not go back."""
+        """Return the visits at a time; times must not go back."""
         return [visit for place in range(self.places) if (visit := self._visit(place, time)).comes <= time]
 
     def _visit(self, place: int, time: float) -> Visit:
-        """The visit to a place that is going on, or the next one."""
+        """Return the current visit to a place, or the next one."""
         number, visit = self._current.get(place) or (0, self._plan(place, 0, 0.0))
         while visit.goes <= time:
             number += 1
@@ -165,10 +165,10 @@ class DemoVisitors:
 
 
 class DemoScene:
-    """Draws the visitors of a time into a bright hall.
+    """Draws visitors into a bright hall.
 
     Args:
-        visitors: Who comes when.
+        visitors: Says who comes when.
     """
 
     def __init__(self, visitors: DemoVisitors) -> None:
@@ -177,7 +177,7 @@ class DemoScene:
         self.person = lru_cache(maxsize=CROWD)(self._make_person)
 
     def draw(self, time: float) -> Image:
-        """The picture of a time; times must not go back."""
+        """Draw the picture of a time; times must not go back."""
         canvas = self._hall.copy()
         for visit in sorted(self.visitors.at(time), key=lambda visit: visit.scale):
             self._draw_visitor(canvas, visit, time)
@@ -208,10 +208,10 @@ class DemoScene:
 
 
 class DemoSource:
-    """The drawn scene as a camera gives it.
+    """The drawn scene as a camera would give it.
 
     Args:
-        seed: Another seed is another crowd.
+        seed: Seed of the crowd.
         rate: Frames a second.
         places: Most visitors at once.
     """
@@ -221,16 +221,16 @@ class DemoSource:
         self._pace, self._start = Pace(rate), time.monotonic()
 
     def read(self) -> Image:
-        """The next frame."""
+        """Return the next frame."""
         self._pace.wait()
         return self._scene.draw(time.monotonic() - self._start)
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: there is no device."""
 
 
 def draw_hall(seed: int) -> Image:
-    """The hall behind the visitors, out of focus."""
+    """Draw the hall behind the visitors, out of focus."""
     rng = np.random.default_rng([seed, 5])
     down = np.linspace(0, 1, HEIGHT)[:, None, None]
     wall, floor = np.array([226.0, 222.0, 214.0]), np.array([176.0, 168.0, 158.0])

@@ -1,6 +1,6 @@
-"""Where faces are in a frame: the YuNet network that comes with the package, or another one from a file.
+"""Finds faces in a frame with the YuNet network of the package, or with another one from a file.
 
-A box is drawn with more room than YuNet leaves, as OpenCV's cascades did: windows for landmarks are cut by it.
+Boxes are larger than YuNet's, like those of OpenCV's cascades: the windows for landmarks are cut by them.
 """
 
 from pathlib import Path
@@ -14,16 +14,18 @@ from faceline.inference.yunet import FaceNetwork
 from faceline.types import AnyImage, Box, Boxes, Image, Shape
 
 YUNET: Final = "yunet"
-"""Names the detector that needs no file."""
+"""Name of the detector that needs no file."""
 
 WORKING_HEIGHT: Final = 240
-"""Frames are shrunk to this height first: a face before a screen is large enough to be found in it."""
+"""Height in pixels to which frames are reduced first: a face before a screen is still large enough."""
 
 _LANDMARKS: Final = np.array([0.08, 0.26, 0.82, 0.80])
-"""Place and size of the box around the landmarks within that with room, in shares of it (medians over 283 training
-frames of the Udacity set)."""
+"""Place and size of the box around the landmarks within the larger box, in shares of that.
+
+These are medians over 283 training frames of the Udacity set.
+"""
 _YUNET: Final = np.array([-0.03, 0.26, 1.06, 0.75])
-"""The same within a box of YuNet."""
+"""Place and size of the box around the landmarks within a box of YuNet, in shares of that."""
 
 
 @runtime_checkable
@@ -31,34 +33,34 @@ class FaceDetector(Protocol):
     """Finds all faces of a frame."""
 
     def detect(self, image: Image) -> Boxes:
-        """Boxes of the faces in pixels, in no order."""
+        """Return boxes of the faces in pixels, in no order."""
 
 
 class OwnDetector:
-    """Faces at many angles, by the network that comes with the package.
+    """Detects faces at many angles with the network of the package.
 
     Args:
-        score: Least score of a face.
+        score: Lowest score of a face.
     """
 
     def __init__(self, score: float = 0.7) -> None:
         self._network = FaceNetwork(score)
 
     def detect(self, image: Image) -> Boxes:
-        """Boxes of the faces in pixels."""
+        """Return boxes of the faces in pixels."""
         small, zoom = _shrink(image)
         return _with_room(self._network.look(small)[:, :4] / zoom)
 
 
 class YuNetDetector:
-    """The same by a YuNet network of the user's own.
+    """Detects faces with a YuNet network of the user's own.
 
     Args:
         file: The network as ONNX, as OpenCV's model zoo publishes it.
-        score: Least score of a face.
+        score: Lowest score of a face.
 
     Raises:
-        InputError: No such file, or not this network.
+        InputError: The file is missing, or holds another network.
     """
 
     def __init__(self, file: Path, score: float = 0.7) -> None:
@@ -72,7 +74,7 @@ class YuNetDetector:
             raise InputError(told, column="detector") from error
 
     def detect(self, image: Image) -> Boxes:
-        """Boxes of the faces in pixels."""
+        """Return boxes of the faces in pixels."""
         small, zoom = _shrink(image)
         self._network.setInputSize(small.shape[1::-1])
         _, faces = self._network.detect(np.ascontiguousarray(small[..., ::-1]))
@@ -81,22 +83,22 @@ class YuNetDetector:
 
 
 def make_detector(name: str) -> FaceDetector:
-    """The detector that a setting names: ``yunet``, or the file of another YuNet network.
+    """Create the detector that a setting names: ``yunet``, or the file of another YuNet network.
 
     Raises:
-        InputError: As `YuNetDetector`.
+        InputError: The file is missing, or holds another network.
     """
     return OwnDetector() if name == YUNET else YuNetDetector(Path(name))
 
 
 def box_of(landmarks: Shape) -> Box:
-    """The box that a detector would draw around a face with these landmarks."""
+    """Return the box that a detector would draw around a face with these landmarks."""
     low = landmarks.min(axis=0).astype(np.float64)
     return np.asarray(_around(np.concatenate([low, landmarks.max(axis=0) - low])[None], _LANDMARKS)[0])
 
 
 def _shrink(image: Image) -> tuple[AnyImage, float]:
-    """The frame at most `WORKING_HEIGHT` high, and how much smaller it is."""
+    """Reduce a frame to at most `WORKING_HEIGHT`; also return the factor."""
     zoom = min(WORKING_HEIGHT / image.shape[0], 1.0)
     if zoom == 1:
         return image, zoom
@@ -104,16 +106,16 @@ def _shrink(image: Image) -> tuple[AnyImage, float]:
 
 
 def _with_room(boxes: Boxes) -> Boxes:
-    """Boxes of YuNet with the room that windows are cut by."""
+    """Enlarge boxes of YuNet to those that windows are cut by."""
     return _around(_within(boxes, _YUNET), _LANDMARKS)
 
 
 def _within(boxes: Boxes, part: np.ndarray) -> Boxes:
-    """The part of each box that has this place and size in shares of it."""
+    """Return the part of each box with this place and size, in shares of the box."""
     return np.hstack([boxes[:, :2] + boxes[:, 2:] * part[:2], boxes[:, 2:] * part[2:]])
 
 
 def _around(boxes: Boxes, part: np.ndarray) -> Boxes:
-    """The boxes of which these are that part."""
+    """Return the boxes of which these are that part."""
     size = boxes[:, 2:] / part[2:]
     return np.hstack([boxes[:, :2] - size * part[:2], size])

@@ -1,4 +1,4 @@
-"""What people agree to before they are enrolled: a text of whoever runs the stand, in the language of its visitors."""
+"""The text that people agree to before they are enrolled, written by the operator of the stand for its visitors."""
 
 import hashlib
 from pathlib import Path
@@ -9,25 +9,25 @@ from pydantic import BaseModel, ConfigDict, Field
 from faceline.config.yaml_file import YamlFile
 
 OURS: Final = Path(__file__).with_name("consent.yaml")
-"""A text to begin with, in English."""
+"""A first text, in English."""
 
 LONGEST_DAYS: Final = 730
-"""A consent is asked for again after that."""
+"""Most days of a consent; after that it has to be given again."""
 
 _Line = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class ConsentText(BaseModel):
-    """A text that can be agreed to.
+    """A text that people can agree to.
 
     Attributes:
-        version: Of the text.
-        language: Of the text, as HTML tells it.
-        heading: Above it.
-        purpose: What people are recognised for; it is written down with every consent.
-        text: Its paragraphs.
-        agreement: What is said by whoever ticks that somebody agreed.
-        days: For which a consent is valid unless another number is chosen.
+        version: Version of the text.
+        language: Language of the text, as an HTML code.
+        heading: Heading of the text.
+        purpose: Purpose of the recognition; it is stored with every consent.
+        text: Paragraphs of the text.
+        agreement: Statement of the person who confirms that somebody agreed.
+        days: Days that a consent is valid unless another number is chosen.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -42,18 +42,18 @@ class ConsentText(BaseModel):
 
     @property
     def mark(self) -> str:
-        """The version with the beginning of a digest of all that is agreed to: no word changes unseen."""
+        """The version and the start of a digest of the whole agreement, so no change of a word goes unnoticed."""
         words = "\n".join((self.language, self.heading, self.purpose, *self.text))
         return f"{self.version}-{hashlib.sha256(words.encode()).hexdigest()[:8]}"
 
 
 def read_consent_text(file: Path = OURS) -> ConsentText:
-    """Read the text of a file.
+    """Read the text from a file.
 
     Args:
-        file: YAML.
+        file: YAML file.
 
     Raises:
-        InputError: The first thing that is wrong, with file and line.
+        InputError: The first fault, with file and line.
     """
     return YamlFile(file).parse(ConsentText)

@@ -1,8 +1,8 @@
-"""Who may be recognised: people with a recorded consent, and nobody else.
+"""Stores who may be recognised: people with a recorded consent, and nobody else.
 
-What is stored of a person is in one row: the consent, how they wish to be greeted, and one template. Names and template
-are encrypted. A withdrawal or the end of a consent deletes the row and wipes its bytes from the database's files; the
-audit keeps that somebody was there, under a random id. No image is ever stored.
+Each person is one row: the consent, how they wish to be greeted, and one template. Names and template are encrypted. A
+withdrawal or the end of a consent deletes the row and wipes its bytes from the database's files. The audit keeps a
+random id of the person. No image is ever stored.
 """
 
 import json
@@ -44,28 +44,28 @@ from faceline.stand.database import (
 )
 
 _CLOCKS_DIFFER: Final = timedelta(minutes=5)
-"""A consent may be dated this much later than this machine's clock."""
+"""A consent may be dated this much later than the clock of this machine."""
 
 UNREADABLE: Final = "(cannot be opened)"
-"""Told in place of the name of somebody whose row no key opens; they can still be withdrawn."""
+"""Shown in place of a name that no key decrypts; the person can still be withdrawn."""
 
 _VISITS: Final = 4
-"""So many visits a template is made of at most; the newest are kept."""
+"""Most visits that a template is made of; the newest are kept."""
 
 _WIPE_EVERY: Final = 60_000_000
-"""Microseconds between two tries of a wipe that another process holds up; each may take some seconds."""
+"""Microseconds between two tries of a wipe that another process blocks; each may take some seconds."""
 
 
 @dataclass(frozen=True)
 class Consent:
-    """What somebody agreed to.
+    """The consent of a person.
 
     Attributes:
-        given_by: Who they are, as on the form that they signed.
-        purpose: For what.
-        text_version: Of the text that they read.
-        given_at: When, in UTC.
-        expires_at: Until when, in UTC.
+        given_by: Name of the person, as on the signed form.
+        purpose: Purpose that they agreed to.
+        text_version: Version of the text that they read.
+        given_at: Time of the consent, in UTC.
+        expires_at: Time when it ends, in UTC.
     """
 
     given_by: str
@@ -77,11 +77,11 @@ class Consent:
 
 @dataclass(frozen=True)
 class Person:
-    """How an enrolled person wishes to be met.
+    """How an enrolled person wishes to be greeted.
 
     Attributes:
-        greeting: The name to greet them with on the screen, where others can read it; None, unless they chose that.
-        group: The group of customers they chose; None where they chose none.
+        greeting: Name for the greeting on the screen, which others can read; None if they did not choose that.
+        group: Group of customers that they chose; None if they chose none.
     """
 
     greeting: str | None = None
@@ -90,12 +90,12 @@ class Person:
 
 @dataclass(frozen=True)
 class Gallery:
-    """Those who may be recognised now.
+    """The people who may be recognised now.
 
     Attributes:
-        persons: Their ids.
-        people: How each wishes to be met.
-        templates: The embedding of each, of length 1; (0, 0) where there is nobody.
+        persons: Ids of the people.
+        people: How each person wishes to be greeted.
+        templates: Template of each person, of length 1; (0, 0) if there is nobody.
     """
 
     persons: tuple[str, ...]
@@ -107,16 +107,16 @@ NOBODY: Final = Gallery((), (), np.empty((0, 0), dtype=np.float32))
 
 
 class Preview(NamedTuple):
-    """What frames would make of a person, and how that would be told from the others.
+    """The template that some frames would make, and how it compares with those of other people.
 
     Attributes:
-        good: Good frames.
-        agreement: Least cosine of two good frames.
-        others: How many are enrolled.
-        nearest: Cosine with the nearest of them; None where nobody is enrolled or nothing is compared.
-        limit: From which cosine on they are taken for one person.
-        named: From which cosine on the stand names somebody.
-        taken_for: Whom the stand would take them for; None for nobody.
+        good: Number of good frames.
+        agreement: Smallest cosine of two good frames.
+        others: Number of enrolled people.
+        nearest: Cosine with the nearest of them; None if nobody is enrolled or nothing is compared.
+        limit: Cosine from which two templates count as one person.
+        named: Cosine from which the stand names a person.
+        taken_for: Id of the person that the stand would recognise; None for nobody.
     """
 
     good: int
@@ -129,10 +129,10 @@ class Preview(NamedTuple):
 
 
 class AlreadyEnrolledError(InputError):
-    """Somebody looks like one who is enrolled; an operator who knows better may overrule it.
+    """The person looks like somebody who is enrolled; an operator who knows better may overrule it.
 
     Args:
-        taken_for: Whom they look like.
+        taken_for: Id of the enrolled person.
     """
 
     def __init__(self, taken_for: str) -> None:
@@ -140,16 +140,16 @@ class AlreadyEnrolledError(InputError):
 
 
 class Enrolment:
-    """The people of one database, their consents and their templates.
+    """The people in one database, with their consents and templates.
 
     Args:
-        url: Database, as of `faceline.stand.events.store.EventStore`.
-        key_file: File of the keys, created where there is none; None reads them from the environment
+        url: Address of the database, as for `faceline.stand.events.store.EventStore`.
+        key_file: File of the keys, created if missing; None reads them from the environment
             (`faceline.stand.consent.keys`).
-        model: Name and version of the embedder; templates of another one are not compared with.
-        limits: What frames must be like.
-        rule: Which templates are of one person; None compares none.
-        create: Make database and keys where there are none.
+        model: Name and version of the embedder; templates of other embedders are not compared.
+        limits: Quality that frames must have.
+        rule: Rule that says which templates belong to one person; None compares none.
+        create: Whether to create the database and the keys if they are missing.
 
     Raises:
         InputError: The database or the keys cannot be used.
@@ -177,7 +177,7 @@ class Enrolment:
 
     @property
     def problem(self) -> str | None:
-        """Why nobody, or somebody, is not recognised at the moment, or is not wiped yet; None where all is well."""
+        """Return why somebody is not recognised or not wiped at the moment; None if all is well."""
         return self._unread or self._unwiped
 
     def __enter__(self) -> "Enrolment":
@@ -187,18 +187,18 @@ class Enrolment:
         self.close()
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the database."""
         self.engine.dispose()
 
     def preview(self, embeddings: Embeddings, quality: Sequence[FrameQuality]) -> "Preview":
-        """What frames of somebody would make, and how it would be told from the others; nothing is stored.
+        """Return the template that frames would make, compared with those of other people; nothing is stored.
 
         Args:
-            embeddings: (n, d), one of each frame.
-            quality: Of each frame.
+            embeddings: (n, d) embeddings, one for each frame.
+            quality: Quality of each frame.
 
         Raises:
-            InputError: The frames are too few, bad or of several people, or the database cannot be read.
+            InputError: The frames are too few, too bad or of several people, or the database cannot be read.
         """
         made = self._made(embeddings, quality)
         with database_errors(self.engine.url, "people"), self.engine.connect() as connection:
@@ -214,21 +214,21 @@ class Enrolment:
         by: str,
         overrule: bool = False,
     ) -> str:
-        """Enrol somebody from a few frames of theirs.
+        """Enrol a person from a few frames.
 
         Args:
-            person: How they wish to be met.
-            consent: What they agreed to.
-            embeddings: (n, d), one of each frame.
-            quality: Of each frame.
-            by: Who does it; stands in the audit, here as below.
-            overrule: Enrol also somebody whom the stand would take for one who is enrolled; the audit tells it.
+            person: How they wish to be greeted.
+            consent: Their consent.
+            embeddings: (n, d) embeddings, one for each frame.
+            quality: Quality of each frame.
+            by: Name of the person who enrols them, for the audit.
+            overrule: Whether to enrol even somebody whom the stand would take for another person; the audit records it.
 
         Returns:
-            The random id of the person.
+            The new random id of the person.
 
         Raises:
-            InputError: The consent is not complete or not valid now, the frames are too few, bad or of several
+            InputError: The consent is incomplete or not valid now, the frames are too few, too bad or of several
                 people, the person is enrolled already, or the database cannot be written.
         """
         _check(person, consent)
@@ -260,12 +260,12 @@ class Enrolment:
         return name
 
     def add_visit(self, person: str, embeddings: Embeddings, quality: Sequence[FrameQuality], *, by: str) -> int:
-        """Add the frames of another visit to a template, or begin it anew where it is of another embedder.
+        """Add another visit to a template, or begin the template again if it is of another embedder.
 
-        Two visits tell a person from others much better than one: light, hair and camera differ from day to day.
+        Two visits identify a person much better than one, because light, hair and camera differ from day to day.
 
         Returns:
-            How many visits the template is made of.
+            The number of visits in the template.
 
         Raises:
             InputError: There is no such person, the frames are not good enough, or they look like somebody else.
@@ -292,11 +292,11 @@ class Enrolment:
         return len(visits)
 
     def gallery(self, moment: Moment | None = None) -> Gallery:
-        """Those whose consent is valid; cheap enough to ask every second.
+        """Return the people with a valid consent; this is cheap enough for every second.
 
-        What has expired is deleted first, and what another process enrols or withdraws is seen at once. Where the
-        database cannot be asked, nobody is recognised: a consent that cannot be seen is none. Whose row cannot be
-        opened is left out, told as a problem, and tried again.
+        Expired consents are deleted first, and changes by other processes are seen at once. If the database cannot be
+        read, nobody is recognised, because no consent can be checked. A row that cannot be decrypted is left out,
+        reported as a problem, and tried again.
         """
         at = microseconds(datetime.now(UTC) if moment is None else moment.utc)
         try:
@@ -316,7 +316,7 @@ class Enrolment:
         return gallery
 
     def withdraw(self, person: str, *, by: str) -> None:
-        """Delete all that is stored of a person, now; only the audit remembers that there was one.
+        """Delete everything that is stored about a person now; only the audit keeps their id.
 
         Raises:
             InputError: There is no such person.
@@ -331,11 +331,11 @@ class Enrolment:
         """Delete everybody whose consent has ended.
 
         Args:
-            at: When; now by default.
-            by: Who asks for it; the stand does by itself.
+            at: Time to check for; now by default.
+            by: Name for the audit; the stand calls this by itself.
 
         Returns:
-            Their ids.
+            Ids of the deleted people.
         """
         with database_errors(self.engine.url, "people"):
             gone = self._end(microseconds(at or datetime.now(UTC)), by)
@@ -344,7 +344,7 @@ class Enrolment:
         return gone
 
     def _end(self, at: int, by: str) -> list[str]:
-        """Delete the rows of those whose consent has ended; their bytes are still to be wiped."""
+        """Delete the rows of ended consents; their bytes have to be wiped afterwards."""
         ended = PEOPLE.c.expires_at <= at
         with self.engine.connect() as connection:
             gone = list(connection.scalars(sa.select(PEOPLE.c.id).where(ended)))
@@ -357,7 +357,7 @@ class Enrolment:
         return gone
 
     def export(self, person: str, *, by: str) -> dict[str, Any]:
-        """All that is stored about a person, for them to read.
+        """Return everything that is stored about a person, for them to read.
 
         Raises:
             InputError: There is no such person.
@@ -372,23 +372,23 @@ class Enrolment:
         return {**self._told(row), "template": self._visits(row).tolist(), "audit": history}
 
     def people(self) -> list[dict[str, Any]]:
-        """Id, group, greeting and consent of everybody, without templates; whose row no key opens, without names."""
+        """Return id, group and greeting of everybody, without templates; rows that no key decrypts have no names."""
         with database_errors(self.engine.url, "people"), self.engine.connect() as connection:
             return [self._told(row) for row in connection.execute(sa.select(PEOPLE).order_by(PEOPLE.c.enrolled_at))]
 
     def audit(self) -> list[dict[str, Any]]:
-        """What was done to people's data, oldest first."""
+        """Return what was done to people's data, oldest first."""
         with database_errors(self.engine.url, "people"), self.engine.connect() as connection:
             return [_told_audit(row) for row in connection.execute(sa.select(AUDIT).order_by(AUDIT.c.id))]
 
     def rotate_key(self, *, by: str) -> int:
-        """Encrypt everything with a new key and forget the old one; killed at any point, all can still be read.
+        """Encrypt everything with a new key and delete the old one; a crash at any point leaves everything readable.
 
         Returns:
-            How many people that were.
+            The number of people.
 
         Raises:
-            InputError: A row cannot be decrypted, or a new key is missing in the environment.
+            InputError: A row cannot be decrypted, or the environment has no new key.
         """
         with self._alone() as connection:
             rows = connection.execute(sa.select(PEOPLE)).all()
@@ -407,9 +407,9 @@ class Enrolment:
         return make_template(embeddings, quality, self.limits, -1.0 if self.rule is None else self.rule.one_person())
 
     def _compared(self, connection: sa.Connection, made: Made) -> "Preview":
-        """The nearest of those who are enrolled.
+        """Compare a template with those of enrolled people.
 
-        Of two templates of one person neither would lead, and a withdrawal would delete but one of them.
+        With two templates of one person neither would lead, and a withdrawal would delete only one of them.
         """
         (_, known, _), _ = self._read(connection, microseconds(datetime.now(UTC)))
         if self.rule is None or not len(known.persons):
@@ -428,7 +428,7 @@ class Enrolment:
 
     @contextmanager
     def _alone(self) -> Iterator[sa.Connection]:
-        """Write with the keys as they are now, while nobody else writes: a rotation would take them away."""
+        """Write with the current keys while nobody else writes, because a rotation would remove the keys."""
         postgresql = self.engine.dialect.name == "postgresql"
         with database_errors(self.engine.url, "people"), self.engine.begin() as connection:
             connection.exec_driver_sql(
@@ -438,7 +438,7 @@ class Enrolment:
             yield connection
 
     def _read(self, connection: sa.Connection, at: int) -> tuple[tuple[int, Gallery, int], str | None]:
-        """What is known, and why it does not hold everybody."""
+        """Return the gallery, and why it does not hold everybody."""
         newest = connection.scalar(sa.select(sa.func.max(AUDIT.c.id))) or 0
         valid = (PEOPLE.c.expires_at > at) & (PEOPLE.c.model == self.model)
         rows = connection.execute(sa.select(PEOPLE).where(valid).order_by(PEOPLE.c.id)).all()
@@ -463,7 +463,7 @@ class Enrolment:
         return self.keys.encrypt(person.encode() + plain)
 
     def _open(self, row: Any, column: str) -> bytes:
-        """Decrypt, and see that the row was not given another's data."""
+        """Decrypt a column and check that it belongs to this row."""
         try:
             plain = self.keys.decrypt(row._mapping[column])
         except InputError as error:
@@ -478,12 +478,12 @@ class Enrolment:
         return names
 
     def _visits(self, row: Any) -> Embeddings:
-        """The embedding of each visit that somebody was enrolled from."""
+        """Return the embedding of each visit in a template."""
         visits = int(self._names(row).get("visits") or 1)
         return np.frombuffer(self._open(row, "template"), dtype="<f4").astype(np.float32).reshape(visits, -1)
 
     def _sealed(self, person: str, names: dict[str, Any], visits: Embeddings) -> dict[str, bytes]:
-        """Names and template of a person, encrypted."""
+        """Encrypt the names and the template of a person."""
         return {
             "names": self._seal(person, json.dumps({**names, "visits": len(visits)}).encode()),
             "template": self._seal(person, visits.astype("<f4").tobytes()),
@@ -511,10 +511,10 @@ class Enrolment:
         connection.execute(AUDIT.insert(), {**entry, "detail": detail})
 
     def scrub(self) -> None:
-        """Wipe the bytes of deleted rows from the database's files; where that fails, `gallery` does it later.
+        """Wipe the bytes of deleted rows from the database's files; if that fails, `gallery` does it later.
 
         Raises:
-            InputError: They are still there.
+            InputError: The bytes are still there.
         """
         self._unwiped, self._wipe_at = "what was deleted is not wiped yet", 0
         try:
@@ -526,7 +526,7 @@ class Enrolment:
         self._unwiped = None
 
     def _wipe_again(self, at: int) -> None:
-        """Try what `scrub` could not do, now and then."""
+        """Retry from time to time what `scrub` could not do."""
         if self._unwiped is not None and at >= self._wipe_at:
             with suppress(InputError):
                 self.scrub()
@@ -539,7 +539,7 @@ def _check(person: Person, consent: Consent) -> None:
         raise InputError("the name is empty; give it as on the form that they signed", column="given_by")
     for name in ("given_by", "purpose", "text_version"):
         if not getattr(consent, name).strip():
-            raise InputError("a consent says who, for what and to which text", column=name)
+            raise InputError("missing; a consent needs a name, a purpose and the version of its text", column=name)
     _check_time(consent.given_at, "given_at", lambda at: at <= now + _CLOCKS_DIFFER, "in the past")
     _check_time(consent.expires_at, "expires_at", lambda at: at > now, "in the future")
     if person.group is not None and not re.fullmatch(r"[\w-]{1,40}", person.group):

@@ -1,4 +1,4 @@
-"""The keys that templates are encrypted with: in a file that only its owner may read, or in the environment."""
+"""The keys that encrypt templates, in a file that only its owner may read or in the environment."""
 
 import os
 from pathlib import Path
@@ -10,18 +10,18 @@ from faceline.errors import InputError
 from faceline.files import write_whole
 
 VARIABLE: Final = "FACELINE_TEMPLATE_KEYS"
-"""Keys in the environment, with commas between them, the newest first."""
+"""Environment variable with the keys, separated by commas, the newest first."""
 
 
 class TemplateKeys:
     """Encrypts with the newest key, decrypts with any; Fernet: AES in CBC mode, authenticated by HMAC with SHA-256.
 
     Args:
-        file: A key a line, the newest first. None reads the environment.
-        create: Make the file, with a new key, where there is none.
+        file: File with one key in each line, the newest first; None reads the environment.
+        create: Whether to create the file with a new key if it is missing.
 
     Raises:
-        InputError: No key, one that is none, or a file that others can read.
+        InputError: There is no key, a key is invalid, or others can read the file.
     """
 
     def __init__(self, file: Path | None, *, create: bool = True) -> None:
@@ -33,7 +33,7 @@ class TemplateKeys:
         self.reload()
 
     def reload(self) -> None:
-        """Read the keys again; another process may have changed them."""
+        """Read the keys again, because another process may have changed them."""
         self._keys = self._read()
         try:
             self._cipher = MultiFernet([Fernet(key) for key in self._keys])
@@ -47,10 +47,10 @@ class TemplateKeys:
         return self._cipher.encrypt(plain)
 
     def decrypt(self, sealed: bytes) -> bytes:
-        """Decrypt with whichever key fits.
+        """Decrypt with the key that fits.
 
         Raises:
-            InputError: None does, or the data were changed.
+            InputError: No key fits, or the data were changed.
         """
         try:
             return self._cipher.decrypt(sealed)
@@ -60,17 +60,19 @@ class TemplateKeys:
             ) from None
 
     def add(self) -> str:
-        """Begin a rotation: a new key, with the old ones still there. Keys in the environment are added by hand."""
+        """Begin a rotation with a new key beside the old ones. Keys in the environment are added by hand."""
         if self.file is None:
             if len(self._keys) < 2:
-                raise InputError("put a new key before the old one first, with a comma between them", column=VARIABLE)
+                raise InputError(
+                    "add a new key before the old one, separated by a comma, and try again", column=VARIABLE
+                )
             return self._keys[0]
         self._write([Fernet.generate_key().decode(), *self._keys])
         self.reload()
         return self._keys[0]
 
     def forget_older(self, key: str) -> None:
-        """End a rotation: no key older than its own stays; in the environment they are to be removed by hand."""
+        """End a rotation by deleting the keys that are older than this one; in the environment remove them by hand."""
         if self.file is not None and key in self._keys:
             self._write(self._keys[: self._keys.index(key) + 1])
             for left in self.file.parent.glob(f".{self.file.name}.*partial"):  # by a process that was killed
@@ -98,7 +100,7 @@ class TemplateKeys:
         return keys
 
     def _write(self, keys: list[str]) -> None:
-        """All or nothing: a process killed here leaves the old file or the new one."""
+        """Write all or nothing: a crash leaves the old file or the new one."""
         assert self.file is not None
         with write_whole(self.file, 0o600) as partial:
             partial.write_text("\n".join(keys) + "\n", encoding="ascii")

@@ -1,4 +1,4 @@
-"""From which similarity on two faces are taken for one person, by the embedder at hand and by how many are enrolled."""
+"""Decides from which similarity on two faces count as one person, by embedder and number of enrolled people."""
 
 from dataclasses import dataclass
 from typing import Final, Protocol, runtime_checkable
@@ -9,7 +9,7 @@ from jaxtyping import Float
 Similarities = Float[np.ndarray, " people"]
 
 STRANGERS: Final = 0.002
-"""Share of the visits of strangers that may be greeted, unless something else is asked for."""
+"""Share of strangers' visits that may be greeted by default."""
 
 _HONEST: Final = 0.005  # share of honest people that may be taken for somebody who is enrolled already
 _ONE_PERSON: Final = 1e-3  # share of the frames of another person that may pass as frames of the same one
@@ -22,42 +22,42 @@ _ENROLLED: Final = 0.1  # of those who come before the screen, unless more is kn
 
 @runtime_checkable
 class Likeness(Protocol):
-    """What the similarities of an embedder mean."""
+    """The meaning of an embedder's similarities."""
 
     def threshold(self, false_match: float) -> float:
-        """The similarity that this share of the comparisons of different people reaches."""
+        """Return the similarity that this share of the comparisons of different people reaches."""
 
     def evidence(self, similarity: float) -> float:
-        """Logarithm of how much likelier a similarity is for one person than for two."""
+        """Return the logarithm of the likelihood ratio of a similarity for one person to that for two."""
 
 
 @dataclass(frozen=True)
 class OneThreshold:
-    """An embedder of which one threshold is known, and nothing of how alike people are.
+    """An embedder with one known threshold and no known distribution of similarities.
 
     Attributes:
-        value: Taken at every rate.
+        value: Threshold for every rate.
     """
 
     value: float
 
     def threshold(self, false_match: float) -> float:
-        """The same always."""
+        """Return the threshold, for any rate."""
         return self.value
 
     def evidence(self, similarity: float) -> float:
-        """None: the likelihood is not known."""
+        """Return NaN: the likelihood is unknown."""
         return float("nan")
 
 
 @dataclass(frozen=True)
 class Rule:
-    """When somebody is named.
+    """The rule that says when a person is named.
 
     Attributes:
-        likeness: What similarities mean.
-        strangers: Share of the visits of strangers that may be greeted.
-        lead: By which the nearest must be more similar than the next person.
+        likeness: Meaning of similarities.
+        strangers: Share of strangers' visits that may be greeted.
+        lead: How much more similar the nearest person must be than the next one.
     """
 
     likeness: Likeness
@@ -65,12 +65,12 @@ class Rule:
     lead: float = 0.05
 
     def to_name(self, enrolled: int, looks: int) -> float:
-        """Least similarity at which somebody is named after some looks; it grows with the number of enrolled."""
+        """Return the lowest similarity that names a person after some looks; it grows with the number enrolled."""
         rarer = _SINGLE_LOOK if looks < 2 else 1.0
         return self.likeness.threshold(rarer * self.strangers / (_LOOKS * max(enrolled, 1)))
 
     def to_keep(self, enrolled: int) -> float:
-        """Similarity below which a name that was given is taken back."""
+        """Return the similarity below which a name is withdrawn."""
         return self.likeness.threshold(min(_KEEP * self.strangers / (_LOOKS * max(enrolled, 1)), _UNLIKE))
 
     def unlike(self) -> float:
@@ -78,17 +78,17 @@ class Rule:
         return self.likeness.threshold(_UNLIKE)
 
     def enrolled_already(self, enrolled: int) -> float:
-        """Least similarity of a new template at which somebody is taken for one who is enrolled."""
+        """Return the lowest similarity of a new template at which the person counts as enrolled already."""
         return self.likeness.threshold(_HONEST / max(enrolled, 1))
 
     def one_person(self) -> float:
-        """Least similarity of any two frames that somebody is enrolled from."""
+        """Lowest similarity of any two frames for one enrolment."""
         return self.likeness.threshold(_ONE_PERSON)
 
     def probability(self, similarities: Similarities) -> float | None:
-        """Chance that the nearest of all enrolled is who stands there; None where the embedder cannot tell.
+        """Return the probability that the nearest enrolled person is right; None if the embedder cannot tell.
 
-        One in ten visitors is taken to be enrolled, each of the enrolled as likely as another.
+        One in ten visitors is assumed to be enrolled, and all enrolled people are equally likely.
         """
         if np.isnan(self.likeness.evidence(0.0)):
             return None

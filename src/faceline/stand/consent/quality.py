@@ -1,4 +1,4 @@
-"""Which frames are good enough to enrol from, how much a look counts, and what frames make together."""
+"""Decides which frames are good enough for an enrolment, how much a look counts, and makes templates of frames."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,22 +10,22 @@ from jaxtyping import Float
 from faceline.errors import InputError
 
 Embeddings = Float[np.ndarray, "n d"]
-"""One embedding a frame or person."""
+"""Embeddings, one for each frame or person."""
 
 Template = Float[np.ndarray, " d"]
-"""What a person is recognised by, of length 1."""
+"""The template of a person, of length 1."""
 
 
 @dataclass(frozen=True)
 class FrameQuality:
-    """What is known of the frame that an embedding is from.
+    """The quality of the frame of an embedding.
 
     Attributes:
-        width_px: Of the face.
+        width_px: Width of the face in pixels.
         sharpness: Variance of the Laplacian over the aligned crop in grey levels from 0 to 255.
         yaw: Degrees that the head is turned to the side.
-        pitch: Degrees that it is raised or lowered.
-        confidence: Of the landmarks, from 0 to 1; 1 where the model does not tell.
+        pitch: Degrees that the head is raised or lowered.
+        confidence: Confidence of the landmarks, from 0 to 1; 1 if the model gives none.
     """
 
     width_px: int | float
@@ -35,7 +35,7 @@ class FrameQuality:
     confidence: int | float = 1.0
 
     def weight(self) -> float:
-        """How much a look counts, from 0.05 to 1: less for small, blurred and turned faces, and doubtful landmarks."""
+        """Weight of a look, from 0.05 to 1: lower for small, blurred and turned faces, and uncertain landmarks."""
         parts = (
             min(self.width_px / 64, 1.0),
             min(self.sharpness / 40, 1.0),
@@ -47,14 +47,14 @@ class FrameQuality:
 
 @dataclass(frozen=True)
 class QualityLimits:
-    """What frames must be like to enrol from them; fields as in `FrameQuality`.
+    """Quality that frames need for an enrolment; other fields are as in `FrameQuality`.
 
-    On 243 people of the Udacity set, smaller, softer or further turned faces within these limits are known again as
-    well as others; 86 % of all frames are within, where limits of 64 px and 25 degrees let 51 % pass.
+    On 243 people of the Udacity set, smaller, softer or more turned faces within these limits were recognised as well
+    as others. 86 % of all frames are within them; limits of 64 px and 25 degrees would let 51 % pass.
 
     Attributes:
         frames: Fewest good frames.
-        confidence: Least confidence of the landmarks.
+        confidence: Lowest confidence of the landmarks.
     """
 
     frames: int = 3
@@ -65,7 +65,7 @@ class QualityLimits:
     confidence: float = 0.3
 
     def faults(self, quality: FrameQuality) -> list[str]:
-        """What is wrong with a frame."""
+        """Return what is wrong with a frame."""
         wrong = {
             f"face smaller than {self.width_px:g} px": quality.width_px < self.width_px,
             "blurred": quality.sharpness < self.sharpness,
@@ -77,16 +77,16 @@ class QualityLimits:
 
 
 LIMITS: Final = QualityLimits()
-"""What is asked where nothing else is said."""
+"""The default limits."""
 
 
 class Made(NamedTuple):
-    """A template, and how well its frames agree.
+    """A template and how well its frames agree.
 
     Attributes:
-        template: The direction of the mean of the good frames.
-        good: How many those are.
-        agreement: Least cosine of two good frames.
+        template: Direction of the mean of the good frames.
+        good: Number of good frames.
+        agreement: Smallest cosine of two good frames.
     """
 
     template: Template
@@ -97,16 +97,16 @@ class Made(NamedTuple):
 def make_template(
     embeddings: Embeddings, quality: Sequence[FrameQuality], limits: QualityLimits, one_person: float
 ) -> Made:
-    """The template of a person: the direction of the mean of the embeddings of good frames.
+    """Make the template of a person: the direction of the mean of the embeddings of good frames.
 
     Args:
-        embeddings: One of each frame.
-        quality: Of each frame.
-        limits: What frames must be like.
-        one_person: Least cosine of any two good frames; it depends on the embedder.
+        embeddings: Embedding of each frame.
+        quality: Quality of each frame.
+        limits: Quality that frames must have.
+        one_person: Smallest cosine allowed between two good frames; it depends on the embedder.
 
     Raises:
-        InputError: Too few good frames, embeddings that are none, or frames of several people.
+        InputError: There are too few good frames, the embeddings are invalid, or the frames show several people.
     """
     if len(embeddings) != len(quality):
         raise ValueError(f"expected a quality for each of {len(embeddings)} embeddings, got {len(quality)}")
@@ -131,7 +131,7 @@ def make_template(
 
 
 def mean_direction(vectors: Embeddings) -> Template:
-    """The direction of the mean of vectors of length 1."""
+    """Return the direction of the mean of vectors of length 1."""
     mean = vectors.mean(axis=0)
     template: Template = (mean / max(float(np.linalg.norm(mean)), 1e-12)).astype(np.float32)
     return template

@@ -1,13 +1,13 @@
-"""Whose turn it is on the screen: every campaign gets the airtime that it was sold.
+"""Decides whose turn it is on the screen, so that every campaign gets the airtime that it bought.
 
-Each campaign with a share has an account of seconds. A play pays to every account its share of the seconds played, and
-takes these seconds from the account of the campaign that was shown. The account with the most seconds is due next
-(smooth weighted round robin; it is deficit round robin with one packet a turn: Shreedhar and Varghese, "Efficient fair
-queueing using deficit round robin", 1996). So no campaign is ever ahead of its share or behind it by more than a few
-plays, at any time of the day. What was not sold has an account too.
+Each campaign with a share has an account of seconds. A play pays every account its share of the played seconds, and
+takes these seconds from the shown campaign's account. The account with the most seconds is next. This is smooth
+weighted round robin, or deficit round robin with one packet a turn (Shreedhar and Varghese, "Efficient fair queueing
+using deficit round robin", 1996). So at any time of the day a campaign is at most a few plays ahead or behind. Unsold
+airtime has an account too.
 
-There are three sets of accounts: for the adaptive arm, for the control arm, and for the time when nobody is there. A
-share is therefore given in each of them, and nobody pays for an empty hall what others get of the crowd.
+There are three sets of accounts: for the adaptive arm, for the control arm, and for the time without visitors. Each
+share is given in each of them, so an empty hall cannot pay for what others get of the crowd.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -20,7 +20,7 @@ from faceline.stand.content.catalogue import Catalogue, Content
 from faceline.stand.events.event import Arm
 
 UNSOLD: Final = ""
-"""Name of the account of the airtime that nobody bought."""
+"""Name of the account of unsold airtime."""
 
 ADVANCE: Final = 60.0
 """Seconds by which a follow-up or a greeting may overdraw the account of its campaign."""
@@ -34,9 +34,9 @@ class Charge:
     """How the seconds of a play are booked.
 
     Attributes:
-        arm: Of the session; None where nobody watches.
-        account: That pays for it: the campaign, or `UNSOLD`.
-        shares: Of each account that could have been shown.
+        arm: Arm of the session; None if nobody watches.
+        account: Account that pays: the campaign, or `UNSOLD`.
+        shares: Share of each account that could have been shown.
     """
 
     arm: Arm | None
@@ -48,7 +48,7 @@ class Airtime:
     """The accounts of one stand.
 
     Args:
-        catalogue: With what the campaigns bought.
+        catalogue: Catalogue with the sold shares.
     """
 
     def __init__(self, catalogue: Catalogue) -> None:
@@ -60,18 +60,18 @@ class Airtime:
         self._ever: dict[str, int] = {}  # plays since the campaign began
 
     def account(self, content: Content) -> str:
-        """Which account a content is paid from."""
+        """Return the account that pays for a content."""
         return content.campaign if self._campaign(content).share else UNSOLD
 
     def due(
         self, arm: Arm | None, contents: Sequence[Content], local: datetime, watched: bool
     ) -> tuple[str, list[Content]]:
-        """The account whose turn it is, and those of some contents that it is the turn of.
+        """Return the account whose turn it is, and the contents that it may show.
 
         Args:
-            arm: Of the session; None where nobody watches.
-            contents: What may be shown now; at least one.
-            local: Now, in the stand's time zone.
+            arm: Arm of the session; None if nobody watches.
+            contents: Contents that may be shown now, at least one.
+            local: Current time in the stand's time zone.
             watched: Whether somebody is there.
         """
         shares = self.shares(contents)
@@ -83,24 +83,24 @@ class Airtime:
         return turn, self._unsold(contents, local, watched)
 
     def shares(self, contents: Collection[Content]) -> dict[str, float]:
-        """The share of each account of which something may be shown, and of what is left."""
+        """Return the share of each account that has contents to show, and that of unsold airtime."""
         shares = {content.campaign: self._campaign(content).share or 0.0 for content in contents}
         return {name: share for name, share in shares.items() if share} | {UNSOLD: max(1 - sum(shares.values()), 0.0)}
 
     def in_advance(self, arm: Arm | None, content: Content) -> bool:
-        """Whether a content may be shown although it is not its campaign's turn."""
+        """Tell whether a content may be shown although it is not its campaign's turn."""
         seconds = self._seconds.get(str(arm), {}).get(self.account(content), 0.0)
         return seconds - content.seconds >= -ADVANCE
 
     def charge(self, charge: Charge, seconds: float) -> None:
-        """Book seconds of a play; fewer than none correct what was booked before."""
+        """Book the seconds of a play; a negative number corrects an earlier booking."""
         accounts = self._seconds.setdefault(str(charge.arm), {})
         for name, share in charge.shares.items():
             accounts[name] = accounts.get(name, 0.0) + share * seconds
         accounts[charge.account] = accounts.get(charge.account, 0.0) - seconds
 
     def played(self, content: Content, seconds: float, people: int, day: date) -> None:
-        """Count a play that has ended, if it was shown to its end."""
+        """Count a play that was shown to its end."""
         self._turn_to(day)
         if seconds < _WHOLE * content.seconds:
             return
@@ -110,7 +110,7 @@ class Airtime:
         self._seen[name] = self._seen.get(name, 0) + people
 
     def affordable(self, content: Content, local: datetime) -> bool:
-        """Whether the budget of its campaign has a play left for this time of this day."""
+        """Tell whether the campaign's budget has a play left for this time of the day."""
         campaign, name = self._campaign(content), content.campaign
         if campaign.budget is None:
             return True
@@ -123,15 +123,15 @@ class Airtime:
         return today < (left + today) / days * self.catalogue.hours_passed(local, campaign)
 
     def state(self) -> dict[str, Any]:
-        """All accounts and counts, as plain values."""
+        """Return all accounts and counts as plain values."""
         day = self._day and self._day.isoformat()
         return {"seconds": self._seconds, "day": day, "plays": self._plays, "seen": self._seen, "ever": self._ever}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state.
+        """Restore accounts and counts.
 
         Raises:
-            ValueError: It is not one.
+            ValueError: The state is invalid.
         """
         self._seconds = {
             str(arm): {str(name): float(seconds) for name, seconds in accounts.items()}
@@ -146,7 +146,7 @@ class Airtime:
         return self.catalogue.campaign_by_id[content.campaign]
 
     def _unsold(self, contents: Sequence[Content], local: datetime, watched: bool) -> list[Content]:
-        """Who gets a turn that nobody bought: whoever is behind a minimum, else all without a share."""
+        """Return who gets unsold airtime: a campaign behind its minimum, else all campaigns without a share."""
         free = [content for content in contents if self.account(content) == UNSOLD] or list(contents)
         names = {content.campaign for content in free}
         late = {name: self._behind(self.catalogue.campaign_by_id[name], local, watched) for name in names}
@@ -161,7 +161,7 @@ class Airtime:
         return self.catalogue.campaign_by_id[name].priority
 
     def _behind(self, campaign: Campaign, local: datetime, watched: bool) -> float:
-        """How far a campaign is behind its minimum for this time of day, as a share of it."""
+        """Return how far a campaign is behind its minimum for this time of day, as a share of it."""
         self._turn_to(local.date())
         passed, name = self.catalogue.hours_passed(local, campaign), campaign.id
         late = [0.0]

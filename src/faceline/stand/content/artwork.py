@@ -1,4 +1,4 @@
-"""What is on the screen of a content: media in two orientations, the colours of a brand, and checks of the files."""
+"""The look of a content: media in two orientations, the colours of a brand, and checks of the files."""
 
 import re
 from collections.abc import Iterator
@@ -17,18 +17,23 @@ LARGEST_MB: Final = 64
 LONGEST_FILM: Final = 300.0
 _MOST_PIXELS: Final = 50e6
 _CODECS: Final = ("avc1", "h264", "vp80", "vp8", "vp90", "vp09", "av01")
-"""What Chromium plays; H.264 is written as avc1 or h264."""
+"""Codecs that Chromium plays; H.264 is called avc1 or h264."""
+
+CONVERT: Final = "as with ffmpeg -i FILM -c:v libx264 -pix_fmt yuv420p -c:a aac -movflags +faststart NEW.mp4"
+"""Advice that turns a film into one that every browser plays."""
+
+_OTHER_FILMS: Final = (".mov", ".avi", ".mkv", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".mts", ".m2ts", ".3gp", ".ogv")
 
 _AFTER_FILM: Final = 0.5
-"""Seconds that a film stays beyond its length, so that its end is seen."""
+"""Seconds that a film stays after its end, so that the end is seen."""
 
 Layout = Literal["statement", "split", "cover", "offer", "product"]
 Part = Literal["greeting", "offer", "brand", "progress"]
-"""What may be laid over a full-screen medium."""
+"""Parts that can be laid over a full-screen medium."""
 
 
 class Strict(BaseModel):
-    """Refuses unknown keys, and never changes."""
+    """A model that refuses unknown keys and never changes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -37,8 +42,8 @@ def _relative(text: str) -> str:
     path = PurePosixPath(text)
     if path.is_absolute() or ".." in path.parts or "\\" in text or "\0" in text or ":" in text:
         raise ValueError(f"expected a file below the folder of the catalogue, got {text!r}")
-    if path.suffix.lower() not in PICTURES + FILMS:
-        raise ValueError(f"expected a file that ends with one of {' '.join(PICTURES + FILMS)}, got {text!r}")
+    if wrong := wrong_ending(path.suffix.lower()):
+        raise ValueError(f"{wrong}, got {text!r}")
     return text
 
 
@@ -55,7 +60,7 @@ def _colour(text: str) -> str:
 
 
 def _short(value: object) -> object:
-    """A file alone stands for a medium of both orientations."""
+    """Let a file name stand for a medium in both orientations."""
     return {"landscape": value} if isinstance(value, str) else value
 
 
@@ -66,13 +71,13 @@ Colour = Annotated[str, AfterValidator(_colour)]
 
 
 class Medium(Strict):
-    """A picture or a film; a screen takes the version of its orientation, or the only one.
+    """A picture or a film; a screen uses the version for its orientation, or the only one.
 
     Attributes:
-        landscape: File below the folder of the catalogue, for wide screens.
-        portrait: The same for high screens.
-        fit: ``cover`` fills its place and may crop; ``contain`` shows all of it. None leaves it to the layout.
-        sound: Whether a film is heard, on stands that allow it.
+        landscape: File for wide screens, relative to the catalogue's folder.
+        portrait: File for tall screens, relative to the catalogue's folder.
+        fit: ``cover`` fills the place and may crop; ``contain`` shows the whole medium. None lets the layout decide.
+        sound: Whether a film plays with sound, on stands that allow it.
     """
 
     landscape: File | None = None
@@ -88,7 +93,7 @@ class Medium(Strict):
 
     @property
     def files(self) -> Iterator[tuple[Literal["landscape", "portrait"], str]]:
-        """The orientations that there are."""
+        """Yield the orientations that exist, with their files."""
         if self.landscape is not None:
             yield "landscape", self.landscape
         if self.portrait is not None:
@@ -99,8 +104,8 @@ class Full(Medium):
     """Finished artwork on the whole screen.
 
     Attributes:
-        background: Beside a medium that is shown whole: a colour, or ``blur`` for a blurred copy of a picture.
-        overlay: What is laid over it; nothing unless it is named.
+        background: Fills the space beside a contained medium: a colour, or ``blur`` for a blurred copy of a picture.
+        overlay: Parts to lay over the medium; nothing by default.
     """
 
     background: Colour | Literal["blur"] = "#000000"
@@ -112,13 +117,13 @@ FullScreen = Annotated[Full, BeforeValidator(_short)]
 
 
 class Brand(Strict):
-    """How the contents of an advertiser look.
+    """The look of an advertiser's contents.
 
     Attributes:
-        logo: A picture.
+        logo: File of a picture.
         ground: Colour behind the texts.
-        ink: Colour of the texts; black or white where there is none.
-        accent: Colour of what stands out; that of the texts where there is none.
+        ink: Colour of the texts; black or white by default.
+        accent: Colour of highlights; by default that of the texts.
     """
 
     logo: Picture | None = None
@@ -127,14 +132,14 @@ class Brand(Strict):
     accent: Colour | None = None
 
     def over(self, other: "Brand | None") -> "Brand":
-        """This brand, with what it leaves open taken from another; colours go together."""
+        """Return this brand, completed from another one; colours stay together."""
         if other is None:
             return self
         logo = self.logo or other.logo
         return (self if self.ground else other).model_copy(update={"logo": logo})
 
     def colours(self) -> dict[str, str] | None:
-        """All three colours; None where the brand has none of its own."""
+        """Return all three colours; None if the brand has no colours of its own."""
         if self.ground is None:
             return None
         ink = self.ink or max("#000000", "#ffffff", key=lambda colour: contrast(colour, str(self.ground)))
@@ -155,10 +160,9 @@ class Brand(Strict):
 
 
 def contrast(one: str, other: str) -> float:
-    """The contrast of two colours, 1 to 21.
+    """Return the contrast of two colours, from 1 to 21.
 
-    Source:
-        WCAG 2.2, relative luminance and contrast ratio.
+    Source: WCAG 2.2, relative luminance and contrast ratio.
     """
     light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
     return (light + 0.05) / (dark + 0.05)
@@ -171,22 +175,31 @@ def _luminance(colour: str) -> float:
 
 
 def is_film(name: str) -> bool:
-    """Whether a file is a film by its ending."""
+    """Tell by its suffix whether a file is a film."""
     return name.lower().endswith(FILMS)
+
+
+def wrong_ending(suffix: str) -> str | None:
+    """Return what to do about files with this ending; None if displays can show them."""
+    if suffix in PICTURES + FILMS:
+        return None
+    if suffix in _OTHER_FILMS:
+        return f"browsers do not play films that end with {suffix}; convert it first, {CONVERT}"
+    return f"expected a file that ends with one of {' '.join(PICTURES + FILMS)}"
 
 
 def check_file(folder: Path, name: str) -> float | None:
     """Refuse a file that a display could not show.
 
     Args:
-        folder: Of the catalogue.
-        name: Below it.
+        folder: Folder of the catalogue.
+        name: Name of the file, relative to that folder.
 
     Returns:
-        Seconds that a film stays on the screen; None of a picture, or of a film that does not tell its length.
+        Seconds that a film stays on the screen; None for a picture, or for a film of unknown length.
 
     Raises:
-        ValueError: What is wrong with it.
+        ValueError: The display could not show the file; the message says why.
     """
     path = folder / name
     if not path.is_file():
@@ -227,7 +240,7 @@ def _check_film(path: Path, name: str) -> float | None:
     finally:
         film.release()
     if code not in _CODECS:
-        raise ValueError(f"browsers do not play its codec {code}; convert it to H.264, VP8, VP9 or AV1: {name}")
+        raise ValueError(f"browsers do not play its codec {code}; convert it first, {CONVERT}: {name}")
     if frames <= 0 or rate <= 0:
         return None
     if frames / rate > LONGEST_FILM:
@@ -236,4 +249,4 @@ def _check_film(path: Path, name: str) -> float | None:
 
 
 Address = Annotated[str, Field(min_length=8, max_length=300, pattern=r"^https?://[^\s/?#@]+([/?#]\S*)?$")]
-"""A web address without a name or password in it."""
+"""A web address without user name and password."""

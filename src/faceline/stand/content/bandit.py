@@ -1,10 +1,10 @@
-"""Thompson sampling over linear models: which content holds attention, in which situation.
+"""Thompson sampling with linear models, to learn which content holds attention in which situation.
 
-The attention that a content gets is taken as linear in the features of the situation, with Gaussian noise of unknown
-variance and a conjugate prior, so that the posterior of what a content would get now is a Student t. A choice draws
-once from each posterior and takes the greatest. Sources: Thompson, "On the likelihood that one unknown probability
-exceeds another", 1933; Agrawal and Goyal, "Thompson sampling for contextual bandits with linear payoffs", 2013;
-the prior and posterior: Gelman et al., "Bayesian Data Analysis", 2013, chapter 14.
+The attention to a content is modelled as linear in the features of the situation, with Gaussian noise of unknown
+variance and a conjugate prior. So the posterior of a content's attention is a Student t. A choice draws once from each
+posterior and takes the largest. Sources: Thompson, "On the likelihood that one unknown probability exceeds another",
+1933; Agrawal and Goyal, "Thompson sampling for contextual bandits with linear payoffs", 2013; for prior and posterior
+Gelman et al., "Bayesian Data Analysis", 2013, chapter 14.
 """
 
 import math
@@ -16,10 +16,10 @@ import numpy as np
 from jaxtyping import Float
 
 Features = Float[np.ndarray, " d"]
-"""A situation; the first feature is always 1."""
+"""The features of a situation; the first is always 1."""
 
 PRIOR_MEAN: Final = 0.3
-"""Share of its time that a content is expected to be attended to before anything is known."""
+"""Attention to a content, as a share of its time, that is expected before anything is known."""
 
 _PRECISION: Final = 1.0
 _SHAPE, _RATE = 2.0, 0.1  # the noise has a variance of about 0.1: a share is between 0 and 1
@@ -27,13 +27,13 @@ _SHAPE, _RATE = 2.0, 0.1  # the noise has a variance of about 0.1: a share is be
 
 @dataclass
 class Posterior:
-    """What is known of one content.
+    """What has been learned about one content.
 
     Attributes:
-        precision: (d, d), in units of one observation.
-        moment: (d,) sum of reward times features, and the prior's part.
-        squares: Sum of squared rewards, and the prior's part.
-        count: Observations.
+        precision: (d, d) precision matrix in units of one observation.
+        moment: (d,) sum of reward times features, plus the prior's part.
+        squares: Sum of squared rewards, plus the prior's part.
+        count: Number of observations.
     """
 
     precision: Float[np.ndarray, "d d"]
@@ -44,13 +44,13 @@ class Posterior:
 
     @classmethod
     def prior(cls, d: int) -> "Posterior":
-        """Before any observation."""
+        """Return the state before any observation."""
         mean = np.zeros(d)
         mean[0] = PRIOR_MEAN
         return cls(_PRECISION * np.eye(d), _PRECISION * mean, _PRECISION * PRIOR_MEAN**2, 0)
 
     def learn(self, features: Features, reward: float) -> None:
-        """Take in one observation."""
+        """Add one observation."""
         self.precision += np.outer(features, features)
         self.moment += reward * features
         self.squares += reward**2
@@ -58,13 +58,13 @@ class Posterior:
         self._solved = None
 
     def correct(self, features: Features, before: float, after: float) -> None:
-        """Let an observation that was taken in have had another reward."""
+        """Change the reward of an observation that was added before."""
         self.moment += (after - before) * features
         self.squares += after**2 - before**2
         self._solved = None
 
     def predict(self, features: Features) -> tuple[float, float, float]:
-        """Location, scale and degrees of freedom of what the content would get: a Student t."""
+        """Return location, scale and degrees of freedom of the content's predicted attention, a Student t."""
         if self._solved is None:
             covariance = np.linalg.inv(self.precision)
             mean = covariance @ self.moment
@@ -75,12 +75,12 @@ class Posterior:
 
 
 class ThompsonSampling:
-    """Chooses among contents and learns from what they got.
+    """Chooses among contents and learns from their rewards.
 
     Args:
         d: Number of features.
-        seed: Of the draws; None takes one from the system.
-        draws: How often all posteriors are drawn again to tell the probability of the choice.
+        seed: Seed of the draws; None takes one from the system.
+        draws: Number of further draws that estimate the probability of a choice.
     """
 
     def __init__(self, d: int, seed: int | None = None, draws: int = 1000) -> None:
@@ -89,16 +89,16 @@ class ThompsonSampling:
         self._rng = np.random.default_rng(seed)
 
     def choose(self, names: Sequence[str], situations: Float[np.ndarray, "k d"]) -> tuple[int, float]:
-        """Draw from the posterior of each content and take the greatest.
+        """Draw from the posterior of each content and choose the largest.
 
         Args:
-            names: Of the contents.
-            situations: As each of them would meet it.
+            names: Names of the contents.
+            situations: Features of the situation for each content.
 
         Returns:
-            Position of the choice, and the probability with which this policy chooses it here: the share of further
-            draws in which it is the greatest, moved towards 1/k by one draw a content so that it is never 0. Its
-            standard error is at most 0.5 / sqrt(draws).
+            Position of the choice, and the probability with which this policy chooses it here. The probability is the
+            share of further draws in which it is the largest, moved towards 1/k by one draw for each content so that it
+            is never 0. Its standard error is at most 0.5 / sqrt(draws).
         """
         if len(names) == 1:
             return 0, 1.0
@@ -111,15 +111,15 @@ class ThompsonSampling:
         return choice, (wins + 1) / (self.draws + len(names))
 
     def learn(self, name: str, features: Features, reward: float) -> None:
-        """Take in what a content got."""
+        """Add the reward of a content."""
         self.posteriors.setdefault(name, Posterior.prior(self.d)).learn(features, reward)
 
     def correct(self, name: str, features: Features, before: float, after: float) -> None:
-        """Let an observation that was taken in have had another reward."""
+        """Change a reward that was added before."""
         self.posteriors[name].correct(features, before, after)
 
     def state(self) -> dict[str, Any]:
-        """All that was learned, as plain values."""
+        """Return everything that was learned as plain values."""
         return {
             name: {
                 "precision": known.precision.tolist(),
@@ -131,10 +131,10 @@ class ThompsonSampling:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a state.
+        """Restore what was learned.
 
         Raises:
-            ValueError: It is not one, or of other features.
+            ValueError: The state is invalid, or has other features.
         """
         posteriors = {
             name: Posterior(

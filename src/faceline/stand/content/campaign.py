@@ -1,4 +1,4 @@
-"""What a campaign of a catalogue is, and what was sold to it."""
+"""A campaign of a catalogue, and what was sold to it."""
 
 from datetime import time
 from typing import Annotated
@@ -18,27 +18,27 @@ def _one_day(hours: tuple[time, time]) -> tuple[time, time]:
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
 Count = Annotated[int, Field(ge=1)]
 Hours = Annotated[Window, AfterValidator(_one_day)]
-"""Of one day."""
+"""Hours within one day."""
 
 
 class Named(Schedule):
-    """What has an id of its own, and times at which it is due."""
+    """An item with an id of its own and times at which it is due."""
 
     id: Name
 
 
 class Campaign(Named):
-    """Contents of one advertiser that are paid and judged together.
+    """Contents of one advertiser that are sold and evaluated together.
 
     Attributes:
-        id: As it is called in events and reports.
-        name: As people read it.
+        id: Id in events and reports.
+        name: Name for people.
         brand: Logo and colours of its contents.
-        share: Share of the airtime that was sold to it; None takes part in what was not sold.
-        plays_a_day: Fewest plays of a day, spread over the hours of the stand.
-        ots_a_day: Fewest opportunities to see of a day: people before the screen while it plays.
-        priority: In the airtime that was not sold the highest goes first; filler has one below 0.
-        budget: Most plays in all; without a share and with a last day, spread over the days that are left.
+        share: Share of the airtime that was sold to it; None uses unsold airtime.
+        plays_a_day: Fewest plays a day, spread over the hours of the stand.
+        ots_a_day: Fewest opportunities to see a day: people before the screen while it plays.
+        priority: Order in unsold airtime, the highest first; filler has a negative priority.
+        budget: Most plays in all; without a share and with a last day they are spread over the remaining days.
     """
 
     name: Title
@@ -51,7 +51,7 @@ class Campaign(Named):
 
 
 def seconds_of(hours: tuple[time, time] | None) -> tuple[float, float]:
-    """Seconds of the day at which some hours begin and end; those of a whole day where there are none."""
+    """Return the seconds of the day at which some hours begin and end; a whole day without hours."""
     if hours is None:
         return 0.0, 86_400.0
     first, last = (at.hour * 3600.0 + at.minute * 60 for at in hours)

@@ -1,7 +1,7 @@
-"""Counts what was shown, so that nobody sees one thing too often.
+"""Counts showings, so that nobody sees one thing too often.
 
-The counts of enrolled people are in memory only, for one day: they are lost in a restart, and nothing about a person is
-kept beside their enrolment.
+Counts of enrolled people stay in memory for one day: a restart loses them, and nothing about a person is kept beside
+their enrolment.
 """
 
 from collections import Counter, deque
@@ -15,7 +15,7 @@ _HOUR: Final = 3600.0
 
 
 class CapCounter:
-    """The showings of one stand."""
+    """Counts the showings of one stand."""
 
     def __init__(self) -> None:
         self._session: int | None = None
@@ -25,7 +25,7 @@ class CapCounter:
         self._of_day: Counter[tuple[str, str]] = Counter()
 
     def free(self, content: Content, moment: Moment, session: int | None, day: date, person: str | None = None) -> bool:
-        """Whether the caps of a content let it be shown; one that greets is shown once a session to one person."""
+        """Tell whether a content's caps allow a showing; a greeting is shown once to a person in a session."""
         caps = content.caps
         hour = self._last_hour.get(content.id, deque())
         while hour and moment.steady - hour[0] >= _HOUR:
@@ -41,13 +41,13 @@ class CapCounter:
         return caps.per_person_day is None or today < caps.per_person_day
 
     def seen(self, content: str, session: int | None) -> int:
-        """How often a session has seen a content."""
+        """Return how often a session has seen a content."""
         if session is None or session != self._session:
             return 0
         return sum(count for (name, _), count in self._in_session.items() if name == content)
 
     def count(self, content: Content, moment: Moment, session: int | None, day: date, person: str | None) -> None:
-        """Note that a content is shown."""
+        """Count a showing of a content."""
         if session != self._session:
             self._session = session
             self._in_session.clear()

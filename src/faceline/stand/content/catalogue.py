@@ -1,7 +1,7 @@
-"""What can be shown: campaigns, their contents and the standard loop, from one YAML file.
+"""Reads what can be shown from one YAML file: campaigns, their contents and the standard loop.
 
-There is no rule on looks, and no place to write one: a content asks whether somebody is there, whether they opted in,
-and which group they chose to be in. Nothing else is known of anybody.
+There is no rule about looks, and no place to write one. A content can ask whether somebody is there, whether they opted
+in, and which group they chose. Nothing else is known about anybody.
 """
 
 import re
@@ -40,7 +40,7 @@ ANYONE: Final = "anyone"
 LOYAL: Final = "loyal"
 _SHORTEST: Final = 2.0  # seconds of a content
 DEMO: Final = Path(__file__).parents[1] / "demo" / "catalogue.yaml"
-"""A catalogue to begin with."""
+"""A first catalogue."""
 
 _NO_LOOKS: Final = dict.fromkeys(
     (
@@ -60,12 +60,12 @@ def _audience(text: str) -> str:
 
 
 class Caps(Strict):
-    """How often a content may be shown at one stand.
+    """Limits on how often a content may be shown at one stand.
 
     Attributes:
-        per_session: To one audience.
-        per_hour: In any 60 minutes.
-        per_person_day: To one enrolled person, on one day.
+        per_session: Most showings to one session.
+        per_hour: Most showings in any 60 minutes.
+        per_person_day: Most showings to one enrolled person in one day.
     """
 
     per_session: Count | None = None
@@ -74,26 +74,26 @@ class Caps(Strict):
 
 
 class Content(Named):
-    """One thing to show: texts and media in a layout, or finished artwork on the whole screen.
+    """A content: texts and media in a layout, or finished artwork on the whole screen.
 
     Attributes:
-        id: As it is called in events and reports.
-        campaign: The campaign it belongs to.
-        name: As people read it in reports; the title where there is none.
+        id: Id in events and reports.
+        campaign: Id of its campaign.
+        name: Name for people in reports; by default the title.
         title: Headline on the screen.
-        text: Below the title.
-        media: A picture or film beside or behind the texts.
-        layout: How texts and media are set; None takes ``split`` with media, else ``statement``.
-        brand: Logo and colours, in place of those of the campaign.
-        qr: A web address that is shown as a QR code.
-        full: Artwork on the whole screen, in place of title, text and media.
-        page: A web page over all this, where the stand allows it; what is below is shown until the page is there.
-        seconds: How long it stays; a film stays for its own length unless this is said.
-        audience: ``anyone``, ``loyal`` (whoever opted in) or ``group:NAME``.
-        offer: What its audience gets, such as a discount; None where it offers nothing.
-        follow_up: The content that answers interest in this one.
-        quiet_hours: When it is not shown; may run over midnight.
-        caps: How often it may be shown.
+        text: Text below the title.
+        media: Picture or film beside or behind the texts.
+        layout: Arrangement of texts and media; None uses ``split`` with media and ``statement`` without.
+        brand: Logo and colours that replace those of the campaign.
+        qr: Web address to show as a QR code.
+        full: Artwork on the whole screen instead of title, text and media.
+        page: Web page over the whole content, if the stand allows it; until it has loaded, the content below is shown.
+        seconds: Seconds on the screen; by default a film's own length.
+        audience: ``anyone``, ``loyal`` (everybody who opted in) or ``group:NAME``.
+        offer: Benefit for its audience, such as a discount; None for no offer.
+        follow_up: Id of the content that answers interest in this one.
+        quiet_hours: Hours without showings; they may run over midnight.
+        caps: Limits on how often it is shown.
     """
 
     campaign: Name
@@ -115,28 +115,28 @@ class Content(Named):
 
     @property
     def label(self) -> str:
-        """As people read it in reports."""
+        """Name for people in reports."""
         return self.name or self.title or self.id
 
     @property
     def medium(self) -> Medium | None:
-        """What is shown of pictures and films."""
+        """The picture or film to show."""
         return self.full or self.media
 
     def quiet_at(self, at: time) -> bool:
-        """Whether it is not to be shown at a time of day."""
+        """Tell whether the content is quiet at a time of day."""
         return any(first <= at < last if first < last else at >= first or at < last for first, last in self.quiet_hours)
 
 
 class Catalogue(Strict):
-    """All that a stand can show.
+    """Everything that a stand can show.
 
     Attributes:
-        version: Of this form of file.
-        campaigns: Each with an id of its own.
-        contents: Each with an id of its own.
-        loop: Contents that the standard loop shows in turn, whoever is there.
-        hours: When people come, such as ``10:00-20:00``: what is sold by the day is spread over them.
+        version: Version of this file format.
+        campaigns: Campaigns with different ids.
+        contents: Contents with different ids.
+        loop: Ids of the contents that the standard loop shows in turn.
+        hours: Opening hours, such as ``10:00-20:00``; daily minimums are spread over them.
     """
 
     version: Literal[1] = 1
@@ -157,18 +157,18 @@ class Catalogue(Strict):
 
     @cached_property
     def follow_ups(self) -> frozenset[str]:
-        """Contents that only ever answer interest in another."""
+        """Ids of the contents that only answer interest in another content."""
         return frozenset(content.follow_up for content in self.contents if content.follow_up) - set(self.loop)
 
     @cached_property
     def groups(self) -> frozenset[str]:
-        """The groups that contents are for."""
+        """Groups that contents are for."""
         audiences = (content.audience for content in self.contents)
         return frozenset(name.removeprefix("group:") for name in audiences if name.startswith("group:"))
 
     @cached_property
     def files(self) -> frozenset[str]:
-        """The media and logos that are used, below the folder of the catalogue."""
+        """Media and logos in use, relative to the catalogue's folder."""
         brands = [campaign.brand for campaign in self.campaigns] + [content.brand for content in self.contents]
         media = [content.medium for content in self.contents if content.medium]
         return frozenset(brand.logo for brand in brands if brand.logo) | {
@@ -176,18 +176,18 @@ class Catalogue(Strict):
         }
 
     def always(self, content: Content) -> bool:
-        """Whether a content may be shown at any time and as often as one likes."""
+        """Tell whether a content may be shown at any time and any number of times."""
         campaign = self.campaign_by_id[content.campaign]
         capped = campaign.budget is not None or content.caps != Caps()
         return campaign.is_always and content.is_always and not content.quiet_hours and not capped
 
     def allowed(self, content: Content, local: datetime) -> bool:
-        """Whether dates, days and hours allow a content at a time in the stand's time zone."""
+        """Tell whether dates, days and hours allow a content at a time in the stand's time zone."""
         campaign = self.campaign_by_id[content.campaign]
         return campaign.due(local) and content.due(local) and not content.quiet_at(local.time())
 
     def hours_passed(self, local: datetime, campaign: Campaign | None = None) -> float:
-        """Which share of the hours in which people come, or of those of a campaign, has passed; from 0 to 1."""
+        """Return the share of the opening hours, or of a campaign's hours, that has passed; from 0 to 1."""
         now = local.hour * 3600 + local.minute * 60 + local.second
         own = campaign.hours if campaign else ()
         spans = [seconds_of(hours) for hours in own if hours[0] < hours[1]] or [seconds_of(self.hours)]
@@ -199,12 +199,12 @@ def read_catalogue(file: Path, pages: Collection[str] = ()) -> Catalogue:
     """Read a catalogue and refuse what could not be shown.
 
     Args:
-        file: YAML; media lie below its folder.
+        file: YAML file; media are relative to its folder.
         pages: Web sites that contents may show, such as ``https://menu.example``.
 
     Raises:
-        InputError: The first thing that is wrong, with file and line: an unknown key, a value of a wrong kind, an id
-            that is there twice or nowhere, a medium that is missing, too large or cannot be shown.
+        InputError: The first fault, with file and line: an unknown key, a wrong value, a duplicate or missing id, or a
+            medium that is missing, too large or cannot be shown.
     """
     source = YamlFile(file)
     catalogue = source.parse(Catalogue, _NO_LOOKS)
@@ -235,7 +235,9 @@ def _check_parts(source: YamlFile, content: Content, pages: Collection[str], pla
     if content.full is not None:
         for key in ("title", "text", "media", "layout", "qr"):
             if getattr(content, key):
-                raise source.error("not beside full; for a text over a picture take layout: cover", (*place, key))
+                raise source.error(
+                    "cannot be used with full; for a text over a picture use layout: cover", (*place, key)
+                )
         if content.name is None:
             raise source.error("missing; artwork without a title needs a name for the reports", (*place, "name"))
     if content.layout in ("split", "cover", "product") and content.media is None:
@@ -249,7 +251,7 @@ def _check_parts(source: YamlFile, content: Content, pages: Collection[str], pla
 
 
 def _check_files(source: YamlFile, content: Content, place: Place) -> Content:
-    """The content, with the length of its film where it is not told how long to stay."""
+    """Return the content with the length of its film, unless it has seconds of its own."""
     _check_file(source, content.brand.logo, (*place, "brand", "logo"))
     key = "full" if content.full is not None else "media"
     longest = 0.0
@@ -265,7 +267,7 @@ def _check_files(source: YamlFile, content: Content, place: Place) -> Content:
 
 
 def _check_file(source: YamlFile, name: str | None, place: Place) -> float | None:
-    """Refuse a file that cannot be shown; seconds of a film."""
+    """Refuse a file that cannot be shown; return the seconds of a film."""
     if name is None:
         return None
     try:
@@ -296,7 +298,8 @@ def _check_ids(source: YamlFile, catalogue: Catalogue) -> None:
             raise source.error(f"the loop is for anyone, and {name} is not", ("loop", index))
     if not any(catalogue.always(catalogue.by_id[name]) for name in catalogue.loop):
         raise source.error(
-            "one content of the loop must have no dates, days, hours, quiet hours, caps or budget: it is always there",
+            "the loop needs one content without dates, days, hours, quiet hours, caps or budget, so that "
+            "something can always be shown",
             ("loop",),
         )
 
@@ -307,16 +310,16 @@ def _known(source: YamlFile, name: str, names: set[str], place: Place) -> None:
 
 
 def site_of(address: str) -> str:
-    """Scheme, host and port of a web address."""
+    """Return scheme, host and port of a web address."""
     parts = urlsplit(address)
     return f"{parts.scheme}://{parts.netloc}".lower()
 
 
 def time_zone(name: str) -> ZoneInfo:
-    """A time zone by its name.
+    """Return a time zone by its name.
 
     Raises:
-        InputError: There is none of that name.
+        InputError: There is no time zone of that name.
     """
     try:
         return ZoneInfo(name)

@@ -1,4 +1,4 @@
-"""What the policy is asked, and what it answers."""
+"""The input and the output of the policy."""
 
 from dataclasses import dataclass, field
 
@@ -10,12 +10,12 @@ from faceline.stand.events.event import Arm, DecisionMade, new_id
 
 @dataclass(frozen=True)
 class Recognised:
-    """An enrolled person who stands there.
+    """An enrolled person who is present.
 
     Attributes:
-        person: Their id in the enrolment; goes into no event.
-        visit: Their visit.
-        group: The group they chose; None where they chose none.
+        person: Id in the enrolment; it goes into no event.
+        visit: Number of their visit.
+        group: Group that they chose; None if they chose none.
     """
 
     person: str
@@ -25,14 +25,14 @@ class Recognised:
 
 @dataclass(frozen=True)
 class Context:
-    """What the policy knows when it decides.
+    """The input of a decision.
 
     Attributes:
-        moment: Now.
-        session: The audience; None where nobody watches.
-        people: How many stand there.
-        recognised: Those of them who are enrolled, valid today and recognised.
-        interest: The content on the screen, if interest in it was just seen, with the visit whose interest it is.
+        moment: Current moment.
+        session: Number of the session; None if nobody watches.
+        people: Number of people who are present.
+        recognised: Enrolled people among them who are recognised and valid today.
+        interest: Content on the screen and visit, if interest was just seen.
     """
 
     moment: Moment
@@ -44,20 +44,20 @@ class Context:
 
 @dataclass(frozen=True)
 class Decision:
-    """What is to be shown, and why.
+    """A content to show, and the reason.
 
     Attributes:
-        content: To be shown now.
-        arm: Of the session; None where nobody watches.
-        session: As in the context.
+        content: Content to show now.
+        arm: Arm of the session; None if nobody watches.
+        session: Number of the session, as in the context.
         charge: How its airtime is booked.
         reason: ``nobody there``, ``standard loop``, ``follow-up``, ``loyal``, ``bandit`` or ``only choice``.
-        probability: With which this content was chosen among those that might have been, given the arm.
-        people: As in the context.
-        moment: As in the context.
-        features: What the bandit saw; kept for the reward.
-        greeted: Whom the content greets, where the reason is ``loyal``.
-        answers: Content and visit whose interest is answered, where the reason is ``follow-up``.
+        probability: Probability of this choice among the possible contents, given the arm.
+        people: Number of people, as in the context.
+        moment: Moment, as in the context.
+        features: Features that the bandit saw, kept for the reward.
+        greeted: Person that the content greets, if the reason is ``loyal``.
+        answers: Content and visit of the answered interest, if the reason is ``follow-up``.
         among: Contents that the bandit chose among.
         id: Number of the decision.
     """
@@ -77,7 +77,7 @@ class Decision:
     id: int = field(default_factory=new_id)
 
     def event(self, stand: str) -> DecisionMade:
-        """The decision as it is written down."""
+        """Return the decision as an event."""
         return DecisionMade(
             stand=stand,
             at=self.moment.utc,

@@ -1,7 +1,7 @@
-"""Where contents are edited: a draft beside the catalogue, which is checked, published, and brought back.
+"""Edits contents: a draft beside the catalogue is checked, published, and can be brought back.
 
-The YAML file stays what the stand shows. Beside it, a folder keeps the draft, the versions that were published before,
-and the audit: who did what, and when.
+The stand shows the YAML file. A folder beside it keeps the draft, the versions that were published before, and the
+audit: who did what, and when.
 """
 
 import hashlib
@@ -18,21 +18,21 @@ import yaml
 
 from faceline.errors import InputError, first_line
 from faceline.files import write_whole
-from faceline.stand.content.artwork import FILMS, PICTURES, check_file
+from faceline.stand.content.artwork import check_file, wrong_ending
 from faceline.stand.content.catalogue import DEMO, Catalogue, read_catalogue
 from faceline.stand.folders import make_folder
 
 UPLOADS: Final = "uploads"
-"""Folder of what was uploaded, below that of the catalogue."""
+"""Folder of uploaded files, below that of the catalogue."""
 
 _KEPT: Final = 100  # versions
 
 
 class Desk:
-    """The draft of one catalogue.
+    """Edits the draft of one catalogue.
 
     Args:
-        file: The catalogue.
+        file: File of the catalogue.
         pages: Web sites that contents may show.
     """
 
@@ -44,7 +44,7 @@ class Desk:
 
     @property
     def drafted(self) -> dict[str, Any] | None:
-        """Who began the draft, when, and on which version; None where there is none."""
+        """Return who began the draft, when, and on which version; None without a draft."""
         try:
             draft: dict[str, Any] = json.loads(self._draft.read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -53,56 +53,103 @@ class Desk:
 
     @property
     def data(self) -> dict[str, Any]:
-        """The draft, or else what is published, as plain values."""
+        """Return the draft, or what is published without a draft, as plain values."""
         draft = self.drafted
         data: dict[str, Any] = draft["data"] if draft else yaml.safe_load(self.file.read_text(encoding="utf-8"))
         return data
 
     @property
     def text(self) -> str:
-        """The draft, or else what is published, as YAML."""
+        """Return the draft, or what is published without a draft, as YAML."""
         return _dumped(self.data) if self.drafted else self.file.read_text(encoding="utf-8")
 
     def content(self, name: str) -> dict[str, Any] | None:
-        """A content as it was written."""
-        return next((content for content in self.data["contents"] if content["id"] == name), None)
+        """Return a content as it was written; None if there is none."""
+        return _named(self.data["contents"], name)
+
+    def campaign(self, name: str) -> dict[str, Any] | None:
+        """Return a campaign as it was written; None if there is none."""
+        return _named(self.data["campaigns"], name)
 
     def catalogue(self) -> Catalogue:
-        """The draft, or else what is published.
+        """Return the draft, or what is published without a draft.
 
         Raises:
-            InputError: A file that it names has gone.
+            InputError: A file that it names is missing.
         """
         return self._checked(_dumped(self.data))
 
     def save(self, content: dict[str, Any], before: str | None, mark: str, in_loop: bool, *, by: str) -> None:
-        """Put a content into the draft.
+        """Save a content in the draft.
 
         Args:
-            content: As it is to be written.
-            before: Its id until now; None for a new one.
-            mark: Of the content as the editor saw it (`mark_of`).
+            content: The new content.
+            before: Its id so far; None for a new content.
+            mark: Mark of the content that the editor saw (`mark_of`).
             in_loop: Whether the standard loop shows it.
-            by: Who edits.
+            by: Name of the editor.
+
+        Raises:
+            InputError: Somebody else has changed it meanwhile, or the catalogue would become invalid.
+        """
+        with self._lock:
+            data = self.data
+            self._put(data["contents"], content, before, mark, "content")
+            _put_in_loop(data, content["id"], in_loop)
+            self._keep(data, by, "saved" if before else "created", content["id"])
+
+    def save_campaign(self, campaign: dict[str, Any], before: str | None, mark: str, *, by: str) -> None:
+        """Put a campaign into the draft, as `save` does with a content.
 
         Raises:
             InputError: Somebody else has changed it meanwhile, or the catalogue would be wrong.
         """
         with self._lock:
             data = self.data
-            place = next((i for i, each in enumerate(data["contents"]) if each["id"] == before), len(data["contents"]))
-            if before is not None and mark != mark_of(self.content(before)):
-                who = self._last(before)
-                raise InputError(f"{who} has changed this content meanwhile; copy what you typed, and open it again")
-            data["contents"][place : place + 1] = [content]
-            _put_in_loop(data, content["id"], in_loop)
-            self._keep(data, by, "saved" if before else "created", content["id"])
+            self._put(data["campaigns"], campaign, before, mark, "campaign")
+            self._keep(data, by, "campaign saved" if before else "campaign created", campaign["id"])
 
-    def delete(self, name: str, *, by: str) -> None:
-        """Take a content out of the draft.
+    def delete_campaign(self, name: str, *, by: str) -> None:
+        """Remove a campaign from the draft.
 
         Raises:
-            InputError: The catalogue would be wrong without it.
+            InputError: Contents belong to it, or the catalogue would be wrong without it.
+        """
+        with self._lock:
+            data = self.data
+            its = [content["id"] for content in data["contents"] if content["campaign"] == name]
+            if its:
+                raise InputError(
+                    f"contents belong to {name}: {', '.join(its)}; delete them first, or give them another campaign"
+                )
+            data["campaigns"] = [campaign for campaign in data["campaigns"] if campaign["id"] != name]
+            self._keep(data, by, "campaign deleted", name)
+
+    def move(self, place: int, name: str, steps: int, *, by: str) -> None:
+        """Move a content of the standard loop to an earlier or later place.
+
+        Args:
+            place: Index of the content in the loop.
+            name: Id of the content that the editor saw there.
+            steps: Number of places; a negative one moves it forward.
+            by: Name of the editor.
+
+        Raises:
+            InputError: Somebody else has changed the loop meanwhile.
+        """
+        with self._lock:
+            data = self.data
+            loop = data["loop"]
+            if not 0 <= place < len(loop) or loop[place] != name or not 0 <= place + steps < len(loop):
+                raise InputError("the loop was changed meanwhile; look at it again")
+            loop.insert(place + steps, loop.pop(place))
+            self._keep(data, by, "moved in the loop", name)
+
+    def delete(self, name: str, *, by: str) -> None:
+        """Remove a content from the draft.
+
+        Raises:
+            InputError: The catalogue would become invalid.
         """
         with self._lock:
             data = self.data
@@ -111,20 +158,20 @@ class Desk:
             self._keep(data, by, "deleted", name)
 
     def bring_in(self, text: str, *, by: str) -> None:
-        """Take a whole YAML file as the draft.
+        """Import a whole YAML file as the draft.
 
         Raises:
-            InputError: It is not a catalogue.
+            InputError: The text is no catalogue.
         """
         with self._lock:
             self._checked(text)
             self._keep(yaml.safe_load(text), by, "imported", "")
 
     def publish(self, *, by: str) -> None:
-        """Let the stand show the draft; what was shown until now is kept as a version.
+        """Publish the draft and keep what was shown before as a version.
 
         Raises:
-            InputError: There is none, or the file was changed by something else since it was begun.
+            InputError: There is no draft, or something else changed the file since it began.
         """
         with self._lock:
             draft = self.drafted
@@ -132,23 +179,23 @@ class Desk:
                 raise InputError("there is no draft to publish")
             if draft["base"] != _digest(self.file):
                 raise InputError(
-                    f"{self.file.name} was changed by hand since the draft was begun; export the draft, discard it, "
-                    "and bring in what is still wanted"
+                    f"{self.file.name} was changed by hand after the draft was begun; export the draft, discard it, "
+                    "and bring in what you still need"
                 )
             self._replace(_dumped(draft["data"]), by, "published")
             self._draft.unlink()
 
     def discard(self, *, by: str) -> None:
-        """Forget the draft."""
+        """Delete the draft."""
         with self._lock:
             self._draft.unlink(missing_ok=True)
             self._note(by, "discarded", "")
 
     def bring_back(self, version: str, *, by: str) -> None:
-        """Let the stand show an earlier version; what is shown now becomes a version too, so this can be undone.
+        """Publish an earlier version; the current one becomes a version too, so this can be undone.
 
         Raises:
-            InputError: There is a draft, no such version, or a medium of it has gone.
+            InputError: There is a draft, there is no such version, or a medium of it is missing.
         """
         with self._lock:
             if self.drafted is not None:
@@ -158,11 +205,11 @@ class Desk:
             self._replace((self.folder / f"{version}.yaml").read_text(encoding="utf-8"), by, "brought back", version)
 
     def versions(self) -> list[str]:
-        """Names of the versions that are kept, newest first."""
+        """Return the names of the stored versions, newest first."""
         return sorted((file.stem for file in self.folder.glob("[0-9]*.yaml")), reverse=True)
 
     def history(self) -> list[dict[str, Any]]:
-        """The audit, newest first."""
+        """Return the audit, newest first."""
         try:
             lines = self._audit.read_text(encoding="utf-8").splitlines()
         except FileNotFoundError:
@@ -170,23 +217,23 @@ class Desk:
         return [json.loads(line) for line in reversed(lines)]
 
     def add_medium(self, name: str, partial: Path, *, by: str) -> str:
-        """Take an uploaded file in, if a display can show it.
+        """Store an uploaded file if a display can show it.
 
         Args:
-            name: As the editor called it.
-            partial: The file, in the folder of the catalogue.
-            by: Who uploads.
+            name: Name that the editor gave it.
+            partial: The file, in the catalogue's folder.
+            by: Name of the editor.
 
         Returns:
-            Its name below the folder of the catalogue.
+            Its name relative to the catalogue's folder.
 
         Raises:
-            InputError: A display cannot show it; it says why.
+            InputError: A display cannot show it; the message says why.
         """
         target = self.file.parent / UPLOADS / clean_name(name)
-        if target.suffix not in PICTURES + FILMS:
+        if wrong := wrong_ending(target.suffix):
             partial.unlink(missing_ok=True)
-            raise InputError(f"{name}: expected a file that ends with one of {' '.join(PICTURES + FILMS)}")
+            raise InputError(f"{name}: {wrong}")
         partial = partial.rename(partial.with_name(f".{partial.name}{target.suffix}"))
         try:
             check_file(self.file.parent, partial.name)
@@ -203,8 +250,16 @@ class Desk:
         self._note(by, "uploaded", target.name)
         return f"{UPLOADS}/{target.name}"
 
+    def _put(self, parts: list[dict[str, Any]], part: dict[str, Any], before: str | None, mark: str, kind: str) -> None:
+        """Replace the content or campaign that the editor saw, or append a new one."""
+        place = next((i for i, each in enumerate(parts) if each["id"] == before), len(parts))
+        if before is not None and mark != mark_of(_named(parts, before)):
+            who = self._last(before)
+            raise InputError(f"{who} has changed this {kind} meanwhile; copy what you typed, and open it again")
+        parts[place : place + 1] = [part]
+
     def _keep(self, data: dict[str, Any], by: str, action: str, content: str) -> None:
-        """Write the draft, if it is a catalogue."""
+        """Write the draft if it is a valid catalogue."""
         self._checked(_dumped(data))
         draft = self.drafted or {"base": _digest(self.file), "by": by, "at": _now()}
         with write_whole(self._draft) as partial:
@@ -225,7 +280,7 @@ class Desk:
         self._note(by, action, detail)
 
     def _checked(self, text: str) -> Catalogue:
-        """The catalogue of a text; its media lie where those of the file do."""
+        """Read a catalogue from a text; media are those of the file."""
         candidate = self.file.with_name(f".{self.file.stem}.candidate.yaml")
         with self._lock:
             try:
@@ -246,14 +301,18 @@ class Desk:
 
 
 def mark_of(content: dict[str, Any] | None) -> str:
-    """Tells a content from a changed one."""
+    """Return a digest that changes with the content."""
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 def clean_name(name: str) -> str:
-    """A name of a file without what could be misread."""
+    """Return a file name without characters that could be misread."""
     stem, dot, suffix = Path(name).name.lower().rpartition(".")
     return (re.sub(r"[^a-z0-9_-]+", "-", stem).strip("-")[:60] or "medium") + dot + re.sub(r"[^a-z0-9]", "", suffix)
+
+
+def _named(parts: list[dict[str, Any]], name: str) -> dict[str, Any] | None:
+    return next((part for part in parts if part["id"] == name), None)
 
 
 def _put_in_loop(data: dict[str, Any], name: str, in_loop: bool) -> None:
@@ -276,10 +335,10 @@ def _now() -> str:
 
 
 def copy_demo(file: Path) -> Path:
-    """Copy the catalogue of the demo and its media, to begin with.
+    """Copy the catalogue of the demo and its media as a first catalogue.
 
     Args:
-        file: Where the catalogue goes; its media lie beside it.
+        file: File for the catalogue; its media go beside it.
     """
     make_folder(file.parent, "folder")
     for part in DEMO.parent.glob("*.svg"):

@@ -1,6 +1,6 @@
-"""Which content comes next: rules first, then whose airtime it is, then a bandit that learns what holds attention.
+"""Chooses the next content: rules first, then the campaign whose turn it is, then a bandit that learns attention.
 
-Nothing about looks is asked: what the bandit sees of an audience is how many they are, when, and what they saw.
+Looks play no part: the bandit sees how many people there are, the time, and what they have seen.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from faceline.stand.content.decision import Context, Decision
 from faceline.stand.events.event import Arm
 
 FEATURES: Final = ("one", "alone", "three or more", "before 11", "after 17", "weekend", "seen before")
-"""What the bandit knows of a situation, each 0 or 1; hours and days are those of the stand's time zone."""
+"""The features of a situation, each 0 or 1; hours and days are in the stand's time zone."""
 
 
 _OFFERED_KEPT: Final = 5_000
@@ -33,30 +33,30 @@ _EARLY_KEPT: Final = 200
 class Policy:
     """Chooses contents for one stand, and learns.
 
-    Ask it when a content has been on the screen for its time, when a session begins, when somebody is recognised, and
-    when interest is seen; show at once what it answers, and tell when that has ended. The rules, in their order:
+    Ask it when a content's time is over, a session begins, somebody is recognised, or interest is seen. Show its answer
+    at once, and tell it when that has ended. The rules, in this order:
 
-    1. Outside of the control arm: interest in a content that has a follow-up is answered by it, once a session.
-    2. Outside of the control arm: somebody recognised gets the bandit's choice among the contents for them.
-    3. Else it is the turn of one campaign, by the airtime that was sold (`faceline.stand.content.airtime`), or of those
-       that take part in what was not sold. Among their contents the standard loop decides where nobody is there or
-       the session is of the control arm, and the bandit in the adaptive arm.
+    1. Outside of the control arm, the follow-up of a content answers interest in it, once in a session.
+    2. Outside of the control arm, a recognised person gets the bandit's choice among the contents for them.
+    3. Otherwise it is the turn of one campaign, by the airtime that it bought (`faceline.stand.content.airtime`), or of
+    the campaigns that use unsold airtime. The standard loop chooses their content if nobody is there or the session is
+    in the control arm, and the bandit chooses in the adaptive arm.
 
-    Dates, quiet hours, caps and budgets hold in all of them. The airtime of follow-ups and greetings is that of their
-    campaign; where it has none left, they wait.
+    Dates, quiet hours, caps and budgets always hold. Follow-ups and greetings use their campaign's airtime; without any
+    left they wait.
 
     Args:
-        catalogue: What can be shown.
+        catalogue: Contents that can be shown.
         stand: Name of the stand.
-        control_share: Share of the sessions that see the standard loop, whoever is there.
+        control_share: Share of the sessions that see the standard loop.
         zone: Name of the stand's time zone.
-        state: File in which what was learned survives a restart; None keeps it in memory.
-        seed: Of the draws; None takes one from the system.
-        draws: How often the posterior is drawn to tell the probability of a choice.
-        offer_reward: Part of the reward that is an offer taken, from 0 to 1; the rest is attention.
+        state: File that keeps what was learned over a restart; None keeps it in memory.
+        seed: Seed of the draws; None takes one from the system.
+        draws: Number of draws that estimate the probability of a choice.
+        offer_reward: Weight of a taken offer in the reward, from 0 to 1; the rest is attention.
 
     Raises:
-        InputError: The state is not one of this program, or there is no such time zone.
+        InputError: The state belongs to another program, or the time zone is unknown.
     """
 
     def __init__(
@@ -85,16 +85,16 @@ class Policy:
             self._restore(state)
 
     def arm(self, session: int) -> Arm:
-        """The arm of a session: always the same for the same session."""
+        """Return the arm of a session, which never changes."""
         digest = hashlib.blake2b(f"{self.stand}/{session}".encode(), digest_size=8).digest()
         return "control" if int.from_bytes(digest, "big") < self.control_share * 2**64 else "adaptive"
 
     def use(self, catalogue: Catalogue) -> None:
-        """Choose from another catalogue from now on; what was learned of contents that stay is kept."""
+        """Use another catalogue from now on; what was learned about remaining contents is kept."""
         self.catalogue = self.airtime.catalogue = catalogue
 
     def decide(self, context: Context) -> Decision:
-        """What to show now. The answer counts as shown (caps, airtime, place in the loop)."""
+        """Return what to show now; the answer counts as shown (caps, airtime, place in the loop)."""
         arm = None if context.session is None else self.arm(context.session)
         local = context.moment.utc.astimezone(self.zone)
         decision = None
@@ -107,21 +107,20 @@ class Policy:
         return decision
 
     def ended(self, decision: Decision, seconds: float) -> None:
-        """Tell for how many seconds what was decided has been on the screen, once it has left."""
+        """Record for how many seconds a decision was on the screen, after it has left."""
         day = decision.moment.utc.astimezone(self.zone).date()
         self.airtime.charge(decision.charge, seconds - decision.content.seconds)
         self.airtime.played(decision.content, seconds, decision.people, day)
 
     def reward(self, decision: Decision, attention: float) -> None:
-        """Tell what a decision was worth; those of both arms are learned from.
+        """Record the reward of a decision; decisions of both arms are learned from.
 
         Args:
-            decision: Whose content has left the screen.
-            attention: Share of the time of the impression that its visitors attended to it, the mean over visitors
-                (0 to 1).
+            decision: Decision whose content has left the screen.
+            attention: Share of the impression's time that its visitors attended to it, averaged over visitors (0 to 1).
 
         Raises:
-            ValueError: The attention is no such share.
+            ValueError: The attention is not between 0 and 1.
         """
         if not 0 <= attention <= 1:
             raise ValueError(f"expected a share from 0 to 1, got {attention}")
@@ -135,7 +134,7 @@ class Policy:
                 del self._offered[next(iter(self._offered))]
 
     def offer_taken(self, decision: int) -> None:
-        """Tell that the offer of a decision was taken; a restart forgets those that have not been until then."""
+        """Record that a decision's offer was taken; a restart forgets offers that are still open."""
         if not self.offer_reward:
             return
         if decision not in self._offered:
@@ -145,10 +144,10 @@ class Policy:
         self.bandit.correct(of.content.id, np.array(of.features), value, value + self.offer_reward)
 
     def save(self) -> None:
-        """Write the state, all or nothing; call it now and then, and at the end.
+        """Write the state, all or nothing; call it from time to time and at the end.
 
         Raises:
-            OSError: The disk does not take it; the old state is still there.
+            OSError: The disk refuses it; the old state remains.
         """
         if self.state is None:
             return
@@ -189,7 +188,7 @@ class Policy:
         return self._decision(context, "adaptive", local, answer, "follow-up", answers=context.interest)
 
     def _loyal(self, context: Context, local: datetime) -> Decision | None:
-        """A content for one of those who are recognised; the bandit chooses among all that fit one of them."""
+        """Choose a content for a recognised person; the bandit chooses among all that fit one of them."""
         for known in context.recognised:
             names = (LOYAL, f"group:{known.group}")
             contents = [
@@ -206,7 +205,7 @@ class Policy:
         return None
 
     def _by_turn(self, context: Context, arm: Arm | None, local: datetime) -> Decision:
-        """A content of the campaign whose turn it is; there always is one (`read_catalogue` sees to it)."""
+        """Choose a content of the campaign whose turn it is; `read_catalogue` makes sure that there is one."""
         adaptive = arm == "adaptive"
         contents = [content for content in self._standing(adaptive) if self._free(content, context, local)]
         if not contents:
@@ -223,14 +222,14 @@ class Policy:
         return self._decision(context, arm, local, content, reason, **more)
 
     def _standing(self, adaptive: bool) -> list[Content]:
-        """The contents that answer nothing and greet nobody; of the loop alone where nothing is adapted."""
+        """Return the contents without follow-ups and greetings; only those of the loop without adaptation."""
         if not adaptive:
             return [self.catalogue.by_id[name] for name in self.catalogue.loop]
         follow_ups = self.catalogue.follow_ups
         return [each for each in self.catalogue.contents if each.audience == ANYONE and each.id not in follow_ups]
 
     def _next_of_loop(self, account: str, due: Sequence[Content]) -> Content:
-        """The first of some contents of the loop after the last one of the same account."""
+        """Return the next content of the loop after the last one of the same account."""
         loop, names = self.catalogue.loop, {content.id for content in due}
         start = self._places.get(account, 0)
         place = next(at % len(loop) for at in range(start, start + len(loop)) if loop[at % len(loop)] in names)

@@ -1,4 +1,4 @@
-"""Refuses airtime that a catalogue promises and no stand could give."""
+"""Refuses a catalogue that promises more airtime than a stand can give."""
 
 import math
 from collections.abc import Sequence
@@ -18,9 +18,9 @@ def check_airtime(
     """Refuse shares, minimums and budgets that cannot all be kept.
 
     Args:
-        source: The file, for its lines.
-        campaigns: Of the catalogue.
-        hours: When people come.
+        source: The YAML file, for line numbers.
+        campaigns: Campaigns of the catalogue.
+        hours: Opening hours.
         loop: Campaign and seconds of each content of the loop.
 
     Raises:
@@ -50,15 +50,15 @@ def check_airtime(
 def _needed(
     source: YamlFile, campaign: Campaign, hours: tuple[time, time] | None, shown: Sequence[float], place: Place
 ) -> float:
-    """Share of the airtime that the minimum of a campaign takes up.
+    """Return the share of the airtime that a campaign's minimum needs.
 
     Raises:
-        InputError: Airtime was sold, and the loop shows nothing of the campaign.
+        InputError: Airtime was sold, but the loop shows nothing of the campaign.
     """
     for key in ("share", "plays_a_day", "ots_a_day"):
         if getattr(campaign, key) is not None and not shown:
             raise source.error(
-                f"the loop shows no content of {campaign.id}, so this could not be given; add one", (*place, key)
+                f"the loop shows no content of {campaign.id}, so its airtime cannot be given; add one", (*place, key)
             )
     if campaign.plays_a_day is None:
         return 0.0
@@ -67,7 +67,7 @@ def _needed(
 
 
 def _check_budget(source: YamlFile, campaign: Campaign, place: Place) -> None:
-    """The plays of all days fit into the budget, where both are known."""
+    """Check that the plays of all days fit into the budget, if both are known."""
     if None in (campaign.budget, campaign.plays_a_day, campaign.starts, campaign.ends):
         return
     assert campaign.budget and campaign.plays_a_day and campaign.starts and campaign.ends

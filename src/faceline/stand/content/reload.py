@@ -1,4 +1,4 @@
-"""Reads the catalogue again when its file or a medium has changed, beside the loop; a wrong one changes nothing."""
+"""Reads the catalogue again when its file or a medium has changed, in a thread; an invalid one changes nothing."""
 
 import logging
 import threading
@@ -10,10 +10,10 @@ from faceline.errors import InputError, first_line
 from faceline.stand.content.catalogue import Catalogue, read_catalogue
 
 _EVERY: Final = 1.0
-"""Seconds between two looks; a change is read once it is as old as that, so that no half-written file is."""
+"""Seconds between two checks; a change is read when it is this old, so that no half-written file is read."""
 
 _RETRY: Final = 5
-"""A refused catalogue is read again after so many looks."""
+"""Number of checks after which a refused catalogue is read again."""
 
 log = logging.getLogger("faceline.stand")
 
@@ -21,18 +21,18 @@ _Stamp = tuple[tuple[str, int, int] | None, ...]
 
 
 class CatalogueFile:
-    """A catalogue that is read at once, and again whenever it changes.
+    """Reads a catalogue at once, and again after each change.
 
     Args:
-        file: YAML.
+        file: YAML file.
         pages: Web sites that contents may show.
 
     Attributes:
-        first: The catalogue as it was at the start.
-        problem: Why the newest file is not used; None where it is.
+        first: The catalogue at the start.
+        problem: Why the newest file is not used; None if it is.
 
     Raises:
-        InputError: The catalogue is wrong.
+        InputError: The catalogue is invalid.
     """
 
     def __init__(self, file: Path, pages: Collection[str] = ()) -> None:
@@ -47,17 +47,17 @@ class CatalogueFile:
         self._thread = threading.Thread(target=self._run, name="catalogue", daemon=True)
 
     def start(self) -> None:
-        """Begin to look for changes."""
+        """Start to check for changes."""
         self._thread.start()
 
     def close(self) -> None:
-        """Look no longer."""
+        """Stop checking."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(timeout=5.0)
 
     def take(self) -> Catalogue | None:
-        """A newer catalogue that was not taken before; None where there is none."""
+        """Return a newer catalogue, once; None without one."""
         if self._new is None:  # asked with every frame
             return None
         with self._lock:
@@ -65,7 +65,7 @@ class CatalogueFile:
         return new
 
     def look(self) -> None:
-        """Read the file if it has changed, and does so no more."""
+        """Read the file if it has changed and is stable again."""
         now, before = self._stamp(), self._seen
         self._seen = now
         self._looks += 1
@@ -96,7 +96,7 @@ class CatalogueFile:
                 log.exception("the catalogue cannot be looked at")
 
     def _stamp(self) -> _Stamp:
-        """What tells a file from a changed one, for the catalogue and all that it names."""
+        """Return a stamp that changes with the catalogue or any file that it names."""
         return tuple(_stamp(path) for path in (self.file, *(self.file.parent / name for name in sorted(self._names))))
 
 

@@ -1,4 +1,4 @@
-"""When something is due: dates, weekdays and hours, by the clock of the stand."""
+"""Says when something is due: dates, weekdays and hours of the stand's clock."""
 
 import re
 from collections.abc import Iterator
@@ -28,12 +28,12 @@ def _window(text: object) -> object:
 
 
 def _listed(value: object) -> object:
-    """One word stands for a list of one."""
+    """Let one word stand for a list of one."""
     return (value,) if isinstance(value, str) else value
 
 
 def _days(value: object) -> object:
-    """Numbers of weekdays, from words such as ``mon`` and ``mon-fri``."""
+    """Convert words such as ``mon`` and ``mon-fri`` to numbers of weekdays."""
     value = _listed(value)
     if not isinstance(value, list | tuple):
         return value
@@ -58,13 +58,13 @@ Windows = Annotated[tuple[Window, ...], BeforeValidator(_listed)]
 
 
 class Schedule(Strict):
-    """Times at which something is due; always, where none is said.
+    """Times at which something is due; without any it is always due.
 
     Attributes:
         starts: First day.
         ends: Last day.
-        days: Weekdays, 0 for Monday; all where there are none.
-        hours: Stretches of the day; one that runs over midnight belongs to the day on which it begins.
+        days: Weekdays, 0 for Monday; empty means all.
+        hours: Spans of the day; one that runs over midnight belongs to the day on which it begins.
     """
 
     starts: date | None = None
@@ -78,12 +78,12 @@ class Schedule(Strict):
         return self.starts is None and self.ends is None and not self.days and not self.hours
 
     def runs(self, day: date) -> bool:
-        """Whether it begins on a day, at whatever hour."""
+        """Tell whether it begins on a day, at any hour."""
         begun = self.starts is None or self.starts <= day
         return begun and (self.ends is None or day <= self.ends) and (not self.days or day.weekday() in self.days)
 
     def due(self, local: datetime) -> bool:
-        """Whether it is due at a time in the stand's time zone."""
+        """Tell whether it is due at a time in the stand's time zone."""
         today, at = local.date(), local.time()
         if not self.hours:
             return self.runs(today)

@@ -1,9 +1,9 @@
-"""What a stand writes down: anonymous events, each a few numbers, none about a face.
+"""The anonymous events that a stand records, each a few numbers, none about a face.
 
-A *visit* is one person before the stand, from coming to going, under a random number that is never used again. A
-*session* is one audience. It begins when somebody comes before a screen that nobody watched, or when the last one grew
-too long (see `faceline.stand.audience.sessions`). It has one arm, since those who stand together see the same screen.
-An *impression* is one showing of one content. An event names neither a person nor a template.
+A *visit* is one person before the stand, from coming to going, with a random number that is never used again. A
+*session* is one audience. It begins when somebody comes to an empty screen, or when the last session grew too long (see
+`faceline.stand.audience.sessions`). It has one arm, because people who stand together see the same screen. An
+*impression* is one showing of one content. No event names a person or a template.
 """
 
 import hashlib
@@ -13,34 +13,34 @@ from datetime import UTC, datetime
 from typing import ClassVar, Literal
 
 Arm = Literal["adaptive", "control"]
-"""Whether a session sees what the policy chooses, or the standard loop."""
+"""Whether a session sees the policy's choices or the standard loop."""
 
 ReactionKind = Literal["smile", "mouth_open", "eyes_closed", "brow_raise"]
-"""What a face does, measured against its own neutral shape."""
+"""What a face does, compared with its own neutral shape."""
 
 
 def new_id() -> int:
-    """A random number of 63 bits, from the system's source of secrets.
+    """Return a random number of 63 bits from the system's source of secrets.
 
-    To a browser it goes as text: JavaScript's numbers end at 53 bits.
+    Browsers get it as text, because JavaScript's numbers have 53 bits.
     """
     return secrets.randbits(63)
 
 
 def offer_id(impression: int) -> int:
-    """The number of the event that the offer of an impression was taken: always the same, so that it is there once."""
+    """Return the event number for the taken offer of an impression; it never changes, so the event exists once."""
     digest = hashlib.blake2b(f"offer of {impression}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """Something that happened at a stand.
+    """An event at a stand.
 
     Attributes:
         stand: Name of the stand.
-        at: When, in UTC.
-        id: Of this event.
+        at: Time in UTC.
+        id: Number of this event.
     """
 
     kind: ClassVar[str]
@@ -56,14 +56,14 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class VisitorAppeared(Event):
-    """Somebody came before the stand.
+    """A person came before the stand.
 
     Attributes:
-        session: The audience they joined.
-        arm: Of that session.
+        session: Number of their session.
+        arm: Arm of that session.
         visit: Random number of this visit.
-        continued: The same person was there under another number: their session grew too long and was followed by
-            the next. Not a new passer-by.
+        continued: Whether the same person was there under another number before: their session grew too long and the
+            next one began. They are no new passer-by.
     """
 
     kind = "visitor_appeared"
@@ -76,13 +76,13 @@ class VisitorAppeared(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class VisitorLeft(Event):
-    """Somebody went.
+    """A person left.
 
     Attributes:
-        session: As in `VisitorAppeared`.
-        arm: As in `VisitorAppeared`.
-        visit: As in `VisitorAppeared`.
-        seconds: How long they were there (dwell), by the steady clock.
+        session: Number of their session.
+        arm: Arm of that session.
+        visit: Random number of this visit.
+        seconds: Seconds that they stayed (dwell time), by the steady clock.
     """
 
     kind = "visitor_left"
@@ -99,13 +99,13 @@ class DecisionMade(Event):
 
     Attributes:
         decision: Number of the decision.
-        session: The audience; None where nobody watched.
-        arm: Of the session; None where nobody watched.
-        content: What was chosen.
-        campaign: Of the content.
+        session: Number of the session; None if nobody watched.
+        arm: Arm of the session; None if nobody watched.
+        content: Id of the chosen content.
+        campaign: Id of its campaign.
         reason: The rule that chose, or ``bandit``.
-        probability: With which this content was chosen among those that might have been, given the arm.
-        people: How many stood there.
+        probability: Probability of this choice among the possible contents, given the arm.
+        people: Number of people who were there.
     """
 
     kind = "decision_made"
@@ -126,10 +126,10 @@ class _OnScreen(Event):
 
     Attributes:
         impression: Number of the impression.
-        session: The audience; None where nobody watched.
-        arm: Of the session; None where nobody watched.
-        content: What was shown.
-        campaign: Of the content.
+        session: Number of the session; None if nobody watched.
+        arm: Arm of the session; None if nobody watched.
+        content: Id of the shown content.
+        campaign: Id of its campaign.
     """
 
     impression: int
@@ -141,7 +141,7 @@ class _OnScreen(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class ImpressionStarted(_OnScreen):
-    """A content came on the screen; ``decision`` is the one that chose it."""
+    """A content appeared on the screen because of ``decision``."""
 
     kind = "impression_started"
 
@@ -159,14 +159,14 @@ class ImpressionEnded(_OnScreen):
 
 @dataclass(frozen=True, kw_only=True)
 class _OfVisit(_OnScreen):
-    """What one visitor did while a content was shown; ``visit`` is theirs."""
+    """An action of one visitor while a content was shown; ``visit`` is the visitor's."""
 
     visit: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class AttentionHeld(_OfVisit):
-    """A visitor's head was turned to the screen for some ``seconds`` of the impression; one event for each of both."""
+    """A visitor looked towards the screen for some ``seconds`` of the impression; one event for each pair of both."""
 
     kind = "attention_held"
 
@@ -178,7 +178,7 @@ class Reacted(_OfVisit):
     """A visitor's face moved.
 
     Attributes:
-        reaction: What it did.
+        reaction: Kind of the reaction.
         strength: Largest change from the visitor's own neutral shape, in the unit of that measure.
     """
 
@@ -190,17 +190,17 @@ class Reacted(_OfVisit):
 
 @dataclass(frozen=True, kw_only=True)
 class InterestSeen(_OfVisit):
-    """A visitor's attention held, with a positive change."""
+    """A visitor showed interest: attention held, together with a positive change."""
 
     kind = "interest_seen"
 
 
 @dataclass(frozen=True, kw_only=True)
 class FollowUpShown(_OfVisit):
-    """Interest in ``content`` was answered by another content.
+    """Another content answered interest in ``content``.
 
     Attributes:
-        follow_up: The content that answered; ``impression`` is that of the first content.
+        follow_up: Id of the answering content; ``impression`` belongs to the first content.
     """
 
     kind = "follow_up_shown"
@@ -210,14 +210,14 @@ class FollowUpShown(_OfVisit):
 
 @dataclass(frozen=True, kw_only=True)
 class LoyalGreeted(_OfVisit):
-    """An enrolled visitor was greeted with a content of theirs. Who they are is not written down."""
+    """An enrolled visitor was greeted with a content of theirs; the event does not say who they are."""
 
     kind = "loyal_greeted"
 
 
 @dataclass(frozen=True, kw_only=True)
 class OfferTaken(_OnScreen):
-    """The offer of a content was taken; ``visit`` is that of the visitor where it is known."""
+    """The offer of a content was taken; ``visit`` is the visitor's, if known."""
 
     kind = "offer_taken"
 

@@ -1,4 +1,4 @@
-"""Events of a stand on their way to where those of the whole chain are: day by day, each once, however often sent."""
+"""Sends a stand's events to the chain's store, day by day; each is stored once, however often it is sent."""
 
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,15 +20,15 @@ _DAY: Final = timedelta(days=1) // timedelta(microseconds=1)
 def ship_to_folder(source: sa.Engine, folder: Path, now: datetime) -> int:
     """Write each day that is over as ``day=2026-03-01/STAND.parquet``, all or nothing.
 
-    A file that is there is written again where events of its day came later.
+    An existing file is written again if events of its day came later.
 
     Args:
         source: Database of the stand.
-        folder: Of the chain: of this machine, or of an object store that is mounted or synchronised.
-        now: Days of UTC before this one are over.
+        folder: Folder of the chain, on this machine or in a mounted or synchronised object store.
+        now: Current time; days of UTC before this one are over.
 
     Returns:
-        How many events were new there.
+        The number of events that were new there.
     """
     count = 0
     for (stand, day), events in days_of(source).items():
@@ -40,13 +40,13 @@ def ship_to_folder(source: sa.Engine, folder: Path, now: datetime) -> int:
 
 
 def ship_to_database(source: sa.Engine, url: str) -> int:
-    """Insert what another database lacks, day by day; sent twice, an event is there once.
+    """Insert the events that another database lacks, day by day; an event that is sent twice is stored once.
 
     Returns:
-        How many events were new there.
+        The number of events that were new there.
 
     Raises:
-        InputError: That database cannot be used.
+        InputError: The other database cannot be used.
     """
     target = open_database(url, "to")
     with database_errors(target.url, "to"), source.connect() as reading:
@@ -66,7 +66,7 @@ def ship_to_database(source: sa.Engine, url: str) -> int:
 
 
 def days_of(engine: sa.Engine, where: sa.ColumnElement[bool] | None = None) -> dict[tuple[str, int], int]:
-    """How many events there are of each stand and day, the days counted from 1970 in UTC."""
+    """Count the events of each stand and day; days are counted from 1970 in UTC."""
     day = (EVENTS.c.at // _DAY).label("day")
     query = sa.select(EVENTS.c.stand, day, sa.func.count()).group_by(EVENTS.c.stand, day).order_by(EVENTS.c.stand, day)
     with engine.connect() as connection:
@@ -75,12 +75,12 @@ def days_of(engine: sa.Engine, where: sa.ColumnElement[bool] | None = None) -> d
 
 
 def on_day(stand: str, day: int) -> sa.ColumnElement[bool]:
-    """Events of a stand and a day."""
+    """Select the events of a stand and a day."""
     return (EVENTS.c.stand == stand) & (EVENTS.c.at >= day * _DAY) & (EVENTS.c.at < (day + 1) * _DAY)
 
 
 def _rows(file: Path) -> int:
-    """How many events a file holds; none where it is not there, or was damaged."""
+    """Count the events in a file; 0 if it is missing or damaged."""
     try:
         return int(pq.read_metadata(file).num_rows)
     except (OSError, pa.ArrowInvalid):

@@ -1,4 +1,4 @@
-"""Brings the events of stores together as Parquet files, which the report reads."""
+"""Collects the events of several stores as Parquet files for the report."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -23,18 +23,18 @@ _TYPES: Final[dict[type, pa.DataType]] = {
 }
 
 SCHEMA: Final = pa.schema([(column.name, _TYPES[type(column.type)]) for column in EVENTS.columns])
-"""Of a file of events: the columns of the table."""
+"""Schema of a file of events: the columns of the table."""
 
 
 def collect(stores: Sequence[str], folder: Path) -> list[Path]:
-    """Parquet files with the events of all stores.
+    """Return Parquet files with the events of all stores.
 
     Args:
-        stores: Addresses of databases, whose events are copied, or folders of Parquet files, which are read in place.
-        folder: For the copies.
+        stores: Addresses of databases, whose events are copied, or folders of Parquet files, which are read directly.
+        folder: Folder for the copies.
 
     Raises:
-        InputError: There is no such store, or nothing in it.
+        InputError: A store is missing or empty.
     """
     files: list[Path] = []
     for index, store in enumerate(stores):
@@ -54,15 +54,15 @@ def collect(stores: Sequence[str], folder: Path) -> list[Path]:
 
 
 def write_events(engine: sa.Engine, file: Path, where: "sa.ColumnElement[bool] | None" = None) -> int:
-    """Copy events of a database into a file, all or nothing.
+    """Copy the events of a database into a file, all or nothing.
 
     Args:
-        engine: Of the database.
-        file: To write.
-        where: Which events; all by default.
+        engine: Engine of the database.
+        file: File to write.
+        where: Condition on the events; all by default.
 
     Returns:
-        How many there were.
+        The number of copied events.
     """
     query = sa.select(EVENTS).order_by(EVENTS.c.at)
     count = 0

@@ -1,4 +1,4 @@
-"""Where events are kept: SQLite or PostgreSQL, written in batches by a thread of its own."""
+"""Stores events in SQLite or PostgreSQL, in batches, from a thread of its own."""
 
 import contextlib
 import logging
@@ -22,7 +22,7 @@ from faceline.stand.events.event import Event, LoggingPaused
 
 _BATCH: Final = 2000
 _LONGEST_WAIT: Final = 5.0
-"""Seconds between two tries of a database that is away."""
+"""Longest pause, in seconds, between two tries to reach a database that is away."""
 _TIDY: Final = 3600.0
 
 log = logging.getLogger("faceline.stand")
@@ -30,14 +30,13 @@ log = logging.getLogger("faceline.stand")
 
 @dataclass(frozen=True)
 class StoreHealth:
-    """How the writing goes.
+    """The health of the store.
 
     Attributes:
-        paused: Why nothing is written at the moment; None where all is well.
-        pending: Events in memory that are not written yet.
-        lost: Events that did not fit into memory while the writing was paused, or that no database takes, by kind,
-            since the start.
-        written: Events written since the start.
+        paused: Why nothing is written at the moment; None if all is well.
+        pending: Number of events in memory that are not written yet.
+        lost: Number of events, by kind, that did not fit into memory during a pause or that no database accepts.
+        written: Number of events written since the start.
     """
 
     paused: str | None = None
@@ -47,19 +46,19 @@ class StoreHealth:
 
 
 class EventStore:
-    """Takes events without ever making the caller wait, and writes them within a second.
+    """Takes events without making the caller wait, and writes them within a second.
 
-    While the database is away (disk full, file damaged, file or server gone) events stay in memory, up to a capacity;
-    what comes after is counted and dropped. When it is back, the gap itself is written down.
+    While the database is away (disk full, file damaged, file or server gone), events stay in memory up to a capacity;
+    further ones are counted and dropped. When it is back, an event records the gap.
 
     Args:
-        url: ``sqlite:///FILE`` or ``postgresql://…``; created and migrated where needed.
+        url: ``sqlite:///FILE`` or ``postgresql://…``; created and migrated if needed.
         interval: Seconds between two writes.
         capacity: Most events in memory.
-        keep_days: Whole days, in UTC, after which events are deleted, once an hour; None keeps them for good.
+        keep_days: Whole days in UTC after which events are deleted, once an hour; None keeps them for good.
 
     Raises:
-        InputError: The address is not one of a store, or the store cannot be opened now, at the start.
+        InputError: The address is invalid, or the store cannot be opened at the start.
     """
 
     def __init__(
@@ -86,7 +85,7 @@ class EventStore:
         self.close()
 
     def append(self, *events: Event) -> None:
-        """Take events; returns at once, whatever the database does."""
+        """Take events; this returns at once, whatever the database does."""
         with self._changed:
             for event in events:
                 if len(self._queue) < self.capacity:
@@ -96,19 +95,19 @@ class EventStore:
 
     @property
     def health(self) -> StoreHealth:
-        """How the writing goes, for the operator's page."""
+        """Return the health of the store, for the operator's page."""
         with self._changed:
             return StoreHealth(self._paused, len(self._queue), dict(self._lost), self._written)
 
     def flush(self, timeout: float = 5.0) -> bool:
-        """Wait until all that was appended is written; False where that did not happen in time."""
+        """Wait until all appended events are written; False if that takes too long."""
         with self._changed:
             self._hurry = True
             self._changed.notify_all()
             return self._changed.wait_for(lambda: not self._queue, timeout)
 
     def close(self) -> None:
-        """Write what is left, if the database takes it within a few seconds, and end the thread."""
+        """Write what is left, if the database accepts it within a few seconds, and end the thread."""
         self.flush(_LONGEST_WAIT)
         with self._changed:
             self._closing = True
@@ -137,10 +136,10 @@ class EventStore:
             self._note(batch, refused, dropped)
 
     def _try(self, batch: Sequence[Event]) -> tuple[str | None, list[Event]]:
-        """Write a batch, event by event where one of them is not as it should be.
+        """Write a batch, or each event by itself if one of them is invalid.
 
         Returns:
-            The reason where the database is away, and the events that no database would take.
+            Why the database is away, if it is, and the events that no database would accept.
         """
         if not batch:
             return None, []
@@ -164,7 +163,7 @@ class EventStore:
         return None, dropped
 
     def _tidy(self) -> None:
-        """Delete the days that are older than they may be; what does not go now goes an hour later."""
+        """Delete the days that are too old; what cannot be deleted now is deleted an hour later."""
         if self.keep_days is None or time.monotonic() - self._tidied < _TIDY:
             return
         self._tidied = time.monotonic()
@@ -205,7 +204,7 @@ class EventStore:
         return status.st_dev, status.st_ino
 
     def _reopen_if_gone(self) -> None:
-        """SQLite would go on writing into a file that was deleted."""
+        """Reopen a deleted SQLite file, because SQLite would go on writing into it."""
         try:
             same = self._identity() == self._inode
         except OSError:
@@ -217,14 +216,14 @@ class EventStore:
 
 
 def _is_of_an_event(error: Exception) -> bool:
-    """Whether an event is not as it should be; else the database is away, be it full, gone or damaged."""
+    """Tell whether an event is invalid; otherwise the database is away, full or damaged."""
     if isinstance(error, DBAPIError | InputError):
         return isinstance(error, DataError | IntegrityError)
     return isinstance(error, StatementError | OverflowError | ValueError)
 
 
 def insert_once(engine: sa.Engine) -> Any:
-    """A statement that takes rows of events, each once, however often it is sent."""
+    """Return a statement that inserts each event once, however often it is sent."""
     insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
     return insert(EVENTS).on_conflict_do_nothing()
 

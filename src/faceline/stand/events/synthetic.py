@@ -1,7 +1,7 @@
-"""Events of a chain of stands, made by the million: the measure of how far a report scales.
+"""Makes the events of a chain of stands by the million, to measure how far a report scales.
 
-They have the shape and the proportions of real ones, but nobody decided or looked: attention is drawn, with a known
-uplift of the adaptive arm.
+They have the form and the proportions of real events, but nobody decided or looked: attention is drawn at random, with
+a known uplift of the adaptive arm.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from faceline.stand.events.sources import SCHEMA
 
 UPLIFT: Final = 0.2
-"""By which share the attention in the adaptive arm is greater."""
+"""Share by which attention is higher in the adaptive arm."""
 
 CONTENTS: Final = 24
 CAMPAIGNS: Final = 6
@@ -28,16 +28,16 @@ _EVENTS_A_SESSION: Final = 18.6  # of 38,610 sessions: 719,410 events
 
 
 def write_events(folder: Path, events: int, stands: int, seed: int) -> int:
-    """Write about so many events as Parquet files, in order of time as stands ship them.
+    """Write about so many events as Parquet files, in order of time, as stands ship them.
 
     Args:
-        folder: For the files.
-        events: About how many.
-        stands: Of the chain; each is in one file.
-        seed: Of all draws.
+        folder: Folder for the files.
+        events: Approximate number of events.
+        stands: Number of stands of the chain; each has one file.
+        seed: Seed of all draws.
 
     Returns:
-        How many events there are.
+        The exact number of events.
     """
     folder.mkdir(parents=True, exist_ok=True)
     files = max(min(round(events / _FILE), stands), 1)
@@ -71,7 +71,7 @@ def _table(rng: np.random.Generator, stands: np.ndarray, sessions: int) -> pa.Ta
 def _parts(
     rng: np.random.Generator, one: dict[str, np.ndarray], visitors: np.ndarray, shown: np.ndarray
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The events of each kind, as columns."""
+    """Return the events of each kind as columns."""
     visits = _repeat(one, visitors) | {"visit": _numbers(rng, int(visitors.sum()))}
     yield "visitor_appeared", visits | {"continued": np.zeros(visitors.sum(), dtype=bool)}
     dwell = 10.0 * np.repeat(shown, visitors)
@@ -110,7 +110,7 @@ def _parts(
 
 
 def _visitors_of_impressions(visit: np.ndarray, visitors: np.ndarray, shown: np.ndarray) -> np.ndarray:
-    """The visits that see each impression: those of its session, impression after impression."""
+    """Return the visits that see each impression: those of its session, impression after impression."""
     people = np.repeat(visitors, shown)
     first = np.repeat(np.cumsum(visitors) - visitors, shown)
     within = np.arange(people.sum()) - np.repeat(np.cumsum(people) - people, people)
@@ -118,7 +118,7 @@ def _visitors_of_impressions(visit: np.ndarray, visitors: np.ndarray, shown: np.
 
 
 def _full(rng: np.random.Generator, kind: str, columns: dict[str, np.ndarray]) -> pa.Table:
-    """All columns of the schema; what a kind lacks is null."""
+    """Return all columns of the schema; columns that a kind lacks are null."""
     n = len(columns["at"])
     names = {
         "stand": [f"stand{i:05}" for i in range(int(columns["stand"].max()) + 1 if n else 1)],

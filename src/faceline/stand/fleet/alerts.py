@@ -1,4 +1,4 @@
-"""Raises what is wrong once, and clears it once: nothing is told before it has lasted, in either direction."""
+"""Raises each problem once and clears it once, after it has lasted or has been over for some time."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -12,20 +12,20 @@ from faceline.stand.fleet.roster import Roster
 from faceline.stand.fleet.tables import ALERTS, MESSAGES
 
 _AT_ONCE: Final[frozenset[Kind]] = frozenset({"silent", "faces", "release", "rollout"})
-"""These have lasted, or do not pass by themselves, when they are found."""
+"""Kinds that are raised at once, because they have already lasted or do not pass by themselves."""
 
 
 class Message(NamedTuple):
-    """What was raised or cleared.
+    """An alert that was raised or cleared.
 
     Attributes:
-        number: In order.
-        at: When.
-        stand: Where.
-        kind: What.
+        number: Number of the message, in order.
+        at: Time of the message.
+        stand: Name of the stand.
+        kind: Kind of the problem.
         state: ``raised`` or ``cleared``.
-        told: In a sentence.
-        waits: Ways on which it has not been sent yet.
+        told: The problem in one sentence.
+        waits: Ways on which the message has not been sent yet.
     """
 
     number: int
@@ -38,20 +38,20 @@ class Message(NamedTuple):
 
 
 class Alerts:
-    """What is wrong in a fleet.
+    """The alerts of a fleet.
 
     Args:
-        roster: Of the fleet.
-        raise_after: For how long something must be wrong before it is told.
-        clear_after: For how long it must be well again before that is told.
-        ways: On which messages are sent.
+        roster: Stands of the fleet.
+        raise_after: How long a problem must last before it is raised.
+        clear_after: How long a problem must be over before it is cleared.
+        ways: Names of the ways on which messages are sent.
     """
 
     def __init__(self, roster: Roster, raise_after: timedelta, clear_after: timedelta, ways: tuple[str, ...]) -> None:
         self.roster, self.raise_after, self.clear_after, self.ways = roster, raise_after, clear_after, ways
 
     def raised(self) -> dict[str, dict[str, str]]:
-        """What is called wrong now: sentences by kind, by stand."""
+        """Return the raised problems: a sentence for each kind, for each stand."""
         found: dict[str, dict[str, str]] = {}
         with self.roster.engine.connect() as connection:
             for row in connection.execute(sa.select(ALERTS).where(ALERTS.c.raised_at.is_not(None))):
@@ -59,7 +59,7 @@ class Alerts:
         return found
 
     def take(self, found: Mapping[str, Findings]) -> None:
-        """Take up what is wrong at this moment, by stand."""
+        """Update the alerts with what is wrong at this moment, by stand."""
         now = self.roster.clock()
         with self.roster.writing, self.roster.engine.begin() as connection:
             rows = {(row.stand, row.kind): row for row in connection.execute(sa.select(ALERTS))}
@@ -71,20 +71,20 @@ class Alerts:
                         self._well(connection, row, now)
 
     def messages(self, stand: str | None = None, most: int = 50) -> list[Message]:
-        """The last messages, newest first."""
+        """Return the last messages, newest first."""
         query = sa.select(MESSAGES).order_by(MESSAGES.c.id.desc()).limit(most)
         query = query if stand is None else query.where(MESSAGES.c.stand == stand)
         with self.roster.engine.connect() as connection:
             return [_message(row) for row in connection.execute(query)]
 
     def waiting(self, way: str, most: int = 200) -> list[Message]:
-        """Messages that have not been sent on a way, oldest first."""
+        """Return messages that have not been sent on a way, oldest first."""
         query = sa.select(MESSAGES).where(MESSAGES.c.waits.contains(way)).order_by(MESSAGES.c.id).limit(most)
         with self.roster.engine.connect() as connection:
             return [_message(row) for row in connection.execute(query)]
 
     def sent(self, way: str, messages: list[Message]) -> None:
-        """Note that messages were sent on a way."""
+        """Record that messages were sent on a way."""
         with self.roster.writing, self.roster.engine.begin() as connection:
             for each in messages:
                 waits = ",".join(other for other in each.waits if other != way)

@@ -1,4 +1,4 @@
-"""What stands ask of their fleet. They show their secret with every request; nothing is ever asked of them."""
+"""The interface for stands. Each request carries the stand's secret; the fleet never calls a stand."""
 
 from typing import TypeVar
 
@@ -19,25 +19,25 @@ _Message = TypeVar("_Message", bound=BaseModel)
 
 @router.post("/join")
 async def join(request: Request) -> Response:
-    """A stand asks to belong to the fleet."""
+    """Accept a stand into the fleet."""
     return await run_in_threadpool(_take_joining, fleet_of(request), await request.body())
 
 
 @router.post("/report")
 async def report(request: Request) -> Response:
-    """A stand tells how it is; it is told what it is to show."""
+    """Take a stand's report and answer what it should show."""
     return await run_in_threadpool(_take_report, fleet_of(request), _secret(request), await request.body())
 
 
 @router.post("/events")
 async def events(request: Request) -> Response:
-    """A stand hands over events; once this answers they are on the disk."""
+    """Store a stand's events; the answer means that they are on the disk."""
     return await run_in_threadpool(_take_events, fleet_of(request), _secret(request), await request.body())
 
 
 @router.get("/days")
 def days(request: Request) -> Response:
-    """How many events of the stand have come, by day."""
+    """Return the number of the stand's events that have come, by day."""
     fleet = fleet_of(request)
     stand = fleet.roster.caller(_secret(request))
     return _unknown() if stand is None else JSONResponse({"days": days_of(fleet.roster, stand)})
@@ -45,7 +45,7 @@ def days(request: Request) -> Response:
 
 @router.get("/release/{name}")
 def release(request: Request, name: str) -> Response:
-    """What a release holds, as it was signed."""
+    """Return the signed manifest of a release."""
     fleet = fleet_of(request)
     if fleet.roster.caller(_secret(request)) is None:
         return _unknown()
@@ -55,7 +55,7 @@ def release(request: Request, name: str) -> Response:
 
 @router.get("/file/{digest}")
 def file(request: Request, digest: str) -> Response:
-    """A file of a release, by the digest of its content."""
+    """Return a file of a release, by the digest of its content."""
     fleet = fleet_of(request)
     if fleet.roster.caller(_secret(request)) is None:
         return _unknown()

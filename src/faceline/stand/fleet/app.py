@@ -1,17 +1,19 @@
-"""Makes the parts of a fleet from its settings, and its application."""
+"""Builds the parts of a fleet from its settings, and its web application."""
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
+import sqlalchemy as sa
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
 
 from faceline.errors import InputError
-from faceline.stand.content.catalogue import DEMO
+from faceline.stand.content.catalogue import DEMO, read_catalogue, time_zone
 from faceline.stand.content.desk import Desk, copy_demo
 from faceline.stand.database import add_tables, open_database
 from faceline.stand.fleet import api, pages, release_pages
@@ -23,29 +25,38 @@ from faceline.stand.fleet.rollouts import Rollouts
 from faceline.stand.fleet.roster import FIRST_GROUP, Roster
 from faceline.stand.fleet.services import HERE, FleetServices
 from faceline.stand.fleet.signing import SigningKey
-from faceline.stand.fleet.tables import FLEET
+from faceline.stand.fleet.tables import FLEET, HOURS
 from faceline.stand.fleet.watch import Watch
 from faceline.stand.folders import alone_in, make_folder
-from faceline.stand.web import contents, login
+from faceline.stand.live.webhooks import Webhook, Webhooks
+from faceline.stand.web import advertiser, campaign_pages, contents, login
 from faceline.stand.web.access import Secrets
 from faceline.stand.web.app import guarded_app
+from faceline.stand.web.campaigns import note_catalogue
+from faceline.stand.web.figures import Figures
+from faceline.stand.words import _, number
 
 if TYPE_CHECKING:
     from faceline.stand.settings import FleetSettings
 
+_ALERTS: Final = "alerts"
+"""Name of the webhook."""
+
+_MOST_EVENTS: Final = 20_000_000
+"""Largest number of events that a page reads; it takes about a minute, once in ten minutes."""
+
 
 def create_fleet_app(services: FleetServices) -> FastAPI:
-    """The application of a fleet: pages for people, and an interface for stands."""
-    app = guarded_app(
-        "faceline fleet", services, [part.router for part in (login, pages, release_pages, contents, api)]
-    )
+    """Create the application of a fleet: pages for people and an interface for stands."""
+    parts = login, pages, release_pages, contents, campaign_pages, advertiser, api
+    app = guarded_app("faceline fleet", services, [part.router for part in parts])
     app.mount("/fleet-static", StaticFiles(directory=HERE / "static"), name="fleet-static")
     return app
 
 
 @contextmanager
 def build_fleet(settings: "FleetSettings") -> Iterator[tuple[FleetServices, str | None]]:
-    """The parts of a fleet, and the token of its first group where that was made just now."""
+    """Build the parts of a fleet. Also gives the token of the first group if that is new, else None."""
     folder = Path(settings.folder)
     make_folder(folder, "folder")
     with ExitStack() as stack:
@@ -54,11 +65,13 @@ def build_fleet(settings: "FleetSettings") -> Iterator[tuple[FleetServices, str 
         stack.callback(roster.engine.dispose)
         token = None if roster.groups else roster.new_group(FIRST_GROUP)
         desk = open_desk(folder, settings.allowed_pages)
+        note_catalogue(folder, desk.file)
         releases = open_releases(folder, roster)
         rollouts = Rollouts(roster, timedelta(minutes=settings.stage_minutes), timedelta(seconds=settings.silent_after))
         services = FleetServices(
             settings.name, desk.file.parent, Secrets(folder / "access.json", first=("operator",)), desk, roster,
-            releases.key, releases, rollouts, _watch(settings, roster, rollouts), every=settings.every,
+            releases.key, releases, rollouts, _watch(settings, roster, rollouts), open_figures(settings, roster, desk),
+            every=settings.every,
             secure=settings.certificate is not None,
             hosts=("localhost", socket.gethostname().lower(), settings.host.lower(), *settings.allowed_hosts),
         )  # fmt: skip
@@ -66,7 +79,7 @@ def build_fleet(settings: "FleetSettings") -> Iterator[tuple[FleetServices, str 
 
 
 def _watch(settings: "FleetSettings", roster: Roster, rollouts: Rollouts) -> Watch:
-    """What looks after the stands, not started yet."""
+    """Create the watch over the stands, not started yet."""
     ways = _ways(settings)
     seconds = {name: timedelta(seconds=getattr(settings, name)) for name in ("raise_after", "clear_after")}
     alerts = Alerts(roster, seconds["raise_after"], seconds["clear_after"], tuple(ways))
@@ -78,10 +91,10 @@ def _watch(settings: "FleetSettings", roster: Roster, rollouts: Rollouts) -> Wat
 
 
 def _ways(settings: "FleetSettings") -> dict[str, Way]:
-    """How alerts are sent."""
+    """Create the ways on which alerts are sent."""
     ways: dict[str, Way] = {}
     if settings.webhook is not None:
-        ways["webhook"] = webhook(settings.name, settings.webhook)
+        ways["webhook"] = webhook(settings.name, _signed_hook(Path(settings.folder), settings.webhook))
     if settings.mail:
         for key in ("mail_from", "mail_server"):
             if getattr(settings, key) is None:
@@ -90,20 +103,51 @@ def _ways(settings: "FleetSettings") -> dict[str, Way]:
     return ways
 
 
+def _signed_hook(folder: Path, address: str) -> Webhook:
+    """Return the webhook of the alerts; a new address gets a new secret."""
+    hooks = Webhooks(folder)
+    known = {hook.name: hook for hook in hooks.all}
+    if _ALERTS not in known or known[_ALERTS].url != address:
+        if _ALERTS in known:
+            hooks.remove(_ALERTS, by="fleet")
+        hooks.add(_ALERTS, address, (), names=False, by="fleet")
+    return {hook.name: hook for hook in hooks.all}[_ALERTS]
+
+
 def open_roster(folder: Path, store: str | None) -> Roster:
-    """The stands of a fleet, in its database."""
+    """Open the list of stands in the fleet's database."""
     engine = open_database(store or f"sqlite:///{folder / 'events.db'}")
     add_tables(engine, FLEET)
     return Roster(engine)
 
 
+def open_figures(settings: "FleetSettings", roster: Roster, desk: Desk) -> Callable[..., dict[str, Any]]:
+    """Return what reads the figures of all stands; it refuses more events than a page can wait for."""
+    time_zone(settings.zone)  # refused at once, not by the first reader
+    store = roster.engine.url.render_as_string(hide_password=False)
+    told = Figures(store, settings.smallest_group, settings.zone, lambda: read_catalogue(desk.file, desk.pages))
+
+    def figures(*asked: Any) -> dict[str, Any]:
+        with roster.engine.connect() as connection:
+            events = int(connection.scalar(sa.select(sa.func.sum(HOURS.c.events))) or 0)
+        if events > _MOST_EVENTS:
+            why = _(
+                "%(count)s events are too many for a page; ask whoever runs the fleet for a report.",
+                count=number(events),
+            )
+            raise HTTPException(409, why)
+        return told(*asked)
+
+    return figures
+
+
 def open_releases(folder: Path, roster: Roster) -> Releases:
-    """What a fleet can give to its stands, and the key that signs it."""
+    """Open the releases of a fleet and the key that signs them."""
     return Releases(roster, SigningKey(folder / "signing.pem"), folder / "files")
 
 
 def open_desk(folder: Path, pages: list[str]) -> Desk:
-    """Where the catalogue of a fleet is edited; that of the demo, to begin with."""
+    """Open the editor of the fleet's catalogue; a new fleet starts with that of the demo."""
     file = folder / "contents" / DEMO.name
     if not file.exists():
         copy_demo(file)

@@ -1,4 +1,4 @@
-"""What is wrong with a stand, by what it told last and what is known of its hours."""
+"""Finds what is wrong with a stand, from its last report and its earlier hours."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
@@ -12,18 +12,18 @@ Kind = Literal["silent", "camera", "faces", "speed", "store", "clock", "disk", "
 
 HOUR: Final = 3600 * 1_000_000
 _DAYS, _WEEKS = 7, 3
-"""An hour always had visitors if it had some on each of the last days, or on the same weekday of the last weeks."""
+"""An hour should have visitors if it had some on each of the last days, or on this weekday of the last weeks."""
 
 
 class Limits(NamedTuple):
-    """When something is wrong.
+    """Limits beyond which something is wrong.
 
     Attributes:
-        silent: Without a report for so long.
-        frames: A second, under which a stand is slow.
-        delay_ms: From a frame to its decision, over which it is.
-        clock: How wrong its clock may be.
-        disk: Share of its disk that must be free.
+        silent: Longest time without a report.
+        frames: Frames a second below which a stand is slow.
+        delay_ms: Longest time from a frame to its decision, in milliseconds.
+        clock: Largest error of the stand's clock.
+        disk: Share of the disk that must be free.
     """
 
     silent: timedelta
@@ -34,11 +34,11 @@ class Limits(NamedTuple):
 
 
 class Findings(NamedTuple):
-    """What is wrong, and what can be told at all.
+    """What is wrong with a stand, and what is known about it.
 
     Attributes:
-        wrong: What is wrong, in a sentence each.
-        known: Of which kinds it is known whether they are wrong; alerts of others stay as they are.
+        wrong: A sentence for each kind of problem.
+        known: Kinds that could be checked; alerts of other kinds stay as they are.
     """
 
     wrong: dict[Kind, str]
@@ -53,15 +53,15 @@ def findings(
     raised: Collection[str],
     since: datetime | None = None,
 ) -> Findings:
-    """What is wrong with a stand.
+    """Find what is wrong with a stand.
 
     Args:
         member: The stand.
-        now: The time.
-        limits: When something is wrong.
-        visitors: Of the hours that matter (`hours_before`), counted from 1970 in UTC.
-        raised: Kinds that are called wrong already.
-        since: Since when the fleet listens: while it was away itself, no stand was silent.
+        now: The current time.
+        limits: Limits beyond which something is wrong.
+        visitors: Visitors in each of the `hours_before`, counted from 1970 in UTC.
+        raised: Kinds that are raised already.
+        since: Time since when the fleet listens; a stand was not silent while the fleet was away.
     """
     report, seen = member.report, member.seen
     if report is None or seen is None:
@@ -90,7 +90,7 @@ def findings(
 
 
 def hours_before(now: datetime) -> list[int]:
-    """The hours that tell whether the last one should have had visitors, with that hour and the one that runs."""
+    """Return the hours that tell whether the last hour should have had visitors, with that hour and the current one."""
     last = microseconds(now) // HOUR - 1
     return [last + 1, last, *_same_hours(last)]
 

@@ -1,8 +1,8 @@
-"""Carries the events of a stand to its fleet, however long that was away.
+"""Sends the events of a stand to its fleet, however long the fleet was away.
 
-New ones go in the order of their times, behind a mark. Times can jump, and a fleet can lose what it had. So now and
-then both sides count the events of each day. A day of which the fleet has fewer is sent again, as ``faceline ship``
-does. The fleet keeps each event once.
+New events go in the order of their times, and a mark records how far that went. Clocks can jump, and a fleet can lose
+data. So from time to time both sides count the events of each day. The stand sends a day again if the fleet has fewer,
+as ``faceline ship`` does. The fleet keeps each event once.
 """
 
 import json
@@ -20,24 +20,24 @@ from faceline.stand.events.shipping import days_of, on_day
 from faceline.stand.fleet.protocol import ROWS, Batch
 
 _SETTLED: Final = timedelta(seconds=5)
-"""Events as old as that have all been written, in whatever order they came."""
+"""Events of this age are all written, in whatever order they came."""
 _MOST: Final = 40
-"""Batches of one turn; a report of health goes between two turns."""
+"""Most batches of one turn; a health report goes between two turns."""
 
 _OWN: Final = tuple(column for column in EVENTS.columns if column.name != "stand")
 _NAMES: Final = tuple(column.name for column in _OWN)
 
 
 class Courier:
-    """Sends what the fleet has not got.
+    """Sends the events that the fleet does not have.
 
     Args:
-        engine: Gives the database of the stand.
-        stand: Whose events go.
-        send: Takes some events; raises what it likes where they did not arrive.
-        there: Tells how many events of each day have arrived, the days counted from 1970 in UTC.
-        file: Keeps the mark.
-        clock: Tells the time.
+        engine: Returns the database of the stand.
+        stand: Name of the stand.
+        send: Sends some events; raises if they did not arrive.
+        there: Returns how many events of each day have arrived; days are counted from 1970 in UTC.
+        file: File that keeps the mark.
+        clock: Returns the time.
     """
 
     def __init__(
@@ -54,14 +54,14 @@ class Courier:
         self._mark: tuple[int, int] = _read(file)
 
     def waiting(self) -> tuple[int, datetime | None]:
-        """How many events have not been sent yet, and when the first of them happened."""
+        """Return how many events wait to be sent, and the time of the first of them."""
         query = sa.select(sa.func.count(), sa.func.min(EVENTS.c.at)).where(self._after(self._mark))
         with self._engine().connect() as connection:
             count, first = connection.execute(query).one()
         return int(count), None if first is None else utc(first)
 
     def carry(self) -> bool:
-        """Send what is new; False where more is left for another turn."""
+        """Send new events; False if some are left for another turn."""
         for _ in range(_MOST):
             rows = self._next()
             if not rows:
@@ -71,7 +71,7 @@ class Courier:
         return False
 
     def compare(self) -> int:
-        """Send whole days again of which fewer events have arrived than there are; how many events that were."""
+        """Send each day again of which the fleet has fewer events; return how many events were sent."""
         limit = microseconds(self._clock() - _SETTLED)
         ahead = limit + timedelta(hours=1) // timedelta(microseconds=1)  # the clock was wrong when they were written
         settled = (EVENTS.c.stand == self._stand) & ((EVENTS.c.at <= limit) | (EVENTS.c.at > ahead))
@@ -106,7 +106,7 @@ class Courier:
 
 
 def _read(file: Path) -> tuple[int, int]:
-    """The mark; from the beginning where there is none: what has arrived is there once all the same."""
+    """Read the mark. Without a file, begin at the start: the fleet keeps each event once anyway."""
     try:
         at, number = json.loads(file.read_text(encoding="utf-8"))
         return int(at), int(number)

@@ -1,4 +1,4 @@
-"""How a stand is, as it tells its fleet."""
+"""Reports the health of a stand to its fleet."""
 
 import shutil
 from collections.abc import Callable
@@ -18,15 +18,15 @@ _LINE: Final = 500
 
 
 class HealthOf:
-    """Makes reports of a stand.
+    """Makes the health reports of a stand.
 
     Args:
-        board: Its newest state.
-        folder: Whose disk is looked at.
-        zone: Of its hours.
-        catalogue: What it shows now.
-        displays: How many are connected.
-        clock: Tells the moment.
+        board: Newest state of the stand.
+        folder: Folder whose disk is checked.
+        zone: Time zone of the stand's hours.
+        catalogue: Returns the catalogue that is shown now.
+        displays: Returns how many displays are connected.
+        clock: Returns the current moment.
     """
 
     def __init__(
@@ -42,10 +42,10 @@ class HealthOf:
         self._catalogue, self._displays = catalogue, displays
 
     def __call__(self, **more: Any) -> Report:
-        """The report of this moment.
+        """Make the report of this moment.
 
         Args:
-            more: Further fields of it.
+            more: Further fields of the report.
         """
         state, moment = self._board.state, self._clock()
         stalled = state.at is None or moment.steady - state.at > _STALLED
@@ -71,7 +71,7 @@ class HealthOf:
 
 
 def is_open(catalogue: Catalogue, local: datetime) -> bool:
-    """Whether people come at a time, by the hours of a catalogue; always where it has none."""
+    """Tell whether the place is open at a time, by the hours of a catalogue; always True without hours."""
     if catalogue.hours is None:
         return True
     first, last = catalogue.hours

@@ -1,6 +1,6 @@
-"""Calls home: a thread of the stand that tells its fleet how it is, hands over events and takes what is published.
+"""A thread of the stand that reports to its fleet, sends events and takes what is published.
 
-The stand needs none of it. While the fleet is away, events wait in the stand's own store and contents stay.
+The stand works without it. While the fleet is away, events wait in the stand's own store and contents stay.
 """
 
 import json
@@ -26,7 +26,7 @@ from faceline.stand.fleet.protocol import Batch, Joined, Joining, Orders, Report
 
 _EVERY: Final = 20.0
 _LONGEST: Final = 60.0
-"""Seconds between two tries of a fleet that is away."""
+"""Longest pause, in seconds, between two tries to reach a fleet that is away."""
 _COMPARE: Final = 3600.0
 _AWAY: Final = "The fleet is away"
 
@@ -42,18 +42,19 @@ class _New(BaseModel):
 
 
 class Home:
-    """The line of a stand to its fleet.
+    """The connection of a stand to its fleet.
 
     Args:
-        address: Of the fleet.
-        token: Of its group, or None where the stand has joined before.
-        stand: Its name.
-        folder: Where the secret and the mark of the events are kept.
-        report: Makes a report.
-        engine: Gives the database of events.
-        contents: Takes what is published.
-        steady: Seconds of a clock that only goes forward.
-        clock: Tells the time.
+        address: Address of the fleet.
+        token: Token of a group, or None if the stand has joined before.
+        stand: Name of the stand.
+        folder: Folder for the secret and the mark of sent events.
+        report: Makes a health report.
+        engine: Returns the database of events.
+        contents: Installs what the fleet publishes.
+        steady: Returns the seconds of a steady clock.
+        clock: Returns the time.
+        ca: Certificate file to trust, as in `Caller`.
 
     Raises:
         InputError: There is neither a token nor a secret, or the address is refused.
@@ -70,17 +71,16 @@ class Home:
         contents: Contents,
         steady: Callable[[], float] = time.monotonic,
         clock: Callable[[], datetime] = lambda: now().utc,
+        ca: str | None = None,
     ) -> None:
-        self.caller, self.stand, self.contents = Caller(address), stand, contents
+        self.caller, self.stand, self.contents = Caller(address, ca), stand, contents
         self._token, self._file, self._report, self._steady = token, folder / "joined.json", report, steady
         self._every, self._compared = _EVERY, -_COMPARE
         self._away: str | None = None
         self._refused: str | None = None
         joined = self._joined()
         if joined is None and token is None:
-            raise InputError(
-                "missing; give the token of a group, which the page of the fleet tells", column="fleet_token"
-            )
+            raise InputError("missing; give the token of a group, which the fleet's page shows", column="fleet_token")
         sent = folder / "sent.json"
         if joined is None:
             sent.unlink(missing_ok=True)  # it is of another fleet
@@ -91,23 +91,23 @@ class Home:
         self._thread = threading.Thread(target=self._run, name="fleet", daemon=True)
 
     def start(self) -> None:
-        """Begin to call."""
+        """Start the thread."""
         self._thread.start()
 
     def close(self) -> None:
-        """Call no more."""
+        """Stop the thread."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(timeout=3.0)
 
     def problem(self) -> str | None:
-        """What an operator of the stand should know of the fleet."""
+        """Return what an operator should know about the connection; None if all is well."""
         if self._away is not None:
             return f"{_AWAY}; the stand goes on alone, and its events wait: {self._away}."
         return self._refused or self.contents.problem
 
     def call(self) -> float:
-        """Call once; seconds until the next call."""
+        """Call once and return the seconds until the next call."""
         try:
             self._join()
             more = self._talk()
@@ -121,7 +121,7 @@ class Home:
         return 0.0 if more else self._every
 
     def _talk(self) -> bool:
-        """Tell, take, hand over; whether events are left that should not wait."""
+        """Report, take orders and send events; True if more events should go at once."""
         unsent, since = self.courier.waiting()
         report = self._report(
             unsent=unsent, unsent_since=since, release=self.contents.release, refused=self.contents.refused,
@@ -149,7 +149,7 @@ class Home:
         log.warning("the stand %s belongs to the group %s of %s", self.stand, joined.group, self.caller.address)
 
     def _joined(self) -> Joined | None:
-        """What was told when the stand joined; None where it has not, or joined another fleet or by another name."""
+        """Return the stored answer to joining; None if the stand has not joined this fleet under this name."""
         try:
             kept: dict[str, Any] = json.loads(self._file.read_text(encoding="utf-8"))
             joined = Joined.model_validate(kept)

@@ -1,7 +1,7 @@
-"""Takes what a fleet publishes: fetched, checked, and shown all at once, or refused while the old stays.
+"""Installs what a fleet publishes: fetched, checked, and shown all at once; if refused, the old contents stay.
 
-Each release is a folder, and a link names the one that is shown. So a stand that is killed at any moment shows the old
-release or the new one, and going back is a link too.
+Each release is a folder, and a link names the one that is shown. A stand that is killed at any moment shows the old or
+the new release. Going back changes the link too.
 """
 
 import shutil
@@ -17,25 +17,25 @@ from faceline.stand.fleet.protocol import Orders, Refusal, Signed
 from faceline.stand.folders import make_folder
 
 OWN: Final = "own"
-"""Folder of the contents that a stand has of its own."""
+"""Name of the folder that holds the stand's own contents."""
 
 _KEPT: Final = 4
 _SPARE: Final = 50_000_000  # bytes that stay free
 
 
 class Contents:
-    """What a stand shows that belongs to a fleet.
+    """The contents of a stand that belongs to a fleet.
 
     Args:
-        folder: Where releases are kept.
-        check: Refuses a release that this stand cannot show, by its folder.
+        folder: Folder that keeps the releases.
+        check: Checks the folder of a release; raises if this stand cannot show it.
 
     Attributes:
-        use: Told of another release that is shown, by its folder.
-        public_key: Of the fleet; known once the stand has joined.
-        refused: The release that is wanted and not taken, and why.
-        software: The newest version that was announced and whose file is there.
-        problem: What an operator should know.
+        use: Called with the folder of a release when another one is shown.
+        public_key: Public key of the fleet; set once the stand has joined.
+        refused: Name of the release that was refused, and why.
+        software: The newest announced version of the software whose file is complete.
+        problem: What an operator should know; None if all is well.
     """
 
     def __init__(self, folder: Path, check: Callable[[Path], None]) -> None:
@@ -50,21 +50,21 @@ class Contents:
 
     @property
     def current(self) -> Path:
-        """What is shown: a link that follows each change."""
+        """Return the folder of what is shown: a link that follows each change."""
         return self._link
 
     @property
     def release(self) -> str | None:
-        """Name of the release that is shown; None for own contents."""
+        """Return the name of the release that is shown; None for the stand's own contents."""
         name = self._link.readlink().name if self._link.is_symlink() else OWN
         return None if name == OWN else name
 
     def keep_own(self, catalogue: Path, media: Collection[str]) -> None:
-        """Copy the contents that the stand has of its own: shown until something is published, or if it is taken back.
+        """Copy the stand's own contents: they are shown before anything is published, and after it is taken back.
 
         Args:
-            catalogue: Its file.
-            media: That it names, below its folder.
+            catalogue: File of the catalogue.
+            media: Media that the catalogue names, relative to its folder.
         """
         make_folder(self.folder, "folder")
         own = self.folder / OWN
@@ -78,7 +78,7 @@ class Contents:
             self._show(OWN)
 
     def begin(self) -> Path:
-        """What to show first: the release of before, or own contents where it cannot be shown any more."""
+        """Return what to show first: the last release, or the stand's own contents if that is broken."""
         name = self.release
         try:
             self._check(self.current)
@@ -90,10 +90,10 @@ class Contents:
         return self.current
 
     def follow(self, orders: Orders, caller: Caller) -> None:
-        """Show what is wanted, unless it is shown, and fetch what is announced.
+        """Install the release that the fleet wants, and fetch the software that it announces.
 
         Raises:
-            AwayError: The fleet went away meanwhile; next time it goes on.
+            AwayError: The fleet went away; the next call continues.
         """
         if orders.software is not None and orders.software != self._announced:
             self._fetch_software(orders.software, caller)
@@ -130,7 +130,7 @@ class Contents:
         new.replace(self._link)
 
     def _fetch(self, name: str, caller: Caller) -> None:
-        """A release, whole and checked against its manifest, as a folder."""
+        """Fetch a whole release into a folder and check it against its manifest."""
         manifest = self._manifest(name, "contents", caller)
         needed = sum(item.size for item in manifest.items)
         free = shutil.disk_usage(self.folder).free
@@ -142,7 +142,7 @@ class Contents:
         partial.rename(self.folder / name)
 
     def _fetch_software(self, name: str, caller: Caller) -> None:
-        """Keep the file of a version that was announced; whoever runs the machine installs it."""
+        """Fetch the file of an announced version; installing it is left to whoever runs the machine."""
         try:
             manifest = self._manifest(name, "software", caller)
             item, folder = manifest.items[0], self.folder.parent / "software"
@@ -181,7 +181,7 @@ class Contents:
         return partial
 
     def _forget_old(self) -> None:
-        """Keep the last releases, to which one may go back without fetching them again."""
+        """Delete all but the last releases; going back to those needs no download."""
         folders = [each for each in self.folder.iterdir() if each.is_dir() and not each.is_symlink()]
         old = [each for each in folders if each.name not in (OWN, self.release)]
         for each in sorted(old, key=lambda folder: folder.stat().st_mtime)[: -(_KEPT - 1)]:

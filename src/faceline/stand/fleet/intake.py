@@ -1,4 +1,4 @@
-"""Takes the events of stands into the fleet's store, each once, and counts them by hour."""
+"""Stores the events of stands in the fleet's database, each once, and counts them by hour."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -20,18 +20,18 @@ _LARGEST: Final = 2**63
 
 
 def take_events(roster: Roster, stand: str, batch: Batch) -> int:
-    """Store what is new of some events; it is on the disk when this returns.
+    """Store the new ones among some events; they are on the disk when this returns.
 
     Args:
-        roster: Of the fleet.
-        stand: That sends them.
-        batch: Any of them may be there already.
+        roster: Stands of the fleet.
+        stand: Name of the stand that sends them.
+        batch: The events; some may be stored already.
 
     Returns:
-        How many were new.
+        The number of events that were new.
 
     Raises:
-        InputError: They are not events that this version knows.
+        InputError: This version does not know such events.
     """
     rows = _rows(stand, batch)
     with roster.writing, roster.engine.begin() as connection:
@@ -45,7 +45,7 @@ def take_events(roster: Roster, stand: str, batch: Batch) -> int:
 
 
 def days_of(roster: Roster, stand: str) -> dict[int, int]:
-    """How many events of a stand have come, by days counted from 1970 in UTC; deleted ones count too."""
+    """Count the events that came from a stand, by days since 1970 in UTC; deleted events count too."""
     day = (HOURS.c.hour // 24).label("day")
     query = sa.select(day, sa.func.sum(HOURS.c.events)).where(HOURS.c.stand == stand).group_by(day)
     with roster.engine.connect() as connection:

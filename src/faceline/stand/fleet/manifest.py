@@ -1,4 +1,4 @@
-"""What a release holds: files by their digests, in a text that the fleet signs."""
+"""Lists the files of a release by their digests, in a text that the fleet signs."""
 
 import hashlib
 from pathlib import Path, PurePosixPath
@@ -28,9 +28,9 @@ class Item(BaseModel):
     """A file of a release.
 
     Attributes:
-        path: Below the folder of the release.
-        size: Bytes.
-        sha256: Digest of its content, hexadecimal.
+        path: Path below the folder of the release.
+        size: Size in bytes.
+        sha256: SHA-256 digest of the content, hexadecimal.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -41,14 +41,14 @@ class Item(BaseModel):
 
 
 class Manifest(BaseModel):
-    """A release.
+    """The list of what a release holds.
 
     Attributes:
-        form: Of this kind of text.
-        release: Its name.
-        kind: Contents that stands show, or a version of the software that is announced.
-        version: Of the software.
-        items: Its files: of contents a catalogue with its media, a consent text and a bundle, or some of these.
+        form: Version of this format.
+        release: Name of the release.
+        kind: ``contents`` for stands to show, or ``software`` for the announcement of a version.
+        version: Version of the software.
+        items: The files; contents hold any of a catalogue with its media, a consent text and a bundle.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -61,7 +61,7 @@ class Manifest(BaseModel):
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """What it holds, in words."""
+        """Name the parts of the release in words."""
         paths = {item.path for item in self.items}
         media = sum(path.startswith("contents/") for path in paths) - 1
         told = (
@@ -73,12 +73,12 @@ class Manifest(BaseModel):
 
 
 def open_signed(signed: Signed, public_key: str, release: str) -> Manifest:
-    """The manifest of a signed release.
+    """Check a signed release and return its manifest.
 
     Args:
-        signed: As it came.
-        public_key: Of the fleet.
-        release: That was asked for: a release in place of another is refused.
+        signed: The release as it was received.
+        public_key: Public key of the fleet.
+        release: Name of the requested release; another one in its place is refused.
 
     Raises:
         InputError: The signature is wrong, or the text is no manifest of this release.
@@ -90,12 +90,12 @@ def open_signed(signed: Signed, public_key: str, release: str) -> Manifest:
         first = error.errors()[0]
         raise InputError(f"its manifest: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
     if manifest.release != release:
-        raise InputError(f"it is signed as {manifest.release}")
+        raise InputError(f"the release is signed as {manifest.release}")
     return manifest
 
 
 def digest_of(file: Path) -> str:
-    """SHA-256 of a file's content, hexadecimal."""
+    """Return the SHA-256 digest of a file's content, hexadecimal."""
     digest = hashlib.sha256()
     with file.open("rb") as content:
         while part := content.read(_CHUNK):

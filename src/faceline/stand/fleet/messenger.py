@@ -1,18 +1,18 @@
-"""Sends what was raised and cleared, by webhook and by mail; what does not arrive is sent again, in order."""
+"""Sends alerts by webhook and by mail; a message that does not arrive is sent again, in order."""
 
 import json
 import logging
-import urllib.request
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from faceline.errors import first_line
 from faceline.stand.fleet.alerts import Alerts, Message
+from faceline.stand.live import webhooks
 from faceline.stand.mail import letter, send
 
-_SECONDS: Final = 10.0
 _AGAIN: Final = 4
-"""After a failure so many turns are left out."""
+"""Number of turns to skip after a failure."""
 
 Way = Callable[[Sequence[Message]], None]
 
@@ -23,8 +23,8 @@ class Messenger:
     """Sends messages.
 
     Args:
-        alerts: Keeps what waits.
-        ways: By name; each raises where it did not arrive.
+        alerts: The alerts that keep waiting messages.
+        ways: Functions that send, by name; each raises if a message did not arrive.
 
     Attributes:
         problems: Ways that do not work, and why.
@@ -36,7 +36,7 @@ class Messenger:
         self._left_out: dict[str, int] = {}
 
     def tick(self) -> None:
-        """Send what waits."""
+        """Send all waiting messages."""
         for name, way in self._ways.items():
             if self._left_out.get(name, 0):
                 self._left_out[name] -= 1
@@ -56,21 +56,22 @@ class Messenger:
             self._alerts.sent(name, waiting)
 
 
-def webhook(fleet: str, address: str) -> Way:
-    """Posts messages to an address as JSON."""
+def webhook(fleet: str, hook: webhooks.Webhook) -> Way:
+    """Create a way that posts messages to an address as JSON."""
 
     def post(messages: Sequence[Message]) -> None:
-        told = {"fleet": fleet, "alerts": [_plain(each) for each in messages]}
-        headers = {"Content-Type": "application/json"}
-        request = urllib.request.Request(address, json.dumps(told).encode(), headers)
-        with urllib.request.urlopen(request, timeout=_SECONDS):
-            pass
+        first, last = messages[0], messages[-1]
+        body = json.dumps({"fleet": fleet, "alerts": [_plain(each) for each in messages]}).encode()
+        number = f"{first.at:%Y%m%d%H%M%S}-{first.number}-{last.number}"  # the same when the same is sent again
+        status = webhooks.post(hook.url, body, webhooks.signed(hook.secret, number, int(time.time()), body))
+        if not 200 <= status < 300:
+            raise ConnectionError(f"HTTP {status}")
 
     return post
 
 
 def mail(fleet: str, to: Sequence[str], sender: str, server: str) -> Way:
-    """Mails messages, all that wait in one mail."""
+    """Create a way that mails messages, all waiting ones in one mail."""
 
     def post(messages: Sequence[Message]) -> None:
         first = messages[0]

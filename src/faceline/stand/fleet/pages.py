@@ -1,4 +1,4 @@
-"""The pages of a fleet: all stands at a glance, and each by itself."""
+"""The pages of a fleet: all stands at a glance, and one page for each."""
 
 from datetime import timedelta
 from typing import Annotated, Any, Final
@@ -12,6 +12,7 @@ from faceline.stand.fleet.roster import Member
 from faceline.stand.fleet.services import TEMPLATES, FleetServices, fleet_of
 from faceline.stand.web.access import Login
 from faceline.stand.web.login import check_form, needs
+from faceline.stand.words import _, ago
 
 router = APIRouter(prefix="/operator")
 
@@ -19,24 +20,24 @@ Operator = Annotated[Login, needs("operator")]
 Csrf = Annotated[str, Form()]
 
 _MISSED: Final = 3
-"""Reports that may be missing before a stand is no longer called well."""
+"""Number of missing reports after which a stand no longer counts as well."""
 
 
 @router.get("")
 def stands_page(request: Request, session: Operator) -> Response:
-    """All stands."""
+    """Show all stands."""
     return page(request, session, "fleet.html", {**_overview(fleet_of(request)), "rows_only": False})
 
 
 @router.get("/rows", dependencies=[needs("operator")])
 def rows(request: Request) -> Response:
-    """The same again, for a page that is open."""
+    """Show the rows of all stands again, for a page that is open."""
     return TEMPLATES.TemplateResponse(request, "fleet_rows.html", _overview(fleet_of(request)))
 
 
 @router.get("/stands/{name}")
 def stand_page(request: Request, session: Operator, name: str) -> Response:
-    """One stand."""
+    """Show one stand."""
     fleet, member = fleet_of(request), _member(request, name)
     context = {
         "row": _row(member, fleet, fleet.watch.alerts.raised()), "member": member, "report": member.report,
@@ -51,9 +52,11 @@ def move(request: Request, session: Operator, name: str, group: Annotated[str, F
     check_form(request, session, csrf)
     try:
         fleet_of(request).roster.move(_member(request, name).name, group)
-        session.told = f"{name} belongs to {group} now, and is given what that group shows."
+        session.told = _(
+            "%(name)s belongs to %(group)s now, and is given what that group shows.", name=name, group=group
+        )
     except InputError as error:
-        session.told = f"Not done. {error.told}"
+        session.told = _("Not done. %(why)s", why=error.told)
     return RedirectResponse(f"/operator/stands/{name}", status_code=303)
 
 
@@ -62,21 +65,21 @@ def let_join_again(request: Request, session: Operator, name: str, csrf: Csrf = 
     """Let a stand that has lost its secret join once more."""
     check_form(request, session, csrf)
     fleet_of(request).roster.let_join_again(_member(request, name).name)
-    session.told = f"{name} is locked out until it joins again with the token of a group."
+    session.told = _("%(name)s is locked out until it joins again with the token of a group.", name=name)
     return RedirectResponse(f"/operator/stands/{name}", status_code=303)
 
 
 @router.post("/stands/{name}/remove")
 def remove(request: Request, session: Operator, name: str, csrf: Csrf = "") -> Response:
-    """Forget a stand."""
+    """Remove a stand."""
     check_form(request, session, csrf)
     fleet_of(request).roster.remove(_member(request, name).name)
-    session.told = f"{name} is removed; its events stay."
+    session.told = _("%(name)s is removed; its events stay.", name=name)
     return RedirectResponse("/operator", status_code=303)
 
 
 def page(request: Request, session: Login, name: str, context: dict[str, Any]) -> Response:
-    """A page of the fleet, with what was told last."""
+    """Render a page of the fleet, with its last notice."""
     told, session.told = session.told, ""
     shared = {"stand": fleet_of(request).stand, "fleet": True, "account": session.account, "csrf": session.csrf}
     return TEMPLATES.TemplateResponse(request, name, {**shared, "told": told, **context})
@@ -106,22 +109,12 @@ def _row(member: Member, fleet: FleetServices, raised: dict[str, dict[str, str]]
     return {
         "name": member.name, "group": member.group, "state": state, "warnings": warnings, "report": report,
         "rank": {"silent": 0, "warns": 1, "new": 2, "well": 3}[state],
-        "seen": "never" if member.seen is None else ago(now - member.seen), "wanted": member.wanted,
+        "seen": _("never") if member.seen is None else ago(now - member.seen), "wanted": member.wanted,
     }  # fmt: skip
-
-
-def ago(since: timedelta) -> str:
-    """How long something is ago, in words."""
-    seconds = max(since.total_seconds(), 0.0)
-    for size, word in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
-        if seconds >= size:
-            count = int(seconds // size)
-            return f"{count} {word}{'s' if count > 1 else ''} ago"
-    return f"{seconds:.0f} s ago"
 
 
 def _member(request: Request, name: str) -> Member:
     member = fleet_of(request).roster.member(name)
     if member is None:
-        raise HTTPException(404, "No such stand.")
+        raise HTTPException(404, _("No such stand."))
     return member

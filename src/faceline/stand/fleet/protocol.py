@@ -1,4 +1,4 @@
-"""What stands and their fleet tell each other, as JSON."""
+"""The messages between stands and their fleet, as JSON."""
 
 from typing import Annotated, Final, Literal
 
@@ -8,7 +8,7 @@ ROWS: Final = 500
 """Most events of one request."""
 
 LARGEST_MB: Final = 2
-"""Most of one request of a stand."""
+"""Most megabytes of one request from a stand."""
 
 _Line = Annotated[str, Field(max_length=500)]
 _Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,60}$")]
@@ -17,17 +17,17 @@ STAND_NAME: Final = r"^[\w. -]{1,60}$"
 
 
 class Told(BaseModel):
-    """A message; what a newer version adds to it is left out, so that stands and fleet need not change together."""
+    """A message. Unknown fields of newer versions are ignored, so stands and fleet need not be updated together."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
 class Joining(Told):
-    """A stand asks to belong to the fleet.
+    """A stand's request to join the fleet.
 
     Attributes:
-        name: Of the stand.
-        token: Of a group.
+        name: Name of the stand.
+        token: Token of a group.
     """
 
     name: Annotated[str, Field(pattern=STAND_NAME)]
@@ -35,12 +35,12 @@ class Joining(Told):
 
 
 class Joined(Told):
-    """The answer to it.
+    """The answer to a request to join.
 
     Attributes:
-        group: That the token was of.
-        secret: What the stand shows from now on.
-        public_key: What it checks signatures with.
+        group: Name of the group that the token belongs to.
+        secret: Secret that the stand sends with every request from now on.
+        public_key: Public key that checks the fleet's signatures.
     """
 
     group: str
@@ -49,11 +49,11 @@ class Joined(Told):
 
 
 class Refusal(Told):
-    """Why a stand does not take what was published.
+    """Why a stand refuses what was published.
 
     Attributes:
-        release: That it was told to take.
-        why: In one line.
+        release: Name of the refused release.
+        why: The reason in one line.
     """
 
     release: _Id
@@ -61,28 +61,28 @@ class Refusal(Told):
 
 
 class Report(Told):
-    """How a stand is.
+    """The health of a stand.
 
     Attributes:
-        at: Its wall clock.
-        version: Of its software.
-        frames_per_second: Looked at.
-        latency_ms: From a frame to its decision, 95th percentile.
-        camera: Whether frames come.
-        picture: What is wrong with them, where something is.
+        at: Time of the stand's clock.
+        version: Version of the stand's software.
+        frames_per_second: Frames analysed each second.
+        latency_ms: Milliseconds from a frame to its decision, 95th percentile.
+        camera: Whether frames arrive.
+        picture: What is wrong with the frames; None if nothing is.
         logging: Whether events are written.
-        open: Whether people come at this hour, by the hours of its catalogue.
-        disk_free: Share of the disk that holds its folder.
-        disk_free_gb: The same in GB.
-        unsent: Events that wait for the fleet.
-        unsent_since: When the first of them happened.
-        displays: That are connected.
-        people: Before the screen.
-        content: What is shown.
-        release: What it shows of what was published; None where its contents are its own.
-        refused: What it does not take.
-        software: The newest version that was announced to it, once signature and file are checked.
-        warnings: As on its operator's page.
+        open: Whether the place is open at this hour, by the hours of the catalogue.
+        disk_free: Free share of the disk that holds the stand's folder.
+        disk_free_gb: Free space of that disk in GB.
+        unsent: Number of events that wait for the fleet.
+        unsent_since: Time of the first waiting event.
+        displays: Number of connected displays.
+        people: Number of people before the screen.
+        content: Id of the content that is shown.
+        release: Name of the release that is shown; None for the stand's own contents.
+        refused: The refused release, and why.
+        software: The newest announced version whose signature and file are checked.
+        warnings: The warnings of the operator's page.
     """
 
     at: AwareDatetime
@@ -107,12 +107,12 @@ class Report(Told):
 
 
 class Orders(Told):
-    """The answer to a report.
+    """The answer to a report: what the stand should do.
 
     Attributes:
         every: Seconds until the next report.
-        wanted: The release that the stand is to show; None: its own contents.
-        software: The release that announces a version of the software.
+        wanted: Name of the release to show; None for the stand's own contents.
+        software: Name of the release that announces a version of the software.
     """
 
     every: Annotated[float, Field(gt=0, le=3600)]
@@ -121,11 +121,11 @@ class Orders(Told):
 
 
 class Signed(Told):
-    """A release: what it holds, as the very text that was signed.
+    """A signed release.
 
     Attributes:
-        manifest: JSON (`faceline.stand.fleet.manifest.Manifest`).
-        signature: Of that text, hexadecimal.
+        manifest: The exact text that was signed: JSON of `faceline.stand.fleet.manifest.Manifest`.
+        signature: Signature of that text, hexadecimal.
     """
 
     manifest: Annotated[str, Field(max_length=2_000_000)]
@@ -133,11 +133,11 @@ class Signed(Told):
 
 
 class Batch(Told):
-    """Events on their way.
+    """A batch of events from a stand.
 
     Attributes:
-        columns: Of the table of events, without the stand.
-        rows: Values in that order.
+        columns: Names of the columns of the table of events, without the stand.
+        rows: Values in the order of the columns.
     """
 
     columns: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""The page from which contents go to groups of stands, and come back."""
+"""The pages that publish contents to groups of stands, and roll them back."""
 
 import tempfile
 from collections.abc import Callable
@@ -14,6 +14,7 @@ from faceline.stand.fleet.rollouts import OPEN, Rollout
 from faceline.stand.fleet.services import FleetServices, fleet_of
 from faceline.stand.web.access import Login
 from faceline.stand.web.login import check_form, needs
+from faceline.stand.words import _, mark
 
 router = APIRouter(prefix="/operator/releases")
 
@@ -22,12 +23,17 @@ Operator = Annotated[Login, needs("operator")]
 Csrf = Annotated[str, Form()]
 Words = Annotated[str, Form(max_length=200)]
 
-_FIRST: Final = (("1", "one stand first"), ("10%", "a tenth first"), ("25%", "a quarter first"), ("all", "all at once"))
+_FIRST: Final = (
+    ("1", mark("one stand first")),
+    ("10%", mark("a tenth first")),
+    ("25%", mark("a quarter first")),
+    ("all", mark("all at once")),
+)
 
 
 @router.get("")
 def releases_page(request: Request, session: Editor) -> Response:
-    """What is on its way, and what can be sent."""
+    """Show the rollouts and what can be published."""
     fleet = fleet_of(request)
     rollouts = fleet.rollouts.listed()
     newest = {
@@ -46,7 +52,7 @@ def publish(
     request: Request, session: Editor, group: Words, first: Words, note: Words = "", csrf: Csrf = "",
     consent: Annotated[UploadFile | None, File()] = None,
 ) -> Response:  # fmt: skip
-    """Make a release of what the contents page has published, and give it to the first stands of a group."""
+    """Make a release of the published contents and give it to the first stands of a group."""
     check_form(request, session, csrf)
     fleet, by = fleet_of(request), session.account.name
 
@@ -61,51 +67,55 @@ def publish(
                 note=note,
             )  # fmt: skip
         fleet.rollouts.begin(release, group, first, by=by)
-        return f"{release} is on its way to {group}."
+        return _("%(release)s is on its way to %(group)s.", release=release, group=group)
 
     return _do(session, act)
 
 
 @router.post("/{number}/on")
 def go_on(request: Request, session: Editor, number: int, csrf: Csrf = "") -> Response:
-    """Give it to all stands of the group now."""
+    """Give the release to all stands of the group now."""
     check_form(request, session, csrf)
     fleet = fleet_of(request)
 
     def act() -> str:
         fleet.rollouts.go_on(number)
-        return "All stands of the group are given it."
+        return _("All stands of the group are given it.")
 
     return _do(session, act)
 
 
 @router.post("/{number}/back")
 def roll_back(request: Request, session: Editor, number: int, csrf: Csrf = "") -> Response:
-    """Give every stand what it had before."""
+    """Give every stand back what it showed before."""
     check_form(request, session, csrf)
     fleet = fleet_of(request)
 
     def act() -> str:
         fleet.rollouts.roll_back(number)
-        return "Rolled back: stands are given what they had before."
+        return _("Rolled back: stands are given what they had before.")
 
     return _do(session, act)
 
 
 @router.post("/groups")
 def new_group(request: Request, session: Operator, group: Words, csrf: Csrf = "") -> Response:
-    """Open a group."""
+    """Create a group."""
     check_form(request, session, csrf)
     fleet, group = fleet_of(request), group.strip().lower()
-    return _do(session, lambda: f"Stands join {group} with this token, told once: {fleet.roster.new_group(group)}")
+    return _do(session, lambda: _token(group, fleet.roster.new_group(group)))
 
 
 @router.post("/groups/{group}/token")
 def new_token(request: Request, session: Operator, group: str, csrf: Csrf = "") -> Response:
-    """Another token of a group; the one before lets nobody in any more."""
+    """Create a new token for a group; the old one becomes invalid."""
     check_form(request, session, csrf)
     fleet = fleet_of(request)
-    return _do(session, lambda: f"Stands join {group} with this token, told once: {fleet.roster.new_token(group)}")
+    return _do(session, lambda: _token(group, fleet.roster.new_token(group)))
+
+
+def _token(group: str, token: str) -> str:
+    return _("Stands join %(group)s with this token, told once: %(token)s", group=group, token=token)
 
 
 def _told(rollout: Rollout, fleet: FleetServices, newest: int | None) -> dict[str, Any]:
@@ -126,5 +136,5 @@ def _do(session: Login, act: Callable[[], str]) -> Response:
     try:
         session.told = act()
     except InputError as error:
-        session.told = f"Not done. {error.told}"
+        session.told = _("Not done. %(why)s", why=error.told)
     return RedirectResponse("/operator/releases", status_code=303)

@@ -1,4 +1,4 @@
-"""What a fleet can give to its stands: files by their digests, and signed lists of them."""
+"""Keeps the releases of a fleet: files by their digests, and signed lists of them."""
 
 import re
 import secrets
@@ -25,14 +25,14 @@ _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
 
 class Release(NamedTuple):
-    """What was made for stands.
+    """A release for stands.
 
     Attributes:
-        name: Of the release.
-        at: When it was made.
-        by: Who made it.
-        note: What they wrote of it.
-        manifest: What it holds.
+        name: Name of the release.
+        at: Time when it was made.
+        by: Name of the person who made it.
+        note: Note of that person.
+        manifest: List of what the release holds.
     """
 
     name: str
@@ -46,9 +46,9 @@ class Releases:
     """The releases of a fleet.
 
     Args:
-        roster: Of the fleet.
-        key: Signs them.
-        folder: Keeps the files.
+        roster: Stands of the fleet.
+        key: Key that signs the releases.
+        folder: Folder that keeps the files.
     """
 
     def __init__(self, roster: Roster, key: SigningKey, folder: Path) -> None:
@@ -65,19 +65,19 @@ class Releases:
         by: str,
         note: str = "",
     ) -> str:
-        """A release of contents; its name.
+        """Make a release of contents and return its name.
 
         Args:
-            catalogue: With its media.
-            consent: A consent text.
-            bundle: Finds landmarks.
-            base: The release whose consent text and bundle are taken where none is given.
+            catalogue: Catalogue file, with its media beside it.
+            consent: File of a consent text.
+            bundle: Bundle file that finds landmarks.
+            base: Name of a release whose consent text and bundle are used if none is given.
             pages: Web sites that contents may show.
-            by: Who makes it.
-            note: Any words.
+            by: Name of the person who makes it.
+            note: Note for other people.
 
         Raises:
-            InputError: A part is wrong, which a stand would refuse too.
+            InputError: A part is wrong; a stand would refuse it too.
         """
         found = {CATALOGUE: catalogue}
         found |= {f"contents/{name}": catalogue.parent / name for name in read_catalogue(catalogue, pages).files}
@@ -96,13 +96,13 @@ class Releases:
         return self._sign(Manifest(release=name, kind="contents", items=tuple(items)), by, note)
 
     def announce(self, file: Path, version: str, *, by: str, note: str = "") -> str:
-        """Announce a version of the software to all stands; the name of the announcement.
+        """Announce a version of the software to all stands and return the name of the announcement.
 
         Args:
-            file: That installs it, such as a wheel.
-            version: Of the software.
-            by: Who announces it.
-            note: Any words.
+            file: File that installs the version, such as a wheel.
+            version: Version of the software.
+            by: Name of the person who announces it.
+            note: Note for other people.
         """
         if not file.is_file():
             raise InputError("no such file", file=file)
@@ -112,27 +112,27 @@ class Releases:
         )  # fmt: skip
 
     def signed(self, name: str) -> Signed | None:
-        """A release as stands are given it."""
+        """Return the signed form of a release, as stands receive it; None if there is no such release."""
         with self.roster.engine.connect() as connection:
             row = connection.execute(sa.select(RELEASES).where(RELEASES.c.id == name)).first()
         return None if row is None else Signed(manifest=row.manifest, signature=row.signature)
 
     def find(self, name: str) -> Release | None:
-        """A release."""
+        """Return a release; None if there is none of that name."""
         return next(self._all(RELEASES.c.id == name), None)
 
     def newest(self, kind: str, most: int = 50) -> list[Release]:
-        """The last releases of a kind, newest first."""
+        """Return the last releases of a kind, newest first."""
         return list(self._all(RELEASES.c.kind == kind, most))
 
     def announced(self) -> str | None:
-        """The newest announcement of a version."""
+        """Return the name of the newest announcement of a version; None if there is none."""
         query = sa.select(RELEASES.c.id).where(RELEASES.c.kind == "software").order_by(RELEASES.c.made_at.desc())
         with self.roster.engine.connect() as connection:
             return connection.scalar(query.limit(1))
 
     def file(self, digest: str) -> Path | None:
-        """A file by the digest of its content."""
+        """Return the file with a digest; None if there is none."""
         path = self._place(digest) if _DIGEST.fullmatch(digest) else None
         return path if path is not None and path.is_file() else None
 
@@ -150,7 +150,7 @@ class Releases:
         return self.folder / digest[:2] / digest
 
     def _keep(self, path: str, file: Path) -> Item:
-        """Copy a file to where it is kept, once, whatever it is called."""
+        """Copy a file into the store once, whatever its name is."""
         self.folder.mkdir(parents=True, exist_ok=True)
         partial = self.folder / f".{secrets.token_hex(8)}.partial"
         try:

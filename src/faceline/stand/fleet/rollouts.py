@@ -1,4 +1,4 @@
-"""Brings a release to a group of stands: to a few first, then to all, held back where the first ones are not well."""
+"""Rolls a release out to a group of stands: first to a few, then to all, unless the first ones have problems."""
 
 import json
 from datetime import datetime, timedelta
@@ -16,20 +16,20 @@ OPEN: Final = ("first", "held")
 
 
 class Rollout(NamedTuple):
-    """A release on its way.
+    """The rollout of a release.
 
     Attributes:
-        number: Of the rollout.
-        release: What goes.
-        group: Where it goes.
-        first: Stands that have it first.
-        before: What each stand of the group was to show before.
-        group_before: What newcomers of the group were given before.
-        state: How far it is.
-        told: Why it is held.
-        at: When it was begun.
-        by: Who began it.
-        changed: Since when its state is this one, or, with the first, since when all of them show it.
+        number: Number of the rollout.
+        release: Name of the release.
+        group: Name of the group.
+        first: Names of the stands that get the release first.
+        before: What each stand of the group showed before.
+        group_before: What new stands of the group got before.
+        state: State of the rollout.
+        told: Why it is held; empty if it is not.
+        at: Time when it began.
+        by: Name of the person who began it.
+        changed: Time of the last change of state; with the first stands, the time since when all of them show it.
     """
 
     number: int
@@ -49,9 +49,9 @@ class Rollouts:
     """The rollouts of a fleet.
 
     Args:
-        roster: Of the fleet.
-        stage: For how long the first stands must be well before all have it.
-        silent: After how long without a report a stand is not well.
+        roster: Stands of the fleet.
+        stage: How long the first stands must be well before all stands get the release.
+        silent: Time without a report after which a stand does not count as well.
     """
 
     def __init__(self, roster: Roster, stage: timedelta, silent: timedelta) -> None:
@@ -59,17 +59,16 @@ class Rollouts:
         self._since: datetime | None = None  # the first look: before it the fleet may have been away itself
 
     def begin(self, release: str, group: str, first: str, *, by: str) -> int:
-        """Give a release to the first stands of a group; the number of the rollout.
+        """Give a release to the first stands of a group and return the number of the rollout.
 
         Args:
-            release: Its name.
-            group: Where it goes.
-            first: How many stands have it first: a number, a share such as ``10%``, or ``all``.
-            by: Who begins it.
+            release: Name of the release.
+            group: Name of the group.
+            first: How many stands get it first: a number, a share such as ``10%``, or ``all``.
+            by: Name of the person who begins it.
 
         Raises:
-            InputError: There is no such group, another release is on its way there, or no stand is well enough to
-                have it first.
+            InputError: There is no such group, another rollout runs there, or no stand is well enough to be first.
         """
         with self.roster.writing:
             if group not in self.roster.groups:
@@ -89,7 +88,7 @@ class Rollouts:
         """Give the release to all stands of the group.
 
         Raises:
-            InputError: There is nothing to go on with.
+            InputError: The rollout is over, or there is no such rollout.
         """
         with self.roster.writing:
             rollout = self._open(number, OPEN)
@@ -102,15 +101,15 @@ class Rollouts:
             self._set(number, "all")
 
     def roll_back(self, number: int) -> None:
-        """Give every stand of the group what it was to show before.
+        """Give every stand of the group back what it showed before.
 
         Raises:
-            InputError: Another release came after this one, or it was rolled back before.
+            InputError: A later release came to this group, or the rollout was rolled back already.
         """
         with self.roster.writing:
             rollout = self._open(number, (*OPEN, "all"))
             if self.listed(rollout.group)[0].number != number:
-                raise InputError("another release came after this one; roll that back, or publish what is wanted")
+                raise InputError("a later release came after this one; roll that one back, or publish another")
             members = [member.name for member in self.roster.members if member.group == rollout.group]
             self._want({name: rollout.before.get(name, rollout.group_before) for name in members})
             with self.roster.engine.begin() as connection:
@@ -119,7 +118,7 @@ class Rollouts:
             self._set(number, "rolled back")
 
     def tick(self) -> None:
-        """Hold what the first stands are not well with, and let go on what they have been well with for long enough."""
+        """Hold rollouts whose first stands have problems; continue those whose first stands stayed well."""
         now = self.roster.clock()
         self._since = self._since or now
         for rollout in self.listed():
@@ -136,7 +135,7 @@ class Rollouts:
                     self.go_on(rollout.number)
 
     def listed(self, group: str | None = None, most: int = 50) -> list[Rollout]:
-        """The last rollouts, newest first."""
+        """Return the last rollouts, newest first."""
         query = sa.select(ROLLOUTS).order_by(ROLLOUTS.c.id.desc()).limit(most)
         query = query if group is None else query.where(ROLLOUTS.c.customer_group == group)
         with self.roster.engine.connect() as connection:
@@ -154,7 +153,7 @@ class Rollouts:
         return None
 
     def _choose(self, members: list[Member], first: str) -> list[str]:
-        """The stands that have it first: of those that are well, the ones that reported last."""
+        """Choose the first stands: of those that are well, the ones that reported last."""
         if first == "all":
             return [member.name for member in members]
         now = self.roster.clock()
@@ -196,12 +195,12 @@ class Rollouts:
         with self.roster.engine.connect() as connection:
             row = connection.execute(sa.select(ROLLOUTS).where(ROLLOUTS.c.id == number)).first()
         if row is None or row.state not in states:
-            raise InputError("this is over already; look at the page again")
+            raise InputError("this rollout is over; reload the page")
         return _rollout(row)
 
 
 def _count(first: str, members: int) -> int:
-    """How many stands a word such as ``3`` or ``10%`` means, one at least."""
+    """Turn ``3``, ``10%`` or ``all`` into a number of stands, at least one."""
     text = first.strip()
     share = text.endswith("%")
     digits = text.removesuffix("%")

@@ -1,4 +1,4 @@
-"""The stands of a fleet: who joins, who calls, what each told last."""
+"""Keeps the stands of a fleet: they join, report, and belong to groups."""
 
 import hashlib
 import hmac
@@ -18,7 +18,7 @@ from faceline.stand.fleet.protocol import Report
 from faceline.stand.fleet.tables import ALERTS, GROUPS, STANDS
 
 FIRST_GROUP: Final = "stands"
-"""The group of a new fleet."""
+"""Name of the group of a new fleet."""
 
 _GROUP: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
@@ -27,12 +27,12 @@ class Member(NamedTuple):
     """A stand of the fleet.
 
     Attributes:
-        name: Of the stand.
-        group: That it belongs to.
-        joined: When it did.
-        seen: When it reported last; None before the first time.
-        wanted: The release that it is to show; None: its own contents.
-        report: The last one.
+        name: Name of the stand.
+        group: Name of its group.
+        joined: Time when it joined.
+        seen: Time of its last report; None before the first one.
+        wanted: Name of the release that it should show; None for its own contents.
+        report: Its last report.
     """
 
     name: str
@@ -44,11 +44,11 @@ class Member(NamedTuple):
 
 
 class Roster:
-    """Who belongs to the fleet.
+    """The stands and groups of a fleet.
 
     Args:
-        engine: Of the fleet's database.
-        clock: Tells the time.
+        engine: Database of the fleet.
+        clock: Returns the time.
     """
 
     def __init__(self, engine: sa.Engine, clock: Callable[[], datetime] = lambda: now().utc) -> None:
@@ -56,10 +56,10 @@ class Roster:
         self.writing = threading.RLock()  # one after the other: SQLite would make them wait for each other in tries
 
     def new_group(self, name: str) -> str:
-        """Open a group; the token that lets stands join it, which is told once.
+        """Create a group and return the token that lets stands join it; the token is shown only once.
 
         Raises:
-            InputError: The name is taken or not one.
+            InputError: The name is taken or invalid.
         """
         if not _GROUP.fullmatch(name):
             raise InputError(f"expected up to 40 of a to z, 0 to 9, _ and -, got {name!r}", column="group")
@@ -71,7 +71,7 @@ class Roster:
         return token
 
     def new_token(self, name: str) -> str:
-        """Another token for a group; stands that have joined stay in it.
+        """Create a new token for a group; stands that have joined stay in it.
 
         Raises:
             InputError: There is no such group.
@@ -84,15 +84,15 @@ class Roster:
 
     @property
     def groups(self) -> dict[str, str | None]:
-        """Groups by name, with what newcomers are given."""
+        """Return what new stands of each group get, by the name of the group."""
         with self.engine.connect() as connection:
             return {row.name: row.release for row in connection.execute(sa.select(GROUPS).order_by(GROUPS.c.name))}
 
     def join(self, name: str, token: str) -> tuple[str, str]:
-        """Take a stand in; its group, and the secret that it shows from now on.
+        """Accept a stand and return its group and its secret.
 
         Raises:
-            InputError: The token is of no group, or another stand has that name.
+            InputError: The token belongs to no group, or another stand has that name.
         """
         secret, hashed = secrets.token_urlsafe(32), digest(token)
         with self.writing, self.engine.begin() as connection:
@@ -116,12 +116,12 @@ class Roster:
         return group.name, secret
 
     def caller(self, secret: str) -> str | None:
-        """The stand whose secret this is."""
+        """Return the name of the stand with this secret; None if there is none."""
         with self.engine.connect() as connection:
             return connection.scalar(sa.select(STANDS.c.name).where(STANDS.c.secret == digest(secret)))
 
     def take_report(self, stand: str, report: Report) -> str | None:
-        """Note what a stand tells; the release that it is to show."""
+        """Store the report of a stand and return the name of the release that it should show."""
         mine = STANDS.c.name == stand
         with self.writing, self.engine.begin() as connection:
             values = {"seen_at": self._now(), "report": report.model_dump_json()}
@@ -130,18 +130,18 @@ class Roster:
 
     @property
     def members(self) -> list[Member]:
-        """All stands, by name."""
+        """Return all stands, by name."""
         with self.engine.connect() as connection:
             return [_member(row) for row in connection.execute(sa.select(STANDS).order_by(STANDS.c.name))]
 
     def member(self, name: str) -> Member | None:
-        """The stand of a name."""
+        """Return the stand with a name; None if there is none."""
         with self.engine.connect() as connection:
             row = connection.execute(sa.select(STANDS).where(STANDS.c.name == name)).first()
         return None if row is None else _member(row)
 
     def move(self, stand: str, group: str) -> None:
-        """Put a stand into another group, whose contents it is given.
+        """Move a stand to another group; it then gets the contents of that group.
 
         Raises:
             InputError: There is no such group.
@@ -152,12 +152,12 @@ class Roster:
             connection.execute(STANDS.update().where(STANDS.c.name == stand).values(**values))
 
     def let_join_again(self, stand: str) -> None:
-        """Forget the secret of a stand: it has lost it, or somebody else has it."""
+        """Delete the secret of a stand that lost it, or whose secret somebody else has."""
         with self.writing, self.engine.begin() as connection:
             connection.execute(STANDS.update().where(STANDS.c.name == stand).values(secret=None))
 
     def remove(self, stand: str) -> None:
-        """Forget a stand; its events stay."""
+        """Remove a stand; its events stay."""
         with self.writing, self.engine.begin() as connection:
             connection.execute(STANDS.delete().where(STANDS.c.name == stand))
             connection.execute(ALERTS.delete().where(ALERTS.c.stand == stand))
@@ -175,7 +175,7 @@ class Roster:
 
 
 def digest(token: str) -> str:
-    """What is kept of a token; it is long and random, so a plain digest of it is enough."""
+    """Hash a token for storage; a plain digest is enough because tokens are long and random."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 

@@ -1,6 +1,6 @@
-"""What the pages and the interface of a fleet work with."""
+"""The services behind the pages and the interface of a fleet."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -30,19 +30,20 @@ class FleetServices(Pages):
     """The parts of a fleet.
 
     Attributes:
-        stand: Name of the fleet, above its pages.
-        media: Folder of the media of its catalogue.
-        secrets: What opens the pages.
-        desk: Where contents are edited.
-        roster: The stands.
-        key: Signs what is published.
-        releases: What can be given to stands.
-        rollouts: What is on its way to them.
-        watch: Looks after them, and raises what is wrong.
+        stand: Name of the fleet, as shown above its pages.
+        media: Folder with the media of the fleet's catalogue.
+        secrets: Accounts and sessions of the pages.
+        desk: Editor of the contents.
+        roster: Stands of the fleet.
+        key: Key that signs what is published.
+        releases: Releases that stands can get.
+        rollouts: Rollouts of releases to groups.
+        watch: Thread that watches the stands and raises alerts.
+        figures: Returns the figures of the advertiser's page, over all stands.
         every: Seconds between two reports of a stand.
-        secure: Whether cookies go over TLS only.
-        hosts: Names that the server is reached by, beside its addresses; None: any.
-        sound: Whether films are heard in a preview.
+        secure: Whether cookies are sent over TLS only.
+        hosts: Names of the server, beside its addresses; None allows any.
+        sound: Whether films play with sound in a preview.
     """
 
     fleet: ClassVar[bool] = True
@@ -57,6 +58,7 @@ class FleetServices(Pages):
     releases: Releases
     rollouts: Rollouts
     watch: Watch
+    figures: Callable[..., dict[str, Any]]
     every: float = 20.0
     secure: bool = False
     hosts: tuple[str, ...] | None = None
@@ -64,11 +66,11 @@ class FleetServices(Pages):
 
     @property
     def catalogue(self) -> Catalogue:
-        """What can be released now."""
+        """Return the catalogue that can be released now."""
         return read_catalogue(self.desk.file, self.desk.pages)
 
 
 def fleet_of(request: Any) -> FleetServices:
-    """The services behind a request."""
+    """Return the services behind a request."""
     services: FleetServices = request.app.state.services
     return services

@@ -1,4 +1,4 @@
-"""Signs what a fleet publishes, and checks it at a stand: Ed25519 (RFC 8032)."""
+"""Signs what a fleet publishes and checks it on a stand, with Ed25519 (RFC 8032)."""
 
 from pathlib import Path
 
@@ -11,13 +11,13 @@ from faceline.files import write_whole
 
 
 class SigningKey:
-    """The key of a fleet.
+    """The signing key of a fleet.
 
     Args:
-        file: PEM, readable by its owner only; made where there is none.
+        file: Key file in PEM, readable by its owner only; created if missing.
 
     Raises:
-        InputError: It is no such key, or others may read it.
+        InputError: The file is no such key, or others may read it.
     """
 
     def __init__(self, file: Path) -> None:
@@ -37,26 +37,26 @@ class SigningKey:
 
     @property
     def public(self) -> str:
-        """What stands check signatures with, hexadecimal."""
+        """Return the public key, hexadecimal."""
         return self._key.public_key().public_bytes_raw().hex()
 
     def sign(self, text: str) -> str:
-        """The signature of a text, hexadecimal."""
+        """Return the signature of a text, hexadecimal."""
         return self._key.sign(text.encode()).hex()
 
 
 def check_signature(public: str, text: str, signature: str) -> None:
-    """Refuse a text that the fleet has not signed.
+    """Check that the fleet signed a text.
 
     Args:
-        public: The key of the fleet.
-        text: Exactly as it was signed.
-        signature: Hexadecimal.
+        public: Public key of the fleet, hexadecimal.
+        text: The text, exactly as it was signed.
+        signature: The signature, hexadecimal.
 
     Raises:
-        InputError: The signature is not that of the text by this key.
+        InputError: The signature does not match text and key.
     """
     try:
         Ed25519PublicKey.from_public_bytes(bytes.fromhex(public)).verify(bytes.fromhex(signature), text.encode())
     except (InvalidSignature, ValueError):
-        raise InputError("its signature is not that of this fleet") from None
+        raise InputError("the signature is not from this fleet") from None

@@ -1,4 +1,4 @@
-"""The tables of a fleet, beside those of events: who belongs to it, what was published, and what went wrong."""
+"""The database tables of a fleet, beside those of events: stands, releases, rollouts and alerts."""
 
 from typing import Final
 
@@ -15,7 +15,7 @@ GROUPS: Final = sa.Table(
     sa.Column("token", sa.Text, nullable=False, unique=True),
     sa.Column("release", sa.Text),
 )
-"""Stands that show the same; ``token`` is the hash of what lets a stand join, ``release`` what newcomers are given."""
+"""Groups of stands. ``token`` is the hash of the token for joining, ``release`` is what new stands get."""
 
 STANDS: Final = sa.Table(
     "fleet_stands",
@@ -38,7 +38,7 @@ HOURS: Final = sa.Table(
     sa.Column("events", sa.BigInteger, nullable=False),
     sa.Column("visitors", sa.BigInteger, nullable=False),
 )
-"""How many events, and visitors among them, came of each stand and hour, the hours counted from 1970 in UTC."""
+"""Number of events and visitors of each stand and hour; hours are counted from 1970 in UTC."""
 
 RELEASES: Final = sa.Table(
     "fleet_releases",
@@ -51,7 +51,7 @@ RELEASES: Final = sa.Table(
     sa.Column("manifest", sa.Text, nullable=False),
     sa.Column("signature", sa.Text, nullable=False),
 )
-"""What can be given to stands: contents, or the announcement of a version of the software."""
+"""Releases of contents and announcements of software."""
 
 ROLLOUTS: Final = sa.Table(
     "fleet_rollouts",
@@ -68,7 +68,7 @@ ROLLOUTS: Final = sa.Table(
     sa.Column("begun_by", sa.Text, nullable=False),
     sa.Column("changed_at", sa.BigInteger, nullable=False),
 )
-"""A release on its way to a group; ``first`` are the stands that have it first, ``before`` what each showed before."""
+"""Rollouts of releases to groups. ``first`` are the first stands, ``before`` is what each stand showed before."""
 
 ALERTS: Final = sa.Table(
     "fleet_alerts",
@@ -80,7 +80,7 @@ ALERTS: Final = sa.Table(
     sa.Column("raised_at", sa.BigInteger),
     sa.Column("well_since", sa.BigInteger),
 )
-"""What is wrong now, or is about to be called so (``raised_at``), or about to be forgotten (``well_since``)."""
+"""Problems that are raised, about to be raised (``raised_at``), or about to be cleared (``well_since``)."""
 
 MESSAGES: Final = sa.Table(
     "fleet_messages",
@@ -93,7 +93,7 @@ MESSAGES: Final = sa.Table(
     sa.Column("told", sa.Text, nullable=False),
     sa.Column("waits", sa.Text, nullable=False),
 )
-"""What was raised and cleared, in order; ``waits`` names the ways on which it has not been sent yet."""
+"""Messages of alerts, in order. ``waits`` names the ways on which each has not been sent yet."""
 
 FLEET: Final = History(METADATA, "faceline.stand:fleet/migrations", "fleet_version")
 """The tables of a fleet."""

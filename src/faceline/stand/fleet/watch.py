@@ -1,4 +1,4 @@
-"""Looks after a fleet every few seconds: alerts, releases on their way, events that are too old."""
+"""Watches a fleet every few seconds: alerts, rollouts, and events that are too old."""
 
 import logging
 import threading
@@ -25,15 +25,15 @@ log = logging.getLogger("faceline.fleet")
 
 
 class Watch:
-    """A thread that looks after a fleet.
+    """A thread that watches a fleet.
 
     Args:
-        roster: The stands.
-        limits: When something is wrong with one.
-        alerts: Takes what is.
-        rollouts: What is on its way.
-        messenger: Sends what was raised.
-        keep_days: After which events are deleted.
+        roster: Stands of the fleet.
+        limits: Limits beyond which something is wrong with a stand.
+        alerts: Alerts to update.
+        rollouts: Rollouts to hold or to continue.
+        messenger: Sends the alerts.
+        keep_days: Age in days at which events are deleted.
     """
 
     def __init__(
@@ -47,17 +47,17 @@ class Watch:
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def close(self) -> None:
-        """End."""
+        """Stop the thread."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(timeout=5.0)
 
     def tick(self) -> None:
-        """Look once."""
+        """Check everything once."""
         now, raised = self.roster.clock(), self.alerts.raised()
         visitors, since = self._visitors(hours_before(now)), self._since or now
         self._since = since
@@ -75,7 +75,7 @@ class Watch:
                 connection.execute(EVENTS.delete().where(EVENTS.c.at < old))
 
     def _held(self) -> dict[str, Findings]:
-        """Releases that were held back, as if a group were a stand."""
+        """Return rollouts on hold as findings, with the group in place of a stand."""
         last = {each.group: each for each in reversed(self.rollouts.listed())}
         return {
             f"group {group}": Findings(

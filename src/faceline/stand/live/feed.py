@@ -1,8 +1,8 @@
-"""The live audience, told to other programs: what has just changed before the screen, without holding up the stand.
+"""Tells other programs what has just changed before the screen, without delaying the stand.
 
-Messages are made of two states of the board that follow each other. They name nobody unless the listener may hear names
-and the customer chose at enrolment that the screen names them. A listener who is too slow loses messages, and sees it:
-every message has a number of its listener, and the numbers of lost ones are missing.
+A message comes from two successive states of the board. It names nobody unless the listener may hear names and the
+customer chose to be named on the screen. A slow listener loses messages and notices it: each message has a number, and
+the numbers of lost ones are missing.
 """
 
 import secrets
@@ -22,18 +22,18 @@ KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 @dataclass(frozen=True)
 class Message:
-    """Something that has just happened before the screen.
+    """A change before the screen.
 
     Attributes:
-        kind: Another number of people is there; another content is on the screen; somebody's interest in it was seen;
-            somebody enrolled was recognised.
-        stand: Its name.
-        at: When, in UTC.
-        people: How many are there.
-        attending: How many of them look at the screen.
-        content: What is on the screen.
-        campaign: Of the content.
-        customer: Who was recognised, where that is what happened.
+        kind: What changed: the number of people, the content on the screen, interest in it, or an enrolled person was
+            recognised.
+        stand: Name of the stand.
+        at: Time in UTC.
+        people: Number of people who are there.
+        attending: Number of people who look at the screen.
+        content: Id of the content on the screen.
+        campaign: Id of its campaign.
+        customer: The recognised person, if there is one.
     """
 
     kind: Kind
@@ -46,10 +46,10 @@ class Message:
     customer: Person | None = None
 
     def told(self, names: bool) -> dict[str, Any]:
-        """As it is sent.
+        """Return the message as it is sent.
 
         Args:
-            names: Whether the listener may hear the name that a customer chose to be called by, and their group.
+            names: Whether the listener may hear the name that a customer chose, and their group.
         """
         told = {
             "kind": self.kind,
@@ -67,14 +67,14 @@ class Message:
 
 @dataclass(eq=False)
 class Subscription:
-    """What one listener has not heard yet.
+    """The messages that one listener has not taken yet.
 
     Attributes:
-        kinds: What it wishes to hear.
+        kinds: Kinds of messages that the listener wants.
         capacity: Most messages that wait.
-        wake: Called, by the loop's thread, when there is something; must not wait.
-        stream: Random; another one after a restart, when numbers begin anew.
-        lost: Messages that found no room.
+        wake: Called in the loop's thread when a message comes; it must not wait.
+        stream: Random id, different after a restart, when numbers start again.
+        lost: Number of messages that did not fit.
     """
 
     kinds: Collection[str]
@@ -87,7 +87,7 @@ class Subscription:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def put(self, message: Message) -> None:
-        """Add a message, if there is room."""
+        """Add a message if there is room."""
         if message.kind not in self.kinds:
             return
         with self._lock:
@@ -99,12 +99,12 @@ class Subscription:
         self.wake()
 
     def first(self) -> tuple[int, Message] | None:
-        """The oldest message and its number; it stays."""
+        """Return the oldest message and its number without removing it."""
         with self._lock:
             return self._waiting[0] if self._waiting else None
 
     def done(self) -> None:
-        """Forget the oldest message."""
+        """Remove the oldest message."""
         with self._lock:
             self._waiting.popleft()
 
@@ -113,11 +113,11 @@ class Subscription:
 
 
 class Feed:
-    """Makes messages of what the loop sees, and hands them to whoever listens.
+    """Makes messages from what the loop sees, and gives them to all listeners.
 
     Args:
-        stand: Its name.
-        clock: Tells the time, in UTC.
+        stand: Name of the stand.
+        clock: Returns the time in UTC.
     """
 
     def __init__(self, stand: str, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
@@ -130,19 +130,19 @@ class Feed:
         self._customers: set[int] = set()
 
     def listen(self, wake: Callable[[], None], kinds: Collection[str] = KINDS, capacity: int = 1_000) -> Subscription:
-        """A new listener, from now on."""
+        """Add a listener from now on."""
         subscription = Subscription(kinds, capacity, wake)
         with self._lock:
             self._listeners.append(subscription)
         return subscription
 
     def leave(self, subscription: Subscription) -> None:
-        """Listen no longer."""
+        """Remove a listener."""
         with self._lock:
             self._listeners.remove(subscription)
 
     def take(self, state: State) -> None:
-        """Tell what is new in a state; never waits."""
+        """Send what is new in a state; never waits."""
         showing = state.showing
         impression = showing.impression if showing else None
         found: list[tuple[Kind, Person | None]] = []
@@ -172,7 +172,7 @@ class Feed:
 
 
 def message_of(kind: Kind, stand: str, at: datetime, state: State, customer: Person | None = None) -> Message:
-    """A message about a state."""
+    """Make a message about a state."""
     content = state.showing.decision.content if state.showing else None
     attending = sum(face.reaction.attending for face in state.faces)
     name, campaign = (content.id, content.campaign) if content else (None, None)

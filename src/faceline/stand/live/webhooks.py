@@ -1,7 +1,7 @@
-"""Webhooks: messages of the live audience, posted to addresses that the owner of the stand has named.
+"""Webhooks: posts messages of the live audience to addresses that the owner of the stand has named.
 
-Signed as Standard Webhooks says (https://www.standardwebhooks.com): HMAC with SHA-256 over id, time and body. A thread
-of its own sends for each address, tries again after growing pauses, and counts what finds no room meanwhile.
+Messages are signed as Standard Webhooks says (https://www.standardwebhooks.com): HMAC with SHA-256 over id, time and
+body. Each address has a thread that sends, retries after growing pauses, and counts messages that do not fit meanwhile.
 """
 
 import base64
@@ -26,10 +26,10 @@ from faceline.stand.kept_file import KeptFile, check_name, note
 from faceline.stand.live.feed import KINDS, Feed, Message
 
 FILE: Final = "webhooks.json"
-"""In the folder of a stand."""
+"""Name of the file in the folder of a stand."""
 
 AUDIT: Final = "webhooks.audit.jsonl"
-"""Beside it."""
+"""Name of the audit file beside it."""
 
 _PREFIX: Final = "whsec_"
 _TIMEOUT: Final = 10.0
@@ -45,11 +45,11 @@ class Webhook:
     """An address that messages are posted to.
 
     Attributes:
-        name: Of the webhook; stands in warnings and in the audit.
-        url: The address.
-        kinds: What it gets.
-        names: Whether it gets the names of those who chose to be named, and their group.
-        secret: Signs what is sent; ``whsec_`` and base64.
+        name: Name of the webhook in warnings and in the audit.
+        url: Address to post to.
+        kinds: Kinds of messages that it gets.
+        names: Whether it gets chosen names and groups.
+        secret: Key that signs messages: ``whsec_`` and base64.
     """
 
     name: str
@@ -60,13 +60,13 @@ class Webhook:
 
 
 def signed(secret: str, number: str, at: int, body: bytes) -> dict[str, str]:
-    """The headers that go with a message.
+    """Return the headers of a message.
 
     Args:
-        secret: Of the webhook.
-        number: Of the message; the same when it is sent again.
+        secret: Secret of the webhook.
+        number: Number of the message; the same in every retry.
         at: Seconds since 1970.
-        body: What is sent.
+        body: Body of the message.
     """
     key = base64.b64decode(secret.removeprefix(_PREFIX))
     digest = hmac.new(key, f"{number}.{at}.".encode() + body, hashlib.sha256).digest()
@@ -81,7 +81,7 @@ class Webhooks(KeptFile):
     """The webhooks of a stand.
 
     Args:
-        folder: Of the stand.
+        folder: Folder of the stand.
 
     Raises:
         InputError: The file is damaged, or others may read it.
@@ -98,15 +98,15 @@ class Webhooks(KeptFile):
 
     @property
     def all(self) -> list[Webhook]:
-        """By name."""
+        """Return all webhooks by name."""
         self._look_again()
         return sorted(self._hooks.values(), key=lambda hook: hook.name)
 
     def add(self, name: str, url: str, kinds: Sequence[str], names: bool, *, by: str) -> str:
-        """A new webhook; its secret, by which the receiver knows the stand.
+        """Add a webhook and return its secret, by which the receiver recognises the stand.
 
         Raises:
-            InputError: The name is taken or not one, or the address is none.
+            InputError: The name is taken or invalid, or the address is invalid.
         """
         check_name(name)
         parts = urlsplit(url)
@@ -121,7 +121,7 @@ class Webhooks(KeptFile):
         return secret
 
     def remove(self, name: str, *, by: str) -> None:
-        """Post no more to an address.
+        """Remove a webhook.
 
         Raises:
             InputError: There is no such webhook.
@@ -148,14 +148,14 @@ class Webhooks(KeptFile):
 
 
 class _NoRedirect(HTTPRedirectHandler):
-    """What is signed for one address goes to no other."""
+    """Refuses redirects: what is signed for one address goes to no other."""
 
     def redirect_request(self, *_: Any) -> None:
-        """Follow nothing."""
+        """Follow no redirect."""
 
 
 def post(url: str, body: bytes, headers: Mapping[str, str]) -> int:
-    """Send a body; the status of the answer.
+    """Post a body and return the status of the answer.
 
     Raises:
         OSError: Nothing answers.
@@ -170,13 +170,13 @@ def post(url: str, body: bytes, headers: Mapping[str, str]) -> int:
 
 
 class Sender:
-    """Posts to one address, one message after the other, in the order in which they came.
+    """Posts to one address, one message after the other, in order.
 
     Args:
-        hook: Where to.
-        feed: Where from.
-        send: Posts; as `post`.
-        pause: Seconds before the second try; each further pause is twice as long.
+        hook: Webhook to post to.
+        feed: Feed of the messages.
+        send: Function that posts, such as `post`.
+        pause: Seconds before the first retry; each further pause is twice as long.
         capacity: Most messages that wait.
     """
 
@@ -198,7 +198,7 @@ class Sender:
 
     @property
     def problem(self) -> str | None:
-        """What somebody should look after."""
+        """Return what an operator should know; None if all is well."""
         told = []
         if self._tries >= _TOLD_AFTER:
             told.append(f"{len(self.waiting):,} messages wait, since it is not answered ({self._why})")
@@ -209,13 +209,13 @@ class Sender:
         return f"Webhook {self.hook.name}: {'; '.join(told)}." if told else None
 
     def end(self) -> None:
-        """Take no more messages, and begin no new pause."""
+        """Accept no more messages, and begin no new pause."""
         self._feed.leave(self.waiting)
         self._stop.set()
         self._wake.set()
 
     def join(self, seconds: float) -> int:
-        """Wait until it has sent what can be sent; how many messages are left."""
+        """Wait until it has sent what can be sent; return how many messages are left."""
         self._thread.join(seconds)
         return len(self.waiting)
 
@@ -233,7 +233,7 @@ class Sender:
                 return
 
     def _try(self, number: int, message: Message) -> bool:
-        """Whether a message needs no further try."""
+        """Send a message; True if it needs no retry."""
         told = {"stream": self.waiting.stream, "number": number, **message.told(self.hook.names)}
         body = json.dumps(told).encode()
         headers = signed(self.hook.secret, f"{self.waiting.stream}-{number}", int(time.time()), body)
@@ -261,8 +261,8 @@ class WebhookPost:
     """Keeps a sender for each webhook of the file, also when the file changes.
 
     Args:
-        webhooks: The file.
-        feed: Where messages come from.
+        webhooks: Webhooks of the stand.
+        feed: Feed of the messages.
     """
 
     def __init__(self, webhooks: Webhooks, feed: Feed) -> None:
@@ -273,11 +273,11 @@ class WebhookPost:
         self._thread.start()
 
     def problem(self) -> str | None:
-        """What somebody should look after."""
+        """Return what an operator should know; None if all is well."""
         return " ".join(told for sender in list(self.senders.values()) if (told := sender.problem)) or None
 
     def close(self) -> None:
-        """Send what can be sent in a few seconds; the audit says how much could not."""
+        """Send what can be sent in a few seconds; the audit records how much could not."""
         self._stop.set()
         self._thread.join()
         self._end(list(self.senders))

@@ -1,8 +1,8 @@
-"""Codes of offers: short enough to be typed, and signed, so that a till knows a right one without the network.
+"""Codes of offers: short enough to type, and signed, so that a till can check them without the network.
 
-A code has 16 letters of Crockford's base 32, 80 bits: the day on which it was shown (5 bits, as there are 32 before one
-comes again), a mark of its content (15), a part of the number of the impression (30), and the first 30 bits of an HMAC
-with SHA-256 of these under the key of that day. Keys of days follow from one key of the stand, which no till gets.
+A code has 16 letters of Crockford's base 32, 80 bits: the day on which it was shown (5 bits, so days repeat after 32),
+a mark of its content (15), a part of the impression's number (30), and the first 30 bits of an HMAC with SHA-256 of
+these under the key of that day. The keys of days come from one key of the stand, which no till gets.
 """
 
 import hashlib
@@ -16,17 +16,17 @@ _LENGTH: Final = 16
 _DAYS, _MARK, _NUMBER, _SIGNATURE = 5, 15, 30, 30  # bits
 
 VALID_DAYS: Final = 2
-"""A code holds on the day on which it was shown and on the next."""
+"""Number of days that a code is valid: the day on which it was shown and the next."""
 
 
 class Code(NamedTuple):
-    """What a code says.
+    """The parts of a code.
 
     Attributes:
         day: Days since year 1, modulo 32.
-        mark: Of the content.
-        number: Of the impression, its lower bits.
-        signature: Under the key of the day.
+        mark: Mark of the content.
+        number: Lower bits of the impression's number.
+        signature: Signature under the key of the day.
     """
 
     day: int
@@ -36,23 +36,23 @@ class Code(NamedTuple):
 
 
 def mark_of(content: str) -> int:
-    """The mark of a content; two contents may have the same."""
+    """Return the mark of a content; two contents may have the same one."""
     digest = hashlib.blake2b(content.encode(), digest_size=2).digest()
     return int.from_bytes(digest, "big") >> (16 - _MARK)
 
 
 def number_of(impression: int) -> int:
-    """The part of the number of an impression that a code has."""
+    """Return the part of an impression's number that a code holds."""
     return impression & ((1 << _NUMBER) - 1)
 
 
 def day_key(key: bytes, day: date) -> bytes:
-    """The key of a day, of that of the stand."""
+    """Return the key of a day from the key of the stand."""
     return hmac.digest(key, f"offers of {day.isoformat()}".encode(), hashlib.sha256)
 
 
 def make_code(key_of_day: bytes, day: date, content: str, impression: int) -> str:
-    """The code of an impression, in groups of four letters."""
+    """Return the code of an impression in groups of four letters."""
     said = Code(day.toordinal() % 32, mark_of(content), number_of(impression), 0)
     said = said._replace(signature=_sign(key_of_day, said))
     value = _said(said) << _SIGNATURE | said.signature
@@ -61,7 +61,7 @@ def make_code(key_of_day: bytes, day: date, content: str, impression: int) -> st
 
 
 def read_code(text: str) -> Code | None:
-    """What a code says, however it was typed; None where it is none. Whether it is right, `is_right` tells."""
+    """Read a code, however it was typed; None if it is none. `is_right` checks the signature."""
     letters = text.strip().upper().translate(_MISREAD)
     if len(letters) != _LENGTH or not set(letters) <= set(_LETTERS):
         return None
@@ -76,13 +76,13 @@ def read_code(text: str) -> Code | None:
 
 
 def day_of(code: Code, at: date) -> date | None:
-    """The day on which a code was shown, if it still holds on another; None where it holds no more or not yet."""
+    """Return the day on which a code was shown, if it is still valid; None if it is not valid any more, or not yet."""
     days = (at - timedelta(days=back) for back in range(VALID_DAYS))
     return next((day for day in days if day.toordinal() % 32 == code.day), None)
 
 
 def is_right(code: Code, key_of_day: bytes) -> bool:
-    """Whether the stand has made a code."""
+    """Tell whether the stand has made a code."""
     return hmac.compare_digest(str(code.signature), str(_sign(key_of_day, code)))
 
 

@@ -1,4 +1,4 @@
-"""Offers that are taken at a till: the code of each impression, what a till needs for a day, and each counted once."""
+"""Redeems offers at a till: the code of each impression, what a till needs for a day, and each counted once."""
 
 import secrets
 import threading
@@ -20,14 +20,21 @@ from faceline.stand.kept_file import KeptFile, note
 from faceline.stand.offers.codes import day_key, day_of, is_right, make_code, mark_of, number_of, read_code
 
 Status = Literal["taken", "already", "expired", "unknown", "not_yours", "later"]
-"""It counts now; it was counted before; it holds no more; it is no code of this stand; the token is for others; the
-store cannot be asked now: send it again."""
+"""The result of a code.
+
+- ``taken``: it counts now.
+- ``already``: it was counted before.
+- ``expired``: it is not valid any more.
+- ``unknown``: it is no code of this stand.
+- ``not_yours``: the token is for other campaigns.
+- ``later``: the store cannot be read now; send the code again.
+"""
 
 FILE: Final = "offers.json"
 AUDIT: Final = "offers.audit.jsonl"
 
 _OLDEST: Final = timedelta(days=8)
-"""So late a till may still send what it took."""
+"""Longest time after which a till may still send a code."""
 
 _RECENT: Final = 2_000
 _PLACE: Final = ("stand", "impression", "session", "arm", "content", "campaign")
@@ -35,13 +42,13 @@ _PLACE: Final = ("stand", "impression", "session", "arm", "content", "campaign")
 
 @dataclass(frozen=True)
 class Redemption:
-    """What came of a code.
+    """The result of a code.
 
     Attributes:
-        status: As `Status` says.
-        offer: What its owner gets; empty where it is no code of this stand.
-        content: That offered it.
-        at: When it was taken, now or before; None where it was not.
+        status: One of `Status`.
+        offer: Benefit of the offer; empty if it is no code of this stand.
+        content: Id of the content with the offer.
+        at: Time when it was taken, now or before; None if it was not.
     """
 
     status: Status
@@ -51,7 +58,7 @@ class Redemption:
 
 
 class _Key(KeptFile):
-    """The key of the stand that those of the days follow from."""
+    """The key of the stand that gives the keys of days."""
 
     purpose = "the key of the offers ({error}); move it away to make a new one, and codes on phones hold no more"
 
@@ -75,13 +82,13 @@ class Offers:
     """The codes of one stand.
 
     Args:
-        folder: Of the stand; keeps the key and the audit.
-        store: Knows the impressions, and takes the events.
-        director: Knows what can be shown, and learns which offers were taken.
-        zone: Name of the time zone in which days begin.
+        folder: Folder of the stand; keeps the key and the audit.
+        store: Event store, which knows the impressions.
+        director: Director, which knows what can be shown and learns which offers were taken.
+        zone: Name of the time zone of days.
 
     Raises:
-        InputError: The file of the key is damaged, or others may read it.
+        InputError: The key file is damaged, or others may read it.
     """
 
     def __init__(self, folder: Path, store: EventStore, director: Director, zone: str) -> None:
@@ -91,7 +98,7 @@ class Offers:
         self._recent: dict[int, datetime] = {}  # by event: the store writes them a moment later
 
     def code(self, showing: Showing) -> str | None:
-        """The code of what is on the screen; None where it offers nothing, or nobody is there."""
+        """Return the code of what is on the screen; None without an offer or without visitors."""
         decision = showing.decision
         if decision.content.offer is None or decision.session is None:
             return None
@@ -99,11 +106,11 @@ class Offers:
         return make_code(day_key(self._key, day), day, decision.content.id, showing.impression)
 
     def kit(self, campaigns: Collection[str] | None, now: datetime) -> dict[str, Any]:
-        """What a till needs to know right codes for a day without the network.
+        """Return what a till needs to check codes for a day without the network.
 
         Args:
-            campaigns: Whose offers it takes; None for all.
-            now: In UTC.
+            campaigns: Campaigns whose offers the till takes; None for all.
+            now: Current time in UTC.
         """
         today = self._day(now)
         days = [today + timedelta(days=step) for step in (-1, 0, 1)]
@@ -119,14 +126,14 @@ class Offers:
     def redeem(
         self, text: str, at: datetime, campaigns: Collection[str] | None, *, by: str, now: datetime | None = None
     ) -> Redemption:
-        """Count an offer as taken, once, however often and by however many tills its code is sent.
+        """Count an offer as taken once, however often and by however many tills its code is sent.
 
         Args:
-            text: The code as it was typed or scanned.
-            at: When the till took it, in UTC.
-            campaigns: Whose offers this till takes; None for all.
+            text: Code as it was typed or scanned.
+            at: Time in UTC when the till took it.
+            campaigns: Campaigns whose offers this till takes; None for all.
             by: Name of the till's token, for the audit.
-            now: In UTC; None is now.
+            now: Current time in UTC; None uses the clock.
         """
         now = now or datetime.now(UTC)
         at = min(at, now).astimezone(UTC)
@@ -168,7 +175,7 @@ class Offers:
         return Redemption("taken", offer, shown.content, at)
 
     def _impression(self, day: date, mark: int, number: int) -> Any:
-        """The impression that a code belongs to."""
+        """Return the impression of a code."""
         begin = datetime.combine(day, datetime.min.time(), self._zone).astimezone(UTC)
         end = datetime.combine(day + timedelta(days=1), datetime.min.time(), self._zone).astimezone(UTC)
         query = sa.select(EVENTS).where(
@@ -187,7 +194,7 @@ class Offers:
         return None if at is None else utc(at)
 
     def _was_right(self, text: str, at: datetime) -> bool:
-        """Whether a code that holds no more was one of the last month."""
+        """Tell whether an expired code was valid within the last month."""
         code = read_code(text)
         days = (self._day(at) - timedelta(days=back) for back in range(32))
         day = next((day for day in days if code and day.toordinal() % 32 == code.day), None)

@@ -1,4 +1,4 @@
-"""Gathers frames of somebody who wants to be enrolled: from several sides, with advice, without the bad ones."""
+"""Collects frames of a person who wants to be enrolled: from several sides, with advice, without bad frames."""
 
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -14,12 +14,12 @@ _TURNED: Final = 8.0  # degrees from which on a head is turned
 
 
 class Pose(NamedTuple):
-    """A way to look that is asked for.
+    """A direction in which the person is asked to look.
 
     Attributes:
-        asked: In words, to the person.
+        asked: The request to the person, in words.
         side: Sign of the yaw: 1 to the image's right, which is the person's left; 0 straight.
-        frames: So many are wanted.
+        frames: Number of good frames that are wanted.
     """
 
     asked: str
@@ -27,7 +27,7 @@ class Pose(NamedTuple):
     frames: int
 
     def fits(self, yaw: float) -> bool:
-        """Whether a head is turned that way."""
+        """Tell whether a yaw belongs to this pose."""
         return abs(yaw) <= 2 * _TURNED if self.side == 0 else self.side * yaw >= _TURNED
 
 
@@ -36,7 +36,7 @@ POSES: Final = (
     Pose("Turn your head a little to your left", 1, 2),
     Pose("Turn your head a little to your right", -1, 2),
 )
-"""What is asked for, in this order."""
+"""The poses that are asked for, in this order."""
 
 _ADVICE: Final = {
     "face smaller": "Come closer",
@@ -58,11 +58,11 @@ class Guidance(NamedTuple):
     """What the operator's page says while frames are gathered.
 
     Attributes:
-        asked: What the person is to do.
-        advice: What was wrong with the last frame that was left out; empty where nothing was.
-        taken: Good frames so far.
-        wanted: Of how many.
-        refused: Frames that were left out.
+        asked: What the person should do now.
+        advice: What was wrong with the last refused frame; empty if nothing was.
+        taken: Number of good frames so far.
+        wanted: Number of good frames that are wanted in all.
+        refused: Number of frames that were refused.
     """
 
     asked: str
@@ -74,12 +74,12 @@ class Guidance(NamedTuple):
 
 @dataclass(eq=False)
 class Collection:
-    """Frames of one face.
+    """Collects frames of one face.
 
     Attributes:
-        number: Of its track.
-        limits: What frames must be like.
-        done: Has the good frames in the end.
+        number: Number of the track of this face.
+        limits: Quality that frames must have.
+        done: Receives the good frames at the end.
     """
 
     number: int
@@ -95,7 +95,7 @@ class Collection:
     _refused: int = 0
 
     def wants(self, face: Face, now: float) -> bool:
-        """Whether a frame of the face at this time is of use."""
+        """Tell whether a frame of the face at this time is useful."""
         self._begin(now)
         if now - self._pose_since >= _PATIENCE:
             self._to_next_pose(now)
@@ -105,7 +105,7 @@ class Collection:
         return True
 
     def take(self, sample: Sample, now: float) -> None:
-        """Keep a frame, or leave it out and say why."""
+        """Keep a frame, or refuse it and say why."""
         faults = self.limits.faults(sample.quality)
         if faults:
             self._refused += 1
@@ -118,17 +118,17 @@ class Collection:
             self._to_next_pose(now)
 
     def over(self, now: float) -> bool:
-        """Whether all poses were seen, or the time is over."""
+        """Tell whether all poses are complete or the time is over."""
         self._begin(now)
         return self._pose >= len(POSES) or now - (self._since or now) >= _SECONDS
 
     def finish(self) -> None:
-        """Give what there is."""
+        """Hand over the frames that were collected."""
         if not self.done.done():
             self.done.set_result(self._samples)
 
     def guidance(self) -> Guidance:
-        """What to say now."""
+        """Return what the operator's page should say now."""
         asked = POSES[min(self._pose, len(POSES) - 1)].asked
         return Guidance(asked, self._advice, len(self._samples), sum(pose.frames for pose in POSES), self._refused)
 

@@ -1,4 +1,4 @@
-"""What tells faces apart at a stand, and what its similarities mean."""
+"""Opens the network that tells faces apart, and knows what its similarities mean."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -23,29 +23,31 @@ if TYPE_CHECKING:
     from faceline.stand.settings import Recognising
 
 COLOURS: Final = Path(str(files("faceline.stand"))) / "demo" / "colours.onnx"
-"""Tells drawn visitors apart by the colours of skin and hair, for the demo; of no use for people."""
+"""An embedder for the demo that tells drawn visitors apart by skin and hair colour; useless for people."""
 
 NOBODY: Final = "none"
-"""The value of ``embedder`` that recognises nobody."""
+"""Value of ``embedder`` that turns recognition off."""
 
 _COLOURS_THRESHOLD: Final = 0.45
 _BUNDLE: Final = ".faceline"
 _FPIR: Final = "1pct"  # of a bundle that knows no more than thresholds of single frames
 _DRAWN: Final = 8  # people, for the check of an embedder
 _APART: Final = 2.0
-"""Spreads by which drawn people should be less alike than two pictures of one. SFace as published has 3.2, and 1.3 with
-the pixels of another network."""
+"""Drawn people must be less alike than two pictures of one, by this many standard deviations.
+
+The published SFace has 3.2, and 1.3 if it gets pixels in another range.
+"""
 _FAR: Final = 0.25
-"""Cosine by which they may be less alike instead: SFace has 0.33, and 0.11 with the pixels of another network."""
+"""Alternatively they must be less alike by this cosine. SFace has 0.33, and 0.11 if it gets pixels in another range."""
 
 
 @runtime_checkable
 class Embedder(Protocol):
-    """Makes numbers of aligned faces, near each other for one person.
+    """Turns aligned faces into vectors; those of one person lie near each other.
 
     Attributes:
         size: Edge of the faces in pixels.
-        template: How they are aligned.
+        template: How faces are aligned.
     """
 
     size: int
@@ -53,18 +55,18 @@ class Embedder(Protocol):
 
     @property
     def version(self) -> str:
-        """Tells embedders apart: templates of one mean nothing to another."""
+        """Return an id of this embedder: templates of different embedders cannot be compared."""
         ...
 
     def embed(self, faces: Images) -> Float[np.ndarray, "n e"]:
-        """Embeddings of faces (n, size, size, 3), RGB."""
+        """Return embeddings of RGB faces (n, size, size, 3)."""
         ...
 
 
 def embedder_file(settings: "Recognising") -> Path | None:
-    """The file of the embedder that the settings mean; None where nobody is to be recognised.
+    """Return the embedder file that the settings name; None turns recognition off.
 
-    Nothing said means the embedder of the package for people, and colours for the drawn visitors of the demo.
+    Without a setting, people get the embedder of the package, and the drawn visitors of the demo get colours.
     """
     if settings.embedder is None:
         return COLOURS if settings.source == DEMO else locate_bundle(SFACE)
@@ -72,14 +74,14 @@ def embedder_file(settings: "Recognising") -> Path | None:
 
 
 def open_embedder(settings: "Recognising", file: Path) -> tuple[Embedder, Likeness]:
-    """The embedder of a file, and what its similarities mean.
+    """Open an embedder and the meaning of its similarities.
 
     Args:
-        settings: Of the stand.
+        settings: Settings of the stand.
         file: A bundle, or an ONNX model such as the published ArcFace ones.
 
     Raises:
-        InputError: The file is refused, nobody knows a threshold, or different faces come out alike.
+        InputError: The file is refused, its threshold is unknown, or it maps different faces to similar vectors.
     """
     if file.suffix == _BUNDLE:
         runtime = EmbedderRuntime(file, settings.threads)
@@ -95,12 +97,12 @@ def open_embedder(settings: "Recognising", file: Path) -> tuple[Embedder, Likene
 
 
 def refuse_alike(embedder: Embedder, file: Path) -> None:
-    """Refuse an embedder to which drawn people look as alike as two pictures of one of them.
+    """Refuse an embedder for which different drawn people look as alike as two pictures of one.
 
-    That is what comes of pixels in the wrong range or of a network that embeds no faces: everybody would be greeted.
+    Pixels in the wrong range cause that, or a network that embeds no faces. Such a stand would greet everybody.
 
     Raises:
-        InputError: They do.
+        InputError: Different people look alike to this embedder.
     """
     found = embedder.embed(drawn_faces(embedder))
     unit = found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
@@ -111,15 +113,15 @@ def refuse_alike(embedder: Embedder, file: Path) -> None:
     apart = float((own.mean() - others.mean()) / max(float(others.std()), 1e-6))
     if apart < _APART and own.mean() - others.mean() < _FAR:
         raise InputError(
-            f"{file}: different faces come out alike (mean cosine {others.mean():.2f}, of one person "
-            f"{own.mean():.2f}); it would take strangers for customers. Choose embedder_preset, or set embedder_mean, "
-            f"embedder_std, embedder_channels and embedder_template as its publisher says",
+            f"{file}: different faces look alike to it (mean cosine {others.mean():.2f}, of one person "
+            f"{own.mean():.2f}), so it would greet strangers; set embedder_preset, or embedder_mean, "
+            "embedder_std, embedder_channels and embedder_template as its publisher says",
             column="embedder",
         )
 
 
 def drawn_faces(embedder: Embedder) -> Images:
-    """Two pictures of each of a few drawn people, aligned for an embedder."""
+    """Draw two pictures of each of a few people, aligned for an embedder."""
     scene, rng = DemoScene(DemoVisitors(0)), np.random.default_rng(0)
     faces = []
     for number in range(_DRAWN):
@@ -158,8 +160,8 @@ def _threshold(settings: "Recognising", known: float | None, file: Path) -> floa
     threshold = known if settings.threshold is None else settings.threshold
     if threshold is None:
         raise InputError(
-            f"missing, and {file} knows none; give the least cosine similarity at which somebody is recognised. "
-            f"faceline train experiment=identification/sface embedder.onnx=FILE tells it as threshold_at_fpir_{_FPIR}",
+            f"missing, and {file} has none; give the lowest cosine similarity that recognises a person: faceline train "
+            f"experiment=identification/sface embedder.onnx=FILE prints it as threshold_at_fpir_{_FPIR}",
             column="threshold",
         )
     return threshold

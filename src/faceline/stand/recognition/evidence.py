@@ -1,4 +1,4 @@
-"""Who somebody is, from all looks of a visit: named once it is sure enough, and no longer when it is not."""
+"""Decides who a visitor is from all looks of a visit: named while that is sure enough, and no longer."""
 
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
@@ -10,22 +10,22 @@ from faceline.stand.consent.likeness import Rule
 from faceline.stand.consent.quality import Template
 
 Reason = Literal["recognised", "nobody", "not sure yet", "between two people"]
-"""Why somebody is named, or is not."""
+"""Why a visitor is named or not."""
 
 _MEMORY: Final = 12.0
-"""Looks that count; older ones fade, so that a person who takes another's place is not judged by the first."""
+"""Number of looks that count; older ones fade, so that a person who takes another's place is judged anew."""
 
 
 class Verdict(NamedTuple):
-    """What the looks of a visit say.
+    """The decision after all looks of a visit.
 
     Attributes:
-        person: Who it is; None where nobody is named.
-        reason: Why.
-        similarity: Cosine with the nearest template; -1 where nobody is enrolled.
-        wanted: Similarity at which the nearest would be named.
-        probability: That it is the nearest; None where the embedder does not tell.
-        looks: So many were taken.
+        person: Id of the person; None if nobody is named.
+        reason: Why the visitor is named or not.
+        similarity: Cosine with the nearest template; -1 if nobody is enrolled.
+        wanted: Similarity at which the nearest person would be named.
+        probability: Probability that the nearest person is right; None if the embedder gives none.
+        looks: Number of looks so far.
     """
 
     person: str | None
@@ -41,10 +41,10 @@ NO_VERDICT: Final = Verdict(None, "not sure yet", -1.0, 1.0, None, 0)
 
 @dataclass(eq=False)
 class Evidence:
-    """The looks at one visitor, gathered into one template; nothing of it outlives the visit.
+    """Combines the looks at one visitor into one template; nothing of it outlives the visit.
 
     Attributes:
-        verdict: After the last look.
+        verdict: The decision after the last look.
     """
 
     verdict: Verdict = NO_VERDICT
@@ -54,13 +54,13 @@ class Evidence:
     _last: list[tuple[Template, float]] = field(default_factory=list)
 
     def add(self, embedding: Template, weight: float, gallery: Gallery, rule: Rule) -> Verdict:
-        """Take up a look, and judge anew.
+        """Add a look and decide again.
 
         Args:
-            embedding: Of any length.
-            weight: How good the look was, from 0 to 1.
-            gallery: Who is enrolled.
-            rule: When somebody is named.
+            embedding: Embedding of the face, of any length (norm).
+            weight: Quality of the look, from 0 to 1.
+            gallery: Templates of the enrolled people.
+            rule: Rule that says when a person is named.
         """
         unit = _direction(embedding)
         self._last = [*self._last[-1:], (unit, weight)]
@@ -81,7 +81,7 @@ class Evidence:
         self._looks += 1
 
     def _contradicted(self, gallery: Gallery, rule: Rule) -> bool:
-        """Whether the last two looks are both unlike the person who is named."""
+        """Tell whether the last two looks are both unlike the named person."""
         named = self.verdict.person
         if named not in gallery.persons or len(self._last) < 2:
             return False

@@ -1,9 +1,8 @@
-"""Whether a visitor may be a flat photo that is held before the camera.
+"""Checks whether a visitor may be a flat photo held before the camera.
 
-A photo moves as a plane. From one moment to another a homography brings all of its landmarks to where they are then,
-and all that is around the face in it as well. A head that turns is no plane, lips and lids move, and what is behind a
-person stays where it is. A sheet or a screen often shows its four edges. None of this is proof; in doubt nobody is
-greeted.
+A photo moves as a plane: one homography maps all of its landmarks, and everything around the face, from one moment to
+another. A turning head is no plane, lips and lids move, and the background stays where it is. A sheet or a screen often
+shows four edges. None of this is proof; in doubt nobody is greeted.
 """
 
 from dataclasses import dataclass, field
@@ -33,14 +32,14 @@ _ALIVE: Final = -1.143
 
 
 class Signs(NamedTuple):
-    """What tells a head from a photo.
+    """The measures that tell a head from a photo.
 
     Attributes:
-        bend: How far landmarks are from where a plane would have them, in distances of the eyes, logarithm.
-        mouth: How much the opening of the mouth varies, logarithm.
-        lids: How much the opening of the eyes varies, logarithm.
-        along: How well what is around the face moves along with it, from -1 to 1; 0 where the face has not moved.
-        edges: Share of the moments in which four straight edges are around the face.
+        bend: Logarithm of the distance of landmarks from the best plane, in interocular distances.
+        mouth: Logarithm of the variation of the mouth's opening.
+        lids: Logarithm of the variation of the eyes' opening.
+        along: How well the surroundings move along with the face, from -1 to 1; 0 if the face has not moved.
+        edges: Share of moments in which four straight edges surround the face.
     """
 
     bend: float
@@ -51,7 +50,7 @@ class Signs(NamedTuple):
 
 
 class _Moment(NamedTuple):
-    """A small grey picture of a face and what is around it, and its landmarks there and in the frame."""
+    """A small grey picture of a face with its surroundings, and its landmarks there and in the frame."""
 
     picture: Float[np.ndarray, "h w"]
     points: Shape
@@ -61,7 +60,7 @@ class _Moment(NamedTuple):
 
 @dataclass(eq=False)
 class FlatCheck:
-    """Gathers the signs of one visitor; in memory only, and no longer than they are there."""
+    """Collects the signs of one visitor, in memory only and only during the visit."""
 
     _moments: list[_Moment] = field(default_factory=list)
     _last: float = -np.inf
@@ -69,16 +68,16 @@ class FlatCheck:
 
     @property
     def verdict(self) -> bool | None:
-        """Whether it may be a photo; None as long as too little was seen."""
+        """Tell whether the visitor may be a photo; None while too little was seen."""
         return None if self._signs is None else score(self._signs) < _ALIVE
 
     @property
     def signs(self) -> Signs | None:
-        """What was seen so far; None where that is too little."""
+        """Return the signs so far; None while too little was seen."""
         return self._signs
 
     def add(self, image: Image, landmarks: Shape, now: float) -> None:
-        """Take up a frame, if the last was some time ago."""
+        """Add a frame, unless the last one is too recent."""
         if now - self._last < _EVERY:
             return
         moment = _moment(image, landmarks)
@@ -91,7 +90,7 @@ class FlatCheck:
 
 
 def score(signs: Signs) -> float:
-    """How much speaks for a head of flesh: above 0 for, below against."""
+    """Score the signs: above 0 speaks for a live head, below 0 for a photo."""
     return float(np.dot(_WEIGHTS, signs)) + _OFFSET
 
 
@@ -119,13 +118,13 @@ def _eyes(points: Shape) -> float:
 
 
 def _bend(points: Shape, later: Shape) -> float:
-    """How far landmarks are from where the best plane would bring them, in distances of the eyes."""
+    """Return how far landmarks are from where the best plane would map them, in interocular distances."""
     away = project(homography(points, later), points) - later
     return float(np.sqrt((away**2).sum(axis=1).mean())) / _eyes(later)
 
 
 def _along(before: _Moment, after: _Moment) -> float | None:
-    """How alike what is around a face is, once it has moved as the face has; None where that did not move."""
+    """Return how well the surroundings match after they move as the face did; None if the face did not move."""
     moved = float(np.linalg.norm(after.landmarks - before.landmarks, axis=1).mean()) / _eyes(after.landmarks)
     if moved < _MOVED:
         return None
@@ -141,7 +140,7 @@ def _along(before: _Moment, after: _Moment) -> float | None:
 
 
 def _around(moment: _Moment) -> np.ndarray:
-    """(h, w) bool: what is beside the head and the hair."""
+    """Return a mask (h, w) of what lies beside head and hair."""
     low, high = moment.points.min(axis=0), moment.points.max(axis=0)
     middle, size = (low + high) / 2, high - low
     wide = (moment.points - middle) * 1.25 + middle
@@ -152,7 +151,7 @@ def _around(moment: _Moment) -> np.ndarray:
 
 
 def _moment(image: Image, landmarks: Shape) -> _Moment | None:
-    """A face small and grey; None where it is out of the frame."""
+    """Cut out a face, small and grey; None if it is outside the frame."""
     low, high = landmarks.min(axis=0).astype(np.float64), landmarks.max(axis=0).astype(np.float64)
     middle, size = (low + high) / 2, high - low
     if size[0] < 1:
@@ -170,7 +169,7 @@ def _moment(image: Image, landmarks: Shape) -> _Moment | None:
 
 
 def _has_edges(image: Image, low: np.ndarray, high: np.ndarray) -> bool:
-    """Whether four straight edges are around a face, as of a sheet or a screen."""
+    """Tell whether four straight edges surround a face, as of a sheet or a screen."""
     zoom = min(320 / max(image.shape[:2]), 1.0)
     small = cv2.resize(image, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_AREA)
     grey = cv2.GaussianBlur(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), (0, 0), 0.8)
@@ -185,7 +184,7 @@ def _has_edges(image: Image, low: np.ndarray, high: np.ndarray) -> bool:
 
 
 def _is_frame(contour: np.ndarray, box: np.ndarray, least: float, most: float) -> bool:
-    """Whether a contour is a convex shape of four edges around a box, and runs along those edges."""
+    """Tell whether a contour is a convex shape with four edges around a box, and follows those edges."""
     hull = cv2.convexHull(contour)
     if not least < cv2.contourArea(hull) < most:
         return False

@@ -1,6 +1,6 @@
-"""Who of those present is enrolled. Whoever is not stays unknown, and nothing of them is kept.
+"""Recognises enrolled people among those present. Everybody else stays unknown, and nothing of them is kept.
 
-Embedding a face may take longer than a frame lasts, so it is done by a thread of its own, for one face at a time.
+Embedding a face may take longer than a frame, so a thread of its own does it for one face at a time.
 """
 
 import logging
@@ -35,19 +35,19 @@ _SMALLEST: Final = 24.0  # pixels
 log = logging.getLogger("faceline.stand")
 
 Why = Reason | Literal["too far", "turned away", "may be a photo", "nobody is enrolled"]
-"""Why somebody is greeted or not, for the operator."""
+"""Why a visitor is greeted or not, for the operator."""
 
 
 class Standing(NamedTuple):
-    """What is known of who somebody is.
+    """What is known about the identity of a visitor.
 
     Attributes:
-        why: They are recognised, or not.
-        person: Who; None where nobody is named.
-        probability: That it is the nearest of the enrolled; None where the embedder does not tell.
-        similarity: With the nearest.
-        wanted: Similarity at which they would be named.
-        since: Seconds of the steady clock since when they are named; None where they are not.
+        why: Why the visitor is recognised or not.
+        person: Id of the person; None if nobody is named.
+        probability: Probability that the nearest person is right; None if the embedder gives none.
+        similarity: Similarity with the nearest template.
+        wanted: Similarity at which that person would be named.
+        since: Time since when the person is named, in seconds of the steady clock; None if nobody is.
     """
 
     why: Why
@@ -59,15 +59,15 @@ class Standing(NamedTuple):
 
 
 class Look(NamedTuple):
-    """One embedded look at somebody, as a listener is told it.
+    """One embedded look at a visitor, as listeners receive it.
 
     Attributes:
-        number: Of the track.
-        embedding: Of the face.
-        quality: Of the look.
-        at: Seconds of the steady clock.
-        flat: Whether the visitor may be a photo by then; None where that cannot be told yet.
-        signs: What speaks for and against a photo; None where too little was seen.
+        number: Number of the track.
+        embedding: Embedding of the face.
+        quality: Quality of the look.
+        at: Time in seconds of the steady clock.
+        flat: Whether the visitor may be a photo; None if that is not known yet.
+        signs: Signs for and against a photo; None while too little was seen.
     """
 
     number: int
@@ -80,7 +80,7 @@ class Look(NamedTuple):
 
 @dataclass(eq=False)
 class _Visitor:
-    """What is known of one who is there; forgotten when they go."""
+    """What is known about one visitor; it is forgotten when they leave."""
 
     evidence: Evidence = field(default_factory=Evidence)
     flat: FlatCheck = field(default_factory=FlatCheck)
@@ -104,11 +104,11 @@ class Recogniser:
 
     Args:
         embedder: Embeds aligned faces.
-        enrolment: Who may be recognised.
-        rule: When somebody is named.
-        listener: Is told every look; for measurements.
-        photos: Whether what may be a photo is not greeted.
-        at_once: Embed in the thread that offers the frame, for measurements in simulated time.
+        enrolment: People who may be recognised.
+        rule: Rule that says when a person is named.
+        listener: Receives every look, for measurements.
+        photos: Whether a visitor who may be a photo is left ungreeted.
+        at_once: Whether to embed in the calling thread, for measurements in simulated time.
     """
 
     def __init__(
@@ -135,22 +135,22 @@ class Recogniser:
 
     @property
     def enrolled(self) -> int:
-        """How many people may be recognised."""
+        """Return how many people may be recognised."""
         return len(self._gallery.persons)
 
     @property
     def problem(self) -> str | None:
-        """Why nobody is recognised at the moment."""
+        """Return why nobody is recognised at the moment; None if all is well."""
         return self._broken or self._fault or self._enrolment.problem
 
     @property
     def guidance(self) -> Guidance | None:
-        """What to say to somebody who is being enrolled; None where nobody is."""
+        """Return what to say to the person who is being enrolled; None if nobody is."""
         with self._lock:
             return None if self._collection is None else self._collection.guidance()
 
     def known(self, sight: Sight) -> dict[int, tuple[str, Person]]:
-        """Id and wishes of the recognised, by the numbers of their tracks."""
+        """Return id and wishes of recognised people, by track number."""
         with self._lock:
             wishes = self._wishes
             found = {
@@ -161,12 +161,12 @@ class Recogniser:
             return {number: (name, wishes[name]) for number, name in found.items() if name in wishes}
 
     def standings(self, sight: Sight) -> dict[int, Standing]:
-        """Who each of the faces is, how sure that is, and why not."""
+        """Return what is known about the identity of each face, by track number."""
         with self._lock:
             return {face.number: self._standing(face) for face in sight.faces}
 
     def look(self, sight: Sight, image: Image) -> None:
-        """Offer a frame; a face of it is looked at where there is time and need."""
+        """Offer a frame; one of its faces is embedded if there is time and need."""
         now = sight.moment.steady
         with self._lock:
             for gone in sight.gone:
@@ -190,12 +190,12 @@ class Recogniser:
             self._do(job)
 
     def settle(self, timeout: float = 20.0) -> None:
-        """Wait until the look that goes on is done."""
+        """Wait until the current look is done."""
         with self._lock:
             self._lock.wait_for(lambda: self._job is None, timeout)
 
     def collect(self, number: int) -> "Future[list[Sample]]":
-        """Gather a few frames of somebody who stands there, to enrol them.
+        """Collect a few frames of a visitor, to enrol them.
 
         Raises:
             InputError: Somebody else is being enrolled.
@@ -207,7 +207,7 @@ class Recogniser:
             return self._collection.done
 
     def refresh(self) -> None:
-        """Look at once who is enrolled, as after an enrolment or a withdrawal; nobody is, where that fails."""
+        """Reload who is enrolled at once, as after an enrolment or a withdrawal; if that fails, nobody is."""
         try:
             gallery, broken = self._enrolment.gallery(), None
         except Exception as error:  # the thread must live on, whatever it was, and look again
@@ -219,21 +219,21 @@ class Recogniser:
             self._wishes = dict(zip(gallery.persons, gallery.people, strict=True))
 
     def close(self) -> None:
-        """End the thread."""
+        """Stop the thread."""
         with self._lock:
             self._stop = True
             self._lock.notify_all()
         self._thread.join(timeout=3.0)
 
     def _see(self, face: Face, image: Image, now: float) -> None:
-        """What every frame tells of a face, without its embedding."""
+        """Record what a frame tells about a face without its embedding."""
         visitor = self._visitors.setdefault(face.number, _Visitor())
         if self._photos:
             visitor.flat.add(image, face.landmarks, now)
         visitor.hindered = _hindered(face)
 
     def _may_be_photo(self, visitor: _Visitor) -> bool:
-        """In doubt it may."""
+        """Tell whether the visitor may be a photo; True in doubt."""
         return self._photos and visitor.flat.verdict is not False
 
     def _standing(self, face: Face) -> Standing:
@@ -263,7 +263,7 @@ class Recogniser:
         return (face, wanted) if face is not None and wants else None
 
     def _to_recognise(self, sight: Sight, now: float) -> tuple[Face, None] | None:
-        """The face that was looked at the longest ago, of those that can be seen well enough."""
+        """Return the face whose last look is oldest, among those that are clear enough."""
         if not self._gallery.persons:
             return None
         due = [face for face in sight.faces if self._is_due(self._visitors[face.number], now)]
@@ -322,14 +322,14 @@ class Recogniser:
 
 
 def _hindered(face: Face) -> Why | None:
-    """What keeps a face from being looked at."""
+    """Return what keeps a face from being recognised; None if nothing does."""
     if face.width < _SMALLEST:
         return "too far"
     return "turned away" if max(abs(face.yaw), abs(face.pitch)) > _FARTHEST_TURN else None
 
 
 def quality_of(face: Face, crop: Square) -> FrameQuality:
-    """What is known of the frame that a face is cut from."""
+    """Describe the quality of the frame that a face is cut from."""
     grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
     sharpness = float(cv2.Laplacian(grey, cv2.CV_64F).var())
     return FrameQuality(face.width, sharpness, face.yaw, face.pitch, face.confidence)

@@ -1,10 +1,10 @@
-"""What is told of the uplift of adaptive over control, by closed periods and never about few people.
+"""Reports the uplift of adaptive over control, for closed periods and never about few people.
 
-Of all visitors it is that of seconds of attention a visitor. A campaign or content is compared in its own airtime: the
-share of the time for which visitors could see it that they attended to it. So nobody gains by being shown more often.
+For all visitors the outcome is seconds of attention per visitor. A campaign or content is compared in its own airtime:
+the share of the time in which visitors could see it that they attended to it. So more showings bring no advantage.
 
-Attention is told from exact sums, which are hidden in the periods in which they would be about few visitors of an arm.
-Shares of visitors are told from rounded counts.
+Attention comes from exact sums, which are hidden in periods with few visitors in an arm. Shares of visitors come from
+rounded counts.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,10 +24,10 @@ OUTCOMES: Final = {
     "interest": "share of visitors who showed interest",
     "reaction": "share of visitors who reacted",
 }
-"""What the arms are compared by."""
+"""Outcomes by which the arms are compared."""
 
 SECONDS, AIRTIME, PEOPLE = "seconds a visitor", "share of its airtime", "share of visitors"
-"""What the figures of an outcome are."""
+"""Units of the outcomes."""
 
 _KEYS: Final = ["group", "name", "outcome", "measure"]
 _OF_ARMS: Final = [f"{arm} {name}" for arm in ARMS for name in (*MOMENTS, "people")]
@@ -36,13 +36,13 @@ _OF_ARMS: Final = [f"{arm} {name}" for arm in ARMS for name in (*MOMENTS, "peopl
 def told_arms(
     engine: duckdb.DuckDBPyConnection, counted: Mapping[str, pd.DataFrame], smallest: int, campaign: str | None
 ) -> pd.DataFrame:
-    """The sums of both arms for each period, group and outcome; what must not be told is missing.
+    """Return the sums of both arms for each period, group and outcome; confidential sums are missing.
 
     Args:
-        engine: With the tables of `faceline.stand.report.counting.keep_periods`.
-        counted: The other tables of the report, by period; sums that are not told are missing.
-        smallest: How many people may be told.
-        campaign: The only one to tell of; None for all.
+        engine: Engine with the tables of `faceline.stand.report.counting.keep_periods`.
+        counted: Other tables of the report, by period; confidential sums are missing.
+        smallest: Smallest number of people that is reported.
+        campaign: The only campaign to report; None for all.
     """
     arms = _arms(engine)
     arms["campaign"] = campaigns_of(engine, arms["name"].where(arms["group"] == "content"))
@@ -51,16 +51,16 @@ def told_arms(
 
 
 def told_uplift(arms: pd.DataFrame, chosen: Sequence[int], smallest: int, level: float) -> pd.DataFrame:
-    """Adaptive against control: in all, by what was shown, and of all campaigns together also by stand and by hour.
+    """Compare adaptive with control: in all, by content, and for all campaigns together by stand and hour.
 
     Args:
-        arms: Of `told_arms`.
-        chosen: The periods to tell of.
-        smallest: How many people may be told.
-        level: Of the intervals.
+        arms: Sums from `told_arms`.
+        chosen: Periods to report.
+        smallest: Smallest number of people that is reported.
+        level: Confidence level of the intervals.
 
     Returns:
-        A row for each group and outcome; what must not be told is missing.
+        A row for each group and outcome; confidential values are missing.
     """
     groups = arms[arms["period"].isin(chosen)].groupby(_KEYS, sort=False)
     sums = groups[_OF_ARMS].sum(min_count=1)
@@ -80,7 +80,7 @@ def told_uplift(arms: pd.DataFrame, chosen: Sequence[int], smallest: int, level:
 
 
 def _arms(engine: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """The sums of both arms side by side, for each period, group and outcome."""
+    """Return the sums of both arms side by side, for each period, group and outcome."""
     sums = [moments(engine, "all", "'all'", outcome) for outcome in OUTCOMES]
     sums += [airtime_moments(engine, group) for group in ("campaign", "content")]
     sums += [moments(engine, group, group, "attention") for group in ("stand", "hour")]
@@ -99,10 +99,10 @@ def _arms(engine: duckdb.DuckDBPyConnection) -> pd.DataFrame:
 
 
 def _few(arms: pd.DataFrame, smallest: int, counted: Mapping[str, pd.DataFrame]) -> Flags:
-    """Which rows must be hidden.
+    """Return which rows must be hidden.
 
-    An arm is small, its attention is that of few, another table hides the attention of the group or of the campaign
-    that it belongs to, or one of these would follow from a total.
+    A row is hidden if an arm is small, if few people gave its attention, if another table hides the attention of the
+    group or its campaign, or if a total would reveal such a row.
     """
     visitors = arms[[f"{arm} people" for arm in ARMS]].to_numpy(dtype=float)
     is_attention = (arms["outcome"] == "attention").to_numpy()
@@ -125,14 +125,14 @@ def _few(arms: pd.DataFrame, smallest: int, counted: Mapping[str, pd.DataFrame])
 
 
 def _of_campaign(arms: pd.DataFrame, campaign: str) -> pd.DataFrame:
-    """The rows of one campaign; attention in all is that to the campaign, in its own airtime."""
+    """Return the rows of one campaign; attention in all is that to the campaign, in its own airtime."""
     own = arms[(arms["group"] == "campaign") & (arms["name"] == campaign)]
     shares = arms[arms["outcome"] != "attention"]
     return pd.concat([own.assign(group="all", name="all"), shares, own, arms[arms["campaign"] == campaign]])
 
 
 def _with_rounded_shares(sums: pd.DataFrame, arms: pd.DataFrame, chosen: Sequence[int], smallest: int) -> pd.DataFrame:
-    """Round the counts that shares are made of, and count the error of that as variance."""
+    """Round the counts behind shares, and add the rounding error to the variance."""
     told = arms[(arms["outcome"] != "attention") & arms["adaptive v"].notna()]
     for arm in ARMS:
         exact, column = sums[f"{arm} y"], f"{arm} y"

@@ -1,8 +1,8 @@
-"""Which content of a campaign holds attention best, and whether that may be luck.
+"""Finds which content of a campaign holds attention best, and whether that may be luck.
 
-Compared is the share of its own airtime that visitors attended to, in control sessions alone: there the standard loop
-chooses without a look at the audience. An adaptive stand shows each content to those whom it suits, so that its
-audiences differ.
+The comparison uses the share of a content's own airtime that visitors attended to, in control sessions only. There the
+standard loop chooses without looking at the audience; an adaptive stand shows each content to a different, fitting
+audience.
 """
 
 from collections.abc import Sequence
@@ -17,21 +17,21 @@ COLUMNS: Final = ("campaign", "name", "share", "low", "high", "difference", "dif
                   "chance", "finding", "suppressed")  # fmt: skip
 
 BEST, WORSE, UNSURE, ALONE = "best", "worse", "may be luck", "alone"
-"""What is found of a content: it leads; the leader is better; the two cannot be told apart; it has no rival."""
+"""Findings about a content: it leads; the leader is better; the two cannot be told apart; it has no rival."""
 
 
 def contest(arms: pd.DataFrame, chosen: Sequence[int], level: float) -> pd.DataFrame:
-    """The contents of each campaign against the one that leads.
+    """Compare the contents of each campaign with its leader.
 
-    With several rivals each is held to a stricter level (Bonferroni), since a leader is picked after the fact.
+    With several rivals each comparison uses a stricter level (Bonferroni), because the leader is picked afterwards.
 
     Args:
-        arms: Of `faceline.stand.report.comparison.told_arms`; what must not be told is missing.
-        chosen: The periods to tell of.
-        level: Of the intervals.
+        arms: Sums from `faceline.stand.report.comparison.told_arms`; confidential values are missing.
+        chosen: Periods to report.
+        level: Confidence level of the intervals.
 
     Returns:
-        A row for each content, the best of a campaign first; what must not be told is missing.
+        A row for each content, the best of a campaign first; confidential values are missing.
     """
     rows = arms[(arms["group"] == "content") & (arms["outcome"] == "attention") & arms["period"].isin(chosen)]
     groups, columns = rows.groupby(["campaign", "name"], sort=False), [f"control {name}" for name in MOMENTS]
@@ -50,7 +50,7 @@ def contest(arms: pd.DataFrame, chosen: Sequence[int], level: float) -> pd.DataF
 
 
 def _judge(table: pd.DataFrame, known: np.ndarray, members: np.ndarray, level: float) -> None:
-    """Hold the contents of one campaign against its best."""
+    """Compare the contents of one campaign with its best."""
     shares = table["share"].to_numpy(dtype=float)
     members = members[~np.isnan(shares[members])]
     if not len(members):

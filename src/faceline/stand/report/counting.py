@@ -1,7 +1,7 @@
-"""Counts the events of a report with DuckDB, over Parquet files of any size, in one pass for each table.
+"""Counts the events of a report with DuckDB, over Parquet files of any size, with one pass for each table.
 
-Three tables are made: what was *seen* (a row for a visit and a content), the *visits*, and the *sessions*. All of them
-carry the closed period (`faceline.stand.report.periods`) that they belong to.
+There are three tables: *seen* (a row for each visit and content), *visits*, and *sessions*. All of them carry their
+closed period (`faceline.stand.report.periods`).
 """
 
 from collections.abc import Sequence
@@ -17,10 +17,10 @@ from faceline.threads import usable_threads
 _DID: Final = """sum(attention) AS attention, sum(ots) AS ots, sum(views) AS views,
     bool_or(reacted) AS reacted, bool_or(interested) AS interested,
     bool_or(followed_up) AS followed_up, bool_or(greeted) AS greeted"""
-"""What somebody did, over several contents."""
+"""What a visitor did, over several contents."""
 
 _QUARTER: Final = 900_000_000
-"""Microseconds of a quarter of an hour."""
+"""Microseconds in a quarter of an hour."""
 
 ARMS: Final = ("adaptive", "control")
 
@@ -29,7 +29,7 @@ CLOSING: Final = (
     "attention > 0",
     *(f"{condition} AND arm = '{arm}'" for arm in ARMS for condition in ("NOT continued", "attention > 0")),
 )
-"""Counts of people by which a period ends, each as a condition on a visit; the visitors first."""
+"""Counts of people that decide when a period ends, each as a condition on a visit; the visitors come first."""
 
 
 _EVERY_SEEN: Final = """CREATE TEMP TABLE every_seen AS WITH
@@ -58,10 +58,10 @@ _EVERY_SEEN: Final = """CREATE TEMP TABLE every_seen AS WITH
         coalesce(interested, false) AS interested, coalesce(followed_up, false) AS followed_up,
         coalesce(greeted, false) AS greeted
     FROM did FULL JOIN could USING (visit, content)"""
-"""What each visitor could see and did of each content.
+"""What each visitor could see of each content, and did.
 
-An opportunity to see is a visitor who was there while a play ran; ``airtime`` are the seconds for which both were so.
-Who attended had the opportunity, whatever the clocks say.
+An opportunity to see is a visitor who was there during a play; ``airtime`` is the seconds of both. Whoever attended had
+the opportunity, whatever the clocks say.
 """
 
 
@@ -75,7 +75,7 @@ def open_events(
     threads: int | None,
     memory_gb: float | None,
 ) -> None:
-    """Make a view ``events``, with day and hour of the time zone, and the tables ``every_seen`` and ``came``."""
+    """Create the view ``events``, with day and hour of the time zone, and the tables ``every_seen`` and ``came``."""
     settings = {
         "TimeZone": zone,
         "temp_directory": str(temporary),
@@ -112,7 +112,7 @@ def open_events(
 
 
 def _spans(engine: duckdb.DuckDBPyConnection) -> tuple[bool, int, int]:
-    """Whether two files may hold the same event (they have times of one stand in common); first and last time."""
+    """Tell whether two files may hold the same event (times of one stand overlap); also return first and last time."""
     overlap, first, last = one(
         engine,
         """WITH spans AS (
@@ -124,7 +124,7 @@ def _spans(engine: duckdb.DuckDBPyConnection) -> tuple[bool, int, int]:
 
 
 def _visits(seen: str, came: str) -> str:
-    """What the visitors of a table did, of what was seen."""
+    """Return a query for what visitors of a table did, over what they saw."""
     return f"""SELECT came.*, coalesce(attention, 0) AS attention,
             coalesce(ots, 0) AS ots, coalesce(views, 0) AS views,
             coalesce(reacted, false) AS reacted, coalesce(interested, false) AS interested,
@@ -133,10 +133,10 @@ def _visits(seen: str, came: str) -> str:
 
 
 def keep_periods(engine: duckdb.DuckDBPyConnection, periods: Sequence[Period]) -> None:
-    """Make the tables that figures come from, of the periods that may be told.
+    """Create the tables that figures come from, for the periods that may be reported.
 
-    Those of visits and sessions tell what visitors did with the chosen campaign, or with any. Attention of sessions is
-    that to any campaign.
+    Visits and sessions count what visitors did with the chosen campaign, or with any. Attention of sessions is that to
+    any campaign.
     """
     rows = ", ".join(f"({place}, DATE '{period.first}', DATE '{period.last}')" for place, period in enumerate(periods))
     engine.execute(f"""CREATE TEMP TABLE days AS SELECT DISTINCT day, period
@@ -177,7 +177,7 @@ def keep_periods(engine: duckdb.DuckDBPyConnection, periods: Sequence[Period]) -
 
 
 def by_place(engine: duckdb.DuckDBPyConnection, column: str) -> pd.DataFrame:
-    """Counts and sums of each period by where or when somebody came."""
+    """Return counts and sums of each period by place or time of arrival."""
     return engine.execute(f"""WITH
         people AS (SELECT period, {column} AS name, count(*) FILTER (NOT continued) AS passers_by, count(*) AS visits,
             sum(ots) AS ots, sum(views) AS views, coalesce(sum(dwell), 0) AS dwell, sum(attention) AS attention_seconds,
@@ -193,7 +193,7 @@ def by_place(engine: duckdb.DuckDBPyConnection, column: str) -> pd.DataFrame:
 
 
 def by_content(engine: duckdb.DuckDBPyConnection, column: str) -> pd.DataFrame:
-    """Counts and sums of each period by campaign or content; a viewer is a visitor who attended to it."""
+    """Return counts and sums of each period by campaign or content; a viewer is a visitor who attended to it."""
     table = engine.execute(f"""WITH
         did AS (SELECT period, name, count(*) FILTER (attention > 0) AS viewers,
             sum(ots) AS ots, sum(views) AS views,
@@ -209,14 +209,14 @@ def by_content(engine: duckdb.DuckDBPyConnection, column: str) -> pd.DataFrame:
 
 
 def campaigns_of(engine: duckdb.DuckDBPyConnection, contents: "pd.Series[Any]") -> "pd.Series[Any]":
-    """The campaign that each content belongs to."""
+    """Return the campaign of each content."""
     found = engine.execute("""SELECT content, any_value(campaign) FROM shown WHERE content IS NOT NULL GROUP BY content
         UNION ALL SELECT name, any_value(campaign) FROM seen_content GROUP BY name""").fetchall()
     return contents.map(dict(found))
 
 
 def moments(engine: duckdb.DuckDBPyConnection, group: str, column: str, outcome: str) -> pd.DataFrame:
-    """The sums of `faceline.stand.report.uplift.Sums` of each group and arm, and how many visitors attended."""
+    """Return `faceline.stand.report.uplift.Sums` of each group and arm, and how many visitors attended."""
     source = "hours_of_sessions" if group == "hour" else "sessions"
     return engine.execute(f"""SELECT period, '{group}' AS "group", {column}::VARCHAR AS name, '{outcome}' AS outcome,
             arm, count(*) AS n, sum(v) AS v, sum({outcome}) AS y, sum(v * v) AS vv, sum({outcome} * {outcome}) AS yy,
@@ -225,7 +225,7 @@ def moments(engine: duckdb.DuckDBPyConnection, group: str, column: str, outcome:
 
 
 def airtime_moments(engine: duckdb.DuckDBPyConnection, group: str) -> pd.DataFrame:
-    """Attention to each campaign or content, of the airtime that visitors could see of it; sessions that could."""
+    """Return attention to each campaign or content, its airtime before visitors, and the sessions that could see it."""
     return engine.execute(f"""WITH
         held AS (SELECT session, period, name, sum(airtime) AS v, sum(attention) AS y, count(*) AS could,
             count(*) FILTER (attention > 0) AS who FROM seen_{group} WHERE airtime > 0 GROUP BY session, period, name)
@@ -235,7 +235,7 @@ def airtime_moments(engine: duckdb.DuckDBPyConnection, group: str) -> pd.DataFra
 
 
 def one(engine: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:
-    """The only row that a query gives."""
+    """Return the only row of a query."""
     row = engine.execute(query).fetchone()
     assert row is not None
     return row

@@ -1,8 +1,8 @@
-"""Which sums must stay out of a report, since they would be about few people.
+"""Decides which sums must stay out of a report, because they would be about few people.
 
-A sum is hidden where few people make it. A total less the rows that are told is what all hidden ones are together:
-where that would be few people too, the next smallest are hidden, until it is not. Source of the method, cell
-suppression: Hundepool et al., "Statistical Disclosure Control", 2012.
+A sum is hidden if few people make it. A total minus the visible rows reveals the sum of all hidden ones. If that would
+be about few people, the next smallest rows are hidden too, until it is not. Source of this method, cell suppression:
+Hundepool et al., "Statistical Disclosure Control", 2012.
 """
 
 from collections.abc import Sequence
@@ -19,18 +19,18 @@ People = Float[np.ndarray, "groups counts"]
 def hidden(
     people: People, smallest: int, together: "Sequence[Any] | pd.Series[Any]", also: Flags, overlapping: Flags
 ) -> Flags:
-    """The groups whose sums must not be told.
+    """Return the groups whose sums must be hidden.
 
     Args:
-        people: Who make the sum of each group; each column is a count of its own, such as one arm.
-        smallest: How many people may be told.
-        together: Groups of the same name here add up to a total that is told.
+        people: Number of people behind each group's sum; each column is a separate count, such as one arm.
+        smallest: Smallest number of people that is reported.
+        together: Groups with the same name here add up to a reported total.
         also: Groups that must be hidden for another reason.
-        overlapping: Groups that may have people in common with others, as those of two campaigns have. Several of
-            them are then only as many people as the largest is.
+        overlapping: Whether groups may share people, as two campaigns do. Several groups then count as many people as
+            the largest one.
 
     Returns:
-        A flag for each group: those about few people, and the smallest others that are needed.
+        A flag for each group: True for those about few people, and for the smallest others that are needed.
     """
     few: Flags = np.any((people > 0) & (people < smallest), axis=1) | also
     for rows in pd.Series(np.arange(len(people))).groupby(np.asarray(together), sort=False).indices.values():
@@ -39,16 +39,16 @@ def hidden(
 
 
 def complement(few: Flags, people: People, smallest: int, *, overlapping: bool = False) -> Flags:
-    """What must be hidden so that a total less what is told is about nobody, or about no few.
+    """Return what must be hidden so that a total minus what is visible is about nobody or about enough people.
 
     Args:
-        few: Groups that are not told for what they are.
-        people: Who make the sum of each group; each column is a count of its own.
-        smallest: How many people may be told.
-        overlapping: The groups may have people in common.
+        few: Groups that are hidden because they are small.
+        people: Number of people behind each group's sum; each column is a separate count.
+        smallest: Smallest number of people that is reported.
+        overlapping: Whether groups may share people.
 
     Returns:
-        Those, and the smallest others that are needed.
+        Those groups, and the smallest others that are needed.
     """
     few = few.copy()
     while True:

@@ -1,7 +1,7 @@
-"""What a campaign did: figures by stand, hour, day, campaign and content, and the uplift over the standard loop.
+"""Computes what a campaign achieved: figures by stand, hour, day, campaign and content, and the uplift.
 
-`faceline.stand.report.counting` counts. Here is decided what of that is told: all figures are of closed periods of
-days, counts are rounded, and sums about few people are left out (`faceline.stand.report.periods`).
+`faceline.stand.report.counting` counts. This module decides what is reported: figures cover closed periods of days,
+counts are rounded, and sums about few people are left out (`faceline.stand.report.periods`).
 """
 
 from collections.abc import Sequence
@@ -36,23 +36,23 @@ from faceline.stand.report.uplift import company
 PLACES: Final = {
     "total": "'all'", "stand": "stand", "hour": "hour", "day": "day", "week": "isodow(day) * 100 + hour",
 }  # fmt: skip
-"""Groups of visits, and their column; that of the hours of a week begins with the weekday, Monday being 1."""
+"""Groups of visits and their columns; the hour of the week begins with the weekday, 1 for Monday."""
 
 SECONDS_EACH: Final = 60
-"""Attention to one campaign by place is rounded to this many seconds for each person of the smallest group."""
+"""Attention to one campaign by place is rounded to so many seconds for each person of the smallest group."""
 
 _COUNTS: Final = (
     "passers_by", "visits", "viewers", "plays", "attended", "reacted", "interested", "followed_up", "greeted",
     "offers_taken",
 )  # fmt: skip
 _PAIRS: Final = ("ots", "views")
-"""Counts of a visitor and a play each, of which one visitor makes several."""
+"""Counts of pairs of a visitor and a play; one visitor makes several."""
 
 PLAYS_EACH: Final = 5
-"""Such a count is rounded to this many for each person of the smallest group."""
+"""Such a count is rounded to a multiple of this for each person of the smallest group."""
 
 _SUMS: Final = {"dwell": ["passers_by", "visits"], "attention_seconds": ["attended"]}
-"""Sums of seconds, and the counts of those who make them."""
+"""Sums of seconds, and the counts of the people behind them."""
 
 _RATIOS: Final = {
     "mean_dwell_seconds": ("dwell", "passers_by"),
@@ -103,28 +103,28 @@ _ONLY_PLACES: Final = (
 _ONLY_CONTENTS: Final = ("viewers", "attention_per_viewer", "greeting_offer_rate")
 
 _LOOKS: Final = "count(*), sum(v), sum(who), sum(v * v), sum(who * who), sum(v * who)"
-"""Sums over sessions of who looked."""
+"""Sums over sessions of visitors who looked."""
 
 _LATE: Final = timedelta(hours=1)
-"""So long after midnight a day is over: visits end, and stands write what is pending."""
+"""Time after midnight when a day is over: visits have ended, and stands have written what was pending."""
 
 
 @dataclass(frozen=True)
 class Scope:
-    """Which events are looked at, and how they are told.
+    """Which events count, and how they are reported.
 
     Attributes:
-        campaign: Only what belongs to it; None for all.
-        since: First day; None for all. Only periods that lie in the span are told.
-        until: Last day; None for all.
-        now: Until when days are over; None is now.
-        zone: In which days and hours are told.
-        smallest_group: Sums about fewer visitors are not told, and counts are rounded to multiples of it.
-        level: Of the intervals.
-        greeting_rate: Measured share of enrolled people's visits that stands greet; None where it is not known.
-        stranger_rate: Measured share of strangers' visits that they greet.
-        threads: None for all cores.
-        memory_gb: Above, the engine goes to the disk; None for most of the machine's.
+        campaign: Only events of this campaign; None for all.
+        since: First day; None for no limit. Only periods inside the span are reported.
+        until: Last day; None for no limit.
+        now: Time up to which days are over; None uses the clock.
+        zone: Time zone of days and hours.
+        smallest_group: Smallest number of visitors that is reported; counts are rounded to multiples of it.
+        level: Confidence level of the intervals.
+        greeting_rate: Measured share of enrolled people's visits that stands greet; None if unknown.
+        stranger_rate: Measured share of strangers' visits that stands greet; None if unknown.
+        threads: Number of threads; None uses all cores.
+        memory_gb: Memory above which the engine uses the disk; None uses most of the machine's.
     """
 
     campaign: str | None = None
@@ -142,7 +142,7 @@ class Scope:
 
 @dataclass(frozen=True)
 class Effectiveness:
-    """The figures of a report. Counts are rounded; sums that would be about few people are missing.
+    """The figures of a report. Counts are rounded; sums about few people are missing.
 
     Attributes:
         total: One row.
@@ -154,9 +154,9 @@ class Effectiveness:
         content: A row for each content.
         uplift: A row for each group and outcome.
         contest: A row for each content, against the best of its campaign.
-        period: First and last day of the periods that are told.
-        stands: How many stands there are.
-        lost: Events that stands could not keep, and seconds in which they could not.
+        period: First and last day of the reported periods.
+        stands: Number of stands.
+        lost: Number of events that stands could not keep, and the seconds of those pauses.
     """
 
     total: pd.DataFrame
@@ -174,21 +174,21 @@ class Effectiveness:
 
     @property
     def tables(self) -> dict[str, pd.DataFrame]:
-        """The tables by their names."""
+        """Return the tables by their names."""
         names = ("total", "campaign", "content", "stand", "hour", "day", "week", "uplift", "contest")
         return {name: getattr(self, name) for name in names}
 
 
 def measure(files: Sequence[Path], scope: Scope, temporary: Path) -> Effectiveness:
-    """The figures of all events in some files.
+    """Compute the figures of all events in some files.
 
     Args:
-        files: Parquet, each with the columns of `faceline.stand.events.sources.SCHEMA`.
-        scope: Which of them count.
-        temporary: Folder for what does not fit into memory.
+        files: Parquet files with the columns of `faceline.stand.events.sources.SCHEMA`.
+        scope: Which events count.
+        temporary: Folder for data that do not fit into memory.
 
     Raises:
-        InputError: The files cannot be read, hold no visitor in the scope, or fewer than the smallest group, or
+        InputError: The files cannot be read, or they hold no visitor in the scope, fewer than the smallest group, or
             nothing of the campaign.
     """
     time_zone(scope.zone)
@@ -227,13 +227,12 @@ def measure(files: Sequence[Path], scope: Scope, temporary: Path) -> Effectivene
 
 
 def _periods(engine: duckdb.DuckDBPyConnection, scope: Scope) -> tuple[list[Period], list[int]]:
-    """Make the tables that all figures come from, of all closed periods; and say which of them lie in the scope.
+    """Create the tables behind all figures, for all closed periods; return which of them are in the scope.
 
-    Periods do not depend on the campaign or the span that is asked for: then all reports of the same stores, at any
-    time, tell of the same ones.
+    Periods do not depend on the campaign or the span, so all reports about the same stores use the same ones.
 
     Raises:
-        InputError: There are none.
+        InputError: There is no closed period.
     """
     now = (scope.now or datetime.now(UTC)) - _LATE
     today = now.astimezone(time_zone(scope.zone)).date()
@@ -247,9 +246,8 @@ def _periods(engine: duckdb.DuckDBPyConnection, scope: Scope) -> tuple[list[Peri
     chosen = within(periods, scope.since, scope.until)
     if not chosen:
         raise InputError(
-            f"{values[:, 0].sum():.0f} visitors on all days that are over, and none of the days that were asked for "
-            f"can be told: figures about fewer than {scope.smallest_group} are not, a day that is too small is told "
-            f"together with the next ones, and today is told tomorrow; choose other days or stores",
+            f"no figure of these days may be shown: a period needs {scope.smallest_group} people, and the days "
+            f"that are over have {values[:, 0].sum():.0f} visitors in all; choose other days or stores, or wait",
             column="stores",
         )
     keep_periods(engine, periods)
@@ -257,7 +255,7 @@ def _periods(engine: duckdb.DuckDBPyConnection, scope: Scope) -> tuple[list[Peri
 
 
 def _refuse_unknown(engine: duckdb.DuckDBPyConnection, name: str | None) -> None:
-    """A figure of 0 would look like a finding; nobody may have seen the campaign, or its name may be misspelt."""
+    """Refuse a campaign that no event names: a figure of 0 would look like a result, but the name may be misspelt."""
     if name is None or one(engine, "SELECT count(*) FROM shown WHERE campaign = getvariable('campaign')")[0]:
         return
     found = engine.execute("SELECT DISTINCT campaign FROM events WHERE campaign IS NOT NULL").fetchall()
@@ -266,7 +264,7 @@ def _refuse_unknown(engine: duckdb.DuckDBPyConnection, name: str | None) -> None
 
 
 def _counted(engine: duckdb.DuckDBPyConnection, scope: Scope) -> dict[str, pd.DataFrame]:
-    """Counts and sums of each period for each table but that of the uplift; sums that must not be told are missing."""
+    """Return counts and sums of each period for each table but the uplift; confidential sums are missing."""
     tables = {name: by_place(engine, column) for name, column in PLACES.items()}
     tables["week"] = tables["week"].drop(columns=list(_SUMS))
     for table in (tables[name] for name in PLACES if name != "week"):
@@ -298,7 +296,7 @@ def _hide(
     also: Flags | None = None,
     overlapping: bool = False,
 ) -> None:
-    """Empty what must not be told of the sums of a table, of which those of the same name add up to a total."""
+    """Empty the confidential sums of a table, in which rows with the same name add up to a total."""
     who = table[people].to_numpy(dtype=float)
     few = np.any((who > 0).any(axis=1, keepdims=True) & (who < smallest), axis=1)
     few = few if also is None else few | also
@@ -312,7 +310,7 @@ def _keys(table: pd.DataFrame, *columns: str) -> set[tuple[object, ...]]:
 
 
 def _told(name: str, table: pd.DataFrame, chosen: Sequence[int], scope: Scope, together: float) -> pd.DataFrame:
-    """What is told of a span in a table; so many visitors together are one piece of evidence."""
+    """Return the reported rows of a table for a span; so many visitors together count as one piece of evidence."""
     is_place, smallest = name in PLACES, scope.smallest_group
     kept = [column for column in _ORDER if column not in (_ONLY_CONTENTS if is_place else _ONLY_PLACES)]
     counts, sums = ([column for column in columns if column in table] for columns in (_COUNTS, _SUMS))

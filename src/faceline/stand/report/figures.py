@@ -1,4 +1,4 @@
-"""The figures of a report, narrow enough for a phone."""
+"""Draws the figures of a report, narrow enough for a phone."""
 
 import io
 import re
@@ -41,16 +41,16 @@ STEPS: Final = {
     "followed_up": "got more",
     "offers_taken": "took an offer",
 }
-"""How far visitors went; columns of the table of the total."""
+"""Steps of visitors, as columns of the total's table."""
 
 
 def svg(figure: Figure, name: str, label: str) -> str:
-    """The figure as SVG to put into a page, with a text for those who cannot see it.
+    """Return the figure as SVG for a page, with a text for people who cannot see it.
 
     Args:
-        figure: To draw.
-        name: Begins every id inside, since those of several figures in one page must differ.
-        label: The text.
+        figure: Figure to draw.
+        name: Prefix of every id inside, because figures in one page need different ids.
+        label: Text alternative.
     """
     stream = io.StringIO()
     with mpl.rc_context({"svg.hashsalt": name}):
@@ -63,7 +63,10 @@ def svg(figure: Figure, name: str, label: str) -> str:
 
 
 def uplift(told: Effectiveness, level: float, source: str) -> tuple[Figure, str]:
-    """The uplift of attention, of all and by stand in seconds, by campaign in its own airtime; and the finding."""
+    """Draw the uplift of attention, and return it in words too.
+
+    It is in seconds for all visitors and by stand, and in shares of their own airtime for campaigns.
+    """
     table = told.uplift[(told.uplift["outcome"] == "attention") & told.uplift["difference"].notna()]
     table = table[(table["group"] != "stand") | (told.stands > 1)]
     visitors = table[(table["measure"] == SECONDS) & table["group"].isin(["all", "stand"])].head(_ROWS)
@@ -97,7 +100,7 @@ def _intervals(axes: Axes, rows: pd.DataFrame, unit: str, factor: float) -> None
 
 
 def funnel(told: Effectiveness, source: str) -> tuple[Figure, str]:
-    """How many visitors went how far; and the same in words."""
+    """Draw how many visitors went how far; return the same in words too."""
     row = told.total.iloc[0]
     values = [(name, row[column]) for column, name in STEPS.items()]
     known = [(name, int(value)) for name, value in values if not pd.isna(value)]
@@ -118,7 +121,7 @@ def funnel(told: Effectiveness, source: str) -> tuple[Figure, str]:
 
 
 def hours(told: Effectiveness, source: str) -> tuple[Figure, str]:
-    """When people come, and how long they attend."""
+    """Draw when people come, and how long they attend."""
     table = told.hour
     figure = new_figure(_WIDTH, 4.2, "When people come, and when they look", source)
     panels = figure.subplots(2, sharex=True)
@@ -141,7 +144,7 @@ def hours(told: Effectiveness, source: str) -> tuple[Figure, str]:
 
 
 def week(told: Effectiveness, source: str) -> tuple[Figure, str]:
-    """How many come in each hour of a week; hours of too few are left empty."""
+    """Draw how many people come in each hour of a week; hours with too few stay empty."""
     table = told.week[told.week["passers_by"] > 0]
     mean = (table["passers_by"].astype(float) / table["days"]).to_numpy(dtype=float)
     days, hours = sorted(set(told.week["weekday"])), sorted(set(told.week["hour"]))
@@ -171,7 +174,7 @@ def week(told: Effectiveness, source: str) -> tuple[Figure, str]:
 
 
 def winners(told: Effectiveness) -> str:
-    """Which content of each campaign holds attention best, and whether that may be luck."""
+    """Say which content of each campaign holds attention best, and whether that may be luck."""
     sentences = []
     for campaign, rows in told.contest[told.contest["finding"].notna()].groupby("campaign", sort=False):
         best, rivals = rows[rows["finding"] == BEST], rows[rows["finding"].isin([WORSE, UNSURE])]
@@ -188,13 +191,13 @@ def winners(told: Effectiveness) -> str:
 
 
 def finding(code: str) -> str:
-    """What was found of a content, in words."""
+    """Say in words what was found about a content."""
     words = {BEST: _("the best"), WORSE: _("worse, hardly luck"), UNSURE: _("may be luck"), ALONE: _("the only one")}
     return words[code]
 
 
 def headline(told: Effectiveness, level: float) -> str:
-    """Whether it worked: a verdict in words, then the figures behind it."""
+    """Say whether it worked: a verdict in words, then the figures behind it."""
     table = told.uplift
     row = table[(table["group"] == "all") & (table["outcome"] == "attention")]
     if row.empty or row["difference"].isna().iloc[0]:
@@ -223,13 +226,13 @@ def headline(told: Effectiveness, level: float) -> str:
 
 
 def _signed(value: float, points: bool) -> str:
-    """A difference of shares in percentage points, or of seconds."""
+    """Format a difference of shares in percentage points, or of seconds."""
     unit = _("points") if points else "s"
     return f"{signed(100 * value if points else value, 1)}\u00a0{unit}"
 
 
 def _verdict(likely: float) -> str:
-    """What to make of the chance that adapting helps."""
+    """Say in words how likely it is that adapting helps."""
     if likely >= 0.975:
         return _("Adapting got more attention.")
     if likely <= 0.025:
@@ -240,7 +243,7 @@ def _verdict(likely: float) -> str:
 
 
 def chance(value: float) -> str:
-    """A chance in words; none is certain."""
+    """Say a probability in words; none is certain."""
     if value > 0.999:
         return _("over %(share)s", share=share(0.999, 1))
     return _("under %(share)s", share=share(0.001, 1)) if value < 0.001 else percent(float(value))

@@ -1,4 +1,4 @@
-"""Tables as files to take away: CSV, a workbook for Excel, and Parquet."""
+"""Writes tables as files: CSV, Excel workbooks and Parquet."""
 
 from collections.abc import Mapping
 from io import BytesIO
@@ -15,13 +15,13 @@ KINDS: Final[Mapping[str, str]] = {
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "parquet": "application/vnd.apache.parquet",
 }
-"""What a table can be written as, and the type that a browser is told."""
+"""Formats of a table, and the media types for browsers."""
 
 _WIDEST: Final = 40  # characters of a column of a workbook
 
 
 def with_titles(tables: Mapping[str, pd.DataFrame], catalogue: Catalogue | None) -> dict[str, pd.DataFrame]:
-    """The tables with a column ``title`` beside the ids of campaigns and contents; as they are without a catalogue."""
+    """Add a column ``title`` beside ids of campaigns and contents; without a catalogue nothing changes."""
     if catalogue is None:
         return dict(tables)
     both = {kind: names_of(catalogue, kind) for kind in ("campaign", "content")}
@@ -37,7 +37,7 @@ def with_titles(tables: Mapping[str, pd.DataFrame], catalogue: Catalogue | None)
 
 
 def as_file(table: pd.DataFrame, kind: str, sheet: str = "figures") -> bytes:
-    """A table as one of `KINDS`."""
+    """Return a table in one of `KINDS`."""
     if kind == "csv":
         return str(csv_cells(table).to_csv(index=False)).encode()
     if kind == "xlsx":
@@ -48,7 +48,7 @@ def as_file(table: pd.DataFrame, kind: str, sheet: str = "figures") -> bytes:
 
 
 def workbook(tables: Mapping[str, pd.DataFrame]) -> bytes:
-    """Tables as the sheets of a workbook, with the names of the columns in sight and no text taken for a formula."""
+    """Return a workbook with a sheet for each table; column names stay visible and no text becomes a formula."""
     stream = BytesIO()
     with pd.ExcelWriter(stream, engine="openpyxl") as writer:
         for name, table in tables.items():

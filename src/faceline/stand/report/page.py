@@ -1,4 +1,4 @@
-"""The page of a report: one file, no network, readable on a phone and by a screen reader."""
+"""Writes the report as one HTML file without network access, for phones and screen readers too."""
 
 import re
 from collections import Counter
@@ -56,7 +56,7 @@ _CAPTIONS: Final = {
 
 
 def definitions() -> dict[str, str]:
-    """The terms of the trade as this report uses them."""
+    """Return the industry's terms as this report uses them."""
     return {
         _("Passer-by"): _("Somebody whose face the camera saw before the screen, for however short a time."),
         _("Looked"): _("A passer-by whose head pointed to the screen for a while: who looked at anything at all."),
@@ -79,13 +79,13 @@ def definitions() -> dict[str, str]:
 
 
 def no_age_or_gender() -> str:
-    """That nobody's age or gender is estimated, and why."""
+    """Return the statement that nobody's age or gender is estimated, and why."""
     return _("Age and gender are not estimated. Guesses of them from faces are wrong more often for some groups than "
              "for others, nobody agreed to them, and no rule here asks for them.")  # fmt: skip
 
 
 def page(told: Effectiveness, scope: Scope, title: str, catalogue: Catalogue | None = None) -> str:
-    """The report as HTML; with a catalogue campaigns and contents are called by their titles."""
+    """Return the report as HTML; with a catalogue it uses the titles of campaigns and contents."""
     told = titled(told, catalogue)
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
@@ -117,7 +117,7 @@ def page(told: Effectiveness, scope: Scope, title: str, catalogue: Catalogue | N
 
 
 def scope_line(told: Effectiveness, chosen: str | None, catalogue: Catalogue | None) -> str:
-    """Which days, stands and campaign a report is about."""
+    """Return which days, stands and campaign a report is about."""
     first, last = told.period
     days = f"{first:%-d %B %Y}" if first == last else f"{first:%-d %B %Y} to {last:%-d %B %Y}"
     stands = "1 stand" if told.stands == 1 else f"{told.stands:,} stands"
@@ -126,7 +126,7 @@ def scope_line(told: Effectiveness, chosen: str | None, catalogue: Catalogue | N
 
 
 def titled(told: Effectiveness, catalogue: Catalogue | None) -> Effectiveness:
-    """The same figures with the titles of campaigns and contents in place of their ids."""
+    """Return the same figures with titles in place of the ids of campaigns and contents."""
     tables: dict[str, Any] = {}
     for kind in ("campaign", "content"):
         names, table = names_of(catalogue, kind), told.tables[kind]
@@ -142,7 +142,7 @@ def titled(told: Effectiveness, catalogue: Catalogue | None) -> Effectiveness:
 
 
 def names_of(catalogue: Catalogue | None, kind: str) -> dict[str, str]:
-    """The titles of campaigns or contents by their ids; two that have one title are called by their ids too."""
+    """Return the titles of campaigns or contents by id; equal titles get the id too."""
     if catalogue is None:
         return {}
     if kind == "campaign":
@@ -160,7 +160,7 @@ def _lost(told: Effectiveness) -> str:
 
 
 def tiles(told: Effectiveness) -> list[tuple[str, str]]:
-    """The figures of all, and what each is."""
+    """Return the main figures, and what each means."""
     row = told.total.iloc[0]
     names = {
         **{"passers_by": "passers-by", "look_rate": "of them looked", "plays": "plays"},
@@ -182,14 +182,14 @@ def _table(told: Effectiveness, name: str) -> tuple[str, str, list[str], list[li
 
 
 def _with_interval(row: dict[Hashable, Any]) -> str:
-    """The share that looked, with its interval where it has one."""
+    """Return the share that looked, with its interval if it has one."""
     low, high = row["look_low"], row["look_high"]
     ends = "" if pd.isna(low) else f" ({100 * low:.0f}–{100 * high:.0f})"
     return cell("look_rate", row["look_rate"]) + ends
 
 
 def _loyal_table(told: Effectiveness, scope: Scope) -> list[tuple[str, str, list[str], list[list[str]]]]:
-    """Greeted visits against those that enrolled people are expected to have made; none where no rate is known."""
+    """Compare greeted visits with those expected from enrolled people; empty if no rate is known."""
     row = told.total.iloc[0]
     if scope.greeting_rate is None:
         return []
@@ -259,14 +259,14 @@ def _plain(value: Any, share: bool) -> str:
 
 
 def _signed(value: Any, unit: str) -> str:
-    """A difference: of seconds, of shares in percentage points, or relative in per cent."""
+    """Format a difference: seconds, percentage points of shares, or per cent if relative."""
     if pd.isna(value):
         return "–"
     return f"{value:+.2f}{unit}" if unit == " s" else f"{100 * value:+.1f}{unit}"
 
 
 def cell(column: str, value: Any) -> str:
-    """A figure as a person reads it."""
+    """Format a figure for a reader."""
     if value is None or pd.isna(value):
         return "too few"
     if column in _SHARES:

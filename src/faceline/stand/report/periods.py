@@ -1,14 +1,13 @@
-"""The closed periods that all figures are made of, so that two reports never tell of few people by their difference.
+"""Closed periods for all figures, so that the difference of two reports never tells about few people.
 
-A period is one whole day, or several where one alone is too small. Periods follow from the days before them and never
-change later.
+A period is one whole day, or several if one is too small. It depends only on earlier days and never changes later.
 
-Counts are rounded to a multiple of the smallest group. It is the running total from the first period on that is
-rounded; a span tells the difference of two such totals. So whatever is added to or subtracted from one another, over
-days, campaigns and groups, is a multiple too, and no span is wrong by as much as one smallest group.
+Counts are rounded to a multiple of the smallest group. What is rounded is the running total from the first period on; a
+span reports the difference of two such totals. So sums and differences over days, campaigns and groups are multiples
+too, and no span is wrong by a whole smallest group.
 
-Sums of seconds are exact, and a span adds up those of its periods that `faceline.stand.report.disclosure` lets be told.
-Hence what follows from several reports follows from sums of single periods, and none of those is about few people.
+Sums of seconds are exact, and a span adds up the periods that `faceline.stand.report.disclosure` allows. So several
+reports together reveal only sums of single periods, and none of those is about few people.
 """
 
 from collections.abc import Sequence
@@ -21,17 +20,17 @@ import pandas as pd
 from jaxtyping import Float
 
 LONGEST: Final = 7
-"""Days after which a period ends although some of its figures are about few people, if it has visitors enough."""
+"""Days after which a period with enough visitors ends, even if some of its figures are about few people."""
 
 
 @dataclass(frozen=True)
 class Period:
-    """Some days that are only told together.
+    """Days that are only reported together.
 
     Attributes:
         first: First day.
         last: Last day.
-        visitors: Who came then.
+        visitors: Number of visitors.
     """
 
     first: date
@@ -40,15 +39,15 @@ class Period:
 
 
 def closed_periods(days: Sequence[date], counts: Float[np.ndarray, "days counts"], smallest: int) -> list[Period]:
-    """Divide days into periods, each as short as can be.
+    """Divide days into periods that are as short as possible.
 
-    A period ends with the first day by which it has visitors enough and each other count is of nobody or of enough
-    people; at the latest after a week. What is left at the end is no period yet.
+    A period ends with the first day by which it has enough visitors and each other count is zero or large enough, at
+    the latest after a week. The remaining days form no period yet.
 
     Args:
-        days: That are over, in order; days without visitors may be missing.
-        counts: Of people on each; the visitors first.
-        smallest: How many people may be told.
+        days: Days that are over, in order; days without visitors may be missing.
+        counts: Counts of people on each day; visitors come first.
+        smallest: Smallest number of people that is reported.
     """
     periods: list[Period] = []
     start, sums = 0, np.zeros(counts.shape[1])
@@ -62,7 +61,7 @@ def closed_periods(days: Sequence[date], counts: Float[np.ndarray, "days counts"
 
 
 def within(periods: Sequence[Period], since: date | None, until: date | None) -> list[int]:
-    """The places of the periods that lie wholly in a span."""
+    """Return the positions of the periods that lie wholly in a span."""
     return [
         place
         for place, period in enumerate(periods)
@@ -71,13 +70,13 @@ def within(periods: Sequence[Period], since: date | None, until: date | None) ->
 
 
 def rounded(table: pd.DataFrame, chosen: Sequence[int], columns: Sequence[str], base: int | float) -> pd.DataFrame:
-    """Counts of a span, as the difference of what has been counted before it and to its end, each rounded.
+    """Return the counts of a span as differences of rounded running totals before it and at its end.
 
     Args:
         table: A row for each period and name, of all periods.
-        chosen: The periods of the span, which follow one another.
-        columns: The counts.
-        base: The numbers are rounded to its nearest multiples.
+        chosen: Consecutive periods of the span.
+        columns: Names of the columns with counts.
+        base: Totals are rounded to multiples of this.
 
     Returns:
         A row for each name, in the index.

@@ -1,9 +1,9 @@
-"""Proof of play: what was on the screen, when, for how long, and which share of the airtime that was.
+"""Proof of play: what was on the screen, when, for how long, and its share of the airtime.
 
-A play is one showing of a content to its end. What was cut short counts in the shares of the airtime alone: how many
-plays were cut would tell how many audiences came. Plays that answered one visitor (follow-ups and greetings) would tell
-of single people where they are few. As all counts of a report they are rounded down to a multiple of the smallest
-group, counted from the first day on, and told by day only. All other plays are exact.
+A play is one showing of a content to its end. Cut showings count only in the shares of the airtime, because the number
+of cuts would reveal how many audiences came. Plays that answered one visitor (follow-ups and greetings) could reveal
+single people. So their counts are rounded down to a multiple of the smallest group, counted from the first day on, and
+reported by day only. All other plays are exact.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from faceline.stand.content.campaign import Campaign
 from faceline.stand.content.catalogue import Catalogue, time_zone
 
 STATES: Final = ("adaptive", "control", "nobody")
-"""Who was there: an audience of either arm, or nobody."""
+"""Audience of a play: a session of either arm, or nobody."""
 
 _WHOLE: Final = 0.95  # of the seconds of a content, after which a play counts as shown to its end
 _KEYS: Final = ("stand", "day", "hour", "campaign", "content")
@@ -28,15 +28,15 @@ _KEYS: Final = ("stand", "day", "hour", "campaign", "content")
 
 @dataclass(frozen=True)
 class Plays:
-    """The proof of play of some days.
+    """The proof of play for some days.
 
     Attributes:
         rows: A row for each stand, day, hour, campaign and content: ``plays`` and their ``seconds``. Plays that
             answered a visitor have no hour.
-        days: A row for each day and campaign, with the share of the airtime that was ``sold`` and ``given``; shares are
-            rounded to a tenth of a percentage point.
-        campaigns: A row for each campaign over all days, the shares given before each of `STATES`, and on how many
-            days the minimum of plays was missed (``days_short``).
+        days: A row for each day and campaign, with the ``sold`` and ``given`` share of the airtime; shares are rounded
+            to a tenth of a percentage point.
+        campaigns: A row for each campaign over all days: the shares given in each of `STATES`, and the number of days
+            that missed the minimum of plays (``days_short``).
         contents: A row for each content over all days.
         span: First and last day.
     """
@@ -61,12 +61,12 @@ def count_plays(
     """Count the plays in some files of events.
 
     Args:
-        files: Parquet, each with the columns of `faceline.stand.events.sources.SCHEMA`.
-        catalogue: Tells what was sold, and how long contents are.
-        zone: In which days and hours are told.
-        since: First day; None for all.
-        until: Last day; None for all.
-        campaign: Only the plays of this one; shares are of all airtime.
+        files: Parquet files with the columns of `faceline.stand.events.sources.SCHEMA`.
+        catalogue: Catalogue with what was sold and the lengths of contents.
+        zone: Time zone of days and hours.
+        since: First day; None for no limit.
+        until: Last day; None for no limit.
+        campaign: Only plays of this campaign; shares are of all airtime. None for all.
         smallest_group: Plays that answered a visitor are rounded down to a multiple of it.
 
     Raises:
@@ -89,8 +89,8 @@ def count_plays(
     known, played = catalogue.campaign_by_id, set(counted["day"])
     if not set(counted["campaign"]) & set(known):
         raise InputError(
-            f"nothing that was played is in this catalogue (it was {', '.join(sorted(set(counted['campaign']))[:5])}); "
-            "give that of the stand",
+            "this catalogue has none of the campaigns that were played "
+            f"({', '.join(sorted(set(counted['campaign']))[:5])}); give that of the stand",
             column="catalogue",
         )
     names = set(counted["campaign"]) | {each.id for each in catalogue.campaigns if any(map(each.runs, played))}
@@ -111,7 +111,7 @@ _DAY_COLUMNS: Final = ("day", "campaign", "plays", "seconds", "sold", "given", "
 
 
 def _counted(files: Sequence[Path], zone: str, catalogue: Catalogue) -> pd.DataFrame:
-    """Plays and seconds by stand, day, hour, campaign, content, who was there, and whether it answered a visitor."""
+    """Return plays and seconds by stand, day, hour, campaign, content, audience and answer to a visitor."""
     lengths = pd.DataFrame(
         [(content.id, _WHOLE * content.seconds) for content in catalogue.contents], columns=["content", "least"]
     )
@@ -142,7 +142,7 @@ def _counted(files: Sequence[Path], zone: str, catalogue: Catalogue) -> pd.DataF
 
 
 def _rounded(table: pd.DataFrame, base: int) -> pd.DataFrame:
-    """The same, with the plays that answered a visitor by day, in multiples of a number, as if each were average."""
+    """Round the plays that answered a visitor, by day, to multiples of a number, each with the average length."""
     exact, rare = table[~table["answers"]], table[table["answers"]]
     if rare.empty:
         return table
@@ -160,7 +160,7 @@ def _rounded(table: pd.DataFrame, base: int) -> pd.DataFrame:
 
 
 def _days(counted: pd.DataFrame, name: str, campaign: Campaign | None, today: date) -> list[tuple[object, ...]]:
-    """What a campaign was given on each day on which it runs; minimums are of a stand, and of days that are over."""
+    """Return what a campaign got on each of its days; minimums are for each stand and for days that are over."""
     rows: list[tuple[object, ...]] = []
     for day, of_day in counted.groupby("day"):
         assert isinstance(day, date)
@@ -178,7 +178,7 @@ def _days(counted: pd.DataFrame, name: str, campaign: Campaign | None, today: da
 
 
 def _campaign(counted: pd.DataFrame, days: pd.DataFrame, name: str, campaign: Campaign | None) -> dict[str, object]:
-    """What a campaign was given on all days on which it runs."""
+    """Return what a campaign got on all of its days."""
     own_days = days[days["campaign"] == name]
     base = counted[counted["day"].isin(own_days["day"])]
     own = base[base["campaign"] == name]

@@ -1,4 +1,4 @@
-"""The page of a proof of play: was the airtime given that was sold?"""
+"""The page of a proof of play: did campaigns get the airtime that was sold?"""
 
 from pathlib import Path
 from typing import Any, Final
@@ -11,14 +11,14 @@ from faceline.stand.report.plays import Plays
 from faceline.stand.words import _, number, share
 
 _NEAR: Final = 0.01
-"""A share is given if it is missed by no more than this, which is one percentage point."""
+"""A share counts as given if it is missed by at most this much: one percentage point."""
 
 Rows = tuple[list[str], list[list[str]]]
 """Headings, and the cells of each row."""
 
 
 def plays_page(found: Plays, catalogue: Catalogue, title: str, zone: str, smallest_group: int) -> str:
-    """The proof of play as HTML."""
+    """Return the proof of play as HTML."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
@@ -55,7 +55,7 @@ _CAPTIONS: Final = {
 
 
 def verdict(found: Plays, catalogue: Catalogue) -> str:
-    """Whether what was sold was given, in one sentence."""
+    """Say in one sentence whether campaigns got what was sold."""
     promised = found.campaigns[found.campaigns["sold"].notna() | found.campaigns["plays_a_day"].notna()]
     if promised.empty:
         return _("No share and no minimum was sold.")
@@ -76,7 +76,7 @@ def verdict(found: Plays, catalogue: Catalogue) -> str:
 
 
 def campaign_rows(found: Plays, catalogue: Catalogue) -> Rows:
-    """A row for each campaign, as it is read."""
+    """Return a row for each campaign, formatted for readers."""
     headings = ["campaign", "plays", "time on the screen", "share sold", "share given",
                 "given: adaptive", "given: control", "given: nobody there"]  # fmt: skip
     minimum = bool(found.campaigns["plays_a_day"].notna().any())
@@ -93,7 +93,7 @@ def campaign_rows(found: Plays, catalogue: Catalogue) -> Rows:
 
 
 def content_rows(found: Plays, catalogue: Catalogue) -> Rows:
-    """A row for each content, as it is read."""
+    """Return a row for each content, formatted for readers."""
     rows = [
         [
             title_of(catalogue, row["content"]),
@@ -107,7 +107,7 @@ def content_rows(found: Plays, catalogue: Catalogue) -> Rows:
 
 
 def day_rows(found: Plays, catalogue: Catalogue) -> Rows:
-    """A row for each day and campaign, as it is read."""
+    """Return a row for each day and campaign, formatted for readers."""
     rows = [
         [
             f"{row['day']:%-d %B %Y}",
@@ -123,7 +123,7 @@ def day_rows(found: Plays, catalogue: Catalogue) -> Rows:
 
 
 def title_of(catalogue: Catalogue, content: str) -> str:
-    """The title of a content; its id where the catalogue has it no more."""
+    """Return the title of a content; its id if the catalogue does not have it any more."""
     known = catalogue.by_id.get(content)
     return content if known is None else known.label
 

@@ -1,4 +1,4 @@
-"""Shares of visitors with their intervals, and the map of the hours of a week; all of rounded counts."""
+"""Shares of visitors with their intervals, and the hours of a week, all from rounded counts."""
 
 from datetime import date
 from typing import Any, Final
@@ -7,20 +7,20 @@ import pandas as pd
 from scipy import stats
 
 _WEEK: Final = ("passers_by", "attended", "look_rate", "plays", "ots", "views")
-"""Columns of the hours of a week. Sums of seconds would be about few people, so there are none."""
+"""Columns of the hours of a week, without sums of seconds, which would be about few people."""
 
 
 def share_interval(
     share: "pd.Series[Any]", people: "pd.Series[Any]", together: float, level: float, smallest: int
 ) -> "tuple[pd.Series[Any], pd.Series[Any]]":
-    """The ends of the interval of each share, of what is told of it alone.
+    """Return the ends of the interval of each share, from reported numbers alone.
 
     Args:
-        share: Of two rounded counts.
-        people: The rounded count that the share is of.
-        together: How many visitors count as one piece of evidence (`faceline.stand.report.uplift.company`).
-        level: Of the interval.
-        smallest: Counts are rounded to multiples of it; the error of that widens the interval.
+        share: Shares of two rounded counts.
+        people: Rounded counts that the shares are of.
+        together: Visitors that count as one piece of evidence (`faceline.stand.report.uplift.company`).
+        level: Confidence level of the interval.
+        smallest: Counts are rounded to multiples of it; the rounding error widens the interval.
     """
     of, z = people.astype(float).where(people > 0), stats.norm.ppf((1 + level) / 2)
     exact = share.astype(float)
@@ -31,7 +31,7 @@ def share_interval(
 
 
 def hours_of_week(table: pd.DataFrame, period: tuple[date, date]) -> pd.DataFrame:
-    """A row for each hour of a week, and how many ``days`` of the span are such a weekday (1 is Monday)."""
+    """Return a row for each hour of a week, with the number of such weekdays in the span as ``days`` (1 is Monday)."""
     names = table["name"].astype(int)
     days = pd.Series(pd.date_range(*period).day_of_week + 1).value_counts()
     return pd.DataFrame(

@@ -1,10 +1,10 @@
-"""How much more the adaptive arm got than the control arm, and how sure that is.
+"""Computes how much more attention the adaptive arm got than the control arm, and how certain that is.
 
-The unit is the session, since an arm is given to a session: visitors who stand together see the same screen and are no
-independent evidence. What is compared is a mean over visitors, hence a ratio of two sums over sessions, whose variance
-is that of its linearisation (the delta method; Deng, Knoblich and Lu, "Applying the Delta Method in Metric Analytics",
-2018). Intervals are Welch's. Everything follows from six sums for each arm, so that a report of a chain of stands needs
-one pass over its sessions and no resampling.
+The unit is the session, because an arm belongs to a session: visitors who stand together see the same screen and are no
+independent evidence. The outcome is a mean over visitors, so a ratio of two sums over sessions, and its variance is
+that of the linearised ratio (the delta method; Deng, Knoblich and Lu, "Applying the Delta Method in Metric Analytics",
+2018). Intervals are Welch's. Six sums for each arm are enough, so a report about a chain of stands needs one pass over
+its sessions and no resampling.
 """
 
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ Sums = Float[np.ndarray, "groups 6"]
 over sessions."""
 
 Values = Float[np.ndarray, " groups"]
-"""One number a group."""
+"""One number for each group."""
 
 MOMENTS = ("n", "v", "y", "vv", "yy", "vy")
-"""The sums of `Sums`, by name."""
+"""Names of the sums in `Sums`."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +31,13 @@ class Uplift:
     Attributes:
         adaptive: Mean outcome of a visitor in the adaptive arm.
         control: Mean outcome of a visitor in the control arm.
-        difference: Adaptive less control.
+        difference: Adaptive minus control.
         low: Lower end of the interval of the difference.
-        high: Upper end of it.
-        relative: Difference over control.
-        relative_low: Lower end of the interval of that.
-        relative_high: Upper end of it.
-        chance: That the true difference is above 0, as the data and a flat prior have it.
+        high: Upper end of that interval.
+        relative: Difference divided by control.
+        relative_low: Lower end of the interval of the relative difference.
+        relative_high: Upper end of that interval.
+        chance: Probability that the true difference is above 0, given the data and a flat prior.
     """
 
     adaptive: Values
@@ -52,11 +52,11 @@ class Uplift:
 
 
 def session_sums(visitors: Float[np.ndarray, "groups n"], outcome: Float[np.ndarray, "groups n"]) -> Sums:
-    """The sums over sessions.
+    """Compute the sums over sessions.
 
     Args:
-        visitors: Of each session.
-        outcome: Of each session, summed over its visitors.
+        visitors: Number of visitors of each session.
+        outcome: Outcome of each session, summed over its visitors.
     """
     ones = np.ones_like(visitors)
     parts = (ones, visitors, outcome, visitors**2, outcome**2, visitors * outcome)
@@ -64,12 +64,12 @@ def session_sums(visitors: Float[np.ndarray, "groups n"], outcome: Float[np.ndar
 
 
 def compare(adaptive: Sums, control: Sums, level: float = 0.95) -> Uplift:
-    """The uplift of each group.
+    """Compute the uplift of each group.
 
     Args:
         adaptive: Sums of the adaptive arm.
         control: Sums of the control arm, in the same order.
-        level: Of the intervals.
+        level: Confidence level of the intervals.
     """
     (rate_a, var_a, df_a), (rate_c, var_c, df_c) = _ratio(adaptive), _ratio(control)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -87,7 +87,7 @@ def compare(adaptive: Sums, control: Sums, level: float = 0.95) -> Uplift:
 
 
 def mean_interval(sums: Sums, level: float = 0.95) -> tuple[Values, Values, Values]:
-    """Mean outcome of a visitor in each group, and the ends of its interval; NaN for fewer than two sessions."""
+    """Return the mean outcome per visitor in each group and its interval; NaN for fewer than two sessions."""
     rate, variance, df = _ratio(sums)
     with np.errstate(invalid="ignore"):
         half = stats.t.ppf((1 + level) / 2, df) * np.sqrt(variance)
@@ -95,13 +95,13 @@ def mean_interval(sums: Sums, level: float = 0.95) -> tuple[Values, Values, Valu
 
 
 def company(sums: Sums) -> float:
-    """How many visitors count as one piece of evidence, since those of a session see the same screen.
+    """Return how many visitors count as one piece of evidence, because those of a session see the same screen.
 
-    This is the variance of a share over sessions, of what it would be if all visitors came alone (the design effect;
+    This is the variance of a share over sessions divided by its variance if all visitors came alone (the design effect;
     Kish, "Survey Sampling", 1965).
 
     Args:
-        sums: Of one group; the outcome is a number of visitors.
+        sums: Sums of one group; the outcome is a number of visitors.
     """
     n, v, y, vv, *_ = np.asarray(sums, dtype=np.float64)[0]
     (rate,), (variance,), _ = _ratio(sums)
@@ -111,7 +111,7 @@ def company(sums: Sums) -> float:
 
 
 def _ratio(sums: Sums) -> tuple[Values, Values, Values]:
-    """Outcome of a visitor, the variance of that, and its degrees of freedom."""
+    """Return the outcome per visitor, its variance and its degrees of freedom."""
     n, v, y, vv, yy, vy = np.moveaxis(np.asarray(sums, dtype=np.float64), -1, 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         rate = y / v
@@ -123,7 +123,7 @@ def _ratio(sums: Sums) -> tuple[Values, Values, Values]:
 
 
 def _half(var_a: Values, df_a: Values, var_c: Values, df_c: Values, level: float) -> tuple[Values, Values]:
-    """Half the width of an interval, and the degrees of freedom (Welch and Satterthwaite)."""
+    """Return half the width of an interval, and the degrees of freedom (Welch and Satterthwaite)."""
     variance = var_a + var_c
     df = variance**2 / (var_a**2 / df_a + var_c**2 / df_c)
     return stats.t.ppf((1 + level) / 2, df) * np.sqrt(variance), df

@@ -1,4 +1,4 @@
-"""Who may open which page: passwords and the token of the display as hashes, sessions, and limits on guessing."""
+"""Controls access to the pages: hashes of passwords and of the display's token, sessions, and limits on guessing."""
 
 import hashlib
 import hmac
@@ -16,13 +16,13 @@ from faceline.stand.kept_file import KeptFile, check_name
 
 Role = Literal["operator", "editor", "advertiser"]
 FIRST: Final[tuple[Role, ...]] = ("operator", "advertiser")
-"""The accounts that a new stand has, each named after its role."""
+"""Accounts of a new stand, each named after its role."""
 
 SESSION_SECONDS: Final = 8 * 3600.0
-"""After so long without a request one has to log in again."""
+"""Seconds without a request after which a session ends."""
 
 _SCRYPT: Final = {"n": 2**14, "r": 8, "p": 1, "dklen": 32}
-"""Cost of a guess: 16 MB and some 50 ms (Percival and Josefsson, RFC 7914)."""
+"""Cost of one guess: 16 MB and about 50 ms (Percival and Josefsson, RFC 7914)."""
 
 _MOST_SESSIONS: Final = 200
 _FORGOTTEN: Final = 900.0  # seconds after which wrong tries no longer count
@@ -31,14 +31,14 @@ _MOST_KEYS: Final = 10_000
 
 @dataclass(frozen=True)
 class Account:
-    """Somebody who may log in.
+    """An account that can log in.
 
     Attributes:
-        name: What they log in as; stands in the audit.
-        role: What they may open.
-        campaigns: Whose figures an advertiser sees; an operator sees those of all.
-        salt: Of the hash, hexadecimal.
-        hash: Of the password, hexadecimal.
+        name: Login name, which also appears in the audit.
+        role: Role, which decides what pages open.
+        campaigns: Campaigns whose figures an advertiser sees; an operator sees all.
+        salt: Salt of the hash, hexadecimal.
+        hash: Hash of the password, hexadecimal.
     """
 
     name: str
@@ -48,28 +48,28 @@ class Account:
     hash: str
 
     def sees(self, campaign: str) -> bool:
-        """Whether the figures of a campaign, or of all where it is empty, are for them."""
+        """Tell whether the account may see the figures of a campaign; an empty name means all campaigns."""
         return self.role == "operator" or campaign in (self.campaigns or ())
 
 
 @dataclass(frozen=True)
 class NewSecrets:
-    """What is told once, when it is made, and stored as hashes only."""
+    """New passwords and tokens, which are shown once and stored as hashes only."""
 
     passwords: dict[str, str]
     device_token: str
 
 
 class Secrets(KeptFile):
-    """The hashes of what opens the pages. A change of the file by ``faceline accounts`` holds at once.
+    """The hashes that open the pages. A change of the file by ``faceline accounts`` takes effect at once.
 
     Args:
-        file: JSON, readable by its owner only; made where there is none.
-        campaigns: Whose figures the advertiser of a new stand sees.
-        first: The accounts that are made with the file, each named after its role.
+        file: JSON file, readable by its owner only; created if missing.
+        campaigns: Campaigns that the advertiser of a new stand sees.
+        first: Accounts created with the file, each named after its role.
 
     Attributes:
-        new: What was just made; None where the file was there. It is the only time that anybody can see it.
+        new: Secrets that were just created, which cannot be seen again; None if the file existed.
 
     Raises:
         InputError: The file is damaged, or others may read it.
@@ -93,40 +93,40 @@ class Secrets(KeptFile):
 
     @property
     def accounts(self) -> list[Account]:
-        """All, by name."""
+        """Return all accounts by name."""
         self._look_again()
         return sorted(self._accounts.values(), key=lambda account: account.name)
 
     def find(self, name: str) -> Account | None:
-        """The account of a name."""
+        """Return the account with a name; None if there is none."""
         self._look_again()
         return self._accounts.get(name)
 
     def opens(self, name: str, password: str) -> Account | None:
-        """The account of a name whose password this is; a wrong name takes as long as a wrong password."""
+        """Return the account if name and password match; a wrong name takes as long as a wrong password."""
         account = self.find(name) or Account("", "operator", None, "00", "00")
         right = hmac.compare_digest(_scrypt(password, bytes.fromhex(account.salt)), bytes.fromhex(account.hash))
         return account if right and account.name else None
 
     def known_browser(self, account: Account) -> str:
-        """What a browser keeps in which somebody has logged in; another password makes it worthless."""
+        """Return what a browser stores after a login; a new password makes it invalid."""
         return f"{account.name}:{_mark(account)}"
 
     def is_known(self, kept: str, name: str) -> bool:
-        """Whether a browser keeps what it was given when this account logged in there."""
+        """Tell whether a browser's stored value came from a login of this account."""
         account = self.find(name)
         return account is not None and hmac.compare_digest(kept.encode(), self.known_browser(account).encode())
 
     def is_device(self, token: str) -> bool:
-        """Whether a token is that of the display; it is long and random, so a plain digest of it is enough."""
+        """Tell whether a token is that of the display; a plain digest is enough because tokens are long and random."""
         self._look_again()
         return hmac.compare_digest(digest_of(token), self._device)
 
     def add(self, name: str, role: Role, campaigns: Sequence[str] | None = None) -> str:
-        """Let somebody in; their password.
+        """Add an account and return its password.
 
         Raises:
-            InputError: The name is taken or not one.
+            InputError: The name is taken or invalid.
         """
         check_name(name)
         with self._changing():
@@ -135,7 +135,7 @@ class Secrets(KeptFile):
             return self._put(name, role, None if campaigns is None else tuple(campaigns))
 
     def give(self, name: str, campaigns: Sequence[str]) -> None:
-        """Let an advertiser see the figures of other campaigns.
+        """Change the campaigns whose figures an advertiser sees.
 
         Raises:
             InputError: There is no such advertiser.
@@ -148,7 +148,7 @@ class Secrets(KeptFile):
             self._accounts[name] = replace(account, campaigns=tuple(campaigns))
 
     def renew_password(self, name: str) -> str:
-        """Another password for somebody, which ends their sessions.
+        """Give an account a new password and end its sessions.
 
         Raises:
             InputError: There is no such account.
@@ -158,7 +158,7 @@ class Secrets(KeptFile):
             return self._put(name, account.role, account.campaigns)
 
     def remove(self, name: str) -> None:
-        """Let somebody in no longer, which ends their sessions.
+        """Remove an account and end its sessions.
 
         Raises:
             InputError: There is no such account, or it is the last operator.
@@ -171,7 +171,7 @@ class Secrets(KeptFile):
             del self._accounts[name]
 
     def renew_token(self) -> str:
-        """Another token for the display; screens have to be opened with it again."""
+        """Create a new token for the display; screens have to be opened with it again."""
         with self._changing():
             return self._put_token()
 
@@ -209,14 +209,14 @@ def _account(name: str, role: str, campaigns: list[str] | None, salt: str, hash:
 
 @dataclass(eq=False)
 class Login:
-    """Somebody who is logged in.
+    """The session of a logged-in account.
 
     Attributes:
-        account: Who.
-        csrf: What their forms must send, so that no other site can send them.
-        used: When they last did something.
-        told: What their next page says of what they did.
-        typed: What their next page shows of a form that was refused.
+        account: The account.
+        csrf: Token that its forms must send, so that no other site can send them.
+        used: Time of its last request.
+        told: Notice that the next page shows.
+        typed: Values of a refused form that the next page shows again.
     """
 
     account: Account
@@ -227,10 +227,10 @@ class Login:
 
 
 class Logins:
-    """Who is logged in, in memory only: a restart logs everybody out.
+    """The current sessions, in memory only: a restart logs everybody out.
 
     Args:
-        clock: Steady seconds.
+        clock: Returns the seconds of a steady clock.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -238,7 +238,7 @@ class Logins:
         self._sessions: dict[str, Login] = {}
 
     def open(self, account: Account) -> str:
-        """Log somebody in; the secret of their cookie."""
+        """Open a session and return the secret for its cookie."""
         self._forget_old()
         while len(self._sessions) >= _MOST_SESSIONS:
             del self._sessions[min(self._sessions, key=lambda token: self._sessions[token].used)]
@@ -247,7 +247,7 @@ class Logins:
         return token
 
     def find(self, token: str | None) -> Login | None:
-        """The session of a cookie."""
+        """Return the session of a cookie; None if there is none."""
         self._forget_old()
         session = self._sessions.get(token or "")
         if session is not None:
@@ -255,7 +255,7 @@ class Logins:
         return session
 
     def close(self, token: str | None) -> None:
-        """Log somebody out."""
+        """Close a session."""
         self._sessions.pop(token or "", None)
 
     def _forget_old(self) -> None:
@@ -264,13 +264,13 @@ class Logins:
 
 
 class Limit:
-    """At most so many tries in a time, for each address and for all together.
+    """Limits the tries in a time, for each address and for all addresses together.
 
     Args:
-        tries: Of one address.
-        seconds: In so long.
-        of_all: Of all addresses together.
-        clock: Steady seconds.
+        tries: Most tries of one address.
+        seconds: Length of the time.
+        of_all: Most tries of all addresses together.
+        clock: Returns the seconds of a steady clock.
     """
 
     def __init__(self, tries: int, seconds: float, of_all: int, clock: Callable[[], float] = time.monotonic) -> None:
@@ -279,7 +279,7 @@ class Limit:
         self._past: deque[tuple[float, str]] = deque()
 
     def wait(self, address: str) -> float:
-        """Seconds until the next try is allowed; 0 takes it up as made."""
+        """Return the seconds until the next try is allowed; 0 counts the try as made."""
         now = self._clock()
         while self._past and now - self._past[0][0] >= self.seconds:
             self._past.popleft()
@@ -293,14 +293,14 @@ class Limit:
 
 
 class Delays:
-    """Some tries are free; after each further wrong one the next has to wait twice as long.
+    """Slows guessing down: some tries are free, then each wrong one doubles the wait.
 
-    Tries are counted for a key of their own, such as an account and an address, so that nobody can lock out others.
+    Tries are counted for each key, such as account and address, so that nobody can lock out others.
 
     Args:
-        free: Tries without a delay.
-        longest: Seconds that a delay grows to.
-        clock: Steady seconds.
+        free: Number of tries without a wait.
+        longest: Longest wait in seconds.
+        clock: Returns the seconds of a steady clock.
     """
 
     def __init__(self, free: int, longest: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -309,7 +309,7 @@ class Delays:
         self._tries: dict[tuple[str, ...], tuple[int, float]] = {}
 
     def wait(self, key: tuple[str, ...]) -> float:
-        """Seconds until the next try is allowed; 0 takes it up as made."""
+        """Return the seconds until the next try is allowed; 0 counts the try as made."""
         now = self._clock()
         count, last = self._tries.pop(key, (0, now))
         if now - last > _FORGOTTEN:
@@ -322,12 +322,12 @@ class Delays:
         return left
 
     def forgive(self, key: tuple[str, ...]) -> None:
-        """Forget the tries of a key, after a right one."""
+        """Forget the tries of a key after a right one."""
         self._tries.pop(key, None)
 
 
 def _readable() -> str:
-    """A password of 80 bits that can be typed: no letters that look like others."""
+    """Return a password of 80 bits that is easy to type, without letters that look alike."""
     letters = "abcdefghjkmnpqrstuvwxyz23456789"
     return "-".join("".join(secrets.choice(letters) for _ in range(4)) for _ in range(4))
 
@@ -341,5 +341,5 @@ def _mark(account: Account) -> str:
 
 
 def digest_of(token: str) -> str:
-    """Of a long random token, which needs no slow hash."""
+    """Return the digest of a long random token, which needs no slow hash."""
     return hashlib.sha256(token.encode()).hexdigest()

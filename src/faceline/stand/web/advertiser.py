@@ -1,4 +1,4 @@
-"""The advertiser's page: what the campaigns did, of groups large enough that no figure is about one person."""
+"""The advertiser's page: what the campaigns achieved, in groups so large that no figure is about one person."""
 
 from datetime import date
 from typing import Annotated, Any, Final
@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 
 from faceline.stand.web.access import Login
 from faceline.stand.web.login import needs
-from faceline.stand.web.services import TEMPLATES, services_of
+from faceline.stand.web.services import TEMPLATES, pages_of
 from faceline.stand.words import _
 
 router = APIRouter(prefix="/advertiser")
@@ -17,24 +17,25 @@ router = APIRouter(prefix="/advertiser")
 Reader = Annotated[Login, needs("operator", "advertiser")]
 
 _TABLES: Final = ("total", "day", "hour", "week", "content", "contest", "campaign", "uplift", "plays")
-"""What can be downloaded; ``all`` is a workbook of them."""
+"""Tables that can be downloaded; ``all`` is a workbook of them."""
 
 
 @router.get("")
 def advertiser_page(
     request: Request, session: Reader, campaign: str = "", since: str = "", until: str = ""
 ) -> Response:
-    """The figures of all campaigns or one, of those that are for this account."""
-    services = services_of(request)
+    """Show the figures of one campaign or of all that this account may see."""
+    services = pages_of(request)
     campaigns = [each for each in services.catalogue.campaigns if session.account.sees(each.id)]
     if not campaign and not session.account.sees(""):
         if not session.account.campaigns:
             raise HTTPException(403, _("No campaign has been given to your account yet; ask whoever runs the stand."))
         if not campaigns:
-            raise HTTPException(403, _("None of your campaigns is shown on this stand."))
+            raise HTTPException(403, _("None of your campaigns is shown here."))
         campaign = campaigns[0].id
     context = {
         "stand": services.stand,
+        "fleet": services.fleet,
         "account": session.account,
         "csrf": session.csrf,
         "told": "",
@@ -46,7 +47,7 @@ def advertiser_page(
 
 @router.get("/figures")
 def figures(request: Request, session: Reader, campaign: str = "", since: str = "", until: str = "") -> Response:
-    """The part of the page that changes."""
+    """Return the part of the page that changes."""
     return TEMPLATES.TemplateResponse(request, "figures.html", _figures(request, session, campaign, since, until))
 
 
@@ -54,7 +55,7 @@ def figures(request: Request, session: Reader, campaign: str = "", since: str = 
 def download(
     request: Request, session: Reader, table: str, kind: str, campaign: str = "", since: str = "", until: str = ""
 ) -> Response:
-    """One table of the figures as CSV, Excel or Parquet, or all of them as a workbook."""
+    """Download one table as CSV, Excel or Parquet, or all tables as a workbook."""
     from faceline.stand.report.files import KINDS, as_file, workbook  # noqa: PLC0415 (a data engine; only this page)
 
     told = _figures(request, session, campaign, since, until)
@@ -72,7 +73,7 @@ def download(
 
 
 def _figures(request: Request, session: Login, campaign: str, since: str, until: str) -> dict[str, Any]:
-    services = services_of(request)
+    services = pages_of(request)
     if not session.account.sees(campaign):
         raise HTTPException(403, _("The figures of this campaign are not for you."))
     if campaign and campaign not in services.catalogue.campaign_by_id:

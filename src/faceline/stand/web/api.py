@@ -27,7 +27,7 @@ _ABOUT: Final = """What a stand of faceline tells other programs. Each address a
 
 
 class Health(BaseModel):
-    """How the stand is."""
+    """The health of the stand."""
 
     stand: str
     version: str
@@ -43,14 +43,14 @@ class Health(BaseModel):
 
 
 class Customer(BaseModel):
-    """Somebody who is enrolled."""
+    """An enrolled person."""
 
     name: Annotated[str | None, Field(description="which they chose to be called by before others; else null")]
     group: str | None
 
 
 class Audience(BaseModel):
-    """Who is before the screen now."""
+    """The people before the screen now."""
 
     stand: str
     at: datetime
@@ -63,7 +63,7 @@ class Audience(BaseModel):
 
 
 class Figures(BaseModel):
-    """Figures of days that are over; counts are rounded, and sums about few people are missing."""
+    """Figures of days that are over. Counts are rounded, and sums about few people are missing."""
 
     first_day: date
     last_day: date
@@ -74,7 +74,7 @@ class Figures(BaseModel):
 
 
 class Refusal(BaseModel):
-    """Why something was not answered."""
+    """The reason of a refusal."""
 
     detail: str
 
@@ -88,7 +88,7 @@ _REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
 
 
 def create_api(services: Services) -> FastAPI:
-    """The application below ``/api/v1``."""
+    """Create the application below ``/api/v1``."""
     api = FastAPI(
         title="faceline stand", version=version("faceline"), description=_ABOUT, docs_url=None, redoc_url=None,
         redirect_slashes=False, responses=_REFUSALS, dependencies=[Depends(BEARER)], root_path_in_servers=False,
@@ -105,7 +105,7 @@ def create_api(services: Services) -> FastAPI:
 
 
 def health(request: Request, _: Annotated[Token, Depends(may("health"))]) -> Health:
-    """All that the operator's page tells of the stand itself. Scope: health."""
+    """Return what the operator's page says about the stand itself. Scope: health."""
     services = services_of(request)
     state, (status, _problems) = services.board.state, state_of(services)
     told = state.health
@@ -125,7 +125,7 @@ def health(request: Request, _: Annotated[Token, Depends(may("health"))]) -> Hea
 
 
 def audience(request: Request, token: Annotated[Token, Depends(may("audience"))]) -> Audience:
-    """How many people are before the screen, and what it shows. Scope: audience; with names, who chose to be named."""
+    """Return the number of people and the content. Scope: audience; the scope names adds chosen names."""
     services = services_of(request)
     state = services.board.state
     if state.silent(now().steady) is not None:
@@ -146,7 +146,7 @@ def figures(
     since: Annotated[date | None, Query(description="first day")] = None,
     until: Annotated[date | None, Query(description="last day")] = None,
 ) -> Figures:
-    """A table of the advertiser's page; plays are the proof of play. Scope: figures, for the campaigns of the token."""
+    """Return a table of the advertiser's page, or proof of play. Scope: figures, for the token's campaigns."""
     services = services_of(request)
     if not token.sees(campaign or ""):
         raise HTTPException(403, f"The token {token.name} opens {', '.join(token.campaigns or ())} only; name one.")
@@ -167,7 +167,7 @@ def figures(
 
 
 async def live(socket: WebSocket) -> None:
-    """Messages of the live audience, as they happen. Scope: audience; with names, who chose to be named."""
+    """Send messages about the live audience. Scope: audience; the scope names adds chosen names."""
     services = services_of(socket)
     kinds = _kinds(socket.query_params.get("kinds"))
     try:
@@ -211,14 +211,14 @@ async def _send_all(socket: WebSocket, subscription: Subscription, names: bool) 
 
 
 async def _until_left(socket: WebSocket) -> None:
-    """Wait until the listener leaves; what it says is nothing to us."""
+    """Wait until the listener leaves, and ignore what it sends."""
     with contextlib.suppress(WebSocketDisconnect, KeyError):
         while True:
             await socket.receive_text()
 
 
 def _kinds(asked: str | None) -> list[Kind] | None:
-    """What a listener wishes to hear; None where one of that is no kind."""
+    """Return the kinds of messages that a listener wants; None if one is unknown."""
     if not asked:
         return list(KINDS)
     unknown = Counter(asked.split(",")) - Counter(KINDS)

@@ -1,4 +1,4 @@
-"""The pages of the stand: one application, and what holds for all of its answers."""
+"""The web application of the stand, and what holds for all of its answers."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
@@ -10,7 +10,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from faceline.stand.content.artwork import LARGEST_MB
-from faceline.stand.web import advertiser, api, contents, display, health, login, operator, people, till
+from faceline.stand.web import advertiser, api, campaign_pages, contents, display, health, login, operator, people, till
 from faceline.stand.web.gate import UPLOAD, Gate
 from faceline.stand.web.services import CONTENT_POLICY, HERE, TEMPLATES, Pages, Services, pages_of
 from faceline.stand.words import speaking
@@ -29,15 +29,15 @@ _LARGEST_UPLOAD: Final = LARGEST_MB * 1_000_000 + _LARGEST_FORM
 
 
 def create_app(services: Services) -> FastAPI:
-    """The application of one stand."""
-    parts = login, display, operator, people, contents, advertiser, health, till
+    """Create the application of one stand."""
+    parts = login, display, operator, people, contents, campaign_pages, advertiser, health, till
     app = guarded_app("faceline stand", services, [part.router for part in parts])
     app.mount(api.HERE, api.create_api(services))
     return app
 
 
 def guarded_app(title: str, services: Pages, routers: Sequence[APIRouter]) -> FastAPI:
-    """An application with what holds for all answers, of a stand or of a fleet."""
+    """Create an application with the rules for all answers of a stand or a fleet."""
     app = FastAPI(title=title, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     app.state.services = services
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
@@ -51,7 +51,7 @@ def guarded_app(title: str, services: Pages, routers: Sequence[APIRouter]) -> Fa
 
 
 async def _guard(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
-    """Refuse forms that no form of ours sends, and say to browsers what pages may do."""
+    """Refuse forms of other sites, and tell browsers what pages may do."""
     length = request.headers.get("content-length", "0")
     if not length.isdecimal() or int(length) > _most(request) or "transfer-encoding" in request.headers:
         response: Response = HTMLResponse("too much", status_code=413)
@@ -66,7 +66,7 @@ async def _guard(request: Request, answer: Callable[[Request], Awaitable[Respons
 
 
 def _most(request: Request) -> int:
-    """Bytes of a form; files come from editors only."""
+    """Return the most bytes that a form may have; only editors send files."""
     if request.url.path == UPLOAD:
         session = login.session_of(request)
         if session is not None and session.account.role in ("operator", "editor"):
@@ -75,7 +75,7 @@ def _most(request: Request) -> int:
 
 
 async def _told(request: Request, error: Exception) -> Response:
-    """A refusal as a page."""
+    """Show a refusal as a page."""
     assert isinstance(error, HTTPException)
     if error.status_code == 303:
         return Response(status_code=303, headers=dict(error.headers or {}))
@@ -86,7 +86,7 @@ async def _told(request: Request, error: Exception) -> Response:
 
 
 async def _told_form(request: Request, error: Exception) -> Response:
-    """The same of a form, or an address, that holds something else than was asked for."""
+    """Show a refusal of a form or an address with wrong values as a page."""
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     return await _told(request, HTTPException(422, f"{first['loc'][-1]}: {first['msg']}."))

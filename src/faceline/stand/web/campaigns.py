@@ -1,4 +1,4 @@
-"""Which campaigns an account can be given: those of the catalogue that the stand has noted in its folder."""
+"""Checks the campaigns of an account against the catalogue that the stand has recorded in its folder."""
 
 import json
 from collections.abc import Sequence
@@ -15,16 +15,16 @@ _FILE: Final = "catalogue.json"
 
 
 def note_catalogue(folder: Path, file: Path) -> None:
-    """Note in the folder of a stand which catalogue it shows."""
+    """Record in the folder of a stand which catalogue it shows."""
     with write_whole(folder / _FILE) as part:
         part.write_text(json.dumps({"catalogue": str(file.resolve())}) + "\n", encoding="utf-8")
 
 
 def check_campaigns(folder: Path, names: Sequence[str]) -> None:
-    """Refuse names of campaigns that the stand does not show.
+    """Refuse campaigns that the stand does not show.
 
     Raises:
-        InputError: The first of them, with the nearest name. Nothing is refused where no catalogue can be read.
+        InputError: The first unknown name, with the nearest known one. Without a readable catalogue nothing is refused.
     """
     try:
         file = Path(json.loads((folder / _FILE).read_text(encoding="utf-8"))["catalogue"])
@@ -40,6 +40,6 @@ def check_campaigns(folder: Path, names: Sequence[str]) -> None:
 
 
 def first_advertiser(catalogue: Catalogue) -> tuple[str, ...]:
-    """The campaign that the first advertiser of a new stand sees: the first that airtime was sold to, else the last."""
+    """Return the first advertiser's campaign: the first one with sold airtime, else the last one."""
     sold = [campaign.id for campaign in catalogue.campaigns if campaign.share or campaign.plays_a_day]
     return (sold[0] if sold else catalogue.campaigns[-1].id,)

@@ -1,4 +1,4 @@
-"""What the charts of the advertiser's page are drawn from: places and heights in a box of 720 by 140."""
+"""Prepares the charts of the advertiser's page: places and heights in a box of 720 by 140."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -17,13 +17,13 @@ Rows = list[dict[str, Any]]
 
 
 def rows_of(table: pd.DataFrame) -> Rows:
-    """The rows of a table; what is missing is None."""
+    """Return the rows of a table; missing values are None."""
     plain = table.astype(object).where(table.notna(), None)
     return [{str(key): value for key, value in row.items()} for row in plain.to_dict("records")]
 
 
 def courses(told: Effectiveness) -> dict[str, Rows]:
-    """Who came and who looked, by day and by hour of a day; an hour is told as the mean of the days."""
+    """Return visitors and lookers by day and by hour of the day; an hour is the mean over the days."""
     days = (told.period[1] - told.period[0]).days + 1
     of_day, of_hour = rows_of(told.day), rows_of(told.hour)
     return {
@@ -33,7 +33,7 @@ def courses(told: Effectiveness) -> dict[str, Rows]:
 
 
 def _course(labels: Sequence[str], rows: Rows, days: int) -> Rows:
-    """Bars of passers-by and opportunities to see, and the share that looked with its interval."""
+    """Return bars of passers-by and opportunities to see, and the share that looked with its interval."""
     most = max([(row[name] or 0) for row in rows for name in ("passers_by", "ots")] + [1])
     step, wide = max(1, -(-len(rows) // _MOST_LABELS)), _WIDE / max(len(rows), 1)
     bars = []
@@ -58,7 +58,7 @@ def _mean(count: int | None, days: int) -> str:
 
 
 def week(told: Effectiveness) -> dict[str, Any]:
-    """Passers-by on a weekday in an hour, as the mean of the days; darker is more, and None is too few to tell."""
+    """Return passers-by by weekday and hour as means over the days; None is too few to tell."""
     table = told.week
     hours = sorted(set(table["hour"]))
     names = day_names()
@@ -79,7 +79,7 @@ def week(told: Effectiveness) -> dict[str, Any]:
 
 
 def funnel(told: Effectiveness) -> Rows:
-    """How far visitors went, each step as a share of those who came by."""
+    """Return the steps of visitors, each as a share of those who came by."""
     words = {"passers_by": _("came by"), "attended": _("looked"), "reacted": _("reacted"),
              "interested": _("interested"), "followed_up": _("got more"),
              "offers_taken": _("took an offer")}  # fmt: skip

@@ -1,4 +1,4 @@
-"""The form of a content: between what browsers send and what a catalogue holds."""
+"""Converts between the form of a content and the catalogue."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -12,11 +12,11 @@ _FIELDS: Final = (*_TEXTS, "seconds", "starts", "ends", "landscape", "portrait",
 
 
 def content_of(sent: Mapping[str, str], listed: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-    """A content as a catalogue holds it; what was left empty is left out.
+    """Convert a sent form to a content of the catalogue, without empty fields.
 
     Args:
-        sent: Texts, by field.
-        listed: Lists of texts, by field: days and overlay.
+        sent: Texts by field.
+        listed: Lists of texts by field: days and overlay.
     """
     value = {name: text.strip() for name, text in sent.items() if text.strip()}
     content: dict[str, Any] = {name: value[name] for name in _TEXTS if name in value}
@@ -35,24 +35,24 @@ def content_of(sent: Mapping[str, str], listed: Mapping[str, Sequence[str]]) -> 
         content["full" if full else "media"] = medium
     for name in ("seconds", "starts", "ends"):
         if name in value:
-            content[name] = _number(value[name]) if name == "seconds" else value[name]
+            content[name] = number_of(value[name]) if name == "seconds" else value[name]
     if listed.get("days"):
         content["days"] = list(listed["days"])
     for name in ("hours", "quiet_hours"):
         if name in value:
             content[name] = re.split(r"[\s,;]+", value[name])
-    caps = {name: _number(value[name]) for name in _CAPS if name in value}
+    caps = {name: number_of(value[name]) for name in _CAPS if name in value}
     return content | ({"caps": caps} if caps else {})
 
 
 def with_other_keys(content: dict[str, Any], before: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The same, with the keys that the form does not know, such as a brand of its own."""
+    """Keep the keys that the form does not know, such as a brand of its own."""
     known = {*_TEXTS, "seconds", "starts", "ends", "full", "media", "days", "hours", "quiet_hours", "caps"}
     return content | {key: value for key, value in (before or {}).items() if key not in known}
 
 
 def values_of(content: Mapping[str, Any]) -> dict[str, Any]:
-    """What the fields of the form hold for a content of a catalogue."""
+    """Return the values of the form's fields for a content of a catalogue."""
     medium = content.get("full") or content.get("media") or {}
     medium = {"landscape": medium} if isinstance(medium, str) else medium
     flat = {**content, **medium, **content.get("caps", {})}
@@ -67,17 +67,18 @@ def values_of(content: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def place_of(message: str, index: int) -> tuple[str, str]:
-    """The field that an error of a catalogue is about, and what it says; no field where it is about something else."""
-    found = re.match(r"contents\.(\d+)\.([\w.]+): (.*)", message)
+def place_of(message: str, index: int, kind: str = "contents") -> tuple[str, str]:
+    """Return the field that an error of a catalogue is about and its text; the field is empty for other errors."""
+    found = re.match(rf"{kind}\.(\d+)\.([\w.]+): (.*)", message)
     if found is None or int(found[1]) != index:
         return "", message
     key = found[2].split(".")
-    name = key[-1] if key[0] in ("media", "full", "caps") and not key[-1].isdecimal() else key[0]
+    name = key[-1] if key[0] in ("media", "full", "caps", "brand") and not key[-1].isdecimal() else key[0]
     return {"full": "landscape", "media": "landscape"}.get(name, name), found[3]
 
 
-def _number(text: str) -> Any:
+def number_of(text: str) -> Any:
+    """Return the number that a text holds; without one, the text itself, which the catalogue refuses."""
     try:
         return int(text) if text.lstrip("-").isdecimal() else float(text)
     except ValueError:

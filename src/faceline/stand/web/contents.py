@@ -1,9 +1,10 @@
-"""The editor's pages of contents: see, upload, change, preview, publish and bring back."""
+"""The editor's pages of contents: view, upload, change, preview, publish and bring back."""
 
 import secrets
+from collections import Counter
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import cv2
 from fastapi import APIRouter, File, Form, Request, Response, UploadFile
@@ -24,8 +25,10 @@ from faceline.stand.words import _, day_names
 
 router = APIRouter(prefix="/operator/contents")
 
-_HERE: Final = "/operator/contents"
-_NEW: Final = "-"  # no id begins so
+HERE: Final = "/operator/contents"
+NEW: Final = "-"
+"""Stands for the id of what is new; no id begins so."""
+
 _THUMBNAIL: Final = 320
 _CHUNK: Final = 1 << 20
 
@@ -36,8 +39,8 @@ Csrf = Annotated[str, Form()]
 
 @router.get("")
 def contents_page(request: Request, session: Editor) -> Response:
-    """All contents, the draft, the files and what was done."""
-    desk, services = _desk(request), pages_of(request)
+    """Show all contents, the draft, the files and the history."""
+    desk, services = desk_of(request), pages_of(request)
     try:
         catalogue, problem = desk.catalogue(), ""
     except InputError as error:
@@ -53,7 +56,9 @@ def contents_page(request: Request, session: Editor) -> Response:
         for each in catalogue.contents
     ]
     context = {
-        "rows": rows, "standing": catalogue.loop, "draft": draft, "problem": problem, "files": _files(desk),
+        "rows": rows, "standing": catalogue.loop, "labels": {each.id: each.label for each in catalogue.contents},
+        "campaigns": catalogue.campaigns, "counts": Counter(each.campaign for each in catalogue.contents),
+        "draft": draft, "problem": problem, "files": media_of(desk),
         "versions": desk.versions(), "history": desk.history()[:20], "suffixes": ",".join(PICTURES + FILMS),
     }  # fmt: skip
     return page(request, session, "contents.html", context)
@@ -61,18 +66,18 @@ def contents_page(request: Request, session: Editor) -> Response:
 
 @router.get("/export", dependencies=[_EDITOR])
 def export(request: Request) -> Response:
-    """The draft, or else what is published, as YAML."""
-    desk = _desk(request)
+    """Download the draft as YAML, or what is published if there is no draft."""
+    desk = desk_of(request)
     name = f'attachment; filename="{desk.file.name}"'
     return Response(desk.text, media_type="application/yaml", headers={"Content-Disposition": name})
 
 
 @router.get("/thumbnail/{name:path}", dependencies=[_EDITOR])
 def thumbnail(request: Request, name: str) -> Response:
-    """A small picture of a file that can be chosen."""
-    desk = _desk(request)
+    """Return a small picture of a file that can be chosen."""
+    desk = desk_of(request)
     path = desk.file.parent / name
-    if name not in _files(desk) or not path.is_file():
+    if name not in media_of(desk) or not path.is_file():
         raise HTTPException(404, _("No such medium."))
     image = _small(path, path.stat().st_mtime_ns)
     if image is None:
@@ -82,18 +87,18 @@ def thumbnail(request: Request, name: str) -> Response:
 
 @router.get("/media/{name:path}", dependencies=[_EDITOR])
 def medium(request: Request, name: str) -> Response:
-    """A file that can be chosen, whole, for the preview."""
-    desk = _desk(request)
-    if name not in _files(desk):
+    """Return a whole file that can be chosen, for the preview."""
+    desk = desk_of(request)
+    if name not in media_of(desk):
         raise HTTPException(404, _("No such medium."))
     return pages_of(request).file(name)
 
 
 @router.post("/upload")
 async def upload(request: Request, session: Editor, file: Annotated[UploadFile, File()], csrf: Csrf = "") -> Response:
-    """Take in a picture or film that a display can show."""
+    """Store an uploaded picture or film that a display can show."""
     check_form(request, session, csrf)
-    desk = _desk(request)
+    desk = desk_of(request)
     partial = desk.file.with_name(f".upload-{secrets.token_hex(8)}")
     try:
         with partial.open("wb") as to:
@@ -110,11 +115,11 @@ async def upload(request: Request, session: Editor, file: Annotated[UploadFile, 
 
 @router.post("/import")
 async def bring_in(request: Request, session: Editor, file: Annotated[UploadFile, File()], csrf: Csrf = "") -> Response:
-    """Take a whole YAML file as the draft."""
+    """Import a whole YAML file as the draft."""
     check_form(request, session, csrf)
     try:
         text = (await file.read(_CHUNK)).decode("utf-8")
-        await run_in_threadpool(_desk(request).bring_in, text, by=session.account.name)
+        await run_in_threadpool(desk_of(request).bring_in, text, by=session.account.name)
         session.told = _("Imported as the draft; look at it, then publish it.")
     except UnicodeDecodeError:
         session.told = _("Not imported. It is not text in UTF-8.")
@@ -125,23 +130,33 @@ async def bring_in(request: Request, session: Editor, file: Annotated[UploadFile
 
 @router.post("/publish")
 def publish(request: Request, session: Editor, csrf: Csrf = "") -> Response:
-    """Let the stand show the draft."""
+    """Publish the draft on the stand."""
     told = _("Published: the stand shows it in a moment.")
     if pages_of(request).fleet:
-        told = "Published here. Under Releases it goes to stands."
-    return _do(request, session, csrf, lambda desk, by: desk.publish(by=by), told)
+        told = _("Published here. Under Releases it goes to stands.")
+    return do(request, session, csrf, lambda desk, by: desk.publish(by=by), told)
 
 
 @router.post("/discard")
 def discard(request: Request, session: Editor, csrf: Csrf = "") -> Response:
-    """Forget the draft."""
-    return _do(request, session, csrf, lambda desk, by: desk.discard(by=by), _("The draft is discarded."))
+    """Delete the draft."""
+    return do(request, session, csrf, lambda desk, by: desk.discard(by=by), _("The draft is discarded."))
+
+
+@router.post("/loop")
+def move(
+    request: Request, session: Editor, name: Annotated[str, Form()], place: Annotated[int, Form()],
+    steps: Annotated[Literal["-1", "1"], Form()], csrf: Csrf = "",
+) -> Response:  # fmt: skip
+    """Move a content of the standard loop to an earlier or later place."""
+    told = _("Moved. The stand shows it so once it is published.")
+    return do(request, session, csrf, lambda desk, by: desk.move(place, name, int(steps), by=by), told)
 
 
 @router.post("/versions/{version}")
 def bring_back(request: Request, session: Editor, version: str, csrf: Csrf = "") -> Response:
-    """Let the stand show an earlier version."""
-    return _do(
+    """Bring back an earlier version."""
+    return do(
         request, session, csrf, lambda desk, by: desk.bring_back(version, by=by),
         _("Brought back: the stand shows it in a moment. What it showed until now is a version too."),
     )  # fmt: skip
@@ -149,11 +164,9 @@ def bring_back(request: Request, session: Editor, version: str, csrf: Csrf = "")
 
 @router.get("/edit/{name}")
 def content_page(request: Request, session: Editor, name: str) -> Response:
-    """The form of a content, and how it looks."""
-    desk = _desk(request)
-    content = (
-        desk.content(name) if name != _NEW else {"campaign": desk.data["campaigns"][0]["id"], "audience": "anyone"}
-    )
+    """Show the form of a content and its preview."""
+    desk = desk_of(request)
+    content = desk.content(name) if name != NEW else {"campaign": desk.data["campaigns"][0]["id"], "audience": "anyone"}
     if content is None:
         raise HTTPException(404, _("No such content."))
     return _form(request, session, name, values_of(content), mark_of(content), name in desk.data["loop"], {})
@@ -161,13 +174,13 @@ def content_page(request: Request, session: Editor, name: str) -> Response:
 
 @router.post("/edit/{name}")
 async def save(request: Request, session: Editor, name: str) -> Response:
-    """Put what was typed into the draft."""
+    """Save the form in the draft."""
     form = await request.form(max_files=0, max_fields=100)
     sent = {key: value for key, value in form.items() if isinstance(value, str)}
     check_form(request, session, sent.get("csrf", ""))
-    desk = _desk(request)
+    desk = desk_of(request)
     listed = {key: [str(value) for value in form.getlist(key)] for key in ("days", "overlay")}
-    before = None if name == _NEW else name
+    before = None if name == NEW else name
     content = with_other_keys(content_of(sent, listed), desk.content(name))
     in_loop = "in_loop" in sent
     try:
@@ -182,22 +195,23 @@ async def save(request: Request, session: Editor, name: str) -> Response:
         values = values_of({}) | sent | listed
         return _form(request, session, name, values, sent.get("mark", ""), in_loop, {field: told}, status=422)
     session.told = _("Saved in the draft. The stand shows it once it is published.")
-    return RedirectResponse(f"{_HERE}/edit/{content['id']}", status_code=303)
+    return RedirectResponse(f"{HERE}/edit/{content['id']}", status_code=303)
 
 
 @router.post("/edit/{name}/delete")
 def delete(request: Request, session: Editor, name: str, csrf: Csrf = "") -> Response:
-    """Take a content out of the draft."""
-    return _do(
-        request, session, csrf, lambda desk, by: desk.delete(name, by=by), f"{name} is not in the draft any more."
-    )
+    """Remove a content from the draft."""
+    return do(
+        request, session, csrf, lambda desk, by: desk.delete(name, by=by),
+        _("%(name)s is not in the draft any more.", name=name),
+    )  # fmt: skip
 
 
 @router.get("/edit/{name}/preview", dependencies=[_EDITOR])
 def preview(request: Request, name: str) -> Response:
-    """A content as the display shows it, in a frame of the editor's page."""
+    """Show a content as the display does, in a frame of the editor's page."""
     services = pages_of(request)
-    catalogue = _desk(request).catalogue()
+    catalogue = desk_of(request).catalogue()
     if name not in catalogue.by_id:
         raise HTTPException(404, _("No such content."))
     screen = services.screens.content(catalogue.by_id[name], catalogue) | {"page": None}
@@ -213,11 +227,12 @@ def _form(
     request: Request, session: Login, name: str, values: dict[str, Any], mark: str, in_loop: bool,
     wrong: dict[str, str], status: int = 200,
 ) -> Response:  # fmt: skip
-    desk = _desk(request)
+    desk = desk_of(request)
     data = desk.data
     context = {
         "name": name, "value": values, "mark": mark, "in_loop": in_loop, "wrong": wrong,
-        "file_options": [("", _("None")), *((file, file) for file in _files(desk))],
+        "file_options": [("", _("None")), *((file, file) for file in media_of(desk))],
+        "audiences": sorted({each.get("audience", "anyone") for each in data["contents"]} | {"anyone", "loyal"}),
         "campaigns": [(each["id"], each["name"]) for each in data["campaigns"]], "days": DAYS,
         "day_names": day_names(),
         "other_options": [(each["id"], each["id"]) for each in data["contents"] if each["id"] != name],
@@ -229,10 +244,11 @@ def _form(
     return response
 
 
-def _do(request: Request, session: Login, csrf: str, act: Any, told: str) -> Response:
+def do(request: Request, session: Login, csrf: str, act: Any, told: str) -> Response:
+    """Do something for an editor and go back to all contents."""
     check_form(request, session, csrf)
     try:
-        act(_desk(request), session.account.name)
+        act(desk_of(request), session.account.name)
         session.told = told
     except InputError as error:
         session.told = _("Not done. %(why)s", why=error.told)
@@ -240,10 +256,15 @@ def _do(request: Request, session: Login, csrf: str, act: Any, told: str) -> Res
 
 
 def _back() -> Response:
-    return RedirectResponse(_HERE, status_code=303)
+    return RedirectResponse(HERE, status_code=303)
 
 
-def _desk(request: Request) -> Desk:
+def desk_of(request: Request) -> Desk:
+    """Return the desk where contents are edited.
+
+    Raises:
+        HTTPException: They are edited elsewhere.
+    """
     desk = pages_of(request).desk
     if desk is None:
         raise HTTPException(
@@ -252,8 +273,8 @@ def _desk(request: Request) -> Desk:
     return desk
 
 
-def _files(desk: Desk) -> list[str]:
-    """The media that can be chosen: those of the catalogue's folder, and what was uploaded."""
+def media_of(desk: Desk) -> list[str]:
+    """List the media that can be chosen: those of the catalogue's folder and the uploaded ones."""
     folder = desk.file.parent
     found = [path for place in (folder, folder / UPLOADS) if place.is_dir() for path in sorted(place.iterdir())]
     return [
@@ -264,7 +285,7 @@ def _files(desk: Desk) -> list[str]:
 
 
 def _state(content: Any, published: dict[str, Any]) -> str:
-    """What publishing would do to it."""
+    """Say what publishing would do to a content."""
     if content.id not in published:
         return "new"
     return "" if published[content.id] == content else "changed"
@@ -276,7 +297,7 @@ def _image_of(content: Any) -> str | None:
 
 @lru_cache(maxsize=256)
 def _small(path: Path, _changed: int) -> bytes | None:
-    """A picture, or the first of a film, as a small JPEG."""
+    """Return a picture, or the first frame of a film, as a small JPEG."""
     if is_film(path.name):
         film = cv2.VideoCapture(str(path))
         found, image = film.read()

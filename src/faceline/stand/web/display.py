@@ -1,4 +1,4 @@
-"""The page of the display: what is on it now, and the standard loop to go on with when the stand is out of reach."""
+"""The page of the display: what it shows now, and the standard loop for when the stand cannot be reached."""
 
 import asyncio
 import contextlib
@@ -27,7 +27,7 @@ _MOST_FAULTS: Final = 3  # messages that are none, after which a connection is c
 
 
 class Shown(BaseModel):
-    """What a display says: which impression is on its screen."""
+    """A message of a display: the impression on its screen."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -35,7 +35,7 @@ class Shown(BaseModel):
 
 
 def is_device(connection: HTTPConnection) -> bool:
-    """Whether the display asks, or the operator, who may look at its page too."""
+    """Tell whether the display asks, or the operator, who may look at its page too."""
     services = services_of(connection)
     if services.secrets.is_device(connection.cookies.get(COOKIE, "")):
         return True
@@ -45,7 +45,7 @@ def is_device(connection: HTTPConnection) -> bool:
 
 @router.get("/display")
 def display_page(request: Request, token: str | None = None) -> Response:
-    """The page; its first address holds the token, which goes into a cookie and out of the address at once."""
+    """Return the page; the token of its first address goes into a cookie and out of the address at once."""
     services = services_of(request)
     if token is not None:
         if not services.secrets.is_device(token):  # a right one passes, whatever others have tried
@@ -69,7 +69,7 @@ def display_page(request: Request, token: str | None = None) -> Response:
 
 @router.get("/display/loop")
 def standard_loop(request: Request) -> Response:
-    """The contents of the standard loop, for the display to show on its own."""
+    """Return the contents of the standard loop, which the display can show without the stand."""
     _check(request)
     services = services_of(request)
     catalogue = services.catalogue
@@ -79,7 +79,7 @@ def standard_loop(request: Request) -> Response:
 
 @router.get("/media/{name:path}")
 def medium(request: Request, name: str) -> Response:
-    """A picture or film; only files that the catalogue names can be asked for."""
+    """Return a picture or film; only files in the catalogue can be requested."""
     _check(request)
     services = services_of(request)
     if name not in services.catalogue.files:
@@ -89,13 +89,13 @@ def medium(request: Request, name: str) -> Response:
 
 @router.get("/worker.js")
 def worker() -> Response:
-    """The service worker that keeps the page for when the stand is away; it must lie above what it keeps."""
+    """Return the service worker that keeps the page without the stand; its address must be above what it keeps."""
     return FileResponse(HERE / "static" / "worker.js", media_type="text/javascript")
 
 
 @router.websocket("/display/live")
 async def live(socket: WebSocket) -> None:
-    """Tell a display what to show, at once when that changes."""
+    """Tell a display what to show, immediately after each change."""
     if not same_origin(socket) or not is_device(socket):
         await socket.close(code=1008)
         return
@@ -122,7 +122,7 @@ async def live(socket: WebSocket) -> None:
 
 
 async def _listen(socket: WebSocket) -> None:
-    """Read what a display says until it leaves, or says too much that is nothing."""
+    """Read the messages of a display until it leaves or sends too many invalid ones."""
     faults = 0
     while faults < _MOST_FAULTS:
         try:
@@ -137,7 +137,7 @@ async def _listen(socket: WebSocket) -> None:
 
 
 def _policy(pages: Collection[str]) -> str:
-    """What the page of the display may load: what others of the stand may, and the web pages that it may show."""
+    """Return what the display's page may load: as other pages, and the web pages that it may show."""
     sites = " ".join(sorted({site_of(page) for page in pages}))
     if not sites:
         return CONTENT_POLICY
@@ -145,7 +145,7 @@ def _policy(pages: Collection[str]) -> str:
 
 
 def _keep(token: str, response: Response, services: Services) -> None:
-    """Let the browser keep the token for a year from now; browsers keep nothing for much longer."""
+    """Let the browser keep the token for a year; browsers keep nothing for much longer."""
     response.set_cookie(COOKIE, token, max_age=_YEAR, httponly=True, samesite="strict", secure=services.secure)
 
 

@@ -1,4 +1,4 @@
-"""The form of an enrolment: what was typed, and what is wrong with it, field by field."""
+"""The form of an enrolment: typed values, and what is wrong with each field."""
 
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
@@ -16,17 +16,17 @@ _LONGEST_GREETING: Final = 60
 
 @dataclass(frozen=True)
 class EnrolForm:
-    """What an operator typed; all of it text, as browsers send it.
+    """The values that an operator typed, all as text, as browsers send them.
 
     Attributes:
-        face: Number of the face of those present.
-        given_by: Name, as on the signed form.
-        by_name: Whether the person chose to be greeted by a name that others can read.
-        greeting: That name.
-        group: The group they chose.
-        days: For how many days they agree.
-        agreed: Whether they have read the text and agreed to it.
-        wrong: What is wrong, by the name of the field.
+        face: Number of the face among those present.
+        given_by: Name of the person, as on the signed form.
+        by_name: Whether the person chose a greeting by name, which others can read.
+        greeting: Name for the greeting.
+        group: Group that the person chose.
+        days: Number of days that the consent holds.
+        agreed: Whether the person has read the text and agreed to it.
+        wrong: Faults by field.
     """
 
     face: str = ""
@@ -39,10 +39,10 @@ class EnrolForm:
     wrong: dict[str, str] = field(default_factory=dict)
 
     def check(self, groups: Collection[str]) -> dict[str, str]:
-        """What is wrong, by the name of the field; nothing where all is well.
+        """Return the faults by field; empty if all is well.
 
         Args:
-            groups: That contents of the catalogue are for.
+            groups: Groups that contents of the catalogue are for.
         """
         found = {
             "face": "" if _whole(self.face) else _("Choose who of those present it is."),
@@ -57,15 +57,15 @@ class EnrolForm:
         return {name: told for name, told in found.items() if told}
 
     def with_faults(self, wrong: dict[str, str]) -> "EnrolForm":
-        """The same, with what is wrong."""
+        """Return the same form with faults."""
         return EnrolForm(**{**asdict(self), "wrong": wrong})
 
     def person(self) -> Person:
-        """How they wish to be met; named on the screen only if they chose it."""
+        """Return how the person wants to be greeted; the screen names them only if they chose it."""
         return Person(self.greeting.strip() if self.by_name else None, self.group.strip() or None)
 
     def consent(self, text: ConsentText) -> Consent:
-        """What they agreed to, from now on."""
+        """Return the consent, valid from now on."""
         at = datetime.now(UTC)
         until = at + timedelta(days=_number(self.days))
         return Consent(self.given_by.strip(), text.purpose, text.mark, at, until)

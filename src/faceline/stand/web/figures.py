@@ -1,4 +1,4 @@
-"""Reads the figures of the advertiser's page out of the store."""
+"""Reads the figures of the advertiser's page from the event store."""
 
 import tempfile
 import threading
@@ -25,7 +25,7 @@ _MOST_KEPT: Final = 40
 
 @dataclass(frozen=True)
 class _Read:
-    """What was read for one campaign and span: figures and plays, or why there are none."""
+    """Figures and plays of one campaign and span, or why there are none."""
 
     at: datetime
     empty: str | None = None
@@ -34,13 +34,13 @@ class _Read:
 
 
 class Figures:
-    """Reads the figures out of the store, and keeps them for some minutes.
+    """Reads the figures from the event store and keeps them for some minutes.
 
     Args:
-        store: Address of the database of events.
-        smallest_group: Sums about fewer visitors are not told, and counts are rounded to multiples of it.
-        zone: In which days and hours are told.
-        catalogue: Gives what can be shown now, and what was sold.
+        store: Address of the event database.
+        smallest_group: Smallest number of visitors that is reported; counts are rounded to multiples of it.
+        zone: Time zone of days and hours.
+        catalogue: Returns what can be shown now and what was sold.
     """
 
     def __init__(self, store: str, smallest_group: int, zone: str, catalogue: Callable[[], Catalogue]) -> None:
@@ -49,12 +49,12 @@ class Figures:
         self._one_at_a_time = threading.Lock()
 
     def __call__(self, campaign: str | None, since: date | None = None, until: date | None = None) -> dict[str, Any]:
-        """What the page tells of a campaign or all, in the language that is spoken, or why it tells nothing.
+        """Return the values of the page in the current language, or why there are none.
 
         Args:
-            campaign: None for all.
-            since: First day; None for all.
-            until: Last day; None for all that are over.
+            campaign: Name of a campaign; None for all.
+            since: First day; None for no limit.
+            until: Last day; None for all days that are over.
         """
         key = campaign, since, until
         with self._one_at_a_time:
@@ -120,7 +120,7 @@ class Figures:
 
 
 def _frames(read: _Read, catalogue: Catalogue) -> "dict[str, pd.DataFrame]":
-    """The tables to take away, in English, which is that of the names of their columns too."""
+    """Return the tables for download, in English, like the names of their columns."""
     from faceline.stand.report.files import with_titles  # noqa: PLC0415
 
     assert read.told is not None and read.plays is not None

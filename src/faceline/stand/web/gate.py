@@ -1,4 +1,4 @@
-"""What stands before the pages: whose requests are taken, and how long one may take to be sent."""
+"""Guards the pages: whose requests are accepted, and how long a request may take."""
 
 import asyncio
 import ipaddress
@@ -12,17 +12,17 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 REQUEST_SECONDS: Final = 15.0
-"""In which a request has to arrive whole; browsers need a fraction of a second."""
+"""Seconds in which a whole request has to arrive; browsers need a fraction of a second."""
 
 UPLOAD_SECONDS: Final = 300.0
-"""In which a film has to arrive whole."""
+"""Seconds in which a whole film has to arrive."""
 
 UPLOAD: Final = "/operator/contents/upload"
-"""Address that takes pictures and films."""
+"""Address that accepts pictures and films."""
 
 
 def host_name(host: str | None) -> str | None:
-    """The name in a ``Host`` header without its port, in small letters; None where it is none."""
+    """Return the name in a ``Host`` header in lower case without its port; None for an invalid one."""
     try:
         return urlsplit(f"//{host}").hostname if host else None
     except ValueError:
@@ -30,14 +30,14 @@ def host_name(host: str | None) -> str | None:
 
 
 def is_allowed(host: str | None, allowed: Collection[str] | None) -> bool:
-    """Whether a stand answers to a ``Host``.
+    """Tell whether a stand answers requests for a ``Host``.
 
-    A page of another site can only make a browser ask for a stand under a name of its own (DNS rebinding), never under
-    the stand's address, so addresses are always taken.
+    A page of another site can only make a browser ask under that site's own name (DNS rebinding), never under the
+    stand's address. So addresses are always accepted.
 
     Args:
         host: The header.
-        allowed: Names; None: all.
+        allowed: Allowed names; None allows all.
     """
     name = host_name(host)
     if name is None:
@@ -52,18 +52,18 @@ def is_allowed(host: str | None, allowed: Collection[str] | None) -> bool:
 
 
 class Gate:
-    """Takes requests to this stand only, and answers HEAD as GET without its body.
+    """Accepts requests to this stand only, and answers HEAD like GET without its body.
 
     Args:
-        app: What answers.
-        hosts: Names that the stand is reached by; None: any.
+        app: Application that answers.
+        hosts: Names of the stand; None allows any.
     """
 
     def __init__(self, app: ASGIApp, hosts: Collection[str] | None) -> None:
         self.app, self.hosts = app, hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand a request on, or refuse it."""
+        """Pass a request on, or refuse it."""
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
@@ -85,7 +85,7 @@ def _without_body(send: Send) -> Send:
 
 
 class PunctualProtocol(H11Protocol):
-    """HTTP/1.1 that closes a connection whose request does not arrive whole in time."""
+    """HTTP/1.1 that closes a connection whose request does not arrive in time."""
 
     _deadline: asyncio.TimerHandle | None = None
     _longer = False
@@ -101,7 +101,7 @@ class PunctualProtocol(H11Protocol):
         self._await_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait no longer."""
+        """Stop waiting."""
         self._stop_waiting()
         super().connection_lost(exc)
 

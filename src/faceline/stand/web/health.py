@@ -1,4 +1,4 @@
-"""How the stand is: an address for load balancers that tells nothing private, and metrics for Prometheus."""
+"""Reports the health of the stand: an address for load balancers without private data, and Prometheus metrics."""
 
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -29,7 +29,7 @@ _COUNTS: Final = {
 
 
 def state_of(services: Services) -> tuple[str, list[str]]:
-    """How the stand is in a word (``ok``, ``warning``, ``starting`` or ``silent``), and which problems it has."""
+    """Return the state in a word (``ok``, ``warning``, ``starting`` or ``silent``) and the problems."""
     state = services.board.state
     if state.at is None:
         return "starting", []
@@ -41,7 +41,7 @@ def state_of(services: Services) -> tuple[str, list[str]]:
 
 @router.get("/healthz")
 def healthz(request: Request) -> Response:
-    """Whether the stand works, for load balancers and containers: 503 where it does not show or see anything."""
+    """Answer load balancers and containers: 503 if the stand does not see or show anything."""
     told, problems = state_of(services_of(request))
     status = 503 if told in ("starting", "silent") else 200
     return JSONResponse({"status": told, "problems": problems}, status)
@@ -49,7 +49,7 @@ def healthz(request: Request) -> Response:
 
 @router.get("/metrics")
 def metrics(request: Request, _: Annotated[Token, Depends(may("health"))]) -> Response:
-    """The metrics, for a Prometheus with a token."""
+    """Return the metrics to a Prometheus server with a token."""
     registry = CollectorRegistry()
     registry.register(_Told(services_of(request)))
     ProcessCollector(registry=registry)
@@ -57,13 +57,13 @@ def metrics(request: Request, _: Annotated[Token, Depends(may("health"))]) -> Re
 
 
 class _Told(Collector):
-    """The newest state of a stand as metrics."""
+    """Turns the newest state of a stand into metrics."""
 
     def __init__(self, services: Services) -> None:
         self.services = services
 
     def collect(self) -> Iterator[Metric]:
-        """All of them."""
+        """Yield all metrics."""
         services, state, at = self.services, self.services.board.state, now().steady
         health = state.health
         _, problems = state_of(services)

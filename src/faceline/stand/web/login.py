@@ -1,4 +1,4 @@
-"""Logging in and out, and what every page behind the login asks first."""
+"""Login and logout, and the checks that every page behind the login makes first."""
 
 import hmac
 import ipaddress
@@ -20,10 +20,10 @@ router = APIRouter()
 
 COOKIE: Final = "stand_session"
 KNOWN: Final = "stand_known"
-"""Cookie of a browser in which an account has logged in before: guesses of others do not slow it down."""
+"""Cookie of a browser in which an account has logged in before: other people's guesses do not slow it down."""
 
 LANGUAGE: Final = "stand_language"
-"""Cookie of the language that somebody chose."""
+"""Cookie with the chosen language."""
 
 _OWN_PAGE: Final = re.compile(r"/(?!/)[\w/.-]*")
 _YEAR: Final = 365 * 24 * 3600
@@ -32,7 +32,7 @@ _HOME: Final[dict[Role, str]] = {"operator": "/operator", "advertiser": "/advert
 
 
 def address_of(connection: HTTPConnection) -> str:
-    """Whose tries are counted together: of IPv6 a whole network, as one customer has 2^64 addresses or more."""
+    """Return the address whose tries are counted together: for IPv6 a whole network, because one customer has many."""
     host = connection.client.host if connection.client else "?"
     try:
         return str(ipaddress.IPv6Network((host, 64), strict=False))
@@ -41,14 +41,14 @@ def address_of(connection: HTTPConnection) -> str:
 
 
 def same_origin(connection: HTTPConnection) -> bool:
-    """Whether a page of this stand asks; browsers name the origin of every form and WebSocket."""
+    """Tell whether a page of this stand asks; browsers send the origin of every form and WebSocket."""
     origin = connection.headers.get("origin")
     scheme = {"ws": "http", "wss": "https"}.get(connection.url.scheme, connection.url.scheme)
     return origin is None or origin == f"{scheme}://{connection.headers.get('host')}"
 
 
 def session_of(connection: HTTPConnection) -> Login | None:
-    """Who is logged in; nobody whose account was changed or removed meanwhile."""
+    """Return the session of a connection; None if its account was changed or removed."""
     services, token = pages_of(connection), connection.cookies.get(COOKIE)
     session = services.sessions.find(token)
     if session is not None and services.secrets.find(session.account.name) != session.account:
@@ -58,13 +58,13 @@ def session_of(connection: HTTPConnection) -> Login | None:
 
 
 def language_of(connection: HTTPConnection) -> str:
-    """The language of whoever asks: the one that they chose, else the one that their browser asks for."""
+    """Return the chosen language, or else the one that the browser asks for."""
     chosen = connection.cookies.get(LANGUAGE, "")
     return chosen if chosen in LANGUAGES else preferred(connection.headers.get("accept-language", ""))
 
 
 def needs(*roles: Role) -> Any:
-    """The session of somebody in one of these roles, or the way to the login."""
+    """Return the session of an account in one of these roles, or redirect to the login."""
 
     def check(request: Request) -> Login:
         session = session_of(request)
@@ -81,7 +81,7 @@ def check_form(request: Request, session: Login, csrf: str) -> None:
     """Refuse a form that another site sends.
 
     Raises:
-        HTTPException: It does not hold the token of the session, or comes from elsewhere.
+        HTTPException: The form lacks the session's token, or comes from another site.
     """
     if not (same_origin(request) and hmac.compare_digest(csrf.encode(), session.csrf.encode())):
         raise HTTPException(403, _("This form is not of your session. Open the page again and send it once more."))
@@ -89,14 +89,14 @@ def check_form(request: Request, session: Login, csrf: str) -> None:
 
 @router.get("/")
 def start(request: Request) -> Response:
-    """To the first page of whoever is logged in."""
+    """Redirect to the first page of the logged-in account."""
     session = session_of(request)
     return RedirectResponse(_HOME[session.account.role] if session else "/login", status_code=303)
 
 
 @router.get("/language/{code}")
 def choose_language(code: str, back: str = "/") -> Response:
-    """Speak a language from now on, and go back to a page of the stand."""
+    """Set the language and go back to a page of the stand."""
     if code not in LANGUAGES:
         raise HTTPException(404, _("No such language."))
     response = RedirectResponse(back if _OWN_PAGE.fullmatch(back) else "/", status_code=303)
@@ -106,7 +106,7 @@ def choose_language(code: str, back: str = "/") -> Response:
 
 @router.get("/login")
 def login_page(request: Request) -> Response:
-    """The form."""
+    """Show the login form."""
     return _page(request, pages_of(request))
 
 
@@ -159,7 +159,7 @@ def log_out(
     session: Annotated[Login, needs("operator", "advertiser", "editor")],
     csrf: Annotated[str, Form()] = "",
 ) -> Response:
-    """End a session."""
+    """Close the session."""
     check_form(request, session, csrf)
     pages_of(request).sessions.close(request.cookies.get(COOKIE))
     response = RedirectResponse("/login", status_code=303)

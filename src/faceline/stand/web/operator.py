@@ -1,4 +1,4 @@
-"""The operator's pages: what the stand sees and decides, how it is, and who is enrolled."""
+"""The operator's pages: what the stand sees and decides, its health, and who is enrolled."""
 
 import asyncio
 import contextlib
@@ -28,7 +28,7 @@ Operator = Annotated[Login, needs("operator")]
 
 @router.get("")
 def operator_page(request: Request, session: Operator) -> Response:
-    """The live view."""
+    """Show the live view."""
     services = services_of(request)
     shown = list(services.director.offers)  # copied at once: the loop goes on meanwhile
     zone = services.director.policy.zone
@@ -39,7 +39,7 @@ def operator_page(request: Request, session: Operator) -> Response:
 
 @router.websocket("/live")
 async def live(socket: WebSocket) -> None:
-    """What the stand sees and how it is, ten times a second."""
+    """Send what the stand sees and its health, ten times a second."""
     session = session_of(socket)
     if not same_origin(socket):
         await socket.close(code=1008)
@@ -58,7 +58,7 @@ async def live(socket: WebSocket) -> None:
 
 @router.get("/picture", dependencies=[needs("operator")])
 def picture(request: Request) -> Response:
-    """The newest frame, where that was allowed when the stand was started."""
+    """Return the newest frame, if that was allowed at the start."""
     services = services_of(request)
     if not services.live_picture or services.board.state.picture is None:
         raise HTTPException(404, _("No picture is shown: points and boxes are enough to see that the stand works."))
@@ -67,7 +67,7 @@ def picture(request: Request) -> Response:
 
 @router.post("/offers/{impression}")
 def take_offer(request: Request, session: Operator, impression: int, csrf: Annotated[str, Form()] = "") -> Response:
-    """Somebody took the offer that they saw."""
+    """Record that somebody took the offer that they saw."""
     check_form(request, session, csrf)
     try:
         services_of(request).director.take_offer(impression, now())
@@ -78,7 +78,7 @@ def take_offer(request: Request, session: Operator, impression: int, csrf: Annot
 
 
 def live_state(state: State, services: Services) -> dict[str, Any]:
-    """What the live view is told: points and boxes on [0, 1] of the frame, measures, decisions, health."""
+    """Return the values of the live view: points and boxes on [0, 1] of the frame, measures, decisions, health."""
     width, height = state.size if min(state.size) > 0 else (640, 480)
     showing = state.showing
     decision = showing.decision if showing else None
@@ -110,13 +110,13 @@ def live_state(state: State, services: Services) -> dict[str, Any]:
 
 
 def _in_words(guidance: Guidance) -> dict[str, Any]:
-    """What somebody who is enrolled is to do, in their language."""
+    """Translate the instructions for the person who is being enrolled."""
     advice = guidance.advice and _(guidance.advice)
     return {**guidance._asdict(), "asked": _(guidance.asked), "advice": advice}
 
 
 def label(number: int) -> str:
-    """Two letters by which the operator can speak of a face; they mean nothing beyond the visit."""
+    """Return two letters by which the operator can name a face; they mean nothing after the visit."""
     return _LETTERS[number % 24] + _LETTERS[number // 24 % 24]
 
 
@@ -143,13 +143,13 @@ def _told(face: Face, state: State, width: int, height: int) -> dict[str, Any]:
 
 
 def _name(state: State, number: int) -> str | None:
-    """How a face is called that belongs to somebody who is enrolled."""
+    """Return the name of an enrolled person's face."""
     person = state.customers.get(number)
     return None if person is None else person.greeting or "enrolled"
 
 
 def _identity(state: State, number: int) -> dict[str, Any] | None:
-    """Who somebody is, how sure that is, since when, and why not."""
+    """Return who a visitor is, with what probability, since when, and why not."""
     standing = state.standings.get(number)
     if standing is None:
         return None
@@ -164,7 +164,7 @@ def _identity(state: State, number: int) -> dict[str, Any] | None:
 
 
 def page(request: Request, session: Login, name: str, context: dict[str, Any]) -> Response:
-    """A page of the operator, with what was told last."""
+    """Render a page of the operator with its last notice."""
     services = pages_of(request)
     told, session.told = session.told, ""
     shared = {

@@ -1,4 +1,4 @@
-"""The operator's page of those who are enrolled: take frames, see what they would make, enrol, withdraw."""
+"""The operator's page of enrolled people: take frames, preview the result, enrol, withdraw."""
 
 import asyncio
 import json
@@ -39,14 +39,14 @@ Text = Annotated[str, Form(max_length=1_000)]
 
 @dataclass(frozen=True)
 class Pending:
-    """Somebody who has agreed and whose frames were taken; forgotten unless the operator enrols them.
+    """A person who has agreed and whose frames were taken; forgotten unless the operator enrols them.
 
     Attributes:
-        form: What was typed.
-        consent: What they agreed to.
-        samples: Their frames, embedded.
-        preview: What these would make.
-        until: Seconds of a steady clock.
+        form: Typed values.
+        consent: The person's consent.
+        samples: Embedded frames of the person.
+        preview: The template that the frames would make.
+        until: Time of expiry in seconds of a steady clock.
     """
 
     form: EnrolForm
@@ -58,7 +58,7 @@ class Pending:
 
 @router.get("")
 def people_page(request: Request, session: Operator) -> Response:
-    """Who is enrolled, and the forms to enrol, add a visit or withdraw."""
+    """Show who is enrolled, and the forms to enrol, add a visit or withdraw."""
     services = services_of(request)
     people: list[dict[str, Any]] = []
     told = ""
@@ -96,7 +96,7 @@ async def take_frames(
     days: Text = "",
     agreed: Text = "",
 ) -> Response:
-    """Take frames of somebody who stands there and has agreed, and show what they would make."""
+    """Take frames of a visitor who has agreed, and show what template they would make."""
     check_form(request, session, csrf)
     services = services_of(request)
     recogniser, enrolment = _able(services)
@@ -120,7 +120,7 @@ async def take_frames(
 async def enrol(
     request: Request, session: Operator, csrf: Csrf = "", overrule: Annotated[bool, Form()] = False
 ) -> Response:
-    """Enrol whose frames were taken."""
+    """Enrol the person whose frames were taken."""
     check_form(request, session, csrf)
     services = services_of(request)
     recogniser, enrolment = _able(services)
@@ -149,7 +149,7 @@ async def enrol(
 
 @router.post("/forget")
 def forget(request: Request, session: Operator, csrf: Csrf = "") -> Response:
-    """Forget the frames that were taken."""
+    """Delete the frames that were taken."""
     check_form(request, session, csrf)
     services_of(request).pending.pop(session.csrf, None)
     session.told = _("Not enrolled: the frames are forgotten.")
@@ -160,7 +160,7 @@ def forget(request: Request, session: Operator, csrf: Csrf = "") -> Response:
 async def add_visit(
     request: Request, session: Operator, person: str, csrf: Csrf = "", face: Annotated[int | None, Form()] = None
 ) -> Response:
-    """Take frames of somebody who is enrolled, on another day or for a new embedder."""
+    """Take frames of an enrolled person on another day, or for a new embedder."""
     check_form(request, session, csrf)
     recogniser, enrolment = _able(services_of(request))
     try:
@@ -179,7 +179,7 @@ async def add_visit(
 
 @router.post("/{person}/withdraw")
 def withdraw(request: Request, session: Operator, person: str, csrf: Csrf = "") -> Response:
-    """Delete all that is stored of somebody."""
+    """Delete all data of a person."""
     check_form(request, session, csrf)
     services = services_of(request)
     try:
@@ -194,7 +194,7 @@ def withdraw(request: Request, session: Operator, person: str, csrf: Csrf = "") 
 
 @router.post("/{person}/export")
 def export(request: Request, session: Operator, person: str, csrf: Csrf = "") -> Response:
-    """All that is stored of somebody, for them to take along."""
+    """Download all data of a person, for them to take along."""
     check_form(request, session, csrf)
     try:
         told = _enrolment(services_of(request)).export(person, by=session.account.name)
@@ -209,13 +209,13 @@ def export(request: Request, session: Operator, person: str, csrf: Csrf = "") ->
 
 
 def _refuse(session: Login, form: EnrolForm, wrong: dict[str, str]) -> None:
-    """Let the next page, and that one only, show what was typed and what is wrong with it."""
+    """Show the typed values and their faults on the next page only."""
     session.told = _("Not enrolled: look at what is marked.")
     session.typed = form.with_faults(wrong)
 
 
 def _pending(services: Services, session: Login) -> Pending | None:
-    """Whose frames wait for this operator; those that waited too long are forgotten, of everybody."""
+    """Return the frames that wait for this operator; expired ones of everybody are deleted."""
     now = time.monotonic()
     for mark in [mark for mark, pending in services.pending.items() if pending.until < now]:
         del services.pending[mark]
@@ -223,7 +223,7 @@ def _pending(services: Services, session: Login) -> Pending | None:
 
 
 async def _gather(recogniser: Recogniser, face: int | None) -> list[Sample]:
-    """A few frames of somebody who stands there."""
+    """Collect a few frames of a visitor."""
     if face is None:
         raise InputError(_("Choose who of those present it is."))
     try:

@@ -1,4 +1,4 @@
-"""What every page of the stand works with, and the templates that they are made of."""
+"""The services behind every page of the stand, and the templates of the pages."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -35,7 +35,7 @@ CONTENT_POLICY: Final = (
     "connect-src 'self'; worker-src 'self'; manifest-src 'self'; form-action 'self'; frame-ancestors 'none'; "
     "base-uri 'none'"
 )
-"""What a page may load."""
+"""Content security policy of the pages."""
 
 
 _MEDIUM: Final = {
@@ -45,18 +45,19 @@ _MEDIUM: Final = {
 
 
 class Pages(ABC):
-    """What logging in and the editor's pages need, of a stand or of a fleet.
+    """Services that login and the editor's pages need, of a stand or of a fleet.
 
     Attributes:
-        stand: Name that stands above the pages.
-        media: Folder of the media of the catalogue.
-        secrets: What opens the pages.
-        secure: Whether cookies go over TLS only.
-        hosts: Names that the server is reached by, beside its addresses; None: any.
-        sound: Whether films may be heard.
-        desk: Where contents are edited; None where they are not.
+        stand: Name shown above the pages.
+        media: Folder with the media of the catalogue.
+        secrets: Accounts and sessions of the pages.
+        secure: Whether cookies are sent over TLS only.
+        hosts: Names of the server, beside its addresses; None allows any.
+        sound: Whether films play with sound.
+        desk: Editor of the contents; None if they cannot be edited.
+        figures: Returns the figures of the advertiser's page, for a campaign or all, from a day, to a day.
         fleet: Whether these are the pages of a fleet.
-        larger: Bytes that may be sent to some addresses, where that is more than a form has.
+        larger: Largest sizes in bytes of requests to some addresses, where they exceed those of forms.
     """
 
     stand: str
@@ -66,6 +67,7 @@ class Pages(ABC):
     hosts: tuple[str, ...] | None
     sound: bool
     desk: Desk | None
+    figures: Callable[..., dict[str, Any]]
     fleet: ClassVar[bool] = False
     larger: ClassVar[Mapping[str, int]] = {}
 
@@ -78,13 +80,13 @@ class Pages(ABC):
     @property
     @abstractmethod
     def catalogue(self) -> Catalogue:
-        """What can be shown now."""
+        """The catalogue that can be shown now."""
 
     def file(self, name: str) -> Response:
-        """A file of a content.
+        """Return a file of a content.
 
         Raises:
-            HTTPException: It has gone, or lies elsewhere.
+            HTTPException: The file is missing or outside of the folder.
         """
         file = (self.media / name).resolve()
         if not file.is_relative_to(self.media.resolve()) or not file.is_file():
@@ -94,29 +96,29 @@ class Pages(ABC):
 
 @dataclass(eq=False)
 class Services(Pages):
-    """What the pages are made of.
+    """The services behind the pages of a stand.
 
     Attributes:
-        stand: Its name.
-        board: The newest state.
-        media: Folder of the media of the catalogue.
-        director: Takes the word that an offer was taken.
-        secrets: What opens the pages.
-        figures: The figures of the advertiser's page, for a campaign or all, from a day, to a day.
-        consent: What people agree to who are enrolled.
-        enrolment: The people; None where there is no embedder.
-        recogniser: Gathers frames of those who enrol; None where there is no embedder.
+        stand: Name of the stand.
+        board: Newest state of the stand.
+        media: Folder with the media of the catalogue.
+        director: Records that an offer was taken.
+        secrets: Accounts and sessions of the pages.
+        figures: Returns the advertiser's figures for a campaign or all, and a span of days.
+        consent: Text that people agree to at their enrolment.
+        enrolment: Enrolled people; None without an embedder.
+        recogniser: Collects frames for enrolments; None without an embedder.
         live_picture: Whether the operator sees the picture beside points and boxes.
-        secure: Whether cookies go over TLS only.
-        hosts: Names that the stand is reached by, beside its addresses; None: any.
-        sound: Whether films may be heard.
+        secure: Whether cookies are sent over TLS only.
+        hosts: Names of the stand, beside its addresses; None allows any.
+        sound: Whether films play with sound.
         pages: Web sites that contents may show.
-        desk: Where contents are edited; None where they are not.
-        tokens: By which other programs ask; None where none may.
-        feed: Tells the live audience; None where nobody may listen.
-        post: Sends it to webhooks.
-        offers: Codes of offers, and tills that redeem them; None where there are none.
-        language: Of the words that the display itself shows.
+        desk: Editor of the contents; None if they cannot be edited.
+        tokens: Tokens of other programs; None if there are none.
+        feed: Messages of the live audience; None if nobody may listen.
+        post: Sends those messages to webhooks.
+        offers: Codes of offers and their redemption; None without codes.
+        language: Language of the display's own words.
     """
 
     stand: str
@@ -151,22 +153,22 @@ class Services(Pages):
 
     @property
     def catalogue(self) -> Catalogue:
-        """What can be shown now."""
+        """The catalogue that can be shown now."""
         return self.director.policy.catalogue
 
     @property
     def screen(self) -> dict[str, Any] | None:
-        """What the display is told to show now."""
+        """Return what the display should show now."""
         return self.screens.of(self.board.state.showing, self.catalogue)
 
 
 def services_of(request: Any) -> Services:
-    """The services behind a request or a WebSocket."""
+    """Return the services behind a request or a WebSocket."""
     services: Services = request.app.state.services
     return services
 
 
 def pages_of(request: Any) -> Pages:
-    """What logging in and the editor's pages need, behind a request or a WebSocket."""
+    """Return the services for login and editing behind a request or a WebSocket."""
     pages: Pages = request.app.state.services
     return pages

@@ -1,4 +1,4 @@
-"""Serves the pages of a stand or a fleet until told to stop."""
+"""Serves the pages of a stand or a fleet until it is told to stop."""
 
 import asyncio
 import os
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def server_of(app: Any, settings: "Served") -> uvicorn.Server:
-    """The server of an application, not started yet."""
+    """Create the server of an application without starting it."""
     return uvicorn.Server(
         uvicorn.Config(
             app,
@@ -36,14 +36,14 @@ def server_of(app: Any, settings: "Served") -> uvicorn.Server:
 
 
 def check_certificate(settings: "Served") -> None:
-    """Refuse files that TLS cannot be made of, which the server would only find once the stand runs."""
+    """Refuse unusable TLS files at once, instead of when the stand already runs."""
     files = {"certificate": settings.certificate, "certificate_key": settings.certificate_key}
     for key, file in files.items():
         if file is not None and not Path(file).is_file():
             raise InputError(f"{file}: no such file", column=key)
     if settings.certificate is None:
         if settings.certificate_key is not None:
-            raise InputError("missing; a key is of no use without it", column="certificate")
+            raise InputError("missing; a key needs its certificate", column="certificate")
         return
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(
@@ -58,7 +58,7 @@ def check_certificate(settings: "Served") -> None:
 
 
 def listening(settings: "Served") -> socket.socket:
-    """The address of the pages, taken before anything is made, so that a second stand leaves nothing behind."""
+    """Reserve the address of the pages before anything is created, so that a second stand leaves nothing behind."""
     try:
         family, _, _, _, place = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
     except OSError as error:
@@ -75,10 +75,10 @@ def listening(settings: "Served") -> socket.socket:
 
 @contextmanager
 def signals_end(server: uvicorn.Server) -> Iterator[None]:
-    """Let a signal end the server, and nothing else.
+    """Let a signal end the server and nothing else.
 
-    Uvicorn sends it to the process once more when it has ended: by itself that would end the process before what was
-    learned and what is pending are written.
+    Uvicorn sends the signal to the process again after its end. That would end the process before its learned and
+    pending data are written.
     """
 
     def end(*_: object) -> None:
@@ -94,7 +94,7 @@ def signals_end(server: uvicorn.Server) -> Iterator[None]:
 
 
 async def serve(server: uvicorn.Server, address: socket.socket, seconds: float | None) -> None:
-    """Serve, for good or for some seconds."""
+    """Serve for good, or for some seconds."""
     serving = asyncio.create_task(server.serve([address]))
     if seconds is not None:
         await asyncio.wait({serving}, timeout=seconds)

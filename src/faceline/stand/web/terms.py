@@ -1,4 +1,4 @@
-"""What other parts of the stand say in one English word or two, for the pages to tell in other languages."""
+"""Short English terms of other parts of the stand, which the pages translate."""
 
 from typing import Final
 
@@ -17,5 +17,9 @@ TERMS: Final = (
     *(mark("new"), mark("changed"), mark("brand"), mark("greeting"), mark("offer"), mark("progress")),
     *(mark("nobody there"), mark("standard loop"), mark("follow-up"), mark("bandit"), mark("only choice")),
     *(mark("anyone"), mark("loyal")),
+    *(mark("saved"), mark("created"), mark("deleted"), mark("imported"), mark("published"), mark("discarded")),
+    *(mark("brought back"), mark("uploaded"), mark("moved in the loop")),
+    *(mark("raised"), mark("cleared"), mark("black"), mark("covered")),
+    *(mark("campaign saved"), mark("campaign created"), mark("campaign deleted")),
 )
-"""Roles, arms, what a face does, why a content is shown and somebody named, what people are asked to do, and more."""
+"""Roles, arms, reactions, reasons for contents and names, requests to people, and more."""

@@ -1,4 +1,4 @@
-"""The page of tills and what it asks: codes of offers, redeemed at once, or later where the network was away."""
+"""The page of tills and its interface: codes of offers, redeemed at once, or later after an outage."""
 
 from datetime import datetime
 from typing import Annotated, Any, Final
@@ -23,7 +23,7 @@ _MOST: Final = 200
 
 
 class Sent(BaseModel):
-    """A code that a till has taken."""
+    """A code that a till has accepted."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -32,7 +32,7 @@ class Sent(BaseModel):
 
 
 class Codes(BaseModel):
-    """Codes that a till has taken, the oldest first."""
+    """Codes that a till has accepted, the oldest first."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -40,7 +40,7 @@ class Codes(BaseModel):
 
 
 class Redeemed(BaseModel):
-    """What came of a code."""
+    """The result of a code."""
 
     status: Annotated[Status, Field(description="taken, already, expired, unknown, not_yours, or later: send it again")]
     offer: str
@@ -49,13 +49,13 @@ class Redeemed(BaseModel):
 
 
 class Answer(BaseModel):
-    """What came of each code, in their order."""
+    """The result of each code, in their order."""
 
     codes: list[Redeemed]
 
 
 def till(request: Request) -> Token:
-    """The token of a till: of a program that sends it, or of the page, which keeps it in a cookie."""
+    """Return the token of a till, from a program's header or from the page's cookie."""
     if "authorization" in request.headers:
         return checked(request, "redeem")
     if not same_origin(request):
@@ -68,7 +68,7 @@ Till = Annotated[Token, Depends(till)]
 
 @router.get("")
 def till_page(request: Request, token: str | None = None) -> Response:
-    """The page; its first address holds the token, which goes into a cookie and out of the address at once."""
+    """Return the page; the token of its first address goes into a cookie and out of the address at once."""
     services = services_of(request)
     offers_of(request)
     if token is not None:
@@ -86,7 +86,7 @@ def till_page(request: Request, token: str | None = None) -> Response:
 
 @router.get("/worker.js")
 def worker() -> Response:
-    """The service worker that keeps the page of a till."""
+    """Return the service worker that keeps the page of a till."""
     return FileResponse(
         HERE / "static" / "till_worker.js", media_type="text/javascript", headers={"Service-Worker-Allowed": "/redeem"}
     )
@@ -94,7 +94,7 @@ def worker() -> Response:
 
 @router.get("/kit")
 def kit(request: Request, token: Till) -> dict[str, Any]:
-    """What a till needs to know right codes for a day without the network: keys of days, and the offers."""
+    """Return what a till needs to check codes for a day without the network: keys of days, and the offers."""
     return offers_of(request).kit(token.campaigns, now().utc)
 
 
@@ -112,10 +112,10 @@ def redeem(request: Request, token: Till, sent: Codes) -> Answer:
 
 
 def offers_of(request: Request) -> Offers:
-    """The offers of the stand.
+    """Return the offers of the stand.
 
     Raises:
-        HTTPException: It was started without codes.
+        HTTPException: The stand was started without codes.
     """
     offers = services_of(request).offers
     if offers is None:

@@ -1,4 +1,4 @@
-"""Tokens by which other programs ask a stand: each with scopes, kept as a hash, told once, audited."""
+"""Tokens of other programs: each has scopes, is stored as a hash, shown once, and audited."""
 
 import hmac
 import secrets
@@ -13,28 +13,28 @@ from faceline.stand.kept_file import KeptFile, check_name, note
 from faceline.stand.web.access import digest_of
 
 Scope = Literal["health", "audience", "names", "figures", "redeem"]
-"""What a token opens: health and metrics; the live audience; in it the names of those who chose to be named; figures
-and proof of play; offers at a till."""
+"""What a token opens: health and metrics; the live audience; the chosen names in it; figures and proof of play; the
+redemption of offers at a till."""
 
 FILE: Final = "tokens.json"
-"""In the folder of a stand."""
+"""Name of the file in the folder of a stand."""
 
 AUDIT: Final = "tokens.audit.jsonl"
-"""Beside it."""
+"""Name of the audit file beside it."""
 
 _PREFIX: Final = "flt_"  # so that scanners for leaked secrets know one
 
 
 @dataclass(frozen=True)
 class Token:
-    """A token, without itself.
+    """What is stored about a token.
 
     Attributes:
-        name: Of the program that has it; stands in the audit.
+        name: Name of its program, which also appears in the audit.
         scopes: What it opens.
-        campaigns: Whose figures and offers it opens; None for all.
-        created: When, in UTC.
-        hash: Of the token, hexadecimal.
+        campaigns: Campaigns whose figures and offers it opens; None for all.
+        created: Time of creation in UTC.
+        hash: Hash of the token, hexadecimal.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Token:
     hash: str
 
     def sees(self, campaign: str) -> bool:
-        """Whether a campaign, or all of them together where it is empty, is open to it."""
+        """Tell whether the token opens a campaign; an empty name means all campaigns."""
         return self.campaigns is None or campaign in self.campaigns
 
 
@@ -52,7 +52,7 @@ class Tokens(KeptFile):
     """The tokens of a stand.
 
     Args:
-        folder: Of the stand.
+        folder: Folder of the stand.
 
     Raises:
         InputError: The file is damaged, or others may read it.
@@ -69,12 +69,12 @@ class Tokens(KeptFile):
 
     @property
     def all(self) -> list[Token]:
-        """By name."""
+        """Return all tokens by name."""
         self._look_again()
         return sorted(self._tokens.values(), key=lambda token: token.name)
 
     def find(self, token: str) -> Token | None:
-        """Who has this token; it is long and random, so a plain digest of it is enough."""
+        """Return what is stored about a token; a plain digest is enough because tokens are long and random."""
         self._look_again()
         digest, found = digest_of(token), None
         for each in self._tokens.values():
@@ -83,21 +83,21 @@ class Tokens(KeptFile):
         return found
 
     def add(self, name: str, scopes: Sequence[Scope], campaigns: Sequence[str] | None = None, *, by: str) -> str:
-        """A new token, which is told here and never again.
+        """Create a token; it is returned here and never shown again.
 
         Args:
-            name: Of the program that gets it.
-            scopes: What it is to open.
-            campaigns: Whose figures and offers; None for all.
-            by: Who adds it, for the audit.
+            name: Name of the program that gets it.
+            scopes: What it should open.
+            campaigns: Campaigns whose figures and offers it opens; None for all.
+            by: Name of the person who adds it, for the audit.
 
         Raises:
-            InputError: The name is taken or not one, or the scopes do not go together.
+            InputError: The name is taken or invalid, or the scopes do not go together.
         """
         check_name(name)
         chosen = tuple(dict.fromkeys(scopes))
         if "names" in chosen and "audience" not in chosen:
-            raise InputError("names are told in the live audience; add the scope audience", column="scopes")
+            raise InputError("the scope names needs the scope audience; add it", column="scopes")
         token = _PREFIX + secrets.token_urlsafe(32)
         with self._changing():
             if name in self._tokens:
@@ -109,7 +109,7 @@ class Tokens(KeptFile):
         return token
 
     def revoke(self, name: str, *, by: str) -> None:
-        """Let a token open nothing from now on.
+        """Revoke a token.
 
         Raises:
             InputError: There is no such token.

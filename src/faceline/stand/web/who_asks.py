@@ -1,4 +1,4 @@
-"""Which program asks: its token, and whether that opens what is asked for."""
+"""Checks the token of a program, and whether it opens what is requested."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ BEARER = HTTPBearer(auto_error=False, description="A token of `faceline tokens`.
 
 
 def may(scope: Scope) -> Callable[[HTTPConnection], Token]:
-    """A dependency that gives the token of a request, if it has a scope."""
+    """Return a dependency that gives the token of a request if it has a scope."""
 
     def check(connection: HTTPConnection) -> Token:
         return checked(connection, scope)
@@ -23,20 +23,20 @@ def may(scope: Scope) -> Callable[[HTTPConnection], Token]:
 
 
 def checked(connection: HTTPConnection, scope: Scope) -> Token:
-    """The token that comes with a request.
+    """Return the token that comes with a request.
 
     Raises:
-        HTTPException: There is none, it is not one of this stand, or it does not open this.
+        HTTPException: There is no token, it is unknown to this stand, or it does not open this.
     """
     kind, _, word = connection.headers.get("authorization", "").partition(" ")
     return checked_word(connection, word if kind.lower() == "bearer" else "", scope)
 
 
 def checked_word(connection: HTTPConnection, word: str, scope: Scope) -> Token:
-    """The token that a word is; it may have come in a header, a cookie or an address.
+    """Return the token for a word from a header, a cookie or an address.
 
     Raises:
-        HTTPException: It is not one of this stand, or does not open this.
+        HTTPException: The token is unknown to this stand, or does not open this.
     """
     services = services_of(connection)
     token = services.tokens.find(word) if word and services.tokens else None

@@ -82,5 +82,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Refuse: nothing is older."""
+    """Refuse: there is no older version."""
     raise InputError("this is the oldest form of a fleet; begin a new one instead")

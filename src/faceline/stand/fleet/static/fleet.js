@@ -26,7 +26,7 @@ async function again() {
     narrow();
     box.classList.remove("old");
   } catch {
-    if (!box.classList.contains("old")) box.prepend(Object.assign(document.createElement("p"), { className: "wrong", role: "alert", textContent: "The fleet does not answer. What stands below is old; it is tried again." }));
+    if (!box.classList.contains("old")) box.prepend(Object.assign(document.createElement("p"), { className: "wrong", role: "alert", textContent: box.dataset.old }));
     box.classList.add("old");
   }
 }

@@ -78,5 +78,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Refuse: it would take the audit with it, and nothing is older."""
+    """Refuse: it would delete the audit, and there is no older version."""
     raise InputError("this is the oldest form of a store; begin a new one instead")
