@@ -170,6 +170,8 @@ class Loop:
             self._cover.look(frame.image, done)
             if self.recogniser is not None:
                 self.recogniser.look(sight, frame.image)
+        elif self.recogniser is not None:
+            self.recogniser.forget(sight)
         self.board.publish(
             State(
                 showing,
