@@ -315,7 +315,7 @@ def test_started_in_its_own_thread_it_survives_a_fault_of_the_director(
     assert started.board.state.showing is not None
 
 
-@pytest.mark.parametrize(("rate", "slow"), [(2.0, True), (9.0, True), (12.5, False), (25.0, False)])
+@pytest.mark.parametrize(("rate", "slow"), [(2.0, True), (7.0, True), (8.5, False), (12.5, False), (25.0, False)])
 def test_a_stand_that_is_too_slow_to_count_says_so_after_ten_seconds(rate: float, slow: bool) -> None:
     speed = Speed()
     for frame in range(round(30 * rate)):
