@@ -184,7 +184,7 @@ class YuNet:
             for face in self._upright(np.ascontiguousarray(np.rot90(small, quarter))):
                 yield _turned_back(face, quarter, small.shape[1], small.shape[0], zoom)
 
-    def _reduced(self, image: Image) -> tuple[Image, float]:
+    def _reduced(self, image: AnyImage) -> tuple[AnyImage, float]:
         """Return the photo at the middle level, and how many of its own pixels one of them is."""
         height, width = image.shape[:2]
         shrink = max(1.0, max(height, width) / self.levels[1])
@@ -194,7 +194,7 @@ class YuNet:
         return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8), width / size[0]
 
 
-def _brightened(image: Image) -> Image:
+def _brightened(image: AnyImage) -> AnyImage:
     """Return a dark photo smoothed, and multiplied until it is about as light as others."""
     smooth = cv2.GaussianBlur(image.astype(np.float32), (0, 0), _SMOOTHED)
     return (smooth * (_BRIGHTENED / max(float(smooth.mean()), 1.0))).clip(0, 255).astype(np.uint8)
