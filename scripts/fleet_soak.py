@@ -52,9 +52,9 @@ class Process:
     """A stand or the fleet, which can be killed and started again.
 
     Attributes:
-        name: Of the stand; "fleet" for the fleet.
+        name: Name of the stand; "fleet" for the fleet.
         words: Its command.
-        address: Of its pages.
+        address: Address of its pages.
         trusted: The file of the certificate of its pages, where they have one.
     """
 

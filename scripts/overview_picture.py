@@ -14,26 +14,29 @@ from faceline.data.index import BadRows
 from faceline.data.synthetic import SyntheticFaces
 
 DOCS = Path("docs")
-HEIGHT, GAP, CAPTION = 420, 24, 44
+GAP, CAPTION = 24, 48
+LEFT, RIGHT = 700, 1000  # widths of the columns
 FONT = "DejaVuSans.ttf"  # Matplotlib's
 
 
 def main() -> None:
-    """Write the picture."""
+    """Write the picture: faces above the screen, and the comparison beside both."""
+    faces = ImageOps.fit(_faces(), (LEFT, 525))
+    screen = ImageOps.fit(Image.open(DOCS / "stand_display.jpg").convert("RGB"), (LEFT, 394))
+    height = faces.height + screen.height + CAPTION + GAP
+    page = Image.open(DOCS / "compare.jpg").convert("RGB").crop((20, 20, 940, 1120))
+    page = ImageOps.fit(page, (RIGHT, height), centering=(0.0, 0.0))
+    sheet = Image.new("RGB", (LEFT + RIGHT + 3 * GAP, height + CAPTION + GAP), "white")
     panels = [
-        (_faces(), "predict: every face of a photo"),
-        (Image.open(DOCS / "compare.jpg").convert("RGB"), "compare: which run is better, and is it luck"),
-        (Image.open(DOCS / "stand_display.jpg").convert("RGB"), "stand: the screen that adapts"),
+        (faces, (GAP, GAP), "predict: every face of a photo"),
+        (screen, (GAP, 2 * GAP + faces.height + CAPTION), "stand: the screen that adapts"),
+        (page, (LEFT + 2 * GAP, GAP), "compare: which run is better, and is it luck?"),
     ]
-    panels = [(ImageOps.fit(image, (560, HEIGHT), centering=(0.0, 0.0)), words) for image, words in panels]
-    width = sum(image.width for image, _ in panels) + GAP * (len(panels) + 1)
-    sheet = Image.new("RGB", (width, HEIGHT + CAPTION + 2 * GAP), "white")
-    draw, font, x = ImageDraw.Draw(sheet), ImageFont.truetype(_font(), 22), GAP
-    for image, words in panels:
-        sheet.paste(image, (x, GAP))
-        draw.text((x + image.width / 2, GAP + HEIGHT + CAPTION / 2 + 6), words, "#222222", font, anchor="mm")
-        x += image.width + GAP
-    sheet.save(DOCS / "overview.jpg", quality=88)
+    draw, font = ImageDraw.Draw(sheet), ImageFont.truetype(_font(), 26)
+    for image, (x, y), words in panels:
+        sheet.paste(image, (x, y))
+        draw.text((x + image.width / 2, y + image.height + CAPTION / 2), words, "#222222", font, anchor="mm")
+    sheet.save(DOCS / "overview.jpg", quality=86)
 
 
 def _font() -> str:

@@ -81,8 +81,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         if line is None:
             raise
         return _refuse(line)
-    if argv is None and code == USER_ERROR:
-        sys.unraisablehook = lambda _: None  # the mistake is told; what breaks in tidying up after it is no news
     return code
 
 
@@ -330,6 +328,8 @@ def _explain(error: Exception) -> str | None:
 
 def _refuse(line: str) -> int:
     print(f"faceline: error: {line}", file=sys.stderr)
+    if sys.unraisablehook is sys.__unraisablehook__:  # of a process of our own
+        sys.unraisablehook = lambda _: None  # the mistake is told; what breaks in tidying up after it is no news
     return USER_ERROR
 
 

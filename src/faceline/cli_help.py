@@ -248,6 +248,10 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
         "measure who is greeted by name, visit by visit, and who should not have been",
         ("faceline benchmark recognition", "faceline benchmark recognition people=60 'enrolled=[20]' draws=3"),
     ),
+    "benchmark counting": (
+        "measure visits, dwell and looks that a stand counts, against films of known truth",
+        ("faceline benchmark counting", "faceline benchmark counting repeats=1 'rates=[12.5]' develop=true"),
+    ),
     "benchmark fleet": (
         "requests a second and memory of one server for many stands; killed and back",
         ("faceline benchmark fleet", "faceline benchmark fleet stands=200 store=postgresql://fleet@host/fleet"),
@@ -273,6 +277,7 @@ PLAIN = (
     "webhooks",
     "benchmark stand",
     "benchmark recognition",
+    "benchmark counting",
     "benchmark report",
     "benchmark fleet",
 )

@@ -23,7 +23,8 @@ from faceline.stand.web.figures import Figures
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-PAGES = ("/operator", "/operator/people", "/operator/contents", "/operator/contents/edit/espresso", "/advertiser",
+PAGES = ("/operator", "/operator/people", "/operator/contents", "/operator/contents/edit/espresso",
+         "/operator/contents/campaigns/coffee", "/advertiser",
          "/advertiser?campaign=coffee", "/no-such-page")  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from scipy import stats
 from faceline.cli import main
 from faceline.commands.simulate import SimulatedRun, simulate
 from faceline.stand.content.catalogue import DEMO, Catalogue, read_catalogue
+from faceline.stand.events.event import AttentionHeld, Event, VisitorAppeared
 from faceline.stand.settings import Simulate
 
 
@@ -35,6 +36,19 @@ def test_a_simulation_is_the_same_again() -> None:
     first, second = run(3, days=1), run(3, days=1)
     assert first.truth == second.truth
     assert [outcome.attention for outcome in first.outcomes] == [outcome.attention for outcome in second.outcomes]
+
+
+def test_some_come_by_and_do_not_look() -> None:
+    settings = Simulate(
+        days=1, audiences_per_day=80, control_share=0.3, catalogue=None, output="x", repeats=1, level=0.95, seed=0,
+        config=None,
+    )  # fmt: skip
+    events: list[Event] = []
+    simulate(read_catalogue(DEMO), settings, 0, keep=lambda outcome: events.extend(outcome.events))
+    came = {event.visit for event in events if isinstance(event, VisitorAppeared)}
+    looked = {event.visit for event in events if isinstance(event, AttentionHeld)}
+    assert looked < came
+    assert 0.5 < len(looked) / len(came) < 0.85
 
 
 @pytest.mark.slow

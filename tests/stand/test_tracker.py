@@ -82,12 +82,12 @@ def test_another_person_in_the_same_place_is_another_visit() -> None:
 def test_what_is_seen_once_is_no_visit() -> None:
     tracker = Tracker(confirm=3)
     (track,) = tracker.update(square(100, 100)[None], 0.0)
-    assert not tracker.confirmed(track)
+    assert not track.known
     assert tracker.end(0.5) == [track]
-    for step in range(3):
+    for step in range(6):
         (track,) = tracker.update(square(100, 100)[None], 1 + step / RATE)
-    assert tracker.confirmed(track)
-    assert tracker.end(1.5) == []
+    assert track.known
+    assert tracker.end(1.7) == []
     assert tracker.end(3.0) == [track]
     assert tracker.update(np.empty((0, 4)), 4.0) == []
 
@@ -98,6 +98,60 @@ def test_fifty_faces_are_fifty_visits() -> None:
     for step in range(10):
         visits = [track.number for track in tracker.update(grid + 0.5 * step * np.array([1, 1, 0, 0]), step / RATE)]
     assert len(set(visits)) == len(tracker.tracks) == 50
+
+
+def known(walks: list[tuple[np.ndarray, int]], rate: float) -> list[set[int]]:
+    """Numbers under which people are counted; each is a path of middles, NaN where nobody is, and who it is."""
+    tracker, numbers = Tracker(patience=3.0), [set[int]() for _ in walks]
+    tints = np.array([np.random.default_rng(person).dirichlet(np.full(12, 0.4)) for _, person in walks])
+    for step in range(len(walks[0][0])):
+        seen = [i for i, (path, _) in enumerate(walks) if np.isfinite(path[step]).all()]
+        boxes = np.array([square(*walks[i][0][step]) for i in seen]).reshape(-1, 4)
+        for i, track in zip(seen, tracker.update(boxes, step / rate, tints[seen]), strict=True):
+            if track.known:
+                numbers[i].add(track.number)
+        tracker.end(step / rate)
+    return numbers
+
+
+def path(xs: np.ndarray, y: float = 200.0) -> np.ndarray:
+    return np.stack([xs, np.full(len(xs), y)], axis=1)
+
+
+@given(st.floats(2.0, 9.0), st.sampled_from([25.0, 12.5]))
+def test_who_walks_past_is_one_visit_at_any_speed(sizes_a_second: float, rate: float) -> None:
+    steps = int(640 / (90 * sizes_a_second) * rate)
+    (numbers,) = known([(path(np.arange(steps) * 90 * sizes_a_second / rate), 0)], rate)
+    assert len(numbers) == 1
+
+
+@given(st.floats(2.0, 6.0), st.sampled_from([25.0, 12.5]), st.integers(0, 5), st.integers(6, 11))
+def test_two_who_cross_are_not_exchanged(sizes_a_second: float, rate: float, one: int, other: int) -> None:
+    xs = np.arange(int(540 / (90 * sizes_a_second) * rate)) * 90 * sizes_a_second / rate + 50
+    behind = path(690 - xs, 212.0)
+    behind[np.abs(690 - 2 * xs) < 60] = np.nan
+    numbers = known([(path(xs), one), (behind, other)], rate)
+    assert not numbers[0] & numbers[1]
+    assert len(numbers[0]) == len(numbers[1]) == 1
+
+
+@pytest.mark.parametrize(("away", "person", "visits"), [(1.5, 0, 1), (4.0, 0, 2), (1.5, 3, 2)])
+def test_who_comes_back_soon_at_the_same_edge_is_the_same_visit(away: float, person: int, visits: int) -> None:
+    """Another person there, or the same one later than the patience, is another visit."""
+    goes, gap = np.linspace(300, 10, 40), np.full(round(away * RATE), np.nan)
+    first = path(np.concatenate([goes, gap, np.full(40, np.nan)]))
+    again = path(np.concatenate([np.full(40, np.nan), gap, goes[::-1] + 60]))
+    numbers = known([(first, 0), (again, person)], RATE)
+    assert len(numbers[0] | numbers[1]) == visits
+
+
+def test_faces_are_looked_for_in_each_frame_while_somebody_is_new() -> None:
+    tracker = Tracker()
+    for step in range(20):
+        tracker.update(square(100, 100)[None], step / RATE)
+        assert tracker.unsettled(step / RATE) == (step < 5)
+    tracker.update(np.stack([square(100, 100), square(160, 100)]), 20 / RATE)
+    assert tracker.unsettled(20 / RATE)
 
 
 boxes = st.tuples(st.floats(0, 600), st.floats(0, 400), st.floats(10, 200)).map(lambda b: square(*b))

@@ -292,3 +292,16 @@ def test_results_are_told_what_to_do(command: Callable[..., Any], monkeypatch: p
     for arguments in ([], ["--check"], ["--add", "abc"], ["--add", "abc", "--as", "large"]):
         assert command("results", *arguments) == (0, "")
     assert seen == [{}, {"check": True}, {"add": "abc"}, {"add": "abc", "name": "large"}]
+
+
+def test_nothing_is_told_after_the_line_of_a_mistake(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Untidy:
+        def __del__(self) -> None:
+            raise AttributeError("what a loader says that could not start")
+
+    monkeypatch.setattr(sys, "unraisablehook", sys.__unraisablehook__)
+    assert main(["predict", "there-is-no-such-photo.jpg"]) == 2
+    Untidy()
+    assert capsys.readouterr().err.count("\n") == 1

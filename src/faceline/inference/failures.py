@@ -1,4 +1,4 @@
-"""What ONNX Runtime raises about a model: classes that have no class in common."""
+"""Errors of ONNX Runtime about a model, which share no base class."""
 
 from typing import Final
 

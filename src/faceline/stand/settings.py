@@ -206,6 +206,18 @@ class BenchmarkRecognition(Recognising):
     output: Text
 
 
+class BenchmarkCounting(Watching):
+    """``faceline benchmark counting``."""
+
+    data_root: str | None
+    people: Annotated[int, Field(ge=4)]
+    repeats: Count
+    rates: Annotated[list[Annotated[float, Field(gt=0, le=240)]], Field(min_length=1)]
+    develop: bool
+    seed: Seed
+    output: Text
+
+
 class BenchmarkStand(Watching):
     """``faceline benchmark stand``."""
 
@@ -277,6 +289,7 @@ SETTINGS: dict[str, type[Settings]] = {
     "stand": Stand,
     "benchmark_stand": BenchmarkStand,
     "benchmark_recognition": BenchmarkRecognition,
+    "benchmark_counting": BenchmarkCounting,
     "fleet": FleetSettings,
     "fleet_publish": FleetPublish,
     "report": Report,

@@ -156,9 +156,9 @@ class Perception:
         )
 
     def _is_due(self, time: float) -> bool:
-        """Tell whether to run the detector on this frame: every few frames, or every frame on a slow machine."""
+        """Tell whether to detect in this frame: every few frames, or every frame if slow or if much happens."""
         self._frames += 1
-        due = self._frames >= self._every or time - self._detected >= _SLOWEST
+        due = self._frames >= self._every or time - self._detected >= _SLOWEST or self._tracker.unsettled(time)
         if due:
             self._frames, self._detected = 0, time
         return due
@@ -207,7 +207,7 @@ class Perception:
         faces = []
         for row, track in enumerate(tracks):
             track.move(box_of(landmarks[row]), time)
-            if not self._tracker.confirmed(track):
+            if not track.known:
                 continue
             values = {name: float(column[row]) for name, column in measures.items()}
             meter = self._meters.setdefault(track.number, ReactionMeter(self._settings))

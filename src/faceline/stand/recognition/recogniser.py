@@ -165,12 +165,17 @@ class Recogniser:
         with self._lock:
             return {face.number: self._standing(face) for face in sight.faces}
 
-    def look(self, sight: Sight, image: Image) -> None:
-        """Offer a frame; one of its faces is embedded if there is time and need."""
-        now = sight.moment.steady
+    def forget(self, sight: Sight) -> None:
+        """Forget everybody who has left, with the small pictures of their faces."""
         with self._lock:
             for gone in sight.gone:
                 self._visitors.pop(gone.number, None)
+
+    def look(self, sight: Sight, image: Image) -> None:
+        """Offer a frame; one of its faces is embedded if there is time and need."""
+        now = sight.moment.steady
+        self.forget(sight)
+        with self._lock:
             for face in sight.faces:
                 self._see(face, image, now)
             if self._job is not None:

@@ -263,7 +263,7 @@ def desk_of(request: Request) -> Desk:
     """Return the desk where contents are edited.
 
     Raises:
-        HTTPException: They are edited elsewhere.
+        HTTPException: The contents are edited elsewhere.
     """
     desk = pages_of(request).desk
     if desk is None:
