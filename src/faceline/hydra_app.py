@@ -1,8 +1,10 @@
-"""Runs a verb with Hydra.
+"""Runs a verb under Hydra with the words that it is given.
 
-``hydra.main`` reads ``sys.argv`` and has no other way in. That does not work here: Lightning starts the other processes
-of a distributed run with this process's own arguments, and the verb is one of them. So this module calls two functions
-of ``hydra._internal``. They, and `faceline.config.hydra_node`, are the reason for ``hydra-core<1.4`` in pyproject.toml.
+``hydra.main`` reads ``sys.argv`` and offers no other way in. That will not do: Lightning starts the other processes of
+a distributed run with this process's own arguments, and the verb is one of them. So this module calls functions of
+``hydra._internal``. It also replaces `Hydra.get_mode`, which composes the whole config a second time only to see
+whether it asks for a sweep. This module and `faceline.config.hydra_node` are the reason for ``hydra-core<1.4`` in
+pyproject.toml.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,6 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from hydra import version
+from hydra._internal.hydra import Hydra
 from hydra._internal.utils import _run_hydra, get_args_parser
 from omegaconf import DictConfig
 
@@ -33,6 +36,7 @@ def run(verb: str, overrides: Sequence[str], conf: Path, job: Callable[[DictConf
     """
     register()
     guard()
+    Hydra.get_mode = _mode  # type: ignore[method-assign, assignment]
     version.setbase("1.3")
     parser = get_args_parser()
     parser.error = _refuse  # type: ignore[method-assign]
@@ -43,6 +47,24 @@ def run(verb: str, overrides: Sequence[str], conf: Path, job: Callable[[DictConf
         config_path=str(conf),
         config_name=verb,
     )
+
+
+_composed_mode = Hydra.get_mode
+
+
+def _mode(hydra: Hydra, config_name: str | None, overrides: list[str]) -> Any:
+    """Return the mode that a config asks for; None, which leaves it to the flags, if no override can ask for one."""
+    asks = any(_may_ask(hydra, *word.lstrip("+").partition("=")[::2]) for word in overrides)
+    return _composed_mode(hydra, config_name, overrides) if asks else None
+
+
+def _may_ask(hydra: Hydra, key: str, value: str) -> bool:
+    """Tell whether an override may ask for a sweep: by its name, or as an experiment that includes one."""
+    if key != "experiment":
+        return key.startswith(("sweep", "experiment", "hydra.mode"))
+    found = hydra.config_loader.repository.load_config(f"experiment/{value}")  # type: ignore[attr-defined]
+    groups = {getattr(default, "group", None) or "" for default in (found.defaults_list or [])} if found else {"sweep"}
+    return any("sweep" in group or "experiment" in group for group in groups) or "hydra" in found.config
 
 
 def _refuse(message: str) -> NoReturn:

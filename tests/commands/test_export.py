@@ -76,6 +76,9 @@ def test_nothing_in_it_names_a_folder_of_this_machine(bundle: Bundle) -> None:
             "model.weights='${oc.env:FACELINE_DATA}/weights/x.pth'",
         ),
         ("model.start=../a/b.faceline uri=sqlite:///a/b.db", "model.start=../a/b.faceline uri=sqlite:///a/b.db"),
+        ("""'tracking.uri="sqlite:////home/me/m.db"' x=1""", """'tracking.uri="sqlite:///…/m.db"' x=1"""),
+        ("ckpt_path=file:///home/me/last.ckpt", "ckpt_path=file://…/last.ckpt"),
+        ("tracking.uri=postgresql://me:secret@host/runs", "tracking.uri=postgresql://…@host/runs"),
     ],
 )
 def test_a_command_is_told_without_folders_of_this_machine(command: str, told: str) -> None:
@@ -98,6 +101,19 @@ def test_a_graph_that_differs_is_not_written(
     error = capsys.readouterr().err
     assert "not written: the graph differs from the trained model" in error and error.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_systematic_errors_are_corrected_in_the_bundle(workplace: Path) -> None:
+    more = ["callbacks.ema=null", "model.lr=0.01", "trainer.max_epochs=40", "data.source.people=24"]
+    assert main(["train", *TINY, *more]) == 0
+    (folder,) = Path("mlruns", "runs").iterdir()
+    nme = {}
+    for correct in ("false", "true"):
+        words = [f"run_id={folder.name}", f"output={correct}.faceline", "frames=4", f"correct={correct}"]
+        assert main(["export", *words]) == 0
+        nme[correct] = read_bundle(Path(f"{correct}.faceline"), LandmarkManifest).manifest.metrics["nme"]
+    assert nme["true"] < 0.95 * nme["false"]
 
 
 def test_with_8_bits_it_is_smaller_and_finds_nearly_the_same(

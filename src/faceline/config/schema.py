@@ -189,6 +189,7 @@ class Export(Section):
     output: str | None
     int8: bool
     flip_average: bool
+    correct: bool
     frames: Count
     tracking: Tracking
 

@@ -101,6 +101,8 @@ def width(image: AnyImage) -> float:
 
 
 def without_folders(command: str) -> str:
-    """Return the command of a run without folders of its machine."""
+    """Return the command of a run without folders of its machine, and without names and passwords in addresses."""
+    command = re.sub(r"""(sqlite:///|file://)/[^"'\s]*/""", r"\1…/", command)
+    command = re.sub(r"""://[^/@\s"']+@""", "://…@", command)
     command = re.sub(r"""(["'])/[^"']*/""", r"\1…/", command)  # quoted ones may have spaces
     return re.sub(r"""(?<![\w.…:/}~])/[^\s"',\]]*/""", "…/", command)

@@ -39,6 +39,14 @@ _CLOSE: Final = 160
 _TILT: Final = np.radians(12)
 """Faces that are turned by more get a second look, upright, because YuNet underestimates large turns."""
 _QUARTERS: Final = (0.0, np.pi / 2, np.pi, -np.pi / 2)
+_DARK: Final = 70
+"""Mean of the pixels below which a photo counts as dark."""
+_SURE_DARK: Final = 0.8
+"""A dark photo without a face of this confidence is searched again, smoothed and brightened."""
+_BRIGHTENED: Final = 110
+"""Mean of the pixels of such a photo afterwards."""
+_SMOOTHED: Final = 2.0
+"""Standard deviation in pixels of the smoothing, which removes the noise that brightening would raise."""
 _OVERLAP: Final = 0.5
 """Boxes that share more than this of the smaller one belong to one face."""
 
@@ -70,7 +78,8 @@ class YuNet:
     """Finds the faces of a photo, large and small, upright and turned.
 
     It searches the photo at several sizes. A face with little confidence, or a turned one, gets a closer and upright
-    second look. Without a certain upright face it searches the whole photo on its sides and upside down.
+    second look. Without a certain upright face it searches the whole photo on its sides and upside down. A dark photo
+    without a certain face is searched again, brightened.
 
     Args:
         score: Lowest confidence of a face.
@@ -91,16 +100,24 @@ class YuNet:
         Args:
             image: RGB image.
         """
-        found = _distinct(self._upright(image))
         if not self.turns:
-            return self._sure(found)
+            return self._sure(_distinct(self._upright(image)))
+        found = self._all_ways(image)
+        if image.mean() < _DARK and not any(face.confidence >= _SURE_DARK for face in found):
+            small, zoom = self._reduced(image)
+            found = _distinct(found + [_grown(face, zoom) for face in self._all_ways(_brightened(small))])
+        return self._sure(found)
+
+    def _all_ways(self, image: Image) -> list[Face]:
+        """Return the faces of a photo, upright or turned."""
+        found = _distinct(self._upright(image))
         sure = [face for face in found if face.confidence >= _SURE and abs(roll_of(face.points)) <= _TILT]
         doubtful = [face for face in found if face.confidence < _SURE or abs(roll_of(face.points)) > _TILT]
         found = _distinct(sure + [self._again(image, face) for face in doubtful[:_DOUBTFUL]])
         if not any(face.confidence >= _SURE and abs(roll_of(face.points)) < np.pi / 4 for face in found):
             turned = [face for face in self._turned(image) if face.confidence >= _SURE_TURNED]
             found = _distinct(found + [self._again(image, face) for face in turned[:_DOUBTFUL]])
-        return self._sure(found)
+        return found
 
     def _sure(self, faces: list[Face]) -> list[Face]:
         kept = [face for face in faces if face.confidence >= self.score]
@@ -162,15 +179,31 @@ class YuNet:
 
     def _turned(self, image: Image) -> Iterator[Face]:
         """Yield the faces of the photo on its sides and upside down, in the photo's own pixels."""
-        height, width = image.shape[:2]
-        shrink = max(1.0, max(height, width) / self.levels[1])
-        small = image
-        if shrink > 1:
-            size = (max(1, round(width / shrink)), max(1, round(height / shrink)))
-            small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        small, zoom = self._reduced(image)
         for quarter in (1, 2, 3):
             for face in self._upright(np.ascontiguousarray(np.rot90(small, quarter))):
-                yield _turned_back(face, quarter, small.shape[1], small.shape[0], width / small.shape[1])
+                yield _turned_back(face, quarter, small.shape[1], small.shape[0], zoom)
+
+    def _reduced(self, image: AnyImage) -> tuple[AnyImage, float]:
+        """Return the photo at the middle level, and how many of its own pixels one of them is."""
+        height, width = image.shape[:2]
+        shrink = max(1.0, max(height, width) / self.levels[1])
+        if shrink == 1:
+            return image, 1.0
+        size = (max(1, round(width / shrink)), max(1, round(height / shrink)))
+        return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8), width / size[0]
+
+
+def _brightened(image: AnyImage) -> AnyImage:
+    """Return a dark photo smoothed, and multiplied until it is about as light as others."""
+    smooth = cv2.GaussianBlur(image.astype(np.float32), (0, 0), _SMOOTHED)
+    return (smooth * (_BRIGHTENED / max(float(smooth.mean()), 1.0))).clip(0, 255).astype(np.uint8)
+
+
+def _grown(face: Face, zoom: float) -> Face:
+    """Map a face from a reduced photo to the photo itself."""
+    box = np.concatenate([(face.box[:2] + 0.5) * zoom - 0.5, face.box[2:] * zoom])
+    return replace(face, box=box, points=(face.points + 0.5) * zoom - 0.5)
 
 
 def _placed(row: np.ndarray, step: np.ndarray, pad: int) -> Face:

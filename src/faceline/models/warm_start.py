@@ -42,8 +42,9 @@ def start_from(model: nn.Module, graph: bytes, run: Callable[[], object]) -> Non
             if state[name].shape != value.shape:
                 raise _other(f"{name} is {tuple(value.shape)}, and {tuple(state[name].shape)} here")
             state[name].copy_(torch.from_numpy(value))
+    new = () if any(name.startswith(NEW) for name in weights) else (NEW,)
     missing = [name for name, module in model.named_modules() if isinstance(module, nn.Conv2d | nn.Conv1d)
-               and f"{name}.weight" not in weights and not name.startswith(NEW)]  # fmt: skip
+               and f"{name}.weight" not in weights and not name.startswith(new)]  # fmt: skip
     if missing or not folded:
         raise _other(f"it has no weights for {missing[0] if missing else 'any normalised layer'}")
     for layer, bias in folded:
@@ -115,9 +116,21 @@ def _weights(graph: bytes) -> dict[str, np.ndarray]:
                 around = (-1, *[1] * (value.ndim - 1))
                 scale, zero = scale.reshape(around), zero.reshape(around)
             plain = (value.astype(np.float32) - zero) * scale
-        short = name.removesuffix("_quantized").removeprefix("model.")
-        found[re.sub(r"^first_look\.", "coarse_stage.", short)] = np.array(plain)
+        found[_own_name(name.removesuffix("_quantized"))] = np.array(plain)
     return found
+
+
+def _own_name(name: str) -> str:
+    """The name that the network gives a tensor, or a folded normalisation that of the convolution before it.
+
+    A layer that is used twice is folded by ONNX Runtime, which gives it names of its own, and the second use a number.
+    """
+    name = re.sub(r"_token_\d+$", "", name)
+    folded = re.match(r"ConvBnFusion_BN_B_(.+)\.(\d+)\.bias$", name)
+    if folded:
+        name = f"{folded[1]}.{int(folded[2]) - 1}.weight_bias"
+    short = name.removeprefix("ConvBnFusion_W_").removeprefix("model.")
+    return re.sub(r"^first_look\.", "coarse_stage.", short)
 
 
 def _norm(model: nn.Module, name: str) -> nn.BatchNorm2d:

@@ -58,3 +58,16 @@ def test_a_photo_on_its_side_has_the_same_faces(portraits, quarter: int) -> None
 @pytest.mark.parametrize("size", [(1, 1), (1, 1300), (1300, 1), (200, 300), (1, 40_000)])
 def test_a_plain_photo_shows_none(size: tuple[int, int]) -> None:
     assert YuNet().find(np.full((*size, 3), 90, dtype=np.uint8)) == []
+
+
+@pytest.mark.parametrize(("zoom", "noise"), [(1, 4), (4, 9)])
+def test_a_face_in_the_dark_is_found_where_it_is_and_noise_is_none(portraits, zoom: int, noise: float) -> None:
+    rng, near = np.random.default_rng(0), []
+    for image, landmarks in portraits:
+        large = cv2.resize(image, None, fx=zoom, fy=zoom)
+        dark = (large * 0.08 + rng.normal(0, noise, large.shape)).clip(0, 255).astype(np.uint8)
+        middle = (landmarks.mean(axis=0) + 0.5) * zoom - 0.5
+        faces = YuNet(score=0.5).find(dark)
+        near += [min((np.abs(face.window.from_photo(middle[None]) - 0.5).max() for face in faces), default=1.0)]
+    assert sum(distance < 0.12 for distance in near) >= 4
+    assert YuNet(score=0.5).find((rng.normal(20, 9, (300, 400, 3))).clip(0, 255).astype(np.uint8)) == []

@@ -1,13 +1,21 @@
 """A network that starts from its exported graph computes what that computes, and can be trained on."""
 
+import cv2
+import numpy as np
 import pytest
 import torch
 
+import faceline
+from faceline.data.index import BadRows
+from faceline.data.synthetic import SyntheticFaces
 from faceline.errors import InputError
 from faceline.exporting.onnx_export import to_onnx
+from faceline.inference.bundle import LandmarkManifest, read_bundle
+from faceline.inference.runtime import LandmarkRuntime
 from faceline.models.landmark_detector import LandmarkDetector
 from faceline.models.landmark_nets import SmallCNN
 from faceline.models.warm_start import start_from
+from faceline.tasks.landmarks import LandmarkTask
 
 
 def _detector(width: int = 16) -> LandmarkDetector:
@@ -36,3 +44,18 @@ def test_it_starts_where_the_bundle_stands() -> None:
     other = LandmarkDetector(SmallCNN(24)).eval()
     with pytest.raises(InputError, match="of another model"):
         start_from(other, graph, lambda: other.find(images))
+
+
+def test_the_recipe_of_the_shipped_model_starts_where_its_bundle_stands() -> None:
+    source = SyntheticFaces(people=4, videos=1, frames=1, test_frames=0, min_width=180, max_width=192, seed=5)
+    images = np.stack([cv2.resize(source.read(row), (192, 192)) for row in source.rows(BadRows("raise"))])
+    runtime = LandmarkRuntime("default", threads=1)
+    wanted, _ = runtime.predict(images, np.full((len(images), 2), 192))
+    model = LandmarkTask().build_model(faceline.compose(["experiment=landmarks/everywhere"], verb="train")).eval()
+    tensors = torch.from_numpy(images).permute(0, 3, 1, 2) / 255
+    with torch.inference_mode():
+        start_from(model, read_bundle("default", LandmarkManifest).onnx, lambda: model.find(tensors))
+        found = model(tensors).numpy()
+    for eye in (range(36, 42), range(42, 48)):  # both are seen by the same layers
+        assert np.abs(found - wanted)[:, list(eye)].max() < 0.03
+    assert np.abs(found - wanted).mean() < 0.005  # 8 bits against 32
