@@ -88,13 +88,14 @@ class AlignedFace:
         """Return the aligned face.
 
         Raises:
-            InputError: The frame has no label and there is no detector, or the landmarks make no face.
+            InputError: Eyes, nose or mouth have no label and there is no detector, or the landmarks make no face.
         """
         landmarks, template = row.landmarks, self.of_labels
-        if self.every or np.isnan(landmarks).all():
+        if self.every or np.isnan(template.of(landmarks)).any():
             if self.detector is None:
+                lacks = "has no landmarks" if np.isnan(landmarks).all() else "misses landmarks of eyes, nose or mouth"
                 raise InputError(
-                    f"{row.file} has no landmarks; name a checkpoint that finds them, or leave out such frames",
+                    f"{row.file} {lacks}; name a checkpoint that finds them, or leave out such frames",
                     column="task.detector",
                 )
             landmarks, template = self.detector(image), self.template

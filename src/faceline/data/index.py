@@ -275,7 +275,7 @@ def refuse_impossible(landmarks: Landmarks, markup: Markup = IBUG68) -> None:
         looks = "shares of the frame, on [0, 1]" if np.abs(points).max() <= 2 else "no pixels"
         raise InputError(
             f"the outer eye corners are {eyes:.2g} px apart (median): the labels look like {looks}; multiply x by "
-            "the width and y by the height of each frame",
+            "the width and y by the height of each frame (with data=csv: data.source.units=normalised)",
             column="data",
         )
     same = points[(points[:, 0] == points[:, 1]) & ((points[:, 0] <= 0) | (points[:, 0] >= 999))][:, 0]
