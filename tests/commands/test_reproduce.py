@@ -91,7 +91,7 @@ def test_a_figure_that_differs_is_found_and_has_an_exit_code_of_its_own(
     assert main(["reproduce", f"run_id={forest.info.run_id}"]) == 3
     answer = capsys.readouterr()
     assert answer.err.startswith("faceline: not identical: 2 of ")
-    assert "the first is test/rank5 (+" in answer.err
+    assert "first test/rank5 (+" in answer.err
     assert answer.err.count("\n") == 1
     assert "from row 4" in answer.out
     assert "warning: uncommitted changes: 3 lines then, " in answer.out

@@ -238,7 +238,7 @@ def test_a_checkpoint_is_a_start_for_the_same_model_only(
     assert main(["train", *elsewhere, "model.mirror=true"]) == 2
     assert "another model: model.mirror was False" in capsys.readouterr().err
     assert main(["train", *elsewhere]) == 2  # its two epochs are done
-    assert "nothing to measure" in capsys.readouterr().err
+    assert "no epoch was trained and validated" in capsys.readouterr().err
     earlier = "model.head._target_=faceline.models.landmark_nets.VotingHead"  # the same class, as it was named before
     assert main(["train", *elsewhere, earlier, "trainer.max_epochs=3"]) == 0
 

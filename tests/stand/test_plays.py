@@ -145,7 +145,7 @@ def test_the_command_writes_page_and_csv_and_refuses_in_one_line(
     assert table[["content", "plays", "seconds"]].to_numpy().tolist() == [["cup", 1, 10.0], ["hello", 1, 10.0]]
     for words, expected in (
         (["campaign=cofee"], "campaign: cofee: not in the catalogue; did you mean coffee?"),
-        (["since=2026-04-02", "until=2026-04-01"], "until: 2026-04-01 is before 2026-04-02"),
+        (["since=2026-04-02", "until=2026-04-01"], "until: 2026-04-01 is before the first day, 2026-04-02"),
         (["since=2027-04-02"], "stores: nothing was played on these days"),
         (["zone=Paris"], "zone: Paris: no such time zone"),
         (["catalogue=none.yaml"], "none.yaml: no such file"),

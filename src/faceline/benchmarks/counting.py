@@ -115,8 +115,8 @@ class Screening:
     """A stand before which films are shown, one after another.
 
     Args:
-        settings: Of what sees.
-        folder: Of the stand.
+        settings: Settings of the benchmark, with frame rate and detector.
+        folder: Folder of the stand.
     """
 
     def __init__(self, settings: BenchmarkCounting, folder: Path) -> None:

@@ -16,7 +16,7 @@ class Scenes:
 
     Args:
         people: Frames by name.
-        seed: Of everything.
+        seed: Seed of everything that is drawn.
     """
 
     def __init__(self, people: Mapping[str, Portraits], seed: int) -> None:

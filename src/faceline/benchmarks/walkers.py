@@ -51,14 +51,14 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Actor:
-    """Somebody who moves through a film.
+    """A person who moves through a film.
 
     Attributes:
-        person: Whose frames.
-        path: Straight between these places; away before and after.
-        width: Of the face, pixels; the larger is nearer.
-        looks: Whether they look to the camera; None: only while they stand.
-        glances: Spans of seconds in which they look away.
+        person: Name of the person whose frames are shown.
+        path: Places and times; the person moves straight between them, and is away before and after.
+        width: Width of the face in pixels; a larger face is nearer.
+        looks: Whether the person looks to the camera; None if only while standing.
+        glances: Spans of seconds in which the person looks away.
     """
 
     person: str
@@ -101,10 +101,10 @@ class Film:
     """A scene with its truth.
 
     Attributes:
-        kind: What it tries.
-        actors: Who is in it.
-        people: Their frames.
-        seed: Of walls, clothes and noise.
+        kind: Kind of scene.
+        actors: People in it.
+        people: Frames of the people, by name.
+        seed: Seed of walls, clothes and noise.
     """
 
     kind: str
