@@ -33,4 +33,4 @@ def test_more_jobs_than_cores_are_refused(workplace: Path, capsys: pytest.Captur
 
 def test_a_training_that_fails_is_told(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["benchmark", "sweep", 'training=["sead=1"]']) == 2
-    assert "training: it failed: sead: no such key; did you mean seed?" in capsys.readouterr().err
+    assert "training: failed: sead: no such key; did you mean seed?" in capsys.readouterr().err

@@ -81,7 +81,7 @@ def _train(place: Path, overrides: list[str]) -> float:
     )  # fmt: skip
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise InputError(f"failed: {last.removeprefix('faceline: ')}", column="training")
+        raise InputError(f"failed: {last.removeprefix('faceline: error: ')}", column="training")
     return time.perf_counter() - began
 
 
