@@ -163,6 +163,7 @@ def blurred(graph: bytes) -> bytes:
     return bytes(model.SerializeToString())
 
 
+@pytest.mark.slow
 def test_a_model_that_looks_twice_gives_its_confidence(workplace: Path, store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(confidence, "RELIABLE", 0.6)  # it is trained for a moment
     twice = ["model/coarse_stage=window", "model.coarse_stage.size=32", "model.coarse_stage.backbone.width=16"]
@@ -252,6 +253,7 @@ def test_a_model_whose_frames_are_not_just_resized_is_refused(
     assert not (tmp_path / "x.faceline").exists()
 
 
+@pytest.mark.slow
 def test_the_mean_with_the_mirror_image_can_be_left_out(in_trained: Path, tmp_path: Path, bundle: Bundle) -> None:
     (folder,) = (in_trained / "mlruns" / "runs").iterdir()
     checkpoint = torch.load(folder / "checkpoints" / "best.ckpt", weights_only=True)

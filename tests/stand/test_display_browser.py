@@ -117,7 +117,7 @@ def box(page: Any, part: str) -> dict[str, float]:
     return found
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", [SIZES[0], *(pytest.param(size, marks=pytest.mark.slow) for size in SIZES[1:])])
 def test_the_longest_texts_fit_every_layout(stand: tuple[WebStand, str], display: Any, size: tuple[int, int]) -> None:
     for name in ("long_statement", "long_split", "long_cover", "long_offer", "long_product", "split"):
         put(stand[0], display, name, size)

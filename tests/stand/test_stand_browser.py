@@ -142,6 +142,7 @@ def test_the_operator_watches_and_leaves(page: Any, stand: Running) -> None:
     assert page.url.endswith("/login")
 
 
+@pytest.mark.slow
 def test_somebody_is_enrolled_greeted_and_withdrawn(browser: Any, page: Any, stand: Running) -> None:
     screen = browser.new_context()
     screen.set_default_timeout(4 * WAIT)
