@@ -110,7 +110,8 @@ def test_everything_can_be_reached_by_keyboard(browser: Any, stand: tuple[str, s
     log_in(page, stand)
     for path in ("/operator/contents", "/advertiser?campaign=coffee"):
         page.goto(stand[0] + path)
-        wanted = page.evaluate("[...document.querySelectorAll('a[href], button:enabled, summary, .scroll')].length")
+        controls = "[...document.querySelectorAll('a[href], button:enabled, summary, .scroll')]"
+        wanted = page.evaluate(f"{controls}.length")
         reached: list[Any] = []
         for _ in range(3 * wanted):
             page.keyboard.press("Tab")
@@ -121,7 +122,7 @@ def test_everything_can_be_reached_by_keyboard(browser: Any, stand: tuple[str, s
                 return at === document.body || style.outlineStyle !== 'none';
             }""")
             )
-        left = "[...document.querySelectorAll('a[href], button:enabled, summary, .scroll')].filter((e) => !e.dataset.reached)"
+        left = f"{controls}.filter((each) => !each.dataset.reached)"
         assert page.evaluate(f"{left}.map((each) => each.outerHTML.slice(0, 100))") == [], path
         assert all(reached), f"{path}: it is always seen where the focus is"
     page.close()
