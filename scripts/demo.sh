@@ -17,7 +17,7 @@ train() { # model, epochs, more overrides
 
 if [ "$quick" ]; then
     settings=(data.size=64 data.batch_size=16 data.source.people=40)
-    epochs=(10 3 3 3)
+    epochs=(8 2 2 2)
     echo "Four models, a few hundred steps each: the figures show the way, not what models can do."
 else
     settings=(data.size=96 data.batch_size=16)
