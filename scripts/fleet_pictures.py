@@ -6,9 +6,6 @@ python scripts/fleet_pictures.py    # half a minute; needs Chromium. Three stand
 import io
 import re
 import shutil
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -20,6 +17,7 @@ import yaml
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
+from faceline.benchmarks.serving import free_port, served
 from faceline.stand.content.desk import copy_demo
 from faceline.stand.fleet.caller import Caller
 from faceline.stand.fleet.protocol import Joined, Joining, Orders, Report
@@ -64,23 +62,11 @@ def main() -> None:
 @contextmanager
 def _fleet(folder: Path) -> Iterator[tuple[str, str, str]]:
     """A running fleet: its address, the operator's password, and the token of its group."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "faceline", "fleet", f"folder={folder}", f"port={port}", "raise_after=1"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        told = ""
-        while "stop with Ctrl-C" not in told and (line := process.stdout.readline()):
-            told += line
+    port = free_port()
+    with served(["fleet", f"folder={folder}", f"port={port}", "raise_after=1"]) as told:
         found = re.search(r"password (\S+).*fleet_token=(\S+)", told, re.DOTALL)
-        if found is None:
-            raise SystemExit(f"the fleet did not start: {told}")
+        assert found is not None, told
         yield f"http://127.0.0.1:{port}", found[1], found[2]
-    finally:
-        process.terminate()
-        process.wait(20)
 
 
 def _play(address: str, token: str) -> None:

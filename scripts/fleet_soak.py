@@ -10,9 +10,7 @@ no page may have failed. The figures go to docs/results/fleet.json. Stands watch
 import argparse
 import re
 import signal
-import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -29,6 +27,7 @@ import requests
 import sqlalchemy as sa
 
 from faceline.benchmarks.measure import print_table, publish
+from faceline.benchmarks.serving import free_port, start
 from faceline.stand.assembly import DRAWN
 from faceline.stand.camera.demo_visitors import HEIGHT, WIDTH, DemoScene, DemoVisitors
 from faceline.stand.database import EVENTS, microseconds, open_database
@@ -71,15 +70,8 @@ class Process:
 
     def start(self) -> str:
         """Start it; what it tells."""
-        command = [sys.executable, "-m", "faceline", *self.words]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.process, told = start(self.words)
         self.usage = psutil.Process(self.process.pid)
-        assert self.process.stdout is not None
-        told = ""
-        while "stop with Ctrl-C" not in told:
-            line = self.process.stdout.readline()
-            assert line, f"{self.name} did not start: {told}"
-            told += line
         self.password = next(iter(re.findall(r"name operator, password (\S+)", told)), self.password)
         self.client = self._logged_in()
         return told
@@ -149,7 +141,7 @@ def _chain(folder: Path, count: int, rate: float) -> Iterator[tuple[Process, lis
     """A fleet with a certificate of its own, and stands that trust it."""
     film, certificate, key = _film(folder / "hall.avi", rate), folder / "fleet.pem", folder / "fleet.key"
     _certify(certificate, key)
-    ports = _free_ports(count + 1)
+    ports = [free_port() for _ in range(count + 1)]
     at = f"https://localhost:{ports[0]}"
     words = ["fleet", f"folder={folder / 'fleet'}", f"port={ports[0]}", "every=5", "least_frames=1"]
     words += [f"certificate={certificate}", f"certificate_key={key}"]
@@ -269,14 +261,6 @@ def _certify(certificate: Path, key: Path) -> None:
     words = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     words += ["-days", "365", "-keyout", str(key), "-out", str(certificate), "-subj", "/CN=fleet"]
     subprocess.run([*words, "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"], check=True, capture_output=True)
-
-
-def _free_ports(count: int) -> list[int]:
-    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
 
 
 if __name__ == "__main__":

@@ -8,9 +8,6 @@ It starts a stand on this machine, enrols a drawn visitor and waits until the di
 import io
 import re
 import shutil
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +20,7 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
+from faceline.benchmarks.serving import free_port, served
 from faceline.commands.report import write_report
 from faceline.stand.content.catalogue import DEMO, read_catalogue
 from faceline.stand.content.policy import Policy
@@ -75,24 +73,10 @@ def _simulate(folder: Path) -> None:
 @contextmanager
 def _stand(folder: Path) -> Iterator[tuple[str, dict[str, str]]]:
     """A running stand: its address, and what opens its pages."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "faceline", "stand", f"folder={folder}", f"port={port}", "control_share=0"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        told = ""
-        while "stop with Ctrl-C" not in told:
-            line = process.stdout.readline()
-            if not line:
-                raise SystemExit(f"the stand did not start: {told}")
-            told += line
+    port = free_port()
+    with served(["stand", f"folder={folder}", f"port={port}", "control_share=0"]) as told:
         found = {"token": r"token=(\S+)", "password": r"name operator, password (\S+)"}
         yield f"http://127.0.0.1:{port}", {name: _found(pattern, told) for name, pattern in found.items()}
-    finally:
-        process.terminate()
-        process.wait(20)
 
 
 def _found(pattern: str, text: str) -> str:

@@ -104,7 +104,7 @@ def test_the_cross_entropy_of_coordinates_counts_those_with_labels_only() -> Non
     ],
     ids=lambda parts: "-".join(parts) or "plain",
 )
-def test_a_training_step_depends_on_no_missing_landmark(parts: dict) -> None:
+def test_a_training_step_depends_on_no_missing_landmark(parts: dict, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     stages = {
         "coarse_stage": lambda: CoarseStage(SmallCNN(8), size=32),
@@ -112,7 +112,7 @@ def test_a_training_step_depends_on_no_missing_landmark(parts: dict) -> None:
     }
     chosen = {name: stages[name]() if name in stages else value for name, value in parts.items()}
     model = LandmarkDetector(SmallCNN(8), **{"head": VotingHead, **chosen}).train()
-    model.log = lambda *_, **__: None  # type: ignore[method-assign]
+    monkeypatch.setattr(model, "log", lambda *_, **__: None)
     landmarks = torch.tensor(FACE / 240, dtype=torch.float32).repeat(4, 1, 1)
     landmarks[torch.tensor(holes(1, 4))] = torch.nan
     loss = model.training_step((torch.rand(4, 3, 32, 32), landmarks, torch.full((4, 2), 240.0)), 0)

@@ -8,8 +8,6 @@ import asyncio
 import secrets
 import signal
 import socket
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -24,7 +22,7 @@ import psutil
 import sqlalchemy as sa
 
 from faceline.benchmarks.measure import print_table, publish
-from faceline.errors import InputError
+from faceline.benchmarks.serving import free_port, start
 from faceline.stand.database import EVENTS, microseconds
 from faceline.stand.events.event import VisitorAppeared
 from faceline.stand.fleet.app import open_roster
@@ -148,7 +146,7 @@ class _Server:
 
     def __init__(self, settings: "BenchmarkFleet", folder: Path) -> None:
         self._words = [
-            f"folder={folder}", f"every={settings.every}", f"store={settings.store or 'null'}", f"port={_free_port()}"
+            f"folder={folder}", f"every={settings.every}", f"store={settings.store or 'null'}", f"port={free_port()}"
         ]  # fmt: skip
         self.port = int(self._words[-1].removeprefix("port="))
         self.token = self._start().partition("fleet_token=")[2].split()[0]
@@ -165,16 +163,8 @@ class _Server:
         self.process.wait()
 
     def _start(self) -> str:
-        command = [sys.executable, "-m", "faceline", "fleet", *self._words]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.process, told = start(["fleet", *self._words])
         self.usage = psutil.Process(self.process.pid)
-        assert self.process.stdout is not None
-        told = ""
-        while "stop with Ctrl-C" not in told:
-            line = self.process.stdout.readline()
-            if not line:
-                raise InputError(f"the fleet did not start: {told.strip()}")
-            told += line
         _await_port(self.port)
         return told
 
@@ -305,12 +295,6 @@ def _events(settings: "BenchmarkFleet") -> int:
 def _delays(line: _Line, when: str) -> dict[str, float]:
     shares = np.percentile(line.delays, (50, 95, 99)) * 1000
     return {f"p{share}_ms_{when}": float(value) for share, value in zip((50, 95, 99), shares, strict=True)}
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _await_port(port: int) -> None:
