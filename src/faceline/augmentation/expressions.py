@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from faceline.augmentation.base import Frame, Number, Points, Transform, number
-from faceline.geometry.markup import OUTER_EYE_CORNERS
+from faceline.geometry.markup import OUTER_EYE_CORNERS, UPPER_LID_SHARE
 
 _GRID: Final = 48
 """Points of the displacement field in each direction; the field is smooth, so more would change nothing."""
@@ -20,9 +20,6 @@ _STIFFNESS: Final = 1e-4
 
 _EYES: Final = ((36, 37, 38, 39, 40, 41), (42, 43, 44, 45, 46, 47))
 """Each eye: a corner, two points of the upper lid, the other corner, two of the lower lid from there."""
-
-_UPPER_SHARE: Final = 0.85
-"""Share of a blink by the upper lid; the lower lid does the rest."""
 
 _JAW_FOLLOWS: Final = {4: 0.15, 5: 0.4, 6: 0.7, 7: 0.9, 8: 1.0, 9: 0.9, 10: 0.7, 11: 0.4, 12: 0.15}
 _LOWER_LIP: Final = {55: 0.45, 56: 0.9, 57: 1.0, 58: 0.9, 59: 0.45, 65: 0.9, 66: 1.0, 67: 0.9, 48: 0.2, 54: 0.2}
@@ -148,7 +145,7 @@ def _close_eye(frame: np.ndarray, points: np.ndarray, eye: tuple[int, ...], shar
     place, height = x * along[0] + y * along[1], x * down[0] + y * down[1]
     upper, lower = lids(place)
     gap = lower - upper
-    new_upper, new_lower = upper + _UPPER_SHARE * share * gap, lower - (1 - _UPPER_SHARE) * share * gap
+    new_upper, new_lower = upper + UPPER_LID_SHARE * share * gap, lower - (1 - UPPER_LID_SHARE) * share * gap
     top, bottom = np.minimum(upper, new_upper) - room, np.maximum(lower, new_lower) + room
     before = np.select(
         [height <= top, height <= new_upper, height <= new_lower, height <= bottom],
@@ -168,7 +165,7 @@ def _close_eye(frame: np.ndarray, points: np.ndarray, eye: tuple[int, ...], shar
     frame[y0:y1, x0:x1] = moved
     for index, of_upper in ((1, True), (2, True), (4, False), (5, False)):
         high, low = (float(lid[0]) for lid in lids(u[index : index + 1]))
-        moves = _UPPER_SHARE if of_upper else _UPPER_SHARE - 1
+        moves = UPPER_LID_SHARE if of_upper else UPPER_LID_SHARE - 1
         points[eye[index]] += moves * share * (low - high) * down
 
 

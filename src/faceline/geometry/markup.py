@@ -74,6 +74,12 @@ LIDS_AND_LIPS: Final = (
 )
 """Pairs of landmarks across the eyes and the mouth, whose distances tell of blinks, speech and smiles."""
 
+LIDS: Final = ((37, 38, 40, 41), (43, 44, 46, 47))
+"""Lids of each eye: two landmarks of the upper lid, two of the lower one."""
+
+UPPER_LID_SHARE: Final = 0.85
+"""Share of a blink that the upper lid does; the lower lid does the rest."""
+
 
 class Markup(BaseModel):
     """A set of landmarks.

@@ -117,11 +117,7 @@ class CoarseStage(nn.Module):
     def _around(self, landmarks: Tensor) -> Windows:
         """Return the windows in frames that are not stretched."""
         middle, spread = self.template.mean(dim=0), (self.template - self.template.mean(dim=0))
-        centre = landmarks.mean(dim=1, keepdim=True)
-        x, y = (landmarks - centre).unbind(-1)
-        u, v = spread.unbind(-1)
-        norm = (spread**2).sum()
-        cos, sin = (x * u + y * v).sum(1) / norm, (y * u - x * v).sum(1) / norm  # times the height of the face
+        centre, cos, sin = similarity(landmarks, spread)
         turn = _turn(cos, sin)
         return about(centre - _turned(middle[None, None], turn), turn * self.room)
 
@@ -170,6 +166,25 @@ def _turn(cos: Tensor, sin: Tensor) -> Tensor:
 def _turned(points: Tensor, turn: Tensor) -> Tensor:
     """Turn points (n, k, 2) by (n, 2, 2); a matrix product in mixed precision would keep three digits only."""
     return (points[:, :, None] * turn[:, None]).sum(dim=3)
+
+
+def similarity(landmarks: Tensor, template: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the similarity that brings a template nearest to landmarks.
+
+    Source: Umeyama, IEEE TPAMI 13, 1991, for two dimensions.
+
+    Args:
+        landmarks: (n, p, 2) in any unit.
+        template: (p, 2) about its middle.
+
+    Returns:
+        The middle (n, 1, 2) of the landmarks; cosine and sine (n,) of the turn, times the scale.
+    """
+    centre = landmarks.mean(dim=1, keepdim=True)
+    x, y = (landmarks - centre).unbind(-1)
+    u, v = template.unbind(-1)
+    norm = (template**2).sum()
+    return centre, (x * u + y * v).sum(1) / norm, (y * u - x * v).sum(1) / norm
 
 
 def about(centre: Tensor, turn: Tensor) -> Windows:

@@ -4,8 +4,6 @@ A detector has systematic errors: it draws each landmark towards its usual place
 do. Both are linear in the shape that it finds, so one affine map undoes them.
 """
 
-from typing import Final
-
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -13,15 +11,11 @@ from sklearn.linear_model import Ridge
 from torch import Tensor, nn
 
 from faceline.geometry.face_model import neutral_shape
-from faceline.geometry.markup import N_LANDMARKS
+from faceline.geometry.markup import LIDS, N_LANDMARKS, UPPER_LID_SHARE
+from faceline.models.coarse_stage import similarity
 from faceline.types import Landmarks
 
 Flat = Float[np.ndarray, "n 136"]
-
-_UPPER_SHARE: Final = 0.85
-"""How much of a blink the upper lid does; the lower one does the rest."""
-_EYES: Final = ((37, 38, 40, 41), (43, 44, 46, 47))
-"""Each eye: two landmarks of the upper lid, two of the lower one."""
 
 
 class ShapeCorrection(nn.Module):
@@ -45,8 +39,9 @@ class ShapeCorrection(nn.Module):
 
     def forward(self, landmarks: Tensor) -> Tensor:
         """Return corrected landmarks (n, 68, 2), in the unit of those given."""
-        centre, cos, sin = _frame(landmarks, self.template)
+        centre, cos, sin = similarity(landmarks, self.template)
         x, y = (landmarks - centre).unbind(2)
+        cos, sin = cos[:, None], sin[:, None]
         size = cos**2 + sin**2
         shape = torch.cat([(x * cos + y * sin) / size, (y * cos - x * sin) / size], dim=1)
         moved = (shape - self.middle) @ self.matrix + self.middle + self.offset
@@ -76,11 +71,11 @@ def with_lids(correction: ShapeCorrection, gain: float) -> ShapeCorrection:
         gain: 1 changes nothing; 2 doubles what lids do.
     """
     wider = np.eye(2 * N_LANDMARKS)
-    for eye in _EYES:
+    for eye in LIDS:
         opening, movement = np.zeros(2 * N_LANDMARKS), np.zeros(2 * N_LANDMARKS)
         heights = [N_LANDMARKS + point for point in eye]
         opening[heights] = -0.5, -0.5, 0.5, 0.5
-        movement[heights] = -_UPPER_SHARE, -_UPPER_SHARE, 1 - _UPPER_SHARE, 1 - _UPPER_SHARE
+        movement[heights] = -UPPER_LID_SHARE, -UPPER_LID_SHARE, 1 - UPPER_LID_SHARE, 1 - UPPER_LID_SHARE
         wider += (gain - 1) * np.outer(opening, movement)
     matrix, middle, offset = (each.numpy() for each in (correction.matrix, correction.middle, correction.offset))
     return ShapeCorrection(matrix @ wider, middle, offset)
@@ -90,15 +85,16 @@ def lid_opening(shapes: Flat) -> Float[np.ndarray, "n 2"]:
     """Return how far each eye is open, from shapes as `own_frame` gives them."""
     heights = shapes[:, N_LANDMARKS:]
     return np.stack(
-        [heights[:, eye[2:]].mean(axis=1) - heights[:, eye[:2]].mean(axis=1) for eye in np.array(_EYES)], axis=1
+        [heights[:, eye[2:]].mean(axis=1) - heights[:, eye[:2]].mean(axis=1) for eye in np.array(LIDS)], axis=1
     )
 
 
 def own_frame(landmarks: Landmarks, of: Landmarks) -> Flat:
     """Return landmarks (n, 68, 2) as all x, then all y, in the frame in which others (n, 68, 2) are upright."""
     points, others = (torch.from_numpy(np.asarray(each, dtype=np.float64)) for each in (landmarks, of))
-    centre, cos, sin = _frame(others, torch.from_numpy(_template()))
+    centre, cos, sin = similarity(others, torch.from_numpy(_template()))
     x, y = (points - centre).unbind(2)
+    cos, sin = cos[:, None], sin[:, None]
     size = cos**2 + sin**2
     return torch.cat([(x * cos + y * sin) / size, (y * cos - x * sin) / size], dim=1).numpy()
 
@@ -107,12 +103,3 @@ def _template() -> np.ndarray:
     """Return the neutral face (68, 2) about its middle."""
     face = neutral_shape()[:, :2]
     return np.asarray(face - face.mean(axis=0))
-
-
-def _frame(landmarks: Tensor, template: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the similarity that brings the template nearest: middle (n, 1, 2), scaled cosine and sine (n, 1)."""
-    centre = landmarks.mean(dim=1, keepdim=True)
-    x, y = (landmarks - centre).unbind(2)
-    u, v = template.unbind(1)
-    norm = (template**2).sum()
-    return centre, ((x * u + y * v).sum(1, True)) / norm, ((y * u - x * v).sum(1, True)) / norm

@@ -8,6 +8,7 @@ import torch
 from faceline.data.datamodule import LandmarkData
 from faceline.data.index import evenly
 from faceline.geometry.markup import IBUG68
+from faceline.metrics.landmark import nme_per_frame
 from faceline.models.landmark_detector import LandmarkDetector
 from faceline.models.shape_correction import ShapeCorrection, fit_correction, lid_opening, own_frame, with_lids
 from faceline.tasks.landmarks import find_landmarks, predict
@@ -24,7 +25,7 @@ _BLINKS: Final = 300
 
 
 def correction_of(model: LandmarkDetector, data: LandmarkData, pipeline: Pipeline) -> ShapeCorrection | None:
-    """Fit the correction of a detector; None if it makes validation worse or the markup is not that of the 68 points.
+    """Fit the correction of a detector; None if it makes validation worse, or no frame has all of the 68 points.
 
     The map is fitted to the training set; how stiff it is, is chosen on the validation set. Lids are closed and opened
     by known amounts in validation frames, and the correction restores what the model loses of that.
@@ -37,10 +38,12 @@ def correction_of(model: LandmarkDetector, data: LandmarkData, pipeline: Pipelin
     if model.markup != IBUG68:
         return None
     (found, true), (seen, label) = (_pairs(model, data, part) for part in ("train", "val"))
+    if not len(true) or not len(label):
+        return None
     fitted = [fit_correction(found, true, stiffness) for stiffness in _STIFFNESS]
-    errors = [_error(_apply(each, seen), label) for each in fitted]
+    errors = [nme_per_frame(_apply(each, seen), label).mean() for each in fitted]
     best = int(np.argmin(errors))
-    if errors[best] >= _error(seen, label):
+    if errors[best] >= nme_per_frame(seen, label).mean():
         return None
     return with_lids(fitted[best], 1 / np.clip(_passed_on(model, fitted[best], data, pipeline), 1 / _MOST, 1))
 
@@ -59,16 +62,10 @@ def _apply(correction: ShapeCorrection, landmarks: Landmarks) -> Landmarks:
         return np.asarray(correction(torch.from_numpy(landmarks).float()))
 
 
-def _error(found: Landmarks, true: Landmarks) -> float:
-    """Return the NME."""
-    left, right = (true[:, corner] for corner in IBUG68.normaliser)
-    apart = np.linalg.norm(left - right, axis=1)
-    return float((np.linalg.norm(found - true, axis=2).mean(axis=1) / apart).mean())
-
-
 def _passed_on(model: LandmarkDetector, correction: ShapeCorrection, data: LandmarkData, pipeline: Pipeline) -> float:
     """Return the share of a known movement of the lids that a corrected detector passes on."""
-    rows = evenly(data.split.val, _BLINKS)
+    whole = np.isfinite(data.index.landmarks[data.split.val]).all(axis=(1, 2))
+    rows = evenly(data.split.val[whole], _BLINKS)
     labels = data.index.take(rows).landmarks
     blink = Pipeline([ExpressionWarp(mouth=0, smile=0, brows=0, probability=1)])
     before, after, start, end = [], [], [], []
@@ -82,4 +79,5 @@ def _passed_on(model: LandmarkDetector, correction: ShapeCorrection, data: Landm
     movement = lid_opening(own_frame(known, still)) - lid_opening(own_frame(still, still))
     seen = [own_frame(_apply(correction, np.stack(each)), still) for each in (after, before)]
     answer = lid_opening(seen[0]) - lid_opening(seen[1])
-    return float((movement * answer).sum() / (movement**2).sum())
+    most = float((movement**2).sum())
+    return float((movement * answer).sum()) / most if most else 1.0
