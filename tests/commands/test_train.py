@@ -264,13 +264,6 @@ def test_fast_dev_run_trains_a_batch(workplace: Path) -> None:
     assert main(["train", *TINY, "debug=fdr"]) == 0
 
 
-def test_a_sweep_makes_a_run_for_each_job(workplace: Path, store) -> None:
-    assert main(["train", "--multirun", *TINY, "model.lr=1e-3,2e-3", "trainer.max_epochs=1"]) == 0
-    sweep, *jobs = sorted(runs_of(store, workplace), key=lambda run: "mlflow.parentRunId" in run.data.tags)
-    assert {job.data.params["model.lr"] for job in jobs} == {"0.001", "0.002"}
-    assert {job.data.tags["mlflow.parentRunId"] for job in jobs} == {sweep.info.run_id}
-
-
 def test_skipped_rows_are_counted_in_the_run(workplace: Path, store, udacity_like: Path) -> None:
     overrides = ["data=udacity", f"data.root={udacity_like}", "data.on_error=skip", "data.batch_size=4"]
     assert main(["train", *(o for o in TINY if not o.startswith("data.source")), *overrides]) == 0

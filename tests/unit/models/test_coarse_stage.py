@@ -16,7 +16,7 @@ from faceline.exporting.onnx_int8 import to_int8
 from faceline.geometry.face_model import neutral_shape
 from faceline.models.calibration import Calibration
 from faceline.models.coarse_stage import CoarseStage
-from faceline.models.landmark_detector import Found, LandmarkDetector
+from faceline.models.landmark_detector import LandmarkDetector
 from faceline.models.landmark_nets import SmallCNN
 
 
@@ -140,40 +140,23 @@ def test_both_looks_learn_in_one_training(trainer) -> None:
         assert not torch.equal(model.state_dict()[votes], before[votes]), votes
 
 
-def _detector(proportions: bool) -> LandmarkDetector:
-    """One whose untrained coarse stage sees a face that is large enough to cut out."""
+def test_the_graph_gives_what_the_model_gives_and_8_bits_are_chosen_by_frames_with_their_sizes() -> None:
     torch.manual_seed(0)
-    look = coarse_stage(proportions=proportions)
-    model = LandmarkDetector(SmallCNN(16), coarse_stage=look, flip_average=not proportions).eval()
-    with torch.no_grad():
+    look = coarse_stage(proportions=True)
+    model = LandmarkDetector(SmallCNN(16), coarse_stage=look, flip_average=True).eval()
+    with torch.no_grad():  # an untrained coarse stage sees a face too small to cut out
         look.head.votes.bias.copy_(torch.randn(204) * 3)
-    return model
-
-
-def _found(model: LandmarkDetector, images: np.ndarray, sizes: np.ndarray) -> Found:
-    with torch.inference_mode():
-        return model.find(torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255, torch.from_numpy(sizes))
-
-
-def test_the_graph_of_two_looks_gives_what_the_model_gives() -> None:
-    model, calibration = _detector(proportions=False), Calibration(-3.0, (-1.0, 0.5))
-    images = np.random.default_rng(0).integers(0, 255, (3, 64, 64, 3), dtype=np.uint8)
-    found = _found(model, images, np.full((3, 2), 64, dtype=np.float32))
-    session = onnxruntime.InferenceSession(to_onnx(model, 64, calibration), providers=["CPUExecutionProvider"])
-    landmarks, sure = session.run(None, {"images": images})
-    np.testing.assert_allclose(landmarks, found.landmarks.numpy(), atol=1e-4)
-    np.testing.assert_allclose(sure, calibration.confidence(found.uncertainty).numpy(), atol=1e-4)
-
-
-def test_a_graph_keeps_proportions_and_8_bits_are_chosen_by_frames_with_their_sizes() -> None:
-    model = _detector(proportions=True)
     images = np.random.default_rng(0).integers(0, 255, (4, 64, 64, 3), dtype=np.uint8)
     sizes = np.array([[64, 64], [90, 60], [50, 80], [90, 60]], dtype=np.float32)
+    calibration = Calibration(-3.0, (-1.0, 0.5))
+    with torch.inference_mode():
+        found = model.find(torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255, torch.from_numpy(sizes))
     inputs = {"images": images, "sizes": sizes}
-    whole = to_onnx(model, 64)
-    exact, small = (
-        onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"]).run(["landmarks"], inputs)[0]
+    whole = to_onnx(model, 64, calibration)
+    (exact, sure), (small, _) = (
+        onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"]).run(["landmarks", "confidence"], inputs)
         for graph in (whole, to_int8(whole, inputs))
     )
-    np.testing.assert_allclose(exact, _found(model, images, sizes).landmarks.numpy(), atol=1e-4)
+    np.testing.assert_allclose(exact, found.landmarks.numpy(), atol=1e-4)
+    np.testing.assert_allclose(sure, calibration.confidence(found.uncertainty).numpy(), atol=1e-4)
     assert 0 < np.abs(exact - small).max() < 0.05
