@@ -2,6 +2,7 @@
 
 import io
 import re
+import time
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
@@ -14,6 +15,7 @@ from tests.stand.test_artwork import film
 from tests.stand.web_stand import PNG, WebStand, make
 
 from faceline.errors import InputError
+from faceline.stand.content import films
 from faceline.stand.content.catalogue import read_catalogue
 from faceline.stand.content.desk import Desk, clean_name, mark_of
 from faceline.stand.web.access import Secrets
@@ -262,7 +264,10 @@ def test_a_file_that_was_changed_by_hand_is_not_written_over(editor: Editor) -> 
     assert "By hand" in editor.page()
 
 
-def test_only_what_a_display_can_show_is_uploaded(editor: Editor, tmp_path: Path) -> None:
+def test_only_what_a_display_can_show_is_uploaded(
+    editor: Editor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(films, "ffmpeg", lambda: None)
     picture = io.BytesIO()
     Image.new("RGB", (900, 400), "#b03060").save(picture, "PNG")
     upload = {"file": ("My Cup (1).PNG", picture.getvalue())}
@@ -287,6 +292,22 @@ def test_only_what_a_display_can_show_is_uploaded(editor: Editor, tmp_path: Path
     assert editor.client.get(f"{HERE}/media/uploads/my-cup-1.png").status_code == 200
     assert editor.client.get(f"{HERE}/media/catalogue.yaml").status_code == 404
     assert clean_name("../../Ünï código.JPEG") == "n-c-digo.jpeg"
+
+
+def test_a_film_that_is_converted_is_told_and_then_ready(editor: Editor, tmp_path: Path) -> None:
+    if films.ffmpeg() is None:
+        pytest.skip("no ffmpeg: pip install 'faceline[video]'")
+    film(tmp_path / "old.avi", "MJPG", 1.0)
+    old = {"file": ("Old.AVI", (tmp_path / "old.avi").read_bytes())}
+    assert "it is converted now" in editor.post("/upload", files=old)
+    for _ in range(400):
+        if "Converting Old.AVI" not in editor.page("/files"):
+            break
+        time.sleep(0.05)
+    assert "uploads/old.mp4" in editor.page("/files")
+    assert editor.client.get(f"{HERE}/thumbnail/uploads/old.mp4").status_code == 200
+    form = editor.form("espresso") | {"landscape": "uploads/old.mp4"}
+    assert "Saved" in editor.post("/edit/espresso", form)
 
 
 def test_large_files_are_taken_from_editors_only(editor: Editor) -> None:

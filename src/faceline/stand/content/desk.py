@@ -7,7 +7,9 @@ audit: who did what, and when.
 import hashlib
 import json
 import re
+import secrets
 import threading
+import time
 from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,12 +22,15 @@ from faceline.errors import InputError, first_line
 from faceline.files import write_whole
 from faceline.stand.content.artwork import check_file, wrong_ending
 from faceline.stand.content.catalogue import DEMO, Catalogue, read_catalogue
+from faceline.stand.content.films import Films
 from faceline.stand.folders import make_folder
 
 UPLOADS: Final = "uploads"
 """Folder of uploaded files, below that of the catalogue."""
 
 _KEPT: Final = 100  # versions
+_PARTIAL: Final = ".upload-"
+_LEFT: Final = 86_400.0  # seconds after which an upload is not finished any more
 
 
 class Desk:
@@ -41,6 +46,7 @@ class Desk:
         self.folder = file.with_suffix(".versions")
         self._draft, self._audit = self.folder / "draft.json", self.folder / "audit.jsonl"
         self._lock = threading.RLock()
+        self.films = Films(lambda name, partial, by: self.add_medium(name, partial, by=by))
 
     @property
     def drafted(self) -> dict[str, Any] | None:
@@ -215,6 +221,13 @@ class Desk:
         except FileNotFoundError:
             return []
         return [json.loads(line) for line in reversed(lines)]
+
+    def new_partial(self) -> Path:
+        """Return a new file for an upload, and delete those that a killed process left."""
+        for left in self.file.parent.glob(f"*{_PARTIAL}*"):
+            if time.time() - left.stat().st_mtime > _LEFT:
+                left.unlink(missing_ok=True)
+        return self.file.with_name(f"{_PARTIAL}{secrets.token_hex(8)}")
 
     def add_medium(self, name: str, partial: Path, *, by: str) -> str:
         """Store an uploaded file if a display can show it.

@@ -13,6 +13,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from faceline.errors import InputError
+from faceline.stand.board import LATEST_MS, SLOWEST
 from faceline.stand.content.catalogue import DEMO, read_catalogue, time_zone
 from faceline.stand.content.desk import Desk, copy_demo
 from faceline.stand.database import add_tables, open_database
@@ -65,6 +66,7 @@ def build_fleet(settings: "FleetSettings") -> Iterator[tuple[FleetServices, str 
         stack.callback(roster.engine.dispose)
         token = None if roster.groups else roster.new_group(FIRST_GROUP)
         desk = open_desk(folder, settings.allowed_pages)
+        stack.callback(desk.films.close)
         note_catalogue(folder, desk.file)
         releases = open_releases(folder, roster)
         rollouts = Rollouts(roster, timedelta(minutes=settings.stage_minutes), timedelta(seconds=settings.silent_after))
@@ -84,7 +86,8 @@ def _watch(settings: "FleetSettings", roster: Roster, rollouts: Rollouts) -> Wat
     seconds = {name: timedelta(seconds=getattr(settings, name)) for name in ("raise_after", "clear_after")}
     alerts = Alerts(roster, seconds["raise_after"], seconds["clear_after"], tuple(ways))
     limits = Limits(
-        timedelta(seconds=settings.silent_after), settings.least_frames, settings.most_delay_ms,
+        timedelta(seconds=settings.silent_after),
+        SLOWEST if settings.least_frames is None else settings.least_frames, settings.most_delay_ms or LATEST_MS,
         timedelta(seconds=settings.most_clock_error), settings.least_disk,
     )  # fmt: skip
     return Watch(roster, limits, alerts, rollouts, Messenger(alerts, ways), settings.keep_days)

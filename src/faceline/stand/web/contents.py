@@ -1,6 +1,5 @@
 """The editor's pages of contents: view, upload, change, preview, publish and bring back."""
 
-import secrets
 from collections import Counter
 from functools import lru_cache
 from pathlib import Path
@@ -13,8 +12,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from faceline.errors import InputError
-from faceline.stand.content.artwork import FILMS, PICTURES, is_film
+from faceline.stand.content.artwork import FILMS, OTHER_FILMS, PICTURES, is_film
 from faceline.stand.content.desk import UPLOADS, Desk, mark_of
+from faceline.stand.content.films import ffmpeg, largest_upload_mb
 from faceline.stand.content.schedule import DAYS
 from faceline.stand.web.access import Login
 from faceline.stand.web.content_form import content_of, place_of, values_of, with_other_keys
@@ -58,8 +58,9 @@ def contents_page(request: Request, session: Editor) -> Response:
     context = {
         "rows": rows, "standing": catalogue.loop, "labels": {each.id: each.label for each in catalogue.contents},
         "campaigns": catalogue.campaigns, "counts": Counter(each.campaign for each in catalogue.contents),
-        "draft": draft, "problem": problem, "files": media_of(desk),
-        "versions": desk.versions(), "history": desk.history()[:20], "suffixes": ",".join(PICTURES + FILMS),
+        "draft": draft, "problem": problem, "files": media_of(desk), "films": desk.films.listed,
+        "versions": desk.versions(), "history": desk.history()[:20], "largest": largest_upload_mb(),
+        "suffixes": ",".join(PICTURES + FILMS + (OTHER_FILMS if ffmpeg() else ())),
     }  # fmt: skip
     return page(request, session, "contents.html", context)
 
@@ -99,18 +100,31 @@ async def upload(request: Request, session: Editor, file: Annotated[UploadFile, 
     """Store an uploaded picture or film that a display can show."""
     check_form(request, session, csrf)
     desk = desk_of(request)
-    partial = desk.file.with_name(f".upload-{secrets.token_hex(8)}")
+    partial, name, by, taken = desk.new_partial(), file.filename or "", session.account.name, False
     try:
         with partial.open("wb") as to:
             while part := await file.read(_CHUNK):
                 to.write(part)
-        name = await run_in_threadpool(desk.add_medium, file.filename or "", partial, by=session.account.name)
-        session.told = _("Uploaded: %(name)s.", name=name)
+        taken = await run_in_threadpool(desk.films.take, name, partial, by)
+        if taken:
+            session.told = _("Uploaded: %(name)s. Browsers cannot play it as it is, so it is converted now.", name=name)
+        else:
+            name = await run_in_threadpool(desk.add_medium, name, partial, by=by)
+            session.told = _("Uploaded: %(name)s.", name=name)
     except (InputError, OSError) as error:
         session.told = _("Not uploaded. %(why)s", why=error.told if isinstance(error, InputError) else error)
     finally:
-        partial.unlink(missing_ok=True)
+        if not taken:
+            partial.unlink(missing_ok=True)
     return _back()
+
+
+@router.get("/files", dependencies=[_EDITOR])
+def files(request: Request) -> Response:
+    """Return the list of pictures and films, with those that are being converted."""
+    desk = desk_of(request)
+    context = {"films": desk.films.listed, "files": media_of(desk)}
+    return TEMPLATES.TemplateResponse(request, "files.html", context)
 
 
 @router.post("/import")

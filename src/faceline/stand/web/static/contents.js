@@ -1,0 +1,20 @@
+// Films that are being converted: looked at again until they are done.
+"use strict";
+
+const files = document.getElementById("files");
+const converting = () => [...files.querySelectorAll(".converting")].map((each) => each.dataset.name);
+
+async function again() {
+  const before = converting();
+  try {
+    const answer = await fetch("/operator/contents/files", { redirect: "manual" });
+    if (!answer.ok) return;
+    files.innerHTML = await answer.text();
+  } catch { return; }
+  const ended = before.filter((name) => !converting().includes(name));
+  const failed = ended.filter((name) => files.querySelector(`.fault[data-name="${CSS.escape(name)}"]`));
+  if (failed.length) document.getElementById("converted").textContent = _("Not converted: %(name)s", { name: failed.join(", ") });
+  else if (ended.length) document.getElementById("converted").textContent = _("Converted, and ready: %(name)s", { name: ended.join(", ") });
+}
+
+setInterval(() => { if (converting().length) again(); }, 2000);
