@@ -190,6 +190,40 @@ def test_two_editors_are_told_of_each_other(editor: Editor) -> None:
     assert desk.content("welcome")["title"] == "Theirs"
 
 
+def test_what_is_typed_is_shown_before_it_is_saved(editor: Editor) -> None:
+    def look(name: str, form: dict) -> dict:
+        return editor.client.post(f"{HERE}/edit/{name}/preview", data={"csrf": editor.csrf, **form}).json()
+
+    form = editor.form("espresso") | {"title": "Typed", "layout": "offer", "ground": "#102030", "page": ""}
+    told = look("espresso", form)
+    screen = told["screen"]
+    assert (screen["title"], screen["layout"], screen["colours"]["ground"]) == ("Typed", "offer", "#102030")
+    assert screen["media"]["landscape"]["file"].startswith("/media/cup.png"), "as the display is told"
+    assert told["changed"] == ""
+    new = look("-", {"campaign": "coffee", "title": "Not there yet"})
+    assert new["screen"]["title"] == "Not there yet", "it needs no id to be looked at"
+    assert look("-", {"campaign": "coffee", "layout": "cover", "title": "x"})["field"] == "layout"
+    assert "contrast" in look("espresso", form | {"ink": "#203040"})["why"]
+    assert editor.client.post(f"{HERE}/edit/espresso/preview", data=form | {"csrf": "guess"}).status_code == 403
+    desk = editor.stand.services.desk
+    assert (desk.drafted, desk.history()) == (None, []), "nothing is saved"
+    other = desk.content("espresso")
+    desk.save({**other, "title": "Theirs"}, "espresso", mark_of(other), True, by="bea")
+    told = look("espresso", form)
+    assert "bea has changed this content meanwhile" in told["changed"]
+    assert told["screen"]["title"] == "Typed"
+
+
+def test_a_content_has_a_brand_of_its_own(editor: Editor) -> None:
+    brand = {"ground": "#102030", "ink": "#ffffff", "accent": "#ffcc66", "logo": "cup.png"}
+    assert "Saved" in editor.post("/edit/welcome", editor.form("welcome") | brand)
+    editor.post("/publish")
+    assert editor.shown()["welcome"].brand.model_dump() == brand
+    assert "Saved" in editor.post("/edit/welcome", editor.form("welcome") | dict.fromkeys(brand, ""))
+    editor.post("/publish")
+    assert editor.shown()["welcome"].brand.logo is None
+
+
 def test_a_campaign_is_made_sold_airtime_and_deleted(editor: Editor) -> None:
     form = {"id": "shoes", "name": "Good Soles", "ground": "#0f3b3a", "accent": "#f6c445", "logo": "cup.png",
             "plays_a_day": "40", "priority": "0", "starts": "2026-03-01", "days": ["mon", "tue"],

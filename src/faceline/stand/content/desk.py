@@ -100,9 +100,36 @@ class Desk:
         """
         with self._lock:
             data = self.data
-            self._put(data["contents"], content, before, mark, "content")
+            self._put(data, "contents", content, before, mark)
             _put_in_loop(data, content["id"], in_loop)
             self._keep(data, by, "saved" if before else "created", content["id"])
+
+    def preview(self, content: dict[str, Any], before: str | None) -> Catalogue:
+        """Return the catalogue as saving a content would make it, and save nothing.
+
+        Args:
+            content: The content.
+            before: Its id so far; None for a new content.
+
+        Raises:
+            InputError: The catalogue would become invalid.
+        """
+        data = self.data
+        _replace_part(data["contents"], content, before)
+        return self._checked(_dumped(data))
+
+    def changed(self, kind: str, before: str | None, mark: str) -> str | None:
+        """Say who has changed a content or campaign since an editor saw it; None if nobody has.
+
+        Args:
+            kind: Key of the catalogue: contents or campaigns.
+            before: Its id; None for a new one.
+            mark: Mark that the editor saw (`mark_of`).
+        """
+        if before is None or mark == mark_of(_named(self.data[kind], before)):
+            return None
+        who, one = self._last(before), kind.removesuffix("s")
+        return f"{who} has changed this {one} meanwhile; copy what you typed, and open it again"
 
     def save_campaign(self, campaign: dict[str, Any], before: str | None, mark: str, *, by: str) -> None:
         """Put a campaign into the draft, as `save` does with a content.
@@ -112,7 +139,7 @@ class Desk:
         """
         with self._lock:
             data = self.data
-            self._put(data["campaigns"], campaign, before, mark, "campaign")
+            self._put(data, "campaigns", campaign, before, mark)
             self._keep(data, by, "campaign saved" if before else "campaign created", campaign["id"])
 
     def delete_campaign(self, name: str, *, by: str) -> None:
@@ -263,13 +290,11 @@ class Desk:
         self._note(by, "uploaded", target.name)
         return f"{UPLOADS}/{target.name}"
 
-    def _put(self, parts: list[dict[str, Any]], part: dict[str, Any], before: str | None, mark: str, kind: str) -> None:
+    def _put(self, data: dict[str, Any], kind: str, part: dict[str, Any], before: str | None, mark: str) -> None:
         """Replace the content or campaign that the editor saw, or append a new one."""
-        place = next((i for i, each in enumerate(parts) if each["id"] == before), len(parts))
-        if before is not None and mark != mark_of(_named(parts, before)):
-            who = self._last(before)
-            raise InputError(f"{who} has changed this {kind} meanwhile; copy what you typed, and open it again")
-        parts[place : place + 1] = [part]
+        if changed := self.changed(kind, before, mark):
+            raise InputError(changed)
+        _replace_part(data[kind], part, before)
 
     def _keep(self, data: dict[str, Any], by: str, action: str, content: str) -> None:
         """Write the draft if it is a valid catalogue."""
@@ -326,6 +351,11 @@ def clean_name(name: str) -> str:
 
 def _named(parts: list[dict[str, Any]], name: str) -> dict[str, Any] | None:
     return next((part for part in parts if part["id"] == name), None)
+
+
+def _replace_part(parts: list[dict[str, Any]], part: dict[str, Any], before: str | None) -> None:
+    place = next((i for i, each in enumerate(parts) if each["id"] == before), len(parts))
+    parts[place : place + 1] = [part]
 
 
 def _put_in_loop(data: dict[str, Any], name: str, in_loop: bool) -> None:

@@ -13,8 +13,10 @@ async function again() {
   } catch { return; }
   const ended = before.filter((name) => !converting().includes(name));
   const failed = ended.filter((name) => files.querySelector(`.fault[data-name="${CSS.escape(name)}"]`));
-  if (failed.length) document.getElementById("converted").textContent = _("Not converted: %(name)s", { name: failed.join(", ") });
-  else if (ended.length) document.getElementById("converted").textContent = _("Converted, and ready: %(name)s", { name: ended.join(", ") });
+  if (!ended.length) return;
+  const told = document.getElementById("converted");
+  told.className = failed.length ? "unseen" : ""; // the list shows what failed, and why
+  told.textContent = failed.length ? _("Not converted: %(name)s", { name: failed.join(", ") }) : _("Converted, and ready: %(name)s", { name: ended.join(", ") });
 }
 
 setInterval(() => { if (converting().length) again(); }, 2000);
