@@ -351,6 +351,19 @@ def test_large_files_are_taken_from_editors_only(editor: Editor) -> None:
     assert editor.client.post(f"{HERE}/upload", files=large).status_code == 413
 
 
+def test_the_calendar_shows_the_draft_in_the_week_of_a_day(editor: Editor) -> None:
+    form = editor.form("espresso") | {"days": ["mon", "tue"], "hours": "07:00-10:30", "starts": "2026-03-24"}
+    assert "Saved" in editor.post("/edit/espresso", form)
+    text = editor.page("/week?day=2026-03-27")
+    assert "23 March to 29 March 2026" in text
+    assert "As in the draft" in text
+    assert re.search(r'00:00–07:00</bdi></th>\s*<td rowspan="3" ><span class="note">', text), "nothing on Monday"
+    assert text.count("Freshly <b>roasted</b>") == 1, "on Tuesday alone"
+    assert "from 24 March 2026" in editor.page("/week?day=2026-03-18")
+    for wrong in ("x", "1500-01-01", "9999-12-31"):
+        assert editor.client.get(f"{HERE}/week?day={wrong}").status_code == 422
+
+
 def test_yaml_goes_out_and_in(editor: Editor) -> None:
     answer = editor.client.get(f"{HERE}/export")
     assert yaml.safe_load(answer.text)["loop"] == ["welcome", "espresso"]

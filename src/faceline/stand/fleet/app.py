@@ -30,7 +30,7 @@ from faceline.stand.fleet.tables import FLEET, HOURS
 from faceline.stand.fleet.watch import Watch
 from faceline.stand.folders import alone_in, make_folder
 from faceline.stand.live.webhooks import Webhook, Webhooks
-from faceline.stand.web import advertiser, campaign_pages, contents, login
+from faceline.stand.web import advertiser, campaign_pages, contents, login, week_page
 from faceline.stand.web.access import Secrets
 from faceline.stand.web.app import guarded_app
 from faceline.stand.web.campaigns import note_catalogue
@@ -49,7 +49,7 @@ _MOST_EVENTS: Final = 20_000_000
 
 def create_fleet_app(services: FleetServices) -> FastAPI:
     """Create the application of a fleet: pages for people and an interface for stands."""
-    parts = login, pages, release_pages, contents, campaign_pages, advertiser, api
+    parts = login, pages, release_pages, contents, campaign_pages, week_page, advertiser, api
     app = guarded_app("faceline fleet", services, [part.router for part in parts])
     app.mount("/fleet-static", StaticFiles(directory=HERE / "static"), name="fleet-static")
     return app
@@ -73,7 +73,7 @@ def build_fleet(settings: "FleetSettings") -> Iterator[tuple[FleetServices, str 
         services = FleetServices(
             settings.name, desk.file.parent, Secrets(folder / "access.json", first=("operator",)), desk, roster,
             releases.key, releases, rollouts, _watch(settings, roster, rollouts), open_figures(settings, roster, desk),
-            every=settings.every,
+            zone=time_zone(settings.zone), every=settings.every,
             secure=settings.certificate is not None,
             hosts=("localhost", socket.gethostname().lower(), settings.host.lower(), *settings.allowed_hosts),
         )  # fmt: skip
@@ -126,7 +126,6 @@ def open_roster(folder: Path, store: str | None) -> Roster:
 
 def open_figures(settings: "FleetSettings", roster: Roster, desk: Desk) -> Callable[..., dict[str, Any]]:
     """Return what reads the figures of all stands; it refuses more events than a page can wait for."""
-    time_zone(settings.zone)  # refused at once, not by the first reader
     store = roster.engine.url.render_as_string(hide_password=False)
     told = Figures(store, settings.smallest_group, settings.zone, lambda: read_catalogue(desk.file, desk.pages))
 

@@ -10,7 +10,19 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from faceline.stand.content.films import largest_upload_mb
-from faceline.stand.web import advertiser, api, campaign_pages, contents, display, health, login, operator, people, till
+from faceline.stand.web import (
+    advertiser,
+    api,
+    campaign_pages,
+    contents,
+    display,
+    health,
+    login,
+    operator,
+    people,
+    till,
+    week_page,
+)
 from faceline.stand.web.gate import UPLOAD, Gate
 from faceline.stand.web.services import CONTENT_POLICY, HERE, TEMPLATES, Pages, Services, pages_of
 from faceline.stand.words import speaking
@@ -29,7 +41,7 @@ _LARGEST_FORM: Final = 64_000
 
 def create_app(services: Services) -> FastAPI:
     """Create the application of one stand."""
-    parts = login, display, operator, people, contents, campaign_pages, advertiser, health, till
+    parts = login, display, operator, people, contents, campaign_pages, week_page, advertiser, health, till
     app = guarded_app("faceline stand", services, [part.router for part in parts])
     app.mount(api.HERE, api.create_api(services))
     return app
