@@ -23,5 +23,5 @@ function take(text) {
 }
 
 window.addEventListener("resize", preview);
-window.addEventListener("message", (event) => { if (event.origin === location.origin) take(JSON.stringify(event.data)); });
+window.addEventListener("message", (event) => { if (event.origin === location.origin && event.data?.campaign) take(JSON.stringify(event.data)); });
 take(stage.dataset.screen);
