@@ -170,7 +170,9 @@ def test_the_operator_is_told_in_their_language_what_is_seen(client: TestClient,
     assert told["faces"][0]["group"] == "Lächeln"
     assert told["decision"]["arm"] == "angepasst"
     slow, unknown = told["health"]["warnings"]
-    assert slow.startswith("Zu langsam, um Besucher richtig zu zählen: 2 Bilder je Sekunde") and unknown == "told by none"
+    assert (
+        slow.startswith("Zu langsam, um Besucher richtig zu zählen: 2 Bilder je Sekunde") and unknown == "told by none"
+    )
 
 
 def test_the_display_speaks_the_language_of_the_stand(client: TestClient, stand: WebStand) -> None:

@@ -93,7 +93,10 @@ def _overview(fleet: FleetServices) -> dict[str, Any]:
     states = ("silent", "warns", "well", "new")
     counts = {state: sum(row["state"] == state for row in found) for state in states}
     held = [retold(told) for stand, kinds in raised.items() if stand.startswith("group ") for told in kinds.values()]
-    held += [_("Alerts do not arrive by %(way)s: %(why)s", way=way, why=why) for way, why in fleet.watch.messenger.problems.items()]
+    held += [
+        _("Alerts do not arrive by %(way)s: %(why)s", way=way, why=why)
+        for way, why in fleet.watch.messenger.problems.items()
+    ]
     return {"rows": found, "counts": counts, "groups": list(fleet.roster.groups), "held": held}
 
 
