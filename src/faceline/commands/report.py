@@ -58,7 +58,7 @@ def main(settings: Report) -> None:
         stranger_rate=settings.stranger_rate,
         threads=settings.threads,
     )
-    pages = {settings.language: "report.html"}
+    pages: dict[str, str] = {settings.language: "report.html"}
     pages |= {code: f"report.{code}.html" for code in (mailing.to if mailing else ()) if code not in pages}
     told = write_report(settings.stores, folder, settings.title, catalogue, scope, pages)
     _print(titled(told, catalogue))
@@ -185,6 +185,6 @@ def _print(told: Effectiveness) -> None:
         }
         for column, heading in headings.items():
             table.add_column(heading, justify="left" if column == "name" else "right")
-        for _, row in told.tables[name].head(_MOST_ROWS).iterrows():
+        for _number, row in told.tables[name].head(_MOST_ROWS).iterrows():
             table.add_row(*(cell(column, row[column]) for column in headings))
         show(table)

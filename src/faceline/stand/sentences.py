@@ -5,15 +5,16 @@ sentence again by its form, also that of a stand with another version.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache
-from typing import Any
+from typing import Final
 
 from babel.dates import format_timedelta
 
-from faceline.stand.words import _, apart, language, mark, plain, share, time_of
+from faceline.stand.words import UNITS, _, apart, language, mark, plain, share, time_of
 
 
 class Sentence(StrEnum):
@@ -77,26 +78,32 @@ def _retold(line: str) -> str:
 
 
 def _value(name: str, value: str) -> str:
-    """Write a value of a sentence as the language does; names stay."""
-    try:
-        match name:
-            case "count" | "rate" | "limit":
-                return plain(float(value.replace(",", "")))
-            case "share":
-                return share(float(value.removesuffix("%")) / 100)
-            case "when":
-                return time_of(datetime.fromisoformat(value))
-            case "length":
-                count, unit = value.split()
-                given: dict[str, Any] = {unit: float(count)}
-                return str(format_timedelta(timedelta(**given), unit.removesuffix("s"), 1e9, locale=language()))  # type: ignore[arg-type]
-            case "why":
-                return apart(_retold(value))
-            case "name":
-                return apart(value)
-    except (ValueError, TypeError):  # another version wrote it otherwise
-        pass
+    """Write a value of a sentence as the language does; another version may have written it otherwise."""
+    with suppress(ValueError):
+        return _WRITERS[name](value)
     return value
+
+
+def _count(value: str) -> str:
+    return plain(float(value.replace(",", "")))
+
+
+def _length(value: str) -> str:
+    count, _space, units = value.partition(" ")
+    for unit, size in UNITS.items():
+        if units == f"{unit}s":
+            return str(format_timedelta(timedelta(seconds=size * float(count)), unit, 1e9, locale=language()))
+    return value
+
+
+_WRITERS: Final[dict[str, Callable[[str], str]]] = {
+    **dict.fromkeys(("count", "rate", "limit"), _count),
+    "share": lambda value: share(float(value.removesuffix("%")) / 100),
+    "when": lambda value: time_of(datetime.fromisoformat(value)),
+    "length": _length,
+    "name": apart,
+    "why": lambda value: apart(_retold(value)),
+}
 
 
 @cache

@@ -28,9 +28,11 @@ LANGUAGES: Final[Mapping[str, str]] = {
 
 LOCALES: Final = Path(str(files("faceline.stand"))) / "locales"
 
-_UNITS: Final[Mapping[Literal["day", "hour", "minute", "second"], int]] = {
+UNITS: Final[Mapping[Literal["day", "hour", "minute", "second"], int]] = {
     "day": 86_400, "hour": 3_600, "minute": 60, "second": 1,
 }  # fmt: skip
+"""Seconds of the units in which times are told."""
+
 _RIGHT_TO_LEFT: Final = ("ar",)
 _chosen: ContextVar[str] = ContextVar("language", default="en")
 
@@ -137,7 +139,7 @@ def days(first: date, last: date) -> str:
 def ago(since: timedelta) -> str:
     """Say in words how long ago something was, in the largest unit that it fills."""
     seconds = max(since.total_seconds(), 1.0)
-    unit = next(unit for unit, size in _UNITS.items() if seconds >= size)
+    unit = next(unit for unit, size in UNITS.items() if seconds >= size)
     return str(format_timedelta(-timedelta(seconds=seconds), unit, 1e9, add_direction=True, locale=language()))
 
 

@@ -10,9 +10,9 @@ from starlette.exceptions import HTTPException
 from faceline.errors import InputError
 from faceline.stand.fleet.roster import Member
 from faceline.stand.fleet.services import TEMPLATES, FleetServices, fleet_of
+from faceline.stand.sentences import retold
 from faceline.stand.web.access import Login
 from faceline.stand.web.login import check_form, needs
-from faceline.stand.sentences import retold
 from faceline.stand.words import _, ago
 
 router = APIRouter(prefix="/operator")
@@ -42,7 +42,8 @@ def stand_page(request: Request, session: Operator, name: str) -> Response:
     fleet, member = fleet_of(request), _member(request, name)
     context = {
         "row": _row(member, fleet, fleet.watch.alerts.raised()), "member": member, "report": member.report,
-        "groups": list(fleet.roster.groups), "messages": [each._replace(told=retold(each.told)) for each in fleet.watch.alerts.messages(name, 30)],
+        "groups": list(fleet.roster.groups),
+        "messages": [each._replace(told=retold(each.told)) for each in fleet.watch.alerts.messages(name, 30)],
     }  # fmt: skip
     return page(request, session, "fleet_stand.html", context)
 

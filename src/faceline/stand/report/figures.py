@@ -197,8 +197,9 @@ def winners(told: Effectiveness) -> str:
         best, rivals = rows[rows["finding"] == BEST], rows[rows["finding"].isin([WORSE, UNSURE])]
         if best.empty:
             continue
+        unsure = rivals.loc[rivals["finding"] == UNSURE, "name"]
         names = {"campaign": apart(str(campaign)), "best": apart(str(best["name"].iloc[0])),
-                 "luck": ", ".join(apart(str(each)) for each in rivals.loc[rivals["finding"] == UNSURE, "name"])}  # fmt: skip
+                 "luck": ", ".join(apart(str(each)) for each in unsure)}  # fmt: skip
         sentences.append(
             _("%(campaign)s: “%(best)s” holds attention best, but against %(luck)s it may be luck.", **names)
             if names["luck"]

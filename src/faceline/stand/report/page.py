@@ -197,8 +197,9 @@ def _contest_table(told: Effectiveness) -> Table:
     for row in told.contest[told.contest["finding"].notna()].to_dict("records"):
         ends = {name: number(100 * row[name], 1) for name in ("low", "high")}
         rows.append([
-            str(row["name"]), str(row["campaign"]), share(row["share"], 1), _("%(low)s to %(high)s", **ends) + "\u00a0%",
-            _signed(row["difference"], False), report_figures.finding(row["finding"]),
+            str(row["name"]), str(row["campaign"]), share(row["share"], 1),
+            _("%(low)s to %(high)s", **ends) + "\u00a0%", _signed(row["difference"], False),
+            report_figures.finding(row["finding"]),
         ])  # fmt: skip
     columns = [heading("content"), heading("campaign"), _("of its airtime attended"), _("interval"),
                _("to the best of the campaign"), _("finding")]  # fmt: skip

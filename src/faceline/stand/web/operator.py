@@ -13,10 +13,10 @@ from faceline.stand.audience.perception import Face
 from faceline.stand.board import State
 from faceline.stand.clock import now
 from faceline.stand.recognition.collection import Guidance
+from faceline.stand.sentences import retold
 from faceline.stand.web.access import Login
 from faceline.stand.web.login import check_form, language_of, needs, same_origin, session_of
 from faceline.stand.web.services import TEMPLATES, Services, pages_of, services_of
-from faceline.stand.sentences import retold
 from faceline.stand.words import _, speaking
 
 router = APIRouter(prefix="/operator")
