@@ -128,7 +128,7 @@ def day(value: date, parts: str = "yMMMMd") -> str:
 
 def time_of(value: datetime) -> str:
     """Format a day and the time of it."""
-    return f"{day(value)}, {value:%H:%M}"
+    return f"{day(value)} {value:%H:%M}"
 
 
 def days(first: date, last: date) -> str:
