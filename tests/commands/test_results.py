@@ -65,7 +65,7 @@ def test_the_interval_comes_from_the_frames_of_the_run(workplace: Path, page: Pa
     low, high = mean_interval(frames["nme"].to_numpy(), frames["video"].to_numpy(dtype=str))
     assert main(["results", "--add", run.id]) == 0
     assert rows(workplace)[0]["ci95"] == pytest.approx([low, high], rel=1e-3)
-    assert f"| [{100 * low:.2f}, {100 * high:.2f}] |" in page.read_text()
+    assert f" [{100 * low:.2f}, {100 * high:.2f}] |" in page.read_text()
     assert (workplace / "docs" / "results" / "landmarks.png").read_bytes().startswith(b"\x89PNG")
 
 
