@@ -23,10 +23,10 @@ NOTE: Final = (
     "`frame_random` asks for other frames of videos that are in the gallery, `video_disjoint` for a video never seen. "
     "`person_disjoint` asks for people whom no training has seen; half of them are not enrolled. FNIR is the share of "
     "the enrolled who are not named correctly, at the threshold for 1 % of false alarms on validation. Do not rank "
-    "results of different protocols together. The study's F1 is `frame_random` on the landmarks of all 260,399 YouTube "
-    "Faces frames. No row here has these frames, so it is a mark, not a comparison. `youtube_faces_synthetic` are "
-    "drawn faces with the people, videos and lengths of that set. Seconds are those of fitting and of answering the "
-    "test probes, with one thread, on a machine that did other work at the same time."
+    "results of different protocols together. The published study's F1 is `frame_random` on the landmarks of all "
+    "260,399 YouTube Faces frames. No row here has these frames, so it is a mark, not a comparison. "
+    "`youtube_faces_synthetic` are drawn faces with the people, videos and lengths of that set. Seconds are those of "
+    "fitting and of answering the test probes, with one thread, on a machine that did other work at the same time."
 )
 
 _Share = Annotated[float, Field(ge=0, le=1)]
@@ -83,7 +83,7 @@ def _columns(group: Sequence[IdentificationResult]) -> dict[str, list[str]]:
     studied = group[0].protocol == "frame_random"
     return {
         "method": [result.method for result in group],
-        "F1 weighted (95 %)": [f"{result.f1_weighted:.3f} {_interval(result.ci95)}" for result in group],
+        "F1 weighted [95 %]": [f"{result.f1_weighted:.3f} {_interval(result.ci95)}" for result in group],
         "F1 macro": [f"{result.f1_macro:.3f}" for result in group],
         "rank-1": [f"{result.rank1:.3f}" for result in group],
         "FNIR @ FPIR 1 %": [_fnir(result.fnir_at_fpir_1pct) for result in group],

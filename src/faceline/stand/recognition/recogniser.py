@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Final, Literal, NamedTuple, Protocol
+from typing import Final, Literal, NamedTuple, Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -38,6 +38,7 @@ Why = Reason | Literal["too far", "turned away", "may be a photo", "nobody is en
 """Why a visitor is greeted or not, for the operator."""
 
 
+@runtime_checkable
 class Enrolled(Protocol):
     """People who may be recognised: those of a database, or made up for a measurement."""
 
