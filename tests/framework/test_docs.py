@@ -50,12 +50,13 @@ REPLACED = (
 )
 """What a reader has in place of a placeholder, and what is smaller."""
 
-LANDMARKS = " ".join(TINY)
+LANDMARKS = f"{' '.join(TINY)} trainer.max_epochs=1"
+SWEEP = f"{LANDMARKS} data.limit=16"
 ADDED = {
-    r"train -m": f"{LANDMARKS} trainer.max_epochs=1 data.limit=16",
-    r"train .*sweep=smoke": "",
-    r"train .*sweep=(?!fnn)": f"{LANDMARKS} sweep.trials=1",
-    r"train .*sweep=": "sweep.trials=1 trainer.max_epochs=1 threads=1",
+    r"train -m": SWEEP,
+    r"train .*sweep=smoke": "sweep.trials=2",
+    r"train .*sweep=fnn": "sweep.trials=1 trainer.max_epochs=1 data.source.people=10 data.source.videos=2 threads=1",
+    r"train .*sweep=": f"{SWEEP} sweep.trials=1",
     r"train .*identification/embedder": "trainer.max_epochs=1 data.size=64 task.people=4 threads=1",
     r"train .*identification": "threads=1",
     r"train": LANDMARKS,
