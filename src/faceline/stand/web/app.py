@@ -90,7 +90,7 @@ async def _told(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == 303:
         return Response(status_code=303, headers=dict(error.headers or {}))
-    context = {"status": error.status_code, "told": error.detail}
+    context = {"status": error.status_code, "why": error.detail}
     return TEMPLATES.TemplateResponse(
         request, "refused.html", context, status_code=error.status_code, headers=dict(error.headers or {})
     )
