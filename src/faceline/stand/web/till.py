@@ -84,7 +84,9 @@ def till_page(request: Request, token: str | None = None) -> Response:
     except HTTPException as error:
         if error.status_code != 401:
             raise
-        told = _("Open this page by the address of this till, which holds its token. It was told when the till was set up.")
+        told = _(
+            "Open this page by the address of this till, which holds its token. It was told when the till was set up."
+        )
         raise HTTPException(401, told) from None
     page = TEMPLATES.TemplateResponse(request, "till.html", {"stand": services.stand})
     page.headers["Cache-Control"] = "no-cache"  # the service worker keeps it for when the network is away
