@@ -103,8 +103,8 @@ class Films:
         if ending in FILMS and film.plays and file.stat().st_size <= LARGEST_MB * 1e6:
             return False
         with self._lock:
-            self.listed = [each for each in self.listed if not (each.problem and each.name == name)]
-            if sum(not each.problem for each in self.listed) >= _WAITING:
+            self.listed = [each for each in self.listed if not each.problem]  # what failed was told until now
+            if len(self.listed) >= _WAITING:
                 raise InputError(f"{name}: {_WAITING} films wait to be converted; try again when some are done")
             conversion = Conversion(name, by)
             self.listed.append(conversion)
