@@ -113,9 +113,10 @@ class Films:
 
     def close(self) -> None:
         """Stop converting; what is not finished is deleted."""
-        self._closed = True
-        if running := self._running:
-            running.kill()
+        with self._lock:
+            self._closed = True
+            if self._running:
+                self._running.kill()
         self._worker.shutdown()
 
     def _convert(self, conversion: Conversion, file: Path, seconds: float | None) -> None:
@@ -136,11 +137,12 @@ class Films:
 
     def _run(self, conversion: Conversion, file: Path, to: Path, seconds: float) -> None:
         """Run ffmpeg, behind everything else that the machine does."""
-        if self._closed:
-            raise InputError("the stand was stopped")
         with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as told:
-            process = subprocess.Popen(_command(file, to, seconds), stdout=subprocess.PIPE, stderr=told, text=True)
-            self._running = process
+            with self._lock:
+                if self._closed:
+                    raise InputError("the stand was stopped")
+                process = subprocess.Popen(_command(file, to, seconds), stdout=subprocess.PIPE, stderr=told, text=True)
+                self._running = process
             late = threading.Timer(_LONGEST, process.kill)
             late.start()
             try:
