@@ -3,6 +3,7 @@
 import os
 import shutil
 import sqlite3
+import sys
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: several test processes share the cores
@@ -18,6 +19,17 @@ pytest_plugins = ["tests.prepared"]
 
 settings.register_profile("untimed", deadline=None)  # a busy machine is no fault of the code
 settings.load_profile("untimed")
+
+
+def pytest_sessionstart() -> None:
+    """Forget what functions have kept: `make mutants` puts faults into a process that has already run the tests.
+
+    A fault behind `functools.cache` would never be called there.
+    """
+    for module in [each for name, each in sys.modules.items() if name.split(".")[0] == "faceline"]:
+        for kept in vars(module).values():
+            if clear := getattr(kept, "cache_clear", None):
+                clear()
 
 
 @event.listens_for(Engine, "connect")

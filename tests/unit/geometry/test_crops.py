@@ -19,6 +19,7 @@ from faceline.geometry.crops import (
     face_window,
     five_point_template,
     similarity,
+    window_around,
 )
 
 TEMPLATE = np.array(
@@ -144,3 +145,14 @@ def test_a_window_shows_its_pixels_and_draws_the_edges_out(left: int, top: int, 
 def test_a_box_without_an_area_is_refused(box: list[float]) -> None:
     with pytest.raises(InputError, match="with an area"):
         face_window(np.array(box))
+
+
+def test_a_window_around_landmarks_resembles_a_training_frame() -> None:
+    landmarks = np.array([[10.0, 20.0], [110.0, 70.0], [np.nan, np.nan], [50.0, 40.0]])
+    # 100 wide and 50 high: an edge of 230, whose middle is 13 above the middle (60, 45)
+    assert window_around(landmarks) == Window(60 - 115, 45 - 13 - 115, 230, 230)
+    assert window_around(landmarks[:, ::-1]) == Window(45 - 115, 60 - 13 - 115, 230, 230)
+
+
+def test_a_window_around_one_landmark_is_one_pixel() -> None:
+    assert window_around(np.array([[7.0, 3.0]] * 2))[2:] == (1, 1)

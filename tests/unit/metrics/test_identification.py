@@ -153,3 +153,11 @@ def test_rates_without_probes_are_refused() -> None:
     ):
         with pytest.raises(ValueError, match="expected"):
             call()
+
+
+def test_the_names_of_the_scalars_are_known_before_there_are_any() -> None:
+    closed = {"rank1", "rank5", "f1_weighted", "f1_macro", "accuracy"}
+    assert m.scalar_names(open_set=False) == closed
+    scores, target = trial(0, strangers=20)
+    assert m.scalar_names(open_set=True) == set(m.evaluate(scores, target, m.thresholds_for(scores, target)).scalars)
+    assert m.scalar_names(open_set=True) > closed

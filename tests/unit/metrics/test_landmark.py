@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.metrics import mean_squared_error
 
+from faceline.errors import InputError
 from faceline.geometry.markup import REGIONS
 from faceline.metrics.landmark import (
     auc,
@@ -17,6 +18,7 @@ from faceline.metrics.landmark import (
     nme,
     nme_per_frame,
     nme_per_region,
+    scalar_names,
 )
 
 REFUSED = (ValueError, TypeError)  # a shape that does not fit is a TypeError where signatures are checked
@@ -209,3 +211,40 @@ def test_errors_and_thresholds_that_mean_nothing_are_refused(curve):
     for threshold in (0.0, -1.0, float("nan")):
         with pytest.raises(ValueError, match="threshold"):
             curve(np.array([0.1]), threshold)
+
+
+def test_the_names_of_the_scalars_are_known_before_there_are_any():
+    regions = {f"nme_{region}" for region in REGIONS}
+    assert scalar_names() == regions | {"mse", "nme", "auc_8", "auc_10", "failure_8", "failure_10"}
+
+
+def test_a_metric_of_ones_own_gets_pixels_and_its_mean_is_a_scalar():
+    preds, target = faces(2)
+    sizes = np.array([[100, 200], [50, 80]])
+
+    def widths(preds_px, target_px):
+        np.testing.assert_allclose(preds_px, preds * sizes[:, None])
+        np.testing.assert_allclose(target_px, target * sizes[:, None])
+        return [1, 4]
+
+    errors = evaluate(preds, target, sizes, own={"widths": widths})
+    assert errors.scalars["widths"] == 2.5
+    assert errors.frames["widths"].tolist() == [1, 4]
+    assert errors.frames["widths"].dtype == np.float64
+
+
+@pytest.mark.parametrize(
+    ("values", "unlabelled", "why"),
+    [
+        ([1.0], False, r"one finite number for each of 2 frames, got an array \(1,\)$"),
+        ([1.0, np.nan], False, r"one finite number for each of 2 frames, got an array \(2,\)$"),
+        ([1.0, np.inf], True, r"got an array \(2,\) with others; landmarks without a label are NaN$"),
+    ],
+)
+def test_a_metric_of_ones_own_that_is_wrong_is_named(values, unlabelled, why):
+    preds, target = faces(2)
+    if unlabelled:
+        target[0, 3] = np.nan
+    with pytest.raises(InputError, match=why) as error:
+        evaluate(preds, target, np.full((2, 2), 100), own={"mine": lambda *_: np.array(values)})
+    assert error.value.column == "task.metrics.mine"
