@@ -48,6 +48,26 @@ def test_a_measure_rises_with_what_it_measures(name: str, part: str, yaw: float)
     assert (np.diff(values) > 0).all()
 
 
+@given(st.floats(-40, 40), st.floats(-60, 60), st.floats(5, 200))
+@settings(deadline=None, max_examples=20)
+def test_heights_of_the_mean_face_are_those_before_it_nods(pitch: float, roll: float, zoom: float) -> None:
+    y = neutral_shape()[:, 1]
+    values = measure(seen(neutral_shape(), 0.0, pitch, roll, zoom))
+    lower, upper = y[[41, 40, 47, 46]].mean(), y[[37, 38, 43, 44]].mean()
+    corners, brows = y[[36, 39, 42, 45]].mean(), y[17:27].mean()
+    expected = {
+        "yaw": 0.0,
+        "pitch": pitch,
+        "roll": roll,
+        "mouth_opening": y[66] - y[62],
+        "mouth_asymmetry": y[48] - y[54],
+        "smile": (y[51] + y[57] - y[48] - y[54]) / 2,
+        "eye_opening": lower - upper,
+        "brow_raise": corners - brows,
+    }
+    assert {name: float(value[0]) for name, value in values.items()} == pytest.approx(expected, abs=1e-6)
+
+
 def test_eyes_that_close_are_less_open() -> None:
     values = [
         measure(seen(express(neutral_shape(), Expression(eye_close=amount))))["eye_opening"][0]

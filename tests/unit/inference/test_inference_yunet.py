@@ -62,6 +62,16 @@ def test_a_photo_on_its_side_has_the_same_faces(portraits, quarter: int) -> None
     upright = YuNet().find(photo)
     turned = YuNet().find(np.ascontiguousarray(np.rot90(photo, quarter)))
     assert len(upright) == len(turned) == 2
+    height, width = photo.shape[:2]
+    for face in upright:
+        x, y = face.points.T
+        there = {1: (y, width - 1 - x), 2: (width - 1 - x, height - 1 - y), 3: (height - 1 - y, x)}[quarter]
+        middle = np.mean(there, axis=1)
+        same = min(turned, key=lambda each: np.linalg.norm(each.points.mean(axis=0) - middle))
+        np.testing.assert_allclose(same.points, np.transpose(there), atol=12)  # faces of 200 pixels
+        np.testing.assert_allclose(same.box[:2] + same.box[2:] / 2, middle, atol=30)
+        expected = face.box[2:] if quarter == 2 else face.box[:1:-1]
+        np.testing.assert_allclose(same.box[2:], expected, rtol=0.15)
     angles = [(face.window.angle + quarter * np.pi / 2 + np.pi) % (2 * np.pi) - np.pi for face in turned]
     assert np.abs(angles).max() < np.radians(25)
 
