@@ -51,9 +51,8 @@ def main() -> None:
         told = (f"{kind} {np.quantile(column[kinds == kind], [0.02, 0.5, 0.98]).round(2)}" for kind in np.unique(kinds))
         print(f"{name:<6}", *told)
     for kind in np.unique(kinds):
-        print(
-            f"{kind}: {(kinds == kind).sum()} of {len(clips)} could be judged, {(best[kinds == kind] >= alive).mean():.3f} pass"
-        )
+        judged = best[kinds == kind]
+        print(f"{kind}: {len(judged)} of {len(clips)} could be judged, {(judged >= alive).mean():.3f} pass")
     print(f'FITTED_WITH: Final = "{read_bundle("default", LandmarkManifest).manifest.sha256[:12]}"')
     print(f"_WEIGHTS: Final = {tuple((fitted.coef_[0] / spread).round(3).tolist())}")
     print(f"_OFFSET: Final = {fitted.intercept_[0]:.3f}")

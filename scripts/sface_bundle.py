@@ -1,7 +1,7 @@
 """The embedder of the package: the published SFace network as a bundle, calibrated on people of validation.
 
 python scripts/sface_bundle.py face_recognition_sface_2021dec_int8bq.onnx src/faceline/inference/sface.faceline
-python scripts/sface_bundle.py src/faceline/inference/sface.faceline new.faceline   # what similarities mean, measured anew
+python scripts/sface_bundle.py src/faceline/inference/sface.faceline new.faceline   # measures it anew
 
 It needs FACELINE_DATA with the Udacity set. Faces are aligned by the landmark bundle of the package, as a stand has
 them. No network is trained: the centre of the embeddings comes from the training people of a person_disjoint split,

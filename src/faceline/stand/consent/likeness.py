@@ -25,7 +25,7 @@ class Likeness(Protocol):
     """The meaning of an embedder's similarities."""
 
     def threshold(self, false_match: float, visits: int = 1) -> float:
-        """Return the similarity that this share of the comparisons of strangers with a template of some visits reaches."""
+        """Return the similarity that this share of strangers reaches, compared with a template of some visits."""
 
     def evidence(self, similarity: float) -> float:
         """Return the logarithm of the likelihood ratio of a similarity for one person to that for two."""
