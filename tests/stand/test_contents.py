@@ -2,6 +2,7 @@
 
 import io
 import re
+import time
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
@@ -14,6 +15,7 @@ from tests.stand.test_artwork import film
 from tests.stand.web_stand import PNG, WebStand, make
 
 from faceline.errors import InputError
+from faceline.stand.content import films
 from faceline.stand.content.catalogue import read_catalogue
 from faceline.stand.content.desk import Desk, clean_name, mark_of
 from faceline.stand.web.access import Secrets
@@ -188,6 +190,40 @@ def test_two_editors_are_told_of_each_other(editor: Editor) -> None:
     assert desk.content("welcome")["title"] == "Theirs"
 
 
+def test_what_is_typed_is_shown_before_it_is_saved(editor: Editor) -> None:
+    def look(name: str, form: dict) -> dict:
+        return editor.client.post(f"{HERE}/edit/{name}/preview", data={"csrf": editor.csrf, **form}).json()
+
+    form = editor.form("espresso") | {"title": "Typed", "layout": "offer", "ground": "#102030", "page": ""}
+    told = look("espresso", form)
+    screen = told["screen"]
+    assert (screen["title"], screen["layout"], screen["colours"]["ground"]) == ("Typed", "offer", "#102030")
+    assert screen["media"]["landscape"]["file"].startswith("/media/cup.png"), "as the display is told"
+    assert told["changed"] == ""
+    new = look("-", {"campaign": "coffee", "title": "Not there yet"})
+    assert new["screen"]["title"] == "Not there yet", "it needs no id to be looked at"
+    assert look("-", {"campaign": "coffee", "layout": "cover", "title": "x"})["field"] == "layout"
+    assert "contrast" in look("espresso", form | {"ink": "#203040"})["why"]
+    assert editor.client.post(f"{HERE}/edit/espresso/preview", data=form | {"csrf": "guess"}).status_code == 403
+    desk = editor.stand.services.desk
+    assert (desk.drafted, desk.history()) == (None, []), "nothing is saved"
+    other = desk.content("espresso")
+    desk.save({**other, "title": "Theirs"}, "espresso", mark_of(other), True, by="bea")
+    told = look("espresso", form)
+    assert "bea has changed this content meanwhile" in told["changed"]
+    assert told["screen"]["title"] == "Typed"
+
+
+def test_a_content_has_a_brand_of_its_own(editor: Editor) -> None:
+    brand = {"ground": "#102030", "ink": "#ffffff", "accent": "#ffcc66", "logo": "cup.png"}
+    assert "Saved" in editor.post("/edit/welcome", editor.form("welcome") | brand)
+    editor.post("/publish")
+    assert editor.shown()["welcome"].brand.model_dump() == brand
+    assert "Saved" in editor.post("/edit/welcome", editor.form("welcome") | dict.fromkeys(brand, ""))
+    editor.post("/publish")
+    assert editor.shown()["welcome"].brand.logo is None
+
+
 def test_a_campaign_is_made_sold_airtime_and_deleted(editor: Editor) -> None:
     form = {"id": "shoes", "name": "Good Soles", "ground": "#0f3b3a", "accent": "#f6c445", "logo": "cup.png",
             "plays_a_day": "40", "priority": "0", "starts": "2026-03-01", "days": ["mon", "tue"],
@@ -262,7 +298,10 @@ def test_a_file_that_was_changed_by_hand_is_not_written_over(editor: Editor) -> 
     assert "By hand" in editor.page()
 
 
-def test_only_what_a_display_can_show_is_uploaded(editor: Editor, tmp_path: Path) -> None:
+def test_only_what_a_display_can_show_is_uploaded(
+    editor: Editor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(films, "ffmpeg", lambda: None)
     picture = io.BytesIO()
     Image.new("RGB", (900, 400), "#b03060").save(picture, "PNG")
     upload = {"file": ("My Cup (1).PNG", picture.getvalue())}
@@ -289,11 +328,40 @@ def test_only_what_a_display_can_show_is_uploaded(editor: Editor, tmp_path: Path
     assert clean_name("../../Ünï código.JPEG") == "n-c-digo.jpeg"
 
 
+def test_a_film_that_is_converted_is_told_and_then_ready(editor: Editor, tmp_path: Path) -> None:
+    if films.ffmpeg() is None:
+        pytest.skip("no ffmpeg: pip install 'faceline[video]'")
+    film(tmp_path / "old.avi", "MJPG", 1.0)
+    old = {"file": ("Old.AVI", (tmp_path / "old.avi").read_bytes())}
+    assert "it is converted now" in editor.post("/upload", files=old)
+    for _ in range(400):
+        if "Converting Old.AVI" not in editor.page("/files"):
+            break
+        time.sleep(0.05)
+    assert "uploads/old.mp4" in editor.page("/files")
+    assert editor.client.get(f"{HERE}/thumbnail/uploads/old.mp4").status_code == 200
+    form = editor.form("espresso") | {"landscape": "uploads/old.mp4"}
+    assert "Saved" in editor.post("/edit/espresso", form)
+
+
 def test_large_files_are_taken_from_editors_only(editor: Editor) -> None:
     large = {"file": ("large.png", b"x" * 200_000)}
     assert "not a picture" in editor.post("/upload", files=large)
     editor.client.cookies.clear()
     assert editor.client.post(f"{HERE}/upload", files=large).status_code == 413
+
+
+def test_the_calendar_shows_the_draft_in_the_week_of_a_day(editor: Editor) -> None:
+    form = editor.form("espresso") | {"days": ["mon", "tue"], "hours": "07:00-10:30", "starts": "2026-03-24"}
+    assert "Saved" in editor.post("/edit/espresso", form)
+    text = editor.page("/week?day=2026-03-27")
+    assert "23 March to 29 March 2026" in text
+    assert "As in the draft" in text
+    assert re.search(r'00:00–07:00</bdi></th>\s*<td rowspan="3" ><span class="note">', text), "nothing on Monday"
+    assert text.count("Freshly <b>roasted</b>") == 1, "on Tuesday alone"
+    assert "from 24 March 2026" in editor.page("/week?day=2026-03-18")
+    for wrong in ("x", "1500-01-01", "9999-12-31"):
+        assert editor.client.get(f"{HERE}/week?day={wrong}").status_code == 422
 
 
 def test_yaml_goes_out_and_in(editor: Editor) -> None:

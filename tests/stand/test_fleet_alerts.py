@@ -100,7 +100,7 @@ def wait(fleet: Fleet, minutes: int, *stands: Stand) -> None:
         ("camera", {"camera": False}, "No frames from its camera."),
         ("camera", {"picture": "black"}, "the picture is black"),
         ("camera", {"picture": "covered"}, "the picture is covered"),
-        ("speed", {"frames_per_second": 2.0}, "2.0 frames a second, where 5 are the least"),
+        ("speed", {"frames_per_second": 7.0}, "7.0 frames a second, where 8 are the least"),
         ("speed", {"latency_ms": 900.0}, "900 ms from a frame to its decision"),
         ("store", {"logging": False}, "the store is paused"),
         ("disk", {"disk_free": 0.02, "disk_free_gb": 0.7}, "2% or 0.7 GB are free"),

@@ -24,6 +24,7 @@ from faceline.stand.web.figures import Figures
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 PAGES = ("/operator", "/operator/people", "/operator/contents", "/operator/contents/edit/espresso",
+         "/operator/contents/week", "/operator/contents/week?day=2026-03-29",
          "/operator/contents/campaigns/coffee", "/advertiser",
          "/advertiser?campaign=coffee", "/no-such-page")  # fmt: skip
 

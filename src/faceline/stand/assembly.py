@@ -86,12 +86,15 @@ def build(settings: "Stand") -> Iterator[tuple[Loop, Services]]:
         loop.others["webhooks"] = post.problem
         stack.callback(loop.close)
         figures = Figures(store, settings.smallest_group, settings.zone, lambda: watch.policy.catalogue)
+        desk = None if contents else Desk(watch.catalogue.file, settings.allowed_pages)
+        if desk is not None:
+            stack.callback(desk.films.close)
         services = Services(
             settings.name, board, watch.media, loop.director, secrets, figures, consent,
             enrolment, recogniser, settings.live_picture, secure=settings.certificate is not None,
             hosts=("localhost", socket.gethostname().lower(), settings.host.lower(), *settings.allowed_hosts),
             sound=settings.sound, pages=tuple(settings.allowed_pages),
-            desk=None if contents else Desk(watch.catalogue.file, settings.allowed_pages),
+            desk=desk,
             tokens=tokens, feed=feed, post=post,
             offers=Offers(folder, events, loop.director, settings.zone) if settings.offer_codes else None,
             language=settings.language,

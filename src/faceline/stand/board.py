@@ -37,6 +37,16 @@ PROBLEMS: Final[tuple[Problem, ...]] = get_args(Problem)
 SILENCE: Final = 5.0
 """Seconds without news from the loop after which the stand counts as silent."""
 
+SLOWEST: Final = 8.0
+"""Frames a second below which the stand warns.
+
+On films of known truth (``docs/stand.md``) people who walk past at 12 face widths a second were all counted at 8.3
+frames a second, not all at 6.25, and none at 5.
+"""
+
+LATEST_MS: Final = 500.0
+"""Milliseconds from a frame to its decision above which the stand warns: it then answers people who have left."""
+
 
 @dataclass(frozen=True)
 class Health:

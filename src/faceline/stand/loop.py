@@ -12,7 +12,7 @@ import numpy as np
 
 from faceline.errors import first_line
 from faceline.stand.audience.perception import Perception, Sight
-from faceline.stand.board import Board, Health, Problem, State
+from faceline.stand.board import LATEST_MS, SLOWEST, Board, Health, Problem, State
 from faceline.stand.camera.capture import CaptureHealth, Frame
 from faceline.stand.camera.covered import Cover
 from faceline.stand.clock import Moment, now
@@ -26,16 +26,6 @@ from faceline.types import Image
 _NO_FRAME: Final = 0.2  # seconds after which the screen goes on without one
 _SAVE_EVERY: Final = 60.0
 _RECENT: Final = 250  # frames of which speed is told
-
-SLOWEST: Final = 8.0
-"""Frames a second below which the stand warns.
-
-On films of known truth (``docs/stand.md``) people who walk past at 12 face widths a second were all counted at 8.3
-frames a second, not all at 6.25, and none at 5.
-"""
-
-LATEST_MS: Final = 500.0
-"""Milliseconds from a frame to its decision above which the stand warns: it then answers people who have left."""
 
 _JUDGED: Final = 10.0  # seconds over which the stand is found slow
 

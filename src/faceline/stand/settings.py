@@ -242,8 +242,8 @@ class FleetSettings(Served):
     allowed_pages: list[Site]
     every: Annotated[float, Field(ge=1, le=3600)]
     silent_after: Annotated[float, Field(gt=0)]
-    least_frames: Annotated[float, Field(ge=0)]
-    most_delay_ms: Annotated[float, Field(gt=0)]
+    least_frames: Annotated[float, Field(ge=0)] | None
+    most_delay_ms: Annotated[float, Field(gt=0)] | None
     most_clock_error: Annotated[float, Field(gt=0)]
     least_disk: Share
     raise_after: Annotated[float, Field(ge=0)]

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, NamedTuple
 
 import cv2
 from PIL import Image
@@ -22,7 +22,7 @@ _CODECS: Final = ("avc1", "h264", "vp80", "vp8", "vp90", "vp09", "av01")
 CONVERT: Final = "as with ffmpeg -i FILM -c:v libx264 -pix_fmt yuv420p -c:a aac -movflags +faststart NEW.mp4"
 """Advice that turns a film into one that every browser plays."""
 
-_OTHER_FILMS: Final = (".mov", ".avi", ".mkv", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".mts", ".m2ts", ".3gp", ".ogv")
+OTHER_FILMS: Final = (".mov", ".avi", ".mkv", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".mts", ".m2ts", ".3gp", ".ogv")
 
 _AFTER_FILM: Final = 0.5
 """Seconds that a film stays after its end, so that the end is seen."""
@@ -183,7 +183,7 @@ def wrong_ending(suffix: str) -> str | None:
     """Return what to do about files with this ending; None if displays can show them."""
     if suffix in PICTURES + FILMS:
         return None
-    if suffix in _OTHER_FILMS:
+    if suffix in OTHER_FILMS:
         return f"browsers do not play films that end with {suffix}; convert it first, {CONVERT}"
     return f"expected a file that ends with one of {' '.join(PICTURES + FILMS)}"
 
@@ -230,7 +230,29 @@ def _check_picture(path: Path, name: str) -> None:
         raise ValueError(f"expected at most {_MOST_PIXELS / 1e6:.0f} megapixels, got {width} × {height}: {name}")
 
 
-def _check_film(path: Path, name: str) -> float | None:
+class Film(NamedTuple):
+    """What a file says of its film.
+
+    Attributes:
+        codec: Code of four letters of its pictures.
+        seconds: Length; None if the file does not tell it.
+    """
+
+    codec: str
+    seconds: float | None
+
+    @property
+    def plays(self) -> bool:
+        """Whether browsers play its codec."""
+        return self.codec in _CODECS
+
+
+def read_film(path: Path, name: str) -> Film:
+    """Look at a film that can be decoded.
+
+    Raises:
+        ValueError: It cannot be decoded, or is too long.
+    """
     film = cv2.VideoCapture(str(path))
     try:
         if not film.isOpened() or not film.read()[0]:
@@ -239,13 +261,17 @@ def _check_film(path: Path, name: str) -> float | None:
         frames, rate = film.get(cv2.CAP_PROP_FRAME_COUNT), film.get(cv2.CAP_PROP_FPS)
     finally:
         film.release()
-    if code not in _CODECS:
-        raise ValueError(f"browsers do not play its codec {code}; convert it first, {CONVERT}: {name}")
-    if frames <= 0 or rate <= 0:
-        return None
-    if frames / rate > LONGEST_FILM:
-        raise ValueError(f"expected a film of at most {LONGEST_FILM:.0f} s, got {frames / rate:.0f} s: {name}")
-    return float(round(frames / rate + _AFTER_FILM, 1))
+    seconds = float(frames / rate) if frames > 0 and rate > 0 else None
+    if seconds is not None and seconds > LONGEST_FILM:
+        raise ValueError(f"expected a film of at most {LONGEST_FILM:.0f} s, got {seconds:.0f} s: {name}")
+    return Film(code, seconds)
+
+
+def _check_film(path: Path, name: str) -> float | None:
+    film = read_film(path, name)
+    if not film.plays:
+        raise ValueError(f"browsers do not play its codec {film.codec}; convert it first, {CONVERT}: {name}")
+    return None if film.seconds is None else round(film.seconds + _AFTER_FILM, 1)
 
 
 Address = Annotated[str, Field(min_length=8, max_length=300, pattern=r"^https?://[^\s/?#@]+([/?#]\S*)?$")]

@@ -7,7 +7,9 @@ audit: who did what, and when.
 import hashlib
 import json
 import re
+import secrets
 import threading
+import time
 from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,12 +22,15 @@ from faceline.errors import InputError, first_line
 from faceline.files import write_whole
 from faceline.stand.content.artwork import check_file, wrong_ending
 from faceline.stand.content.catalogue import DEMO, Catalogue, read_catalogue
+from faceline.stand.content.films import Films
 from faceline.stand.folders import make_folder
 
 UPLOADS: Final = "uploads"
 """Folder of uploaded files, below that of the catalogue."""
 
 _KEPT: Final = 100  # versions
+_PARTIAL: Final = ".upload-"
+_LEFT: Final = 86_400.0  # seconds after which an upload is not finished any more
 
 
 class Desk:
@@ -41,6 +46,7 @@ class Desk:
         self.folder = file.with_suffix(".versions")
         self._draft, self._audit = self.folder / "draft.json", self.folder / "audit.jsonl"
         self._lock = threading.RLock()
+        self.films = Films(lambda name, partial, by: self.add_medium(name, partial, by=by))
 
     @property
     def drafted(self) -> dict[str, Any] | None:
@@ -94,9 +100,36 @@ class Desk:
         """
         with self._lock:
             data = self.data
-            self._put(data["contents"], content, before, mark, "content")
+            self._put(data, "contents", content, before, mark)
             _put_in_loop(data, content["id"], in_loop)
             self._keep(data, by, "saved" if before else "created", content["id"])
+
+    def preview(self, content: dict[str, Any], before: str | None) -> Catalogue:
+        """Return the catalogue as saving a content would make it, and save nothing.
+
+        Args:
+            content: The content.
+            before: Its id so far; None for a new content.
+
+        Raises:
+            InputError: The catalogue would become invalid.
+        """
+        data = self.data
+        _replace_part(data["contents"], content, before)
+        return self._checked(_dumped(data))
+
+    def changed(self, kind: str, before: str | None, mark: str) -> str | None:
+        """Say who has changed a content or campaign since an editor saw it; None if nobody has.
+
+        Args:
+            kind: Key of the catalogue: contents or campaigns.
+            before: Its id; None for a new one.
+            mark: Mark that the editor saw (`mark_of`).
+        """
+        if before is None or mark == mark_of(_named(self.data[kind], before)):
+            return None
+        who, one = self._last(before), kind.removesuffix("s")
+        return f"{who} has changed this {one} meanwhile; copy what you typed, and open it again"
 
     def save_campaign(self, campaign: dict[str, Any], before: str | None, mark: str, *, by: str) -> None:
         """Put a campaign into the draft, as `save` does with a content.
@@ -106,7 +139,7 @@ class Desk:
         """
         with self._lock:
             data = self.data
-            self._put(data["campaigns"], campaign, before, mark, "campaign")
+            self._put(data, "campaigns", campaign, before, mark)
             self._keep(data, by, "campaign saved" if before else "campaign created", campaign["id"])
 
     def delete_campaign(self, name: str, *, by: str) -> None:
@@ -216,6 +249,13 @@ class Desk:
             return []
         return [json.loads(line) for line in reversed(lines)]
 
+    def new_partial(self) -> Path:
+        """Return a new file for an upload, and delete those that a killed process left."""
+        for left in self.file.parent.glob(f"*{_PARTIAL}*"):
+            if time.time() - left.stat().st_mtime > _LEFT:
+                left.unlink(missing_ok=True)
+        return self.file.with_name(f"{_PARTIAL}{secrets.token_hex(8)}")
+
     def add_medium(self, name: str, partial: Path, *, by: str) -> str:
         """Store an uploaded file if a display can show it.
 
@@ -250,13 +290,11 @@ class Desk:
         self._note(by, "uploaded", target.name)
         return f"{UPLOADS}/{target.name}"
 
-    def _put(self, parts: list[dict[str, Any]], part: dict[str, Any], before: str | None, mark: str, kind: str) -> None:
+    def _put(self, data: dict[str, Any], kind: str, part: dict[str, Any], before: str | None, mark: str) -> None:
         """Replace the content or campaign that the editor saw, or append a new one."""
-        place = next((i for i, each in enumerate(parts) if each["id"] == before), len(parts))
-        if before is not None and mark != mark_of(_named(parts, before)):
-            who = self._last(before)
-            raise InputError(f"{who} has changed this {kind} meanwhile; copy what you typed, and open it again")
-        parts[place : place + 1] = [part]
+        if changed := self.changed(kind, before, mark):
+            raise InputError(changed)
+        _replace_part(data[kind], part, before)
 
     def _keep(self, data: dict[str, Any], by: str, action: str, content: str) -> None:
         """Write the draft if it is a valid catalogue."""
@@ -313,6 +351,11 @@ def clean_name(name: str) -> str:
 
 def _named(parts: list[dict[str, Any]], name: str) -> dict[str, Any] | None:
     return next((part for part in parts if part["id"] == name), None)
+
+
+def _replace_part(parts: list[dict[str, Any]], part: dict[str, Any], before: str | None) -> None:
+    place = next((i for i, each in enumerate(parts) if each["id"] == before), len(parts))
+    parts[place : place + 1] = [part]
 
 
 def _put_in_loop(data: dict[str, Any], name: str, in_loop: bool) -> None:

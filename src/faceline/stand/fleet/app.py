@@ -13,6 +13,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from faceline.errors import InputError
+from faceline.stand.board import LATEST_MS, SLOWEST
 from faceline.stand.content.catalogue import DEMO, read_catalogue, time_zone
 from faceline.stand.content.desk import Desk, copy_demo
 from faceline.stand.database import add_tables, open_database
@@ -29,7 +30,7 @@ from faceline.stand.fleet.tables import FLEET, HOURS
 from faceline.stand.fleet.watch import Watch
 from faceline.stand.folders import alone_in, make_folder
 from faceline.stand.live.webhooks import Webhook, Webhooks
-from faceline.stand.web import advertiser, campaign_pages, contents, login
+from faceline.stand.web import advertiser, campaign_pages, contents, login, week_page
 from faceline.stand.web.access import Secrets
 from faceline.stand.web.app import guarded_app
 from faceline.stand.web.campaigns import note_catalogue
@@ -48,7 +49,7 @@ _MOST_EVENTS: Final = 20_000_000
 
 def create_fleet_app(services: FleetServices) -> FastAPI:
     """Create the application of a fleet: pages for people and an interface for stands."""
-    parts = login, pages, release_pages, contents, campaign_pages, advertiser, api
+    parts = login, pages, release_pages, contents, campaign_pages, week_page, advertiser, api
     app = guarded_app("faceline fleet", services, [part.router for part in parts])
     app.mount("/fleet-static", StaticFiles(directory=HERE / "static"), name="fleet-static")
     return app
@@ -65,13 +66,14 @@ def build_fleet(settings: "FleetSettings") -> Iterator[tuple[FleetServices, str 
         stack.callback(roster.engine.dispose)
         token = None if roster.groups else roster.new_group(FIRST_GROUP)
         desk = open_desk(folder, settings.allowed_pages)
+        stack.callback(desk.films.close)
         note_catalogue(folder, desk.file)
         releases = open_releases(folder, roster)
         rollouts = Rollouts(roster, timedelta(minutes=settings.stage_minutes), timedelta(seconds=settings.silent_after))
         services = FleetServices(
             settings.name, desk.file.parent, Secrets(folder / "access.json", first=("operator",)), desk, roster,
             releases.key, releases, rollouts, _watch(settings, roster, rollouts), open_figures(settings, roster, desk),
-            every=settings.every,
+            zone=time_zone(settings.zone), every=settings.every,
             secure=settings.certificate is not None,
             hosts=("localhost", socket.gethostname().lower(), settings.host.lower(), *settings.allowed_hosts),
         )  # fmt: skip
@@ -84,7 +86,8 @@ def _watch(settings: "FleetSettings", roster: Roster, rollouts: Rollouts) -> Wat
     seconds = {name: timedelta(seconds=getattr(settings, name)) for name in ("raise_after", "clear_after")}
     alerts = Alerts(roster, seconds["raise_after"], seconds["clear_after"], tuple(ways))
     limits = Limits(
-        timedelta(seconds=settings.silent_after), settings.least_frames, settings.most_delay_ms,
+        timedelta(seconds=settings.silent_after),
+        SLOWEST if settings.least_frames is None else settings.least_frames, settings.most_delay_ms or LATEST_MS,
         timedelta(seconds=settings.most_clock_error), settings.least_disk,
     )  # fmt: skip
     return Watch(roster, limits, alerts, rollouts, Messenger(alerts, ways), settings.keep_days)
@@ -123,7 +126,6 @@ def open_roster(folder: Path, store: str | None) -> Roster:
 
 def open_figures(settings: "FleetSettings", roster: Roster, desk: Desk) -> Callable[..., dict[str, Any]]:
     """Return what reads the figures of all stands; it refuses more events than a page can wait for."""
-    time_zone(settings.zone)  # refused at once, not by the first reader
     store = roster.engine.url.render_as_string(hide_password=False)
     told = Figures(store, settings.smallest_group, settings.zone, lambda: read_catalogue(desk.file, desk.pages))
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Final
+from zoneinfo import ZoneInfo
 
 from fastapi.templating import Jinja2Templates
 
@@ -40,6 +41,7 @@ class FleetServices(Pages):
         rollouts: Rollouts of releases to groups.
         watch: Thread that watches the stands and raises alerts.
         figures: Returns the figures of the advertiser's page, over all stands.
+        zone: Time zone of the days and hours of figures and calendar.
         every: Seconds between two reports of a stand.
         secure: Whether cookies are sent over TLS only.
         hosts: Names of the server, beside its addresses; None allows any.
@@ -59,6 +61,7 @@ class FleetServices(Pages):
     rollouts: Rollouts
     watch: Watch
     figures: Callable[..., dict[str, Any]]
+    zone: ZoneInfo
     every: float = 20.0
     secure: bool = False
     hosts: tuple[str, ...] | None = None

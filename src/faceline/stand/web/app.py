@@ -9,8 +9,20 @@ from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
-from faceline.stand.content.artwork import LARGEST_MB
-from faceline.stand.web import advertiser, api, campaign_pages, contents, display, health, login, operator, people, till
+from faceline.stand.content.films import largest_upload_mb
+from faceline.stand.web import (
+    advertiser,
+    api,
+    campaign_pages,
+    contents,
+    display,
+    health,
+    login,
+    operator,
+    people,
+    till,
+    week_page,
+)
 from faceline.stand.web.gate import UPLOAD, Gate
 from faceline.stand.web.services import CONTENT_POLICY, HERE, TEMPLATES, Pages, Services, pages_of
 from faceline.stand.words import speaking
@@ -25,12 +37,11 @@ _HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 _LARGEST_FORM: Final = 64_000
-_LARGEST_UPLOAD: Final = LARGEST_MB * 1_000_000 + _LARGEST_FORM
 
 
 def create_app(services: Services) -> FastAPI:
     """Create the application of one stand."""
-    parts = login, display, operator, people, contents, campaign_pages, advertiser, health, till
+    parts = login, display, operator, people, contents, campaign_pages, week_page, advertiser, health, till
     app = guarded_app("faceline stand", services, [part.router for part in parts])
     app.mount(api.HERE, api.create_api(services))
     return app
@@ -70,7 +81,7 @@ def _most(request: Request) -> int:
     if request.url.path == UPLOAD:
         session = login.session_of(request)
         if session is not None and session.account.role in ("operator", "editor"):
-            return _LARGEST_UPLOAD
+            return largest_upload_mb() * 1_000_000 + _LARGEST_FORM
     return pages_of(request).larger.get(request.url.path, _LARGEST_FORM)
 
 

@@ -5,9 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from faceline.stand.content.schedule import DAYS, Schedule
-from faceline.stand.web.content_form import number_of
+from faceline.stand.web.content_form import BRAND, number_of
 
-_BRAND: Final = ("logo", "ground", "ink", "accent")
 _NUMBERS: Final = ("plays_a_day", "ots_a_day", "priority", "budget")
 _TEXTS: Final = ("name", "starts", "ends")
 
@@ -31,14 +30,14 @@ def campaign_of(sent: Mapping[str, str], days: Sequence[str]) -> dict[str, Any]:
         campaign["days"] = list(days)
     if "hours" in value:
         campaign["hours"] = re.split(r"[\s,;]+", value["hours"])
-    brand = {name: value[name] for name in _BRAND if name in value}
+    brand = {name: value[name] for name in BRAND if name in value}
     return campaign | ({"brand": brand} if brand else {})
 
 
 def campaign_values(campaign: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the fields of the form hold for a campaign of a catalogue."""
     flat = {**campaign, **campaign.get("brand", {})}
-    values: dict[str, Any] = {name: str(flat.get(name) or "") for name in ("id", *_TEXTS, *_NUMBERS, *_BRAND)}
+    values: dict[str, Any] = {name: str(flat.get(name) or "") for name in ("id", *_TEXTS, *_NUMBERS, *BRAND)}
     values["share"] = f"{100 * flat['share']:g}" if flat.get("share") else ""
     values["days"] = [DAYS[day] for day in Schedule.model_validate({"days": campaign.get("days", ())}).days]
     hours = campaign.get("hours") or []

@@ -7,8 +7,11 @@ from typing import Any, Final
 from faceline.stand.content.schedule import DAYS, Schedule
 
 _TEXTS: Final = ("id", "campaign", "name", "title", "text", "offer", "layout", "qr", "page", "audience", "follow_up")
+BRAND: Final = ("logo", "ground", "ink", "accent")
+"""Fields of a brand, of a campaign or a content."""
+
 _CAPS: Final = ("per_session", "per_hour", "per_person_day")
-_FIELDS: Final = (*_TEXTS, "seconds", "starts", "ends", "landscape", "portrait", "fit", "background", *_CAPS)
+_FIELDS: Final = (*_TEXTS, "seconds", "starts", "ends", "landscape", "portrait", "fit", "background", *_CAPS, *BRAND)
 
 
 def content_of(sent: Mapping[str, str], listed: Mapping[str, Sequence[str]]) -> dict[str, Any]:
@@ -42,20 +45,15 @@ def content_of(sent: Mapping[str, str], listed: Mapping[str, Sequence[str]]) -> 
         if name in value:
             content[name] = re.split(r"[\s,;]+", value[name])
     caps = {name: number_of(value[name]) for name in _CAPS if name in value}
-    return content | ({"caps": caps} if caps else {})
-
-
-def with_other_keys(content: dict[str, Any], before: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Keep the keys that the form does not know, such as a brand of its own."""
-    known = {*_TEXTS, "seconds", "starts", "ends", "full", "media", "days", "hours", "quiet_hours", "caps"}
-    return content | {key: value for key, value in (before or {}).items() if key not in known}
+    brand = {name: value[name] for name in BRAND if name in value}
+    return content | ({"caps": caps} if caps else {}) | ({"brand": brand} if brand else {})
 
 
 def values_of(content: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values of the form's fields for a content of a catalogue."""
     medium = content.get("full") or content.get("media") or {}
     medium = {"landscape": medium} if isinstance(medium, str) else medium
-    flat = {**content, **medium, **content.get("caps", {})}
+    flat = {**content, **medium, **content.get("caps", {}), **content.get("brand", {})}
     values: dict[str, Any] = {name: str(flat.get(name) or "") for name in _FIELDS}
     values["kind"] = "full" if content.get("full") else "layout"
     values["sound"] = "true" if medium.get("sound") else ""

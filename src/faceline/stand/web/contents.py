@@ -1,6 +1,5 @@
 """The editor's pages of contents: view, upload, change, preview, publish and bring back."""
 
-import secrets
 from collections import Counter
 from functools import lru_cache
 from pathlib import Path
@@ -13,11 +12,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from faceline.errors import InputError
-from faceline.stand.content.artwork import FILMS, PICTURES, is_film
+from faceline.stand.content.artwork import FILMS, OTHER_FILMS, PICTURES, is_film
 from faceline.stand.content.desk import UPLOADS, Desk, mark_of
+from faceline.stand.content.films import ffmpeg, largest_upload_mb
 from faceline.stand.content.schedule import DAYS
 from faceline.stand.web.access import Login
-from faceline.stand.web.content_form import content_of, place_of, values_of, with_other_keys
+from faceline.stand.web.content_form import content_of, place_of, values_of
 from faceline.stand.web.login import check_form, needs
 from faceline.stand.web.operator import page
 from faceline.stand.web.services import CONTENT_POLICY, TEMPLATES, pages_of
@@ -28,6 +28,9 @@ router = APIRouter(prefix="/operator/contents")
 HERE: Final = "/operator/contents"
 NEW: Final = "-"
 """Stands for the id of what is new; no id begins so."""
+
+_UNNAMED: Final = "unnamed"
+"""Id of a new content in its preview, until it has one."""
 
 _THUMBNAIL: Final = 320
 _CHUNK: Final = 1 << 20
@@ -58,8 +61,9 @@ def contents_page(request: Request, session: Editor) -> Response:
     context = {
         "rows": rows, "standing": catalogue.loop, "labels": {each.id: each.label for each in catalogue.contents},
         "campaigns": catalogue.campaigns, "counts": Counter(each.campaign for each in catalogue.contents),
-        "draft": draft, "problem": problem, "files": media_of(desk),
-        "versions": desk.versions(), "history": desk.history()[:20], "suffixes": ",".join(PICTURES + FILMS),
+        "draft": draft, "problem": problem, "files": media_of(desk), "films": desk.films.listed,
+        "versions": desk.versions(), "history": desk.history()[:20], "largest": largest_upload_mb(),
+        "suffixes": ",".join(PICTURES + FILMS + (OTHER_FILMS if ffmpeg() else ())),
     }  # fmt: skip
     return page(request, session, "contents.html", context)
 
@@ -99,18 +103,31 @@ async def upload(request: Request, session: Editor, file: Annotated[UploadFile, 
     """Store an uploaded picture or film that a display can show."""
     check_form(request, session, csrf)
     desk = desk_of(request)
-    partial = desk.file.with_name(f".upload-{secrets.token_hex(8)}")
+    partial, name, by, taken = desk.new_partial(), file.filename or "", session.account.name, False
     try:
         with partial.open("wb") as to:
             while part := await file.read(_CHUNK):
                 to.write(part)
-        name = await run_in_threadpool(desk.add_medium, file.filename or "", partial, by=session.account.name)
-        session.told = _("Uploaded: %(name)s.", name=name)
+        taken = await run_in_threadpool(desk.films.take, name, partial, by)
+        if taken:
+            session.told = _("Uploaded: %(name)s. Browsers cannot play it as it is, so it is converted now.", name=name)
+        else:
+            name = await run_in_threadpool(desk.add_medium, name, partial, by=by)
+            session.told = _("Uploaded: %(name)s.", name=name)
     except (InputError, OSError) as error:
         session.told = _("Not uploaded. %(why)s", why=error.told if isinstance(error, InputError) else error)
     finally:
-        partial.unlink(missing_ok=True)
+        if not taken:
+            partial.unlink(missing_ok=True)
     return _back()
+
+
+@router.get("/files", dependencies=[_EDITOR])
+def files(request: Request) -> Response:
+    """Return the list of pictures and films, with those that are being converted."""
+    desk = desk_of(request)
+    context = {"films": desk.films.listed, "files": media_of(desk)}
+    return TEMPLATES.TemplateResponse(request, "files.html", context)
 
 
 @router.post("/import")
@@ -175,27 +192,33 @@ def content_page(request: Request, session: Editor, name: str) -> Response:
 @router.post("/edit/{name}")
 async def save(request: Request, session: Editor, name: str) -> Response:
     """Save the form in the draft."""
-    form = await request.form(max_files=0, max_fields=100)
-    sent = {key: value for key, value in form.items() if isinstance(value, str)}
-    check_form(request, session, sent.get("csrf", ""))
-    desk = desk_of(request)
-    listed = {key: [str(value) for value in form.getlist(key)] for key in ("days", "overlay")}
-    before = None if name == NEW else name
-    content = with_other_keys(content_of(sent, listed), desk.content(name))
-    in_loop = "in_loop" in sent
+    desk, before = desk_of(request), None if name == NEW else name
+    sent, listed = await _typed(request, session)
+    content, in_loop, mark = {"id": before or "", **content_of(sent, listed)}, "in_loop" in sent, sent.get("mark", "")
     try:
-        if before is None and desk.content(content.get("id", "")) is not None:
-            raise InputError(f"contents.-1.id: another content is called {content['id']} too")
-        content = {"id": before or content.get("id", ""), **{key: content[key] for key in content if key != "id"}}
-        await run_in_threadpool(desk.save, content, before, sent.get("mark", ""), in_loop, by=session.account.name)
+        await run_in_threadpool(desk.save, content, before, mark, in_loop, by=session.account.name)
     except InputError as error:
-        ids = [each["id"] for each in desk.data["contents"]]
-        place = ids.index(before) if before in ids else len(ids)
-        field, told = place_of(error.message.replace("contents.-1.", f"contents.{place}."), place)
+        field, told = _place(desk, before, error)
         values = values_of({}) | sent | listed
-        return _form(request, session, name, values, sent.get("mark", ""), in_loop, {field: told}, status=422)
+        return _form(request, session, name, values, mark, in_loop, {field: told}, status=422)
     session.told = _("Saved in the draft. The stand shows it once it is published.")
     return RedirectResponse(f"{HERE}/edit/{content['id']}", status_code=303)
+
+
+@router.post("/edit/{name}/preview")
+async def look(request: Request, session: Editor, name: str) -> dict[str, Any]:
+    """Return the screen of what is typed, or why there is none, and who has changed the content meanwhile."""
+    desk, before = desk_of(request), None if name == NEW else name
+    sent, listed = await _typed(request, session)
+    content = {"id": before or _UNNAMED, **content_of(sent, listed)}
+    changed = desk.changed("contents", before, sent.get("mark", "")) or ""
+    try:
+        catalogue = await run_in_threadpool(desk.preview, content, before)
+    except InputError as error:
+        field, told = _place(desk, before, error)
+        return {"changed": changed, "field": field, "why": told}
+    screen = pages_of(request).screens.content(catalogue.by_id[content["id"]], catalogue) | {"page": None}
+    return {"changed": changed, "screen": screen}
 
 
 @router.post("/edit/{name}/delete")
@@ -211,10 +234,12 @@ def delete(request: Request, session: Editor, name: str, csrf: Csrf = "") -> Res
 def preview(request: Request, name: str) -> Response:
     """Show a content as the display does, in a frame of the editor's page."""
     services = pages_of(request)
-    catalogue = desk_of(request).catalogue()
-    if name not in catalogue.by_id:
-        raise HTTPException(404, _("No such content."))
-    screen = services.screens.content(catalogue.by_id[name], catalogue) | {"page": None}
+    screen = None
+    if name != NEW:
+        catalogue = desk_of(request).catalogue()
+        if name not in catalogue.by_id:
+            raise HTTPException(404, _("No such content."))
+        screen = services.screens.content(catalogue.by_id[name], catalogue) | {"page": None}
     response = TEMPLATES.TemplateResponse(request, "preview.html", {"screen": screen})
     response.headers["Content-Security-Policy"] = CONTENT_POLICY.replace(
         "frame-ancestors 'none'", "frame-ancestors 'self'"
@@ -223,18 +248,32 @@ def preview(request: Request, name: str) -> Response:
     return response
 
 
+async def _typed(request: Request, session: Login) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """Return what the form of a content holds: texts, and lists of texts."""
+    form = await request.form(max_files=0, max_fields=100)
+    sent = {key: value for key, value in form.items() if isinstance(value, str)}
+    check_form(request, session, sent.get("csrf", ""))
+    return sent, {key: [str(value) for value in form.getlist(key)] for key in ("days", "overlay")}
+
+
+def _place(desk: Desk, before: str | None, error: InputError) -> tuple[str, str]:
+    """Return the field of the form that an error is about, and its text."""
+    ids = [each["id"] for each in desk.data["contents"]]
+    return place_of(error.message, ids.index(before) if before in ids else len(ids))
+
+
 def _form(
     request: Request, session: Login, name: str, values: dict[str, Any], mark: str, in_loop: bool,
     wrong: dict[str, str], status: int = 200,
 ) -> Response:  # fmt: skip
     desk = desk_of(request)
-    data = desk.data
+    data, files_ = desk.data, media_of(desk)
     context = {
         "name": name, "value": values, "mark": mark, "in_loop": in_loop, "wrong": wrong,
-        "file_options": [("", _("None")), *((file, file) for file in media_of(desk))],
+        "file_options": [("", _("None")), *((file, file) for file in files_)],
         "audiences": sorted({each.get("audience", "anyone") for each in data["contents"]} | {"anyone", "loyal"}),
         "campaigns": [(each["id"], each["name"]) for each in data["campaigns"]], "days": DAYS,
-        "day_names": day_names(),
+        "day_names": day_names(), "logos": [("", _("None")), *((file, file) for file in files_ if not is_film(file))],
         "other_options": [(each["id"], each["id"]) for each in data["contents"] if each["id"] != name],
         "known": desk.content(name) is not None,
     }  # fmt: skip

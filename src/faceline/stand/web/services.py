@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, ClassVar, Final
+from zoneinfo import ZoneInfo
 
 from fastapi.templating import Jinja2Templates
 from starlette.exceptions import HTTPException
@@ -56,6 +57,7 @@ class Pages(ABC):
         sound: Whether films play with sound.
         desk: Editor of the contents; None if they cannot be edited.
         figures: Returns the figures of the advertiser's page, for a campaign or all, from a day, to a day.
+        zone: Time zone of days and hours.
         fleet: Whether these are the pages of a fleet.
         larger: Largest sizes in bytes of requests to some addresses, where they exceed those of forms.
     """
@@ -68,6 +70,7 @@ class Pages(ABC):
     sound: bool
     desk: Desk | None
     figures: Callable[..., dict[str, Any]]
+    zone: ZoneInfo
     fleet: ClassVar[bool] = False
     larger: ClassVar[Mapping[str, int]] = {}
 
@@ -144,6 +147,7 @@ class Services(Pages):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self.zone = self.director.policy.zone
         self.screens.code = self.offers.code if self.offers else None
         self.displays = 0  # connected now
         self.pending: dict[str, Any] = {}  # whose frames wait for the word of an operator, by session

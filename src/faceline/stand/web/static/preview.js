@@ -1,11 +1,12 @@
-// A content of the draft as the display would show it; its files come from the editor's side.
+// A content as the display would show it; its files come from the editor's side. The page around it sends what is typed.
 "use strict";
 
 const stage = document.getElementById("stage");
-const screen_ = JSON.parse(stage.dataset.screen.replaceAll('"/media/', '"/operator/contents/media/'));
+let shown = null;
 
 async function preview() {
-  const built = build(screen_);
+  if (!shown) return;
+  const built = build(shown);
   stage.replaceChildren(built.section);
   await Promise.all([built.ready, document.fonts.ready]);
   fit(built.section);
@@ -14,5 +15,13 @@ async function preview() {
   if (built.film) { built.film.muted = true; play(built.film); }
 }
 
+function take(text) {
+  if (text === stage.dataset.taken) return;
+  stage.dataset.taken = text;
+  shown = JSON.parse(text.replaceAll('"/media/', '"/operator/contents/media/'));
+  preview();
+}
+
 window.addEventListener("resize", preview);
-preview();
+window.addEventListener("message", (event) => { if (event.origin === location.origin && event.data?.campaign) take(JSON.stringify(event.data)); });
+take(stage.dataset.screen);

@@ -1,0 +1,41 @@
+// Shows what is typed as the display will show it, before it is saved.
+"use strict";
+
+const form = document.getElementById("content");
+const told = document.getElementById("preview-told");
+const frames = [...document.querySelectorAll(".previews iframe")];
+const PAUSE = 400; // ms without a key, after which what is typed is looked at
+const state = { screen: null, timer: 0, asked: 0 };
+
+function send(frame) {
+  if (state.screen) frame.contentWindow.postMessage(state.screen, location.origin);
+}
+
+function say(text, old) {
+  if (told.textContent !== text) told.textContent = text; // a screen reader says it once
+  told.className = text ? "wrong" : "";
+  for (const frame of frames) frame.classList.toggle("old", old);
+}
+
+async function look() {
+  const asked = ++state.asked;
+  let answer;
+  try {
+    const response = await fetch(`${form.action}/preview`, { method: "POST", body: new URLSearchParams(new FormData(form)), redirect: "manual" });
+    if (response.type === "opaqueredirect") { say(_("You are logged out. Copy what you typed, and log in again."), true); return; }
+    answer = await response.json();
+  } catch { answer = { why: _("The stand does not answer.") }; }
+  if (asked !== state.asked) return; // typed on meanwhile
+  if (answer.screen) {
+    state.screen = answer.screen;
+    frames.forEach(send);
+  }
+  const label = answer.field && form.querySelector(`label[for="${CSS.escape(answer.field)}"]`);
+  const why = label ? `${label.firstChild.textContent.trim()}: ${answer.why}` : answer.why;
+  say(answer.changed || (why ? _("Not shown yet. %(why)s", { why }) : ""), Boolean(why));
+}
+
+form.addEventListener("input", () => { clearTimeout(state.timer); state.timer = setTimeout(look, PAUSE); });
+window.addEventListener("focus", look); // somebody else may have changed it meanwhile
+for (const frame of frames) frame.addEventListener("load", () => send(frame));
+if (form.elements.title.value || form.elements.name.value) look();
