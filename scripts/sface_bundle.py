@@ -65,6 +65,7 @@ def main() -> None:
     given = asked.parse_args()
     with tempfile.TemporaryDirectory() as cache:
         data = aligned(Path(cache))
+        told: dict[str, Any]
         if given.network.suffix == ".faceline":
             before = read_bundle(given.network, EmbedderManifest)
             onnx, told = before.onnx, {"check": before.manifest.check}
