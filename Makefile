@@ -7,8 +7,7 @@ STAMP := $(shell cat requirements.lock requirements-dev.lock pyproject.toml scri
 READY := $(VENV)/.ready-$(STAMP)
 READY_DEV := $(VENV)/.ready-dev-$(STAMP)
 PYTEST := $(BIN)/python -m pytest --numprocesses=2 --dist=worksteal
-# Types and shapes are checked at run time; an int may stand for a float, as PEP 484 says.
-CHECKED := '--jaxtyping-packages=faceline,beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))'
+CHECKED := -p tests.run_time_types
 
 # Compiled modules are kept, whatever the shell says: each process would compile those of torch again, 20 s of its time.
 unexport PYTHONDONTWRITEBYTECODE

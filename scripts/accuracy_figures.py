@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The figures of docs/accuracy.md, of one run: its test frames before and after training, and where its errors are.
+"""Two figures of docs/accuracy.md: faces of the test set before and after the training of a run.
 
 Faces are drawn by their points alone: the frames are other people's photographs.
 """
@@ -13,9 +13,8 @@ import torch
 
 from faceline.geometry.coordinates import denormalise_landmarks
 from faceline.metrics.landmark import nme_per_frame
-from faceline.reports import landmark_plots as plots
 from faceline.reports.contact_sheet import contact_sheet, pick_extremes
-from faceline.tasks.landmarks import LandmarkTask, by_region, predict
+from faceline.tasks.landmarks import LandmarkTask, predict
 from faceline.tracking.records import checkpoint, download, get_run
 from faceline.tracking.store import connect
 
@@ -70,8 +69,6 @@ def main() -> None:
         )
         for when, preds in (("before", untrained), ("after", trained))
     }
-    drawn["error_by_region.png"] = plots.region_errors({config["name"]: by_region(table)}, source=source)
-    drawn["error_by_condition.png"] = plots.error_by_condition(nme["after"], target_px, source=source)
     arguments.output.mkdir(parents=True, exist_ok=True)
     for name, figure in drawn.items():
         file = arguments.output / f"{config['name']}_{name}"

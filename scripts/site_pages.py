@@ -37,6 +37,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def on_page_markdown(markdown: str, *, page: Page, **_: object) -> str:
     """Let links lead where the pages are on the site; what is only in the repository is named without a link."""
+    if page.file.src_uri == "index.md":
+        page.meta["hide"] = ["navigation"]  # it has one entry; lines of code have its width
     places = {place: source for source, place in ELSEWHERE.items()}
     source = places.get(page.file.src_uri, f"docs/{page.file.src_uri}")
 

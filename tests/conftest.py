@@ -1,7 +1,6 @@
 """What all tests share."""
 
 import os
-import re
 import shutil
 import sqlite3
 from pathlib import Path
@@ -10,11 +9,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: several test proc
 
 import pytest
 from hypothesis import settings
-from PIL import Image
 from sqlalchemy import Engine, event
 
-from faceline.data.index import BadRows
 from faceline.data.synthetic import SyntheticFaces
+from tests.drawn import publish
 
 pytest_plugins = ["tests.prepared"]
 
@@ -42,18 +40,7 @@ def data_root() -> Path:
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Synthetic faces laid out as the Udacity set is published; the frame of row 3 is missing."""
     root = tmp_path_factory.mktemp("udacity") / "published"
-    source = SyntheticFaces(people=8, videos=2, frames=4, seed=5)
-    for part in ("training", "test"):
-        (root / part).mkdir(parents=True)
-    tables: dict[str, list[str]] = {part: [",".join(["", *map(str, range(136))])] for part in ("training", "test")}
-    for row in source.rows(BadRows("raise")):
-        person, video, frame = re.findall(r"\d+", row.file)
-        part = "test" if row.part == "test" else "training"
-        name = f"Person_{int(person)}_{int(video)}{int(frame)}.jpg"
-        Image.fromarray(source.read(row)).save(root / part / name, "JPEG", quality=90)
-        tables[part].append(",".join([name, *(f"{value:.1f}" for value in row.landmarks.ravel())]))
-    for part, lines in tables.items():
-        (root / f"{part}_frames_keypoints.csv").write_text("\n".join(lines) + "\n")
+    tables = publish(root, SyntheticFaces(people=8, videos=2, frames=4, seed=5))
     (root / "training" / tables["training"][2].split(",")[0]).unlink()
     return root
 

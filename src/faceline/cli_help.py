@@ -385,7 +385,7 @@ FLAGS = {
     "--run": "",
     "-sc": "",
     "--shell-completion": "",
-    "--hydra-help": "Print all that Hydra can do, which reads the overrides.",
+    "--hydra-help": "Print the help of Hydra, the library that reads the overrides.",
 }
 """Flags of a verb; those without a description are not shown."""
 

@@ -53,7 +53,7 @@ def test_a_run_becomes_a_row_of_file_and_page(workplace: Path, page: Path) -> No
         "commit": "0123456789ab",
         "command": "faceline train name=cnn",
     }
-    assert "4.57 %" in page.read_text()
+    assert "| 4.57 |" in page.read_text()
     assert main(["results", "--check"]) == 0
 
 
@@ -65,7 +65,7 @@ def test_the_interval_comes_from_the_frames_of_the_run(workplace: Path, page: Pa
     low, high = mean_interval(frames["nme"].to_numpy(), frames["video"].to_numpy(dtype=str))
     assert main(["results", "--add", run.id]) == 0
     assert rows(workplace)[0]["ci95"] == pytest.approx([low, high], rel=1e-3)
-    assert f"| [{100 * low:.2f}, {100 * high:.2f}] |" in page.read_text()
+    assert f" [{100 * low:.2f}, {100 * high:.2f}] |" in page.read_text()
     assert (workplace / "docs" / "results" / "landmarks.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -103,6 +103,6 @@ def test_a_run_that_was_not_tested_is_not_published(
 
 def test_a_page_that_differs_is_told(workplace: Path, page: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["results", "--add", finished(workplace).id]) == 0
-    page.write_text(page.read_text().replace("4.57 %", "1.00 %"))
+    page.write_text(page.read_text().replace("| 4.57 |", "| 1.00 |"))
     assert main(["results", "--check"]) == 2
     assert "results.md" in capsys.readouterr().err

@@ -9,6 +9,7 @@ import pytest
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from PIL import Image
+from tests import drawn
 
 from faceline.cli import main
 from faceline.config.tree import conf_dir
@@ -145,12 +146,7 @@ def test_photos_with_pts_files_are_trained_on_and_evaluated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for number, row in enumerate(SOURCE.rows(BadRows("raise"))):
-        folder = tmp_path / "300w" / ("testset" if number % 4 == 0 else "trainset")
-        folder.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(SOURCE.read(row)).save(folder / f"photo{number}.png")
-        lines = "\n".join(f"{x:.3f} {y:.3f}" for x, y in row.landmarks + 1)
-        (folder / f"photo{number}.pts").write_text(f"version: 1\nn_points: 68\n{{\n{lines}\n}}\n")
+    drawn.write_pts(tmp_path / "300w", SOURCE)
     data = ["data=pts", "data.root=300w", "data.split_by=folder"]
     assert main(["data", "check", *data[:2]]) == 0
     assert main(["train", *data, *TINY[1:]]) == 0

@@ -1,6 +1,5 @@
 """What ``faceline init`` writes trains, and opens to faceline the code that it names and no more."""
 
-import json
 import os
 import re
 import subprocess
@@ -9,14 +8,13 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
-from PIL import Image
+from tests import drawn
 
 import faceline
 from faceline.cli import main
 from faceline.commands.init import TEMPLATE
 from faceline.config.project import opened
 from faceline.config.tree import conf_dir
-from faceline.data.index import BadRows
 from faceline.data.synthetic import SyntheticFaces
 from faceline.tasks.task import task_of
 
@@ -40,12 +38,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A new project, with frames and JSON files for its data source."""
     folder = tmp_path_factory.mktemp("projects") / "wink_lab"
     assert main(["init", str(folder)]) == 0
-    source = SyntheticFaces(people=6, videos=2, frames=4, seed=3)
-    for row in source.rows(BadRows("raise")):
-        file = folder / "faces" / row.person / row.video.replace("/", "-") / f"{row.frame:04d}.jpg"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(source.read(row)).save(file)
-        file.with_suffix(".json").write_text(json.dumps({"landmarks": row.landmarks.tolist()}))
+    drawn.write_people(folder / "faces", SyntheticFaces(people=6, videos=2, frames=4, seed=3))
     return folder
 
 

@@ -1,21 +1,18 @@
 """Every command and the Python of README, in order, as a reader types them; trainings are limited to a few frames."""
 
-import csv
 import re
 import shlex
 import shutil
 from itertools import cycle
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 from mlflow import MlflowClient
+from tests import drawn
 from tests.engines import free_port
 
 from faceline import SyntheticFaces
 from faceline.cli import main
-from faceline.data.index import BadRows
 
 ROOT = Path(__file__).parents[2]
 QUICK = {"train": ["debug=limit", "threads=1", "data.size=64"], "stand": ["seconds=2", f"port={free_port()}"]}
@@ -27,18 +24,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     shutil.copy(ROOT / "docs/synthetic_faces.jpg", "photo.jpg")
-    Path("photos").mkdir()
-    film = cv2.VideoWriter("film.mp4", cv2.VideoWriter.fourcc(*"mp4v"), 10, (128, 128))
-    drawn = SyntheticFaces(people=12, videos=1, frames=4)
-    with Path("photos/labels.csv").open("w", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(["file", *(f"{axis}{i}" for i in range(68) for axis in "xy")])
-        for number, row in enumerate(drawn.rows(BadRows("raise"))):
-            image = np.ascontiguousarray(drawn.read(row)[..., ::-1])
-            cv2.imwrite(f"photos/{number}.png", image)
-            film.write(cv2.resize(image, (128, 128)))
-            table.writerow([f"{number}.png", *row.landmarks.ravel().round(2)])
-    film.release()
+    faces = SyntheticFaces(people=12, videos=1, frames=4)
+    drawn.write_table(Path("photos"), faces)
+    drawn.write_film(Path("film.mp4"), faces)
     return tmp_path
 
 

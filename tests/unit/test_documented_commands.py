@@ -22,11 +22,7 @@ from faceline import cli
 from faceline.cli_help import EXAMPLES, PLAIN, VERBS
 
 ROOT = Path(__file__).parents[2]
-PAGES = [
-    *sorted(ROOT.glob("*.md")),
-    *sorted(page for page in (ROOT / "docs").rglob("*.md") if page.name != "results.md"),
-]
-"""Commands of docs/results.md are those of the commits that its rows name."""
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 MOST_READ = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "--help", "docs/use.md", "docs/stand.md")
 """Pages whose commands are always composed; those of others, which take 0.2 s each, with the slow tests."""
 PROJECT = ("docs/tutorial.md", "docs/extend/")
@@ -44,13 +40,20 @@ class Line:
         return f"{self.page}: {shlex.join(self.words)}"
 
 
+def blocks(page: Path) -> Iterator[list[Line]]:
+    """The commands of each shell block of a page."""
+    text, name = page.read_text(encoding="utf-8"), str(page.relative_to(ROOT))
+    for block in re.findall(r"^ *```(?:sh|bash)\n(.*?)```", text, re.DOTALL | re.MULTILINE):
+        split = [tuple(shlex.split(line, comments=True)) for line in block.replace("\\\n", " ").splitlines()]
+        yield [Line(name, words) for words in split if words]
+
+
 def lines() -> Iterator[Line]:
     """All that somebody may copy: lines of shell blocks, whole commands within a sentence, examples of the help."""
     for page in PAGES:
         text, name = page.read_text(encoding="utf-8"), str(page.relative_to(ROOT))
-        for block in re.findall(r"^ *```(?:sh|bash)\n(.*?)```", text, re.DOTALL | re.MULTILINE):
-            for line in block.replace("\\\n", " ").splitlines():
-                yield Line(name, tuple(shlex.split(line, comments=True)))
+        for block in blocks(page):
+            yield from block
         prose = re.sub(r"^ *```.*?```", "", text, flags=re.DOTALL | re.MULTILINE)
         for span in re.findall(r"`(faceline [^`…]*=[^`…]*)`", prose):
             yield Line(name, tuple(shlex.split(span)))

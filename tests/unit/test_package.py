@@ -14,8 +14,10 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
 def test_every_place_tells_the_same_version() -> None:
-    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"]
-    assert faceline.__version__ == PROJECT["version"] == cited
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    changed = re.findall(r"^## (\S+) \(\d{4}-\d\d-\d\d\)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert faceline.__version__ == PROJECT["version"] == cited["version"] == changed[0]
+    assert f"## {cited['version']} ({cited['date-released']})" in (ROOT / "CHANGELOG.md").read_text()
     assert "__version__" in dir(faceline)
 
 

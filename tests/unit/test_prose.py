@@ -2,6 +2,7 @@
 
 import re
 import runpy
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,18 @@ def test_help_is_made_of_whole_sentences() -> None:
     for told in PROSE["comments"]():
         assert told.endswith((".", "…")), f"no full stop: {told}"
         assert told[0].isupper() or told[0].isdigit() or told.startswith(allowed), f"no capital: {told}"
+
+
+def test_every_picture_has_a_text_and_the_command_that_draws_it() -> None:
+    drawn = [
+        pattern
+        for row in re.findall(r"^\| (`[^|]*\.(?:jpg|png)`[^|]*)\|", TEXTS["CONTRIBUTING.md"], re.MULTILINE)
+        for pattern in re.findall(r"`([^`]+)`", row)
+    ]
+    for name, text in TEXTS.items():
+        for told, picture in re.findall(r"!\[([^\]]*)\]\(([^)]+)\)", text):
+            assert len(told.split()) > 2, f"{name}: {picture} has no text in its place"
+            assert any(fnmatch(picture.removeprefix("docs/"), pattern) for pattern in drawn), f"{picture}: no command"
 
 
 def test_the_measure_tells_short_from_long() -> None:

@@ -9,7 +9,8 @@ import numpy as np
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from faceline.benchmarks.everywhere_photos import VARIANTS, Photo, changed, three_people, turned, without_faces
+from faceline.benchmarks.everywhere_memory import memory_of
+from faceline.benchmarks.everywhere_photos import VARIANTS, Photo, changed, crowd, three_people, turned, without_faces
 from faceline.benchmarks.measure import print_table, publish
 from faceline.config.check import plain
 from faceline.data.index import BadRows, FrameRow, FrameSource, evenly
@@ -66,13 +67,17 @@ def main(cfg: DictConfig) -> None:
     kinds |= {f"photo turned by {degrees} degrees": turned(half, degrees) for degrees in ROLLS}
     if len(frames) > 3:
         kinds["three people"] = three_people(frames, config["photos"], seed)
+    kinds["crowd of 300"] = [crowd(frames)]
     kinds["no face"] = without_faces(frames, config["faceless"], seed)
     found = [row for kind, photos in kinds.items() for row in _rows(kind, photos, detectors)]
     print_table("faces found and landmarks; off: missed, or by more than 10 % of the eye distance", found)
     test = [rows[i] for i in split.test]
     slopes = [_whole(name, runtime, source, test) for name, runtime in runtimes.items()]
     print_table("the test set, whole frames: error, and slopes of measured on labelled values", slopes)
-    publish("everywhere", {"split": config["split"], "photos": found, "test_part": slopes}, Path(config["output"]))
+    memory = memory_of(frames)
+    print_table("peak memory of faceline predict", memory)
+    report = {"split": config["split"], "photos": found, "test_part": slopes, "memory": memory}
+    publish("everywhere", report, Path(config["output"]))
 
 
 def _rows(kind: str, photos: Iterable[Photo], detectors: dict[str, FaceDetector]) -> list[Row]:

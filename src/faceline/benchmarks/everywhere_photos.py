@@ -16,6 +16,11 @@ CANVAS: Final = (1280, 720)
 """Width and height of photos with several people."""
 EYES_APART: Final = (12.0, 100.0)
 """Smallest and largest distance of the outer eye corners in them, in pixels."""
+CROWD: Final = 300
+"""People in the photo of a crowd."""
+_CROWD_COLUMNS: Final = 20
+_CROWD_EDGE: Final = 190
+"""Longer edge of each frame in it, in pixels."""
 
 VARIANTS: Final[dict[str, tuple[Transform, ...]]] = {
     "as they are": (),
@@ -76,6 +81,22 @@ def three_people(frames: Sequence[Photo], count: int, seed: int) -> Iterator[Pho
             step = np.array([wide / frame.image.shape[1], high / frame.image.shape[0]])
             people.append((frame.people[0] + 0.5) * step - 0.5 + [x, y])
         yield Photo(np.asarray(photo), people)
+
+
+def crowd(frames: Sequence[Photo]) -> Photo:
+    """A photo of 12 megapixels with 300 people in rows."""
+    cell = _CROWD_EDGE + 10
+    photo = np.full((CROWD // _CROWD_COLUMNS * cell, _CROWD_COLUMNS * cell, 3), 120, np.uint8)
+    people = []
+    for number in range(CROWD):
+        frame = frames[number % len(frames)]
+        zoom = _CROWD_EDGE / max(frame.image.shape[:2])
+        wide, high = (max(1, round(edge * zoom)) for edge in frame.image.shape[1::-1])
+        x, y = number % _CROWD_COLUMNS * cell, number // _CROWD_COLUMNS * cell
+        photo[y : y + high, x : x + wide] = cv2.resize(frame.image, (wide, high), interpolation=cv2.INTER_AREA)
+        step = np.array([wide / frame.image.shape[1], high / frame.image.shape[0]])
+        people.append((frame.people[0] + 0.5) * step - 0.5 + [x, y])
+    return Photo(photo, people)
 
 
 def without_faces(frames: Sequence[Photo], count: int, seed: int) -> Iterator[Photo]:

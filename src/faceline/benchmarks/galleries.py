@@ -18,7 +18,8 @@ class ChanceGallery:
         count: Number of people.
     """
 
-    limits, problem = LIMITS, None
+    limits = LIMITS
+    problem: str | None = None
 
     def __init__(self, embedder: Embedder, count: int = 1) -> None:
         length = embedder.embed(np.zeros((1, embedder.size, embedder.size, 3), np.uint8)).shape[1]

@@ -242,7 +242,7 @@ def _loop(settings: "BenchmarkStand", frames: Frames, folder: Path, clock: Calla
     recogniser = None
     if settings.enrolled:  # who of them is there makes no difference to the time
         embedder = EmbedderRuntime(threads=settings.threads)
-        enrolment: Any = ChanceGallery(embedder, settings.enrolled)
+        enrolment = ChanceGallery(embedder, settings.enrolled)
         assert embedder.manifest.calibration is not None
         recogniser = Recogniser(embedder, enrolment, Rule(embedder.manifest.calibration))
     return Watch(settings, folder).loop(frames, store, Board(), recogniser, clock=clock)

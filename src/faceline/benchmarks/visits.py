@@ -122,7 +122,7 @@ class Stage:
         self._camera = _ClipCamera()
         self._folder = tempfile.TemporaryDirectory()
         folder = Path(self._folder.name)
-        enrolment: Any = ChanceGallery(embedder)
+        enrolment = ChanceGallery(embedder)
         self._recogniser = Recogniser(embedder, enrolment, Rule(OneThreshold(2.0)), self._looks.append, at_once=True)
         store = EventStore(f"sqlite:///{folder / 'events.db'}")
         watch = Watch(settings, folder)

@@ -52,6 +52,14 @@ _MOVED: Final = {
 _KEYS: Final = {"first_look": "coarse_stage"}
 """Keys in model configs of older versions."""
 
+_OVERRIDES: Final = {
+    "first_look@model.first_look=": "model/coarse_stage=",
+    "model.first_look.": "model.coarse_stage.",
+    "head@model.head=": "model/head=",
+    "loss@model.loss=": "model/loss=",
+}
+"""Beginnings of overrides in command lines of older versions."""
+
 _GONE: Final = ("half", "negatives", "teacher")
 """Keys of older versions that mean nothing if they are null."""
 
@@ -77,6 +85,13 @@ def current(config: Any) -> Any:
             kept = {_KEYS.get(key, key): value for key, value in kept.items()}
         return {key: _place(value) if key == "_target_" else current(value) for key, value in kept.items()}
     return [current(value) for value in config] if isinstance(config, list) else config
+
+
+def current_command(command: str) -> str:
+    """Convert a command line that a run keeps to this version: overrides with their current names."""
+    for old, new in _OVERRIDES.items():
+        command = command.replace(f" {old}", f" {new}")
+    return command
 
 
 def _name(target: Any) -> Any:

@@ -113,7 +113,8 @@ class YuNet:
         found = _distinct(self._upright(image))
         sure = [face for face in found if face.confidence >= _SURE and abs(roll_of(face.points)) <= _TILT]
         doubtful = [face for face in found if face.confidence < _SURE or abs(roll_of(face.points)) > _TILT]
-        found = _distinct(sure + [self._again(image, face) for face in doubtful[:_DOUBTFUL]])
+        looked_at = [self._again(image, face) for face in doubtful[:_DOUBTFUL]]
+        found = _distinct(sure + looked_at + doubtful[_DOUBTFUL:])
         if not any(face.confidence >= _SURE and abs(roll_of(face.points)) < np.pi / 4 for face in found):
             turned = [face for face in self._turned(image) if face.confidence >= _SURE_TURNED]
             found = _distinct(found + [self._again(image, face) for face in turned[:_DOUBTFUL]])

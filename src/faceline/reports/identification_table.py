@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from faceline.reports.results import Amount, ResultsTable, Text, commands, line
+from faceline.reports.results import NONE, Amount, Result, ResultsTable, Text, commands, table
 
 STUDY_F1: Final = {
     "gnb": "0.120",
@@ -23,17 +23,17 @@ NOTE: Final = (
     "`frame_random` asks for other frames of videos that are in the gallery, `video_disjoint` for a video never seen. "
     "`person_disjoint` asks for people whom no training has seen; half of them are not enrolled. FNIR is the share of "
     "the enrolled who are not named correctly, at the threshold for 1 % of false alarms on validation. Do not rank "
-    "results of different protocols together. The study's F1 is `frame_random` on the landmarks of all 260,399 YouTube "
-    "Faces frames. No row here has these frames, so it is a mark, not a comparison. `youtube_faces_synthetic` are "
-    "drawn faces with the people, videos and lengths of that set. Seconds are those of fitting and of answering the "
-    "test probes, with one thread, on a machine that did other work at the same time."
+    "results of different protocols together. The published study's F1 is `frame_random` on the landmarks of all "
+    "260,399 YouTube Faces frames. No row here has these frames, so it is a mark, not a comparison. "
+    "`youtube_faces_synthetic` are drawn faces with the people, videos and lengths of that set. Seconds are those of "
+    "fitting and of answering the test probes, with one thread, on a machine that did other work at the same time."
 )
 
 _Share = Annotated[float, Field(ge=0, le=1)]
 _Interval = Annotated[list[_Share], Field(min_length=2, max_length=2)]
 
 
-class IdentificationResult(BaseModel):
+class IdentificationResult(Result):
     """One way of identifying people on one data set under one protocol: an object of the results file.
 
     Attributes:
@@ -47,12 +47,7 @@ class IdentificationResult(BaseModel):
         ci95: Interval of ``f1_weighted``.
         seconds: Seconds for fitting and answering the test probes.
         peak_mb: Largest memory of the process in MB.
-        run_id: Id of the MLflow run.
-        commit: Git commit of the code that ran.
-        command: The exact command line.
     """
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
     method: Text
     data: Text
@@ -64,9 +59,6 @@ class IdentificationResult(BaseModel):
     ci95: _Interval
     seconds: Amount
     peak_mb: Amount
-    run_id: Text
-    commit: Text
-    command: Text
 
 
 def grouped(scores: Sequence[IdentificationResult]) -> list[list[IdentificationResult]]:
@@ -79,32 +71,26 @@ def grouped(scores: Sequence[IdentificationResult]) -> list[list[IdentificationR
 
 def markdown_table(results: Sequence[IdentificationResult]) -> str:
     """Return the results as Markdown: a table for each data set and protocol, a note, and each row's command."""
-    head = "method|F1 weighted|95 %|F1 macro|rank-1|FNIR @ FPIR 1 %|study's F1|seconds|peak MB|run|commit"
-    rule = "---|---:|---:|---:|---:|---:|---:|---:|---:|---|---"
-    text = []
+    text: list[str] = []
     for group in grouped(results):
-        text += [f"**{group[0].data} · {group[0].protocol}**", ""]
-        text += [line(head.split("|")), line(rule.split("|")), *(line(_cells(result)) for result in group), ""]
+        text += [f"**{group[0].data} · {group[0].protocol}**", "", *table(_columns(group))]
     ordered = [result for group in grouped(results) for result in group]
-    named = [(f"{result.method} · {result.data} · {result.protocol}", result.command) for result in ordered]
+    named = [(f"{result.method} · {result.data} · {result.protocol}", result) for result in ordered]
     return "\n".join([*text, NOTE, "", *commands(named), ""])
 
 
-def _cells(result: IdentificationResult) -> list[str]:
-    study = STUDY_F1.get(result.method, "") if result.protocol == "frame_random" else ""
-    return [
-        result.method,
-        f"{result.f1_weighted:.3f}",
-        _interval(result.ci95),
-        f"{result.f1_macro:.3f}",
-        f"{result.rank1:.3f}",
-        _fnir(result.fnir_at_fpir_1pct),
-        study or "–",
-        f"{result.seconds:,.0f}",
-        f"{result.peak_mb:,.0f}",
-        f"`{result.run_id[:8]}`",
-        f"`{result.commit[:10]}`",
-    ]
+def _columns(group: Sequence[IdentificationResult]) -> dict[str, list[str]]:
+    studied = group[0].protocol == "frame_random"
+    return {
+        "method": [result.method for result in group],
+        "F1 weighted [95 %]": [f"{result.f1_weighted:.3f} {_interval(result.ci95)}" for result in group],
+        "F1 macro": [f"{result.f1_macro:.3f}" for result in group],
+        "rank-1": [f"{result.rank1:.3f}" for result in group],
+        "FNIR @ FPIR 1 %": [_fnir(result.fnir_at_fpir_1pct) for result in group],
+        "study's F1": [STUDY_F1.get(result.method, NONE) if studied else NONE for result in group],
+        "seconds": [f"{result.seconds:,.0f}" for result in group],
+        "peak MB": [f"{result.peak_mb:,.0f}" for result in group],
+    }
 
 
 def _interval(ends: Sequence[float]) -> str:
@@ -112,7 +98,7 @@ def _interval(ends: Sequence[float]) -> str:
 
 
 def _fnir(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
+    return NONE if value is None else f"{value:.3f}"
 
 
 IDENTIFICATION: Final = ResultsTable("identification", IdentificationResult, markdown_table)

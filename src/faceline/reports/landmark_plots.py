@@ -100,7 +100,7 @@ def region_errors(regions: Mapping[str, Mapping[str, np.ndarray]], *, source: st
     subtitle(axes, "Dot: mean of the frames. Bar: the middle 80 % of the frames.")
     offsets = np.linspace(0.28, -0.28, len(regions)) if len(regions) > 1 else np.zeros(1)
     for (model, errors), offset, colour in zip(regions.items(), offsets, colours(len(regions)), strict=True):
-        _region_row(axes, [errors[region] for region in order], np.arange(len(order)) + offset, model, colour)
+        _rows(axes, [errors[region] for region in order], np.arange(len(order)) + offset, model, colour)
     axes.set_yticks(np.arange(len(order)), order)
     axes.set_ylim(-0.6, len(order) - 0.4)
     axes.set_xlim(left=0)
@@ -120,7 +120,7 @@ CONDITIONS: Final = {
 
 
 def error_by_condition(nme: PerFrame, target_px: Landmarks, *, source: str) -> Figure:
-    """Draw the error by yaw, pitch and size of the face, all from the true landmarks.
+    """Draw the error by yaw, pitch and size of the face, all from the true landmarks, one plot below the other.
 
     Args:
         nme: (n,) errors of one model.
@@ -140,29 +140,21 @@ def error_by_condition(nme: PerFrame, target_px: Landmarks, *, source: str) -> F
     }
     worst = max(means, key=means.__getitem__, default=None)
     title = f"Hardest: {worst} (NME {percent(means[worst])})" if worst else "Too few frames to tell what is hard"
-    figure = new_figure(10.4, 3.9, title, source)
-    for axes, condition, found, colour in zip(
-        figure.subplots(1, len(CONDITIONS), sharey=True), CONDITIONS, classes, PALETTE, strict=False
-    ):
-        style_axes(axes, xlabel=condition)
-        for place, errors in enumerate(found.values()):
-            axes.vlines(place, *np.quantile(errors, [0.1, 0.9]), color=colour, linewidth=4, alpha=0.3)
-            axes.plot(place, errors.mean(), "o", color=colour, markersize=6)
-            axes.annotate(
-                percent(float(errors.mean())),
-                (place, errors.mean()),
-                (6, 0),
-                textcoords="offset points",
-                size=SMALL_SIZE,
-                va="center",
-                color=colour,
-            )
-        labels = [f"{name}\nn = {len(errors)}" for name, errors in found.items()]
-        axes.set_xticks(range(len(found)), labels, size=SMALL_SIZE)
-        axes.set_xlim(-0.5, len(found) - 0.2)
-        axes.set_ylim(bottom=0)
-        in_percent(axes.yaxis)
-    subtitle(figure.axes[0], "NME. Dot: mean of the frames. Bar: the middle 80 % of them.")
+    rows = [max(len(found), 1) for found in classes]
+    figure = new_figure(7.6, 2.4 + 0.3 * sum(rows), title, source)
+    panels = figure.subplots(len(rows), 1, sharex=True, height_ratios=rows, squeeze=False)[:, 0]
+    for axes, condition, found, colour in zip(panels, CONDITIONS, classes, PALETTE, strict=False):
+        style_axes(axes, grid="x")
+        subtitle(axes, condition)
+        heights = np.arange(len(found))[::-1]
+        if found:
+            _rows(axes, list(found.values()), heights, condition, colour)
+        axes.set_yticks(heights, [f"{name}  (n = {len(errors)})" for name, errors in found.items()])
+        axes.set_ylim(-0.6, len(found) - 0.4)
+        axes.margins(x=0.1)
+    panels[-1].set_xlim(left=0)
+    panels[-1].set_xlabel("NME. Dot: mean of the frames. Bar: the middle 80 % of them.", size=TEXT_SIZE, color=MUTED)
+    in_percent(panels[-1].xaxis)
     return figure
 
 
@@ -232,10 +224,10 @@ def _expect_models(series: Mapping[str, object]) -> None:
         raise ValueError("expected at least one series to draw, got none")
 
 
-def _region_row(axes: Axes, errors: list[np.ndarray], heights: np.ndarray, model: str, colour: str) -> None:
-    """Draw the dots, bars and numbers of one model, one for each region."""
-    means = np.array([region.mean() for region in errors])
-    spans = np.array([np.quantile(region, [0.1, 0.9]) for region in errors])  # (regions, 2)
+def _rows(axes: Axes, errors: list[np.ndarray], heights: np.ndarray, model: str, colour: str) -> None:
+    """Draw the dots, bars and numbers of one model, one for each row, such as a region."""
+    means = np.array([row.mean() for row in errors])
+    spans = np.array([np.quantile(row, [0.1, 0.9]) for row in errors])  # (rows, 2)
     axes.hlines(heights, spans[:, 0], spans[:, 1], color=colour, linewidth=4, alpha=0.3)
     axes.plot(means, heights, "o", color=colour, markersize=6, label=model)
     for mean, right, height in zip(means, np.maximum(means, spans[:, 1]), heights, strict=True):
@@ -245,7 +237,7 @@ def _region_row(axes: Axes, errors: list[np.ndarray], heights: np.ndarray, model
             xytext=(6, 0),
             textcoords="offset points",
             color=colour,
-            size=SMALL_SIZE,
+            size=TEXT_SIZE,
             va="center",
         )
 

@@ -1,13 +1,14 @@
 """Published results: checked rows of a JSON file, rendered as a table in a page."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Final, Generic, TypeVar
 
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from faceline.config.names import current_command
 from faceline.errors import InputError
 from faceline.files import write_whole
 
@@ -16,7 +17,27 @@ Span = Annotated[list[Amount], Field(min_length=2, max_length=2)]
 """Both ends of an interval."""
 Text = Annotated[str, Field(min_length=1, pattern=r"^[^\r\n]*$")]
 
-Row = TypeVar("Row", bound=BaseModel)
+NONE: Final = "–"
+"""Cell of a figure that is not known or does not exist."""
+
+
+class Result(BaseModel):
+    """What every published row says of how it was measured.
+
+    Attributes:
+        run_id: Id of the MLflow run.
+        commit: Git commit of the code that ran.
+        command: The exact command line.
+    """
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    run_id: Text
+    commit: Text
+    command: Text
+
+
+Row = TypeVar("Row", bound=Result)
 
 
 @dataclass(frozen=True)
@@ -49,9 +70,27 @@ def line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 
-def commands(named: Sequence[tuple[str, str]]) -> list[str]:
-    """Return the command of each row as lines of Markdown that are folded away."""
-    text = [f"# {name}\n{command}" for name, command in named]
+def table(columns: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return a table of figures as lines of Markdown; columns without a figure are left out.
+
+    Args:
+        columns: Cells of each column, by its head. The first column names the rows.
+    """
+    kept = {head: cells for head, cells in columns.items() if any(cell != NONE for cell in cells)}
+    ruler = ["---", *["---:"] * (len(kept) - 1)]
+    return [line(list(kept)), line(ruler), *(line(cells) for cells in zip(*kept.values(), strict=True)), ""]
+
+
+def commands(named: Sequence[tuple[str, Result]]) -> list[str]:
+    """Return the command of each row, in today's names, as lines of Markdown that are folded away.
+
+    Args:
+        named: Name of each row, and its result.
+    """
+    text = [
+        f"# {name} · run {result.run_id[:8]} · commit {result.commit[:10]}\n{current_command(result.command)}"
+        for name, result in named
+    ]
     return ["<details>", "<summary>The command of each row</summary>", "", "```sh", *text, "```", "", "</details>"]
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from faceline.reports.results import Amount, ResultsTable, Span, Text, commands, line
+from faceline.reports.results import NONE, Amount, Result, ResultsTable, Span, Text, commands, table
 
 STUDY_MSE: Final = {
     "cnn": "0.0010",
@@ -17,15 +17,15 @@ STUDY_MSE: Final = {
 
 NOTE: Final = (
     "MSE is on [0, 1] coordinates. NME is the mean point error over the distance of the outer eye corners. The "
-    "brackets hold its 95 % interval by bootstrap over videos. A dash means that it is not known yet: "
-    "`faceline results --add RUN` adds it where the run's store is. "
-    "The study gives an MSE for four models, measured on a test set of its own choice. It is a mark to beat, not a "
-    "like-for-like comparison. It stands beside `official`, whose test frames come from videos seen in training. "
-    "Training minutes are the wall time of one thread on a machine that did other work at the same time."
+    "brackets hold its 95 % interval by bootstrap over videos. Where they are missing, `faceline results --add RUN` "
+    "adds them from the run's store. The study is a published one on these data. It gives an MSE for four models, "
+    "measured on a test set of its own choice: a mark to beat, not a like-for-like comparison. It stands beside "
+    "`official`, whose test frames come from videos seen in training. Minutes are the wall time of a training with one"
+    " thread, on a machine that did other work at the same time."
 )
 
 
-class LandmarkResult(BaseModel):
+class LandmarkResult(Result):
     """One object of ``docs/results/landmarks.json``: figures, and what is needed to repeat them.
 
     Attributes:
@@ -38,12 +38,7 @@ class LandmarkResult(BaseModel):
         ci95: Interval of ``nme``; None if the run's frames were not available.
         params: Number of parameters.
         train_seconds: Wall time of the training in seconds.
-        run_id: Id of the MLflow run.
-        commit: Git commit of the code that ran.
-        command: The exact command line.
     """
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
     model: Text
     data: Text
@@ -54,9 +49,6 @@ class LandmarkResult(BaseModel):
     ci95: Span | None = None
     params: Annotated[int, Field(gt=0)]
     train_seconds: Amount
-    run_id: Text
-    commit: Text
-    command: Text
 
 
 def ranked(results: Sequence[LandmarkResult]) -> list[list[LandmarkResult]]:
@@ -68,39 +60,30 @@ def ranked(results: Sequence[LandmarkResult]) -> list[list[LandmarkResult]]:
 
 
 def markdown_table(results: Sequence[LandmarkResult]) -> str:
-    """Return the results as Markdown: a table, a note on the study's figures, and each row's command."""
+    """Return the results as Markdown: a table for each data set and split, a note, and each row's command."""
+    text: list[str] = []
+    for group in ranked(results):
+        text += [f"**{group[0].data} · {group[0].split}**", "", *table(_columns(group))]
     ordered = [result for group in ranked(results) for result in group]
-    head = "model|data|split|input px|MSE|NME|95 %|study's MSE|parameters|training minutes|run|commit"
-    rule = "---|---|---|---:|---:|---:|---:|---:|---:|---:|---|---"
-    lines = [line(head.split("|")), line(rule.split("|")), *(line(_cells(result)) for result in ordered)]
-    details = commands([(f"{result.model} · {result.data} · {result.split}", result.command) for result in ordered])
-    return "\n".join([*lines, "", NOTE, "", *details, ""])
+    named = [(f"{result.model} · {result.data} · {result.split}", result) for result in ordered]
+    return "\n".join([*text, NOTE, "", *commands(named), ""])
 
 
-def _cells(result: LandmarkResult) -> list[str]:
-    study = STUDY_MSE.get(result.model, "") if (result.data, result.split) == ("udacity", "official") else ""
-    return [
-        result.model,
-        result.data,
-        result.split,
-        str(result.input_size),
-        _mse(result),
-        f"{100 * result.nme:.2f} %",
-        _interval(result.ci95),
-        study or "–",
-        f"{result.params:,}",
-        f"{result.train_seconds / 60:.1f}",
-        f"`{result.run_id[:8]}`",
-        f"`{result.commit[:10]}`",
-    ]
-
-
-def _mse(result: LandmarkResult) -> str:
-    return f"{result.mse:.6f}"
+def _columns(group: Sequence[LandmarkResult]) -> dict[str, list[str]]:
+    studied = (group[0].data, group[0].split) == ("udacity", "official")
+    return {
+        "model": [result.model for result in group],
+        "input px": [str(result.input_size) for result in group],
+        "MSE": [f"{result.mse:.6f}" for result in group],
+        "NME, % [95 %]": [f"{100 * result.nme:.2f}{_interval(result.ci95)}" for result in group],
+        "study's MSE": [STUDY_MSE.get(result.model, NONE) if studied else NONE for result in group],
+        "parameters": [f"{result.params / 1e6:.1f} M" for result in group],
+        "minutes": [f"{result.train_seconds / 60:.0f}" for result in group],
+    }
 
 
 def _interval(ends: Sequence[float] | None) -> str:
-    return "–" if ends is None else f"[{100 * ends[0]:.2f}, {100 * ends[1]:.2f}]"
+    return "" if ends is None else f" [{100 * ends[0]:.2f}, {100 * ends[1]:.2f}]"
 
 
 LANDMARKS: Final = ResultsTable("landmarks", LandmarkResult, markdown_table)

@@ -38,6 +38,17 @@ def test_every_face_is_found_in_its_window(portraits, size: tuple[int, int], wid
     assert sum(distance < 0.1 for distance in near) >= 5
 
 
+def test_nobody_of_a_crowd_is_left_out(portraits) -> None:
+    image, _ = portraits[0]
+    edge = 40
+    small = cv2.resize(image, (edge, edge), interpolation=cv2.INTER_AREA)
+    photo = np.full((8 * 60, 10 * 60, 3), 128, dtype=np.uint8)
+    for number in range(80):
+        y, x = 10 + number // 10 * 60, 10 + number % 10 * 60
+        photo[y : y + edge, x : x + edge] = small
+    assert len(YuNet().find(photo)) == 80
+
+
 def test_a_face_that_fills_the_photo_is_found(portraits) -> None:
     image, landmarks = portraits[0]
     low, high = np.maximum(landmarks.min(axis=0).astype(int), 0), landmarks.max(axis=0).astype(int)

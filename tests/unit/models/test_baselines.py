@@ -1,11 +1,11 @@
 """Classifiers as identifiers: against scikit-learn, over a save, and with galleries that cannot be."""
 
 import json
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pytest
-import skops.io
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
@@ -174,12 +174,16 @@ def damaged(file: Path) -> None:
     file.write_bytes(b"PK\x03\x04 and then nothing")
 
 
+def saved(content: dict[str, object], file: Path) -> None:
+    import_module("skops.io").dump(content, file)  # its import takes 2 seconds, which is not for all who collect tests
+
+
 def of_something_else(file: Path) -> None:
-    skops.io.dump({"people": [1]}, file)
+    saved({"people": [1]}, file)
 
 
 def of_code(file: Path) -> None:
-    skops.io.dump({"record": json.dumps({}), "fitted": Path, "people": np.array(["a"]), "gallery": ""}, file)
+    saved({"record": json.dumps({}), "fitted": Path, "people": np.array(["a"]), "gallery": ""}, file)
 
 
 @pytest.mark.parametrize("write", [damaged, of_something_else, of_code])

@@ -48,7 +48,8 @@ def test_each_data_set_and_protocol_has_a_table_of_its_own_the_best_first(tmp_pa
     assert first.index("| knn |") < first.index("| gnb |")
     assert "[0.300, 0.600]" in first and "0.925" in first and "x\\|y" in text
     assert "0.925" not in text.split("**udacity · video_disjoint**")[1].split("**other")[0]
-    assert "# knn · udacity · video_disjoint\nfaceline train experiment=identification/knn" in text
+    named = "# knn · udacity · video_disjoint · run 01234567 · commit abcdef0123"
+    assert f"{named}\nfaceline train experiment=identification/knn" in text
 
 
 def test_an_open_set_shows_who_is_missed(tmp_path: Path) -> None:

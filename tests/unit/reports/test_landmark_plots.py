@@ -77,12 +77,11 @@ def test_errors_by_condition_are_means_of_the_frames_of_each_class():
     nme = np.array([0.02] * 12 + [0.06] * 15 + [0.1] * 2)
     figure = error_by_condition(nme, target, source="s")
     size = figure.axes[2]
-    drawn = {
-        label.get_text().split("\n")[0]: line.get_ydata()[0]
-        for label, line in zip(size.get_xticklabels(), size.get_lines(), strict=True)
-    }
-    assert drawn == pytest.approx({"< 30": 0.06, "40 to 60": 0.02, "≥ 100": 0.1})
-    assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["< 10\nn = 29"]
+    drawn = dict(
+        zip((label.get_text() for label in size.get_yticklabels()), size.get_lines()[0].get_xdata(), strict=True)
+    )
+    assert drawn == pytest.approx({"< 30  (n = 15)": 0.06, "40 to 60  (n = 12)": 0.02, "≥ 100  (n = 2)": 0.1})
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["< 10  (n = 29)"]
     title = figure.get_suptitle()
     assert title == "Hardest: outer eye corners apart < 30 pixels (NME 6.0 %)"  # two frames are too few to be called so
 

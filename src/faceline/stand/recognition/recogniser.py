@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -17,9 +17,9 @@ import numpy as np
 from faceline.errors import InputError, first_line
 from faceline.geometry.crops import align_face
 from faceline.stand.audience.perception import Face, Sight
-from faceline.stand.consent.enrolment import NOBODY, Enrolment, Person
+from faceline.stand.consent.enrolment import NOBODY, Gallery, Person
 from faceline.stand.consent.likeness import Rule
-from faceline.stand.consent.quality import FrameQuality, Template
+from faceline.stand.consent.quality import FrameQuality, QualityLimits, Template
 from faceline.stand.recognition.collection import Collection, Guidance, Sample
 from faceline.stand.recognition.embedder import Embedder
 from faceline.stand.recognition.evidence import Evidence, Reason, Verdict
@@ -36,6 +36,22 @@ log = logging.getLogger("faceline.stand")
 
 Why = Reason | Literal["too far", "turned away", "may be a photo", "nobody is enrolled"]
 """Why a visitor is greeted or not, for the operator."""
+
+
+@runtime_checkable
+class Enrolled(Protocol):
+    """People who may be recognised: those of a database, or made up for a measurement."""
+
+    @property
+    def limits(self) -> QualityLimits:
+        """Quality that frames of an enrolment must have."""
+
+    @property
+    def problem(self) -> str | None:
+        """Why somebody is missing."""
+
+    def gallery(self) -> Gallery:
+        """Return those who are enrolled now."""
 
 
 class Standing(NamedTuple):
@@ -114,7 +130,7 @@ class Recogniser:
     def __init__(
         self,
         embedder: Embedder,
-        enrolment: Enrolment,
+        enrolment: Enrolled,
         rule: Rule,
         listener: Callable[[Look], None] | None = None,
         photos: bool = True,

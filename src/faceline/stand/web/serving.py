@@ -8,18 +8,16 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import uvicorn
 
 from faceline.errors import InputError, first_line
+from faceline.stand.settings import Served
 from faceline.stand.web.gate import PunctualProtocol
 
-if TYPE_CHECKING:
-    from faceline.stand.settings import Served
 
-
-def server_of(app: Any, settings: "Served") -> uvicorn.Server:
+def server_of(app: Any, settings: Served) -> uvicorn.Server:
     """Create the server of an application without starting it."""
     return uvicorn.Server(
         uvicorn.Config(
@@ -35,7 +33,7 @@ def server_of(app: Any, settings: "Served") -> uvicorn.Server:
     )
 
 
-def check_certificate(settings: "Served") -> None:
+def check_certificate(settings: Served) -> None:
     """Refuse unusable TLS files at once, instead of when the stand already runs."""
     files = {"certificate": settings.certificate, "certificate_key": settings.certificate_key}
     for key, file in files.items():
@@ -57,7 +55,7 @@ def check_certificate(settings: "Served") -> None:
         ) from None
 
 
-def listening(settings: "Served") -> socket.socket:
+def listening(settings: Served) -> socket.socket:
     """Reserve the address of the pages before anything is created, so that a second stand leaves nothing behind."""
     try:
         family, _, _, _, place = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]

@@ -1,0 +1,38 @@
+"""Measures how much memory ``faceline predict`` needs for large photos."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from faceline.benchmarks.everywhere_photos import CROWD, Photo, crowd
+from faceline.types import AnyImage
+
+_HUGE = (8_400, 12_000)
+"""Rows and columns of a photo of 100 megapixels."""
+
+
+def memory_of(frames: Sequence[Photo]) -> list[dict[str, Any]]:
+    """Return a row for each of three photos: megapixels, faces in it, faces found and peak memory in MB."""
+    huge = np.full((*_HUGE, 3), 120, np.uint8)
+    huge[: _HUGE[0] // 2, : _HUGE[0] // 2] = cv2.resize(frames[0].image, (_HUGE[0] // 2, _HUGE[0] // 2))
+    photos = {"one frame": (frames[0].image, 1), "100 megapixels": (huge, 1), "crowd": (crowd(frames).image, CROWD)}
+    return [{"photo": name, "faces": faces, **_predict(image)} for name, (image, faces) in photos.items()]
+
+
+def _predict(image: AnyImage) -> dict[str, Any]:
+    """Run the command on one photo in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        photo, table = Path(folder, "photo.jpg"), Path(folder, "landmarks.csv")
+        cv2.imwrite(str(photo), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+        command = [sys.executable, "-m", "faceline", "predict", f"input={photo}", f"output={table}"]
+        child = os.posix_spawn(sys.executable, command, os.environ)
+        _, _, used = os.wait4(child, 0)
+        found = len(table.read_text().splitlines()) - 1 if table.exists() else 0
+    megapixels = round(image.shape[0] * image.shape[1] / 1e6, 1)
+    return {"megapixels": megapixels, "found": found, "peak_mb": round(used.ru_maxrss * 1024 / 1e6)}
