@@ -16,6 +16,7 @@ STAND = LOCALES.parent
 METHODS = [
     ("**.py", "python"),
     ("**/templates/**.html", "jinja2"),
+    ("**.j2", "jinja2"),
     ("**/static/**.js", "javascript"),
 ]
 OPTIONS = {"**/static/**.js": {"parse_template_string": "true"}}

@@ -66,9 +66,9 @@ def subtitle(axes: Axes, text: str) -> None:
     axes.set_title(text, loc="left", size=TEXT_SIZE, color=MUTED, pad=8)
 
 
-def panel_title(axes: Axes, text: str) -> None:
+def panel_title(axes: Axes, text: str, loc: Literal["left", "right"] = "left") -> None:
     """Write the finding of one plot among several."""
-    axes.set_title(text, loc="left", size=TEXT_SIZE + 1, weight="bold", color=INK, pad=8)
+    axes.set_title(text, loc=loc, size=TEXT_SIZE + 1, weight="bold", color=INK, pad=8)
 
 
 def in_percent(axis: Axis) -> None:

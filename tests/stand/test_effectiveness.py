@@ -317,7 +317,7 @@ def test_the_attention_of_few_is_not_told_where_many_came(tmp_path: Path) -> Non
     assert found.total[["passers_by", "attended"]].to_numpy().tolist() == [[30, 0]]
     assert found.total[["attention_seconds", "attention_per_visitor"]].isna().all(axis=None)
     assert (found.hour["attention_seconds"] % 600 == 0).all()
-    write_report([stored(f"sqlite:///{tmp_path / 'b.db'}", made)], tmp_path / "r", "x", campaign="y")
+    write_report([stored(f"sqlite:///{tmp_path / 'b.db'}", made)], tmp_path / "r", "x", scope=Scope(campaign="y"))
 
 
 def test_the_uplift_tells_nothing_that_the_tables_hide(tmp_path: Path) -> None:
@@ -390,13 +390,29 @@ class _Page(HTMLParser):
 
 
 def test_greeted_visits_stand_against_those_that_were_to_be_expected(stores: list[str], tmp_path: Path) -> None:
-    found = write_report(stores, tmp_path / "r", "x", greeting_rate=0.5, stranger_rate=0.002)
+    found = write_report(stores, tmp_path / "r", "x", scope=Scope(greeting_rate=0.5, stranger_rate=0.002))
     text = (tmp_path / "r" / "report.html").read_text()
     greeted = int(found.total.iloc[0]["greeted"])
     assert "Loyal customers" in text and f">{2 * greeted:,}<" in text
-    assert "50.0 %" in text and "0.20 %" in text
+    assert "50.0\u00a0%" in text and "0.20\u00a0%" in text
     write_report(stores, tmp_path / "unknown", "x")
     assert "speaks for" not in (tmp_path / "unknown" / "report.html").read_text()
+
+
+def test_the_page_speaks_the_languages_that_are_asked_for(stores: list[str], tmp_path: Path) -> None:
+    pages = {"de": "report.html", "ar": "report.ar.html"}
+    write_report(stores, tmp_path / "r", "Effectiveness", scope=Scope(greeting_rate=0.8), pages=pages)
+    english = r"\b(the|of|with|and|visitors?|attention a|plays|campaign|day|hour|too|few)\b"
+    shown = {}
+    for code, name in pages.items():
+        text = (tmp_path / "r" / name).read_text()
+        assert f'<html lang="{code}" dir="{"rtl" if code == "ar" else "ltr"}">' in text
+        body = text[text.index("<body") :]
+        shown[code] = re.sub(r"<svg.*?>|<[^>]*>|[\w.]+\.csv|faceline benchmark recognition", " ", body)
+        assert not re.findall(english, shown[code], re.IGNORECASE)
+    assert "الفعالية" in shown["ar"] and "27 مارس 2026" in shown["ar"]
+    assert "Wirkung" in shown["de"] and "27. März 2026 bis 30. März 2026" in shown["de"]
+    assert re.search(r"\d,\d\u00a0%", shown["de"]) and not re.search(r"\d\.\d{1,2}\b", shown["de"])
 
 
 def test_the_page_is_one_file_that_can_be_read_aloud(stores: list[str], tmp_path: Path) -> None:
@@ -413,7 +429,7 @@ def test_the_page_is_one_file_that_can_be_read_aloud(stores: list[str], tmp_path
     assert "@import" not in text
     tags = [tag for tag, _ in page.tags]
     assert tags.count("h1") == 1
-    assert ("html", {"lang": "en"}) in page.tags
+    assert ("html", {"lang": "en", "dir": "ltr"}) in page.tags
     pictures = [attributes for tag, attributes in page.tags if tag == "svg"]
     assert len(pictures) == 4
     assert all(picture["role"] == "img" and len(picture["aria-label"] or "") > 20 for picture in pictures)
@@ -422,7 +438,7 @@ def test_the_page_is_one_file_that_can_be_read_aloud(stores: list[str], tmp_path
     assert len(ids) == len(set(ids))
     assert len(text) < 400_000
     shown = text[text.index("</style>") :]
-    assert " %" in shown
+    assert "\u00a0%" in shown
     assert not re.search(r"\d%", shown), "a number is told in one way"
 
 

@@ -79,6 +79,18 @@ def test_what_cannot_be_converted_is_refused_with_the_reason(desk: Desk, tmp_pat
     assert not (desk.file.parent / "uploads").exists()
 
 
+def test_a_list_of_other_films_is_not_opened(desk: Desk, tmp_path: Path) -> None:
+    film(tmp_path / "secret.mp4", "mp4v", 2.0)
+    try:
+        assert upload(desk, "x.avi", b"ffconcat version 1.0\nfile secret.mp4\n")
+        (conversion,) = wait(desk)
+    except InputError as error:
+        assert "not a film that can be played" in str(error)
+    else:
+        assert "ffmpeg cannot convert it" in conversion.problem
+    assert not (desk.file.parent / "uploads").exists()
+
+
 def test_a_stop_ends_what_is_being_converted_and_leaves_nothing(desk: Desk, tmp_path: Path) -> None:
     content = recorded(tmp_path, "film.avi", "XVID", 60.0)
     for number in range(2):

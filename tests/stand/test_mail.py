@@ -89,6 +89,23 @@ def test_a_report_of_the_last_days_arrives_with_its_verdict_page_and_workbook(
     assert files["report.xlsx"] == (tmp_path / "report" / "report.xlsx").read_bytes()
 
 
+def test_recipients_are_told_in_their_languages(
+    box: tuple[Box, str], store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    got, server = box
+    words = [f"stores=[{store}]", f"output={tmp_path / 'report'}", "language=de", "mail_from=stand@example.org"]
+    to = "mail=[ada@example.org,zoe@example.org:fr,bob@example.org:de]"
+    assert main(["report", *words, to, f"mail_server={server}"]) == 0
+    assert "sent to ada@example.org, bob@example.org\nsent to zoe@example.org\n" in capsys.readouterr().out
+    assert [to for to, _ in got.mails] == [["ada@example.org", "bob@example.org"], ["zoe@example.org"]]
+    assert [mail["Subject"] for _, mail in got.mails] == ["Wirkung", "Efficacité"]
+    for (_, mail), word, page in zip(got.mails, ("Passanten", "passants"), ("report", "report.fr"), strict=True):
+        assert word in mail.get_body(("plain",)).get_content()
+        files = {part.get_filename(): part.get_content() for part in mail.iter_attachments()}
+        assert set(files) == {f"{page}.html", "report.xlsx"} and word in files[f"{page}.html"]
+    assert main(["report", *words, "mail=[ada@example.org:xx]", f"mail_server={server}"]) == 2
+
+
 def test_what_cannot_be_sent_is_said_in_one_line(
     box: tuple[Box, str],
     store: str,

@@ -192,6 +192,7 @@ def test_the_page_of_a_till_redeems_what_it_queued_and_its_audit_says_so(shop: S
         for path in ("/redeem", "/redeem/kit"):
             assert client.get(path).status_code == 401
         assert client.get("/redeem?token=guess").status_code == 401
+        assert client.get("/redeem").text.count("Open this page by the address of this till") == 1, "told once"
         log_in_till(shop, client)
         assert "Redeem an offer" in client.get("/redeem").text
         today = now().utc.replace(microsecond=0)

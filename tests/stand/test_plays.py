@@ -140,7 +140,7 @@ def test_the_command_writes_page_and_csv_and_refuses_in_one_line(
     out = capsys.readouterr().out
     assert "Shoes missed its plays on 1 of 1 days" in out
     page = (tmp_path / "stand" / "plays" / "plays.html").read_text()
-    assert "=Coffee" in page and "50.0 %" in page and "<script" not in page
+    assert "=Coffee" in page and "50.0\u00a0%" in page and "<script" not in page
     table = pd.read_csv(tmp_path / "stand" / "plays" / "plays.csv")
     assert table[["content", "plays", "seconds"]].to_numpy().tolist() == [["cup", 1, 10.0], ["hello", 1, 10.0]]
     for words, expected in (

@@ -64,6 +64,7 @@ def test_a_code_of_the_screen_is_taken_once_with_and_without_the_stand(
         redeem(till, second[:-1] + ("7" if second[-1] != "7" else "8"), "Not a code of this stand")
         till.reload()
         till.get_by_text("1 to be sent").wait_for()
+        till.locator("#last").get_by_text("Not a code of this stand").first.wait_for()  # what was done today stays
         again = start(tmp_path / "stand", port, "offer_codes=true")
         request.addfinalizer(again.process.kill)
         till.locator("#line").get_by_text("Connected").wait_for()

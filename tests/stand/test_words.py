@@ -17,6 +17,7 @@ from faceline.stand.events.event import Arm
 from faceline.stand.recognition.collection import POSES
 from faceline.stand.recognition.evidence import Reason
 from faceline.stand.recognition.recogniser import Why
+from faceline.stand.sentences import Sentence, retold
 from faceline.stand.web.access import Role
 from faceline.stand.web.app import create_app
 from faceline.stand.web.terms import TERMS
@@ -66,6 +67,36 @@ def test_what_other_parts_say_in_a_word_is_translated_too() -> None:
     with speaking("de"):
         same = {term for term in TERMS if _(term) == term}
     assert same <= {"neutral"}
+
+
+@pytest.mark.parametrize("code", OTHERS)
+def test_every_warning_is_told_again_with_its_values(code: str) -> None:
+    values = {"why": "disk full", "name": "north", "rate": "1,234.5", "limit": "8", "count": "7", "share": "4%",
+              "length": "3 hours", "when": "2026-03-02 10:30"}  # fmt: skip
+    for sentence in Sentence:
+        english = sentence(**values)
+        with speaking("en"):
+            assert retold(english) == english
+        with speaking(code):
+            told = retold(english)
+            assert told != english and "%(" not in told
+            for name in re.findall(r"%\((\w+)\)s", sentence):
+                assert name not in ("why", "name") or values[name] in told
+
+
+def test_a_warning_inside_a_warning_and_values_are_written_in_the_language() -> None:
+    inner = Sentence.FIRST_WARNS(name="south", why=Sentence.COVERED(why="black"))
+    with speaking("de"):
+        assert retold(Sentence.HELD(name="r1", why=inner)) == (
+            "Die Veröffentlichung r1 wird zurückgehalten. south warnt: Die Kamera sieht nichts: Ihr Bild ist schwarz. "
+            "Sehen Sie nach Kappe, Klebeband oder Licht."
+        )
+        assert retold(Sentence.BEHIND(length="1 hours")) == "Seine Uhr geht nach: 1 Stunde."
+        assert retold(Sentence.SILENT(when="2026-03-02 10:30")) == "Keine Meldung seit 2. März 2026 10:30 UTC."
+        assert retold("12.5 frames a second, where 14 are the least.").startswith("12,5 Bilder")
+        assert retold("A fault: x\nThe loop stands still.") == "Ein Fehler: x\nDie Schleife steht still."
+        assert retold("Something that only a newer stand says.") == "Something that only a newer stand says."
+        assert "soon" in retold(Sentence.SILENT(when="soon")), "another version may write it otherwise"
 
 
 def test_numbers_plurals_and_fallbacks() -> None:
@@ -133,11 +164,15 @@ def test_a_choice_on_the_page_goes_before_the_browser_and_leads_back(client: Tes
 
 def test_the_operator_is_told_in_their_language_what_is_seen(client: TestClient, stand: WebStand) -> None:
     asked = log_in(client, stand, "de")
-    stand.show("espresso", visitor())
+    stand.show("espresso", visitor(), problems={"slow": Sentence.SLOW(rate="2.0", limit="8"), "fault": "told by none"})
     with client.websocket_connect("/operator/live", **asked) as socket:
         told = socket.receive_json()
     assert told["faces"][0]["group"] == "Lächeln"
     assert told["decision"]["arm"] == "angepasst"
+    slow, unknown = told["health"]["warnings"]
+    assert (
+        slow.startswith("Zu langsam, um Besucher richtig zu zählen: 2 Bilder je Sekunde") and unknown == "told by none"
+    )
 
 
 def test_the_display_speaks_the_language_of_the_stand(client: TestClient, stand: WebStand) -> None:

@@ -16,6 +16,7 @@ from faceline.stand.folders import make_folder
 from faceline.stand.report.plays import count_plays
 from faceline.stand.report.plays_page import campaign_rows, plays_page, verdict
 from faceline.stand.settings import PlaysSettings
+from faceline.stand.words import _, speaking
 from faceline.terminal import show
 
 _FILES = ("plays.html", "plays.csv", "plays_by_day.csv", "plays_by_campaign.csv")
@@ -46,7 +47,8 @@ def main(settings: PlaysSettings) -> None:
     for name, told in zip(_FILES[1:], (found.rows, found.days, found.campaigns), strict=True):
         with write_whole(folder / name) as part:
             csv_cells(told).to_csv(part, index=False)
-    text = plays_page(found, catalogue, settings.title, settings.zone, settings.smallest_group)
+    with speaking(settings.language):
+        text = plays_page(found, catalogue, _(settings.title), settings.zone, settings.smallest_group)
     with write_whole(folder / _FILES[0]) as part:
         part.write_text(text, encoding="utf-8")
     columns, rows = campaign_rows(found, catalogue)

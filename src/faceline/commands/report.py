@@ -1,10 +1,10 @@
 """``faceline report``: reports what a campaign achieved, as a page, CSV and Parquet."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 from rich.table import Table
 
@@ -20,13 +20,25 @@ from faceline.stand.report.figures import headline, winners
 from faceline.stand.report.files import as_file, with_titles, workbook
 from faceline.stand.report.page import cell, page, scope_line, tiles, titled
 from faceline.stand.settings import Report
+from faceline.stand.words import _, speaking
 from faceline.terminal import show
 
 WORKBOOK: Final = "report.xlsx"
 """Name of the file with all tables."""
 
+PAGE: Final[Mapping[str, str]] = {"en": "report.html"}
+"""Name of the page in English."""
+
 _MOST_ROWS: Final = 20
 """Most rows of a table in the terminal; the files have all."""
+
+
+class _Mailing(NamedTuple):
+    """To whom the report is mailed, by their language, from whom, and through which server."""
+
+    to: dict[str, list[str]]
+    sender: str
+    server: str
 
 
 def main(settings: Report) -> None:
@@ -35,11 +47,7 @@ def main(settings: Report) -> None:
     since, until = _span(settings)
     mailing = _mailing(settings)
     catalogue = None if settings.catalogue is None else read_catalogue(Path(settings.catalogue))
-    told = write_report(
-        settings.stores,
-        folder,
-        settings.title,
-        catalogue,
+    scope = Scope(
         campaign=settings.campaign,
         since=since,
         until=until,
@@ -50,19 +58,29 @@ def main(settings: Report) -> None:
         stranger_rate=settings.stranger_rate,
         threads=settings.threads,
     )
-    called = titled(told, catalogue)
-    _print(called)
+    pages: dict[str, str] = {settings.language: "report.html"}
+    pages |= {code: f"report.{code}.html" for code in (mailing.to if mailing else ()) if code not in pages}
+    told = write_report(settings.stores, folder, settings.title, catalogue, scope, pages)
+    _print(titled(told, catalogue))
     print(headline(told, settings.level))
     print(f"written to {folder / 'report.html'}, tables as CSV, Excel and Parquet beside it")
     if mailing is not None:
-        to, sender, server = mailing
-        text = f"{scope_line(called, settings.campaign, catalogue)}\n\n{_summary(called, settings.level)}\n"
-        send(letter(sender, to, settings.title, text, [folder / "report.html", folder / WORKBOOK]), server)
-        print(f"sent to {', '.join(to)}")
+        for code, to in mailing.to.items():
+            files = [folder / pages[code], folder / WORKBOOK]
+            with speaking(code):
+                text = _summary(titled(told, catalogue), scope, catalogue)
+                mail = letter(mailing.sender, to, _(settings.title), text, files)
+            send(mail, mailing.server)
+            print(f"sent to {', '.join(to)}")
 
 
 def write_report(
-    stores: Sequence[str], folder: Path, title: str, catalogue: Catalogue | None = None, **scope: Any
+    stores: Sequence[str],
+    folder: Path,
+    title: str,
+    catalogue: Catalogue | None = None,
+    scope: Scope | None = None,
+    pages: Mapping[str, str] = PAGE,
 ) -> Effectiveness:
     """Measure some stores and write page and tables into a folder.
 
@@ -71,17 +89,17 @@ def write_report(
         folder: Folder to write into; created if missing.
         title: The title of the page.
         catalogue: Catalogue whose titles replace ids in the page.
-        **scope: Fields of `Scope`.
+        scope: Which events count; None for all.
+        pages: Name of the page in each language.
 
     Raises:
         InputError: A store cannot be read, holds too few visitors, or the folder cannot be made.
     """
-    chosen = Scope(**scope)
+    chosen = scope or Scope()
     check_output_folder(folder, "output", own=("report.html", "total.csv", "day.csv"))
     make_folder(folder, "output")
     with tempfile.TemporaryDirectory(prefix="faceline-report-") as temporary:
         told = measure(collect(stores, Path(temporary)), chosen, Path(temporary))
-    text = page(told, chosen, title, catalogue)
     tables = with_titles(told.tables, catalogue)
     for name, table in tables.items():
         for kind in ("csv", "parquet"):
@@ -89,8 +107,9 @@ def write_report(
                 part.write_bytes(as_file(table, kind))
     with write_whole(folder / WORKBOOK) as part:
         part.write_bytes(workbook(tables))
-    with write_whole(folder / "report.html") as part:
-        part.write_text(text, encoding="utf-8")
+    for code, name in pages.items():
+        with speaking(code), write_whole(folder / name) as part:
+            part.write_text(page(told, chosen, _(title), catalogue), encoding="utf-8")
     return told
 
 
@@ -104,21 +123,27 @@ def _span(settings: Report) -> tuple[date | None, date | None]:
     return today - timedelta(days=settings.last_days), today - timedelta(days=1)
 
 
-def _mailing(settings: Report) -> tuple[list[str], str, str] | None:
-    """Return recipients, sender and server of the mail; None if there are no recipients."""
+def _mailing(settings: Report) -> _Mailing | None:
+    """Return to whom the report is mailed, and how; None if there are no recipients."""
     given = {"mail": settings.mail, "mail_from": settings.mail_from, "mail_server": settings.mail_server}
     missing = [key for key, value in given.items() if value is None]
     if len(missing) == len(given):
         return None
     if settings.mail is None or settings.mail_from is None or settings.mail_server is None:
         raise InputError("missing; a mail needs mail, mail_from and mail_server", column=missing[0])
-    return settings.mail, settings.mail_from, settings.mail_server
+    to: dict[str, list[str]] = {}
+    for each in settings.mail:
+        address, _colon, code = each.partition(":")
+        to.setdefault(code or settings.language, []).append(address)
+    return _Mailing(to, settings.mail_from, settings.mail_server)
 
 
-def _summary(told: Effectiveness, level: float) -> str:
+def _summary(told: Effectiveness, scope: Scope, catalogue: Catalogue | None) -> str:
     """Return verdicts and main figures as the text of a mail."""
     figures = "\n".join(f"  {value:>10}  {words}" for words, value in tiles(told))
-    return f"{headline(told, level)}\n\n{winners(told)}\n\n{figures}\n\nThe page and all tables are attached."
+    parts = [scope_line(told, scope.campaign, catalogue), headline(told, scope.level), winners(told), figures,
+             _("The page and all tables are attached.")]  # fmt: skip
+    return "\n\n".join(parts) + "\n"
 
 
 def days_of(since: str | None, until: str | None) -> tuple[date | None, date | None]:
@@ -160,6 +185,6 @@ def _print(told: Effectiveness) -> None:
         }
         for column, heading in headings.items():
             table.add_column(heading, justify="left" if column == "name" else "right")
-        for _, row in told.tables[name].head(_MOST_ROWS).iterrows():
+        for _number, row in told.tables[name].head(_MOST_ROWS).iterrows():
             table.add_row(*(cell(column, row[column]) for column in headings))
         show(table)

@@ -102,6 +102,7 @@ def simulate(
 
 def _one(catalogue: Catalogue, settings: Simulate) -> None:
     from faceline.commands.report import write_report  # noqa: PLC0415  # DuckDB and matplotlib
+    from faceline.stand.report.effectiveness import Scope  # noqa: PLC0415
 
     folder = Path(settings.output)
     check_output_folder(folder, "output", own=("report.html", "total.csv", "day.csv"))
@@ -122,7 +123,7 @@ def _one(catalogue: Catalogue, settings: Simulate) -> None:
                 f"the events were not written: {store.health.paused or store.health.lost}", column="output"
             )
     title = f"Simulation of {settings.days} days"
-    told = write_report([f"sqlite:///{database}"], folder, title, catalogue, level=settings.level)
+    told = write_report([f"sqlite:///{database}"], folder, title, catalogue, Scope(level=settings.level))
     row = told.uplift[(told.uplift["group"] == "all") & (told.uplift["outcome"] == "attention")].iloc[0]
     _print_regret(run)
     inside = "holds" if row["low"] <= run.truth <= row["high"] else "does not hold"

@@ -21,6 +21,7 @@ from faceline.stand.director import Director
 from faceline.stand.events.store import EventStore, StoreHealth
 from faceline.stand.live.feed import Feed
 from faceline.stand.recognition.recogniser import Recogniser
+from faceline.stand.sentences import Sentence
 from faceline.types import Image
 
 _NO_FRAME: Final = 0.2  # seconds after which the screen goes on without one
@@ -226,7 +227,7 @@ class Loop:
             return self.perception.wait(frame.moment)
 
     def _tell(self, error: Exception) -> None:
-        told = f"A fault: {first_line(error)}"
+        told = Sentence.FAULT(why=first_line(error))
         if told != self._logged:  # one that comes with every frame fills no disk
             log.exception("the loop goes on after a fault")
         self._fault = self._logged = told
@@ -237,28 +238,19 @@ class Loop:
             self.director.policy.save()
             self._unsaved = None
         except OSError as error:
-            self._unsaved = f"What was learned cannot be saved: {first_line(error)}."
+            self._unsaved = Sentence.UNSAVED(why=first_line(error))
 
     def _problems(self, capture: CaptureHealth, store: StoreHealth, at: float) -> dict[Problem, str | None]:
         """Return what an operator should look after, in sentences."""
         slow, late = self.speed.too_slow(at), self.speed.latency_ms() or 0.0
         lost = sum(store.lost.values())
         return {
-            "camera": capture.lost
-            and f"No frames from the camera: {capture.lost}. The standard loop goes on; it is tried again.",
-            "covered": None
-            if capture.lost or self._cover.told is None
-            else f"The camera sees nothing: its picture is {self._cover.told}. Look for a cap, tape or light.",
-            "slow": None
-            if slow is None
-            else f"Too slow to count visitors rightly: {slow:.1f} frames a second, "
-            f"and at least {SLOWEST:.0f} are wanted. Who passes by fast is missed; use a faster machine, or a "
-            "camera that gives smaller pictures, or more of them.",
-            "late": None
-            if late <= LATEST_MS
-            else f"The screen answers late: {late / 1000:.1f} s from a frame to its decision; use a faster machine.",
-            "store": store.paused and f"Events are not written: {store.paused}. {store.pending:,} wait in memory.",
-            "lost": f"{lost:,} events were lost while nothing could be written." if lost else None,
+            "camera": capture.lost and Sentence.CAMERA(why=capture.lost),
+            "covered": None if capture.lost or self._cover.told is None else Sentence.COVERED(why=self._cover.told),
+            "slow": None if slow is None else Sentence.SLOW(rate=f"{slow:.1f}", limit=f"{SLOWEST:.0f}"),
+            "late": None if late <= LATEST_MS else Sentence.LATE(rate=f"{late / 1000:.1f}"),
+            "store": store.paused and Sentence.PAUSED(why=store.paused, count=f"{store.pending:,}"),
+            "lost": Sentence.LOST(count=f"{lost:,}") if lost else None,
             "fault": self._fault,
             "learning": self._unsaved,
             "people": None if self.recogniser is None else self.recogniser.problem,

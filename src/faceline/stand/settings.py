@@ -9,7 +9,9 @@ from faceline.config.schema import Count, Seed, Share
 
 Text = Annotated[str, Field(min_length=1)]
 Site = Annotated[str, Field(pattern=r"^https?://[\w.-]+(:\d+)?/?$")]
+Language = Literal["en", "de", "fr", "es", "ar"]
 Address = Annotated[str, Field(pattern=r"^[^@\s,<>]+@[^@\s,<>]+$")]
+Recipient = Annotated[str, Field(pattern=r"^[^@\s,<>:]+@[^@\s,<>:]+(:(en|de|fr|es|ar))?$")]
 Day = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$")]
 
 
@@ -20,6 +22,7 @@ class Report(Settings):
     catalogue: str | None
     output: Text
     title: Text
+    language: Language
     campaign: str | None
     since: Day | None
     until: Day | None
@@ -30,7 +33,7 @@ class Report(Settings):
     greeting_rate: Annotated[float, Field(gt=0, le=1)] | None
     stranger_rate: Annotated[float, Field(ge=0, le=1)]
     threads: Count | None
-    mail: Annotated[list[Address], Field(min_length=1)] | None
+    mail: Annotated[list[Recipient], Field(min_length=1)] | None
     mail_from: Address | None
     mail_server: Text | None
 
@@ -42,6 +45,7 @@ class PlaysSettings(Settings):
     catalogue: str | None
     output: Text
     title: Text
+    language: Language
     campaign: str | None
     since: Day | None
     until: Day | None
@@ -186,7 +190,7 @@ class Stand(Recognising, Served):
     sound: bool
     offer_codes: bool
     offer_reward: Annotated[float, Field(ge=0, le=1)]
-    language: Literal["en", "de", "fr", "es", "ar"]
+    language: Language
     allowed_pages: list[Site]
     fleet: Annotated[str, Field(pattern=r"^https?://[^\s/?#@]+/?$")] | None
     fleet_token: str | None

@@ -7,15 +7,15 @@ They are compiled when a language is first used, so no compiled file can be olde
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, SupportsFloat
 
-from babel.dates import format_date, format_timedelta, get_day_names
+from babel.dates import format_skeleton, format_timedelta, get_day_names
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
@@ -28,9 +28,11 @@ LANGUAGES: Final[Mapping[str, str]] = {
 
 LOCALES: Final = Path(str(files("faceline.stand"))) / "locales"
 
-_UNITS: Final[Mapping[Literal["day", "hour", "minute", "second"], int]] = {
+UNITS: Final[Mapping[Literal["day", "hour", "minute", "second"], int]] = {
     "day": 86_400, "hour": 3_600, "minute": 60, "second": 1,
 }  # fmt: skip
+"""Seconds of the units in which times are told."""
+
 _RIGHT_TO_LEFT: Final = ("ar",)
 _chosen: ContextVar[str] = ContextVar("language", default="en")
 
@@ -74,15 +76,20 @@ def _(message: str, /, **values: Any) -> str:
     return told % values if values else told
 
 
+def apart(name: str) -> str:
+    """Return a name that keeps its own direction beside text from right to left."""
+    return f"\u2068{name}\u2069" if direction() == "rtl" else name
+
+
 def several(one: str, many: str, count: int, /, **values: Any) -> str:
     """Translate a message about a number of things, ``%(count)s``, with the right plural form."""
     return _catalog(language()).ngettext(one, many, count) % {"count": number(count), **values}
 
 
-def number(value: float, places: int = 0) -> str:
+def number(value: SupportsFloat, places: int = 0) -> str:
     """Format a number for the language."""
     pattern = "#,##0." + "0" * places if places else "#,##0"
-    return str(format_decimal(value, pattern, locale=language()))
+    return str(format_decimal(float(value), pattern, locale=language()))
 
 
 def signed(value: float, places: int = 0) -> str:
@@ -96,15 +103,43 @@ def share(value: float, places: int = 0) -> str:
     return f"{number(100 * value, places)}\u00a0%"
 
 
-def day(value: date, pattern: str = "d MMMM y") -> str:
-    """Format a day for the language; the pattern follows Unicode's TR 35."""
-    return str(format_date(value, pattern, locale=language()))
+def in_seconds(count: str) -> str:
+    """Write the unit after a number of seconds."""
+    return _("%(count)s s", count=count).replace(" ", "\u00a0")
+
+
+def rough(value: float) -> str:
+    """Format a share with as many digits as a reader needs; what is almost all does not become all."""
+    percent = 100 * value
+    if 99 < percent < 100:
+        return share(min(value, 0.999), 1)
+    return share(value, 1 if abs(percent) < 9.95 else 0)
+
+
+def plain(value: float) -> str:
+    """Format a number with the decimals that it has, at most three."""
+    return str(format_decimal(value, "#,##0.###", locale=language()))
+
+
+def day(value: date, parts: str = "yMMMMd") -> str:
+    """Format a day for the language; the parts are a skeleton of Unicode's TR 35."""
+    return str(format_skeleton(parts, value, locale="en_GB" if language() == "en" else language()))
+
+
+def time_of(value: datetime) -> str:
+    """Format a day and the time of it."""
+    return f"{day(value)} {value:%H:%M}"
+
+
+def days(first: date, last: date) -> str:
+    """Format the first and last day of a span, or the only day."""
+    return day(first) if first == last else _("%(low)s to %(high)s", low=day(first), high=day(last))
 
 
 def ago(since: timedelta) -> str:
     """Say in words how long ago something was, in the largest unit that it fills."""
     seconds = max(since.total_seconds(), 1.0)
-    unit = next(unit for unit, size in _UNITS.items() if seconds >= size)
+    unit = next(unit for unit, size in UNITS.items() if seconds >= size)
     return str(format_timedelta(-timedelta(seconds=seconds), unit, 1e9, add_direction=True, locale=language()))
 
 

@@ -103,8 +103,8 @@ class Films:
         if ending in FILMS and film.plays and file.stat().st_size <= LARGEST_MB * 1e6:
             return False
         with self._lock:
-            self.listed = [each for each in self.listed if not (each.problem and each.name == name)]
-            if sum(not each.problem for each in self.listed) >= _WAITING:
+            self.listed = [each for each in self.listed if not each.problem]  # what failed was told until now
+            if len(self.listed) >= _WAITING:
                 raise InputError(f"{name}: {_WAITING} films wait to be converted; try again when some are done")
             conversion = Conversion(name, by)
             self.listed.append(conversion)
@@ -113,9 +113,10 @@ class Films:
 
     def close(self) -> None:
         """Stop converting; what is not finished is deleted."""
-        self._closed = True
-        if running := self._running:
-            running.kill()
+        with self._lock:
+            self._closed = True
+            if self._running:
+                self._running.kill()
         self._worker.shutdown()
 
     def _convert(self, conversion: Conversion, file: Path, seconds: float | None) -> None:
@@ -136,11 +137,12 @@ class Films:
 
     def _run(self, conversion: Conversion, file: Path, to: Path, seconds: float) -> None:
         """Run ffmpeg, behind everything else that the machine does."""
-        if self._closed:
-            raise InputError("the stand was stopped")
         with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as told:
-            process = subprocess.Popen(_command(file, to, seconds), stdout=subprocess.PIPE, stderr=told, text=True)
-            self._running = process
+            with self._lock:
+                if self._closed:
+                    raise InputError("the stand was stopped")
+                process = subprocess.Popen(_command(file, to, seconds), stdout=subprocess.PIPE, stderr=told, text=True)
+                self._running = process
             late = threading.Timer(_LONGEST, process.kill)
             late.start()
             try:

@@ -8,6 +8,7 @@ from typing import Final
 
 from faceline.errors import InputError, first_line
 from faceline.stand.content.catalogue import Catalogue, read_catalogue
+from faceline.stand.sentences import Sentence
 
 _EVERY: Final = 1.0
 """Seconds between two checks; a change is read when it is this old, so that no half-written file is read."""
@@ -76,7 +77,7 @@ class CatalogueFile:
         try:
             catalogue = read_catalogue(self.file, self.pages)
         except (InputError, OSError) as error:
-            told = f"The catalogue has changed and is refused; the old one stays. {first_line(error)}"
+            told = Sentence.CATALOGUE_REFUSED(why=first_line(error))
             if told != self.problem:
                 log.warning(told)
             self.problem = told
@@ -92,7 +93,7 @@ class CatalogueFile:
             try:
                 self.look()
             except Exception as error:  # whatever it was, the screen goes on
-                self.problem = f"The catalogue cannot be looked at: {first_line(error)}."
+                self.problem = Sentence.CATALOGUE_UNREAD(why=first_line(error))
                 log.exception("the catalogue cannot be looked at")
 
     def _stamp(self) -> _Stamp:

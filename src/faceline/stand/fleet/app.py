@@ -30,7 +30,7 @@ from faceline.stand.fleet.tables import FLEET, HOURS
 from faceline.stand.fleet.watch import Watch
 from faceline.stand.folders import alone_in, make_folder
 from faceline.stand.live.webhooks import Webhook, Webhooks
-from faceline.stand.web import advertiser, campaign_pages, contents, login, week_page
+from faceline.stand.web import advertiser, campaign_pages, contents, login, media_pages, week_page
 from faceline.stand.web.access import Secrets
 from faceline.stand.web.app import guarded_app
 from faceline.stand.web.campaigns import note_catalogue
@@ -49,7 +49,7 @@ _MOST_EVENTS: Final = 20_000_000
 
 def create_fleet_app(services: FleetServices) -> FastAPI:
     """Create the application of a fleet: pages for people and an interface for stands."""
-    parts = login, pages, release_pages, contents, campaign_pages, week_page, advertiser, api
+    parts = login, pages, release_pages, contents, media_pages, campaign_pages, week_page, advertiser, api
     app = guarded_app("faceline fleet", services, [part.router for part in parts])
     app.mount("/fleet-static", StaticFiles(directory=HERE / "static"), name="fleet-static")
     return app

@@ -7,6 +7,7 @@ from typing import Final, Literal, NamedTuple
 from faceline.stand.database import microseconds
 from faceline.stand.fleet.protocol import Report
 from faceline.stand.fleet.roster import Member
+from faceline.stand.sentences import Sentence
 
 Kind = Literal["silent", "camera", "faces", "speed", "store", "clock", "disk", "release", "rollout"]
 
@@ -69,10 +70,10 @@ def findings(
     if now - seen > limits.silent:
         if since is not None and now - since <= limits.silent:
             return Findings({}, frozenset())
-        return Findings({"silent": f"No report since {seen:%Y-%m-%d %H:%M} UTC."}, frozenset({"silent"}))
+        return Findings({"silent": Sentence.SILENT(when=f"{seen:%Y-%m-%d %H:%M}")}, frozenset({"silent"}))
     known: set[Kind] = {"silent", "store", "clock", "disk", "release"}
     wrong: dict[Kind, str | None] = {
-        "store": None if report.logging else "Its events are not written: the store is paused.",
+        "store": None if report.logging else Sentence.NOT_WRITTEN(),
         "clock": _clock(report, seen, limits),
         "disk": _disk(report, limits),
         "release": _release(report),
@@ -107,39 +108,39 @@ def _faces(now: datetime, visitors: Mapping[int, int], raised: bool) -> str | No
     usual = any(all(visitors.get(hour) for hour in hours) for hours in (days, weeks))
     if not (usual or raised):  # what was called wrong is well again once somebody comes, not once the mall closes
         return None
-    return "No face for an hour in which there always were some: does the camera see the people?"
+    return Sentence.NO_FACES()
 
 
 def _camera(report: Report) -> str | None:
     if not report.camera:
-        return "No frames from its camera."
-    return report.picture and f"Its camera sees nothing: the picture is {report.picture}."
+        return Sentence.NO_FRAMES()
+    return report.picture and Sentence.BLIND(why=report.picture)
 
 
 def _speed(report: Report, limits: Limits) -> str | None:
     if report.frames_per_second < limits.frames:
-        return f"{report.frames_per_second:.1f} frames a second, where {limits.frames:g} are the least."
+        return Sentence.FEW_FRAMES(rate=f"{report.frames_per_second:.1f}", limit=f"{limits.frames:g}")
     if report.latency_ms is not None and report.latency_ms > limits.delay_ms:
-        return f"{report.latency_ms:.0f} ms from a frame to its decision, where {limits.delay_ms:g} ms are the most."
+        return Sentence.DELAY(rate=f"{report.latency_ms:.0f}", limit=f"{limits.delay_ms:g}")
     return None
 
 
 def _release(report: Report) -> str | None:
     refused = report.refused
-    return None if refused is None else f"It refuses the release {refused.release}: {refused.why}"
+    return None if refused is None else Sentence.REFUSES(name=refused.release, why=refused.why)
 
 
 def _clock(report: Report, seen: datetime, limits: Limits) -> str | None:
     ahead = report.at - seen
     if abs(ahead) <= limits.clock:
         return None
-    return f"Its clock is {_length(abs(ahead))} {'ahead' if ahead > timedelta(0) else 'behind'}."
+    return (Sentence.AHEAD if ahead > timedelta(0) else Sentence.BEHIND)(length=_length(abs(ahead)))
 
 
 def _disk(report: Report, limits: Limits) -> str | None:
     if report.disk_free >= limits.disk:
         return None
-    return f"Its disk is nearly full: {report.disk_free:.0%} or {report.disk_free_gb:.1f} GB are free."
+    return Sentence.DISK(share=f"{report.disk_free:.0%}", count=f"{report.disk_free_gb:.1f}")
 
 
 def _length(time: timedelta) -> str:

@@ -12,6 +12,7 @@ from faceline.stand.board import Board
 from faceline.stand.clock import Moment, now
 from faceline.stand.content.catalogue import Catalogue
 from faceline.stand.fleet.protocol import Report
+from faceline.stand.sentences import Sentence
 
 _STALLED: Final = 10.0  # seconds after which what the loop told last is no news any more
 _LINE: Final = 500
@@ -50,7 +51,7 @@ class HealthOf:
         state, moment = self._board.state, self._clock()
         stalled = state.at is None or moment.steady - state.at > _STALLED
         health, disk = state.health, shutil.disk_usage(self._folder)
-        warnings = ("The loop stands still.",) * stalled + health.warnings
+        warnings = (Sentence.STALLED(),) * stalled + health.warnings
         return Report(
             at=moment.utc,
             version=version("faceline"),

@@ -23,6 +23,7 @@ from faceline.stand.fleet.caller import AwayError, Caller
 from faceline.stand.fleet.courier import Courier
 from faceline.stand.fleet.installing import Contents
 from faceline.stand.fleet.protocol import Batch, Joined, Joining, Orders, Report
+from faceline.stand.sentences import Sentence
 
 _EVERY: Final = 20.0
 _LONGEST: Final = 60.0
@@ -103,7 +104,7 @@ class Home:
     def problem(self) -> str | None:
         """Return what an operator should know about the connection; None if all is well."""
         if self._away is not None:
-            return f"{_AWAY}; the stand goes on alone, and its events wait: {self._away}."
+            return Sentence.FLEET_AWAY(why=self._away)
         return self._refused or self.contents.problem
 
     def call(self) -> float:
@@ -115,7 +116,7 @@ class Home:
             self._away, self._every = first_line(error), min(2 * self._every, _LONGEST)
             return self._every * random.uniform(0.8, 1.2)  # a chain must not call all at once
         except InputError as error:
-            self._away, self._refused = None, f"The fleet refuses this stand: {error.told}."
+            self._away, self._refused = None, Sentence.FLEET_REFUSES(why=error.told)
             return _LONGEST
         self._away = self._refused = None
         return 0.0 if more else self._every

@@ -15,6 +15,7 @@ from faceline.stand.fleet.caller import Caller
 from faceline.stand.fleet.manifest import CATALOGUE, Item, Manifest, digest_of, open_signed
 from faceline.stand.fleet.protocol import Orders, Refusal, Signed
 from faceline.stand.folders import make_folder
+from faceline.stand.sentences import Sentence
 
 OWN: Final = "own"
 """Name of the folder that holds the stand's own contents."""
@@ -112,7 +113,7 @@ class Contents:
         except InputError as error:
             self._refuse(name, error.told)
         except OSError as error:
-            self.problem = f"The release {name} of the fleet cannot be kept: {first_line(error)}; it is tried again."
+            self.problem = Sentence.RELEASE_NOT_KEPT(name=name, why=first_line(error))
         else:
             self.refused = self.problem = None
             self._forget_old()
@@ -121,7 +122,7 @@ class Contents:
         shutil.rmtree(self.folder / name, ignore_errors=True)
         told = why.replace(f"{self.folder / name}/", "")[:400]
         self.refused = Refusal(release=name, why=told)
-        self.problem = f"The release {name} of the fleet is refused; what was shown stays. {told}"
+        self.problem = Sentence.RELEASE_REFUSED(name=name, why=told)
 
     def _show(self, name: str) -> None:
         new = self._link.with_name(".current")
@@ -153,7 +154,7 @@ class Contents:
                 self._fetch_item(item, partial, caller)
                 partial.replace(target)
         except (InputError, OSError) as error:
-            self.problem = f"The software that the fleet announces is not taken: {first_line(error)}."
+            self.problem = Sentence.SOFTWARE_REFUSED(why=first_line(error))
             return
         self._announced, self.software = name, manifest.version
 

@@ -10,7 +10,8 @@ from starlette.exceptions import HTTPException
 from faceline.errors import InputError
 from faceline.stand.fleet.roster import Member
 from faceline.stand.fleet.services import TEMPLATES, FleetServices, fleet_of
-from faceline.stand.web.access import Login
+from faceline.stand.sentences import retold
+from faceline.stand.web.access import Login, Refusal
 from faceline.stand.web.login import check_form, needs
 from faceline.stand.words import _, ago
 
@@ -41,7 +42,8 @@ def stand_page(request: Request, session: Operator, name: str) -> Response:
     fleet, member = fleet_of(request), _member(request, name)
     context = {
         "row": _row(member, fleet, fleet.watch.alerts.raised()), "member": member, "report": member.report,
-        "groups": list(fleet.roster.groups), "messages": fleet.watch.alerts.messages(name, 30),
+        "groups": list(fleet.roster.groups),
+        "messages": [each._replace(told=retold(each.told)) for each in fleet.watch.alerts.messages(name, 30)],
     }  # fmt: skip
     return page(request, session, "fleet_stand.html", context)
 
@@ -56,7 +58,7 @@ def move(request: Request, session: Operator, name: str, group: Annotated[str, F
             "%(name)s belongs to %(group)s now, and is given what that group shows.", name=name, group=group
         )
     except InputError as error:
-        session.told = _("Not done. %(why)s", why=error.told)
+        session.told = Refusal(_("Not done. %(why)s", why=error.told))
     return RedirectResponse(f"/operator/stands/{name}", status_code=303)
 
 
@@ -91,15 +93,18 @@ def _overview(fleet: FleetServices) -> dict[str, Any]:
     found.sort(key=lambda row: (row["rank"], row["name"]))
     states = ("silent", "warns", "well", "new")
     counts = {state: sum(row["state"] == state for row in found) for state in states}
-    held = [told for stand, kinds in raised.items() if stand.startswith("group ") for told in kinds.values()]
-    held += [f"Alerts do not arrive by {way}: {why}" for way, why in fleet.watch.messenger.problems.items()]
+    held = [retold(told) for stand, kinds in raised.items() if stand.startswith("group ") for told in kinds.values()]
+    held += [
+        _("Alerts do not arrive by %(way)s: %(why)s", way=way, why=why)
+        for way, why in fleet.watch.messenger.problems.items()
+    ]
     return {"rows": found, "counts": counts, "groups": list(fleet.roster.groups), "held": held}
 
 
 def _row(member: Member, fleet: FleetServices, raised: dict[str, dict[str, str]]) -> dict[str, Any]:
     report, now = member.report, fleet.roster.clock()
     alerts = raised.get(member.name, {})
-    warnings = [*alerts.values(), *(() if report is None else report.warnings)]
+    warnings = [retold(told) for told in (*alerts.values(), *(() if report is None else report.warnings))]
     if report is None or member.seen is None:
         state = "new"
     elif now - member.seen > timedelta(seconds=_MISSED * fleet.every):

@@ -12,7 +12,8 @@ from faceline.errors import InputError
 from faceline.stand.fleet.pages import page
 from faceline.stand.fleet.rollouts import OPEN, Rollout
 from faceline.stand.fleet.services import FleetServices, fleet_of
-from faceline.stand.web.access import Login
+from faceline.stand.sentences import retold
+from faceline.stand.web.access import Login, Refusal
 from faceline.stand.web.login import check_form, needs
 from faceline.stand.words import _, mark
 
@@ -123,7 +124,8 @@ def _told(rollout: Rollout, fleet: FleetServices, newest: int | None) -> dict[st
     members = [member for member in fleet.roster.members if member.group == rollout.group]
     showing = sum(member.report is not None and member.report.release == rollout.release for member in members)
     return {
-        "each": rollout, "release": release, "open": rollout.state in OPEN, "newest": rollout.number == newest,
+        "each": rollout, "told": retold(rollout.told), "release": release, "open": rollout.state in OPEN,
+        "newest": rollout.number == newest,
         "parts": ", ".join(release.manifest.parts) if release else "", "showing": showing, "members": len(members),
     }  # fmt: skip
 
@@ -136,5 +138,5 @@ def _do(session: Login, act: Callable[[], str]) -> Response:
     try:
         session.told = act()
     except InputError as error:
-        session.told = _("Not done. %(why)s", why=error.told)
+        session.told = Refusal(_("Not done. %(why)s", why=error.told))
     return RedirectResponse("/operator/releases", status_code=303)

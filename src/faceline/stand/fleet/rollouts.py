@@ -10,6 +10,7 @@ from faceline.errors import InputError
 from faceline.stand.database import microseconds, utc
 from faceline.stand.fleet.roster import Member, Roster
 from faceline.stand.fleet.tables import GROUPS, ROLLOUTS, STANDS
+from faceline.stand.sentences import Sentence
 
 State = Literal["first", "held", "all", "rolled back"]
 OPEN: Final = ("first", "held")
@@ -145,11 +146,11 @@ class Rollouts:
         report = member.report
         heard = max(member.seen or rollout.at, rollout.at, self._since or rollout.at)
         if report is None or now - heard > self.silent:
-            return f"{member.name} is silent."
+            return Sentence.FIRST_SILENT(name=member.name)
         if report.refused is not None and report.refused.release == rollout.release:
-            return f"{member.name} refuses it: {report.refused.why}"
+            return Sentence.FIRST_REFUSES(name=member.name, why=report.refused.why)
         if report.warnings:
-            return f"{member.name} warns: {report.warnings[0]}"
+            return Sentence.FIRST_WARNS(name=member.name, why=report.warnings[0])
         return None
 
     def _choose(self, members: list[Member], first: str) -> list[str]:

@@ -17,6 +17,7 @@ from faceline.stand.fleet.messenger import Messenger
 from faceline.stand.fleet.rollouts import Rollouts
 from faceline.stand.fleet.roster import Roster
 from faceline.stand.fleet.tables import HOURS
+from faceline.stand.sentences import Sentence
 
 _EVERY: Final = 10.0
 _TIDY: Final = 3600.0
@@ -79,7 +80,7 @@ class Watch:
         last = {each.group: each for each in reversed(self.rollouts.listed())}
         return {
             f"group {group}": Findings(
-                {"rollout": f"The release {each.release} is held back. {each.told}"} if each.state == "held" else {},
+                {"rollout": Sentence.HELD(name=each.release, why=each.told)} if each.state == "held" else {},
                 frozenset({"rollout"}),
             )
             for group, each in last.items()

@@ -24,6 +24,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 from faceline.errors import InputError, first_line
 from faceline.stand.kept_file import KeptFile, check_name, note
 from faceline.stand.live.feed import KINDS, Feed, Message
+from faceline.stand.sentences import Sentence
 
 FILE: Final = "webhooks.json"
 """Name of the file in the folder of a stand."""
@@ -199,14 +200,14 @@ class Sender:
     @property
     def problem(self) -> str | None:
         """Return what an operator should know; None if all is well."""
-        told = []
+        told, name = [], self.hook.name
         if self._tries >= _TOLD_AFTER:
-            told.append(f"{len(self.waiting):,} messages wait, since it is not answered ({self._why})")
+            told.append(Sentence.WEBHOOK_AWAY(name=name, count=f"{len(self.waiting):,}", why=self._why))
         if self.waiting.lost:
-            told.append(f"{self.waiting.lost:,} messages found no room and are lost")
+            told.append(Sentence.WEBHOOK_FULL(name=name, count=f"{self.waiting.lost:,}"))
         if self.refused:
-            told.append(f"{self.refused:,} messages were refused ({self._why or 'earlier'})")
-        return f"Webhook {self.hook.name}: {'; '.join(told)}." if told else None
+            told.append(Sentence.WEBHOOK_REFUSES(name=name, count=f"{self.refused:,}", why=self._why or "earlier"))
+        return "\n".join(told) or None
 
     def end(self) -> None:
         """Accept no more messages, and begin no new pause."""
@@ -274,7 +275,7 @@ class WebhookPost:
 
     def problem(self) -> str | None:
         """Return what an operator should know; None if all is well."""
-        return " ".join(told for sender in list(self.senders.values()) if (told := sender.problem)) or None
+        return "\n".join(told for sender in list(self.senders.values()) if (told := sender.problem)) or None
 
     def close(self) -> None:
         """Send what can be sent in a few seconds; the audit records how much could not."""

@@ -18,6 +18,7 @@ from faceline.stand.report.counting import ARMS, airtime_moments, campaigns_of, 
 from faceline.stand.report.disclosure import Flags, hidden
 from faceline.stand.report.periods import rounded
 from faceline.stand.report.uplift import MOMENTS, compare
+from faceline.stand.words import mark
 
 OUTCOMES: Final = {
     "attention": "seconds of attention a visitor; of a campaign or content: the share of its airtime that was attended",
@@ -26,7 +27,7 @@ OUTCOMES: Final = {
 }
 """Outcomes by which the arms are compared."""
 
-SECONDS, AIRTIME, PEOPLE = "seconds a visitor", "share of its airtime", "share of visitors"
+SECONDS, AIRTIME, PEOPLE = mark("seconds a visitor"), mark("share of its airtime"), mark("share of visitors")
 """Units of the outcomes."""
 
 _KEYS: Final = ["group", "name", "outcome", "measure"]

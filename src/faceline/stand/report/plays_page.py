@@ -1,14 +1,13 @@
 """The page of a proof of play: did campaigns get the airtime that was sold?"""
 
-from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from faceline.stand.content.catalogue import Catalogue
+from faceline.stand.report.page import rendered, stand_count, zone_line
 from faceline.stand.report.plays import Plays
-from faceline.stand.words import _, number, share
+from faceline.stand.words import _, day, days, number, share
 
 _NEAR: Final = 0.01
 """A share counts as given if it is missed by at most this much: one percentage point."""
@@ -18,40 +17,28 @@ Rows = tuple[list[str], list[list[str]]]
 
 
 def plays_page(found: Plays, catalogue: Catalogue, title: str, zone: str, smallest_group: int) -> str:
-    """Return the proof of play as HTML."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    first, last = found.span
-    days = f"{first:%-d %B %Y}" if first == last else f"{first:%-d %B %Y} to {last:%-d %B %Y}"
-    stands = found.rows["stand"].nunique()
-    tables = [
-        ("By campaign", _CAPTIONS["campaign"], *campaign_rows(found, catalogue)),
-        ("By content", _CAPTIONS["content"], *content_rows(found, catalogue)),
-        ("By day", _CAPTIONS["day"], *day_rows(found, catalogue)),
-    ]
-    return environment.get_template("report.html.j2").render(
+    """Return the proof of play as HTML in the current language."""
+    parts = [days(*found.span), stand_count(found.rows["stand"].nunique()), zone_line(zone)]
+    shares = _("Shares are of the seconds on the screen, on the days on which the campaign runs: in all, before "
+               "audiences of either arm, and while nobody was there.")  # fmt: skip
+    return rendered(
         title=title,
-        scope=f"{days} · {stands} {'stand' if stands == 1 else 'stands'} · days and hours of {zone}",
+        scope=" · ".join(parts),
         headline=verdict(found, catalogue),
         lost="",
         tiles=[
-            ("plays", f"{found.campaigns['plays'].sum():,}"),
-            ("hours on the screen", f"{found.campaigns['seconds'].sum() / 3600:,.1f}"),
+            (_("plays"), number(found.campaigns["plays"].sum())),
+            (_("hours on the screen"), number(found.campaigns["seconds"].sum() / 3600, 1)),
         ],
         figures=[],
-        tables=tables,
+        tables=[
+            (_("By campaign"), shares, *campaign_rows(found, catalogue)),
+            (_("By content"), _("The time is that of the plays that are counted."), *content_rows(found, catalogue)),
+            (_("By day"), _("The hours of each day are in plays.csv."), *day_rows(found, catalogue)),
+        ],
         definitions={},
         notes=_notes(smallest_group),
     )
-
-
-_CAPTIONS: Final = {
-    "campaign": "Shares are of the seconds on the screen, on the days on which the campaign runs: in all, before "
-    "audiences of either arm, and while nobody was there.",
-    "content": "The time is that of the plays that are counted.",
-    "day": "The hours of each day are in plays.csv.",
-}
 
 
 def verdict(found: Plays, catalogue: Catalogue) -> str:
@@ -77,19 +64,20 @@ def verdict(found: Plays, catalogue: Catalogue) -> str:
 
 def campaign_rows(found: Plays, catalogue: Catalogue) -> Rows:
     """Return a row for each campaign, formatted for readers."""
-    headings = ["campaign", "plays", "time on the screen", "share sold", "share given",
-                "given: adaptive", "given: control", "given: nobody there"]  # fmt: skip
+    headings = [_("campaign"), _("plays"), _("time on the screen"), _("share sold"), _("share given"),
+                _("given: adaptive"), _("given: control"), _("given: nobody there")]  # fmt: skip
     minimum = bool(found.campaigns["plays_a_day"].notna().any())
     rows = []
     for row in found.campaigns.to_dict("records"):
         shares = [row[key] for key in ("sold", "given", "given_adaptive", "given_control", "given_nobody")]
-        cells = [_name(catalogue, row["campaign"]), f"{row['plays']:,}"]
+        cells = [_name(catalogue, row["campaign"]), number(row["plays"])]
         cells += [_time(row["seconds"]), *map(_share, shares)]
         if minimum:
             least = row["plays_a_day"]
-            cells += ["–", "–"] if pd.isna(least) else [f"{least:,.0f}", f"{row['days_short']} of {row['days']}"]
+            short = {"short": number(row["days_short"]), "days": number(row["days"])}
+            cells += ["–", "–"] if pd.isna(least) else [number(least), _("%(short)s of %(days)s", **short)]
         rows.append(cells)
-    return [*headings, *(["plays sold a day", "days short"] if minimum else [])], rows
+    return [*headings, *([_("plays sold a day"), _("days short")] if minimum else [])], rows
 
 
 def content_rows(found: Plays, catalogue: Catalogue) -> Rows:
@@ -98,28 +86,29 @@ def content_rows(found: Plays, catalogue: Catalogue) -> Rows:
         [
             title_of(catalogue, row["content"]),
             _name(catalogue, row["campaign"]),
-            f"{row['plays']:,}",
+            number(row["plays"]),
             _time(row["seconds"]),
         ]
         for row in found.contents.to_dict("records")
     ]
-    return ["content", "campaign", "plays", "time on the screen"], rows
+    return [_("content"), _("campaign"), _("plays"), _("time on the screen")], rows
 
 
 def day_rows(found: Plays, catalogue: Catalogue) -> Rows:
     """Return a row for each day and campaign, formatted for readers."""
     rows = [
         [
-            f"{row['day']:%-d %B %Y}",
+            day(row["day"]),
             _name(catalogue, row["campaign"]),
-            f"{row['plays']:,}",
+            number(row["plays"]),
             _time(row["seconds"]),
             _share(row["sold"]),
             _share(row["given"]),
         ]
         for row in found.days.sort_values(["day", "campaign"]).to_dict("records")
     ]
-    return ["day", "campaign", "plays", "time on the screen", "share sold", "share given"], rows
+    headings = [_("day"), _("campaign"), _("plays"), _("time on the screen"), _("share sold"), _("share given")]
+    return headings, rows
 
 
 def title_of(catalogue: Catalogue, content: str) -> str:
@@ -134,7 +123,7 @@ def _name(catalogue: Catalogue, campaign: str) -> str:
 
 
 def _share(value: Any) -> str:
-    return "–" if value is None or pd.isna(value) else f"{100 * value:.1f} %"
+    return "–" if value is None or pd.isna(value) else share(value, 1)
 
 
 def _time(seconds: float) -> str:
@@ -144,13 +133,14 @@ def _time(seconds: float) -> str:
 
 def _notes(smallest_group: int) -> list[str]:
     return [
-        "A play is one showing of a content to its end, in the hour in which it began. What was cut short, "
-        "since somebody came or was answered, counts in the shares of the airtime only.",
-        "Share sold is what the catalogue promises at the time of this report. A campaign with quiet hours is given "
-        "its share in the other hours only.",
-        "Sessions are adaptive or control by chance: in the control arm the standard loop is shown, without follow-ups "
-        "and greetings. Each campaign is to have its share in both.",
-        f"Follow-ups and greetings answer one visitor. Their plays are rounded down to multiples of "
-        f"{smallest_group} and are told by day, so that no figure is about few people. All other plays are exact.",
-        "Times on the screen are hours:minutes:seconds.",
-    ]
+        _("A play is one showing of a content to its end, in the hour in which it began. What was cut short, since "
+          "somebody came or was answered, counts in the shares of the airtime only."),
+        _("Share sold is what the catalogue promises at the time of this report. A campaign with quiet hours is given "
+          "its share in the other hours only."),
+        _("Sessions are adaptive or control by chance: in the control arm the standard loop is shown, without "
+          "follow-ups and greetings. Each campaign is to have its share in both."),
+        _("Follow-ups and greetings answer one visitor. Their plays are rounded down to multiples of %(smallest)s and "
+          "are told by day, so that no figure is about few people. All other plays are exact.",
+          smallest=number(smallest_group)),
+        _("Times on the screen are hours:minutes:seconds."),
+    ]  # fmt: skip

@@ -18,6 +18,7 @@ from faceline.stand.web import (
     display,
     health,
     login,
+    media_pages,
     operator,
     people,
     till,
@@ -41,7 +42,7 @@ _LARGEST_FORM: Final = 64_000
 
 def create_app(services: Services) -> FastAPI:
     """Create the application of one stand."""
-    parts = login, display, operator, people, contents, campaign_pages, week_page, advertiser, health, till
+    parts = login, display, operator, people, contents, media_pages, campaign_pages, week_page, advertiser, health, till
     app = guarded_app("faceline stand", services, [part.router for part in parts])
     app.mount(api.HERE, api.create_api(services))
     return app
@@ -90,7 +91,7 @@ async def _told(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == 303:
         return Response(status_code=303, headers=dict(error.headers or {}))
-    context = {"status": error.status_code, "told": error.detail}
+    context = {"status": error.status_code, "why": error.detail}
     return TEMPLATES.TemplateResponse(
         request, "refused.html", context, status_code=error.status_code, headers=dict(error.headers or {})
     )

@@ -27,7 +27,7 @@ def courses(told: Effectiveness) -> dict[str, Rows]:
     days = (told.period[1] - told.period[0]).days + 1
     of_day, of_hour = rows_of(told.day), rows_of(told.hour)
     return {
-        "day": _course([day(each["name"], "d MMM") for each in of_day], of_day, 1),
+        "day": _course([day(each["name"], "MMMd") for each in of_day], of_day, 1),
         "hour": _course([f"{each['name']}:00" for each in of_hour], of_hour, days),
     }
 
@@ -80,18 +80,15 @@ def week(told: Effectiveness) -> dict[str, Any]:
 
 def funnel(told: Effectiveness) -> Rows:
     """Return the steps of visitors, each as a share of those who came by."""
-    words = {"passers_by": _("came by"), "attended": _("looked"), "reacted": _("reacted"),
-             "interested": _("interested"), "followed_up": _("got more"),
-             "offers_taken": _("took an offer")}  # fmt: skip
     row = rows_of(told.total)[0]
     first = row["passers_by"] or 1
     return [
         {
-            "name": words[column],
+            "name": _(name),
             "count": row[column],
             "share": row[column] / first,
             "wide": round(400 * row[column] / first, 1),
         }
-        for column in STEPS
+        for column, name in STEPS.items()
         if row[column] is not None
     ]

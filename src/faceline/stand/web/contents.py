@@ -1,11 +1,8 @@
-"""The editor's pages of contents: view, upload, change, preview, publish and bring back."""
+"""The editor's pages of contents: view, change, preview, publish and bring back."""
 
 from collections import Counter
-from functools import lru_cache
-from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-import cv2
 from fastapi import APIRouter, File, Form, Request, Response, UploadFile
 from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
@@ -16,7 +13,7 @@ from faceline.stand.content.artwork import FILMS, OTHER_FILMS, PICTURES, is_film
 from faceline.stand.content.desk import UPLOADS, Desk, mark_of
 from faceline.stand.content.films import ffmpeg, largest_upload_mb
 from faceline.stand.content.schedule import DAYS
-from faceline.stand.web.access import Login
+from faceline.stand.web.access import Login, Refusal
 from faceline.stand.web.content_form import content_of, place_of, values_of
 from faceline.stand.web.login import check_form, needs
 from faceline.stand.web.operator import page
@@ -32,11 +29,11 @@ NEW: Final = "-"
 _UNNAMED: Final = "unnamed"
 """Id of a new content in its preview, until it has one."""
 
-_THUMBNAIL: Final = 320
-_CHUNK: Final = 1 << 20
+CHUNK: Final = 1 << 20
+"""Bytes of an upload that are read at once."""
 
-_EDITOR: Final = needs("operator", "editor")
-Editor = Annotated[Login, _EDITOR]
+EDITOR: Final = needs("operator", "editor")
+Editor = Annotated[Login, EDITOR]
 Csrf = Annotated[str, Form()]
 
 
@@ -68,7 +65,7 @@ def contents_page(request: Request, session: Editor) -> Response:
     return page(request, session, "contents.html", context)
 
 
-@router.get("/export", dependencies=[_EDITOR])
+@router.get("/export", dependencies=[EDITOR])
 def export(request: Request) -> Response:
     """Download the draft as YAML, or what is published if there is no draft."""
     desk = desk_of(request)
@@ -76,73 +73,19 @@ def export(request: Request) -> Response:
     return Response(desk.text, media_type="application/yaml", headers={"Content-Disposition": name})
 
 
-@router.get("/thumbnail/{name:path}", dependencies=[_EDITOR])
-def thumbnail(request: Request, name: str) -> Response:
-    """Return a small picture of a file that can be chosen."""
-    desk = desk_of(request)
-    path = desk.file.parent / name
-    if name not in media_of(desk) or not path.is_file():
-        raise HTTPException(404, _("No such medium."))
-    image = _small(path, path.stat().st_mtime_ns)
-    if image is None:
-        raise HTTPException(404, _("No picture of it."))
-    return Response(image, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
-
-
-@router.get("/media/{name:path}", dependencies=[_EDITOR])
-def medium(request: Request, name: str) -> Response:
-    """Return a whole file that can be chosen, for the preview."""
-    desk = desk_of(request)
-    if name not in media_of(desk):
-        raise HTTPException(404, _("No such medium."))
-    return pages_of(request).file(name)
-
-
-@router.post("/upload")
-async def upload(request: Request, session: Editor, file: Annotated[UploadFile, File()], csrf: Csrf = "") -> Response:
-    """Store an uploaded picture or film that a display can show."""
-    check_form(request, session, csrf)
-    desk = desk_of(request)
-    partial, name, by, taken = desk.new_partial(), file.filename or "", session.account.name, False
-    try:
-        with partial.open("wb") as to:
-            while part := await file.read(_CHUNK):
-                to.write(part)
-        taken = await run_in_threadpool(desk.films.take, name, partial, by)
-        if taken:
-            session.told = _("Uploaded: %(name)s. Browsers cannot play it as it is, so it is converted now.", name=name)
-        else:
-            name = await run_in_threadpool(desk.add_medium, name, partial, by=by)
-            session.told = _("Uploaded: %(name)s.", name=name)
-    except (InputError, OSError) as error:
-        session.told = _("Not uploaded. %(why)s", why=error.told if isinstance(error, InputError) else error)
-    finally:
-        if not taken:
-            partial.unlink(missing_ok=True)
-    return _back()
-
-
-@router.get("/files", dependencies=[_EDITOR])
-def files(request: Request) -> Response:
-    """Return the list of pictures and films, with those that are being converted."""
-    desk = desk_of(request)
-    context = {"films": desk.films.listed, "files": media_of(desk)}
-    return TEMPLATES.TemplateResponse(request, "files.html", context)
-
-
 @router.post("/import")
 async def bring_in(request: Request, session: Editor, file: Annotated[UploadFile, File()], csrf: Csrf = "") -> Response:
     """Import a whole YAML file as the draft."""
     check_form(request, session, csrf)
     try:
-        text = (await file.read(_CHUNK)).decode("utf-8")
+        text = (await file.read(CHUNK)).decode("utf-8")
         await run_in_threadpool(desk_of(request).bring_in, text, by=session.account.name)
         session.told = _("Imported as the draft; look at it, then publish it.")
     except UnicodeDecodeError:
-        session.told = _("Not imported. It is not text in UTF-8.")
+        session.told = Refusal(_("Not imported. It is not text in UTF-8."))
     except InputError as error:
-        session.told = _("Not imported. %(why)s", why=error)
-    return _back()
+        session.told = Refusal(_("Not imported. %(why)s", why=error))
+    return back()
 
 
 @router.post("/publish")
@@ -230,7 +173,7 @@ def delete(request: Request, session: Editor, name: str, csrf: Csrf = "") -> Res
     )  # fmt: skip
 
 
-@router.get("/edit/{name}/preview", dependencies=[_EDITOR])
+@router.get("/edit/{name}/preview", dependencies=[EDITOR])
 def preview(request: Request, name: str) -> Response:
     """Show a content as the display does, in a frame of the editor's page."""
     services = pages_of(request)
@@ -290,11 +233,12 @@ def do(request: Request, session: Login, csrf: str, act: Any, told: str) -> Resp
         act(desk_of(request), session.account.name)
         session.told = told
     except InputError as error:
-        session.told = _("Not done. %(why)s", why=error.told)
-    return _back()
+        session.told = Refusal(_("Not done. %(why)s", why=error.told))
+    return back()
 
 
-def _back() -> Response:
+def back() -> Response:
+    """Go back to all contents."""
     return RedirectResponse(HERE, status_code=303)
 
 
@@ -332,22 +276,3 @@ def _state(content: Any, published: dict[str, Any]) -> str:
 
 def _image_of(content: Any) -> str | None:
     return next((name for _, name in content.medium.files), None) if content.medium else None
-
-
-@lru_cache(maxsize=256)
-def _small(path: Path, _changed: int) -> bytes | None:
-    """Return a picture, or the first frame of a film, as a small JPEG."""
-    if is_film(path.name):
-        film = cv2.VideoCapture(str(path))
-        found, image = film.read()
-        film.release()
-        if not found:
-            return None
-    else:
-        read = cv2.imread(str(path), cv2.IMREAD_COLOR)
-        if read is None:
-            return None
-        image = read
-    scale = _THUMBNAIL / max(image.shape[:2])
-    small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else image
-    return bytes(cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 80])[1])

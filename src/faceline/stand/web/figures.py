@@ -88,7 +88,8 @@ class Figures:
         return _Read(now, None, found, played)
 
     def _words_of(self, read: _Read) -> dict[str, Any]:
-        from faceline.stand.report.page import definitions, titled  # noqa: PLC0415
+        from faceline.stand.report.page import titled  # noqa: PLC0415
+        from faceline.stand.report.wording import definitions  # noqa: PLC0415
 
         shared = {"at": read.at, "smallest_group": self.smallest_group, "definitions": definitions()}
         if read.told is None or read.plays is None:

@@ -13,7 +13,8 @@ from faceline.stand.audience.perception import Face
 from faceline.stand.board import State
 from faceline.stand.clock import now
 from faceline.stand.recognition.collection import Guidance
-from faceline.stand.web.access import Login
+from faceline.stand.sentences import retold
+from faceline.stand.web.access import Login, Refusal
 from faceline.stand.web.login import check_form, language_of, needs, same_origin, session_of
 from faceline.stand.web.services import TEMPLATES, Services, pages_of, services_of
 from faceline.stand.words import _, speaking
@@ -73,7 +74,7 @@ def take_offer(request: Request, session: Operator, impression: int, csrf: Annot
         services_of(request).director.take_offer(impression, now())
         session.told = _("Noted: an offer was taken.")
     except InputError as error:
-        session.told = error.told
+        session.told = Refusal(error.told)
     return RedirectResponse("/operator", status_code=303)
 
 
@@ -99,7 +100,7 @@ def live_state(state: State, services: Services) -> dict[str, Any]:
         "health": {
             "fps": round(health.frames_per_second, 1),
             "latency": health.latency_ms and round(health.latency_ms),
-            "warnings": list(health.warnings),
+            "warnings": [retold(told) for told in health.warnings],
             "camera": health.camera,
             "logging": health.logging,
             "enrolled": health.enrolled,

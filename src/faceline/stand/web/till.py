@@ -14,6 +14,7 @@ from faceline.stand.web.login import address_of, same_origin
 from faceline.stand.web.services import HERE, TEMPLATES, services_of
 from faceline.stand.web.tokens import Token
 from faceline.stand.web.who_asks import checked, checked_word
+from faceline.stand.words import _
 
 router = APIRouter(prefix="/redeem")
 
@@ -78,7 +79,15 @@ def till_page(request: Request, token: str | None = None) -> Response:
             COOKIE, token, max_age=_YEAR, httponly=True, samesite="strict", secure=services.secure, path="/redeem"
         )
         return response
-    till(request)
+    try:
+        till(request)
+    except HTTPException as error:
+        if error.status_code != 401:
+            raise
+        told = _(
+            "Open this page by the address of this till, which holds its token. It was told when the till was set up."
+        )
+        raise HTTPException(401, told) from None
     page = TEMPLATES.TemplateResponse(request, "till.html", {"stand": services.stand})
     page.headers["Cache-Control"] = "no-cache"  # the service worker keeps it for when the network is away
     return page

@@ -12,17 +12,18 @@ function read(name) {
 
 async function put(screen) {
   // a new screen over the old one, once its medium can be seen
-  const built = build(screen);
+  const built = build(screen), first = !state.built;
   state.screen = screen;
   state.built = built;
   part("stage").append(built.section);
   await Promise.all([built.ready, document.fonts.ready]);
   if (state.built !== built) { built.section.remove(); return; } // another one has come meanwhile
   fit(built.section);
+  if (first) built.section.style.transition = "none"; // over the page's own words, which are the same
   document.documentElement.dataset.content = screen.content;
   built.section.classList.add("shown");
   if (built.film) play(built.film);
-  for (const other of part("stage").querySelectorAll(".screen")) if (other !== built.section) leave(other);
+  for (const other of part("stage").querySelectorAll(".screen")) if (other !== built.section) first ? other.remove() : leave(other);
 }
 
 function leave(section) {

@@ -36,6 +36,7 @@ async function look() {
 }
 
 form.addEventListener("input", () => { clearTimeout(state.timer); state.timer = setTimeout(look, PAUSE); });
-window.addEventListener("focus", look); // somebody else may have changed it meanwhile
+const begun = () => form.elements.title.value || form.elements.name.value;
+window.addEventListener("focus", () => { if (begun()) look(); }); // somebody else may have changed it meanwhile
 for (const frame of frames) frame.addEventListener("load", () => send(frame));
-if (form.elements.title.value || form.elements.name.value) look();
+if (begun()) look();

@@ -12,7 +12,7 @@ const keep = (name, value) => localStorage.setItem(name, JSON.stringify(value));
 let kit = read("till.kit", null);
 let queue = read("till.queue", []); // taken here, not counted yet
 let taken = read("till.taken", {}); // code: when, of the last days
-let last = [];
+let last = read("till.last", []).filter(([, , at]) => Date.now() - at < 86400000); // a day
 
 const cleaned = (text) => text.toUpperCase().replaceAll("O", "0").replaceAll(/[IL]/g, "1").replaceAll(/[\s-]/g, "");
 const grouped = (code) => code.replace(/(.{4})(?=.)/g, "$1-");
@@ -73,7 +73,12 @@ function tell(status, found, text) {
   part("told").textContent = told;
   part("more").textContent = more;
   last = [[text, told, Date.now()], ...last].slice(0, SHOWN);
-  part("last").replaceChildren(...last.map(([code, word, at]) => {
+  keep("till.last", last);
+  list();
+}
+
+function list() {
+  if (last.length) part("last").replaceChildren(...last.map(([code, word, at]) => {
     const line = document.createElement("li");
     line.append(Object.assign(document.createElement("span"), { className: "code", textContent: grouped(code) }), `${word} · ${time(at)}`);
     return line;
@@ -144,4 +149,5 @@ addEventListener("offline", () => line(true));
 if (navigator.serviceWorker) navigator.serviceWorker.register("/redeem/worker.js", { scope: "/redeem" });
 setInterval(catchUp, AGAIN);
 catchUp();
+list();
 part("code").focus();
