@@ -21,22 +21,23 @@ settings.register_profile("untimed", deadline=None)  # a busy machine is no faul
 settings.load_profile("untimed")
 
 
-def pytest_sessionstart() -> None:
-    """Forget what functions have kept: `make mutants` puts faults into a process that has already run the tests.
-
-    A fault behind `functools.cache` would never be called there.
-    """
-    for module in [each for name, each in sys.modules.items() if name.split(".")[0] == "faceline"]:
-        for kept in vars(module).values():
-            if clear := getattr(kept, "cache_clear", None):
-                clear()
-
-
 @event.listens_for(Engine, "connect")
 def _no_waiting_for_the_disk(connection: object, _: object) -> None:
     """No test pulls the plug of the machine; killed processes lose nothing that they have written."""
     if isinstance(connection, sqlite3.Connection):
         connection.execute("PRAGMA synchronous = OFF")
+
+
+def pytest_sessionstart() -> None:
+    """Forget what functions of an earlier session remember.
+
+    A run of mutmut forks a process that has run all tests: a fault in what stands behind a cache would never be met.
+    """
+    for name, module in list(sys.modules.items()):
+        if name.startswith("faceline."):
+            for member in vars(module).values():
+                if callable(forget := getattr(member, "cache_clear", None)):
+                    forget()
 
 
 @pytest.fixture(scope="session")

@@ -213,38 +213,45 @@ def test_errors_and_thresholds_that_mean_nothing_are_refused(curve):
             curve(np.array([0.1]), threshold)
 
 
-def test_the_names_of_the_scalars_are_known_before_there_are_any():
-    regions = {f"nme_{region}" for region in REGIONS}
-    assert scalar_names() == regions | {"mse", "nme", "auc_8", "auc_10", "failure_8", "failure_10"}
+def test_scalars_have_the_names_that_are_told_beforehand():
+    assert scalar_names() == {"mse", "nme", "auc_8", "auc_10", "failure_8", "failure_10"} | {
+        f"nme_{region}" for region in REGIONS
+    }
 
 
-def test_a_metric_of_ones_own_gets_pixels_and_its_mean_is_a_scalar():
-    preds, target = faces(2)
-    sizes = np.array([[100, 200], [50, 80]])
+def test_metrics_of_ones_own_get_pixels_and_count_as_scalars():
+    preds, target = faces(3, seed=1)
+    sizes = np.array([[100, 50], [20, 20], [300, 200]])
+    seen = []
 
-    def widths(preds_px, target_px):
-        np.testing.assert_allclose(preds_px, preds * sizes[:, None])
-        np.testing.assert_allclose(target_px, target * sizes[:, None])
-        return [1, 4]
+    def widest(found, true):
+        seen.append((found, true))
+        return np.abs(found - true).max(axis=(1, 2))
 
-    errors = evaluate(preds, target, sizes, own={"widths": widths})
-    assert errors.scalars["widths"] == 2.5
-    assert errors.frames["widths"].tolist() == [1, 4]
-    assert errors.frames["widths"].dtype == np.float64
+    scalars, frames = evaluate(preds, target, sizes, own={"widest": widest})
+    (found, true), in_pixels = seen[0], sizes[:, None]
+    np.testing.assert_allclose(found, preds * in_pixels)
+    np.testing.assert_allclose(true, target * in_pixels)
+    np.testing.assert_allclose(frames["widest"], np.abs((preds - target) * in_pixels).max(axis=(1, 2)))
+    assert scalars["widest"] == pytest.approx(frames["widest"].mean())
 
 
 @pytest.mark.parametrize(
-    ("values", "unlabelled", "why"),
+    ("answer", "missing", "words"),
     [
-        ([1.0], False, r"one finite number for each of 2 frames, got an array \(1,\)$"),
-        ([1.0, np.nan], False, r"one finite number for each of 2 frames, got an array \(2,\)$"),
-        ([1.0, np.inf], True, r"got an array \(2,\) with others; landmarks without a label are NaN$"),
+        ([1.0, 2.0, 3.0], False, "expected one finite number for each of 2 frames, got an array (3,)"),
+        (
+            [1.0, np.nan],
+            True,
+            "expected one finite number for each of 2 frames, got an array (2,) with others; "
+            "landmarks without a label are NaN",
+        ),
     ],
 )
-def test_a_metric_of_ones_own_that_is_wrong_is_named(values, unlabelled, why):
-    preds, target = faces(2)
-    if unlabelled:
-        target[0, 3] = np.nan
-    with pytest.raises(InputError, match=why) as error:
-        evaluate(preds, target, np.full((2, 2), 100), own={"mine": lambda *_: np.array(values)})
-    assert error.value.column == "task.metrics.mine"
+def test_metrics_of_ones_own_that_are_not_one_number_a_frame_are_refused(answer, missing: bool, words: str):
+    preds, target = faces(2, seed=1)
+    if missing:
+        target[0, 5] = np.nan
+    with pytest.raises(InputError) as refusal:
+        evaluate(preds, target, np.array([[10, 10]] * 2), own={"mine": lambda *_: np.array(answer)})
+    assert str(refusal.value) == f"column 'task.metrics.mine': {words}"
