@@ -3,6 +3,7 @@
 import os
 import shutil
 import sqlite3
+import sys
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: several test processes share the cores
@@ -25,6 +26,18 @@ def _no_waiting_for_the_disk(connection: object, _: object) -> None:
     """No test pulls the plug of the machine; killed processes lose nothing that they have written."""
     if isinstance(connection, sqlite3.Connection):
         connection.execute("PRAGMA synchronous = OFF")
+
+
+def pytest_sessionstart() -> None:
+    """Forget what functions of an earlier session remember.
+
+    A run of mutmut forks a process that has run all tests: a fault in what stands behind a cache would never be met.
+    """
+    for name, module in list(sys.modules.items()):
+        if name.startswith("faceline."):
+            for member in vars(module).values():
+                if callable(forget := getattr(member, "cache_clear", None)):
+                    forget()
 
 
 @pytest.fixture(scope="session")

@@ -116,6 +116,7 @@ def test_a_second_visit_joins_the_template(opened: Callable[..., Enrolment]) -> 
     later = frames(1, noise=0.4)
     assert enrolment.add_visit(anna, later, [GOOD] * 5, by="desk") == 2
     (row,) = enrolment.gallery().templates
+    assert enrolment.gallery().visits == (2,)
     visits = np.stack([make_template(each, [GOOD] * 5, QualityLimits(), 0.3).template for each in (frames(1), later)])
     expected = visits.mean(axis=0)
     np.testing.assert_allclose(row, expected / np.linalg.norm(expected), rtol=1e-5)
@@ -136,6 +137,7 @@ def test_after_a_change_of_the_embedder_people_are_enrolled_again(opened: Callab
     assert newer.gallery().persons == () and newer.people()[0]["again"]
     assert newer.add_visit(anna, frames(5), [GOOD] * 5, by="desk") == 1
     assert newer.gallery().persons == (anna,) and not newer.people()[0]["again"]
+    assert newer.gallery().visits == (1,), "the visit before the change counts no more"
     assert opened().gallery().persons == ()
 
 

@@ -1,6 +1,7 @@
 """Who somebody is, from all looks of a visit: enough evidence names, contradiction takes the name back."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ def directions(n: int, seed: int = 0) -> np.ndarray:
 
 
 def gallery(n: int, seed: int = 0) -> Gallery:
-    return Gallery(tuple(f"p{i}" for i in range(n)), (Person(),) * n, directions(n, seed))
+    return Gallery(tuple(f"p{i}" for i in range(n)), (Person(),) * n, directions(n, seed), (1,) * n)
 
 
 def look(template: np.ndarray, cosine: float, seed: int) -> np.ndarray:
@@ -96,7 +97,7 @@ def test_a_withdrawal_takes_the_name_at_the_next_look() -> None:
     known, evidence = gallery(3), Evidence()
     for seed in range(3):
         evidence.add(look(known.templates[0], 0.9, seed), 1.0, known, RULE)
-    left = Gallery(known.persons[1:], known.people[1:], known.templates[1:])
+    left = Gallery(known.persons[1:], known.people[1:], known.templates[1:], known.visits[1:])
     assert evidence.add(look(known.templates[0], 0.9, 9), 1.0, left, RULE).person is None
 
 
@@ -115,6 +116,28 @@ def test_more_enrolled_ask_for_more(few: int, more: int) -> None:
     assert RULE.to_name(high, 1) > RULE.to_name(high, 2)
     assert RULE.to_keep(high) < RULE.to_name(high, 2)
     assert RULE.enrolled_already(low) <= RULE.enrolled_already(high)
+
+
+@given(st.integers(1, 100_000), st.integers(1, 9), st.floats(0, 1))
+def test_more_visits_never_ask_for_less(enrolled: int, visits: int, growth: float) -> None:
+    rule = Rule(SCALE.model_copy(update={"growth": growth}))
+    for wanted in (lambda n: rule.to_name(enrolled, 3, n), lambda n: rule.to_keep(enrolled, n)):
+        assert wanted(1) <= wanted(visits) <= wanted(visits + 1)
+    assert rule.to_name(enrolled, 3, 1) == RULE.to_name(enrolled, 3), "one visit is as before"
+
+
+def test_each_person_is_named_by_the_visits_of_their_own_template() -> None:
+    rule, known = Rule(SCALE.model_copy(update={"growth": 0.5})), replace(gallery(2), visits=(1, 4))
+    cosine = (rule.to_name(2, 2, 1) + rule.to_name(2, 2, 4)) / 2
+    same = [
+        Evidence().add(look(known.templates[person], cosine, 0), 1.0, replace(known, visits=visits), rule).wanted
+        for person, visits in ((0, (1, 4)), (1, (1, 4)), (1, (1, 1)))
+    ]
+    assert same[0] < same[1] and same[0] == same[2]
+    for person, named in ((0, "p0"), (1, None)):
+        evidence, one = Evidence(), look(known.templates[person], cosine, 0)
+        evidence.add(one, 1.0, known, rule)
+        assert evidence.add(one, 1.0, known, rule).person == named
 
 
 def test_strangers_are_greeted_as_rarely_as_asked() -> None:

@@ -81,7 +81,9 @@ def draw_people(
         others = [name for name in order if name not in set(names)][:most_strangers]
         if len(names) < count or not others:
             return []
-        made.append(Draw(gallery_of(names, templates), own, [visit for name in others for visit in of[name]]))
+        made.append(
+            Draw(gallery_of(names, templates, at_enrolment), own, [visit for name in others for visit in of[name]])
+        )
     return made
 
 

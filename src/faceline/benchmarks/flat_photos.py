@@ -15,12 +15,13 @@ _TURNS: Final = np.array([28.0, 18.0, 8.0])  # degrees at most: to the side, up 
 _WAY: Final = np.array([40.0, 25.0])  # pixels
 
 
-def flat_photo(clip: Clip, seed: int) -> Clip:
-    """One frame of a clip as a sheet before a wall: held still, moved a little, or turned about.
+def flat_photo(clip: Clip, seed: int, amount: float | None = None) -> Clip:
+    """One frame of a clip as a sheet before a wall: held almost still, moved a little, or turned about.
 
     Args:
         clip: Clip of the person.
         seed: Seed of the frame, the movement and the wall.
+        amount: How far it is moved, from 0 to 1; None draws 0.1, 0.5 or 1.
     """
     rng = np.random.default_rng(seed)
     sheet = clip.frames[int(rng.integers(len(clip.frames)))]
@@ -28,9 +29,9 @@ def flat_photo(clip: Clip, seed: int) -> Clip:
     sheet = np.asarray(cv2.resize(sheet, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_AREA), np.uint8)
     blocks = rng.integers(40, 200, (6, 8, 3), dtype=np.uint8)
     wall = np.asarray(cv2.resize(blocks, _SIZE, interpolation=cv2.INTER_CUBIC), np.uint8)
-    amount = float(rng.choice([0.1, 0.5, 1.0]))
+    drawn = float(rng.choice([0.1, 0.5, 1.0]))
     phase, speed = rng.uniform(0, 2 * np.pi, 6), rng.uniform(0.2, 0.6, 6)
-    swings = [amount * np.sin(np.pi * speed * step + phase) for step in range(_FRAMES)]
+    swings = [(drawn if amount is None else amount) * np.sin(np.pi * speed * step + phase) for step in range(_FRAMES)]
     return clip._replace(frames=[_shown(sheet, wall, swing, rng) for swing in swings])
 
 

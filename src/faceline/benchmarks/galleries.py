@@ -32,6 +32,6 @@ class ChanceGallery:
         return self._gallery
 
 
-def gallery_of(people: Sequence[str], templates: Sequence[Template]) -> Gallery:
-    """Return a gallery of enrolled people."""
-    return Gallery(tuple(people), tuple(Person() for _ in people), np.stack(templates))
+def gallery_of(people: Sequence[str], templates: Sequence[Template], visits: int = 1) -> Gallery:
+    """Return a gallery of people who were enrolled over so many visits each."""
+    return Gallery(tuple(people), tuple(Person() for _ in people), np.stack(templates), (visits,) * len(people))

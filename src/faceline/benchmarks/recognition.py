@@ -67,11 +67,17 @@ def main(settings: BenchmarkRecognition) -> None:
     output.with_suffix(".png").write_bytes(png(visit_det(report["det"], rule.strangers, source=source)))
 
 
-def read_clips(settings: BenchmarkRecognition) -> list[Clip]:
-    """Return the clips of people on whom the package's embedder was neither centred nor calibrated."""
+def read_clips(settings: BenchmarkRecognition, calibration: bool = False) -> list[Clip]:
+    """Return the clips of people on whom nothing of the package was centred, calibrated or fitted.
+
+    Args:
+        settings: Where the data are, and how many people to take.
+        calibration: Whether to return those of all other people instead.
+    """
     index = list_labels(UdacityFaces(settings.data_root))
     split = make_split(index, "person_disjoint", seed=0, val_fraction=0.43, test_fraction=0.69)
-    names = np.random.default_rng(0).permutation(np.unique(index.persons[split.test]))[: settings.people]
+    rows = np.concatenate([split.train, split.val]) if calibration else split.test
+    names = np.random.default_rng(0).permutation(np.unique(index.persons[rows]))[: settings.people]
     source = UdacityFaces(settings.data_root, unlabelled=True)
     return [read_clip(source, rows) for rows in clips_of(source).values() if rows[0].person in set(names.tolist())]
 
@@ -160,16 +166,17 @@ def conditions(
 def photos(
     clips: Sequence[Clip], visits: Sequence[Visit], stage: Stage, rule: Rule, settings: BenchmarkRecognition
 ) -> dict[str, Any]:
-    """Flat photos of enrolled people, and real visits that the check holds back."""
+    """Flat photos of enrolled people, moved about or lying still, and real visits that the check holds back."""
     of, some = by_person(visits), _some(clips, settings.photos)
-    checked, unchecked = [], []
+    checked, unchecked, still = [], [], []
     for seed, clip in enumerate(track(some, "photos", transient=True)):
-        photo = stage.pass_by(flat_photo(clip, seed))
-        template = next((made for visit in of[photo.person] if (made := enrol_from([visit], rule)) is not None), None)
+        template = next((made for visit in of[clip.person] if (made := enrol_from([visit], rule)) is not None), None)
         if template is not None:
-            gallery = gallery_of([photo.person], [template])
-            checked.append(judge(photo, gallery, rule).greeted is not None)
-            unchecked.append(judge(photo, gallery, rule, photos=False).greeted is not None)
+            gallery = gallery_of([clip.person], [template])
+            moved, lying = (stage.pass_by(flat_photo(clip, seed, amount)) for amount in (None, 0.0))
+            checked.append(judge(moved, gallery, rule).greeted is not None)
+            unchecked.append(judge(moved, gallery, rule, photos=False).greeted is not None)
+            still.append(judge(lying, gallery, rule).greeted is not None)
     draws = draw_people(visits, rule, settings.enrolled[0], 1, settings.draws, settings.most_strangers)
     real = [each for each in count_visits(draws, rule) if each.right or (each.enrolled and each.outcome.held_back)]
     held = [each.outcome.held_back for each in real]
@@ -177,6 +184,7 @@ def photos(
         "photos": len(checked),
         "photos_greeted": float(np.mean(checked)) if checked else None,
         "photos_greeted_without_the_check": float(np.mean(unchecked)) if unchecked else None,
+        "still_photos_greeted": float(np.mean(still)) if still else None,
         "real_visits": len(held),
         "real_visits_held_back": float(np.mean(held)) if held else None,
     }

@@ -140,6 +140,8 @@ class Calibration(_Strict):
         people: Number of people who were compared.
         mean: Mean cosine similarity of a visit of one person with another's template.
         deviation: Standard deviation of that, measured in the tail of the distribution.
+        growth: Share by which that deviation grows for a template of very many visits. Such a template holds less of
+            a single occasion, so that it is also more like some strangers.
         slope: Slope, over the similarity, of the logarithm of the likelihood ratio of one person to two.
         offset: Value of that logarithm at a similarity of 0.
     """
@@ -147,12 +149,19 @@ class Calibration(_Strict):
     people: Annotated[int, Field(ge=4)]
     mean: Annotated[float, Field(ge=-1, le=1)]
     deviation: Annotated[float, Field(gt=0, le=1)]
+    growth: Annotated[float, Field(ge=0, le=1)] = 0.0
     slope: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     offset: Annotated[float, Field(allow_inf_nan=False)]
 
-    def threshold(self, false_match: float) -> float:
-        """Return the similarity that a share ``false_match`` of the comparisons of different people reaches."""
-        return self.mean + self.deviation * NormalDist().inv_cdf(1 - false_match)
+    def threshold(self, false_match: float, visits: int = 1) -> float:
+        """Return the similarity that a share of the comparisons of different people reaches.
+
+        Args:
+            false_match: Share of the comparisons.
+            visits: Number of visits that the template is made of.
+        """
+        deviation = self.deviation * (1 + self.growth * (1 - 1 / visits))
+        return self.mean + deviation * NormalDist().inv_cdf(1 - false_match)
 
     def evidence(self, similarity: float) -> float:
         """Return the logarithm of the likelihood ratio of a similarity for one person to that for two."""

@@ -157,9 +157,9 @@ def detect_faces(
     if not image.size:
         raise InputError(f"expected an image with pixels, got one of {image.shape[1]} x {image.shape[0]}")
     if faces not in ("all", "largest", "whole"):
-        raise InputError(f"expected all, largest or whole, got {faces!r}", column="faces")
+        raise InputError(f"faces: expected all, largest or whole, got {faces!r}")
     if not 0 <= min_confidence <= 1:
-        raise InputError(f"expected a number from 0 to 1, got {min_confidence}", column="min_confidence")
+        raise InputError(f"min_confidence: expected a number from 0 to 1, got {min_confidence}")
     runtime = _runtime(str(bundle), threads)
     return FaceDetector(runtime.detect_batch, runtime.size, faces, min_confidence, _finder()).detect(image).faces
 

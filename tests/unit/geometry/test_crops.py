@@ -19,6 +19,7 @@ from faceline.geometry.crops import (
     face_window,
     five_point_template,
     similarity,
+    window_around,
 )
 
 TEMPLATE = np.array(
@@ -144,3 +145,42 @@ def test_a_window_shows_its_pixels_and_draws_the_edges_out(left: int, top: int, 
 def test_a_box_without_an_area_is_refused(box: list[float]) -> None:
     with pytest.raises(InputError, match="with an area"):
         face_window(np.array(box))
+
+
+def test_a_window_around_landmarks_by_hand() -> None:
+    landmarks = np.full((68, 2), np.nan)
+    landmarks[3], landmarks[9] = [100, 40], [200, 100]  # 100 wide, 60 high
+    assert window_around(landmarks) == (150 - 115, 70 - 13 - 115, 230, 230)
+    landmarks[9] = [110, 140]  # the height is the larger extent
+    assert window_around(landmarks) == (105 - 115, 90 - 13 - 115, 230, 230)
+    assert window_around(np.ones((68, 2)))[2:] == (1, 1)
+
+
+def test_points_of_ones_own_template_are_means_of_landmarks() -> None:
+    landmarks = np.arange(136, dtype=np.float64).reshape(68, 2)
+    points = Template(((0, 2), (5,)), ((0.2, 0.3), (0.5, 0.5))).of(landmarks)
+    np.testing.assert_array_equal(points, [[2, 3], [10, 11]])
+    mine = five_point_template([[0, 9], [9.5, 4.5]], 10)
+    np.testing.assert_allclose(mine.points, [[0.05, 0.95], [1.0, 0.5]])
+
+
+@pytest.mark.parametrize("edge", [1, 2, 5])
+def test_large_faces_are_averaged_not_sampled(edge: int) -> None:
+    """Stripes of one pixel become grey where many of them share a pixel of the crop."""
+    image = np.zeros((300 * edge, 600 * edge, 3), np.uint8)
+    image[:, ::2] = 255
+    landmarks = np.zeros((68, 2))
+    points = (TEMPLATE + 20) * 2 * edge
+    landmarks[36:42], landmarks[42:48] = points[0], points[1]
+    landmarks[[30, 48, 54]] = points[2:]
+    crop = align_face(image, landmarks, 32).astype(float)
+    assert crop.shape == (32, 32, 3)
+    assert np.abs(crop - 127.5).mean() < 20
+
+
+def test_a_face_on_one_line_is_refused_in_one_line() -> None:
+    landmarks = np.random.default_rng(0).random((68, 2)) * 20
+    landmarks[:, 1] = 5
+    with pytest.raises(InputError) as refusal:
+        align_face(np.zeros((50, 50, 3), np.uint8), landmarks, 32)
+    assert str(refusal.value) == "the eyes, nose and mouth do not form a face that can be aligned"

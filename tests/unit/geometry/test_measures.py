@@ -97,3 +97,24 @@ def test_a_nod_changes_no_measure_but_the_pitch(seed: int, pitch: float, yaw: fl
     level, nodding = measure(seen(shape, yaw)), measure(seen(shape, yaw, pitch))
     for name in ("smile", "mouth_opening", "eye_opening", "brow_raise"):
         assert nodding[name][0] == pytest.approx(level[name][0], abs=0.02), name
+
+
+def test_lengths_of_the_mean_face_by_hand() -> None:
+    shape = neutral_shape()
+    height, measured = shape[:, 1], measure(seen(shape, zoom=30.0))
+    by_hand = {
+        "mouth_opening": height[66] - height[62],
+        "mouth_asymmetry": height[48] - height[54],
+        "smile": (height[51] + height[57]) / 2 - (height[48] + height[54]) / 2,
+        "eye_opening": (height[41] + height[40] + height[47] + height[46] - height[[37, 38, 43, 44]].sum()) / 4,
+        "brow_raise": height[[36, 39, 42, 45]].mean() - height[17:27].mean(),
+    }
+    for name, value in by_hand.items():
+        assert measured[name][0] == pytest.approx(value, abs=1e-6), name
+
+
+def test_a_face_that_looks_at_the_floor_is_measured_as_if_at_60_degrees_at_most() -> None:
+    shape = neutral_shape()
+    shape[66, 1] += 0.3
+    opening = measure(seen(shape, pitch=-80.0))["mouth_opening"][0]
+    assert 0 < opening < 0.6

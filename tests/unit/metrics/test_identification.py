@@ -153,3 +153,10 @@ def test_rates_without_probes_are_refused() -> None:
     ):
         with pytest.raises(ValueError, match="expected"):
             call()
+
+
+@pytest.mark.parametrize("open_set", [False, True])
+def test_scalars_have_the_names_that_are_told_beforehand(open_set: bool) -> None:
+    scores, target = np.random.default_rng(0).random((30, 5)), np.tile(np.arange(-1, 5), 5)
+    given = m.evaluate(scores, target, m.thresholds_for(scores, target) if open_set else None)
+    assert m.scalar_names(open_set) == set(given.scalars)

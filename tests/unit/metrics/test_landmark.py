@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.metrics import mean_squared_error
 
+from faceline.errors import InputError
 from faceline.geometry.markup import REGIONS
 from faceline.metrics.landmark import (
     auc,
@@ -17,6 +18,7 @@ from faceline.metrics.landmark import (
     nme,
     nme_per_frame,
     nme_per_region,
+    scalar_names,
 )
 
 REFUSED = (ValueError, TypeError)  # a shape that does not fit is a TypeError where signatures are checked
@@ -209,3 +211,47 @@ def test_errors_and_thresholds_that_mean_nothing_are_refused(curve):
     for threshold in (0.0, -1.0, float("nan")):
         with pytest.raises(ValueError, match="threshold"):
             curve(np.array([0.1]), threshold)
+
+
+def test_scalars_have_the_names_that_are_told_beforehand():
+    assert scalar_names() == {"mse", "nme", "auc_8", "auc_10", "failure_8", "failure_10"} | {
+        f"nme_{region}" for region in REGIONS
+    }
+
+
+def test_metrics_of_ones_own_get_pixels_and_count_as_scalars():
+    preds, target = faces(3, seed=1)
+    sizes = np.array([[100, 50], [20, 20], [300, 200]])
+    seen = []
+
+    def widest(found, true):
+        seen.append((found, true))
+        return np.abs(found - true).max(axis=(1, 2))
+
+    scalars, frames = evaluate(preds, target, sizes, own={"widest": widest})
+    (found, true), in_pixels = seen[0], sizes[:, None]
+    np.testing.assert_allclose(found, preds * in_pixels)
+    np.testing.assert_allclose(true, target * in_pixels)
+    np.testing.assert_allclose(frames["widest"], np.abs((preds - target) * in_pixels).max(axis=(1, 2)))
+    assert scalars["widest"] == pytest.approx(frames["widest"].mean())
+
+
+@pytest.mark.parametrize(
+    ("answer", "missing", "words"),
+    [
+        ([1.0, 2.0, 3.0], False, "expected one finite number for each of 2 frames, got an array (3,)"),
+        (
+            [1.0, np.nan],
+            True,
+            "expected one finite number for each of 2 frames, got an array (2,) with others; "
+            "landmarks without a label are NaN",
+        ),
+    ],
+)
+def test_metrics_of_ones_own_that_are_not_one_number_a_frame_are_refused(answer, missing: bool, words: str):
+    preds, target = faces(2, seed=1)
+    if missing:
+        target[0, 5] = np.nan
+    with pytest.raises(InputError) as refusal:
+        evaluate(preds, target, np.array([[10, 10]] * 2), own={"mine": lambda *_: np.array(answer)})
+    assert str(refusal.value) == f"column 'task.metrics.mine': {words}"

@@ -32,6 +32,33 @@ def test_thresholds_are_reached_as_rarely_as_they_say() -> None:
         assert (similar >= calibration.threshold(rate)).mean() == pytest.approx(rate, rel=0.35)
 
 
+def likeable(people: int, visits: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Visits whose persons differ in few ways and whose occasions differ in many, as those of faces do."""
+    rng = np.random.default_rng(seed)
+    own = np.zeros((people, 128))
+    own[:, :24] = rng.normal(size=(people, 24))
+    seen = np.repeat(own, visits, axis=0) + 0.35 * rng.normal(size=(people * visits, 128))
+    return seen / np.linalg.norm(seen, axis=1, keepdims=True), np.repeat(np.arange(people).astype(str), visits)
+
+
+def test_templates_of_several_visits_keep_the_rate_of_false_matches() -> None:
+    """Measured on pairs of visits of some people; kept by templates of three visits of others."""
+    calibration = Calibration(**measure_scale(*likeable(250, 2, seed=1))._asdict())
+    assert calibration.growth > 0.05
+    others, _ = likeable(400, 4, seed=2)
+    new, enrolled = others[::4], np.stack([others[i::4] for i in (1, 2, 3)]).sum(axis=0)
+    enrolled /= np.linalg.norm(enrolled, axis=1, keepdims=True)
+    similar = (enrolled @ new.T)[~np.eye(400, dtype=bool)]
+    passed = [float((similar >= calibration.threshold(1e-3, visits)).mean()) for visits in (1, 3)]
+    assert passed[1] == pytest.approx(1e-3, rel=0.35)
+    assert passed[0] > 1.3 * passed[1], "the threshold of one visit would let more pass"
+
+
+def test_the_spread_does_not_shrink_with_visits() -> None:
+    """Here the occasions are as strangers are, so that nothing grows."""
+    assert measure_scale(*crowd(150, 0.8)).growth == pytest.approx(0.0, abs=0.01)
+
+
 def test_likely_pairs_have_evidence_above_0() -> None:
     visits, persons = crowd(200, 0.8)
     calibration = Calibration(**measure_scale(visits, persons)._asdict())

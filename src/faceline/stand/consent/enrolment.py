@@ -96,14 +96,16 @@ class Gallery:
         persons: Ids of the people.
         people: How each person wishes to be greeted.
         templates: Template of each person, of length 1; (0, 0) if there is nobody.
+        visits: Number of visits that each template is made of.
     """
 
     persons: tuple[str, ...]
     people: tuple[Person, ...]
     templates: Embeddings
+    visits: tuple[int, ...]
 
 
-NOBODY: Final = Gallery((), (), np.empty((0, 0), dtype=np.float32))
+NOBODY: Final = Gallery((), (), np.empty((0, 0), dtype=np.float32), ())
 
 
 class Preview(NamedTuple):
@@ -451,13 +453,15 @@ class Enrolment:
                     names["greeting"] if names.get("on_screen") else None
                 )  # older rows hold names nobody chose to show
                 person = Person(named, row.customer_group)
-                read.append((row.id, person, mean_direction(self._visits(row))))
+                visits = self._visits(row)
+                read.append((row.id, person, mean_direction(visits), len(visits)))
             except InputError as error:
                 problem = error.told
         if not read:
             return (newest, NOBODY, min((row.expires_at for row in rows), default=2**63)), problem
-        ids, people, templates = zip(*read, strict=True)
-        return (newest, Gallery(ids, people, np.stack(templates)), min(row.expires_at for row in rows)), problem
+        ids, people, templates, counts = zip(*read, strict=True)
+        gallery = Gallery(ids, people, np.stack(templates), counts)
+        return (newest, gallery, min(row.expires_at for row in rows)), problem
 
     def _seal(self, person: str, plain: bytes) -> bytes:
         return self.keys.encrypt(person.encode() + plain)

@@ -24,8 +24,8 @@ _ENROLLED: Final = 0.1  # of those who come before the screen, unless more is kn
 class Likeness(Protocol):
     """The meaning of an embedder's similarities."""
 
-    def threshold(self, false_match: float) -> float:
-        """Return the similarity that this share of the comparisons of different people reaches."""
+    def threshold(self, false_match: float, visits: int = 1) -> float:
+        """Return the similarity that this share of strangers reaches, compared with a template of some visits."""
 
     def evidence(self, similarity: float) -> float:
         """Return the logarithm of the likelihood ratio of a similarity for one person to that for two."""
@@ -41,8 +41,8 @@ class OneThreshold:
 
     value: float
 
-    def threshold(self, false_match: float) -> float:
-        """Return the threshold, for any rate."""
+    def threshold(self, false_match: float, visits: int = 1) -> float:
+        """Return the threshold, for any rate and template."""
         return self.value
 
     def evidence(self, similarity: float) -> float:
@@ -64,14 +64,20 @@ class Rule:
     strangers: float = STRANGERS
     lead: float = 0.05
 
-    def to_name(self, enrolled: int, looks: int) -> float:
-        """Return the lowest similarity that names a person after some looks; it grows with the number enrolled."""
-        rarer = _SINGLE_LOOK if looks < 2 else 1.0
-        return self.likeness.threshold(rarer * self.strangers / (_LOOKS * max(enrolled, 1)))
+    def to_name(self, enrolled: int, looks: int, visits: int = 1) -> float:
+        """Return the lowest similarity that names a person.
 
-    def to_keep(self, enrolled: int) -> float:
+        Args:
+            enrolled: Number of people who are enrolled; more of them ask for more.
+            looks: Number of looks so far; the first alone asks for more.
+            visits: Number of visits in the template; more of them ask for a little more.
+        """
+        rarer = _SINGLE_LOOK if looks < 2 else 1.0
+        return self.likeness.threshold(rarer * self.strangers / (_LOOKS * max(enrolled, 1)), visits)
+
+    def to_keep(self, enrolled: int, visits: int = 1) -> float:
         """Return the similarity below which a name is withdrawn."""
-        return self.likeness.threshold(min(_KEEP * self.strangers / (_LOOKS * max(enrolled, 1)), _UNLIKE))
+        return self.likeness.threshold(min(_KEEP * self.strangers / (_LOOKS * max(enrolled, 1)), _UNLIKE), visits)
 
     def unlike(self) -> float:
         """Similarity below which a single look speaks against a name."""

@@ -90,21 +90,22 @@ class Evidence:
 
     def _judge(self, gallery: Gallery, rule: Rule) -> Verdict:
         count = len(gallery.persons)
-        wanted = rule.to_name(count, self._looks)
         if not count or self._sum is None:
-            return Verdict(None, "nobody with a consent", -1.0, wanted, None, self._looks)
+            return Verdict(None, "nobody with a consent", -1.0, rule.to_name(count, self._looks), None, self._looks)
         similar = np.einsum("ij,j->i", gallery.templates, _direction(self._sum))  # not by threads that wait for cores
         best = int(similar.argmax())
         similarity, lead = float(similar[best]), _lead(similar, best)
+        wanted = rule.to_name(count, self._looks, gallery.visits[best])
+        enough_to_keep = similarity >= rule.to_keep(count, gallery.visits[best])
         probability = rule.probability(similar)
         person: str | None = None
         reason: Reason
-        kept = gallery.persons[best] == self.verdict.person and similarity >= rule.to_keep(count)
+        kept = gallery.persons[best] == self.verdict.person and enough_to_keep
         if kept or (similarity >= wanted and lead >= rule.lead):
             person, reason = gallery.persons[best], "recognised"
         elif similarity >= wanted:
             reason = "between two people"
-        elif similarity >= rule.to_keep(count):
+        elif enough_to_keep:
             reason = "not sure yet"
         else:
             reason = "nobody with a consent"

@@ -1,0 +1,122 @@
+"""Every face of a photo: what comes of the answers of the face finder and of the landmark model."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from faceline.errors import InputError
+from faceline.inference import detection
+from faceline.inference.detection import FaceDetector, combined, detect_faces
+from faceline.inference.faces import Face, YuNet
+from faceline.inference.runtime import BATCH, Detections
+from faceline.types import AnyImage, Image
+
+PHOTO = np.zeros((200, 300, 3), dtype=np.uint8)
+
+
+def face(left: float = 40.0, confidence: float = 0.81) -> Face:
+    points = np.array([[10, 15], [30, 15], [20, 25], [12, 35], [28, 35]], dtype=np.float64) + np.array([left, 50])
+    return Face(np.array([left, 50.0, 40.0, 44.0]), confidence, points)
+
+
+class Finder(YuNet):
+    def __init__(self, *faces: Face) -> None:
+        self.faces = list(faces)
+
+    def find(self, image: Image) -> list[Face]:
+        assert image is PHOTO
+        return self.faces
+
+
+def middles(confidence: float | None, sizes: list[int] | None = None):
+    """A landmark model that sees every landmark at the same place: column 11, row 5 of 20."""
+
+    def find(pictures: Sequence[AnyImage]) -> Detections:
+        if sizes is not None:
+            sizes.append(len(pictures))
+        assert all(picture.shape == (20, 20, 3) for picture in pictures)
+        points = np.tile(np.array([11.0, 5.0], dtype=np.float32), (len(pictures), 68, 1))
+        sure = None if confidence is None else np.full(len(pictures), confidence, dtype=np.float32)
+        return Detections(points, sure)
+
+    return find
+
+
+def test_landmarks_come_back_to_the_pixels_of_the_photo() -> None:
+    one = face()
+    (found,) = FaceDetector(middles(0.64), 20, finder=Finder(one)).detect(PHOTO).faces
+    place = one.window.to_photo(np.array([[11.5 / 20, 5.5 / 20]]))[0]
+    np.testing.assert_allclose(found.landmarks, np.tile(place, (68, 1)), atol=1e-4)
+    assert found.landmarks.dtype == np.float32
+    assert found.box.tolist() == [40, 50, 80, 94]
+    assert found.confidence == pytest.approx((0.81 * 0.64) ** 0.5)
+
+
+def test_a_model_without_a_confidence_is_trusted() -> None:
+    (found,) = FaceDetector(middles(None), 20, finder=Finder(face())).detect(PHOTO).faces
+    assert found.confidence == pytest.approx(0.9)
+    assert combined(0.25, 1.0) == 0.5
+
+
+def test_doubtful_faces_are_counted_and_the_largest_is_the_first_of_the_finder() -> None:
+    finder = Finder(face(10, 0.9), face(100, 0.2), face(200, 0.8))
+    result = FaceDetector(middles(1.0), 20, finder=finder).detect(PHOTO)
+    assert [each.box[0] for each in result.faces] == [10, 200] and (result.doubtful, result.left_out) == (1, 0)
+    largest = FaceDetector(middles(1.0), 20, "largest", finder=finder).detect(PHOTO)
+    assert [each.box[0] for each in largest.faces] == [10] and largest.doubtful == 1
+    at_the_limit = FaceDetector(middles(1.0), 20, min_confidence=0.2**0.5, finder=finder).detect(PHOTO)
+    assert len(at_the_limit.faces) == 3
+
+
+def test_many_faces_come_in_batches_and_the_smallest_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(detection, "MOST_FACES", BATCH + 3)
+    sizes: list[int] = []
+    result = FaceDetector(middles(1.0, sizes), 20, finder=Finder(*[face()] * (BATCH + 5))).detect(PHOTO)
+    assert result.left_out == 2 and sizes[0] == BATCH
+
+
+@pytest.mark.parametrize(("confidence", "faces"), [(None, 1), (0.5, 1), (0.49, 0)])
+def test_the_whole_photo_is_the_frame_of_a_face(confidence: float | None, faces: int) -> None:
+    points = np.random.default_rng(0).uniform(0, 100, (1, 68, 2)).astype(np.float32)
+    sure = None if confidence is None else np.array([confidence], dtype=np.float32)
+    detector = FaceDetector(lambda _: Detections(points, sure), 20, "whole")
+    result = detector.detect(PHOTO)
+    assert len(result.faces) == faces and result.doubtful == 1 - faces and result.left_out == 0
+    for each in result.faces:
+        np.testing.assert_array_equal(each.landmarks, points[0])
+        np.testing.assert_array_equal(each.box, [*points[0].min(axis=0), *points[0].max(axis=0)])
+        assert each.confidence == (1.0 if confidence is None else pytest.approx(confidence))
+
+
+@pytest.mark.parametrize(
+    ("image", "words"),
+    [
+        (np.zeros((4, 5, 3)), "expected an RGB image (height, width, 3) of uint8, got float64 (4, 5, 3)"),
+        (np.zeros((4, 5), np.uint8), "expected an RGB image (height, width, 3) of uint8, got uint8 (4, 5)"),
+        (np.zeros((4, 5, 4), np.uint8), "expected an RGB image (height, width, 3) of uint8, got uint8 (4, 5, 4)"),
+        (np.zeros((0, 5, 3), np.uint8), "expected an image with pixels, got one of 5 x 0"),
+    ],
+)
+def test_what_is_no_image_is_refused(image: np.ndarray, words: str) -> None:
+    with pytest.raises(InputError) as refusal:
+        detect_faces(image)
+    assert str(refusal.value) == words
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"min_confidence": 1.5}, "min_confidence: expected a number from 0 to 1, got 1.5"),
+        ({"min_confidence": -0.5}, "min_confidence: expected a number from 0 to 1, got -0.5"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(settings: dict, words: str) -> None:
+    with pytest.raises(InputError) as refusal:
+        detect_faces(PHOTO, **settings)
+    assert str(refusal.value) == words
+
+
+@pytest.mark.parametrize("confidence", [0, 1])
+def test_the_ends_of_the_range_of_confidence_are_in_it(confidence: int) -> None:
+    assert detect_faces(PHOTO, min_confidence=confidence) == []
