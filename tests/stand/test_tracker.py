@@ -92,6 +92,19 @@ def test_what_is_seen_once_is_no_visit() -> None:
     assert tracker.update(np.empty((0, 4)), 4.0) == []
 
 
+@pytest.mark.parametrize(("frames", "first"), [(4, 0.0), (2, 2.0)])
+def test_who_is_hidden_soon_after_coming_was_there_from_the_first_sight(frames: int, first: float) -> None:
+    """Four detections are a face that was there, though not yet a visit; two may have been a mistake."""
+    tracker, rng = Tracker(patience=3.0), np.random.default_rng(0)
+    for step in range(80):
+        there = step < frames or step >= 50
+        boxes, tints = square(300, 200)[None][:there], palette(1, rng)[None][:there]
+        found = tracker.update(boxes, step / RATE, tints)
+        assert not (step < 50 and any(track.known for track in found))
+        tracker.end(step / RATE)
+    assert found[0].known and found[0].first == first
+
+
 def test_fifty_faces_are_fifty_visits() -> None:
     grid = np.stack([square(60 + 60 * (i % 10), 60 + 80 * (i // 10), 50) for i in range(50)])
     tracker = Tracker()

@@ -2,8 +2,8 @@
 
 Each track predicts where its face will be. Detections are matched to tracks by place, size and colours so that the
 total distance is smallest (Kuhn, "The Hungarian method for the assignment problem", 1955). A new track is watched for
-a moment before it counts as a face: it may be somebody who was lost behind others or at the edge and is there again.
-Nothing of a face outlives its track.
+a moment before it counts as a face: it may be somebody who was lost behind others or at the edge and is there again,
+even if they were lost before they counted. Nothing of a face outlives its track.
 """
 
 from collections.abc import Sequence
@@ -183,9 +183,11 @@ class Tracker:
         return found
 
     def end(self, time: float) -> list[Track]:
-        """Remove and return the tracks whose patience is over; unconfirmed tracks go sooner."""
+        """Remove and return the tracks whose patience is over; what was hardly detected goes sooner."""
         over = [
-            track for track in self.tracks if time - track.seen > (self.patience if track.known else self.patience / 3)
+            track
+            for track in self.tracks
+            if time - track.seen > (self.patience if track.hits >= self.confirm else self.patience / 3)
         ]
         self.tracks = [track for track in self.tracks if track not in over]
         return over
@@ -195,13 +197,14 @@ class Tracker:
         watched = _MET if track.free >= self.confirm else _MET_IN_A_CROWD
         if track.hits < self.confirm or time - track.first < watched - 1e-6:
             return track
-        lost = [other for other in self.tracks if other.known and other.detected <= track.first]
+        lost = [other for other in self.tracks if other.hits >= self.confirm and other.detected <= track.first]
         unlike = {other.number: self._unlikeness(other, track, time) for other in lost}
         before = min(lost, key=lambda other: unlike[other.number], default=None)
         if before is None or not np.isfinite(unlike[before.number]):
             track.known = True
             return track
         before.go_on(track)
+        before.known = True
         self.tracks.remove(track)
         return before
 
