@@ -17,9 +17,9 @@ from faceline.errors import InputError, first_line
 
 OPTIONAL = frozenset({
     "albumentations", "alembic", "babel", "cloudpickle", "cryptography", "duckdb", "fastapi", "huggingface_hub",
-    "hydra", "jinja2", "markupsafe", "matplotlib", "mlflow", "onnx", "onnxscript", "openpyxl", "optuna", "pandas",
-    "prometheus_client", "psutil", "psycopg", "pyarrow", "python_multipart", "pytorch_lightning", "ray",
-    "safetensors", "scipy", "segno", "sklearn", "sqlalchemy", "starlette", "submitit", "threadpoolctl", "timm",
+    "hydra", "imageio_ffmpeg", "jinja2", "markupsafe", "matplotlib", "mlflow", "onnx", "onnxscript", "openpyxl",
+    "optuna", "pandas", "prometheus_client", "psutil", "psycopg", "pyarrow", "python_multipart", "pytorch_lightning",
+    "ray", "safetensors", "scipy", "segno", "sklearn", "sqlalchemy", "starlette", "submitit", "threadpoolctl", "timm",
     "torch", "torchvision", "uvicorn", "websockets",
 })  # fmt: skip
 """Packages of extras; a missing one is no bug."""
