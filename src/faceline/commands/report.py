@@ -15,7 +15,7 @@ from faceline.stand.content.catalogue import Catalogue, read_catalogue, time_zon
 from faceline.stand.events.sources import collect
 from faceline.stand.folders import make_folder
 from faceline.stand.mail import letter, send
-from faceline.stand.report.effectiveness import Effectiveness, Scope, measure
+from faceline.stand.report.effectiveness import LATE, Effectiveness, Scope, measure
 from faceline.stand.report.figures import headline, winners
 from faceline.stand.report.files import as_file, with_titles, workbook
 from faceline.stand.report.page import cell, page, scope_line, tiles, titled
@@ -119,7 +119,7 @@ def _span(settings: Report) -> tuple[date | None, date | None]:
         return days_of(settings.since, settings.until)
     if settings.since or settings.until:
         raise InputError("give either last_days, or since and until", column="last_days")
-    today = datetime.now(time_zone(settings.zone)).date()
+    today = (datetime.now(time_zone(settings.zone)) - LATE).date()  # in the first hour, yesterday is not over yet
     return today - timedelta(days=settings.last_days), today - timedelta(days=1)
 
 

@@ -105,7 +105,7 @@ _ONLY_CONTENTS: Final = ("viewers", "attention_per_viewer", "greeting_offer_rate
 _LOOKS: Final = "count(*), sum(v), sum(who), sum(v * v), sum(who * who), sum(v * who)"
 """Sums over sessions of visitors who looked."""
 
-_LATE: Final = timedelta(hours=1)
+LATE: Final = timedelta(hours=1)
 """Time after midnight when a day is over: visits have ended, and stands have written what was pending."""
 
 
@@ -234,7 +234,7 @@ def _periods(engine: duckdb.DuckDBPyConnection, scope: Scope) -> tuple[list[Peri
     Raises:
         InputError: There is no closed period.
     """
-    now = (scope.now or datetime.now(UTC)) - _LATE
+    now = (scope.now or datetime.now(UTC)) - LATE
     today = now.astimezone(time_zone(scope.zone)).date()
     counts = ", ".join(f"count(*) FILTER ({condition})" for condition in CLOSING)
     table = engine.execute(
