@@ -56,9 +56,10 @@ SWEEP = f"{LANDMARKS} data.limit=16"
 ADDED = {
     r"train -m": SWEEP,
     r"train .*sweep=smoke": "sweep.trials=2",
-    r"train .*sweep=fnn": "sweep.trials=1 trainer.max_epochs=1 data.source.people=10 data.source.videos=2 threads=1",
+    r"train .*sweep=fnn": "sweep.trials=1 trainer.max_epochs=1 data.source.people=10 data.source.videos=2 "
+    "data.batch_size=16 threads=1",
     r"train .*sweep=": f"{SWEEP} sweep.trials=1",
-    r"train .*landmarks/.*threads=1$": "debug=fdr data.size=64",  # of a published run
+    r"train .*landmarks/.*threads=1$": "debug=fdr data.size=64 data.batch_size=4",  # of a published run
     r"train .*identification/fnn": "trainer.max_epochs=1 data.batch_size=16 threads=1",
     r"train .*identification/embedder": "trainer.max_epochs=1 data.size=64 task.people=4 threads=1",
     r"train .*identification": "threads=1",

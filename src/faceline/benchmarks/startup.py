@@ -8,12 +8,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from omegaconf import DictConfig
 from PIL import Image as PillowImage
 
 from faceline.benchmarks.measure import print_table, publish
 from faceline.config.check import plain
+from faceline.data.index import BadRows
+from faceline.data.synthetic import SyntheticFaces
 
 COMMAND = (sys.executable, "-m", "faceline")
 TARGETS = {
@@ -34,7 +35,8 @@ def main(cfg: DictConfig) -> None:
     config = plain(cfg)
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        PillowImage.fromarray(np.full((240, 320, 3), 127, dtype=np.uint8)).save(place / "photo.png")
+        drawn = SyntheticFaces(people=1, videos=1, frames=1, test_frames=0)
+        PillowImage.fromarray(drawn.read(drawn.rows(BadRows("raise"))[0])).save(place / "photo.png")
         taken = {
             "faceline --help": _start(place, config["repeats"], *COMMAND, "--help"),
             "import faceline.inference.runtime": _start(
