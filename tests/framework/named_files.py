@@ -51,7 +51,7 @@ def write_files(here: Path) -> None:
     drawn.write_table(here / "faces", faces, five=True)
     drawn.write_film(here / "film.mp4", faces)
     drawn.write_pts(here / "300w", faces)
-    drawn.write_people(here / "people", SyntheticFaces(people=6, videos=2, frames=4))
+    drawn.write_people(here / "people", SyntheticFaces(people=6, videos=3, frames=4))
     shutil.copytree(here / "photos", here / "more")
     shutil.copytree(DEMO.parent, here / "mall")
     for file in (here / "mall").iterdir():

@@ -329,8 +329,6 @@ def test_only_what_a_display_can_show_is_uploaded(
 
 
 def test_a_film_that_is_converted_is_told_and_then_ready(editor: Editor, tmp_path: Path) -> None:
-    if films.ffmpeg() is None:
-        pytest.skip("no ffmpeg: pip install 'faceline[video]'")
     film(tmp_path / "old.avi", "MJPG", 1.0)
     old = {"file": ("Old.AVI", (tmp_path / "old.avi").read_bytes())}
     assert "it is converted now" in editor.post("/upload", files=old)

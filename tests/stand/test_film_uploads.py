@@ -16,8 +16,6 @@ from faceline.stand.content.desk import Desk, copy_demo
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
-    if films.ffmpeg() is None:
-        pytest.skip("no ffmpeg: pip install 'faceline[video]'")
     desk = Desk(copy_demo(tmp_path / "catalogue.yaml"))
     yield desk
     desk.films.close()
