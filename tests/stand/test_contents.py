@@ -378,3 +378,10 @@ def test_nothing_is_published_without_a_draft(editor: Editor) -> None:
     with pytest.raises(InputError, match="no draft"):
         editor.stand.services.desk.publish(by="ed")
     assert "Not done. publish or discard" not in editor.post("/versions/00001-x")
+
+
+@pytest.mark.parametrize("path", ["/week", "/edit/espresso/preview"])
+def test_a_draft_that_names_a_missing_file_is_told_on_every_page(editor: Editor, path: str) -> None:
+    (editor.file.parent / "cup.png").unlink()
+    answer = editor.client.get(HERE + path)
+    assert answer.status_code == 409 and "no such file: cup.png" in unescape(answer.text)

@@ -1,6 +1,6 @@
 """Measures how much memory ``faceline predict`` needs for large photos."""
 
-import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -15,6 +15,14 @@ from faceline.types import AnyImage
 
 _HUGE = (8_400, 12_000)
 """Rows and columns of a photo of 100 megapixels."""
+_COMMAND = """
+import sys
+from pathlib import Path
+from faceline.cli import main
+main(["predict", *sys.argv[1:]])
+print(Path("/proc/self/status").read_text())
+"""
+"""The command, and what its process took: the figures of a parent would hold the parent's memory too."""
 
 
 def memory_of(frames: Sequence[Photo]) -> list[dict[str, Any]]:
@@ -30,9 +38,9 @@ def _predict(image: AnyImage) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         photo, table = Path(folder, "photo.jpg"), Path(folder, "landmarks.csv")
         cv2.imwrite(str(photo), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-        command = [sys.executable, "-m", "faceline", "predict", f"input={photo}", f"output={table}"]
-        child = os.posix_spawn(sys.executable, command, os.environ)
-        _, _, used = os.wait4(child, 0)
+        command = [sys.executable, "-c", _COMMAND, f"input={photo}", f"output={table}"]
+        status = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         found = len(table.read_text().splitlines()) - 1 if table.exists() else 0
+    peak = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
     megapixels = round(image.shape[0] * image.shape[1] / 1e6, 1)
-    return {"megapixels": megapixels, "found": found, "peak_mb": round(used.ru_maxrss * 1024 / 1e6)}
+    return {"megapixels": megapixels, "found": found, "peak_mb": round(peak * 1024 / 1e6)}

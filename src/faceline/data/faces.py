@@ -316,8 +316,12 @@ class FaceData(pl.LightningDataModule):
         return self._loader(faces, 64)
 
     def _divide(self, index: FrameIndex) -> tuple[Split, np.ndarray]:
-        """Split the labelled frames, with or without others; also return the unlabelled frames of training videos."""
-        labelled = np.flatnonzero(~index.missing.all(axis=1))
+        """Split the labelled frames; also return the unlabelled frames of training videos.
+
+        Where no frame has landmarks, as in folders of people, all are split.
+        """
+        unknown = index.missing.all(axis=1)
+        labelled = np.flatnonzero(~unknown | unknown.all())
         split = make_split(index.take(labelled), **self.split_settings)
         split = Split(split.protocol, **{part: labelled[rows] for part, rows in split.parts().items()})
         others = np.setdiff1d(np.arange(len(index)), labelled)

@@ -31,11 +31,11 @@ class Summary:
         people: Number of people.
         videos: Number of videos.
         labelled: Number of frames with landmarks.
-        unlabelled: Number of frames that no row names.
+        unlabelled: Number of frames without landmarks: those without any label, and those that no row names.
         parts: Number of labelled frames in each part of the publisher's division.
         widths: Widths of the original frames in pixels.
         heights: Heights of the original frames in pixels.
-        face_sizes: Distances of the outer eye corners in pixels.
+        face_sizes: Distances of the outer eye corners in pixels; None if no frame has landmarks.
         missing_landmarks: Number of landmarks without a label in these frames.
         missing_frames: Number of frames with such landmarks.
         outside_landmarks: Number of landmarks beyond the edges of their frame.
@@ -55,7 +55,7 @@ class Summary:
     parts: dict[str, int]
     widths: Spread
     heights: Spread
-    face_sizes: Spread
+    face_sizes: Spread | None
     missing_landmarks: int
     missing_frames: int
     outside_landmarks: int
@@ -65,26 +65,33 @@ class Summary:
 
     def lines(self) -> list[str]:
         """Return the summary as aligned text, with the beginning of long lists."""
-        parts = ", ".join(f"{name} {count}" for name, count in self.parts.items())
-        whole = self.labelled * self.points
-        missing, outside = (count / whole for count in (self.missing_landmarks, self.outside_landmarks))
+        parts = f" ({told})" if (told := ", ".join(f"{name} {count}" for name, count in self.parts.items())) else ""
         table = {
             "data set": self.dataset,
             "landmarks": f"{self.points} ({self.markup})",
             "people": str(self.people),
             "videos": str(self.videos),
-            "frames": f"{self.labelled} with landmarks ({parts}), {self.unlabelled} without",
+            "frames": f"{self.labelled} with landmarks{parts}, {self.unlabelled} without",
             "frame width": f"{self.widths} px",
             "frame height": f"{self.heights} px",
-            "face size": f"{self.face_sizes} px between landmarks {self.normaliser[0]} and {self.normaliser[1]}",
-            "missing": f"{self.missing_landmarks} landmarks ({missing:.2%}) in {self.missing_frames} frames",
-            "outside": f"{self.outside_landmarks} landmarks ({outside:.2%}) in {self.outside_frames} frames",
+            **self._about_landmarks(),
             "duplicates": f"{len(self.duplicates)} groups of frames with the same pixels",
             "skipped rows": str(len(self.skipped)),
         }
         lines = [f"{name:<13} {text}" for name, text in table.items()]
         lines += _listed("same pixels", [" = ".join(group) for group in self.duplicates])
         return lines + _listed("skipped", list(self.skipped))
+
+    def _about_landmarks(self) -> dict[str, str]:
+        if self.face_sizes is None:
+            return {}
+        whole = self.labelled * self.points
+        missing, outside = (count / whole for count in (self.missing_landmarks, self.outside_landmarks))
+        return {
+            "face size": f"{self.face_sizes} px between landmarks {self.normaliser[0]} and {self.normaliser[1]}",
+            "missing": f"{self.missing_landmarks} landmarks ({missing:.2%}) in {self.missing_frames} frames",
+            "outside": f"{self.outside_landmarks} landmarks ({outside:.2%}) in {self.outside_frames} frames",
+        }
 
 
 def _listed(name: str, entries: list[str]) -> list[str]:
@@ -100,7 +107,8 @@ def summarise(index: FrameIndex) -> Summary:
     face_sizes = np.linalg.norm(index.landmarks[:, left] - index.landmarks[:, right], axis=1)  # (n,)
     placed = index.normalised()
     outside = np.any((placed < 0) | (placed > 1), axis=2)  # (n, 68)
-    missing = index.missing
+    labelled = ~index.missing.all(axis=1)
+    missing, sizes = index.missing[labelled], face_sizes[np.isfinite(face_sizes)]
     return Summary(
         dataset=index.dataset,
         markup=index.markup.name,
@@ -108,12 +116,12 @@ def summarise(index: FrameIndex) -> Summary:
         normaliser=index.markup.normaliser,
         people=len(set(index.persons.tolist())),
         videos=len(set(index.videos.tolist())),
-        labelled=len(index),
-        unlabelled=index.unlabelled,
-        parts=dict(Counter(index.parts.tolist())),
+        labelled=int(labelled.sum()),
+        unlabelled=index.unlabelled + int((~labelled).sum()),
+        parts=dict(Counter(index.parts[labelled].tolist())),
         widths=_spread(index.sizes[:, 0]),
         heights=_spread(index.sizes[:, 1]),
-        face_sizes=_spread(face_sizes),
+        face_sizes=_spread(sizes) if len(sizes) else None,
         missing_landmarks=int(missing.sum()),
         missing_frames=int(missing.any(axis=1).sum()),
         outside_landmarks=int(outside.sum()),

@@ -22,7 +22,7 @@ MOST_BARS: Final = 30
 
 
 def data_distributions(index: FrameIndex, *, source: str) -> Figure:
-    """Videos per person, labelled frames per video, frame sizes and face sizes.
+    """Videos per person, frames per video, frame sizes and face sizes.
 
     The size of a face is the distance of its outer eye corners, by which the NME is measured.
 
@@ -45,7 +45,7 @@ def data_distributions(index: FrameIndex, *, source: str) -> Figure:
     figure = new_figure(9.6, 7.0, title, source)
     (top_left, top_right), (bottom_left, bottom_right) = figure.subplots(2, 2)
     _counts(top_left, people, "videos per person", "people")
-    _counts(top_right, videos, "labelled frames per video", "videos")
+    _counts(top_right, videos, "frames per video", "videos")
     _frame_sizes(bottom_left, index.sizes)
     left, right = index.markup.normaliser
     _face_sizes(bottom_right, np.linalg.norm(index.landmarks[:, left] - index.landmarks[:, right], axis=1))
@@ -87,6 +87,10 @@ def _frame_sizes(axes: Axes, sizes: np.ndarray) -> None:
 
 def _face_sizes(axes: Axes, faces: np.ndarray) -> None:
     style_axes(axes, grid="y", xlabel="distance of the outer eye corners, px", ylabel="frames")
+    faces = faces[np.isfinite(faces)]
+    if not len(faces):
+        panel_title(axes, "Face sizes: no frame has landmarks")
+        return
     axes.hist(faces, bins=MOST_BARS, color=PALETTE[0], edgecolor="white", linewidth=0.5)
     whole_numbers(axes.yaxis)
     median = float(np.median(faces))

@@ -1,6 +1,6 @@
 """Allowed values for the settings of the commands around a stand."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
@@ -11,7 +11,7 @@ Text = Annotated[str, Field(min_length=1)]
 Site = Annotated[str, Field(pattern=r"^https?://[\w.-]+(:\d+)?/?$")]
 Language = Literal["en", "de", "fr", "es", "ar"]
 Address = Annotated[str, Field(pattern=r"^[^@\s,<>]+@[^@\s,<>]+$")]
-Recipient = Annotated[str, Field(pattern=r"^[^@\s,<>:]+@[^@\s,<>:]+(:(en|de|fr|es|ar))?$")]
+Recipient = Annotated[str, Field(pattern=rf"^[^@\s,<>:]+@[^@\s,<>:]+(:({'|'.join(get_args(Language))}))?$")]
 Day = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$")]
 
 

@@ -5,11 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.drawn import write_people
 
 from faceline.data.faces import MARGIN, FaceData
+from faceline.data.folder_faces import FolderFaces
+from faceline.data.summary import summarise
 from faceline.data.synthetic import SyntheticFaces
 from faceline.data.udacity import UdacityFaces
 from faceline.errors import InputError
+from faceline.reports.data_plots import data_distributions
 from faceline.transforms import Crop, Normalize, Pipeline, ToTensor
 
 PLAIN = Pipeline([Crop(32, 32), Normalize(), ToTensor()])
@@ -105,6 +109,18 @@ def test_frames_without_landmarks_train_with_their_video_and_change_no_part(with
     assert not held_out & set(more.index.videos[more.extra])
     assert set(more.index.videos[more.extra]) <= set(more.index.videos[more.split.train])
     assert len(more.train_dataloader().dataset) == len(plain.train_dataloader().dataset) + len(more.extra)
+
+
+def test_folders_of_people_without_any_landmarks_are_split_whole(tmp_path: Path) -> None:
+    write_people(tmp_path / "people", SyntheticFaces(people=4, videos=3, frames=2, test_frames=0))
+    data = face_data(tmp_path / "cache", FolderFaces(tmp_path / "people"), detector=Finder(), people=2, frames=2)
+    assert sum(len(rows) for rows in data.split.parts().values()) == len(data.index) == 24
+    assert not len(data.extra) and data.split.protocol == "video_disjoint"
+    summary = summarise(data.index)
+    assert (summary.labelled, summary.unlabelled, summary.face_sizes) == (0, 24, None)
+    assert "frames        0 with landmarks, 24 without" in summary.lines()
+    titles = [axes.get_title(loc="left") for axes in data_distributions(data.index, source="folders").axes]
+    assert titles[-1] == "Face sizes: no frame has landmarks"
 
 
 def test_a_copy_of_a_test_frame_is_not_trained_on(with_others: Path, tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def test_counts_of_videos_and_frames_are_drawn():
     assert bars(frames) == {1: 2, 2: 2, 3: 1}
     assert figure.get_suptitle() == "made-up: 9 frames from 5 videos of 3 people"
     assert videos.get_title(loc="left") == "Videos per person: 1 to 2, median 2"
-    assert frames.get_title(loc="left") == "Labelled frames per video: 1 to 3, median 2"
+    assert frames.get_title(loc="left") == "Frames per video: 1 to 3, median 2"
     assert sum(bar.get_height() for bar in faces.patches) == 9
     assert faces.get_title(loc="left").startswith("Face sizes: median 14 px")  # 10 to 18
     assert figure.get_supxlabel() == "all of it"

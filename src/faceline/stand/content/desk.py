@@ -11,6 +11,7 @@ import secrets
 import threading
 import time
 from collections.abc import Collection
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from shutil import copyfile
@@ -252,8 +253,9 @@ class Desk:
     def new_partial(self) -> Path:
         """Return a new file for an upload, and delete those that a killed process left."""
         for left in self.file.parent.glob(f"*{_PARTIAL}*"):
-            if time.time() - left.stat().st_mtime > _LEFT:
-                left.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # another upload has just ended
+                if time.time() - left.stat().st_mtime > _LEFT:
+                    left.unlink()
         return self.file.with_name(f"{_PARTIAL}{secrets.token_hex(8)}")
 
     def add_medium(self, name: str, partial: Path, *, by: str) -> str:
@@ -277,12 +279,13 @@ class Desk:
         partial = partial.rename(partial.with_name(f".{partial.name}{target.suffix}"))
         try:
             check_file(self.file.parent, partial.name)
-            number = 1
-            while target.exists() and target.read_bytes() != partial.read_bytes():
-                number += 1
-                target = target.with_name(f"{Path(clean_name(name)).stem}-{number}{target.suffix}")
-            target.parent.mkdir(exist_ok=True)
-            partial.replace(target)
+            with self._lock:
+                number = 1
+                while target.exists() and target.read_bytes() != partial.read_bytes():
+                    number += 1
+                    target = target.with_name(f"{Path(clean_name(name)).stem}-{number}{target.suffix}")
+                target.parent.mkdir(exist_ok=True)
+                partial.replace(target)
         except ValueError as error:
             raise InputError(f"{name}: {first_line(error).removesuffix(f': {partial.name}')}") from None
         finally:

@@ -1,5 +1,6 @@
 """Converts films that browsers do not play, where ffmpeg is at hand: on the path, or by the extra ``video``."""
 
+import logging
 import re
 import shutil
 import subprocess
@@ -7,13 +8,10 @@ import tempfile
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Final
-
-import psutil
 
 from faceline.errors import InputError, first_line
 from faceline.stand.content.artwork import FILMS, LARGEST_MB, LONGEST_FILM, OTHER_FILMS, read_film
@@ -28,6 +26,9 @@ _SHORTER: Final = 0.9  # of the length that the file tells; a shorter film has l
 _FASTEST: Final = 12_000  # kbit a second
 _READERS: Final = "avi,mov,matroska,mpeg,mpegts,mpegvideo,asf,flv,ogg"  # none of them opens another file
 _SIZE: Final = "scale='min(3840,iw)':'min(3840,ih)':force_original_aspect_ratio=decrease:force_divisible_by=2"
+
+
+log = logging.getLogger("faceline.stand")
 
 
 @cache
@@ -129,7 +130,9 @@ class Films:
             self._add(f"{Path(conversion.name).stem}.mp4", partial, conversion.by)
             with self._lock:
                 self.listed.remove(conversion)
-        except (OSError, ValueError) as error:
+        except Exception as error:
+            if not isinstance(error, (OSError, ValueError)):
+                log.exception("a film could not be converted")
             conversion.problem = first_line(error)
         finally:
             partial.unlink(missing_ok=True)
@@ -143,24 +146,28 @@ class Films:
                     raise InputError("the stand was stopped")
                 process = subprocess.Popen(_command(file, to, seconds), stdout=subprocess.PIPE, stderr=told, text=True)
                 self._running = process
+            assert process.stdout is not None
             late = threading.Timer(_LONGEST, process.kill)
             late.start()
             try:
-                with suppress(psutil.Error):  # it has ended already
-                    psutil.Process(process.pid).nice(_NICE)
-                for line in process.stdout or ():
+                for line in process.stdout:
                     if found := re.match(r"out_time_us=(\d+)", line):
                         conversion.share = min(int(found[1]) / 1e6 / seconds, 1.0)
                 code = process.wait()
+                overdue = not late.is_alive()
             finally:
                 late.cancel()
+                process.kill()  # nothing, where it has ended
+                process.stdout.close()
                 self._running = None
             told.seek(0)
             why = [line.strip() for line in told if line.strip()]
+        if self._closed:
+            raise InputError("the stand was stopped")
+        if overdue:
+            raise InputError(f"not done within {_LONGEST / 60:.0f} minutes")
         if code < 0:
-            raise InputError(
-                "the stand was stopped" if self._closed else f"not done within {_LONGEST / 60:.0f} minutes"
-            )
+            raise InputError(f"ffmpeg was ended by signal {-code}, perhaps because the machine had no memory left")
         if code:
             raise InputError(
                 f"ffmpeg cannot convert it: {why[-1].replace(str(file.resolve()), conversion.name) if why else code}"
@@ -171,7 +178,7 @@ def _command(file: Path, to: Path, seconds: float) -> list[str]:
     """Return the command; the rate of bits is what lets the whole film have the size that displays take."""
     rate = min(_FASTEST, round(0.9 * 8 * LARGEST_MB * 1e3 / seconds))
     return [
-        str(ffmpeg()), "-nostdin", "-v", "error", "-progress", "pipe:1",
+        "nice", "-n", str(_NICE), str(ffmpeg()), "-nostdin", "-v", "error", "-progress", "pipe:1",
         "-protocol_whitelist", "file", "-format_whitelist", _READERS, "-i", f"file:{file.resolve()}",
         "-map", "0:v:0", "-map", "0:a:0?", "-map_metadata", "-1", "-t", f"{LONGEST_FILM:.0f}",
         "-vf", _SIZE, "-c:v", "libx264", "-preset", "veryfast", "-crf", "20", "-maxrate", f"{rate}k",

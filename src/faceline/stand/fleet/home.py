@@ -29,7 +29,7 @@ _EVERY: Final = 20.0
 _LONGEST: Final = 60.0
 """Longest pause, in seconds, between two tries to reach a fleet that is away."""
 _COMPARE: Final = 3600.0
-_AWAY: Final = "The fleet is away"
+_AWAY: Final = Sentence.FLEET_AWAY.partition("%")[0]
 
 log = logging.getLogger("faceline.stand")
 

@@ -21,9 +21,11 @@ from faceline.stand.report.uplift import MOMENTS, compare
 from faceline.stand.words import mark
 
 OUTCOMES: Final = {
-    "attention": "seconds of attention a visitor; of a campaign or content: the share of its airtime that was attended",
-    "interest": "share of visitors who showed interest",
-    "reaction": "share of visitors who reacted",
+    mark(
+        "attention"
+    ): "seconds of attention a visitor; of a campaign or content: the share of its airtime that was attended",
+    mark("interest"): "share of visitors who showed interest",
+    mark("reaction"): "share of visitors who reacted",
 }
 """Outcomes by which the arms are compared."""
 

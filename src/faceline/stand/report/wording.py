@@ -8,9 +8,6 @@ from faceline.stand.words import _, mark, number, rough
 DEFAULT_TITLES: Final = (mark("Effectiveness"), mark("Proof of play"))
 """Titles that the settings give to pages; they are translated, and those of users are not."""
 
-OUTCOME_NAMES: Final = (mark("attention"), mark("interest"), mark("reaction"))
-"""Outcomes by which the arms are compared."""
-
 _COLUMNS: Final = {
     "passers_by": mark("passers-by"),
     "attended": mark("looked"),

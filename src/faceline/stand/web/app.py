@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
+from faceline.errors import InputError
 from faceline.stand.content.films import largest_upload_mb
 from faceline.stand.web import (
     advertiser,
@@ -59,6 +60,7 @@ def guarded_app(title: str, services: Pages, routers: Sequence[APIRouter]) -> Fa
     app.add_middleware(Gate, hosts=services.hosts)
     app.exception_handler(HTTPException)(_told)
     app.exception_handler(RequestValidationError)(_told_form)
+    app.exception_handler(InputError)(_told_fault)
     return app
 
 
@@ -102,3 +104,9 @@ async def _told_form(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     return await _told(request, HTTPException(422, f"{first['loc'][-1]}: {first['msg']}."))
+
+
+async def _told_fault(request: Request, error: Exception) -> Response:
+    """Show what is wrong with the stand's files, such as a draft that names a missing one, as a page."""
+    assert isinstance(error, InputError)
+    return await _told(request, HTTPException(409, error.told))

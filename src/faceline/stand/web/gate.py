@@ -14,7 +14,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 REQUEST_SECONDS: Final = 15.0
 """Seconds in which a whole request has to arrive; browsers need a fraction of a second."""
 
-UPLOAD_SECONDS: Final = 300.0
+UPLOAD_SECONDS: Final = 1800.0
 """Seconds in which a whole film has to arrive."""
 
 UPLOAD: Final = "/operator/contents/upload"
