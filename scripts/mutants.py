@@ -20,6 +20,8 @@ from mutmut.stats import status_by_exit_code
 from scipy.stats import binomtest
 
 WANTED = 0.85
+NOTICED = ("killed", "timeout")
+UNTRIED = ("not checked", "skipped", "check was interrupted by user")
 FIRST = "faceline.stand.report.disclosure.x_hidden__mutmut_1"
 """Any fault: mutmut writes the list of all of them when it runs one."""
 
@@ -36,7 +38,7 @@ def _outcomes() -> dict[str, str]:
 
 
 def _score(outcomes: list[str]) -> str:
-    noticed = sum(each in ("killed", "timeout") for each in outcomes)
+    noticed = sum(each in NOTICED for each in outcomes)
     low, high = binomtest(noticed, len(outcomes)).proportion_ci(method="wilson")
     return f"{noticed} of {len(outcomes)} ({noticed / len(outcomes):.1%}; 95 % interval {low:.1%} to {high:.1%})"
 
@@ -60,19 +62,19 @@ def main() -> None:
     tried = {
         name: outcome
         for name, outcome in _outcomes().items()
-        if outcome not in ("not checked", "skipped") and (wanted is None or name in wanted)
+        if outcome not in UNTRIED and (wanted is None or name in wanted)
     }
     if not tried:
         sys.exit("no fault was tried")
     rooms = defaultdict(list)
     for name, outcome in sorted(tried.items()):
         rooms[name.split(".")[1]].append(outcome)
-        if outcome not in ("killed", "timeout"):
+        if outcome not in NOTICED:
             print(f"{outcome}: {name}")
     for room, outcomes in rooms.items():
         print(f"{room}: {_score(outcomes)}")
     print(f"noticed in all: {_score(list(tried.values()))}; wanted are {WANTED:.0%}")
-    sys.exit(sum(each in ("killed", "timeout") for each in tried.values()) < WANTED * len(tried))
+    sys.exit(sum(each in NOTICED for each in tried.values()) < WANTED * len(tried))
 
 
 if __name__ == "__main__":

@@ -76,7 +76,7 @@ def main() -> None:
         scalars = FaceTask().measure(made, data, "test", "sface", data.source.name).scalars
     told["metrics"] = {name: value for name, value in scalars.items() if "fpir" not in name}
     told["thresholds"] = {f"{rate:g}": told["calibration"].threshold(rate) for rate in FALSE_MATCH}
-    write_bundle(given.output, manifest(onnx, told, data), onnx)
+    write_bundle(given.output, manifest(onnx, told, data, given.network.name), onnx)
     print(f"{given.output}: {given.output.stat().st_size:,} bytes")
     print(told["calibration"])
     for name, value in told["metrics"].items():
@@ -116,10 +116,10 @@ def centred(embeddings: np.ndarray, centre: np.ndarray) -> np.ndarray:
 
 def runtime(onnx: bytes, told: dict[str, Any], data: FaceData) -> EmbedderRuntime:
     """The graph, ready to run."""
-    return EmbedderRuntime(Bundle(Path("sface.faceline"), manifest(onnx, told, data), onnx, ""))
+    return EmbedderRuntime(Bundle(Path("sface.faceline"), manifest(onnx, told, data, ""), onnx, ""))
 
 
-def manifest(onnx: bytes, told: dict[str, Any], data: FaceData) -> EmbedderManifest:
+def manifest(onnx: bytes, told: dict[str, Any], data: FaceData, network: str) -> EmbedderManifest:
     """What is known about the bundle so far."""
     weights = load_from_string(onnx).graph.initializer
     known = {
@@ -143,7 +143,7 @@ def manifest(onnx: bytes, told: dict[str, Any], data: FaceData) -> EmbedderManif
         "check": {"frames": 1, "difference": 0, "latency_ms": 0, "cpu": ""},
         "run_id": "published",
         "commit": provenance()["commit"],
-        "command": "python scripts/sface_bundle.py face_recognition_sface_2021dec_int8bq.onnx sface.faceline",
+        "command": f"python scripts/sface_bundle.py {network} sface.faceline",
         "sha256": digest(onnx),
         "outputs": ("embeddings",),
         "numbers": NUMBERS,

@@ -32,7 +32,7 @@ NOT_RUN = {
     r"ray start|.*launcher=ray|torchrun|MASTER_ADDR": "needs two machines; test_engines.py has them",
     r"mlflow server": "needs PostgreSQL; test_engines.py has one",
     r"FACELINE_DATA=PARENT python scripts/": "needs the real data sets",
-    r"train .*ckpt_path=last": "needs a run that was interrupted; test_train.py has one",
+    r".*ckpt_path=last": "needs a run that was interrupted; test_train.py has one",
     r"websocat": "another program; test_stand_api.py opens the same address",
 }
 """Commands that no test runs, and why not."""

@@ -19,8 +19,9 @@ _COMMAND = """
 import sys
 from pathlib import Path
 from faceline.cli import main
-main(["predict", *sys.argv[1:]])
+code = main(["predict", *sys.argv[1:]])
 print(Path("/proc/self/status").read_text())
+sys.exit(code)
 """
 """The command, and what its process took: the figures of a parent would hold the parent's memory too."""
 

@@ -68,7 +68,9 @@ def main(settings: BenchmarkRecognition) -> None:
 
 
 def read_clips(settings: BenchmarkRecognition, calibration: bool = False) -> list[Clip]:
-    """Return the clips of people on whom nothing of the package was centred, calibrated or fitted.
+    """Return the clips of people on whom neither the embedder was calibrated nor the check for photos fitted.
+
+    The landmark model that ships has seen frames of most of them.
 
     Args:
         settings: Where the data are, and how many people to take.

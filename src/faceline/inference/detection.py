@@ -88,13 +88,11 @@ class FaceDetector:
         if self.faces == "whole":
             return self._whole(image)
         found = self._finder.find(image)
-        seen = [
-            self._with_landmarks(image, found[first : first + BATCH])
-            for first in range(0, min(len(found), MOST_FACES), BATCH)
-        ]
+        kept = found[:MOST_FACES]
+        seen = [self._with_landmarks(image, kept[first : first + BATCH]) for first in range(0, len(kept), BATCH)]
         faces = [face for part in seen for face in part]
         sure = [face for face in faces if face.confidence >= self.min_confidence]
-        doubtful, left_out = len(faces) - len(sure), max(0, len(found) - MOST_FACES)
+        doubtful, left_out = len(faces) - len(sure), len(found) - len(kept)
         return Detected(sure[:1] if self.faces == "largest" else sure, doubtful, left_out)
 
     def _with_landmarks(self, image: Image, found: Sequence[Face]) -> list[DetectedFace]:

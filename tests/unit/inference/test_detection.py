@@ -72,8 +72,11 @@ def test_doubtful_faces_are_counted_and_the_largest_is_the_first_of_the_finder()
 def test_many_faces_come_in_batches_and_the_smallest_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(detection, "MOST_FACES", BATCH + 3)
     sizes: list[int] = []
-    result = FaceDetector(middles(1.0, sizes), 20, finder=Finder(*[face()] * (BATCH + 5))).detect(PHOTO)
-    assert result.left_out == 2 and sizes[0] == BATCH
+    result = FaceDetector(
+        middles(1.0, sizes), 20, finder=Finder(*(face(float(left)) for left in range(BATCH + 5)))
+    ).detect(PHOTO)
+    assert [each.box[0] for each in result.faces] == list(range(BATCH + 3))
+    assert result.left_out == 2 and sizes == [BATCH, 3]
 
 
 @pytest.mark.parametrize(("confidence", "faces"), [(None, 1), (0.5, 1), (0.49, 0)])
