@@ -21,6 +21,8 @@ from pathlib import Path
 
 import pytest
 
+from faceline.benchmarks.serving import free_port
+
 SLURM = """\
 ClusterName=loopback
 SlurmctldHost={host}(127.0.0.1)
@@ -61,13 +63,6 @@ def need(package: str) -> None:
     """End the test where a Python package is not installed."""
     if find_spec(package) is None:
         missing(package, "pip install -r requirements-dev.lock")
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def until(ready: Callable[[], bool], process: subprocess.Popen, log: Path) -> None:

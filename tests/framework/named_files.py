@@ -13,9 +13,9 @@ from mlflow import MlflowClient
 from onnx import TensorProto, helper, save
 from safetensors.torch import save_file
 from tests import drawn
-from tests.engines import free_port
 from tests.stand.fleet_here import Fleet
 
+from faceline.benchmarks.serving import free_port
 from faceline.cli import main
 from faceline.data.synthetic import SyntheticFaces
 from faceline.stand.consent.consent_text import OURS

@@ -13,12 +13,11 @@ from pathlib import Path
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Sink
-from tests.engines import free_port
 from tests.framework.named_files import ROOT, TINY, WEIGHTS, runs, write_data, write_files
 from tests.stand.fleet_here import Fleet
 from tests.unit.test_documented_commands import Line, blocks, own
 
-from faceline.benchmarks.serving import served
+from faceline.benchmarks.serving import free_port, served
 from faceline.cli import main
 
 READ = ("README.md", "docs/tutorial.md")

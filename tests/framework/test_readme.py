@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 from tests import drawn
-from tests.engines import free_port
 
 from faceline import SyntheticFaces
+from faceline.benchmarks.serving import free_port
 from faceline.cli import main
 
 ROOT = Path(__file__).parents[2]

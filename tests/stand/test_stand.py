@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
+from faceline.benchmarks.serving import free_port
 from faceline.benchmarks.stand import _SimulatedFrames, record
 from faceline.cli import main
 from faceline.config.plain import read_settings
@@ -44,13 +45,6 @@ def test_the_stand_imports_nothing_of_training() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-
-
-def free_port() -> int:
-    """A port that nobody uses; tests run beside each other."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 from mlflow import MlflowClient
-from tests.engines import free_port, mlflow_server, need, postgresql, slurm
+from tests.engines import mlflow_server, need, postgresql, slurm
 from tests.sweeps.conftest import PARENT, TINY, TRAINING
 
+from faceline.benchmarks.serving import free_port
 from faceline.cli import main
 from faceline.sweeps import local
 from faceline.sweeps import slurm as by_slurm

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from jaxtyping import Float
 
-from faceline.geometry.markup import FLIP_ORDER, N_LANDMARKS
+from faceline.geometry.markup import FLIP_ORDER, LOWER_LIDS, N_LANDMARKS, UPPER_LIDS
 
 Shape3D = Float[np.ndarray, "68 3"]
 """The landmarks of one face in three dimensions."""
@@ -60,9 +60,6 @@ _MIDLINE: Final[dict[int, tuple[float, float]]] = {
     62: (0.935, 1.47),
     66: (0.950, 1.47),
 }
-
-_UPPER_LIDS: Final = (37, 38, 43, 44)
-_LOWER_LIDS: Final = (41, 40, 47, 46)
 
 
 @dataclass(frozen=True)
@@ -203,7 +200,7 @@ def express(shape: Shape3D, expression: Expression) -> Shape3D:
     """
     modes = _expression_modes()
     moved = shape + sum(getattr(expression, name) * mode for name, mode in modes.items())
-    upper, lower = list(_UPPER_LIDS), list(_LOWER_LIDS)
+    upper, lower = list(UPPER_LIDS), list(LOWER_LIDS)
     gap = moved[lower] - moved[upper]
     moved[upper] += 0.88 * expression.eye_close * gap
     moved[lower] -= 0.10 * expression.eye_close * gap

@@ -74,8 +74,9 @@ LIDS_AND_LIPS: Final = (
 )
 """Pairs of landmarks across the eyes and the mouth, whose distances tell of blinks, speech and smiles."""
 
-LIDS: Final = ((37, 38, 40, 41), (43, 44, 46, 47))
-"""Lids of each eye: two landmarks of the upper lid, two of the lower one."""
+UPPER_LIDS: Final = (37, 38, 43, 44)
+LOWER_LIDS: Final = (41, 40, 47, 46)
+"""The landmarks of the lids; those at the same place of both lie above each other."""
 
 UPPER_LID_SHARE: Final = 0.85
 """Share of a blink that the upper lid does; the lower lid does the rest."""

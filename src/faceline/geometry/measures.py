@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from faceline.geometry.face_model import neutral_shape
+from faceline.geometry.markup import LOWER_LIDS, UPPER_LIDS
 from faceline.geometry.shape import Shapes
 
 Values = Float[np.ndarray, " n"]
@@ -26,8 +27,6 @@ UNITS: Final = {
 """Every measure and its unit; half a face's width at the ears is about 70 mm."""
 
 _RIGID: Final = [*range(27, 36), 36, 39, 42, 45]  # bridge and base of the nose, corners of the eyes
-_UPPER_LIDS: Final = [37, 38, 43, 44]
-_LOWER_LIDS: Final = [41, 40, 47, 46]
 _EYE_CORNERS: Final = [36, 39, 42, 45]
 _BROWS: Final = list(range(17, 27))
 
@@ -85,7 +84,7 @@ def measure(landmarks: Shapes) -> dict[str, Values]:
         "mouth_opening": (height[:, 66] - height[:, 62]) / upright,
         "mouth_asymmetry": (height[:, 48] - height[:, 54]) / upright,
         "smile": (lips - corners) / upright,
-        "eye_opening": (height[:, _LOWER_LIDS] - height[:, _UPPER_LIDS]).mean(axis=1) / upright,
+        "eye_opening": (height[:, LOWER_LIDS] - height[:, UPPER_LIDS]).mean(axis=1) / upright,
         "brow_raise": (height[:, _EYE_CORNERS].mean(axis=1) - height[:, _BROWS].mean(axis=1)) / upright,
     }
 

@@ -117,7 +117,7 @@ class CoarseStage(nn.Module):
     def _around(self, landmarks: Tensor) -> Windows:
         """Return the windows in frames that are not stretched."""
         middle, spread = self.template.mean(dim=0), (self.template - self.template.mean(dim=0))
-        centre, cos, sin = similarity(landmarks, spread)
+        centre, cos, sin = middle_and_turn(landmarks, spread)
         turn = _turn(cos, sin)
         return about(centre - _turned(middle[None, None], turn), turn * self.room)
 
@@ -168,7 +168,7 @@ def _turned(points: Tensor, turn: Tensor) -> Tensor:
     return (points[:, :, None] * turn[:, None]).sum(dim=3)
 
 
-def similarity(landmarks: Tensor, template: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def middle_and_turn(landmarks: Tensor, template: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return the similarity that brings a template nearest to landmarks.
 
     Source: Umeyama, IEEE TPAMI 13, 1991, for two dimensions.

@@ -11,11 +11,14 @@ from sklearn.linear_model import Ridge
 from torch import Tensor, nn
 
 from faceline.geometry.face_model import neutral_shape
-from faceline.geometry.markup import LIDS, N_LANDMARKS, UPPER_LID_SHARE
-from faceline.models.coarse_stage import similarity
+from faceline.geometry.markup import LOWER_LIDS, N_LANDMARKS, UPPER_LID_SHARE, UPPER_LIDS
+from faceline.models.coarse_stage import middle_and_turn
 from faceline.types import Landmarks
 
 Flat = Float[np.ndarray, "n 136"]
+
+_LIDS = tuple((*UPPER_LIDS[i : i + 2], *LOWER_LIDS[i : i + 2]) for i in (0, 2))
+"""Lids of each eye: two landmarks of the upper lid, two of the lower one."""
 
 
 class ShapeCorrection(nn.Module):
@@ -39,7 +42,7 @@ class ShapeCorrection(nn.Module):
 
     def forward(self, landmarks: Tensor) -> Tensor:
         """Return corrected landmarks (n, 68, 2), in the unit of those given."""
-        centre, cos, sin = similarity(landmarks, self.template)
+        centre, cos, sin = middle_and_turn(landmarks, self.template)
         x, y = (landmarks - centre).unbind(2)
         cos, sin = cos[:, None], sin[:, None]
         size = cos**2 + sin**2
@@ -71,7 +74,7 @@ def with_lids(correction: ShapeCorrection, gain: float) -> ShapeCorrection:
         gain: 1 changes nothing; 2 doubles what lids do.
     """
     wider = np.eye(2 * N_LANDMARKS)
-    for eye in LIDS:
+    for eye in _LIDS:
         opening, movement = np.zeros(2 * N_LANDMARKS), np.zeros(2 * N_LANDMARKS)
         heights = [N_LANDMARKS + point for point in eye]
         opening[heights] = -0.5, -0.5, 0.5, 0.5
@@ -85,14 +88,14 @@ def lid_opening(shapes: Flat) -> Float[np.ndarray, "n 2"]:
     """Return how far each eye is open, from shapes as `own_frame` gives them."""
     heights = shapes[:, N_LANDMARKS:]
     return np.stack(
-        [heights[:, eye[2:]].mean(axis=1) - heights[:, eye[:2]].mean(axis=1) for eye in np.array(LIDS)], axis=1
+        [heights[:, eye[2:]].mean(axis=1) - heights[:, eye[:2]].mean(axis=1) for eye in np.array(_LIDS)], axis=1
     )
 
 
 def own_frame(landmarks: Landmarks, of: Landmarks) -> Flat:
     """Return landmarks (n, 68, 2) as all x, then all y, in the frame in which others (n, 68, 2) are upright."""
     points, others = (torch.from_numpy(np.asarray(each, dtype=np.float64)) for each in (landmarks, of))
-    centre, cos, sin = similarity(others, torch.from_numpy(_template()))
+    centre, cos, sin = middle_and_turn(others, torch.from_numpy(_template()))
     x, y = (points - centre).unbind(2)
     cos, sin = cos[:, None], sin[:, None]
     size = cos**2 + sin**2
