@@ -15,7 +15,7 @@ from tests.stand.web_stand import WebStand, make
 
 from faceline.stand.web.app import create_app
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 SIZES = ((1280, 720), (1080, 1920), (3840, 2160), (540, 960))
 LONG = "Wir feiern die Wiedereröffnung der Donaudampfschifffahrtsgesellschaft am Samstag"
@@ -117,7 +117,7 @@ def box(page: Any, part: str) -> dict[str, float]:
     return found
 
 
-@pytest.mark.parametrize("size", [SIZES[0], *(pytest.param(size, marks=pytest.mark.slow) for size in SIZES[1:])])
+@pytest.mark.parametrize("size", SIZES)
 def test_the_longest_texts_fit_every_layout(stand: tuple[WebStand, str], display: Any, size: tuple[int, int]) -> None:
     for name in ("long_statement", "long_split", "long_cover", "long_offer", "long_product", "split"):
         put(stand[0], display, name, size)

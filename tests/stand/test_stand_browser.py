@@ -17,7 +17,7 @@ from urllib.request import urlopen
 import pytest
 from tests.chromium import accessibility_faults, chromium
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 WAIT = 60_000  # ms; a busy machine is slow
 
@@ -142,7 +142,6 @@ def test_the_operator_watches_and_leaves(page: Any, stand: Running) -> None:
     assert page.url.endswith("/login")
 
 
-@pytest.mark.slow
 def test_somebody_is_enrolled_greeted_and_withdrawn(browser: Any, page: Any, stand: Running) -> None:
     screen = browser.new_context()
     screen.set_default_timeout(4 * WAIT)
@@ -187,7 +186,6 @@ def test_somebody_is_enrolled_greeted_and_withdrawn(browser: Any, page: Any, sta
     screen.close()
 
 
-@pytest.mark.slow
 def test_the_advertiser_reads_the_figures_of_a_campaign(page: Any, stand: Running) -> None:
     log_in(page, stand, "advertiser")
     assert page.get_by_role("link", name="Live").count() == 0
@@ -200,7 +198,6 @@ def test_the_advertiser_reads_the_figures_of_a_campaign(page: Any, stand: Runnin
     assert accessibility_faults(page) == []
 
 
-@pytest.mark.slow
 def test_the_display_changes_and_goes_on_when_the_stand_is_gone(page: Any, stand: Running) -> None:
     token = stand.secret(r"token=(\S+)")
     page.goto(f"{stand.url}/display?token={token}")
@@ -233,7 +230,6 @@ def test_the_display_changes_and_goes_on_when_the_stand_is_gone(page: Any, stand
     page.wait_for_selector("html[data-line=live]")
 
 
-@pytest.mark.slow
 def test_the_operator_is_told_since_when_a_stand_is_silent_and_sees_nothing_old(page: Any, stand: Running) -> None:
     log_in(page, stand, "operator")
     measured = page.locator("#faces tr td.number").first

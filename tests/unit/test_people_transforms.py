@@ -73,3 +73,13 @@ def test_low_light_is_dark_and_low_resolution_is_smooth() -> None:
     assert np.asarray(dark).mean() < 0.35 * frame.mean()
     assert np.asarray(small).shape == frame.shape and np.asarray(small).std() < 0.6 * frame.std()
     np.testing.assert_array_equal(np.asarray(points)[:, :2], FACE)
+
+
+def test_low_resolution_moves_nothing() -> None:
+    rows, columns = np.mgrid[:EDGE, :EDGE]
+    spot = np.exp(-((columns - 0.5 * EDGE) ** 2 + (rows - 0.4 * EDGE) ** 2) / (0.1 * EDGE) ** 2)
+    frame = np.repeat((200 * spot)[:, :, None], 3, axis=2).astype(np.uint8)
+    for seed in range(20):
+        light = np.asarray(T.Pipeline([T.LowResolution((0.2, 0.3), 1.0)])(frame, FACE, seed)[0])[..., 0].astype(float)
+        middle = np.array([(light * columns).sum(), (light * rows).sum()]) / light.sum()
+        np.testing.assert_allclose(middle, [0.5 * EDGE, 0.4 * EDGE], atol=0.3)

@@ -166,8 +166,10 @@ def test_a_dot_survives_rescaling_up_and_down(size, target):
 @given(seed=SEEDS)
 def test_a_dot_ends_where_its_landmark_ends_after_a_whole_config(name, seed):
     x, y, edge = 47.3, 52.8, 112
-    # A hole may cover a dot in part, and a scene has dots of its own: both are tested alone.
-    steps = [step for step in pipelines(name, edge)["train"].steps if not isinstance(step, T.Occlusion | T.Scene)]
+    # A hole may cover a dot in part, a scene has dots of its own, and few pixels place a dot by one of them: all three
+    # are tested alone.
+    alone = T.Occlusion | T.Scene | T.LowResolution
+    steps = [step for step in pipelines(name, edge)["train"].steps if not isinstance(step, alone)]
     image, landmarks = T.Pipeline(steps)(dotted(97, 101, x, y), filled(x, y), seed)
     expected = landmarks[NOSE_TIP].numpy() * edge - 0.5
     assume(np.all(expected > 8) and np.all(expected < edge - 9))
@@ -176,7 +178,7 @@ def test_a_dot_ends_where_its_landmark_ends_after_a_whole_config(name, seed):
     near = image.permute(1, 2, 0).numpy()[row - 7 : row + 8, column - 7 : column + 8] * 255
     assume(np.ptp(near.mean(axis=2)) > 70)  # dark, blurred and noisy at once leave nothing to measure
     found = centroid(near) + np.array([column - 7, row - 7])
-    assert np.linalg.norm(found - expected) < 1
+    assert np.linalg.norm(found - expected) < 0.6
 
 
 @pytest.mark.parametrize("name", [*GEOMETRIC, *PHOTOMETRIC])

@@ -211,6 +211,27 @@ class LowLight(Transform):
         super().__init__(_Dim((low, high), number("LowLight.noise", noise, 0, 1), p))
 
 
+class _Shrink(A.ImageOnlyTransform):  # type: ignore[misc]
+    """Shrinks the image and enlarges it again.
+
+    ``albumentations.Downscale`` lets the two sizes differ by a fraction of a pixel, which moves the content.
+    """
+
+    def __init__(self, scale: tuple[float, float], p: float) -> None:
+        super().__init__(p=p)
+        self.scale = scale
+
+    def get_params(self) -> dict[str, Any]:
+        return {"scale": self.random_generator.uniform(*self.scale)}
+
+    def apply(self, img: np.ndarray, scale: float, **params: Any) -> np.ndarray:
+        height, width = img.shape[:2]
+        small = cv2.resize(
+            img, (max(1, round(width * scale)), max(1, round(height * scale))), interpolation=cv2.INTER_AREA
+        )
+        return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR))
+
+
 class LowResolution(Transform):
     """Shrinks the frame and enlarges it again, like a small face in a photo.
 
@@ -221,6 +242,4 @@ class LowResolution(Transform):
 
     def __init__(self, scale: Range = (0.2, 0.7), probability: Number = 0.3) -> None:
         low, high = span("LowResolution.scale", scale, 0.02, 1)
-        ways = {"downscale": cv2.INTER_AREA, "upscale": cv2.INTER_LINEAR}
-        p = number("LowResolution.probability", probability, 0, 1)
-        super().__init__(A.Downscale(scale_range=(low, high), interpolation_pair=ways, p=p))
+        super().__init__(_Shrink((low, high), number("LowResolution.probability", probability, 0, 1)))
