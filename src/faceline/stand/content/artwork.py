@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Final, Literal, NamedTuple
 
@@ -253,6 +254,13 @@ def read_film(path: Path, name: str) -> Film:
     Raises:
         ValueError: It cannot be decoded, or is too long.
     """
+    state = path.stat()
+    return _decoded(path, name, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=256)
+def _decoded(path: Path, name: str, _changed: int, _size: int) -> Film:
+    """Look at a film once, until it changes: a form that is typed in checks the whole catalogue again and again."""
     film = cv2.VideoCapture(str(path))
     try:
         if not film.isOpened() or not film.read()[0]:

@@ -11,7 +11,7 @@ from faceline.errors import InputError
 from faceline.stand.fleet.roster import Member
 from faceline.stand.fleet.services import TEMPLATES, FleetServices, fleet_of
 from faceline.stand.sentences import retold
-from faceline.stand.web.access import Login, Refusal
+from faceline.stand.web.access import Login, Warned
 from faceline.stand.web.login import check_form, needs
 from faceline.stand.words import _, ago
 
@@ -58,7 +58,7 @@ def move(request: Request, session: Operator, name: str, group: Annotated[str, F
             "%(name)s belongs to %(group)s now, and is given what that group shows.", name=name, group=group
         )
     except InputError as error:
-        session.told = Refusal(_("Not done. %(why)s", why=error.told))
+        session.told = Warned(_("Not done. %(why)s", why=error.told))
     return RedirectResponse(f"/operator/stands/{name}", status_code=303)
 
 

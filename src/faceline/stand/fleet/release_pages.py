@@ -13,7 +13,7 @@ from faceline.stand.fleet.pages import page
 from faceline.stand.fleet.rollouts import OPEN, Rollout
 from faceline.stand.fleet.services import FleetServices, fleet_of
 from faceline.stand.sentences import retold
-from faceline.stand.web.access import Login, Refusal
+from faceline.stand.web.access import Login, Warned
 from faceline.stand.web.login import check_form, needs
 from faceline.stand.words import _, mark
 
@@ -138,5 +138,5 @@ def _do(session: Login, act: Callable[[], str]) -> Response:
     try:
         session.told = act()
     except InputError as error:
-        session.told = Refusal(_("Not done. %(why)s", why=error.told))
+        session.told = Warned(_("Not done. %(why)s", why=error.told))
     return RedirectResponse("/operator/releases", status_code=303)

@@ -207,7 +207,7 @@ def _account(name: str, role: str, campaigns: list[str] | None, salt: str, hash:
     return Account(name, known[role], None if campaigns is None else tuple(campaigns), salt, hash)
 
 
-class Refusal(str):
+class Warned(str):
     """A notice that something was not done; pages show it as a warning."""
 
     refused = True

@@ -13,7 +13,7 @@ from faceline.stand.content.artwork import FILMS, OTHER_FILMS, PICTURES, is_film
 from faceline.stand.content.desk import UPLOADS, Desk, mark_of
 from faceline.stand.content.films import ffmpeg, largest_upload_mb
 from faceline.stand.content.schedule import DAYS
-from faceline.stand.web.access import Login, Refusal
+from faceline.stand.web.access import Login, Warned
 from faceline.stand.web.content_form import content_of, place_of, values_of
 from faceline.stand.web.login import check_form, needs
 from faceline.stand.web.operator import page
@@ -82,9 +82,9 @@ async def bring_in(request: Request, session: Editor, file: Annotated[UploadFile
         await run_in_threadpool(desk_of(request).bring_in, text, by=session.account.name)
         session.told = _("Imported as the draft; look at it, then publish it.")
     except UnicodeDecodeError:
-        session.told = Refusal(_("Not imported. It is not text in UTF-8."))
+        session.told = Warned(_("Not imported. It is not text in UTF-8."))
     except InputError as error:
-        session.told = Refusal(_("Not imported. %(why)s", why=error))
+        session.told = Warned(_("Not imported. %(why)s", why=error))
     return back()
 
 
@@ -233,7 +233,7 @@ def do(request: Request, session: Login, csrf: str, act: Any, told: str) -> Resp
         act(desk_of(request), session.account.name)
         session.told = told
     except InputError as error:
-        session.told = Refusal(_("Not done. %(why)s", why=error.told))
+        session.told = Warned(_("Not done. %(why)s", why=error.told))
     return back()
 
 

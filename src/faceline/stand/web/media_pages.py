@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 
 from faceline.errors import InputError
 from faceline.stand.content.artwork import is_film
-from faceline.stand.web.access import Refusal
+from faceline.stand.web.access import Warned
 from faceline.stand.web.contents import CHUNK, EDITOR, HERE, Csrf, Editor, back, desk_of, media_of
 from faceline.stand.web.login import check_form
 from faceline.stand.web.services import TEMPLATES, pages_of
@@ -61,7 +61,7 @@ async def upload(request: Request, session: Editor, file: Annotated[UploadFile, 
             name = await run_in_threadpool(desk.add_medium, name, partial, by=by)
             session.told = _("Uploaded: %(name)s.", name=name)
     except (InputError, OSError) as error:
-        session.told = Refusal(_("Not uploaded. %(why)s", why=error.told if isinstance(error, InputError) else error))
+        session.told = Warned(_("Not uploaded. %(why)s", why=error.told if isinstance(error, InputError) else error))
     finally:
         if not taken:
             partial.unlink(missing_ok=True)

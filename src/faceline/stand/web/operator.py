@@ -14,7 +14,7 @@ from faceline.stand.board import State
 from faceline.stand.clock import now
 from faceline.stand.recognition.collection import Guidance
 from faceline.stand.sentences import retold
-from faceline.stand.web.access import Login, Refusal
+from faceline.stand.web.access import Login, Warned
 from faceline.stand.web.login import check_form, language_of, needs, same_origin, session_of
 from faceline.stand.web.services import TEMPLATES, Services, pages_of, services_of
 from faceline.stand.words import _, speaking
@@ -74,7 +74,7 @@ def take_offer(request: Request, session: Operator, impression: int, csrf: Annot
         services_of(request).director.take_offer(impression, now())
         session.told = _("Noted: an offer was taken.")
     except InputError as error:
-        session.told = Refusal(error.told)
+        session.told = Warned(error.told)
     return RedirectResponse("/operator", status_code=303)
 
 

@@ -19,7 +19,7 @@ from faceline.stand.consent.consent_text import LONGEST_DAYS
 from faceline.stand.consent.enrolment import Consent, Enrolment, Preview
 from faceline.stand.recognition.collection import Sample
 from faceline.stand.recognition.recogniser import Recogniser
-from faceline.stand.web.access import Login, Refusal
+from faceline.stand.web.access import Login, Warned
 from faceline.stand.web.enrol_form import EnrolForm
 from faceline.stand.web.login import check_form, needs
 from faceline.stand.web.operator import label, page
@@ -126,7 +126,7 @@ async def enrol(
     recogniser, enrolment = _able(services)
     pending = services.pending.pop(session.csrf, None)
     if pending is None or pending.until < time.monotonic():
-        session.told = Refusal(_("Not enrolled. The frames waited for too long and are forgotten; take them again."))
+        session.told = Warned(_("Not enrolled. The frames waited for too long and are forgotten; take them again."))
         session.typed = pending and pending.form
         return RedirectResponse(_HERE, status_code=303)
     embeddings, quality = _columns(pending.samples)
@@ -173,7 +173,7 @@ async def add_visit(
             visits,
         )
     except InputError as error:
-        session.told = Refusal(_("Nothing was added. %(why)s", why=error.told))
+        session.told = Warned(_("Nothing was added. %(why)s", why=error.told))
     return RedirectResponse(_HERE, status_code=303)
 
 
@@ -186,7 +186,7 @@ def withdraw(request: Request, session: Operator, person: str, csrf: Csrf = "") 
         _enrolment(services).withdraw(person, by=session.account.name)
         session.told = _("Withdrawn: consent and template are deleted.")
     except InputError as error:
-        session.told = Refusal(error.told)
+        session.told = Warned(error.told)
     if services.recogniser is not None:
         services.recogniser.refresh()
     return RedirectResponse(_HERE, status_code=303)
