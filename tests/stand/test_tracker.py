@@ -84,7 +84,7 @@ def test_what_is_seen_once_is_no_visit() -> None:
     (track,) = tracker.update(square(100, 100)[None], 0.0)
     assert not track.known
     assert tracker.end(0.5) == [track]
-    for step in range(6):
+    for step in range(9):
         (track,) = tracker.update(square(100, 100)[None], 1 + step / RATE)
     assert track.known
     assert tracker.end(1.7) == []
@@ -162,7 +162,7 @@ def test_faces_are_looked_for_in_each_frame_while_somebody_is_new() -> None:
     tracker = Tracker()
     for step in range(20):
         tracker.update(square(100, 100)[None], step / RATE)
-        assert tracker.unsettled(step / RATE) == (step < 5)
+        assert tracker.unsettled(step / RATE) == (step < 8)
     tracker.update(np.stack([square(100, 100), square(160, 100)]), 20 / RATE)
     assert tracker.unsettled(20 / RATE)
 

@@ -157,7 +157,7 @@ class Screening:
             visitors = self.loop.director.visitors
             for face in self.loop.board.state.faces:
                 if face.number in visitors:
-                    place = face.landmarks.mean(axis=0)
+                    place = (face.landmarks.min(axis=0) + face.landmarks.max(axis=0)) / 2  # as the script places it
                     owners.setdefault(visitors[face.number].visit, []).append(_whose(film, place, time))
         for pause in _AFTER:
             self._seconds += pause

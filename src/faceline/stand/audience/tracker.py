@@ -37,7 +37,7 @@ UNLIKE: Final = 0.45
 _UNLIKE_IN_A_CROWD: Final = 0.6
 """The same where clothes of others beside a face are taken for its own."""
 
-_MET: Final = 0.2
+_MET: Final = 0.3
 """Seconds for which a new track is watched before it counts, where nobody is beside the face."""
 
 _MET_IN_A_CROWD: Final = 1.0
