@@ -1,5 +1,6 @@
 """Contents are edited in the browser: drafts, what is wrong beside the field, publishing, undo, uploads, the audit."""
 
+import asyncio
 import io
 import re
 import time
@@ -15,8 +16,8 @@ from tests.stand.test_artwork import film
 from tests.stand.web_stand import PNG, WebStand, make
 
 from faceline.errors import InputError
-from faceline.stand.content import films
-from faceline.stand.content.catalogue import read_catalogue
+from faceline.stand.content import desk, films
+from faceline.stand.content.catalogue import check_catalogue, read_catalogue
 from faceline.stand.content.desk import Desk, clean_name, mark_of
 from faceline.stand.web.access import Secrets
 from faceline.stand.web.app import create_app
@@ -212,6 +213,30 @@ def test_what_is_typed_is_shown_before_it_is_saved(editor: Editor) -> None:
     told = look("espresso", form)
     assert "bea has changed this content meanwhile" in told["changed"]
     assert told["screen"]["title"] == "Typed"
+
+
+@pytest.mark.parametrize("path", ["/edit/welcome", "/edit/welcome/preview", "/campaigns/coffee"])
+def test_a_large_catalogue_never_holds_up_the_display(
+    editor: Editor, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = yaml.safe_load(editor.file.read_text())
+    data["contents"] += [{"id": f"c{i}", "campaign": "coffee", "title": "Fresh", "seconds": 2} for i in range(300)]
+    editor.file.write_text(yaml.safe_dump(data))
+    form = editor.form(*reversed(path.split("/")[1:3])) | {"csrf": editor.csrf, "starts": "2026-02-30"}
+    checked = []
+
+    def check(*given: object) -> object:
+        with pytest.raises(RuntimeError):  # the display and the camera's news run there
+            asyncio.get_running_loop()
+        checked.append(given)
+        return check_catalogue(*given)
+
+    monkeypatch.setattr(desk, "check_catalogue", check)
+    monkeypatch.setattr(yaml, "SafeLoader", None)  # parsed already
+    answer = editor.client.post(HERE + path, data=form)
+    assert "2026-02-30" in answer.text
+    assert answer.status_code == (200 if path.endswith("preview") else 422)
+    assert len(checked) == 1
 
 
 def test_a_content_has_a_brand_of_its_own(editor: Editor) -> None:
