@@ -1,5 +1,6 @@
 """The web application of the stand, and what holds for all of its answers."""
 
+import errno
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
@@ -27,7 +28,7 @@ from faceline.stand.web import (
 )
 from faceline.stand.web.gate import UPLOAD, Gate
 from faceline.stand.web.services import CONTENT_POLICY, HERE, TEMPLATES, Pages, Services, pages_of
-from faceline.stand.words import speaking
+from faceline.stand.words import _, speaking
 
 _HEADERS: Final = {
     "Content-Security-Policy": CONTENT_POLICY,
@@ -61,6 +62,7 @@ def guarded_app(title: str, services: Pages, routers: Sequence[APIRouter]) -> Fa
     app.exception_handler(HTTPException)(_told)
     app.exception_handler(RequestValidationError)(_told_form)
     app.exception_handler(InputError)(_told_fault)
+    app.exception_handler(OSError)(_told_disk)
     return app
 
 
@@ -81,10 +83,11 @@ async def _guard(request: Request, answer: Callable[[Request], Awaitable[Respons
 
 def _most(request: Request) -> int:
     """Return the most bytes that a form may have; only editors send files."""
-    if request.url.path == UPLOAD:
+    sent = {UPLOAD: largest_upload_mb() * 1_000_000, f"{contents.HERE}/import": contents.CHUNK}
+    if request.url.path in sent:
         session = login.session_of(request)
         if session is not None and session.account.role in ("operator", "editor"):
-            return largest_upload_mb() * 1_000_000 + _LARGEST_FORM
+            return sent[request.url.path] + _LARGEST_FORM
     return pages_of(request).larger.get(request.url.path, _LARGEST_FORM)
 
 
@@ -110,3 +113,13 @@ async def _told_fault(request: Request, error: Exception) -> Response:
     """Show what is wrong with the stand's files, such as a draft that names a missing one, as a page."""
     assert isinstance(error, InputError)
     return await _told(request, HTTPException(409, error.told))
+
+
+async def _told_disk(request: Request, error: Exception) -> Response:
+    """Show as a page that a full disk takes nothing more."""
+    assert isinstance(error, OSError)
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        raise error
+    return await _told(
+        request, HTTPException(507, _("The disk is full, and nothing was saved. Make room on it first."))
+    )
