@@ -200,7 +200,8 @@ def _contest_table(told: Effectiveness) -> Table:
         ends = {name: number(100 * row[name], 1) for name in ("low", "high")}
         rows.append([
             str(row["name"]), str(row["campaign"]), share(row["share"], 1),
-            _("%(low)s to %(high)s", **ends) + "\u00a0%", report_figures.difference(row["difference"], points=True, places=1),
+            _("%(low)s to %(high)s", **ends) + "\u00a0%",
+            report_figures.difference(row["difference"], points=True, places=1),
             report_figures.finding(row["finding"]),
         ])  # fmt: skip
     columns = [heading("content"), heading("campaign"), _("of its airtime attended"), _("interval"),
