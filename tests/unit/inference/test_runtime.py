@@ -63,17 +63,35 @@ def test_a_graph_that_cannot_be_run_is_refused(write_spot) -> None:
 
 @pytest.mark.parametrize(("size", "outputs"), [(16, ["landmarks"]), (32, ["landmarks", "confidence"])])
 def test_a_graph_that_is_not_what_its_manifest_says_is_refused(write_spot, make_onnx, size, outputs) -> None:
+    file = write_spot(make_onnx(size), outputs=outputs)
+    takes = f"it takes [('images', 'tensor(uint8)', [{size}, {size}, 3])] and gives ('landmarks',)"
+    with pytest.raises(InputError) as refusal:
+        LandmarkRuntime(file)
+    assert str(refusal.value) == f"{file}: its model is not what its manifest says: {takes}"
+
+
+def test_sizes_are_expected_where_the_manifest_says_so(write_spot) -> None:
+    sized = {"size": 32, "channels": "rgb", "mean": [0.5] * 3, "std": [0.5] * 3, "sizes": True}
     with pytest.raises(InputError, match="is not what its manifest says"):
-        LandmarkRuntime(write_spot(make_onnx(size), outputs=outputs))
+        LandmarkRuntime(write_spot(input=sized))
+
+
+def test_a_model_that_fails_says_on_what(spot: Bundle) -> None:
+    runtime = LandmarkRuntime(spot)
+    with pytest.raises(InputError) as refusal:
+        runtime.predict(np.zeros((1, 16, 16, 3), dtype=np.uint8), np.array([[16, 16]]))
+    assert str(refusal.value).startswith(f"{spot.file}: its model fails on (1, 16, 16, 3) ([ONNXRuntimeError] : 2")
 
 
 def test_numbers_that_are_not_finite_are_refused(spot: Bundle) -> None:
-    with pytest.raises(InputError, match="finite"):
+    told = "its model should give finite numbers of shape [(1, 68, 2)], it gave [(1, 68, 2)] or others"
+    with pytest.raises(InputError) as refusal:
         LandmarkRuntime(spot).detect(np.zeros((32, 32, 3), dtype=np.uint8))  # no light: 0 / 0
+    assert str(refusal.value) == f"{spot.file}: {told}"
 
 
 def test_threads_are_at_least_one(spot: Bundle) -> None:
-    with pytest.raises(InputError, match="at least 1"):
+    with pytest.raises(InputError, match=r"^column 'threads': expected at least 1, got 0$"):
         LandmarkRuntime(spot, threads=0)
 
 
