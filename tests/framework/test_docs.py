@@ -73,6 +73,7 @@ ADDED = {
     r"benchmark infer": "repeats=3 backbones=[mobilenetv2_100] size=64 folder=20 folder_heights=[null] threads=1",
     r"benchmark startup": "repeats=1",
     r"benchmark identification": "methods=[gnb,knn] threads=1",
+    r"benchmark recognition": "enrolled=[5] draws=2 most_strangers=5 worse=2 photos=2",
     r"benchmark everywhere": "frames=4 photos=2 faceless=2",
     r"benchmark stand": "seconds=1 soak_seconds=2",
     r"python scripts/fleet_soak.py": "--minutes 0.5 --stands 1",
