@@ -43,7 +43,7 @@ REPLACED = (
     (r"postgresql://\S+?(?=[],]|$)", "sqlite:///chain.db"),
     (r"smtps?://\S+", "smtp://127.0.0.1:{mail}"),
     (r"weights=FILE", f"weights=data/{WEIGHTS}"),
-    (r"=FOLDER", "=data/udacity"),
+    (r"(?<==)FOLDER|^FOLDER$", "data/udacity"),
     (r"=ID$", "={person}"),
     (r"https://fleet\.example:8430|http://127\.0\.0\.1:8420", "{address}"),
     (r"\$?TOKEN", "{token}"),
