@@ -9,6 +9,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from faceline.errors import InputError
+from faceline.geometry.crops import five_point_template
 from faceline.inference.onnx_embedder import OnnxEmbedder
 
 SIZE = 8
@@ -140,7 +141,7 @@ def text(file: Path) -> str:
     ("make", "words"),
     [
         (nothing, "m.onnx, column 'embedder.onnx': no such file; give an ONNX model that embeds faces"),
-        (text, "is no ONNX model that can be run"),
+        (text, "is no ONNX model that can be run ([ONNXRuntimeError] : "),
         (lambda f: model(f, channel_means(), ("n", 3, 16, 16)), "expected an input (n, 3, 8, 8)"),
         (lambda f: model(f, channel_means(), ("n", 1, SIZE, SIZE), ("n", 1)), "expected an input"),
         (
@@ -173,3 +174,29 @@ def test_an_answer_that_is_no_embedding_is_refused(nodes: list, output: tuple, t
     assert str(refusal.value).endswith(
         f"m.onnx, column 'embedder.onnx': expected finite embeddings (4, e), got {shape}"
     )
+
+
+def test_five_points_of_ones_own_are_a_template(tmp_path: Path) -> None:
+    file = model(tmp_path / "m.onnx", channel_means())
+    points = [[2, 2], [6, 2], [4, 4], [2, 6], [6, 6]]
+    embedder = OnnxEmbedder(file, size=SIZE, template=points, threads=1)
+    assert embedder.template == five_point_template([[float(x), float(y)] for x, y in points], SIZE)
+    assert embedder.version != OnnxEmbedder(file, size=SIZE).version
+
+
+@pytest.mark.parametrize("threads", [1, None])
+def test_a_face_may_use_so_many_threads(tmp_path: Path, threads: int | None) -> None:
+    embedder = OnnxEmbedder(model(tmp_path / "m.onnx", channel_means()), size=SIZE, threads=threads)
+    assert embedder.session.get_session_options().intra_op_num_threads == (threads or 0)
+
+
+def test_a_model_that_fails_on_faces_says_why(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Constant", [], ["s"], value_ints=[7, 7]),
+        helper.make_node("Reshape", ["x0", "s"], ["y"]),
+    ]
+    embedder = OnnxEmbedder(model(tmp_path / "m.onnx", nodes, output=(7, 7)), size=SIZE)
+    with pytest.raises(
+        InputError, match=r"m\.onnx, column 'embedder\.onnx': cannot take \(4, 3, 8, 8\) \(\[ONNXRuntimeError"
+    ):
+        embedder.embed(faces())

@@ -309,6 +309,8 @@ def test_provenance_is_kept_for_each_start(client: MlflowClient) -> None:
     record = get_run(client, run.id)
     folder = download(record, "provenance")
     assert {file.suffix: file.read_text() for file in folder.iterdir()}[".diff"] == "+ line\n"
+    for file in folder.iterdir():
+        assert re.fullmatch(r"20\d{6}T\d{6}Z", file.stem)  # when it started
     (kept,) = folder.glob("*.json")
     assert json.loads(kept.read_text()) == {name: value for name, value in info.items() if name != "diff"}
     assert record.tags["mlflow.source.git.commit"] == record.tags["faceline.commit"] == "abc"
@@ -372,3 +374,13 @@ def test_ones_own_code_is_kept_with_its_changes(client: MlflowClient) -> None:
     assert json.loads(kept.read_text())["own_code"]["mine"] == {"version": "0.1", "digest": "0123", "commit": None}
     changes = {file.name.partition("-")[2]: file.read_text() for file in folder.glob("*.diff")}
     assert changes == {"mine.diff": "+mine\n", "same.diff": ""}
+
+
+def test_arrays_are_kept_and_leave_nothing_in_the_working_folder(
+    client: MlflowClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with tracked_run(client, "arrays", "r") as run:
+        run.log_array(np.arange(3), "test/a.npy")
+    assert np.load(download(get_run(client, run.id), "test/a.npy")).tolist() == [0, 1, 2]
+    assert not list(tmp_path.iterdir())
