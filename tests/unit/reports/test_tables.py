@@ -98,7 +98,7 @@ def table_of(results: list[dict]) -> list[list[str]]:
 
 def test_the_table_shows_our_figures_beside_those_of_the_study():
     head, _, *rows = table_of([row("cnn", mse=4e-4), row(ci95=[0.051, 0.0552])])
-    assert head == ["model", "input px", "MSE", "NME, % [95 %]", "study's MSE", "parameters", "minutes"]
+    assert head == ["model", "px", "MSE", "NME, % [95 %]", "study's MSE", "weights", "min"]
     assert rows[0] == ["mobilenetv2", "160", "0.000099", "5.31 [5.10, 5.52]", "0.0004", "2.4 M", "17"]
     assert rows[1][0] == "cnn"  # the larger error comes second
     assert rows[1][3:5] == ["5.31", "0.0010"]
