@@ -4,7 +4,7 @@ import io
 import re
 import textwrap
 from html import escape
-from typing import Final
+from typing import Any, Final
 
 import matplotlib as mpl
 import numpy as np
@@ -244,7 +244,7 @@ def headline(told: Effectiveness, level: float) -> str:
     ])  # fmt: skip
 
 
-def difference(value: float, *, points: bool, places: int) -> str:
+def difference(value: Any, *, points: bool, places: int) -> str:
     """Format a difference of shares in percentage points with one decimal, or one of seconds with these decimals."""
     if pd.isna(value):
         return "–"
