@@ -6,7 +6,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from faceline.data.index import FrameIndex
-from faceline.data.splits import Split, columns_of, gallery_and_probes, limited, make_split
+from faceline.data.splits import Split, columns_of, gallery_and_probes, limited, make_split, unseen
 from faceline.errors import InputError
 
 PROTOCOLS = ("official", "frame_random", "video_disjoint", "person_disjoint")
@@ -204,3 +204,13 @@ def test_a_limit_takes_the_same_rows_for_the_same_seed() -> None:
     assert few.train.tolist() == limited(split, 5, seed=1).train.tolist() != limited(split, 5, seed=2).train.tolist()
     assert set(few.test) <= set(split.test)
     assert limited(split, None, seed=1) is split
+
+
+def test_further_frames_with_the_pixels_of_validation_or_test_frames_are_told() -> None:
+    index = index_of([3] * 12, 3)
+    split = make_split(index, "video_disjoint", seed=0)
+    held = np.concatenate([split.val, split.test])
+    further = np.array([*index.digests[held], *index.digests[split.train], "ffff"])
+    found = unseen(further, index, split)
+    assert not found[: len(held)].any()
+    assert found[len(held) :].all() and found.shape == (len(index) + 1,)

@@ -48,3 +48,10 @@ def test_the_roll_is_that_of_the_points(angle: float) -> None:
 def test_a_box_without_an_area_is_refused() -> None:
     with pytest.raises(InputError, match="with an area"):
         window_of(np.array([1.0, 2, 0, 5]), np.zeros((5, 2)))
+
+
+def test_points_keep_their_precision() -> None:
+    window = FaceWindow(30.0, 40.0, 20.0, 0.3)
+    for kind in (np.float32, np.float64):
+        points = np.zeros((5, 2), dtype=kind)
+        assert window.from_photo(points).dtype == window.to_photo(points).dtype == kind
