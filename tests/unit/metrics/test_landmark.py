@@ -258,4 +258,4 @@ def test_metrics_of_ones_own_that_are_not_one_number_a_frame_are_refused(answer,
         target[0, 5] = np.nan
     with pytest.raises(InputError) as refusal:
         evaluate(preds, target, np.array([[10, 10]] * 2), own={"mine": lambda *_: np.array(answer)})
-    assert str(refusal.value) == f"column 'task.metrics.mine': {words}"
+    assert str(refusal.value) == f"key 'task.metrics.mine': {words}"

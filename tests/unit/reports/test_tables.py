@@ -128,7 +128,7 @@ def test_a_missing_field_is_named_with_its_row(files: tuple[Path, Path], field: 
     broken = {key: value for key, value in row("cnn").items() if key != field}
     results.write_text(json.dumps([row(), broken]))
     named = r"result 2: " if field == "model" else r"result 2 \(cnn\): "
-    with pytest.raises(InputError, match=rf"landmarks\.json, column '{field}': {named}field required"):
+    with pytest.raises(InputError, match=rf"landmarks\.json, key '{field}': {named}field required"):
         read_results(results)
 
 
@@ -151,7 +151,7 @@ def test_a_wrong_value_is_named_with_its_row(files: tuple[Path, Path], field: st
     results, readme = files
     before = readme.read_bytes()
     results.write_text(json.dumps([row(**{field: value})]))
-    with pytest.raises(InputError, match=rf"column '{field}': result 1 \(mobilenetv2\): .*got"):
+    with pytest.raises(InputError, match=rf"key '{field}': result 1 \(mobilenetv2\): .*got"):
         render_results(results, readme)
     assert readme.read_bytes() == before
 
