@@ -111,9 +111,10 @@ def test_validation_of_the_official_split_may_be_drawn_as_its_test_part() -> Non
 
 @pytest.mark.parametrize("protocol", PROTOCOLS[1:])
 def test_other_protocols_say_themselves_how_validation_is_drawn(protocol: str) -> None:
-    with pytest.raises(InputError, match="set it to person") as refused:
+    with pytest.raises(InputError) as refused:
         make_split(index_of([3] * 20, 4), protocol, val_by="frame")
-    assert refused.value.column == "split.val_by"
+    told = "only the protocol official can draw validation frames; set it to person"
+    assert str(refused.value) == f"column 'split.val_by': {told}"
 
 
 def test_video_disjoint_leaves_people_with_one_video_in_training() -> None:
@@ -146,8 +147,12 @@ def test_bad_settings_are_refused(settings_: dict, words: str) -> None:
     ],
 )
 def test_a_part_that_would_be_empty_is_named(index: FrameIndex, protocol: str, part: str) -> None:
-    with pytest.raises(InputError, match=f"the {part} set would be empty"):
+    with pytest.raises(InputError) as refused:
         make_split(index, protocol)
+    assert str(refused.value) == (
+        f"column 'split.protocol': the {part} set would be empty: {len(index)} frames of {len(set(index.persons))} "
+        "people cannot be divided this way; use more data or another protocol"
+    )
 
 
 def test_parts_are_ascending() -> None:
@@ -188,7 +193,10 @@ def test_a_trial_enrols_before_it_asks(videos_per_person: list[int], protocol: s
 def test_without_a_second_video_nobody_can_be_enrolled_in_an_open_set() -> None:
     index = index_of([1] * 30, 3)
     split = make_split(index, "person_disjoint")
-    with pytest.raises(InputError, match="someone to enrol and a stranger"):
+    told = (
+        r"^column 'split\.protocol': the test set has \d+ people, \d+ of them with two videos: an open-set trial needs"
+    )
+    with pytest.raises(InputError, match=told + " someone to enrol and a stranger; use more data or another protocol$"):
         gallery_and_probes(index, split, "test")
 
 

@@ -59,3 +59,11 @@ def test_fields_of_fixed_length_are_passed_over() -> None:
             has_external_data(unknown[:-1])
     with pytest.raises(ValueError, match=r"^no model: a field of an unknown kind$"):
         has_external_data(bytes([15 << 3 | 3]))
+
+
+def test_the_place_of_the_data_decides() -> None:
+    for place, outside in ((TensorProto.DEFAULT, False), (TensorProto.EXTERNAL, True)):
+        weight = numpy_helper.from_array(np.ones(3, dtype=np.float32), "w")
+        weight.data_location = place
+        graph = helper.make_graph([], "g", [], [], [weight])
+        assert has_external_data(helper.make_model(graph).SerializeToString()) is outside

@@ -212,11 +212,14 @@ def check_file(folder: Path, name: str) -> float | None:
         raise ValueError(f"expected at most {LARGEST_MB} MB, got {size:.0f} MB: {name}")
     if is_film(name):
         return _check_film(path, name)
-    _check_picture(path, name)
+    state = path.stat()
+    _check_picture(path, name, state.st_mtime_ns, state.st_size)
     return None
 
 
-def _check_picture(path: Path, name: str) -> None:
+@lru_cache(maxsize=1024)
+def _check_picture(path: Path, name: str, _changed: int, _size: int) -> None:
+    """Look at a picture once, until it changes, as at a film."""
     if path.suffix.lower() == ".svg":
         if b"<svg" not in path.read_bytes():
             raise ValueError(f"not an SVG picture: {name}")

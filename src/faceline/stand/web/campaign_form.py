@@ -1,24 +1,19 @@
 """The form of a campaign: between what browsers send and what a catalogue holds."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 from faceline.stand.content.schedule import DAYS, Schedule
-from faceline.stand.web.content_form import BRAND, number_of
+from faceline.stand.web.content_form import BRAND, Sent, number_of
 
 _NUMBERS: Final = ("plays_a_day", "ots_a_day", "priority", "budget")
 _TEXTS: Final = ("name", "starts", "ends")
 
 
-def campaign_of(sent: Mapping[str, str], days: Sequence[str]) -> dict[str, Any]:
-    """Return a campaign as a catalogue holds it, without its id and without empty fields.
-
-    Args:
-        sent: Texts by field; the share is in per cent.
-        days: Weekdays on which it runs.
-    """
-    value = {name: text.strip() for name, text in sent.items() if text.strip()}
+def campaign_of(sent: Sent) -> dict[str, Any]:
+    """Return a campaign as a catalogue holds it, without its id and without empty fields; its share is in per cent."""
+    value, days = sent.filled, sent.lists["days"]
     campaign: dict[str, Any] = {name: value[name] for name in _TEXTS if name in value}
     campaign |= {name: number_of(value[name]) for name in _NUMBERS if name in value}
     if campaign.get("priority") == 0:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from faceline.stand.content.schedule import DAYS, Schedule
 
@@ -14,14 +14,26 @@ _CAPS: Final = ("per_session", "per_hour", "per_person_day")
 _FIELDS: Final = (*_TEXTS, "seconds", "starts", "ends", "landscape", "portrait", "fit", "background", *_CAPS, *BRAND)
 
 
-def content_of(sent: Mapping[str, str], listed: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-    """Convert a sent form to a content of the catalogue, without empty fields.
+class Sent(NamedTuple):
+    """What a browser sends of a form.
 
-    Args:
-        sent: Texts by field.
-        listed: Lists of texts by field: days and overlay.
+    Attributes:
+        texts: Texts by field.
+        lists: Lists of texts by field: days and overlay.
     """
-    value = {name: text.strip() for name, text in sent.items() if text.strip()}
+
+    texts: Mapping[str, str]
+    lists: Mapping[str, Sequence[str]]
+
+    @property
+    def filled(self) -> dict[str, str]:
+        """The texts without the spaces around them and without empty ones."""
+        return {name: text.strip() for name, text in self.texts.items() if text.strip()}
+
+
+def content_of(sent: Sent) -> dict[str, Any]:
+    """Convert a sent form to a content of the catalogue, without empty fields."""
+    value, listed = sent.filled, sent.lists
     content: dict[str, Any] = {name: value[name] for name in _TEXTS if name in value}
     full = value.get("kind") == "full"
     medium: dict[str, Any] = {name: value[name] for name in ("landscape", "portrait", "fit") if name in value}
