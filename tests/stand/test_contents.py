@@ -170,6 +170,7 @@ def test_a_new_content_with_all_fields_is_what_was_typed(editor: Editor) -> None
         ("landscape", "none.png", "no such file: none.png"),
         ("per_hour", "0", "greater than or equal to 1"),
         ("page", "https://evil.example/x", "is not allowed on this stand"),
+        ("qr", "shop", "expected a web address such as https://shop.example/sale, got 'shop'"),
     ],
 )
 def test_what_is_wrong_stands_beside_its_field_and_nothing_is_lost(
@@ -260,6 +261,8 @@ def test_a_campaign_is_made_sold_airtime_and_deleted(editor: Editor) -> None:
     assert "the loop shows no content of shoes" in fault
     assert "Saved in the draft" in editor.post("/campaigns/-", form | {"plays_a_day": ""})
     assert "is called shoes too" in editor.post("/campaigns/-", form)
+    for odd in ("", "Good Soles"):
+        assert "letters, digits, - and _ such as spring-sale" in editor.post("/campaigns/-", form | {"id": odd})
     run = {"id": "run", "campaign": "shoes", "title": "Run", "in_loop": "true"}
     assert "Saved in the draft" in editor.post("/edit/-", run)
     sold = editor.form("shoes", "campaigns") | {"plays_a_day": "40", "share": "12,5 %", "days": ["mon"]}

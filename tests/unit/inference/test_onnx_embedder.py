@@ -140,7 +140,7 @@ def text(file: Path) -> str:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (nothing, "m.onnx, column 'embedder.onnx': no such file; give an ONNX model that embeds faces"),
+        (nothing, "m.onnx, key 'embedder.onnx': no such file; give an ONNX model that embeds faces"),
         (text, "is no ONNX model that can be run ([ONNXRuntimeError] : "),
         (lambda f: model(f, channel_means(), ("n", 3, 16, 16)), "expected an input (n, 3, 8, 8)"),
         (lambda f: model(f, channel_means(), ("n", 1, SIZE, SIZE), ("n", 1)), "expected an input"),
@@ -172,7 +172,7 @@ def test_an_answer_that_is_no_embedding_is_refused(nodes: list, output: tuple, t
     with pytest.raises(InputError) as refusal:
         embedder.embed(faces())
     assert str(refusal.value).endswith(
-        f"m.onnx, column 'embedder.onnx': expected finite embeddings (4, e), got {shape}"
+        f"m.onnx, key 'embedder.onnx': expected finite embeddings (4, e), got {shape}"
     )
 
 
@@ -197,6 +197,6 @@ def test_a_model_that_fails_on_faces_says_why(tmp_path: Path) -> None:
     ]
     embedder = OnnxEmbedder(model(tmp_path / "m.onnx", nodes, output=(7, 7)), size=SIZE)
     with pytest.raises(
-        InputError, match=r"m\.onnx, column 'embedder\.onnx': cannot take \(4, 3, 8, 8\) \(\[ONNXRuntimeError"
+        InputError, match=r"m\.onnx, key 'embedder\.onnx': cannot take \(4, 3, 8, 8\) \(\[ONNXRuntimeError"
     ):
         embedder.embed(faces())

@@ -186,7 +186,7 @@ def wrong_ending(suffix: str) -> str | None:
         return None
     if suffix in OTHER_FILMS:
         return f"browsers do not play films that end with {suffix}; convert it first, {CONVERT}"
-    return f"expected a file that ends with one of {' '.join(PICTURES + FILMS)}"
+    return f"expected a file that ends with one of {' '.join(PICTURES + FILMS)}; save it as one of them first"
 
 
 def check_file(folder: Path, name: str) -> float | None:
@@ -285,5 +285,11 @@ def _check_film(path: Path, name: str) -> float | None:
     return None if film.seconds is None else round(film.seconds + _AFTER_FILM, 1)
 
 
-Address = Annotated[str, Field(min_length=8, max_length=300, pattern=r"^https?://[^\s/?#@]+([/?#]\S*)?$")]
+def _address(text: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/?#@]+([/?#]\S*)?", text):
+        raise ValueError(f"expected a web address such as https://shop.example/sale, got {text!r}")
+    return text
+
+
+Address = Annotated[str, Field(max_length=300), AfterValidator(_address)]
 """A web address without user name and password."""

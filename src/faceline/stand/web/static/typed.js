@@ -22,7 +22,7 @@ function restore(fields) {
     else if (wanted(field.name).length) field.value = wanted(field.name)[0];
   }
   const told = _("What you typed before you were logged out stands here again. It is not saved yet.");
-  typed.before(Object.assign(document.createElement("p"), { className: "told", role: "status", textContent: told }));
+  document.querySelector("main h1").after(Object.assign(document.createElement("p"), { className: "told", role: "status", textContent: told }));
 }
 
 if (document.querySelector("main > .told")) forget(); // what was typed is saved
