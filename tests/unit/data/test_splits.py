@@ -193,9 +193,7 @@ def test_a_trial_enrols_before_it_asks(videos_per_person: list[int], protocol: s
 def test_without_a_second_video_nobody_can_be_enrolled_in_an_open_set() -> None:
     index = index_of([1] * 30, 3)
     split = make_split(index, "person_disjoint")
-    told = (
-        r"^key 'split\.protocol': the test set has \d+ people, \d+ of them with two videos: an open-set trial needs"
-    )
+    told = r"^key 'split\.protocol': the test set has \d+ people, \d+ of them with two videos: an open-set trial needs"
     with pytest.raises(InputError, match=told + " someone to enrol and a stranger; use more data or another protocol$"):
         gallery_and_probes(index, split, "test")
 

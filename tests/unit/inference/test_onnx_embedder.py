@@ -171,9 +171,7 @@ def test_an_answer_that_is_no_embedding_is_refused(nodes: list, output: tuple, t
     shape = "(4, 3)" if len(output) == 2 else f"(4, 3, {SIZE}, {SIZE})"
     with pytest.raises(InputError) as refusal:
         embedder.embed(faces())
-    assert str(refusal.value).endswith(
-        f"m.onnx, key 'embedder.onnx': expected finite embeddings (4, e), got {shape}"
-    )
+    assert str(refusal.value).endswith(f"m.onnx, key 'embedder.onnx': expected finite embeddings (4, e), got {shape}")
 
 
 def test_five_points_of_ones_own_are_a_template(tmp_path: Path) -> None:
