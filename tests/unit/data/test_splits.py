@@ -114,7 +114,7 @@ def test_other_protocols_say_themselves_how_validation_is_drawn(protocol: str) -
     with pytest.raises(InputError) as refused:
         make_split(index_of([3] * 20, 4), protocol, val_by="frame")
     told = "only the protocol official can draw validation frames; set it to person"
-    assert str(refused.value) == f"column 'split.val_by': {told}"
+    assert str(refused.value) == f"key 'split.val_by': {told}"
 
 
 def test_video_disjoint_leaves_people_with_one_video_in_training() -> None:
@@ -150,7 +150,7 @@ def test_a_part_that_would_be_empty_is_named(index: FrameIndex, protocol: str, p
     with pytest.raises(InputError) as refused:
         make_split(index, protocol)
     assert str(refused.value) == (
-        f"column 'split.protocol': the {part} set would be empty: {len(index)} frames of {len(set(index.persons))} "
+        f"key 'split.protocol': the {part} set would be empty: {len(index)} frames of {len(set(index.persons))} "
         "people cannot be divided this way; use more data or another protocol"
     )
 
@@ -193,9 +193,7 @@ def test_a_trial_enrols_before_it_asks(videos_per_person: list[int], protocol: s
 def test_without_a_second_video_nobody_can_be_enrolled_in_an_open_set() -> None:
     index = index_of([1] * 30, 3)
     split = make_split(index, "person_disjoint")
-    told = (
-        r"^column 'split\.protocol': the test set has \d+ people, \d+ of them with two videos: an open-set trial needs"
-    )
+    told = r"^key 'split\.protocol': the test set has \d+ people, \d+ of them with two videos: an open-set trial needs"
     with pytest.raises(InputError, match=told + " someone to enrol and a stranger; use more data or another protocol$"):
         gallery_and_probes(index, split, "test")
 

@@ -90,4 +90,4 @@ def test_a_wrong_markup_is_refused_by_its_key(wrong: dict[str, object], line: st
     given = {"name": "mine", "points": 10, "normaliser": [0, 1], "regions": {}, **wrong}
     with pytest.raises(InputError) as caught:
         markup(**given)
-    assert str(caught.value) == f"column 'markup.{line}"
+    assert str(caught.value) == f"key 'markup.{line}"

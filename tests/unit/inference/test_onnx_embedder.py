@@ -140,7 +140,7 @@ def text(file: Path) -> str:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (nothing, "m.onnx, column 'embedder.onnx': no such file; give an ONNX model that embeds faces"),
+        (nothing, "m.onnx, key 'embedder.onnx': no such file; give an ONNX model that embeds faces"),
         (text, "is no ONNX model that can be run ([ONNXRuntimeError] : "),
         (lambda f: model(f, channel_means(), ("n", 3, 16, 16)), "expected an input (n, 3, 8, 8)"),
         (lambda f: model(f, channel_means(), ("n", 1, SIZE, SIZE), ("n", 1)), "expected an input"),
@@ -171,9 +171,7 @@ def test_an_answer_that_is_no_embedding_is_refused(nodes: list, output: tuple, t
     shape = "(4, 3)" if len(output) == 2 else f"(4, 3, {SIZE}, {SIZE})"
     with pytest.raises(InputError) as refusal:
         embedder.embed(faces())
-    assert str(refusal.value).endswith(
-        f"m.onnx, column 'embedder.onnx': expected finite embeddings (4, e), got {shape}"
-    )
+    assert str(refusal.value).endswith(f"m.onnx, key 'embedder.onnx': expected finite embeddings (4, e), got {shape}")
 
 
 def test_five_points_of_ones_own_are_a_template(tmp_path: Path) -> None:
@@ -197,6 +195,6 @@ def test_a_model_that_fails_on_faces_says_why(tmp_path: Path) -> None:
     ]
     embedder = OnnxEmbedder(model(tmp_path / "m.onnx", nodes, output=(7, 7)), size=SIZE)
     with pytest.raises(
-        InputError, match=r"m\.onnx, column 'embedder\.onnx': cannot take \(4, 3, 8, 8\) \(\[ONNXRuntimeError"
+        InputError, match=r"m\.onnx, key 'embedder\.onnx': cannot take \(4, 3, 8, 8\) \(\[ONNXRuntimeError"
     ):
         embedder.embed(faces())

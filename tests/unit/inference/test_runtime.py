@@ -115,7 +115,7 @@ def test_numbers_that_are_not_finite_are_refused(spot: Bundle) -> None:
 
 
 def test_threads_are_at_least_one(spot: Bundle) -> None:
-    with pytest.raises(InputError, match=r"^column 'threads': expected at least 1, got 0$"):
+    with pytest.raises(InputError, match=r"^key 'threads': expected at least 1, got 0$"):
         LandmarkRuntime(spot, threads=0)
 
 

@@ -199,7 +199,7 @@ def test_ones_own_code_without_git_is_kept_whole(tmp_path: Path, monkeypatch: py
 
 def test_ones_own_code_has_the_version_of_its_distribution(monkeypatch: pytest.MonkeyPatch) -> None:
     assert own_code("mypy_extensions")["version"] == version("mypy-extensions")
-    with pytest.raises(InputError, match=r"^column 'allow': the source of the package no_such_package is not found$"):
+    with pytest.raises(InputError, match=r"^key 'allow': the source of the package no_such_package is not found$"):
         own_code("no_such_package")
 
 

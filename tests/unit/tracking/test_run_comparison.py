@@ -83,11 +83,11 @@ def test_the_digest_of_the_test_frames_is_read_from_the_store(client: MlflowClie
 
 def test_runs_without_figures_are_refused(client: MlflowClient) -> None:
     whole = landmark_run(client, "unfit", "whole")
-    with pytest.raises(InputError, match=r"^column 'run_id': run \w{32} is RUNNING: only finished runs are compared$"):
+    with pytest.raises(InputError, match=r"^key 'run_id': run \w{32} is RUNNING: only finished runs are compared$"):
         compare_runs(whole, replace(whole, status="RUNNING"))
     with pytest.raises(
         InputError,
-        match=r"^column 'run_id': run \w{32} \(.+\) lacks the tag data_fingerprint: its training is not complete$",
+        match=r"^key 'run_id': run \w{32} \(.+\) lacks the tag data_fingerprint: its training is not complete$",
     ):
         terms_of(replace(whole, tags={name: tag for name, tag in whole.tags.items() if name != "data_fingerprint"}))
     with pytest.raises(InputError, match=r"lacks the figures of a test set \(test/nme\)"):

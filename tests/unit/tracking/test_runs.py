@@ -93,7 +93,7 @@ def test_a_run_killed_outright_is_found_once_its_process_is_gone(client: MlflowC
     with pytest.raises(InputError) as refusal, tracked_run(client, "outright", "second", run_id=run_id):
         pytest.fail("two processes would write one run")
     told = f"run {run_id} is still written by process {process.pid}: wait for its end, or start a new run"
-    assert str(refusal.value) == f"column 'run_id': {told}"
+    assert str(refusal.value) == f"key 'run_id': {told}"
     process.kill()
     process.communicate()
     record = unfinished(client, "outright", "d")

@@ -303,6 +303,6 @@ def test_an_error_of_the_store_is_told_in_one_line_without_secrets(error: Except
     with pytest.raises(InputError) as told, store_errors("postgresql://ada:secret@host/db"):
         raise error
     assert str(told.value) == (
-        f"column 'tracking.uri': the tracking store postgresql://***@host/db cannot be used: {reason}; "
+        f"key 'tracking.uri': the tracking store postgresql://***@host/db cannot be used: {reason}; "
         "check the address, free space and permissions"
     )

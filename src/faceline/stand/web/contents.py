@@ -63,6 +63,7 @@ def contents_page(request: Request, session: Editor) -> Response:
             catalogue.campaign_by_id[each.campaign].name,
             _state(each, services.catalogue.by_id) if draft else "",
             _image_of(each),
+            each.brand.over(catalogue.campaign_by_id[each.campaign].brand).colours(),
         )
         for each in catalogue.contents
     ]
