@@ -15,13 +15,13 @@ from faceline.data.synthetic import SyntheticFaces
 
 DOCS = Path("docs")
 GAP, CAPTION = 24, 48
-LEFT, RIGHT = 700, 1000  # widths of the columns
+LEFT, RIGHT = 700, 960  # widths of the columns
 FONT = "DejaVuSans.ttf"  # Matplotlib's
 
 
 def main() -> None:
     """Write the picture: faces above the screen, and the comparison beside both."""
-    faces = ImageOps.fit(_faces(), (LEFT, 525))
+    faces = ImageOps.fit(_faces(), (LEFT, 457))
     screen = ImageOps.fit(Image.open(DOCS / "stand_display.jpg").convert("RGB"), (LEFT, 394))
     height = faces.height + screen.height + CAPTION + GAP
     page = Image.open(DOCS / "compare.jpg").convert("RGB").crop((20, 20, 940, 1120))
@@ -48,13 +48,11 @@ def _font() -> str:
 def _faces() -> Image.Image:
     """A drawn group of people as ``faceline predict`` shows it."""
     source = SyntheticFaces(people=9, videos=1, frames=1, test_frames=0, min_width=220, seed=11)
-    photo = np.full((840, 1120, 3), 205, dtype=np.uint8)
+    photo = np.full((457, LEFT, 3), 205, dtype=np.uint8)
     rows = source.rows(BadRows("raise"))
-    for row, (left, top) in zip(
-        rows, ((20, 40), (400, 10), (770, 50), (20, 440), (400, 430), (770, 450)), strict=False
-    ):
-        face = Image.fromarray(source.read(row)).resize((330, 360))
-        photo[top : top + 360, left : left + 330] = np.asarray(face)
+    places = [(left, top) for top in (8, 234) for left in (12, 241, 470)]
+    for row, (left, top) in zip(rows, places, strict=False):
+        photo[top : top + 215, left : left + 218] = np.asarray(Image.fromarray(source.read(row)).resize((218, 215)))
     with TemporaryDirectory() as folder:
         Image.fromarray(photo).save(f"{folder}/group.png")
         faceline(["predict", f"{folder}/group.png", f"overlays={folder}/drawn", f"output={folder}/landmarks.csv"])

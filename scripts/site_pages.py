@@ -2,6 +2,7 @@
 
 import posixpath
 import re
+from html import escape
 from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
@@ -21,6 +22,8 @@ ELSEWHERE = {
     "research/README.md": "research.md",
 }
 """Files of the repository by their places on the site."""
+CODE = re.compile(r"(```.*?```|`[^`]*`)", re.DOTALL)
+NBSP = "\u00a0"
 ON_SITE = ("docs/", "examples/")
 """Folders whose files are there under their own names."""
 
@@ -35,8 +38,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
-def on_page_markdown(markdown: str, *, page: Page, **_: object) -> str:
-    """Let links lead where the pages are on the site; what is only in the repository is named without a link."""
+def on_page_markdown(markdown: str, *, page: Page, files: Files, **_: object) -> str:
+    """Let links lead where the pages are on the site, and say their titles; figures and their units stay together.
+
+    What is only in the repository is named without a link.
+    """
     if page.file.src_uri == "index.md":
         page.meta["hide"] = ["navigation"]  # it has one entry; lines of code have its width
     places = {place: source for source, place in ELSEWHERE.items()}
@@ -48,9 +54,24 @@ def on_page_markdown(markdown: str, *, page: Page, **_: object) -> str:
         if not path.startswith(ON_SITE) and path not in ELSEWHERE and (ROOT / path).exists():
             return text
         place = ELSEWHERE.get(path, path.removeprefix("docs/"))
+        file = files.get_file_from_path(place)
+        if text.endswith(".md") and file and file.page:
+            text = file.page.title
         return f"[{text}]({posixpath.relpath(place, posixpath.dirname(page.file.src_uri) or '.')}{anchor})"
 
-    return re.sub(r"\[([^\[\]]*)\]\(([^():#\s]+)(#[\w-]*)?\)", moved, markdown)
+    linked = re.sub(r"\[([^\[\]]*)\]\(([^():#\s]+)(#[\w-]*)?\)", moved, markdown)
+    return "".join(part if part.startswith("`") else unbroken(part) for part in CODE.split(linked))
+
+
+def on_page_content(html: str, **_: object) -> str:
+    """Let each picture open in its full size: on a phone it is small."""
+    return re.sub(r'<img alt="[^"]*" src="([^"]+)" ?/?>', r'<a href="\1">\g<0></a>', html)
+
+
+def unbroken(text: str) -> str:
+    """Keep a number and its unit, and both ends of an interval, on one line."""
+    text = re.sub(r"(?<=\d) (?=(?:%|px|ms|MB|GB|s|M)(?![\w-]))", NBSP, text)
+    return re.sub(r"\[[-+\d.]+, [-+\d.]+\]", lambda found: found[0].replace(" ", NBSP), text)
 
 
 def commands() -> str:
@@ -72,10 +93,15 @@ def commands() -> str:
 def _command(verb: str) -> str:
     about, examples = VERBS[verb]
     keys = own_keys(verb, conf_dir())
-    rows = [f"| `{key}={default}` | {told} |".replace("=`", "`") for key, default, told in keys]
+    rows = [f"| {_setting(key, default)} | {told} |" for key, default, told in keys]
     table = ["| key and default | meaning |", "| --- | --- |", *rows] if rows else []
     choices = [f"- `{' '.join(line.split())}`" for line in choices_of(verb, conf_dir())]
     shell = ["```sh", *examples, "```"]
     blocks = [f"### faceline {verb}", f"{about[0].upper()}{about[1:]}.", "\n".join(shell)]
     blocks += ["Choices, the default first:", "\n".join(choices)] if choices else []
     return "\n\n".join([*blocks, "\n".join(table)])
+
+
+def _setting(key: str, default: str) -> str:
+    """A key and its default as code, which may break between the two and after a slash."""
+    return f"<code>{key}=<wbr>{escape(default).replace('/', '/<wbr>')}</code>" if default else f"`{key}`"

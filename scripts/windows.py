@@ -17,7 +17,7 @@ from faceline.models.coarse_stage import CoarseStage
 from faceline.models.landmark_nets import SmallCNN
 from faceline.plot_style import PALETTE, new_figure, panel_title
 
-FACES = 8
+FACES = 5
 
 
 def main() -> None:
@@ -38,17 +38,17 @@ def main() -> None:
     landmarks = torch.from_numpy(chosen.normalised())
     sizes = torch.from_numpy(chosen.sizes.astype(np.float32))
     figure = new_figure(
-        12, 4.2, "Windows cut in the stretched frame, above, and in the frame as it was", "landmarks of training frames"
+        8, 4.4, "Windows cut in the square frame, above, and in the frame as it was", "landmarks of training frames"
     )
     axes = figure.subplots(2, FACES)
     for row, proportions in zip(axes, (False, True), strict=True):
         look = CoarseStage(SmallCNN(16), proportions=proportions)
         inside = look.windows(landmarks, sizes).from_frame(landmarks).numpy()
         for axis, points, (width, height) in zip(row, inside, chosen.sizes, strict=True):
-            axis.scatter(*points.T, s=4, color=PALETTE[int(proportions)])
+            axis.scatter(*points.T, s=7, color=PALETTE[int(proportions)])
             axis.set(xlim=(0, 1), ylim=(1, 0), aspect="equal", xticks=[], yticks=[])
             panel_title(axis, "" if proportions else f"{width} x {height} px")
-    figure.savefig(arguments.output, dpi=110)
+    figure.savefig(arguments.output)
 
 
 if __name__ == "__main__":

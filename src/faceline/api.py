@@ -124,6 +124,9 @@ def compose(overrides: Sequence[str] = (), verb: str = "train") -> Config:
         overrides: Overrides as they are typed, such as ``data=synthetic`` and ``trainer.max_epochs=2``.
         verb: The verb: ``train``, ``evaluate``, ``export``, ``compare``, …
 
+    Returns:
+        The config as nested dictionaries. Change it, or hand it to `train` as it is.
+
     Raises:
         InputError: A key or a value is wrong. The message names it, and the nearest right one.
 
@@ -149,6 +152,9 @@ def train(config: Config | Sequence[str]) -> TrainedRun:
     Args:
         config: A config of `compose`, or overrides for it.
 
+    Returns:
+        The finished run, with its id, its figures and its best model.
+
     Raises:
         InputError: The config or the data are wrong.
     """
@@ -169,6 +175,9 @@ def load(name: str | Path, **tracking: str) -> LandmarkRuntime | Model:
         name: ``default`` for the bundle that ships with faceline, a file ``*.faceline``, a checkpoint ``*.ckpt``, the
             id of a run, or a registered model such as ``champion``.
         **tracking: Store of the runs, as ``root`` or ``uri``; by default it is below the current folder.
+
+    Returns:
+        A runtime for a bundle, a `Model` for a run or a checkpoint. Both have ``detect(image)``.
 
     Raises:
         InputError: There is no such model, or it needs code that is not available.
@@ -196,6 +205,9 @@ def evaluate(run: str | TrainedRun, part: str = "test", overrides: Sequence[str]
         part: Set of the split: ``train``, ``val`` or ``test``.
         overrides: The overrides of ``faceline evaluate``, such as ``data=udacity``.
         **tracking: Store of the runs, as for `load`.
+
+    Returns:
+        Metrics, a table with a row for each frame, and figures.
 
     Raises:
         InputError: There is no such run, or the data are wrong.
@@ -236,12 +248,15 @@ def export(
 
 
 def compare(runs: Sequence[str | TrainedRun] = (), output: str | Path | None = None, **tracking: str) -> Compared:
-    """Rank runs with comparable ones, or compare two.
+    """Rank finished runs on one page, or review two of them.
 
     Args:
         runs: The ids of runs, or what `train` returned. By default all finished runs.
         output: The folder of the page. By default it is ``mlruns/comparison``.
         **tracking: Store of the runs, as for `load`.
+
+    Returns:
+        The verdict, a table for each task, data set and protocol, and the page.
 
     Raises:
         InputError: There are no such runs.

@@ -148,7 +148,7 @@ def _init(arguments: list[str]) -> None:
         print(INIT)
         return
     if len(arguments) != 1 or arguments[0].startswith("-"):
-        raise InputError(f"init {' '.join(arguments)}: expected the name of one folder, as in faceline init my_project")
+        raise InputError("init: expected the name of one folder, as in faceline init my_project")
     importlib.import_module("faceline.commands.init").main(arguments[0])
 
 

@@ -13,6 +13,7 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
             "faceline train experiment=landmarks/cnn data=synthetic",
             "faceline train experiment=landmarks/mobilenetv2 data=udacity data.root=/data/udacity seed=1",
             "faceline train model=timm model.backbone=resnet34 name=resnet34 trainer.max_epochs=30 tags=[trial]",
+            "faceline train data=csv data.root=photos data.csv=labels.csv split.protocol=person_disjoint",
             "faceline train experiment=identification/knn data=udacity split.protocol=video_disjoint",
             "faceline train experiment=landmarks/cnn ckpt_path=last   # go on with an interrupted run",
             "faceline train experiment=landmarks/cnn debug=fdr        # one batch: does every step run?",
@@ -111,7 +112,7 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
     "data check": (
         "check a data set, summarise it and draw its distributions",
         (
-            "faceline data check data=synthetic",
+            "faceline data check data=csv data.root=photos data.csv=labels.csv   # landmarks of your own",
             "faceline data check data=udacity data.root=/data/udacity data.on_error=skip",
         ),
     ),
@@ -138,7 +139,7 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
         "measure faces that are turned, covered, dark, small or one of several, and photos without one",
         ("faceline benchmark everywhere data.root=/data/udacity bundles=[default,mine.faceline]",),
     ),
-    "benchmark startup": ("seconds until the command does something", ("faceline benchmark startup",)),
+    "benchmark startup": ("measure seconds until the command does something", ("faceline benchmark startup",)),
     "benchmark identification": (
         "measure time and memory of identification by shapes, at any scale",
         (
@@ -253,7 +254,7 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("faceline benchmark counting", "faceline benchmark counting repeats=1 'rates=[12.5]' develop=true"),
     ),
     "benchmark fleet": (
-        "requests a second and memory of one server for many stands; killed and back",
+        "measure requests a second and memory of one server for many stands, and how it comes back after a kill",
         ("faceline benchmark fleet", "faceline benchmark fleet stands=200 store=postgresql://fleet@host/fleet"),
     ),
     "benchmark report": (

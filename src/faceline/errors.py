@@ -10,7 +10,7 @@ class InputError(ValueError):
         message: What was expected, what came, and what to do.
         file: The faulty file.
         row: Row of that file, as a text editor counts (the header is row 1).
-        column: Name of the column, or the key of a config.
+        column: Name of the column, or without a row the key of a config.
     """
 
     def __init__(
@@ -27,7 +27,7 @@ class InputError(ValueError):
             for part in (
                 str(file) if file is not None else "",
                 f"row {row}" if row is not None else "",
-                f"column {column!r}" if column is not None else "",
+                f"{'key' if row is None else 'column'} {column!r}" if column is not None else "",
             )
             if part
         )

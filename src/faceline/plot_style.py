@@ -29,22 +29,31 @@ DPI: Final = 150.0
 PALETTE: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Colours for colour-blind readers (Okabe and Ito, 2008), without the yellow that fades on white."""
 
+Side = Literal["left", "right"]
+
 
 def colours(n: int) -> list[str]:
     """Return the colours of n series; they repeat after seven."""
     return [PALETTE[i % len(PALETTE)] for i in range(n)]
 
 
-def new_figure(width: float, height: float, title: str, source: str) -> Figure:
-    """Create an empty figure, in inches, with the finding above it and the source below."""
+def new_figure(width: float, height: float, title: str, source: str, begins: Side = "left") -> Figure:
+    """Create an empty figure, in inches, with the finding above it and the source below.
+
+    Args:
+        width: Its width.
+        height: Its height.
+        title: The finding.
+        source: Where the data come from.
+        begins: Side on which lines of the texts begin.
+    """
     figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
     # a character of bold text is about 0.58 of its size wide
     characters = int((width - 0.2) * 72 / (0.58 * TITLE_SIZE))
-    figure.suptitle(
-        textwrap.fill(title, characters), x=0.1 / width, ha="left", size=TITLE_SIZE, weight="bold", color=INK
-    )
-    figure.supxlabel(source, x=0.1 / width, ha="left", size=SMALL_SIZE, color=MUTED)
+    x = 0.1 / width if begins == "left" else 1 - 0.1 / width
+    figure.suptitle(textwrap.fill(title, characters), x=x, ha=begins, size=TITLE_SIZE, weight="bold", color=INK)
+    figure.supxlabel(source, x=x, ha=begins, size=SMALL_SIZE, color=MUTED)
     figure.get_layout_engine().set(w_pad=0.1, h_pad=0.08)  # type: ignore[union-attr, call-arg]
     return figure
 
@@ -66,7 +75,7 @@ def subtitle(axes: Axes, text: str) -> None:
     axes.set_title(text, loc="left", size=TEXT_SIZE, color=MUTED, pad=8)
 
 
-def panel_title(axes: Axes, text: str, loc: Literal["left", "right"] = "left") -> None:
+def panel_title(axes: Axes, text: str, loc: Side = "left") -> None:
     """Write the finding of one plot among several."""
     axes.set_title(text, loc=loc, size=TEXT_SIZE + 1, weight="bold", color=INK, pad=8)
 

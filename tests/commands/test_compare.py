@@ -129,7 +129,7 @@ def test_identification_and_landmarks_have_boards_of_their_own(workplace: Path) 
         (["tracking.experiment=nowhere"], "no experiment 'nowhere'"),
         (["abcdef"], "no run 'abcdef' in this store; nearest"),
         (["sweep_id=abcdef"], "no run 'abcdef' in this store"),
-        (["output=FILE"], "in_the_way, column 'output': "),
+        (["output=FILE"], "in_the_way, key 'output': "),
         (["run_ids=[RUN,RUN]"], "the same run is given twice"),
     ],
 )

@@ -190,7 +190,8 @@ def test_a_bundle_does_not_tell_of_data_that_its_model_was_not_trained_on(
 ) -> None:
     (folder,) = (in_trained / "mlruns" / "runs").iterdir()
     arguments = ["export", f"run_id={folder.name}", f"output={tmp_path / 'x.faceline'}", "frames=4"]
-    assert main([*arguments, "data=synthetic", "data.source.people=9"]) == 2
+    small = [word.replace("people=8", "people=9") for word in TINY if "source" in word]
+    assert main([*arguments, "data=synthetic", *small]) == 2
     error = capsys.readouterr().err
     assert "was trained on other frames" in error and error.count("\n") == 1
     assert not list(tmp_path.iterdir())

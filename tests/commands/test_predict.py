@@ -153,16 +153,16 @@ assert not loaded, loaded
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["face.png", "b.png"], "b.png, column 'input': no such file or folder"),
+        (["face.png", "b.png"], "b.png, key 'input': no such file or folder"),
         (["a.png", "inptu=b"], "inptu: no such key; did you mean input?"),
         (["a.png", "faces=maybe"], "faces: expected"),
-        (["a.png"], "a.png, column 'input': no such file or folder"),
+        (["a.png"], "a.png, key 'input': no such file or folder"),
         (["face.png", "bundle=none.faceline"], "none.faceline: no such bundle; faceline export"),
         (["face.png", "bundle=face.png"], "face.png: is no faceline bundle"),
         (["face.png", "bundle=x", "run_id=abc"], "bundle: give bundle=FILE, or run_id=RUN"),
         (["face.png", "min_confidence=2"], "min_confidence: "),
         (["*.gif"], "input: no file matches *.gif"),
-        (["face.png", "output=x.json"], "x.json, column 'output': has the suffix of another format"),
+        (["face.png", "output=x.json"], "x.json, key 'output': has the suffix of another format"),
         ([], "input: missing; give it a value with input="),
     ],
 )

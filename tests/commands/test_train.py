@@ -109,7 +109,7 @@ def killed_after_first_epoch(folder: Path, overrides: list[str]) -> None:
 
 
 def test_killed_and_started_again_it_goes_on_as_if_nothing_had_been(workplace: Path, store) -> None:
-    overrides = [*TINY, "trainer.max_epochs=3", "data.source.frames=6", "tracking.root=interrupted"]
+    overrides = [*TINY, "trainer.max_epochs=3", "data.batch_size=4", "tracking.root=interrupted"]
     killed_after_first_epoch(workplace, overrides)
     (before,) = runs_of(store, workplace / "interrupted")
     assert before.info.status == "RUNNING"  # nobody was left to say otherwise

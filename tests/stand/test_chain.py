@@ -14,10 +14,10 @@ from faceline.stand.events.synthetic import UPLIFT, write_events
 
 def test_the_benchmark_aggregates_what_it_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder, output = tmp_path / "events", tmp_path / "out" / "report.json"
-    words = ["benchmark", "report", "events=200000", "stands=20", f"folder={folder}", f"output={output}", "threads=1"]
+    words = ["benchmark", "report", "events=80000", "stands=20", f"folder={folder}", f"output={output}", "threads=1"]
     assert main(words) == 0
     told = json.loads(output.read_text())
-    assert abs(told["events"] / 200_000 - 1) < 0.05
+    assert abs(told["events"] / 80_000 - 1) < 0.05
     assert told["stands"] == 20
     assert told["low"] < UPLIFT < told["high"]
     assert 0 < told["peak_gb"] < 8

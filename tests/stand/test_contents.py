@@ -1,11 +1,15 @@
 """Contents are edited in the browser: drafts, what is wrong beside the field, publishing, undo, uploads, the audit."""
 
+import asyncio
+import errno
 import io
 import re
+import shutil
 import time
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -15,8 +19,8 @@ from tests.stand.test_artwork import film
 from tests.stand.web_stand import PNG, WebStand, make
 
 from faceline.errors import InputError
-from faceline.stand.content import films
-from faceline.stand.content.catalogue import read_catalogue
+from faceline.stand.content import desk, films
+from faceline.stand.content.catalogue import check_catalogue, read_catalogue
 from faceline.stand.content.desk import Desk, clean_name, mark_of
 from faceline.stand.web.access import Secrets
 from faceline.stand.web.app import create_app
@@ -166,6 +170,7 @@ def test_a_new_content_with_all_fields_is_what_was_typed(editor: Editor) -> None
         ("landscape", "none.png", "no such file: none.png"),
         ("per_hour", "0", "greater than or equal to 1"),
         ("page", "https://evil.example/x", "is not allowed on this stand"),
+        ("qr", "shop", "expected a web address such as https://shop.example/sale, got 'shop'"),
     ],
 )
 def test_what_is_wrong_stands_beside_its_field_and_nothing_is_lost(
@@ -214,6 +219,30 @@ def test_what_is_typed_is_shown_before_it_is_saved(editor: Editor) -> None:
     assert told["screen"]["title"] == "Typed"
 
 
+@pytest.mark.parametrize("path", ["/edit/welcome", "/edit/welcome/preview", "/campaigns/coffee"])
+def test_a_large_catalogue_never_holds_up_the_display(
+    editor: Editor, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = yaml.safe_load(editor.file.read_text())
+    data["contents"] += [{"id": f"c{i}", "campaign": "coffee", "title": "Fresh", "seconds": 2} for i in range(300)]
+    editor.file.write_text(yaml.safe_dump(data))
+    form = editor.form(*reversed(path.split("/")[1:3])) | {"csrf": editor.csrf, "starts": "2026-02-30"}
+    checked = []
+
+    def check(*given: object) -> object:
+        with pytest.raises(RuntimeError):  # the display and the camera's news run there
+            asyncio.get_running_loop()
+        checked.append(given)
+        return check_catalogue(*given)
+
+    monkeypatch.setattr(desk, "check_catalogue", check)
+    monkeypatch.setattr(yaml, "SafeLoader", None)  # parsed already
+    answer = editor.client.post(HERE + path, data=form)
+    assert "2026-02-30" in answer.text
+    assert answer.status_code == (200 if path.endswith("preview") else 422)
+    assert len(checked) == 1
+
+
 def test_a_content_has_a_brand_of_its_own(editor: Editor) -> None:
     brand = {"ground": "#102030", "ink": "#ffffff", "accent": "#ffcc66", "logo": "cup.png"}
     assert "Saved" in editor.post("/edit/welcome", editor.form("welcome") | brand)
@@ -232,6 +261,8 @@ def test_a_campaign_is_made_sold_airtime_and_deleted(editor: Editor) -> None:
     assert "the loop shows no content of shoes" in fault
     assert "Saved in the draft" in editor.post("/campaigns/-", form | {"plays_a_day": ""})
     assert "is called shoes too" in editor.post("/campaigns/-", form)
+    for odd in ("", "Good Soles"):
+        assert "letters, digits, - and _ such as spring-sale" in editor.post("/campaigns/-", form | {"id": odd})
     run = {"id": "run", "campaign": "shoes", "title": "Run", "in_loop": "true"}
     assert "Saved in the draft" in editor.post("/edit/-", run)
     sold = editor.form("shoes", "campaigns") | {"plays_a_day": "40", "share": "12,5 %", "days": ["mon"]}
@@ -328,6 +359,35 @@ def test_only_what_a_display_can_show_is_uploaded(
     assert clean_name("../../Ünï código.JPEG") == "n-c-digo.jpeg"
 
 
+@pytest.mark.parametrize("frees", [[1.0], [100.0, 1.0]], ids=["before", "while it arrives"])
+def test_a_full_disk_takes_no_file_and_keeps_no_half(
+    editor: Editor, monkeypatch: pytest.MonkeyPatch, frees: list[float]
+) -> None:
+    told = iter([free for free in frees for _ in range(2)])  # of the temporary files, and of the catalogue
+    before = set(editor.file.parent.rglob("*"))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1e6 * next(told)))
+    answer = editor.post("/upload", files={"file": ("large.png", b"x" * 3_000_000)})
+    assert re.fullmatch(r"Not uploaded\. 5\d MB are needed on the disk, and 1 MB are free", answer)
+    monkeypatch.undo()
+    assert set(editor.file.parent.rglob("*")) == before
+    german = {"accept-language": "de"}
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1e6))
+    assert "1 MB sind frei" in editor.post("/upload", files={"file": ("a.png", PNG)}, headers=german)
+    monkeypatch.undo()
+    assert "Not uploaded. a.png is empty." in editor.post("/upload", files={"file": ("a.png", b"")})
+
+
+def test_a_full_disk_is_told_in_place_of_what_was_saved(editor: Editor, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    form = editor.form("welcome") | {"csrf": editor.csrf, "title": "More"}
+    monkeypatch.setattr(desk, "write_whole", full)
+    answer = editor.client.post(f"{HERE}/edit/welcome", data=form)
+    assert answer.status_code == 507
+    assert "The disk is full, and nothing was saved" in answer.text
+
+
 def test_a_film_that_is_converted_is_told_and_then_ready(editor: Editor, tmp_path: Path) -> None:
     film(tmp_path / "old.avi", "MJPG", 1.0)
     old = {"file": ("Old.AVI", (tmp_path / "old.avi").read_bytes())}
@@ -372,6 +432,17 @@ def test_yaml_goes_out_and_in(editor: Editor) -> None:
     assert "no such key; did you mean loop?" in told
     editor.post("/publish")
     assert editor.shown()["welcome"].title == "From a file"
+
+
+def test_a_catalogue_of_hundreds_comes_in(editor: Editor) -> None:
+    data = yaml.safe_load(editor.file.read_text())
+    data["contents"] += [
+        {"id": f"c{i}", "campaign": "coffee", "title": "Fresh", "text": "x" * 250, "seconds": 2} for i in range(300)
+    ]
+    text = yaml.safe_dump(data)
+    assert len(text) > 64_000
+    assert "Imported as the draft" in editor.post("/import", files={"file": ("big.yaml", text)})
+    assert len(editor.stand.services.desk.data["contents"]) == 302
 
 
 def test_nothing_is_published_without_a_draft(editor: Editor) -> None:

@@ -8,7 +8,7 @@ import pytest
 from faceline.data.synthetic import SyntheticFaces
 from faceline.errors import InputError
 from faceline.stand.audience.tracker import overlap
-from faceline.stand.camera.demo_visitors import CROWD, HEIGHT, WIDTH, DemoScene, DemoSource, DemoVisitors
+from faceline.stand.camera.demo_visitors import CROWD, HEIGHT, WIDTH, DemoScene, DemoVisitors
 from faceline.stand.camera.detector import FaceDetector, OwnDetector, YuNetDetector, box_of, make_detector
 
 
@@ -46,10 +46,11 @@ def test_another_seed_is_another_crowd_in_another_hall() -> None:
     times = np.arange(0.0, 60.0, 0.5).tolist()
     crowds = [[DemoVisitors(seed).at(time) for time in times] for seed in (1, 2)]
     assert crowds[0] != crowds[1]
-    halls = [DemoSource(seed, rate=1000).read().astype(int) for seed in (1, 1, 2)]  # nobody has come yet
+    scenes = [DemoScene(DemoVisitors(seed)) for seed in (1, 1, 2)]
+    halls = [scene.draw(0.0).astype(int) for scene in scenes]  # nobody has come yet
     np.testing.assert_array_equal(halls[0], halls[1])
     assert np.abs(halls[0] - halls[2]).mean() > 1
-    people = [DemoScene(DemoVisitors(seed))._make_person(0)[0] for seed in (1, 1, 2)]
+    people = [scene.person(0)[0] for scene in scenes]
     np.testing.assert_array_equal(people[0], people[1])
     assert np.abs(people[0] - people[2]).max() > 0.01
 

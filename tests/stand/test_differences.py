@@ -231,11 +231,8 @@ def attack(file: Path, folder: Path, longest: int = 5) -> int:
     return attack_counts(told) + attack_seconds(told, Truth(file)) + attack_spans(told)
 
 
-@settings(max_examples=1)
-@given(seed=st.integers(0, 10_000))
-def test_no_two_reports_tell_of_few_people(seed: int, tmp_path_factory: pytest.TempPathFactory) -> None:
-    folder = tmp_path_factory.mktemp("attack")
-    attack(campaign(folder, seed), folder)
+def test_no_two_reports_tell_of_few_people(tmp_path: Path) -> None:
+    assert attack(campaign(tmp_path, 3), tmp_path) > 100  # there is much to subtract
 
 
 @pytest.mark.slow
@@ -244,10 +241,6 @@ def test_no_two_reports_tell_of_few_people(seed: int, tmp_path_factory: pytest.T
 def test_no_two_of_many_reports_tell_of_few_people(seed: int, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("attack")
     attack(campaign(folder, seed, longest=9), folder, longest=9)
-
-
-def test_the_attack_has_something_to_subtract(tmp_path: Path) -> None:
-    assert attack(campaign(tmp_path, 3), tmp_path) > 100
 
 
 def test_a_span_takes_whole_periods_only() -> None:

@@ -477,7 +477,7 @@ def test_the_command_reports_and_refuses_in_one_line(
             "until: 2026-03-27 is before the first day, 2026-03-28",
         ),
         ([f"stores={words}", "campaign=shoe"], "campaign: shoe: nobody was shown this campaign; did you mean shoes?"),
-        ([f"stores={words}", f"output={own}"], f"{own}, column 'output': is a file, where a folder is needed; choose"),
+        ([f"stores={words}", f"output={own}"], f"{own}, key 'output': is a file, where a folder is needed; choose"),
         (["smallest_group=1"], "smallest_group: expected at least 2, got 1"),
         (["smalest_group=1"], "smalest_group: no such key; did you mean smallest_group?"),
         ([f"config={own}"], f"{own}, row 2: smallest_gruop: no such key; did you mean smallest_group?"),

@@ -534,7 +534,7 @@ def test_the_command_lists_exports_withdraws_and_rotates(
     assert run("action=export", f"person={anna}", "output=out/anna.json")[0] == 0
     assert (tmp_path / "out" / "anna.json").stat().st_mode & 0o777 == 0o600
     assert run("action=export", f"person={anna}", "output=out") == (
-        2, "faceline: error: out, column 'output': is a folder, where a file is needed; choose another name\n"
+        2, "faceline: error: out, key 'output': is a folder, where a file is needed; choose another name\n"
     )  # fmt: skip
     assert '"greeting": "Anna"' in run("action=export", f"person={anna}")[1]
     assert run("action=rotate-key") == (0, "1 people are encrypted with the new key\n")

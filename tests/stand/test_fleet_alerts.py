@@ -259,6 +259,24 @@ def test_alerts_go_by_mail_all_in_one(box: tuple[Box, str], tmp_path: Path) -> N
         fleet.stop()
 
 
+def test_alerts_speak_the_language_of_the_fleet(box: tuple[Box, str], hook: Hook, tmp_path: Path) -> None:
+    got, server = box
+    mail = {"mail": "[ada@example.org]", "mail_from": "fleet@example.org", "mail_server": server}
+    fleet = Fleet(tmp_path / "fleet", webhook=hook.address, language="de", **mail)
+    try:
+        stand = Stand(fleet, tmp_path / "north", "north", written(tmp_path, GOOD))
+        stand.told["disk_free"] = 0.01
+        wait(fleet, 5, stand)
+        ((_, letter),) = got.mails
+        assert letter["Subject"] == "fleet: north: Platte gemeldet"
+        assert "north: gemeldet: Seine Platte ist fast voll" in letter.get_content()
+        (alert,) = hook.got[0]["alerts"]
+        assert (alert["kind"], alert["state"]) == ("disk", "raised"), "for programs"
+        assert alert["told"].startswith("Seine Platte ist fast voll")
+    finally:
+        fleet.stop()
+
+
 def test_mail_without_a_server_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="mail_from"):
         Fleet(tmp_path / "fleet", mail="[ada@example.org]")

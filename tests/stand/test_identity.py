@@ -60,6 +60,12 @@ class Crowd:
         return image, Face(person, landmarks, float(yaw), float(pitch), 0.0, 90.0, LOOKING, 0.0)
 
 
+@pytest.fixture(autouse=True)
+def quick_gallery(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Changes of who is enrolled are seen at once."""
+    monkeypatch.setattr("faceline.stand.recognition.recogniser._GALLERY_EVERY", 0.05)
+
+
 class Rehearsal:
     def __init__(self, folder: Path) -> None:
         self.crowd, self.now = Crowd(), 100.0

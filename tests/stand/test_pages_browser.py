@@ -127,3 +127,30 @@ def test_everything_can_be_reached_by_keyboard(browser: Any, stand: tuple[str, s
         assert page.evaluate(f"{left}.map((each) => each.outerHTML.slice(0, 100))") == [], path
         assert all(reached), f"{path}: it is always seen where the focus is"
     page.close()
+
+
+def test_what_is_typed_outlives_the_session(browser: Any, stand: tuple[str, str]) -> None:
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    log_in(page, stand)
+    page.goto(f"{stand[0]}/operator/contents/edit/market")
+    context.clear_cookies(name="stand_session")
+    page.get_by_label("Text", exact=True).fill("Typed for minutes")
+    page.get_by_role("link", name="Log in").wait_for()
+    assert page.locator("#preview-told").inner_text().startswith("You are logged out. What you typed is kept.")
+    page.get_by_role("button", name="Save in the draft").click()
+    page.fill("#name", "operator")
+    page.fill("#password", stand[1])
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/edit/market")
+    assert page.get_by_label("Text", exact=True).input_value() == "Typed for minutes"
+    assert "is not saved yet" in page.locator("main > .told").inner_text()
+    assert accessibility_faults(page) == []
+    page.get_by_role("button", name="Save in the draft").click()
+    page.get_by_text("Saved in the draft").wait_for()
+    assert page.evaluate("sessionStorage.length") == 0, "nothing is kept of what was saved"
+    page.get_by_label("Text", exact=True).fill("Not for the next one")
+    page.get_by_role("button", name="Log out").click()
+    page.wait_for_url("**/login")
+    assert page.evaluate("sessionStorage.length") == 0
+    context.close()

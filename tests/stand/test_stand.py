@@ -178,9 +178,9 @@ def test_the_stand_runs_for_some_seconds_ends_well_and_keeps_no_picture(tmp_path
 
 
 @pytest.mark.no_cover  # other tests cover the stand; counting its lines takes half as long again
-@pytest.mark.parametrize("minutes", [1, pytest.param(60, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("minutes", [0.5, pytest.param(60, marks=pytest.mark.slow)])
 def test_an_hour_leaves_no_image_and_no_template_of_strangers_on_the_disk(
-    minutes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    minutes: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A simulated hour or its start, with recognition on, somebody enrolled, and everybody else a stranger."""
     rate = 2.0  # frames a second; of fewer, no face is seen often enough to be followed

@@ -50,7 +50,50 @@ def csrf_of(client: TestClient) -> str:
 )
 def test_pages_behind_the_login_lead_to_it(client: TestClient, path: str) -> None:
     answer = client.get(path)
-    assert (answer.status_code, answer.headers["location"]) == (303, "/login")
+    back = "" if path in ("/operator", "/advertiser") else f"?back={path}"
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/login{back}")
+
+
+@pytest.mark.parametrize(
+    ("back", "leads_to"),
+    [
+        ("/operator/people", "/operator/people"), ("/advertiser", "/operator"), ("", "/operator"),
+        ("//evil.example/operator/", "/operator"), ("/operators", "/operator"),
+    ],
+)  # fmt: skip
+def test_a_login_leads_back_to_the_page_that_was_open(
+    client: TestClient, stand: WebStand, back: str, leads_to: str
+) -> None:
+    form = {"name": "operator", "password": "wrong", "back": back}
+    again = client.post("/login", data=form).text
+    assert (f'name="back" value="{back}"' in again) == bool(back)
+    assert client.post("/login", data=form | {"password": stand.password}).headers["location"] == leads_to
+
+
+def test_a_form_of_an_ended_session_leads_back_to_its_page(client: TestClient) -> None:
+    headers = {"referer": "http://testserver/operator/people"}
+    assert client.post("/operator/people", headers=headers).headers["location"] == "/login?back=/operator/people"
+
+
+def test_scripts_are_told_in_words_what_was_refused(stand: WebStand) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("a secret of the inside")
+
+    script, german = {"accept": "application/json"}, {"accept": "application/json", "accept-language": "de"}
+    stand.services.figures = fail
+    with TestClient(create_app(stand.services), follow_redirects=False, raise_server_exceptions=False) as client:
+        large = client.post("/login", data={"name": "x" * 100_000}, headers=script)
+        assert large.json() == {"detail": "This is too large: at most 0.064 MB are taken here."}
+        client.post("/login", data={"name": "operator", "password": stand.password})
+        refused = client.post("/operator/people", data={"csrf": "guess"}, headers=german)
+        assert (refused.status_code, refused.json()["detail"][:14]) == (403, "Dieses Formula")
+        assert client.get("/operator/contents/files", headers=script).status_code == 409
+        broken = client.get("/advertiser/figures", headers=german)
+        assert (broken.status_code, broken.json()["detail"][:21]) == (500, "Ein Fehler im Innern;")
+        page = client.get("/advertiser")
+        assert "A fault inside" in page.text
+        assert "secret" not in page.text + broken.text
+        assert page.headers["x-frame-options"] == "DENY"
 
 
 @pytest.mark.parametrize("path", ["/display", "/display/loop", "/media/cup.png"])

@@ -97,7 +97,9 @@ def by_enrolled(visits: Sequence[Visit], rule: Rule, settings: BenchmarkRecognit
             name = f"{count} enrolled from {at_enrolment} visit{'s' if at_enrolment > 1 else ''}"
             curves[name] = sweep(draws[:_SWEEP_DRAWS], rule)
     if not rows:
-        raise InputError(f"only {len(by_person(visits))} people have visits; lower it", column="enrolled")
+        there = len(by_person(visits))
+        told = f"too few of {there} people have one visit that can enrol them and another to come back; lower it"
+        raise InputError(told, column="enrolled")
     return {"by_enrolled": rows, "det": curves}
 
 

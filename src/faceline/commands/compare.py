@@ -83,7 +83,9 @@ def _chosen(client: MlflowClient, config: Mapping[str, Any]) -> list[RunRecord]:
         and (parent is None or run.tags.get(PARENT_TAG) == parent)
     ]
     if not chosen:
-        raise InputError("no run matches; train one first, or change the filter", column="tags")
+        if not runs:
+            raise InputError("there are no runs in this store; train one first, with faceline train")
+        raise InputError("no run matches; change tags= or sweep_id=")
     return chosen
 
 

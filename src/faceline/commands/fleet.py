@@ -37,7 +37,7 @@ def _welcome(settings: "FleetSettings", fleet: "FleetServices", token: str | Non
         lines.append(f"  pages  {at}/operator (faceline accounts folder={settings.folder} makes new passwords)")
     else:
         lines.append(f"  pages  {at}/operator    name operator, password {new.passwords['operator']}")
-        lines.append(f"  this is told once: {fleet.secrets.file} keeps only hashes")
+        lines.append(f"  this is shown only once: {fleet.secrets.file} keeps only hashes")
     if token is not None:
         lines.append(f"  stands join with  faceline stand fleet={at} fleet_token={token}")
     if settings.webhook is not None:

@@ -49,7 +49,7 @@ def _welcome(settings: "Stand", secrets: Secrets) -> str:
             f"  display    {at}/display?token={secrets.new.device_token}",
             f"  operator   {at}/operator    name operator, password {secrets.new.passwords['operator']}",
             f"  advertiser {at}/advertiser  name advertiser, password {secrets.new.passwords['advertiser']}",
-            f"  this is told once: {secrets.file} keeps only hashes",
+            f"  this is shown only once: {secrets.file} keeps only hashes",
         ]
     if settings.host not in _LOOPBACK:
         lines.append("  the pages can be reached from other machines; give certificate= and certificate_key= for TLS")

@@ -1,4 +1,4 @@
-"""Reads a YAML file into a pydantic model, and names the line of a fault."""
+"""Reads plain data into a pydantic model, and names the place of a fault: in a YAML file, its line."""
 
 from collections.abc import Hashable, Iterator
 from pathlib import Path
@@ -14,55 +14,34 @@ from faceline.errors import InputError
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
-class YamlFile:
-    """A YAML file: plain data, and the line of every value.
+class PlainData:
+    """Plain data of a file, such as a draft that nobody has written as text yet.
 
     Args:
-        file: File to read.
-
-    Raises:
-        InputError: The file cannot be read, is not YAML, or has a key twice.
+        file: File that the data belong to.
+        data: Mappings, lists and values.
     """
 
-    def __init__(self, file: Path) -> None:
-        self.file = file
-        try:
-            text = file.read_text(encoding="utf-8")
-        except FileNotFoundError:
-            raise InputError("no such file", file=file) from None
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"cannot be read as text in UTF-8: {error}", file=file) from None
-        try:
-            root = yaml.compose(text, Loader=yaml.SafeLoader)
-            self.data = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            problem = getattr(error, "problem", None) or "not YAML"
-            raise InputError(f"not YAML: {problem}", file=file, row=mark.line + 1 if mark else None) from None
-        except ValueError as error:  # a date that there is not, such as 30 February
-            raise InputError(str(error), file=file, row=_odd_row(root)) from None
-        self._lines: dict[Place, int] = {}
-        if root is not None:
-            for place, node, key in _walk(root, (), None):
-                if key is not None and place in self._lines:
-                    raise self.error(f"the key {place[-1]} is there twice", place, key.start_mark.line + 1)
-                self._lines[place] = (key or node).start_mark.line + 1
+    def __init__(self, file: Path, data: Any) -> None:
+        self.file, self.data = file, data
 
     def __contains__(self, place: Place) -> bool:
-        """Tell whether the file has a value at a place."""
-        return place in self._lines
+        """Tell whether there is a value at a place."""
+        found = self.data
+        try:
+            for key in place:
+                found = found[key]
+        except (KeyError, IndexError, TypeError):
+            return False
+        return True
 
-    def error(self, message: str, place: Place, row: int | None = None) -> InputError:
-        """Return an error at a place of the file, with its line or that of the nearest place above it."""
-        above = place
-        while above and above not in self._lines:
-            above = above[:-1]
-        row = row or self._lines.get(above, 1)
+    def error(self, message: str, place: Place) -> InputError:
+        """Return an error at a place."""
         key = ".".join(map(str, place))
-        return InputError(f"{key}: {message}" if key else message, file=self.file, row=row)
+        return InputError(f"{key}: {message}" if key else message, file=self.file, row=self._row(place))
 
     def parse(self, model: type[_Model], explain_key: dict[str, str] | None = None) -> _Model:
-        """Return the content of the file as a model.
+        """Return the data as a model.
 
         Args:
             model: Model that forbids unknown keys.
@@ -86,6 +65,65 @@ class YamlFile:
         message = str(error["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
         came = f", got {error['input']!r}" if isinstance(error["input"], str | int | float | bool | None) else ""
         raise self.error(message[0].lower() + message[1:] + (came if error["type"] != "value_error" else ""), place)
+
+    def _row(self, place: Place) -> int | None:
+        """Return the line of a place; None without a text."""
+        return None
+
+
+class YamlFile(PlainData):
+    """A YAML file: plain data, and the line of every value.
+
+    Args:
+        file: File to read.
+        text: Text to read in place of the file's own.
+
+    Raises:
+        InputError: The file cannot be read, is not YAML, or has a key twice.
+    """
+
+    def __init__(self, file: Path, text: str | None = None) -> None:
+        root: yaml.Node | None = None
+        try:
+            loader = yaml.SafeLoader(_text_of(file) if text is None else text)
+            root = loader.get_single_node()
+            self._lines = _lines(root, file)
+            super().__init__(file, None if root is None else loader.construct_document(root))
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            problem = getattr(error, "problem", None) or "not YAML"
+            raise InputError(f"not YAML: {problem}", file=file, row=mark.line + 1 if mark else None) from None
+        except InputError:
+            raise
+        except ValueError as error:  # a date that there is not, such as 30 February
+            raise InputError(str(error), file=file, row=_odd_row(root)) from None
+
+    def _row(self, place: Place) -> int | None:
+        """Return the line of a place, or that of the nearest place above it."""
+        while place and place not in self._lines:
+            place = place[:-1]
+        return self._lines.get(place, 1)
+
+
+def _text_of(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError("no such file", file=file) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot be read as text in UTF-8: {error}", file=file) from None
+
+
+def _lines(root: yaml.Node | None, file: Path) -> dict[Place, int]:
+    """Return the line of every value, and refuse a key that is there twice."""
+    lines: dict[Place, int] = {}
+    for place, node, key in _walk(root, (), None) if root else ():
+        row = (key or node).start_mark.line + 1
+        if key is not None and place in lines:
+            name = ".".join(map(str, place))
+            raise InputError(f"{name}: the key {place[-1]} is there twice", file=file, row=row)
+        lines[place] = row
+    return lines
 
 
 def _odd_row(root: yaml.Node | None) -> int | None:

@@ -139,8 +139,8 @@ def detect_faces(
     Args:
         image: (h, w, 3) uint8, RGB. OpenCV's images are BGR: give ``image[..., ::-1]``.
         faces: Which faces to return: ``all``, ``largest``, or ``whole`` if the photo is the frame of one face.
-        min_confidence: Lowest confidence of a face, on [0, 1].
-        bundle: The file of another model, as ``faceline export`` writes it.
+        min_confidence: Lowest confidence of a face, on [0, 1]. By default 0.5.
+        bundle: The file of another model, as ``faceline export`` writes it. By default the one that ships.
         threads: CPU threads that a photo may use.
 
     Returns:
@@ -148,6 +148,10 @@ def detect_faces(
 
     Raises:
         InputError: The image has another shape or type, an argument is invalid, or the bundle cannot be used.
+
+    Examples:
+        >>> detect_faces(np.zeros((120, 100, 3), dtype=np.uint8))
+        []
     """
     if not (isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3):
         got = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__

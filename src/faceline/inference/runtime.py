@@ -51,7 +51,7 @@ class LandmarkRuntime:
         self._graph = _Graph(self.bundle, self.manifest.outputs, threads)
 
     def detect(self, image: Image) -> Shape:
-        """Find the landmarks of the one face that fills a good part of an image, in pixels of the image."""
+        """Find the landmarks (p, 2) of the one face that fills a good part of an RGB image, in its pixels."""
         return np.asarray(self.detect_batch([image]).landmarks[0])
 
     def detect_batch(self, images: Sequence[AnyImage]) -> Detections:
@@ -65,6 +65,10 @@ class LandmarkRuntime:
 
     def detect_faces(self, image: Image, boxes: Boxes) -> Detections:
         """Find the landmarks of faces that a face detector has found in an image, in pixels of the image.
+
+        Args:
+            image: The RGB image.
+            boxes: (k, 4) left, top, width and height of the faces, in pixels.
 
         Raises:
             InputError: A box has no area, or lies outside of the image.

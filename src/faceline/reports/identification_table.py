@@ -19,14 +19,15 @@ STUDY_F1: Final = {
 """F1 on frames of known videos of all 828 people, as the reference study reports it."""
 
 NOTE: Final = (
-    "F1 is weighted by the probes of each person. The brackets hold its 95 % interval by bootstrap over videos. "
-    "`frame_random` asks for other frames of videos that are in the gallery, `video_disjoint` for a video never seen. "
-    "`person_disjoint` asks for people whom no training has seen; half of them are not enrolled. FNIR is the share of "
-    "the enrolled who are not named correctly, at the threshold for 1 % of false alarms on validation. Do not rank "
-    "results of different protocols together. The published study's F1 is `frame_random` on the landmarks of all "
-    "260,399 YouTube Faces frames. No row here has these frames, so it is a mark, not a comparison. "
-    "`youtube_faces_synthetic` are drawn faces with the people, videos and lengths of that set. Seconds are those of "
-    "fitting and of answering the test probes, with one thread, on a machine that did other work at the same time."
+    "- **F1** is weighted by the probes of each person. Brackets hold its 95 % interval, by bootstrap over videos. The "
+    "macro F1 weighs all people alike.\n"
+    "- **rank-1** is the share of probes for which the right person comes first.\n"
+    "- **FNIR** is the share of enrolled people's probes that are not named correctly. The threshold is the one that "
+    "gives 1 % of false alarms on validation.\n"
+    "- **study's F1** comes from a published study: `frame_random`, on the landmarks of all 260,399 frames of YouTube "
+    "Faces. No row here has these frames, so it is a mark, not a comparison.\n"
+    "- **s** and **MB**: seconds for fitting and for answering the test probes, and the largest memory. One thread "
+    "was used, on a machine that did other work too."
 )
 
 _Share = Annotated[float, Field(ge=0, le=1)]
@@ -83,13 +84,13 @@ def _columns(group: Sequence[IdentificationResult]) -> dict[str, list[str]]:
     studied = group[0].protocol == "frame_random"
     return {
         "method": [result.method for result in group],
-        "F1 weighted [95 %]": [f"{result.f1_weighted:.3f} {_interval(result.ci95)}" for result in group],
+        "F1 [95 %]": [f"{result.f1_weighted:.3f} {_interval(result.ci95)}" for result in group],
         "F1 macro": [f"{result.f1_macro:.3f}" for result in group],
         "rank-1": [f"{result.rank1:.3f}" for result in group],
-        "FNIR @ FPIR 1 %": [_fnir(result.fnir_at_fpir_1pct) for result in group],
+        "FNIR at FPIR 1 %": [_fnir(result.fnir_at_fpir_1pct) for result in group],
         "study's F1": [STUDY_F1.get(result.method, NONE) if studied else NONE for result in group],
-        "seconds": [f"{result.seconds:,.0f}" for result in group],
-        "peak MB": [f"{result.peak_mb:,.0f}" for result in group],
+        "s": [f"{result.seconds:,.0f}" for result in group],
+        "MB": [f"{result.peak_mb:,.0f}" for result in group],
     }
 
 

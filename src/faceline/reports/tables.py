@@ -16,12 +16,14 @@ STUDY_MSE: Final = {
 """Test MSE on [0, 1] in the reference study, with its number of digits."""
 
 NOTE: Final = (
-    "MSE is on [0, 1] coordinates. NME is the mean point error over the distance of the outer eye corners. The "
-    "brackets hold its 95 % interval by bootstrap over videos. Where they are missing, `faceline results --add RUN` "
-    "adds them from the run's store. The study is a published one on these data. It gives an MSE for four models, "
-    "measured on a test set of its own choice: a mark to beat, not a like-for-like comparison. It stands beside "
-    "`official`, whose test frames come from videos seen in training. Minutes are the wall time of a training with one"
-    " thread, on a machine that did other work at the same time."
+    "- **px**: side of the square input.\n"
+    "- **MSE** is on coordinates from 0 to 1.\n"
+    "- **NME** is the mean point error over the distance of the outer eye corners. Brackets hold its 95 % interval, by "
+    "bootstrap over videos. Where they are missing, `faceline results --add RUN` adds them from the run's store.\n"
+    "- **study's MSE** comes from a published study on these data, which chose a test set of its own. It is a mark to "
+    "beat, not a like-for-like comparison.\n"
+    "- **weights**: parameters of the model.\n"
+    "- **min**: wall time of the training, with one thread, on a machine that did other work too."
 )
 
 
@@ -73,12 +75,12 @@ def _columns(group: Sequence[LandmarkResult]) -> dict[str, list[str]]:
     studied = (group[0].data, group[0].split) == ("udacity", "official")
     return {
         "model": [result.model for result in group],
-        "input px": [str(result.input_size) for result in group],
+        "px": [str(result.input_size) for result in group],
         "MSE": [f"{result.mse:.6f}" for result in group],
         "NME, % [95 %]": [f"{100 * result.nme:.2f}{_interval(result.ci95)}" for result in group],
         "study's MSE": [STUDY_MSE.get(result.model, NONE) if studied else NONE for result in group],
-        "parameters": [f"{result.params / 1e6:.1f} M" for result in group],
-        "minutes": [f"{result.train_seconds / 60:.0f}" for result in group],
+        "weights": [f"{result.params / 1e6:.1f} M" for result in group],
+        "min": [f"{result.train_seconds / 60:.0f}" for result in group],
     }
 
 

@@ -1,12 +1,18 @@
-"""Creates folders that a user names, and keeps other processes out of them."""
+"""Creates folders that a user names, keeps other processes out of them, and looks for room on their disks."""
 
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from filelock import FileLock, Timeout
 
 from faceline.errors import InputError
+from faceline.stand.sentences import Sentence
+
+_SPARE: Final = 50_000_000
+"""Bytes of a disk that stay free."""
 
 
 def make_folder(folder: Path, key: str) -> None:
@@ -45,3 +51,19 @@ def alone_in(folder: Path, who: str) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def check_room(needed: Mapping[Path, float]) -> None:
+    """Refuse to write more than disks can hold.
+
+    Args:
+        needed: Bytes that are to be written, by folder; folders may share a disk.
+
+    Raises:
+        OSError: A disk has too little room.
+    """
+    for folder in needed:
+        disk, free = folder.stat().st_dev, shutil.disk_usage(folder).free
+        size = sum(size for other, size in needed.items() if other.stat().st_dev == disk)
+        if size + _SPARE > free:
+            raise OSError(Sentence.NO_ROOM(count=f"{(size + _SPARE) / 1e6:.0f}", limit=f"{free / 1e6:.0f}"))

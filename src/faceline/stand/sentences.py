@@ -42,6 +42,7 @@ class Sentence(StrEnum):
     FLEET_REFUSES = mark("The fleet refuses this stand: %(why)s.")
     RELEASE_NOT_KEPT = mark("The release %(name)s of the fleet cannot be kept: %(why)s; it is tried again.")
     RELEASE_REFUSED = mark("The release %(name)s of the fleet is refused; what was shown stays. %(why)s")
+    NO_ROOM = mark("%(count)s MB are needed on the disk, and %(limit)s MB are free")
     SOFTWARE_REFUSED = mark("The software that the fleet announces is not taken: %(why)s.")
     # what a fleet finds
     SILENT = mark("No report since %(when)s UTC.")

@@ -255,6 +255,7 @@ class FleetSettings(Served):
     stage_minutes: Annotated[float, Field(ge=0)]
     webhook: Annotated[str, Field(pattern=r"^https?://\S+$")] | None
     mail: list[Text]
+    language: Language
     mail_from: str | None
     mail_server: str | None
 

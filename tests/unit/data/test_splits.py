@@ -6,7 +6,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from faceline.data.index import FrameIndex
-from faceline.data.splits import Split, columns_of, gallery_and_probes, limited, make_split
+from faceline.data.splits import Split, columns_of, gallery_and_probes, limited, make_split, unseen
 from faceline.errors import InputError
 
 PROTOCOLS = ("official", "frame_random", "video_disjoint", "person_disjoint")
@@ -111,9 +111,10 @@ def test_validation_of_the_official_split_may_be_drawn_as_its_test_part() -> Non
 
 @pytest.mark.parametrize("protocol", PROTOCOLS[1:])
 def test_other_protocols_say_themselves_how_validation_is_drawn(protocol: str) -> None:
-    with pytest.raises(InputError, match="set it to person") as refused:
+    with pytest.raises(InputError) as refused:
         make_split(index_of([3] * 20, 4), protocol, val_by="frame")
-    assert refused.value.column == "split.val_by"
+    told = "only the protocol official can draw validation frames; set it to person"
+    assert str(refused.value) == f"key 'split.val_by': {told}"
 
 
 def test_video_disjoint_leaves_people_with_one_video_in_training() -> None:
@@ -146,8 +147,12 @@ def test_bad_settings_are_refused(settings_: dict, words: str) -> None:
     ],
 )
 def test_a_part_that_would_be_empty_is_named(index: FrameIndex, protocol: str, part: str) -> None:
-    with pytest.raises(InputError, match=f"the {part} set would be empty"):
+    with pytest.raises(InputError) as refused:
         make_split(index, protocol)
+    assert str(refused.value) == (
+        f"key 'split.protocol': the {part} set would be empty: {len(index)} frames of {len(set(index.persons))} "
+        "people cannot be divided this way; use more data or another protocol"
+    )
 
 
 def test_parts_are_ascending() -> None:
@@ -188,7 +193,8 @@ def test_a_trial_enrols_before_it_asks(videos_per_person: list[int], protocol: s
 def test_without_a_second_video_nobody_can_be_enrolled_in_an_open_set() -> None:
     index = index_of([1] * 30, 3)
     split = make_split(index, "person_disjoint")
-    with pytest.raises(InputError, match="someone to enrol and a stranger"):
+    told = r"^key 'split\.protocol': the test set has \d+ people, \d+ of them with two videos: an open-set trial needs"
+    with pytest.raises(InputError, match=told + " someone to enrol and a stranger; use more data or another protocol$"):
         gallery_and_probes(index, split, "test")
 
 
@@ -204,3 +210,13 @@ def test_a_limit_takes_the_same_rows_for_the_same_seed() -> None:
     assert few.train.tolist() == limited(split, 5, seed=1).train.tolist() != limited(split, 5, seed=2).train.tolist()
     assert set(few.test) <= set(split.test)
     assert limited(split, None, seed=1) is split
+
+
+def test_further_frames_with_the_pixels_of_validation_or_test_frames_are_told() -> None:
+    index = index_of([3] * 12, 3)
+    split = make_split(index, "video_disjoint", seed=0)
+    held = np.concatenate([split.val, split.test])
+    further = np.array([*index.digests[held], *index.digests[split.train], "ffff"])
+    found = unseen(further, index, split)
+    assert not found[: len(held)].any()
+    assert found[len(held) :].all() and found.shape == (len(index) + 1,)

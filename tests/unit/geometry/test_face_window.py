@@ -48,3 +48,21 @@ def test_the_roll_is_that_of_the_points(angle: float) -> None:
 def test_a_box_without_an_area_is_refused() -> None:
     with pytest.raises(InputError, match="with an area"):
         window_of(np.array([1.0, 2, 0, 5]), np.zeros((5, 2)))
+
+
+def test_points_keep_their_precision() -> None:
+    window = FaceWindow(30.0, 40.0, 20.0, 0.3)
+    for kind in (np.float32, np.float64):
+        points = np.zeros((5, 2), dtype=kind)
+        assert window.from_photo(points).dtype == window.to_photo(points).dtype == kind
+
+
+def test_the_window_turns_with_the_face() -> None:
+    box, points = np.array([30.0, 40, 50, 60]), np.array([[40.0, 60], [70, 60], [55, 75], [42, 90], [68, 90]])
+    upright = window_of(box, points)
+    assert (upright.x, upright.angle) == (55, 0) and upright.y > 70  # below the middle of the box
+    middle, turn = box[:2] + box[2:] / 2, np.array([[0, 1], [-1, 0]])  # a quarter, clockwise in the picture
+    turned = window_of(np.array([55 - 30, 70 - 25, 60.0, 50]), (points - middle) @ turn + middle)
+    assert turned.angle == pytest.approx(np.pi / 2) and turned.edge == pytest.approx(upright.edge)
+    np.testing.assert_allclose([turned.x, turned.y], [55 - (upright.y - 70), 70], atol=1e-9)
+    assert window_of(box / 100, points / 100).edge == pytest.approx(upright.edge / 100)

@@ -7,12 +7,25 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from onnx import numpy_helper
+from tests.unit.inference.conftest import spot_onnx
 
 from faceline.errors import InputError
-from faceline.inference.bundle import DEFAULT, FORMAT, Bundle, LandmarkManifest, digest, read_bundle, write_bundle
+from faceline.inference.bundle import (
+    DEFAULT,
+    FORMAT,
+    MAX_BYTES,
+    Bundle,
+    LandmarkManifest,
+    digest,
+    read_bundle,
+    write_bundle,
+)
 
 MEMBERS = ("manifest.json", "manifest.sha256", "model.onnx")
 
@@ -123,13 +136,16 @@ def test_a_manifest_that_is_none_is_refused(write_spot, text: bytes) -> None:
 def test_a_foreign_file_is_refused(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "x.faceline"
     file.write_bytes(content)
-    with pytest.raises(InputError, match="is no faceline bundle, or a damaged or cut one"):
+    with pytest.raises(InputError) as refusal:
         read_bundle(file, LandmarkManifest)
+    assert str(refusal.value).startswith(f"{file}: is no faceline bundle, or a damaged or cut one")
 
 
 def test_a_missing_bundle_says_how_to_write_one(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no such bundle; faceline export"):
+    with pytest.raises(InputError) as refusal:
         read_bundle(tmp_path / "x.faceline", LandmarkManifest)
+    told = "no such bundle; faceline export run_id=RUN writes one"
+    assert str(refusal.value) == f"{tmp_path / 'x.faceline'}: {told}"
 
 
 def test_an_archive_that_claims_to_be_huge_is_refused_unread(write_spot) -> None:
@@ -138,8 +154,30 @@ def test_an_archive_that_claims_to_be_huge_is_refused_unread(write_spot) -> None
     for match in re.finditer(b"PK\x01\x02", bytes(content)):  # the sizes in the directory of the archive
         content[match.start() + 24 : match.start() + 28] = (2**31).to_bytes(4, "little")
     file.write_bytes(bytes(content))
-    with pytest.raises(InputError, match="claims over"):
+    with pytest.raises(InputError) as refusal:
         read_bundle(file, LandmarkManifest)
+    assert str(refusal.value).startswith(f"{file}: is no faceline bundle: a member claims over {MAX_BYTES:,} bytes")
+
+
+def test_a_model_whose_weights_lie_elsewhere_is_refused(write_spot) -> None:
+    model = onnx.load_from_string(spot_onnx())
+    weight = numpy_helper.from_array(np.ones(4, dtype=np.float32), "w")
+    weight.ClearField("raw_data")
+    weight.data_location = onnx.TensorProto.EXTERNAL
+    weight.external_data.add(key="location", value="secret.bin")
+    model.graph.initializer.append(weight)
+    file = write_spot(model.SerializeToString())
+    with pytest.raises(InputError) as refusal:
+        read_bundle(file, LandmarkManifest)
+    told = "its model keeps weights in other files, which no digest covers; export it in one file"
+    assert str(refusal.value) == f"{file}: {told}"
+
+
+def test_a_bundle_has_no_date_and_leaves_out_what_its_model_has_not(write_spot) -> None:
+    with zipfile.ZipFile(write_spot()) as archive:
+        assert {info.date_time for info in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+        manifest = json.loads(archive.read("manifest.json"))
+    assert "layout" not in manifest and manifest["commit"] is None
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -112,6 +112,7 @@ def test_what_is_no_image_is_refused(image: np.ndarray, words: str) -> None:
     [
         ({"min_confidence": 1.5}, "min_confidence: expected a number from 0 to 1, got 1.5"),
         ({"min_confidence": -0.5}, "min_confidence: expected a number from 0 to 1, got -0.5"),
+        ({"min_confidence": float("nan")}, "min_confidence: expected a number from 0 to 1, got nan"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(settings: dict, words: str) -> None:
@@ -123,3 +124,8 @@ def test_settings_that_make_no_sense_are_refused(settings: dict, words: str) -> 
 @pytest.mark.parametrize("confidence", [0, 1])
 def test_the_ends_of_the_range_of_confidence_are_in_it(confidence: int) -> None:
     assert detect_faces(PHOTO, min_confidence=confidence) == []
+
+
+@pytest.mark.parametrize("faces", ["all", "largest", "whole"])
+def test_a_plain_photo_has_no_faces_whichever_are_asked_for(faces: str) -> None:
+    assert detect_faces(PHOTO, faces) == []

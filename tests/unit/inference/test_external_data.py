@@ -48,3 +48,22 @@ def test_weights_in_other_files_are_found(where: str) -> None:
 def test_other_bytes_are_no_model_or_have_no_files(content: bytes) -> None:
     with contextlib.suppress(ValueError):
         assert has_external_data(content) in (True, False)
+
+
+def test_fields_of_fixed_length_are_passed_over() -> None:
+    outside = model("initializer", outside=True)
+    for wire, length in ((1, 8), (5, 4)):
+        unknown = bytes([15 << 3 | wire]) + b"\xff" * length
+        assert has_external_data(unknown + outside)
+        with pytest.raises(ValueError, match=r"^no model, or a cut one$"):
+            has_external_data(unknown[:-1])
+    with pytest.raises(ValueError, match=r"^no model: a field of an unknown kind$"):
+        has_external_data(bytes([15 << 3 | 3]))
+
+
+def test_the_place_of_the_data_decides() -> None:
+    for place, outside in ((TensorProto.DEFAULT, False), (TensorProto.EXTERNAL, True)):
+        weight = numpy_helper.from_array(np.ones(3, dtype=np.float32), "w")
+        weight.data_location = place
+        graph = helper.make_graph([], "g", [], [], [weight])
+        assert has_external_data(helper.make_model(graph).SerializeToString()) is outside

@@ -9,6 +9,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from faceline.errors import InputError
+from faceline.geometry.crops import five_point_template
 from faceline.inference.onnx_embedder import OnnxEmbedder
 
 SIZE = 8
@@ -67,12 +68,12 @@ def test_channels_may_come_last(tmp_path: Path) -> None:
     np.testing.assert_allclose(found, images.mean(axis=(1, 2)), rtol=1e-4)
 
 
-def dangling(file: Path, read: bool) -> str:
+def dangling(file: Path, read: bool, shape: tuple = (3,)) -> str:
     """A model that lists a weight among its inputs, as some exporters do, and reads it or not."""
     nodes = [*channel_means()[:0], helper.make_node("ReduceMean", ["x0"], ["m"], axes=[2, 3], keepdims=0)]
     nodes.append(helper.make_node("Add", ["m", "gamma"], ["y"]) if read else helper.make_node("Identity", ["m"], ["y"]))
     given = [helper.make_tensor_value_info("x0", TensorProto.FLOAT, ["n", 3, SIZE, SIZE])]
-    given.append(helper.make_tensor_value_info("gamma", TensorProto.FLOAT, [3]))
+    given.append(helper.make_tensor_value_info("gamma", TensorProto.FLOAT, shape))
     made = [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 3])]
     built = helper.make_model(helper.make_graph(nodes, "g", given, made), opset_imports=[helper.make_opsetid("", 17)])
     built.ir_version = 9
@@ -84,6 +85,9 @@ def test_an_input_that_nothing_reads_makes_no_difference(tmp_path: Path) -> None
     images = faces()
     found = OnnxEmbedder(dangling(tmp_path / "m.onnx", read=False), "sface", size=SIZE).embed(images)
     np.testing.assert_allclose(found, images.mean(axis=(1, 2))[:, ::-1], rtol=1e-4)
+    free = OnnxEmbedder(dangling(tmp_path / "free.onnx", read=False, shape=("k", 3)), "sface", size=SIZE)
+    assert {name: unread.tolist() for name, unread in free.unread.items()} == {"gamma": [[0.0, 0.0, 0.0]]}
+    np.testing.assert_array_equal(free.embed(images), found)
     with pytest.raises(InputError, match="expected one input that is read, the faces; it also reads gamma"):
         OnnxEmbedder(dangling(tmp_path / "read.onnx", read=True), size=SIZE)
 
@@ -91,10 +95,12 @@ def test_an_input_that_nothing_reads_makes_no_difference(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"preset": "magic"}, "expected one of arcface, sface, dlib, got 'magic'"),
-        ({"mean": [1.0, 2.0]}, "embedder.mean"),
-        ({"std": 0.0}, "expected numbers above 0"),
-        ({"template": "oval"}, "expected one of arcface, dlib, got 'oval'"),
+        ({"preset": "magic"}, "'embedder.preset': expected one of arcface, sface, dlib, got 'magic'"),
+        ({"mean": [1.0, 2.0]}, "'embedder.mean': expected one number, or three, one a channel; got [1.0, 2.0]"),
+        ({"std": float("nan")}, "'embedder.std': expected one number, or three, one a channel; got nan"),
+        ({"std": 0.0}, "'embedder.std': expected numbers above 0, got 0.0"),
+        ({"template": "oval"}, "'embedder.template': expected one of arcface, dlib, got 'oval'"),
+        ({"template": [[1.0, 2.0], [3.0]]}, "'embedder.template': expected one of arcface, dlib, or five points"),
         ({"template": [[1.0, 2.0]] * 5}, "or five points [x, y] in pixels of the crop"),
         ({"template": [[1.0, 2.0], [3.0]]}, "or five points [x, y] in pixels of the crop"),
     ],
@@ -103,7 +109,7 @@ def test_settings_that_do_not_fit_are_refused(settings: dict, words: str, tmp_pa
     file = model(tmp_path / "m.onnx", channel_means())
     with pytest.raises(InputError) as caught:
         OnnxEmbedder(file, **{"size": SIZE, **settings})
-    assert words in f"{caught.value.column}: {caught.value}" and "\n" not in str(caught.value)
+    assert words in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_other_preparation_is_another_version(tmp_path: Path) -> None:
@@ -134,8 +140,8 @@ def text(file: Path) -> str:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (nothing, "no such file"),
-        (text, "is no ONNX model that can be run"),
+        (nothing, "m.onnx, key 'embedder.onnx': no such file; give an ONNX model that embeds faces"),
+        (text, "is no ONNX model that can be run ([ONNXRuntimeError] : "),
         (lambda f: model(f, channel_means(), ("n", 3, 16, 16)), "expected an input (n, 3, 8, 8)"),
         (lambda f: model(f, channel_means(), ("n", 1, SIZE, SIZE), ("n", 1)), "expected an input"),
         (
@@ -162,5 +168,33 @@ def test_a_file_that_does_not_fit_is_refused(make, words: str, tmp_path: Path) -
 )  # fmt: skip
 def test_an_answer_that_is_no_embedding_is_refused(nodes: list, output: tuple, tmp_path: Path) -> None:
     embedder = OnnxEmbedder(model(tmp_path / "m.onnx", nodes, output=output), size=SIZE)
-    with pytest.raises(InputError, match="expected finite embeddings"):
+    shape = "(4, 3)" if len(output) == 2 else f"(4, 3, {SIZE}, {SIZE})"
+    with pytest.raises(InputError) as refusal:
+        embedder.embed(faces())
+    assert str(refusal.value).endswith(f"m.onnx, key 'embedder.onnx': expected finite embeddings (4, e), got {shape}")
+
+
+def test_five_points_of_ones_own_are_a_template(tmp_path: Path) -> None:
+    file = model(tmp_path / "m.onnx", channel_means())
+    points = [[2, 2], [6, 2], [4, 4], [2, 6], [6, 6]]
+    embedder = OnnxEmbedder(file, size=SIZE, template=points, threads=1)
+    assert embedder.template == five_point_template([[float(x), float(y)] for x, y in points], SIZE)
+    assert embedder.version != OnnxEmbedder(file, size=SIZE).version
+
+
+@pytest.mark.parametrize("threads", [1, None])
+def test_a_face_may_use_so_many_threads(tmp_path: Path, threads: int | None) -> None:
+    embedder = OnnxEmbedder(model(tmp_path / "m.onnx", channel_means()), size=SIZE, threads=threads)
+    assert embedder.session.get_session_options().intra_op_num_threads == (threads or 0)
+
+
+def test_a_model_that_fails_on_faces_says_why(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Constant", [], ["s"], value_ints=[7, 7]),
+        helper.make_node("Reshape", ["x0", "s"], ["y"]),
+    ]
+    embedder = OnnxEmbedder(model(tmp_path / "m.onnx", nodes, output=(7, 7)), size=SIZE)
+    with pytest.raises(
+        InputError, match=r"m\.onnx, key 'embedder\.onnx': cannot take \(4, 3, 8, 8\) \(\[ONNXRuntimeError"
+    ):
         embedder.embed(faces())

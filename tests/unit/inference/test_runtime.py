@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import onnx
+import onnx.parser
 import pytest
 
 from faceline.errors import InputError
@@ -40,6 +41,7 @@ def test_each_face_of_an_image_has_its_own_landmarks(spot: Bundle) -> None:
     image = frame(400, 300, 100, 100) | frame(400, 300, 300, 200) | frame(400, 300, 2, 280)
     boxes = np.array([[x - 6, y - 6, 20, 20] for x, y in ((100, 100), (300, 200), (2, 280))])
     found = LandmarkRuntime(spot).detect_faces(image, boxes).landmarks
+    assert found.dtype == np.float32
     assert found[:, 0] == pytest.approx(np.array([[103.5, 103.5], [303.5, 203.5], [5.5, 283.5]]), abs=1)
     assert LandmarkRuntime(spot).detect_faces(image, boxes[:0]).landmarks.shape == (0, 68, 2)
 
@@ -63,17 +65,57 @@ def test_a_graph_that_cannot_be_run_is_refused(write_spot) -> None:
 
 @pytest.mark.parametrize(("size", "outputs"), [(16, ["landmarks"]), (32, ["landmarks", "confidence"])])
 def test_a_graph_that_is_not_what_its_manifest_says_is_refused(write_spot, make_onnx, size, outputs) -> None:
+    file = write_spot(make_onnx(size), outputs=outputs)
+    takes = f"it takes [('images', 'tensor(uint8)', [{size}, {size}, 3])] and gives ('landmarks',)"
+    with pytest.raises(InputError) as refusal:
+        LandmarkRuntime(file)
+    assert str(refusal.value) == f"{file}: its model is not what its manifest says: {takes}"
+
+
+def test_sizes_are_expected_where_the_manifest_says_so(write_spot) -> None:
+    sized = {"size": 32, "channels": "rgb", "mean": [0.5] * 3, "std": [0.5] * 3, "sizes": True}
     with pytest.raises(InputError, match="is not what its manifest says"):
-        LandmarkRuntime(write_spot(make_onnx(size), outputs=outputs))
+        LandmarkRuntime(write_spot(input=sized))
+
+
+SIZED = """
+<ir_version: 9, opset_import: ["" : 18]>
+sized (uint8[n, 32, 32, 3] images, float[n, 2] sizes) => (float[n, 68, 2] landmarks)
+<int64[1] axis = {1}, int64[3] each = {1, 68, 1}, float far = {1000.0}>
+{
+    share = Div(sizes, far)
+    point = Unsqueeze(share, axis)
+    landmarks = Tile(point, each)
+}
+"""
+
+
+def test_a_model_that_wants_the_sizes_of_the_frames_gets_them(write_spot) -> None:
+    sized = {"size": 32, "channels": "rgb", "mean": [0.5] * 3, "std": [0.5] * 3, "sizes": True}
+    runtime = LandmarkRuntime(write_spot(onnx.parser.parse_model(SIZED).SerializeToString(), input=sized))
+    found = runtime.detect_batch([frame(400, 300, 0, 0), frame(200, 100, 0, 0)]).landmarks
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(
+        found[:, 0], [[0.4 * 400 - 0.5, 0.3 * 300 - 0.5], [0.2 * 200 - 0.5, 0.1 * 100 - 0.5]], rtol=1e-5
+    )
+
+
+def test_a_model_that_fails_says_on_what(spot: Bundle) -> None:
+    runtime = LandmarkRuntime(spot)
+    with pytest.raises(InputError) as refusal:
+        runtime.predict(np.zeros((1, 16, 16, 3), dtype=np.uint8), np.array([[16, 16]]))
+    assert str(refusal.value).startswith(f"{spot.file}: its model fails on (1, 16, 16, 3) ([ONNXRuntimeError] : 2")
 
 
 def test_numbers_that_are_not_finite_are_refused(spot: Bundle) -> None:
-    with pytest.raises(InputError, match="finite"):
+    told = "its model should give finite numbers of shape [(1, 68, 2)], it gave [(1, 68, 2)] or others"
+    with pytest.raises(InputError) as refusal:
         LandmarkRuntime(spot).detect(np.zeros((32, 32, 3), dtype=np.uint8))  # no light: 0 / 0
+    assert str(refusal.value) == f"{spot.file}: {told}"
 
 
 def test_threads_are_at_least_one(spot: Bundle) -> None:
-    with pytest.raises(InputError, match="at least 1"):
+    with pytest.raises(InputError, match=r"^key 'threads': expected at least 1, got 0$"):
         LandmarkRuntime(spot, threads=0)
 
 

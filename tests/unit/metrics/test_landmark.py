@@ -163,7 +163,8 @@ def test_a_frame_that_is_not_square_is_measured_in_its_pixels():
 @pytest.mark.parametrize("measure", [mse, mse_per_frame, nme, nme_per_frame, nme_per_region])
 def test_empty_input_raises(measure):
     nothing = np.zeros((0, 68, 2))
-    with pytest.raises(ValueError, match="n > 0"):
+    name = "preds" if "landmark" in measure.__module__ else ""
+    with pytest.raises(ValueError, match=rf"^expected {name} of shape \(n, 68, 2\) with n > 0, got \(0, 68, 2\)$"):
         measure(nothing, nothing)
 
 
@@ -176,13 +177,16 @@ def test_a_coordinate_that_is_not_finite_raises_and_names_the_frame(measure, pla
         measure(**{f"{k}_px" if measure is nme else k: v for k, v in given.items()})
 
 
+EYES = r"^expected outer eye corners \(landmarks 36 and 45\) that lie apart, got a distance of 0 in target frame 3$"
+
+
 def test_zero_eye_distance_raises_and_names_the_frame():
     preds, target = faces(4)
     target[3, 45] = target[3, 36]
     for measure in (nme, nme_per_frame, nme_per_region):
-        with pytest.raises(ValueError, match="frame 3"):
+        with pytest.raises(ValueError, match=EYES):
             measure(preds, target)
-    with pytest.raises(ValueError, match="frame 3"):
+    with pytest.raises(ValueError, match=EYES):
         evaluate(preds, target, np.full((4, 2), 100))
 
 
@@ -203,13 +207,13 @@ def test_sizes_that_are_not_positive_are_refused():
 
 @pytest.mark.parametrize("curve", [auc, failure_rate])
 def test_errors_and_thresholds_that_mean_nothing_are_refused(curve):
-    with pytest.raises(ValueError, match="n > 0"):
+    with pytest.raises(ValueError, match=r"^expected one error for each of n > 0 frames, got shape \(0,\)$"):
         curve(np.zeros(0))
     for bad in (np.nan, np.inf, -0.1):
-        with pytest.raises(ValueError, match="frame 1"):
+        with pytest.raises(ValueError, match=rf"^expected finite errors of 0 or more, got {bad} in frame 1$"):
             curve(np.array([0.1, bad]))
     for threshold in (0.0, -1.0, float("nan")):
-        with pytest.raises(ValueError, match="threshold"):
+        with pytest.raises(ValueError, match=rf"^expected a positive threshold, got {threshold}$"):
             curve(np.array([0.1]), threshold)
 
 
@@ -254,4 +258,4 @@ def test_metrics_of_ones_own_that_are_not_one_number_a_frame_are_refused(answer,
         target[0, 5] = np.nan
     with pytest.raises(InputError) as refusal:
         evaluate(preds, target, np.array([[10, 10]] * 2), own={"mine": lambda *_: np.array(answer)})
-    assert str(refusal.value) == f"column 'task.metrics.mine': {words}"
+    assert str(refusal.value) == f"key 'task.metrics.mine': {words}"

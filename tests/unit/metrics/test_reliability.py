@@ -25,6 +25,13 @@ def test_the_rejection_curve_by_hand() -> None:
     assert error_of_surest(ERRORS, SURE, 0.01) == pytest.approx(0.1)
 
 
+def test_of_equally_sure_frames_the_first_stays_longest_and_sums_are_exact() -> None:
+    errors = np.arange(1, 201, dtype=np.float32) / np.float32(3)
+    kept = errors_kept(errors, np.ones(200))
+    means = [float(np.mean(errors[:k].astype(np.float64))) for k in range(200, 0, -1)]
+    np.testing.assert_allclose(kept, means, rtol=1e-14)
+
+
 @given(errors=arrays(np.float64, 20, elements=st.floats(0, 1)), seed=st.integers(0, 99))
 def test_no_confidence_leaves_less_error_than_the_error_itself(errors: np.ndarray, seed: int) -> None:
     sure = np.random.default_rng(seed).random(20)
@@ -39,9 +46,9 @@ def test_separation_is_the_chance_of_the_right_order() -> None:
 
 
 def test_bins_and_their_error_by_hand() -> None:
-    told, reliable = np.array([0.05, 0.07, 0.95, 1.0]), np.array([False, True, True, True])
-    np.testing.assert_allclose(calibration_bins(told, reliable), [(0.06, 0.5, 2), (0.975, 1.0, 2)])
-    assert calibration_error(told, reliable) == pytest.approx((2 * 0.44 + 2 * 0.025) / 4)
+    told, reliable = np.array([0.05, 0.07, 0.85, 0.95, 1.0]), np.array([False, True, False, True, True])
+    np.testing.assert_allclose(calibration_bins(told, reliable), [(0.06, 0.5, 2), (0.85, 0, 1), (0.975, 1.0, 2)])
+    assert calibration_error(told, reliable) == pytest.approx((2 * 0.44 + 0.85 + 2 * 0.025) / 5)
 
 
 def test_a_confidence_that_is_as_often_right_as_it_says_has_no_error() -> None:
@@ -52,7 +59,8 @@ def test_a_confidence_that_is_as_often_right_as_it_says_has_no_error() -> None:
 
 
 def test_no_frames_are_refused() -> None:
-    with pytest.raises(ValueError, match="as many frames"):
+    told = r"^expected as many frames of both, got \(0,\) and \(0,\)$"
+    with pytest.raises(ValueError, match=told):
         errors_kept(np.empty(0), np.empty(0))
-    with pytest.raises(ValueError, match="as many frames"):
+    with pytest.raises(ValueError, match=told):
         calibration_bins(np.empty(0), np.empty(0, dtype=bool))

@@ -1,16 +1,14 @@
-"""Heads: what each can express, that each learns and is had by its graph."""
+"""Heads: what each can express, and that each learns."""
 
 from collections.abc import Callable
 
 import numpy as np
-import onnxruntime
 import pytest
 import torch
 from scipy.stats import norm
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from faceline.exporting.onnx_export import to_onnx
 from faceline.models.heads import HeatmapHead, RegressionHead, SimCCHead, VotingHead
 from faceline.models.landmark_detector import LandmarkDetector
 from faceline.models.landmark_nets import SmallCNN
@@ -112,20 +110,13 @@ HEADS: list[Callable[..., nn.Module]] = [
 
 
 @pytest.mark.parametrize("head", HEADS)
-def test_every_head_learns_a_shape_and_has_it_in_its_graph(head, trainer) -> None:
+def test_every_head_learns_a_shape(head, trainer) -> None:
     torch.manual_seed(0)
     model = LandmarkDetector(SmallCNN(16), head=head, loss=SmoothL1Loss(), flip_average=True, lr=0.01)
     images, target = torch.rand(4, 3, 64, 64), (torch.rand(68, 2) * 0.5 + 0.25).expand(4, 68, 2)
     before = float((model(images) - target).detach().abs().mean())
     trainer(max_epochs=60).fit(model, DataLoader(TensorDataset(images, target, torch.ones(4, 2)), batch_size=4))
     assert float((model.train()(images) - target).detach().abs().mean()) < 0.4 * before
-    model.eval()
-    pixels = np.random.default_rng(0).integers(0, 255, (3, 64, 64, 3), dtype=np.uint8)
-    with torch.inference_mode():
-        found = model(torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255)
-    session = onnxruntime.InferenceSession(to_onnx(model, 64), providers=["CPUExecutionProvider"])
-    (landmarks,) = session.run(None, {"images": pixels})
-    np.testing.assert_allclose(landmarks, found.numpy(), atol=1e-4)
 
 
 @pytest.mark.parametrize("head", HEADS)

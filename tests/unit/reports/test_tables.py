@@ -98,7 +98,7 @@ def table_of(results: list[dict]) -> list[list[str]]:
 
 def test_the_table_shows_our_figures_beside_those_of_the_study():
     head, _, *rows = table_of([row("cnn", mse=4e-4), row(ci95=[0.051, 0.0552])])
-    assert head == ["model", "input px", "MSE", "NME, % [95 %]", "study's MSE", "parameters", "minutes"]
+    assert head == ["model", "px", "MSE", "NME, % [95 %]", "study's MSE", "weights", "min"]
     assert rows[0] == ["mobilenetv2", "160", "0.000099", "5.31 [5.10, 5.52]", "0.0004", "2.4 M", "17"]
     assert rows[1][0] == "cnn"  # the larger error comes second
     assert rows[1][3:5] == ["5.31", "0.0010"]
@@ -128,7 +128,7 @@ def test_a_missing_field_is_named_with_its_row(files: tuple[Path, Path], field: 
     broken = {key: value for key, value in row("cnn").items() if key != field}
     results.write_text(json.dumps([row(), broken]))
     named = r"result 2: " if field == "model" else r"result 2 \(cnn\): "
-    with pytest.raises(InputError, match=rf"landmarks\.json, column '{field}': {named}field required"):
+    with pytest.raises(InputError, match=rf"landmarks\.json, key '{field}': {named}field required"):
         read_results(results)
 
 
@@ -151,7 +151,7 @@ def test_a_wrong_value_is_named_with_its_row(files: tuple[Path, Path], field: st
     results, readme = files
     before = readme.read_bytes()
     results.write_text(json.dumps([row(**{field: value})]))
-    with pytest.raises(InputError, match=rf"column '{field}': result 1 \(mobilenetv2\): .*got"):
+    with pytest.raises(InputError, match=rf"key '{field}': result 1 \(mobilenetv2\): .*got"):
         render_results(results, readme)
     assert readme.read_bytes() == before
 

@@ -19,7 +19,13 @@ def test_a_new_experiment_shows_the_columns_that_matter(client: MlflowClient) ->
     view = json.loads(tags["mlflow.sharedViewState.faceline"])
     assert tuple(view["selectedColumns"]) == tuple(view["columnOrder"]) == COLUMNS
     assert [chart["metricKey"] for chart in view["compareRunCharts"]] == list(CHARTS)
+    assert view["compareRunCharts"][0] == {
+        "type": "BAR", "uuid": f"faceline-{CHARTS[0]}", "metricSectionId": "faceline", "metricKey": CHARTS[0],
+        "runsCountToCompare": 20, "isGenerated": False, "deleted": False,
+    }  # fmt: skip
+    assert view["orderByKey"] == "attributes.start_time" and view["isAccordionReordered"] is True
     (section,) = view["compareRunSections"]
+    assert (section["name"], section["display"], section["isReordered"]) == ("Compare at a glance", True, True)
     assert {chart["metricSectionId"] for chart in view["compareRunCharts"]} == {section["uuid"]}
     assert f"(#/experiments/{made}/runs?viewStateShareKey=faceline&" in tags["mlflow.note.content"]
     assert tags["mlflow.experimentKind"] == "custom_model_development"

@@ -1,16 +1,20 @@
+import hashlib
 import json
 import os
 import platform
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from faceline.errors import InputError
 from faceline.tracking import provenance as module
-from faceline.tracking.provenance import config_digest, provenance, without
+from faceline.tracking.provenance import config_digest, needed, own_code, provenance, without
 
 KEYS = st.text("abc", min_size=1, max_size=2)
 CONFIGS = st.dictionaries(
@@ -61,6 +65,10 @@ def test_a_new_file_is_dirty_and_in_the_diff(package: Path) -> None:
     found = provenance(package)
     assert found["dirty"] is True
     assert "+++ b/new.py\n@@ -0,0 +1,2 @@\n+two = 2\n+three = 3\n" in found["diff"]
+    (package.parents[1] / "new.yaml").write_text("four: 4\n")
+    (package.parents[1] / "new.txt").write_text("a note\n")
+    diff = provenance(package)["diff"]
+    assert "+++ b/new.yaml" in diff and "+four: 4\n" in diff and "note" not in diff
 
 
 def test_a_link_to_nowhere_such_as_an_editor_leaves_is_passed_over(package: Path) -> None:
@@ -137,6 +145,64 @@ def test_threads_are_torchs() -> None:
     assert done.stdout == "None 3 True\n"
 
 
+def test_the_devices_of_the_machine_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    cuda = SimpleNamespace(device_count=lambda: 2, get_device_name=lambda number: f"H{number}")
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(get_num_threads=lambda: 3, cuda=cuda))
+    found = provenance()
+    assert (found["machine"]["gpus"], found["threads"]) == (["H0", "H1"], 3)
+    assert set(found["machine"]) == {"os", "cpu", "cores", "processors", "memory_gb", "gpus"}
+    monkeypatch.delitem(sys.modules, "torch")
+    assert (provenance()["machine"]["gpus"], provenance()["threads"]) == ([], None)
+
+
+@pytest.fixture
+def importable(package: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The package of the checkout, under a name of its own, to be imported."""
+    own = package.with_name("faceline_own_package")
+    package.rename(own)
+    (own / "parts").mkdir()
+    (own / "parts" / "inner.py").write_text("inner = 2\n")
+    _git(own.parents[1], "add", ".")
+    _git(own.parents[1], "commit", "-m", "own")
+    monkeypatch.syspath_prepend(own.parent)
+    return own
+
+
+def digest_of(files: dict[str, bytes]) -> str:
+    parts = (part for name in sorted(files) for part in (name.encode(), files[name]))
+    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()[:16]
+
+
+def test_ones_own_code_has_commit_digest_and_changes(importable: Path) -> None:
+    files = {"__init__.py": b"one = 1\n", "parts/inner.py": b"inner = 2\n"}
+    commit = _git(importable, "rev-parse", "HEAD")
+    assert own_code("faceline_own_package") == {
+        "version": None, "digest": digest_of(files), "commit": commit, "branch": "trunk", "dirty": False, "diff": "",
+    }  # fmt: skip
+    (importable / "parts" / "inner.py").write_text("inner = 3\n")
+    changed = own_code("faceline_own_package")
+    assert changed["digest"] == digest_of({**files, "parts/inner.py": b"inner = 3\n"})
+    assert changed["dirty"] and "-inner = 2\n+inner = 3\n" in changed["diff"]
+    assert needed(["faceline_own_package"]) == [f"faceline_own_package without version ({changed['digest']})"]
+    assert provenance(importable, ["faceline_own_package"])["own_code"] == {"faceline_own_package": changed}
+    assert "own_code" not in provenance(importable)
+
+
+def test_ones_own_code_without_git_is_kept_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "faceline_own_module.py").write_text("three = 3\n")
+    (tmp_path / "beside.py").write_text("not_mine = 1\n")
+    found = own_code("faceline_own_module")
+    assert (found["commit"], found["branch"], found["dirty"]) == (None, None, None)
+    assert found["diff"] == "--- /dev/null\n+++ b/faceline_own_module.py\n@@ -0,0 +1 @@\n+three = 3\n"
+
+
+def test_ones_own_code_has_the_version_of_its_distribution(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert own_code("mypy_extensions")["version"] == version("mypy-extensions")
+    with pytest.raises(InputError, match=r"^key 'allow': the source of the package no_such_package is not found$"):
+        own_code("no_such_package")
+
+
 def test_a_package_that_is_not_there_has_no_version(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PACKAGES", ("no-such-distribution",))
     assert provenance()["packages"] == {"no-such-distribution": None}
@@ -154,6 +220,11 @@ def test_a_processor_without_a_name(tmp_path: Path) -> None:
 def test_the_digest_does_not_know_the_order_of_keys(config: dict[str, object]) -> None:
     assert config_digest(config) == config_digest(dict(reversed(config.items())))
     assert config_digest(config | {"ckpt_path": "last"}) == config_digest(config)
+
+
+def test_the_digest_is_of_json_with_sorted_keys() -> None:
+    text = '{"a":{"x":[1,2.5,null]},"\\u00fc":true}'
+    assert config_digest({"ü": True, "a": {"x": [1, 2.5, None]}}) == hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @given(CONFIGS, CONFIGS)

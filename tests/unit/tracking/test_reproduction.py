@@ -36,6 +36,9 @@ def test_memory_is_no_part_of_a_result() -> None:
         ({"diff": "--- a\n+++ b\n-x\n+y\n"}, "uncommitted changes: none then, 2 lines now; both runs keep theirs"),
         ({"packages": {"torch": "2.12", "timm": None}}, "torch: 2.11 then, 2.12 now"),
         ({"threads": 2}, "threads: 1 then, 2 now"),
+        ({"python": "3.12.1"}, "python: 3.11.9 then, 3.12.1 now"),
+        ({"machine": {**THEN["machine"], "cpu": "Faster"}}, "cpu: Fast One then, Faster now"),
+        ({"machine": {**THEN["machine"], "os": "Other"}}, "os: Linux then, Other now"),
         ({"machine": {**THEN["machine"], "gpus": ["H1", "H1"]}}, "gpus: none then, H1, H1 now"),
     ],
 )
@@ -51,6 +54,8 @@ def test_every_start_of_a_run_is_read_with_its_changes(client: MlflowClient, mon
     clean, dirty = provenances(get_run(client, run.id))
     assert (clean["diff"], dirty["diff"]) == ("", "+a dirty line\n")
     assert clean["packages"] == dirty["packages"] == THEN["packages"]
+    monkeypatch.setattr("faceline.tracking.reproduction.artifact_folder", lambda *_: None)  # as on a server
+    assert provenances(get_run(client, run.id)) == [clean, dirty]
 
 
 def test_figures_are_compared_to_the_last_digit(client: MlflowClient) -> None:
@@ -61,6 +66,14 @@ def test_figures_are_compared_to_the_last_digit(client: MlflowClient) -> None:
         client.log_metric(run.id, "train_seconds", last)
         runs.append(get_run(client, run.id))
     found = {figure.name: figure for figure in compare_figures(*runs)}
+    tables = [name for name, figure in found.items() if figure.is_table]
+    assert tables == list(found)[-2:] == ["test/frames.csv", "val/frames.csv"]
+    figures = list(found)[:-2]
+    first = [
+        next(i for i, start in enumerate(("test/", "best_val/", "train/", "val/", "")) if name.startswith(start))
+        for name in figures
+    ]
+    assert figures == [name for _, name in sorted(zip(first, figures, strict=True))]
     assert not {"train_seconds", "train/images_per_second", "seconds", "peak_mb"} & set(found)
     assert found["test/nme"].identical and found["test/frames.csv"].identical
     assert (found["val/nme"].identical, found["val/nme"].since) == (False, 1)

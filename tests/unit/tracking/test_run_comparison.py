@@ -2,14 +2,16 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from mlflow import MlflowClient
 from tests.recorded import identification_run, landmark_frames, landmark_run, record_run
 
 from faceline.errors import InputError
 from faceline.metrics.paired import resampled_error
-from faceline.tracking.comparison import compare_runs, terms_of, why_apart
-from faceline.tracking.records import get_run
+from faceline.tracking.comparison import LANDMARKS, compare_runs, terms_of, why_apart
+from faceline.tracking.comparison import test_landmarks as predicted
+from faceline.tracking.records import download, get_run
 from faceline.tracking.runs import tracked_run
 
 
@@ -22,6 +24,17 @@ def test_the_better_of_two_is_told_from_their_frames(client: MlflowClient) -> No
     assert found == pytest.approx(of_a.against(of_b), rel=1e-4)
     assert found.high < 0 and found.probability > 0.99
     assert compare_runs(bad, good).probability < 0.01
+
+
+def test_landmarks_of_the_test_frames_are_read_as_numbers_only(client: MlflowClient) -> None:
+    run = landmark_run(client, "landmarks", "one")
+    with tracked_run(client, "landmarks", "", run_id=run.id) as again:
+        again.log_array(np.full((2, 68, 2), 0.25), LANDMARKS)
+    found = predicted(run)
+    assert found.dtype == np.float32 and found.shape == (2, 68, 2) and (found == 0.25).all()
+    np.save(download(run, LANDMARKS), np.array([{"code": "that runs"}]), allow_pickle=True)
+    with pytest.raises(ValueError, match="allow_pickle=False"):
+        predicted(run)
 
 
 def test_identification_is_compared_by_f1(client: MlflowClient) -> None:
@@ -70,9 +83,12 @@ def test_the_digest_of_the_test_frames_is_read_from_the_store(client: MlflowClie
 
 def test_runs_without_figures_are_refused(client: MlflowClient) -> None:
     whole = landmark_run(client, "unfit", "whole")
-    with pytest.raises(InputError, match="is RUNNING: only finished runs are compared"):
+    with pytest.raises(InputError, match=r"^key 'run_id': run \w{32} is RUNNING: only finished runs are compared$"):
         compare_runs(whole, replace(whole, status="RUNNING"))
-    with pytest.raises(InputError, match="lacks the tag data_fingerprint"):
+    with pytest.raises(
+        InputError,
+        match=r"^key 'run_id': run \w{32} \(.+\) lacks the tag data_fingerprint: its training is not complete$",
+    ):
         terms_of(replace(whole, tags={name: tag for name, tag in whole.tags.items() if name != "data_fingerprint"}))
     with pytest.raises(InputError, match=r"lacks the figures of a test set \(test/nme\)"):
         terms_of(replace(whole, metrics={}))

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
 from faceline.errors import InputError
 from faceline.tracking.store import connect, experiment, store_errors
@@ -287,3 +288,21 @@ def test_no_telemetry_and_no_torch() -> None:
     )
     printed, errors = _process(code).communicate(timeout=60)
     assert (printed, errors) == ("False true True\n", "")
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (OSError("disk full\nand more"), "disk full"),
+        (sqlite3.OperationalError(""), "OperationalError"),
+        (MlflowException("no answer from ada:secret@host"), "no answer from ***@host"),
+        (OSError("x" * 400), "x" * 300),
+    ],
+)
+def test_an_error_of_the_store_is_told_in_one_line_without_secrets(error: Exception, reason: str) -> None:
+    with pytest.raises(InputError) as told, store_errors("postgresql://ada:secret@host/db"):
+        raise error
+    assert str(told.value) == (
+        f"key 'tracking.uri': the tracking store postgresql://***@host/db cannot be used: {reason}; "
+        "check the address, free space and permissions"
+    )

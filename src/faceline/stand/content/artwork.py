@@ -186,7 +186,7 @@ def wrong_ending(suffix: str) -> str | None:
         return None
     if suffix in OTHER_FILMS:
         return f"browsers do not play films that end with {suffix}; convert it first, {CONVERT}"
-    return f"expected a file that ends with one of {' '.join(PICTURES + FILMS)}"
+    return f"expected a file that ends with one of {' '.join(PICTURES + FILMS)}; save it as one of them first"
 
 
 def check_file(folder: Path, name: str) -> float | None:
@@ -212,11 +212,14 @@ def check_file(folder: Path, name: str) -> float | None:
         raise ValueError(f"expected at most {LARGEST_MB} MB, got {size:.0f} MB: {name}")
     if is_film(name):
         return _check_film(path, name)
-    _check_picture(path, name)
+    state = path.stat()
+    _check_picture(path, name, state.st_mtime_ns, state.st_size)
     return None
 
 
-def _check_picture(path: Path, name: str) -> None:
+@lru_cache(maxsize=1024)
+def _check_picture(path: Path, name: str, _changed: int, _size: int) -> None:
+    """Look at a picture once, until it changes, as at a film."""
     if path.suffix.lower() == ".svg":
         if b"<svg" not in path.read_bytes():
             raise ValueError(f"not an SVG picture: {name}")
@@ -282,5 +285,11 @@ def _check_film(path: Path, name: str) -> float | None:
     return None if film.seconds is None else round(film.seconds + _AFTER_FILM, 1)
 
 
-Address = Annotated[str, Field(min_length=8, max_length=300, pattern=r"^https?://[^\s/?#@]+([/?#]\S*)?$")]
+def _address(text: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/?#@]+([/?#]\S*)?", text):
+        raise ValueError(f"expected a web address such as https://shop.example/sale, got {text!r}")
+    return text
+
+
+Address = Annotated[str, Field(max_length=300), AfterValidator(_address)]
 """A web address without user name and password."""

@@ -1,5 +1,6 @@
 """A campaign of a catalogue, and what was sold to it."""
 
+import re
 from datetime import time
 from typing import Annotated
 
@@ -15,7 +16,14 @@ def _one_day(hours: tuple[time, time]) -> tuple[time, time]:
     return hours
 
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
+def _id(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,39}", text):
+        told = f"got {text!r}" if text else "got nothing"
+        raise ValueError(f"expected up to 40 small letters, digits, - and _ such as spring-sale, {told}")
+    return text
+
+
+Name = Annotated[str, AfterValidator(_id)]
 Count = Annotated[int, Field(ge=1)]
 Hours = Annotated[Window, AfterValidator(_one_day)]
 """Hours within one day."""

@@ -17,7 +17,7 @@ from pydantic import AfterValidator, Field
 
 from faceline.config.check import Place
 from faceline.config.tree import hint
-from faceline.config.yaml_file import YamlFile
+from faceline.config.yaml_file import PlainData, YamlFile
 from faceline.errors import InputError
 from faceline.stand.content.artwork import (
     LONGEST_FILM,
@@ -206,7 +206,11 @@ def read_catalogue(file: Path, pages: Collection[str] = ()) -> Catalogue:
         InputError: The first fault, with file and line: an unknown key, a wrong value, a duplicate or missing id, or a
             medium that is missing, too large or cannot be shown.
     """
-    source = YamlFile(file)
+    return check_catalogue(YamlFile(file), pages)
+
+
+def check_catalogue(source: PlainData, pages: Collection[str] = ()) -> Catalogue:
+    """Return plain data as a catalogue, as `read_catalogue` does with a file."""
     catalogue = source.parse(Catalogue, _NO_LOOKS)
     for index, campaign in enumerate(catalogue.campaigns):
         _check_dates(source, campaign, ("campaigns", index))
@@ -223,12 +227,12 @@ def read_catalogue(file: Path, pages: Collection[str] = ()) -> Catalogue:
     return catalogue
 
 
-def _check_dates(source: YamlFile, schedule: Schedule, place: Place) -> None:
+def _check_dates(source: PlainData, schedule: Schedule, place: Place) -> None:
     if schedule.starts and schedule.ends and schedule.ends < schedule.starts:
         raise source.error(f"before it starts, on {schedule.starts}", (*place, "ends"))
 
 
-def _check_parts(source: YamlFile, content: Content, pages: Collection[str], place: Place) -> None:
+def _check_parts(source: PlainData, content: Content, pages: Collection[str], place: Place) -> None:
     """Refuse parts that do not go together."""
     if content.full is None and content.title is None:
         raise source.error("missing; or give full: FILE, for artwork that fills the screen", (*place, "title"))
@@ -250,7 +254,7 @@ def _check_parts(source: YamlFile, content: Content, pages: Collection[str], pla
         )
 
 
-def _check_files(source: YamlFile, content: Content, place: Place) -> Content:
+def _check_files(source: PlainData, content: Content, place: Place) -> Content:
     """Return the content with the length of its film, unless it has seconds of its own."""
     _check_file(source, content.brand.logo, (*place, "brand", "logo"))
     key = "full" if content.full is not None else "media"
@@ -266,7 +270,7 @@ def _check_files(source: YamlFile, content: Content, place: Place) -> Content:
     return content.model_copy(update={"seconds": max(longest, _SHORTEST)})
 
 
-def _check_file(source: YamlFile, name: str | None, place: Place) -> float | None:
+def _check_file(source: PlainData, name: str | None, place: Place) -> float | None:
     """Refuse a file that cannot be shown; return the seconds of a film."""
     if name is None:
         return None
@@ -276,7 +280,7 @@ def _check_file(source: YamlFile, name: str | None, place: Place) -> float | Non
         raise source.error(str(error), place) from None
 
 
-def _check_ids(source: YamlFile, catalogue: Catalogue) -> None:
+def _check_ids(source: PlainData, catalogue: Catalogue) -> None:
     for kind, parts in (("campaigns", catalogue.campaigns), ("contents", catalogue.contents)):
         ids = [part.id for part in parts]
         for index, name in enumerate(ids):
@@ -304,7 +308,7 @@ def _check_ids(source: YamlFile, catalogue: Catalogue) -> None:
         )
 
 
-def _known(source: YamlFile, name: str, names: set[str], place: Place) -> None:
+def _known(source: PlainData, name: str, names: set[str], place: Place) -> None:
     if name not in names:
         raise source.error(f"{name}: not in this catalogue{hint(name, names)}", place)
 

@@ -4,6 +4,7 @@ The stand shows the YAML file. A folder beside it keeps the draft, the versions 
 audit: who did what, and when.
 """
 
+import copy
 import hashlib
 import json
 import re
@@ -19,10 +20,11 @@ from typing import Any, Final
 
 import yaml
 
+from faceline.config.yaml_file import PlainData, YamlFile
 from faceline.errors import InputError, first_line
 from faceline.files import write_whole
 from faceline.stand.content.artwork import check_file, wrong_ending
-from faceline.stand.content.catalogue import DEMO, Catalogue, read_catalogue
+from faceline.stand.content.catalogue import DEMO, Catalogue, check_catalogue
 from faceline.stand.content.films import Films
 from faceline.stand.folders import make_folder
 
@@ -47,6 +49,7 @@ class Desk:
         self.folder = file.with_suffix(".versions")
         self._draft, self._audit = self.folder / "draft.json", self.folder / "audit.jsonl"
         self._lock = threading.RLock()
+        self._published: tuple[tuple[int, int], dict[str, Any]] | None = None  # what the file held, and its stamp
         self.films = Films(lambda name, partial, by: self.add_medium(name, partial, by=by))
 
     @property
@@ -62,7 +65,7 @@ class Desk:
     def data(self) -> dict[str, Any]:
         """Return the draft, or what is published without a draft, as plain values."""
         draft = self.drafted
-        data: dict[str, Any] = draft["data"] if draft else yaml.safe_load(self.file.read_text(encoding="utf-8"))
+        data: dict[str, Any] = draft["data"] if draft else self._read()
         return data
 
     @property
@@ -84,7 +87,7 @@ class Desk:
         Raises:
             InputError: A file that it names is missing.
         """
-        return self._checked(_dumped(self.data))
+        return self._checked(PlainData(self.file, self.data))
 
     def save(self, content: dict[str, Any], before: str | None, mark: str, in_loop: bool, *, by: str) -> None:
         """Save a content in the draft.
@@ -117,7 +120,7 @@ class Desk:
         """
         data = self.data
         _replace_part(data["contents"], content, before)
-        return self._checked(_dumped(data))
+        return self._checked(PlainData(self.file, data))
 
     def changed(self, kind: str, before: str | None, mark: str) -> str | None:
         """Say who has changed a content or campaign since an editor saw it; None if nobody has.
@@ -198,8 +201,7 @@ class Desk:
             InputError: The text is no catalogue.
         """
         with self._lock:
-            self._checked(text)
-            self._keep(yaml.safe_load(text), by, "imported", "")
+            self._keep(self._parsed(text).data, by, "imported", "")
 
     def publish(self, *, by: str) -> None:
         """Publish the draft and keep what was shown before as a version.
@@ -301,14 +303,14 @@ class Desk:
 
     def _keep(self, data: dict[str, Any], by: str, action: str, content: str) -> None:
         """Write the draft if it is a valid catalogue."""
-        self._checked(_dumped(data))
+        self._checked(PlainData(self.file, data))
         draft = self.drafted or {"base": _digest(self.file), "by": by, "at": _now()}
         with write_whole(self._draft) as partial:
             partial.write_text(json.dumps({**draft, "data": data}, default=str), encoding="utf-8")
         self._note(by, action, content)
 
     def _replace(self, text: str, by: str, action: str, detail: str = "") -> None:
-        self._checked(text)
+        self._checked(self._parsed(text))
         self.folder.mkdir(exist_ok=True)
         kept = self.versions()
         number = int(kept[0].partition("-")[0]) + 1 if kept else 1
@@ -320,17 +322,27 @@ class Desk:
             partial.write_text(text, encoding="utf-8")
         self._note(by, action, detail)
 
-    def _checked(self, text: str) -> Catalogue:
-        """Read a catalogue from a text; media are those of the file."""
-        candidate = self.file.with_name(f".{self.file.stem}.candidate.yaml")
-        with self._lock:
-            try:
-                candidate.write_text(text, encoding="utf-8")
-                return read_catalogue(candidate, self.pages)
-            except InputError as error:
-                raise InputError(error.message) from None
-            finally:
-                candidate.unlink(missing_ok=True)
+    def _read(self) -> dict[str, Any]:
+        """Return what the file holds; it is parsed once, until it changes."""
+        state = self.file.stat()
+        stamp, kept = (state.st_mtime_ns, state.st_size), self._published
+        if kept is None or kept[0] != stamp:
+            kept = self._published = stamp, YamlFile(self.file).data
+        return copy.deepcopy(kept[1])
+
+    def _parsed(self, text: str) -> YamlFile:
+        """Parse a text as if the file held it."""
+        try:
+            return YamlFile(self.file, text)
+        except InputError as error:
+            raise InputError(error.message) from None
+
+    def _checked(self, source: PlainData) -> Catalogue:
+        """Return a catalogue whose media are those of the file."""
+        try:
+            return check_catalogue(source, self.pages)
+        except InputError as error:
+            raise InputError(error.message) from None
 
     def _note(self, by: str, action: str, content: str) -> None:
         self.folder.mkdir(exist_ok=True)

@@ -15,6 +15,7 @@ from typing import Final
 
 from faceline.errors import InputError, first_line
 from faceline.stand.content.artwork import FILMS, LARGEST_MB, LONGEST_FILM, OTHER_FILMS, read_film
+from faceline.stand.folders import check_room
 
 LARGEST_SOURCE_MB: Final = 500
 """Megabytes that a film may have before it is converted."""
@@ -93,6 +94,7 @@ class Films:
 
         Raises:
             InputError: It cannot be converted; the message says why.
+            OSError: The disk has no room for what it becomes.
         """
         ending = Path(name).suffix.lower()
         if ffmpeg() is None or ending not in FILMS + OTHER_FILMS:
@@ -103,6 +105,7 @@ class Films:
             raise InputError(str(error)) from None
         if ending in FILMS and film.plays and file.stat().st_size <= LARGEST_MB * 1e6:
             return False
+        check_room({file.parent: LARGEST_MB * 1e6})
         with self._lock:
             self.listed = [each for each in self.listed if not each.problem]  # what failed was told until now
             if len(self.listed) >= _WAITING:

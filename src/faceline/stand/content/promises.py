@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from datetime import time
 
 from faceline.config.check import Place
-from faceline.config.yaml_file import YamlFile
+from faceline.config.yaml_file import PlainData
 from faceline.stand.content.campaign import Campaign, seconds_of
 
 
 def check_airtime(
-    source: YamlFile,
+    source: PlainData,
     campaigns: Sequence[Campaign],
     hours: tuple[time, time] | None,
     loop: Sequence[tuple[str, float]],
@@ -48,7 +48,7 @@ def check_airtime(
 
 
 def _needed(
-    source: YamlFile, campaign: Campaign, hours: tuple[time, time] | None, shown: Sequence[float], place: Place
+    source: PlainData, campaign: Campaign, hours: tuple[time, time] | None, shown: Sequence[float], place: Place
 ) -> float:
     """Return the share of the airtime that a campaign's minimum needs.
 
@@ -66,7 +66,7 @@ def _needed(
     return campaign.plays_a_day * sum(shown) / len(shown) / (last - first)
 
 
-def _check_budget(source: YamlFile, campaign: Campaign, place: Place) -> None:
+def _check_budget(source: PlainData, campaign: Campaign, place: Place) -> None:
     """Check that the plays of all days fit into the budget, if both are known."""
     if None in (campaign.budget, campaign.plays_a_day, campaign.starts, campaign.ends):
         return

@@ -97,12 +97,15 @@ def _ways(settings: "FleetSettings") -> dict[str, Way]:
     """Create the ways on which alerts are sent."""
     ways: dict[str, Way] = {}
     if settings.webhook is not None:
-        ways["webhook"] = webhook(settings.name, _signed_hook(Path(settings.folder), settings.webhook))
+        ways["webhook"] = webhook(
+            settings.name, _signed_hook(Path(settings.folder), settings.webhook), settings.language
+        )
     if settings.mail:
         for key in ("mail_from", "mail_server"):
             if getattr(settings, key) is None:
                 raise InputError("missing; mail needs it", column=key)
-        ways["mail"] = mail(settings.name, settings.mail, str(settings.mail_from), str(settings.mail_server))
+        sender, server = str(settings.mail_from), str(settings.mail_server)
+        ways["mail"] = mail(settings.name, settings.mail, sender, server, settings.language)
     return ways
 
 

@@ -14,14 +14,13 @@ from faceline.errors import InputError, first_line
 from faceline.stand.fleet.caller import Caller
 from faceline.stand.fleet.manifest import CATALOGUE, Item, Manifest, digest_of, open_signed
 from faceline.stand.fleet.protocol import Orders, Refusal, Signed
-from faceline.stand.folders import make_folder
+from faceline.stand.folders import check_room, make_folder
 from faceline.stand.sentences import Sentence
 
 OWN: Final = "own"
 """Name of the folder that holds the stand's own contents."""
 
 _KEPT: Final = 4
-_SPARE: Final = 50_000_000  # bytes that stay free
 
 
 class Contents:
@@ -133,10 +132,7 @@ class Contents:
     def _fetch(self, name: str, caller: Caller) -> None:
         """Fetch a whole release into a folder and check it against its manifest."""
         manifest = self._manifest(name, "contents", caller)
-        needed = sum(item.size for item in manifest.items)
-        free = shutil.disk_usage(self.folder).free
-        if needed + _SPARE > free:
-            raise OSError(f"{needed / 1e6:.0f} MB are needed, and {free / 1e6:.0f} MB are free")
+        check_room({self.folder: sum(item.size for item in manifest.items)})
         partial = self._empty(name)
         for item in manifest.items:
             self._fetch_item(item, partial / item.path, caller)

@@ -10,6 +10,8 @@ from faceline.errors import first_line
 from faceline.stand.fleet.alerts import Alerts, Message
 from faceline.stand.live import webhooks
 from faceline.stand.mail import letter, send
+from faceline.stand.sentences import retold
+from faceline.stand.words import _, number, speaking
 
 _AGAIN: Final = 4
 """Number of turns to skip after a failure."""
@@ -56,28 +58,33 @@ class Messenger:
             self._alerts.sent(name, waiting)
 
 
-def webhook(fleet: str, hook: webhooks.Webhook) -> Way:
-    """Create a way that posts messages to an address as JSON."""
+def webhook(fleet: str, hook: webhooks.Webhook, language: str) -> Way:
+    """Create a way that posts messages to an address as JSON, with the sentences in a language."""
 
     def post(messages: Sequence[Message]) -> None:
         first, last = messages[0], messages[-1]
-        body = json.dumps({"fleet": fleet, "alerts": [_plain(each) for each in messages]}).encode()
-        number = f"{first.at:%Y%m%d%H%M%S}-{first.number}-{last.number}"  # the same when the same is sent again
-        status = webhooks.post(hook.url, body, webhooks.signed(hook.secret, number, int(time.time()), body))
+        with speaking(language):
+            body = json.dumps({"fleet": fleet, "alerts": [_plain(each) for each in messages]}).encode()
+        name = f"{first.at:%Y%m%d%H%M%S}-{first.number}-{last.number}"  # the same when the same is sent again
+        status = webhooks.post(hook.url, body, webhooks.signed(hook.secret, name, int(time.time()), body))
         if not 200 <= status < 300:
             raise ConnectionError(f"HTTP {status}")
 
     return post
 
 
-def mail(fleet: str, to: Sequence[str], sender: str, server: str) -> Way:
-    """Create a way that mails messages, all waiting ones in one mail."""
+def mail(fleet: str, to: Sequence[str], sender: str, server: str, language: str) -> Way:
+    """Create a way that mails messages in a language, all waiting ones in one mail."""
 
     def post(messages: Sequence[Message]) -> None:
-        first = messages[0]
-        more = f", and {len(messages) - 1} more" if len(messages) > 1 else ""
-        subject = f"{fleet}: {first.stand}: {first.kind} {first.state}{more}"
-        lines = [f"{each.at:%Y-%m-%d %H:%M} UTC  {each.stand}: {each.state}: {each.told}" for each in messages]
+        with speaking(language):
+            first, more = messages[0], len(messages) - 1
+            subject = f"{fleet}: {first.stand}: {_(first.kind)} {_(first.state)}"
+            if more:
+                subject = _("%(first)s, and %(count)s more", first=subject, count=number(more))
+            lines = [
+                f"{each.at:%Y-%m-%d %H:%M} UTC  {each.stand}: {_(each.state)}: {retold(each.told)}" for each in messages
+            ]
         send(letter(sender, to, subject, "\n".join(lines) + "\n", []), server)
 
     return post
@@ -86,5 +93,5 @@ def mail(fleet: str, to: Sequence[str], sender: str, server: str) -> Way:
 def _plain(message: Message) -> dict[str, Any]:
     return {
         "id": message.number, "at": message.at.isoformat(), "stand": message.stand, "kind": message.kind,
-        "state": message.state, "told": message.told,
+        "state": message.state, "told": retold(message.told),
     }  # fmt: skip

@@ -4,7 +4,7 @@ import io
 import re
 import textwrap
 from html import escape
-from typing import Final
+from typing import Any, Final
 
 import matplotlib as mpl
 import numpy as np
@@ -20,6 +20,7 @@ from faceline.plot_style import (
     MUTED,
     PALETTE,
     TEXT_SIZE,
+    Side,
     new_figure,
     panel_title,
     style_axes,
@@ -88,11 +89,11 @@ def uplift(told: Effectiveness, level: float, source: str) -> tuple[Figure, str]
 
 def _titled(height: float, title: str, source: str) -> Figure:
     """Create a figure whose title and source begin where lines of the language begin."""
-    figure = new_figure(_WIDTH, height, title, source)
-    if direction() == "rtl":
-        for name in ("_suptitle", "_supxlabel"):
-            getattr(figure, name).set(x=1 - 0.1 / _WIDTH, ha="right")
-    return figure
+    return new_figure(_WIDTH, height, title, source, _side())
+
+
+def _side() -> Side:
+    return "right" if direction() == "rtl" else "left"
 
 
 def _intervals(axes: Axes, rows: pd.DataFrame, unit: str, factor: float) -> None:
@@ -142,7 +143,7 @@ def hours(told: Effectiveness, source: str) -> tuple[Figure, str]:
     ):
         values = table[column].astype(float).to_numpy(dtype=float, na_value=np.nan)
         style_axes(axes)
-        panel_title(axes, name, "right" if direction() == "rtl" else "left")
+        panel_title(axes, name, _side())
         axes.bar(table["name"], np.nan_to_num(values), color=colour, width=0.75)
         top = np.nanmax(values, initial=1.0)
         missing = table["name"][np.isnan(values)]
@@ -225,7 +226,7 @@ def headline(told: Effectiveness, level: float) -> str:
     first = row.iloc[0]
     own = first["measure"] == AIRTIME
     arms = [share(first[name], 1) if own else in_seconds(number(first[name], 1)) for name in ("adaptive", "control")]
-    change = [_signed(first[name], own) for name in ("difference", "low", "high")]
+    change = [difference(first[name], points=own, places=1) for name in ("difference", "low", "high")]
     if not np.isnan(first["relative"]):
         change[0] += f" ({signed(100 * first['relative'])}\u00a0%)"
     values = {"adaptive": arms[0], "control": arms[1], "change": change[0], "low": change[1], "high": change[2],
@@ -243,9 +244,11 @@ def headline(told: Effectiveness, level: float) -> str:
     ])  # fmt: skip
 
 
-def _signed(value: float, points: bool) -> str:
-    """Format a difference of shares in percentage points, or of seconds."""
-    return f"{signed(100 * value, 1)}\u00a0{_('points')}" if points else in_seconds(signed(value, 1))
+def difference(value: Any, *, points: bool, places: int) -> str:
+    """Format a difference of shares in percentage points with one decimal, or one of seconds with these decimals."""
+    if pd.isna(value):
+        return "–"
+    return f"{signed(100 * value, 1)}\u00a0{_('points')}" if points else in_seconds(signed(value, places))
 
 
 def _verdict(likely: float) -> str:

@@ -171,7 +171,9 @@ def _uplift_table(told: Effectiveness, scope: Scope) -> Table:
     for row in shown.to_dict("records"):
         what = _("all visitors") if row["group"] == "all" else _(_NAMED[row["group"]], name=row["name"])
         timed = row["measure"] == SECONDS
-        change, low, high = (_signed(row[name], timed) for name in ("difference", "low", "high"))
+        change, low, high = (
+            report_figures.difference(row[name], points=not timed, places=2) for name in ("difference", "low", "high")
+        )
         rows.append(
             [
                 f"{what} · {_(row['outcome'])}",
@@ -198,7 +200,8 @@ def _contest_table(told: Effectiveness) -> Table:
         ends = {name: number(100 * row[name], 1) for name in ("low", "high")}
         rows.append([
             str(row["name"]), str(row["campaign"]), share(row["share"], 1),
-            _("%(low)s to %(high)s", **ends) + "\u00a0%", _signed(row["difference"], False),
+            _("%(low)s to %(high)s", **ends) + "\u00a0%",
+            report_figures.difference(row["difference"], points=True, places=1),
             report_figures.finding(row["finding"]),
         ])  # fmt: skip
     columns = [heading("content"), heading("campaign"), _("of its airtime attended"), _("interval"),
@@ -211,13 +214,6 @@ def _contest_table(told: Effectiveness) -> Table:
 
 def _exact(value: Any, timed: bool) -> str:
     return "–" if pd.isna(value) else in_seconds(number(value, 2)) if timed else share(value, 1)
-
-
-def _signed(value: Any, timed: bool) -> str:
-    """Format a difference: seconds, or percentage points of shares."""
-    if pd.isna(value):
-        return "–"
-    return in_seconds(signed(value, 2)) if timed else f"{signed(100 * value, 1)}\u00a0{_('points')}"
 
 
 def _relative(value: Any) -> str:

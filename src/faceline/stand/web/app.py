@@ -1,11 +1,12 @@
 """The web application of the stand, and what holds for all of its answers."""
 
+import errno
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse
+from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
@@ -27,7 +28,7 @@ from faceline.stand.web import (
 )
 from faceline.stand.web.gate import UPLOAD, Gate
 from faceline.stand.web.services import CONTENT_POLICY, HERE, TEMPLATES, Pages, Services, pages_of
-from faceline.stand.words import speaking
+from faceline.stand.words import _, plain, speaking
 
 _HEADERS: Final = {
     "Content-Security-Policy": CONTENT_POLICY,
@@ -61,17 +62,25 @@ def guarded_app(title: str, services: Pages, routers: Sequence[APIRouter]) -> Fa
     app.exception_handler(HTTPException)(_told)
     app.exception_handler(RequestValidationError)(_told_form)
     app.exception_handler(InputError)(_told_fault)
+    app.exception_handler(OSError)(_told_disk)
+    app.exception_handler(Exception)(_told_bug)
     return app
 
 
 async def _guard(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
     """Refuse forms of other sites, and tell browsers what pages may do."""
     length = request.headers.get("content-length", "0")
-    if not length.isdecimal() or int(length) > _most(request) or "transfer-encoding" in request.headers:
-        response: Response = HTMLResponse("too much", status_code=413)
-    else:
-        with speaking(login.language_of(request)):
+    with speaking(login.language_of(request)):
+        if not length.isdecimal() or int(length) > _most(request) or "transfer-encoding" in request.headers:
+            told = _("This is too large: at most %(most)s MB are taken here.", most=plain(_most(request) / 1e6))
+            response = await _told(request, HTTPException(413, told))
+        else:
             response = await answer(request)
+    return _guarded(request, response)
+
+
+def _guarded(request: Request, response: Response) -> Response:
+    """Tell browsers what the page may do, and that nobody keeps it."""
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
     if not request.url.path.startswith("/static/"):
@@ -81,18 +90,21 @@ async def _guard(request: Request, answer: Callable[[Request], Awaitable[Respons
 
 def _most(request: Request) -> int:
     """Return the most bytes that a form may have; only editors send files."""
-    if request.url.path == UPLOAD:
+    sent = {UPLOAD: largest_upload_mb() * 1_000_000, f"{contents.HERE}/import": contents.CHUNK}
+    if request.url.path in sent:
         session = login.session_of(request)
         if session is not None and session.account.role in ("operator", "editor"):
-            return largest_upload_mb() * 1_000_000 + _LARGEST_FORM
+            return sent[request.url.path] + _LARGEST_FORM
     return pages_of(request).larger.get(request.url.path, _LARGEST_FORM)
 
 
 async def _told(request: Request, error: Exception) -> Response:
-    """Show a refusal as a page."""
+    """Show a refusal as a page, or tell it to a script."""
     assert isinstance(error, HTTPException)
     if error.status_code == 303:
         return Response(status_code=303, headers=dict(error.headers or {}))
+    if request.headers.get("accept", "").startswith("application/json"):
+        return JSONResponse({"detail": error.detail}, error.status_code, error.headers)
     context = {"status": error.status_code, "why": error.detail}
     return TEMPLATES.TemplateResponse(
         request, "refused.html", context, status_code=error.status_code, headers=dict(error.headers or {})
@@ -110,3 +122,20 @@ async def _told_fault(request: Request, error: Exception) -> Response:
     """Show what is wrong with the stand's files, such as a draft that names a missing one, as a page."""
     assert isinstance(error, InputError)
     return await _told(request, HTTPException(409, error.told))
+
+
+async def _told_disk(request: Request, error: Exception) -> Response:
+    """Show as a page that a full disk takes nothing more."""
+    assert isinstance(error, OSError)
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        raise error
+    return await _told(
+        request, HTTPException(507, _("The disk is full, and nothing was saved. Make room on it first."))
+    )
+
+
+async def _told_bug(request: Request, _error: Exception) -> Response:
+    """Show as a page that something inside went wrong; the log has the rest."""
+    with speaking(login.language_of(request)):
+        told = _("A fault inside; the log of the program says which. Nothing more was done.")
+        return _guarded(request, await _told(request, HTTPException(500, told)))

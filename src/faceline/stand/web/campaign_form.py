@@ -1,24 +1,17 @@
 """The form of a campaign: between what browsers send and what a catalogue holds."""
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
-from faceline.stand.content.schedule import DAYS, Schedule
-from faceline.stand.web.content_form import BRAND, number_of
+from faceline.stand.web.content_form import BRAND, Sent, number_of, shared_values
 
 _NUMBERS: Final = ("plays_a_day", "ots_a_day", "priority", "budget")
 _TEXTS: Final = ("name", "starts", "ends")
 
 
-def campaign_of(sent: Mapping[str, str], days: Sequence[str]) -> dict[str, Any]:
-    """Return a campaign as a catalogue holds it, without its id and without empty fields.
-
-    Args:
-        sent: Texts by field; the share is in per cent.
-        days: Weekdays on which it runs.
-    """
-    value = {name: text.strip() for name, text in sent.items() if text.strip()}
+def campaign_of(sent: Sent) -> dict[str, Any]:
+    """Return a campaign as a catalogue holds it, without its id and without empty fields; its share is in per cent."""
+    value = sent.filled
     campaign: dict[str, Any] = {name: value[name] for name in _TEXTS if name in value}
     campaign |= {name: number_of(value[name]) for name in _NUMBERS if name in value}
     if campaign.get("priority") == 0:
@@ -26,12 +19,7 @@ def campaign_of(sent: Mapping[str, str], days: Sequence[str]) -> dict[str, Any]:
     if "share" in value:
         share = number_of(value["share"].removesuffix("%").strip().replace(",", "."))
         campaign["share"] = round(share / 100, 6) if isinstance(share, int | float) else share
-    if days:
-        campaign["days"] = list(days)
-    if "hours" in value:
-        campaign["hours"] = re.split(r"[\s,;]+", value["hours"])
-    brand = {name: value[name] for name in BRAND if name in value}
-    return campaign | ({"brand": brand} if brand else {})
+    return campaign | sent.shared
 
 
 def campaign_values(campaign: Mapping[str, Any]) -> dict[str, Any]:
@@ -39,7 +27,4 @@ def campaign_values(campaign: Mapping[str, Any]) -> dict[str, Any]:
     flat = {**campaign, **campaign.get("brand", {})}
     values: dict[str, Any] = {name: str(flat.get(name) or "") for name in ("id", *_TEXTS, *_NUMBERS, *BRAND)}
     values["share"] = f"{100 * flat['share']:g}" if flat.get("share") else ""
-    values["days"] = [DAYS[day] for day in Schedule.model_validate({"days": campaign.get("days", ())}).days]
-    hours = campaign.get("hours") or []
-    values["hours"] = hours if isinstance(hours, str) else ", ".join(hours)
-    return values
+    return values | shared_values(campaign)

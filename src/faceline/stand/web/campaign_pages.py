@@ -4,7 +4,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from faceline.errors import InputError
@@ -14,8 +13,7 @@ from faceline.stand.content.schedule import DAYS
 from faceline.stand.web.access import Login
 from faceline.stand.web.campaign_form import campaign_of, campaign_values
 from faceline.stand.web.content_form import place_of
-from faceline.stand.web.contents import HERE, NEW, Editor, desk_of, do, media_of
-from faceline.stand.web.login import check_form
+from faceline.stand.web.contents import HERE, NEW, Editor, Typed, desk_of, do, media_of
 from faceline.stand.web.operator import page
 from faceline.stand.words import _, day_names
 
@@ -32,27 +30,24 @@ def campaign_page(request: Request, session: Editor, name: str) -> Response:
 
 
 @router.post("/{name}")
-async def save(request: Request, session: Editor, name: str) -> Response:
+def save(request: Request, session: Editor, name: str, sent: Typed) -> Response:
     """Save the form in the draft."""
-    form = await request.form(max_files=0, max_fields=100)
-    sent = {key: value for key, value in form.items() if isinstance(value, str)}
-    check_form(request, session, sent.get("csrf", ""))
-    desk, days = desk_of(request), [str(day) for day in form.getlist("days")]
-    before, number = (None, sent.get("id", "").strip()) if name == NEW else (name, name)
+    desk, mark = desk_of(request), sent.texts.get("mark", "")
+    before, number = (None, sent.filled.get("id", "")) if name == NEW else (name, name)
     try:
         if before is None and desk.campaign(number) is not None:
             raise InputError(f"campaigns.-1.id: another campaign is called {number} too")
-        campaign = {"id": number, **campaign_of(sent, days)}
+        campaign = {"id": number, **campaign_of(sent)}
         if isinstance(campaign.get("share"), float) and not 0 < campaign["share"] <= 1:
             raise InputError("campaigns.-1.share: expected per cent, above 0 and at most 100")
-        await run_in_threadpool(desk.save_campaign, campaign, before, sent.get("mark", ""), by=session.account.name)
+        desk.save_campaign(campaign, before, mark, by=session.account.name)
     except InputError as error:
         ids = [each["id"] for each in desk.data["campaigns"]]
         place = ids.index(before) if before in ids else len(ids)
         message = error.message.replace("campaigns.-1.", f"campaigns.{place}.")
         field, told = place_of(message, place, "campaigns")
-        values = campaign_values({}) | sent | {"days": days}
-        return _form(request, session, name, values, sent.get("mark", ""), {field: told}, status=422)
+        values = campaign_values({}) | dict(sent.texts) | dict(sent.lists)
+        return _form(request, session, name, values, mark, {field: told}, status=422)
     session.told = _("Saved in the draft. The stand shows it once it is published.")
     return RedirectResponse(HERE, status_code=303)
 

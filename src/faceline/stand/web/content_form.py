@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from faceline.stand.content.schedule import DAYS, Schedule
 
 _TEXTS: Final = ("id", "campaign", "name", "title", "text", "offer", "layout", "qr", "page", "audience", "follow_up")
+_HOURS: Final = ("hours", "quiet_hours")
 BRAND: Final = ("logo", "ground", "ink", "accent")
 """Fields of a brand, of a campaign or a content."""
 
@@ -14,14 +15,35 @@ _CAPS: Final = ("per_session", "per_hour", "per_person_day")
 _FIELDS: Final = (*_TEXTS, "seconds", "starts", "ends", "landscape", "portrait", "fit", "background", *_CAPS, *BRAND)
 
 
-def content_of(sent: Mapping[str, str], listed: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-    """Convert a sent form to a content of the catalogue, without empty fields.
+class Sent(NamedTuple):
+    """What a browser sends of a form.
 
-    Args:
-        sent: Texts by field.
-        listed: Lists of texts by field: days and overlay.
+    Attributes:
+        texts: Texts by field.
+        lists: Lists of texts by field: days and overlay.
     """
-    value = {name: text.strip() for name, text in sent.items() if text.strip()}
+
+    texts: Mapping[str, str]
+    lists: Mapping[str, Sequence[str]]
+
+    @property
+    def filled(self) -> dict[str, str]:
+        """The texts without the spaces around them and without empty ones."""
+        return {name: text.strip() for name, text in self.texts.items() if text.strip()}
+
+    @property
+    def shared(self) -> dict[str, Any]:
+        """What contents and campaigns have alike: days, hours and a brand, without empty ones."""
+        value, days = self.filled, list(self.lists["days"])
+        found: dict[str, Any] = {"days": days} if days else {}
+        found |= {name: re.split(r"[\s,;]+", value[name]) for name in _HOURS if name in value}
+        brand = {name: value[name] for name in BRAND if name in value}
+        return found | ({"brand": brand} if brand else {})
+
+
+def content_of(sent: Sent) -> dict[str, Any]:
+    """Convert a sent form to a content of the catalogue, without empty fields."""
+    value, listed = sent.filled, sent.lists
     content: dict[str, Any] = {name: value[name] for name in _TEXTS if name in value}
     full = value.get("kind") == "full"
     medium: dict[str, Any] = {name: value[name] for name in ("landscape", "portrait", "fit") if name in value}
@@ -39,14 +61,8 @@ def content_of(sent: Mapping[str, str], listed: Mapping[str, Sequence[str]]) -> 
     for name in ("seconds", "starts", "ends"):
         if name in value:
             content[name] = number_of(value[name]) if name == "seconds" else value[name]
-    if listed.get("days"):
-        content["days"] = list(listed["days"])
-    for name in ("hours", "quiet_hours"):
-        if name in value:
-            content[name] = re.split(r"[\s,;]+", value[name])
     caps = {name: number_of(value[name]) for name in _CAPS if name in value}
-    brand = {name: value[name] for name in BRAND if name in value}
-    return content | ({"caps": caps} if caps else {}) | ({"brand": brand} if brand else {})
+    return content | sent.shared | ({"caps": caps} if caps else {})
 
 
 def values_of(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -58,11 +74,15 @@ def values_of(content: Mapping[str, Any]) -> dict[str, Any]:
     values["kind"] = "full" if content.get("full") else "layout"
     values["sound"] = "true" if medium.get("sound") else ""
     values["overlay"] = list(medium.get("overlay", ()))
-    values["days"] = [DAYS[day] for day in Schedule.model_validate({"days": content.get("days", ())}).days]
-    for name in ("hours", "quiet_hours"):
-        hours = content.get(name) or []
-        values[name] = hours if isinstance(hours, str) else ", ".join(hours)
-    return values
+    return values | shared_values(content)
+
+
+def shared_values(part: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of the fields of days and hours for a content or campaign of a catalogue."""
+    days = Schedule.model_validate({"days": part.get("days", ())}).days
+    hours = {name: part.get(name) or [] for name in _HOURS}
+    told = {name: each if isinstance(each, str) else ", ".join(each) for name, each in hours.items()}
+    return {"days": [DAYS[day] for day in days], **told}
 
 
 def place_of(message: str, index: int, kind: str = "contents") -> tuple[str, str]:

@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, File, Form, Request, Response, UploadFile
+from fastapi import APIRouter, Depends, File, Form, Request, Response, UploadFile
 from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -14,7 +14,7 @@ from faceline.stand.content.desk import UPLOADS, Desk, mark_of
 from faceline.stand.content.films import ffmpeg, largest_upload_mb
 from faceline.stand.content.schedule import DAYS
 from faceline.stand.web.access import Login, Warned
-from faceline.stand.web.content_form import content_of, place_of, values_of
+from faceline.stand.web.content_form import Sent, content_of, place_of, values_of
 from faceline.stand.web.login import check_form, needs
 from faceline.stand.web.operator import page
 from faceline.stand.web.services import CONTENT_POLICY, TEMPLATES, pages_of
@@ -37,6 +37,17 @@ Editor = Annotated[Login, EDITOR]
 Csrf = Annotated[str, Form()]
 
 
+async def typed(request: Request, session: Editor) -> Sent:
+    """Read the form of a content or campaign."""
+    form = await request.form(max_files=0, max_fields=100)
+    texts = {key: value for key, value in form.items() if isinstance(value, str)}
+    check_form(request, session, texts.get("csrf", ""))
+    return Sent(texts, {key: [str(value) for value in form.getlist(key)] for key in ("days", "overlay")})
+
+
+Typed = Annotated[Sent, Depends(typed)]
+
+
 @router.get("")
 def contents_page(request: Request, session: Editor) -> Response:
     """Show all contents, the draft, the files and the history."""
@@ -52,6 +63,7 @@ def contents_page(request: Request, session: Editor) -> Response:
             catalogue.campaign_by_id[each.campaign].name,
             _state(each, services.catalogue.by_id) if draft else "",
             _image_of(each),
+            each.brand.over(catalogue.campaign_by_id[each.campaign].brand).colours(),
         )
         for each in catalogue.contents
     ]
@@ -133,30 +145,29 @@ def content_page(request: Request, session: Editor, name: str) -> Response:
 
 
 @router.post("/edit/{name}")
-async def save(request: Request, session: Editor, name: str) -> Response:
+def save(request: Request, session: Editor, name: str, sent: Typed) -> Response:
     """Save the form in the draft."""
     desk, before = desk_of(request), None if name == NEW else name
-    sent, listed = await _typed(request, session)
-    content, in_loop, mark = {"id": before or "", **content_of(sent, listed)}, "in_loop" in sent, sent.get("mark", "")
+    content, mark = {"id": before or "", **content_of(sent)}, sent.texts.get("mark", "")
+    in_loop = "in_loop" in sent.texts
     try:
-        await run_in_threadpool(desk.save, content, before, mark, in_loop, by=session.account.name)
+        desk.save(content, before, mark, in_loop, by=session.account.name)
     except InputError as error:
         field, told = _place(desk, before, error)
-        values = values_of({}) | sent | listed
+        values = values_of({}) | dict(sent.texts) | dict(sent.lists)
         return _form(request, session, name, values, mark, in_loop, {field: told}, status=422)
     session.told = _("Saved in the draft. The stand shows it once it is published.")
     return RedirectResponse(f"{HERE}/edit/{content['id']}", status_code=303)
 
 
 @router.post("/edit/{name}/preview")
-async def look(request: Request, session: Editor, name: str) -> dict[str, Any]:
+def look(request: Request, name: str, sent: Typed) -> dict[str, Any]:
     """Return the screen of what is typed, or why there is none, and who has changed the content meanwhile."""
     desk, before = desk_of(request), None if name == NEW else name
-    sent, listed = await _typed(request, session)
-    content = {"id": before or _UNNAMED, **content_of(sent, listed)}
-    changed = desk.changed("contents", before, sent.get("mark", "")) or ""
+    content = {"id": before or _UNNAMED, **content_of(sent)}
+    changed = desk.changed("contents", before, sent.texts.get("mark", "")) or ""
     try:
-        catalogue = await run_in_threadpool(desk.preview, content, before)
+        catalogue = desk.preview(content, before)
     except InputError as error:
         field, told = _place(desk, before, error)
         return {"changed": changed, "field": field, "why": told}
@@ -189,14 +200,6 @@ def preview(request: Request, name: str) -> Response:
     )
     response.headers["X-Frame-Options"] = "SAMEORIGIN"
     return response
-
-
-async def _typed(request: Request, session: Login) -> tuple[dict[str, str], dict[str, list[str]]]:
-    """Return what the form of a content holds: texts, and lists of texts."""
-    form = await request.form(max_files=0, max_fields=100)
-    sent = {key: value for key, value in form.items() if isinstance(value, str)}
-    check_form(request, session, sent.get("csrf", ""))
-    return sent, {key: [str(value) for value in form.getlist(key)] for key in ("days", "overlay")}
 
 
 def _place(desk: Desk, before: str | None, error: InputError) -> tuple[str, str]:

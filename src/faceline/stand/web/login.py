@@ -5,6 +5,7 @@ import ipaddress
 import math
 import re
 from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.responses import RedirectResponse
@@ -69,7 +70,7 @@ def needs(*roles: Role) -> Any:
     def check(request: Request) -> Login:
         session = session_of(request)
         if session is None:
-            raise HTTPException(303, headers={"Location": "/login"})
+            raise HTTPException(303, headers={"Location": _login_from(request)})
         if session.account.role not in roles:
             raise HTTPException(403, _("This page is not for the %(role)s.", role=_(session.account.role)))
         return session
@@ -99,20 +100,23 @@ def choose_language(code: str, back: str = "/") -> Response:
     """Set the language and go back to a page of the stand."""
     if code not in LANGUAGES:
         raise HTTPException(404, _("No such language."))
-    response = RedirectResponse(back if _OWN_PAGE.fullmatch(back) else "/", status_code=303)
+    response = RedirectResponse(back if _is_own(back) else "/", status_code=303)
     response.set_cookie(LANGUAGE, code, max_age=_YEAR, httponly=True, samesite="lax")
     return response
 
 
 @router.get("/login")
-def login_page(request: Request) -> Response:
-    """Show the login form."""
-    return _page(request, pages_of(request))
+def login_page(request: Request, back: str = "") -> Response:
+    """Show the login form; afterwards it goes back to a page of the stand."""
+    return _page(request, pages_of(request), back=back)
 
 
 @router.post("/login")
 async def log_in(
-    request: Request, name: Annotated[str, Form()] = "", password: Annotated[str, Form(max_length=200)] = ""
+    request: Request,
+    name: Annotated[str, Form()] = "",
+    password: Annotated[str, Form(max_length=200)] = "",
+    back: Annotated[str, Form()] = "",
 ) -> Response:
     """Open a session, or say how long to wait."""
     services, address = pages_of(request), address_of(request)
@@ -124,15 +128,15 @@ async def log_in(
     if not wait and services.secrets.find(name) is None:
         wait = services.unknown.wait(address)
     if wait:
-        return _page(
-            request, services, _("Too many tries. Wait %(count)s seconds.", count=math.ceil(wait)), 429, wait, name
-        )
+        told = _("Too many tries. Wait %(count)s seconds.", count=math.ceil(wait))
+        return _page(request, services, told, 429, wait, name, back)
     account = await run_in_threadpool(services.secrets.opens, name, password)
     if account is None:
-        return _page(request, services, _("Name or password is wrong."), 401, name=name)
+        return _page(request, services, _("Name or password is wrong."), 401, name=name, back=back)
     services.logins.forgive(key)
     services.sessions.close(request.cookies.get(COOKIE))
-    response = RedirectResponse(_HOME[account.role], status_code=303)
+    home = _HOME[account.role]
+    response = RedirectResponse(back if _is_own(back) and back.startswith(f"{home}/") else home, status_code=303)
     response.set_cookie(
         COOKIE,
         services.sessions.open(account),
@@ -168,8 +172,20 @@ def log_out(
 
 
 def _page(
-    request: Request, services: Pages, told: str = "", status: int = 200, wait: float = 0, name: str = ""
-) -> Response:
+    request: Request, services: Pages, told: str = "", status: int = 200, wait: float = 0, name: str = "",
+    back: str = "",
+) -> Response:  # fmt: skip
     headers = {"Retry-After": str(math.ceil(wait))} if wait else None
-    context = {"stand": services.stand, "wrong": told, "name": name}
+    context = {"stand": services.stand, "wrong": told, "name": name, "back": back}
     return TEMPLATES.TemplateResponse(request, "login.html", context, status_code=status, headers=headers)
+
+
+def _is_own(address: str) -> bool:
+    """Tell whether an address is that of a page here."""
+    return _OWN_PAGE.fullmatch(address) is not None
+
+
+def _login_from(request: Request) -> str:
+    """Return the address of the login, from which it goes back to the page that was open."""
+    page = request.url.path if request.method == "GET" else urlsplit(request.headers.get("referer", "")).path
+    return "/login" if page in _HOME.values() or not _is_own(page) else f"/login?back={page}"

@@ -1,18 +1,28 @@
 """The editor's pictures and films: uploaded, listed with those being converted, and looked at."""
 
+import shutil
+import tempfile
+from collections.abc import AsyncGenerator
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Final
+from typing import BinaryIO, Final
 
 import cv2
-from fastapi import APIRouter, File, Request, Response, UploadFile
+from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import ClientDisconnect
 
-from faceline.errors import InputError
+from faceline.errors import InputError, first_line
 from faceline.stand.content.artwork import is_film
-from faceline.stand.web.access import Warned
-from faceline.stand.web.contents import CHUNK, EDITOR, HERE, Csrf, Editor, back, desk_of, media_of
+from faceline.stand.content.desk import Desk
+from faceline.stand.folders import check_room
+from faceline.stand.sentences import retold
+from faceline.stand.web.access import Login, Warned
+from faceline.stand.web.contents import CHUNK, EDITOR, HERE, Editor, back, desk_of, media_of
 from faceline.stand.web.login import check_form
 from faceline.stand.web.services import TEMPLATES, pages_of
 from faceline.stand.words import _
@@ -45,27 +55,62 @@ def medium(request: Request, name: str) -> Response:
 
 
 @router.post("/upload")
-async def upload(request: Request, session: Editor, file: Annotated[UploadFile, File()], csrf: Csrf = "") -> Response:
+async def upload(request: Request, session: Editor) -> Response:
     """Store an uploaded picture or film that a display can show."""
-    check_form(request, session, csrf)
-    desk = desk_of(request)
-    partial, name, by, taken = desk.new_partial(), file.filename or "", session.account.name, False
+    try:
+        session.told = await _stored(request, session)
+    except ClientDisconnect:
+        pass  # nobody waits for an answer
+    except (InputError, MultiPartException, OSError) as error:
+        told = error.told if isinstance(error, InputError) else getattr(error, "strerror", None) or first_line(error)
+        session.told = Warned(_("Not uploaded. %(why)s", why=retold(told)))
+        with suppress(RuntimeError, ClientDisconnect):  # a browser reads no answer before it has sent all
+            async for _part in request.stream():
+                pass
+    return back()
+
+
+async def _stored(request: Request, session: Login) -> str:
+    """Receive a file, store it or have it converted, and say so."""
+    arriving = _while_room(request, desk_of(request).file.parent)
+    form = await MultiPartParser(request.headers, arriving, max_files=1, max_fields=9).parse()
+    try:
+        check_form(request, session, str(form.get("csrf", "")))
+        file = form.get("file")
+        if not isinstance(file, UploadFile) or not file.filename:
+            raise InputError(_("Choose a file first."))
+        if not file.size:
+            raise InputError(_("%(name)s is empty.", name=file.filename))
+        return await run_in_threadpool(_take, desk_of(request), file.filename, file.file, session.account.name)
+    finally:
+        await form.close()
+
+
+def _take(desk: Desk, name: str, file: BinaryIO, by: str) -> str:
+    """Store a received file or have it converted, and say so."""
+    partial, converted = desk.new_partial(), False
     try:
         with partial.open("wb") as to:
-            while part := await file.read(CHUNK):
-                to.write(part)
-        taken = await run_in_threadpool(desk.films.take, name, partial, by)
-        if taken:
-            session.told = _("Uploaded: %(name)s. Browsers cannot play it as it is, so it is converted now.", name=name)
-        else:
-            name = await run_in_threadpool(desk.add_medium, name, partial, by=by)
-            session.told = _("Uploaded: %(name)s.", name=name)
-    except (InputError, OSError) as error:
-        session.told = Warned(_("Not uploaded. %(why)s", why=error.told if isinstance(error, InputError) else error))
+            shutil.copyfileobj(file, to, CHUNK)
+        converted = desk.films.take(name, partial, by)
+        if converted:
+            return _("Uploaded: %(name)s. Browsers cannot play it as it is, so it is converted now.", name=name)
+        return _("Uploaded: %(name)s.", name=desk.add_medium(name, partial, by=by))
     finally:
-        if not taken:
+        if not converted:
             partial.unlink(missing_ok=True)
-    return back()
+
+
+async def _while_room(request: Request, folder: Path) -> AsyncGenerator[bytes, None]:
+    """Receive a file while there is room for it, where it waits and in the folder that it goes to."""
+    waits, size, unseen = Path(tempfile.gettempdir()), int(request.headers.get("content-length", 0)), 0
+    check_room({waits: size, folder: size})
+    async for part in request.stream():
+        unseen += len(part)
+        if unseen > CHUNK:
+            check_room({waits: 0, folder: 0})
+            unseen = 0
+        yield part
 
 
 @router.get("/files", dependencies=[EDITOR])

@@ -20,6 +20,8 @@ TERMS: Final = (
     *(mark("anyone"), mark("loyal")),
     *(mark("saved"), mark("created"), mark("deleted"), mark("imported"), mark("published"), mark("discarded")),
     *(mark("brought back"), mark("uploaded"), mark("moved in the loop")),
+    *(mark("camera"), mark("faces"), mark("speed"), mark("store"), mark("clock"), mark("disk"), mark("release")),
+    mark("rollout"),
     *(mark("raised"), mark("cleared"), mark("black"), mark("covered")),
     *(mark("campaign saved"), mark("campaign created"), mark("campaign deleted")),
 )

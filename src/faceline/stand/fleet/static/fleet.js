@@ -14,9 +14,7 @@ function narrow() {
 
 async function again() {
   try {
-    const answer = await fetch("/operator/rows", { redirect: "manual" });
-    if (answer.type === "opaqueredirect") { location.href = "/login"; return; }
-    if (!answer.ok) throw new Error(answer.statusText);
+    const answer = await ask("/operator/rows");
     const table = box.querySelector(".scroll");
     const [left, focused] = [table?.scrollLeft || 0, document.activeElement?.getAttribute("href")];
     box.innerHTML = await answer.text();
@@ -25,8 +23,11 @@ async function again() {
     if (focused) box.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
     narrow();
     box.classList.remove("old");
-  } catch {
-    if (!box.classList.contains("old")) box.prepend(Object.assign(document.createElement("p"), { className: "wrong", role: "alert", textContent: box.dataset.old }));
+  } catch (error) {
+    if (error.status === 303) { location.href = "/login"; return; }
+    const told = error.status ? `${error.message} ${box.dataset.old}` : box.dataset.away;
+    if (!box.classList.contains("old")) box.prepend(Object.assign(document.createElement("p"), { className: "wrong", role: "alert" }));
+    tellRefusal(box.firstElementChild, { message: told });
     box.classList.add("old");
   }
 }

@@ -2,15 +2,17 @@
 "use strict";
 
 const box = document.getElementById("figures");
+const away = document.getElementById("away");
 let known = null;
 setInterval(async () => {
   try {
-    const answer = await fetch(box.dataset.from);
-    if (answer.redirected) location.href = "/login";
-    else if (answer.ok) {
-      const text = await answer.text();
-      if (known !== null && text !== known) box.innerHTML = text; // made by the server, escaped by its templates
-      known = text;
-    }
-  } catch { /* the stand is away: the figures of the last time stay */ }
+    const text = await (await ask(box.dataset.from)).text();
+    if (known !== null && text !== known) box.innerHTML = text; // made by the server, escaped by its templates
+    known = text;
+    away.hidden = true;
+  } catch (error) {
+    if (error.status === 303) location.href = "/login";
+    away.hidden = false; // the figures of the last time stay
+    tellRefusal(away, error);
+  }
 }, 15000);

@@ -6,15 +6,14 @@ const converting = () => [...files.querySelectorAll(".converting")].map((each) =
 
 async function again() {
   const before = converting();
+  const told = document.getElementById("converted");
   try {
-    const answer = await fetch("/operator/contents/files", { redirect: "manual" });
-    if (!answer.ok) return;
-    files.innerHTML = await answer.text();
-  } catch { return; }
+    files.innerHTML = await (await ask("/operator/contents/files")).text();
+  } catch (error) { tellRefusal(told, error); return; }
+  tellRefusal(told, { message: "" });
   const ended = before.filter((name) => !converting().includes(name));
   const failed = ended.filter((name) => files.querySelector(`.fault[data-name="${CSS.escape(name)}"]`));
   if (!ended.length) return;
-  const told = document.getElementById("converted");
   told.className = failed.length ? "unseen" : ""; // the list shows what failed, and why
   told.textContent = failed.length ? _("Not converted: %(name)s", { name: failed.join(", ") }) : _("Converted, and ready: %(name)s", { name: ended.join(", ") });
 }

@@ -11,8 +11,8 @@ function send(frame) {
   if (state.screen) frame.contentWindow.postMessage(state.screen, location.origin);
 }
 
-function say(text, old) {
-  if (told.textContent !== text) told.textContent = text; // a screen reader says it once
+function say(text, old, status = 0) {
+  tellRefusal(told, { message: text, status });
   told.className = text ? "wrong" : "";
   for (const frame of frames) frame.classList.toggle("old", old);
 }
@@ -21,15 +21,14 @@ async function look() {
   const asked = ++state.asked;
   let answer;
   try {
-    const response = await fetch(`${form.action}/preview`, { method: "POST", body: new URLSearchParams(new FormData(form)), redirect: "manual" });
-    if (response.type === "opaqueredirect") { say(_("You are logged out. Copy what you typed, and log in again."), true); return; }
-    answer = await response.json();
-  } catch { answer = { why: _("The stand does not answer.") }; }
+    answer = await (await ask(`${form.action}/preview`, { method: "POST", body: new URLSearchParams(new FormData(form)) })).json();
+  } catch (error) { answer = { refused: error }; }
   if (asked !== state.asked) return; // typed on meanwhile
   if (answer.screen) {
     state.screen = answer.screen;
     frames.forEach(send);
   }
+  if (answer.refused) { say(answer.refused.message, true, answer.refused.status); return; }
   const label = answer.field && form.querySelector(`label[for="${CSS.escape(answer.field)}"]`);
   const why = label ? `${label.firstChild.textContent.trim()}: ${answer.why}` : answer.why;
   say(answer.changed || (why ? _("Not shown yet. %(why)s", { why }) : ""), Boolean(why));

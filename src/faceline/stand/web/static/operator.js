@@ -138,6 +138,7 @@ function connect() {
   socket.onclose = (event) => {
     if (event.code === 1008) { location.href = "/login"; return; }
     silent(new Date(heard));
+    if (event.code === 1011) warn([_("A fault inside the stand ended the live view; its log says which. It is tried again.")]);
     setTimeout(connect, 1500);
   };
 }

@@ -14,7 +14,15 @@ function tell({ guidance }) {
   if (box.textContent !== text) box.textContent = text; // told once, not ten times a second
 }
 
+function leave({ code }) {
+  box.hidden = false;
+  box.className = "wrong";
+  if (code === 1008) tellRefusal(box, { message: _("You are logged out. What you typed is kept."), status: 303 });
+  else tellRefusal(box, { message: _("No answer: the network is away, or the machine behind this page."), status: 0 });
+}
+
 if (box) {
   const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/operator/live`);
   socket.onmessage = (event) => tell(JSON.parse(event.data));
+  socket.onclose = leave;
 }

@@ -49,9 +49,8 @@ async function checkAlone(text) {
 }
 
 async function send(codes) {
-  const answer = await fetch("/redeem/codes", { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ codes }) });
-  if (!answer.ok) throw Object.assign(new Error((await answer.json().catch(() => ({}))).detail || `HTTP ${answer.status}`), { status: answer.status });
-  return (await answer.json()).codes;
+  const body = JSON.stringify({ codes });
+  return (await (await ask("/redeem/codes", { method: "POST", headers: { "content-type": "application/json" }, body })).json()).codes;
 }
 
 const time = (at) => new Date(at).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
@@ -122,9 +121,7 @@ async function redeem(code) {
 async function catchUp() {
   // send what waits, and take the keys of the next day
   try {
-    const answer = await fetch("/redeem/kit", { cache: "no-store" });
-    if (!answer.ok) { if (answer.status === 401) part("waiting").textContent = `· ${_("this till was revoked; open its address again")}`; return; }
-    kit = await answer.json();
+    kit = await (await ask("/redeem/kit", { cache: "no-store" })).json();
     keep("till.kit", kit);
     while (queue.length) {
       const part_ = queue.slice(0, 100), found = await send(part_);
@@ -134,7 +131,10 @@ async function catchUp() {
       if (later.length) break;
     }
     line(false);
-  } catch { line(true); }
+  } catch (error) {
+    line(!error.status);
+    if (error.status) part("waiting").textContent = `· ${error.status === 401 ? _("this till was revoked; open its address again") : error.message}`;
+  }
 }
 
 part("till").addEventListener("submit", (event) => {

@@ -1,7 +1,7 @@
 // Keeps the page of a till, so that it opens without the network.
 "use strict";
 
-const STORE = "till-1";
+const STORE = "till-2";
 const PARTS = ["/redeem", "/static/fonts.css", "/static/pages.css", "/static/till.css", "/static/till.js", "/static/words.js", "/static/icon.svg"];
 
 self.addEventListener("install", (event) => event.waitUntil(

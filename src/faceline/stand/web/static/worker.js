@@ -1,7 +1,7 @@
 // Keeps the display's page, its loop and its media, so that it also starts while the stand is away.
 "use strict";
 
-const STORE = "display-3";
+const STORE = "display-4";
 const KEPT = (path) => path === "/display" || path === "/display/loop" || path.startsWith("/static/") || path.startsWith("/media/");
 
 self.addEventListener("install", (event) => {
