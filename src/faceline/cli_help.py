@@ -218,7 +218,7 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
             "faceline accounts",
             "faceline accounts action=add name=anna role=operator",
             "faceline accounts action=add name=cafe role=advertiser campaigns=[coffee]",
-            "faceline accounts action=campaigns name=cafe campaigns=[coffee,tea]",
+            "faceline accounts action=campaigns name=cafe campaigns=[coffee,shoes]",
             "faceline accounts action=remove name=anna",
         ),
     ),
