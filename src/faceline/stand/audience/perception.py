@@ -212,7 +212,8 @@ class Perception:
         own = track.foresee(time) if found is None else found
         others = np.array([other.foresee(time) for other in self._tracker.tracks if other is not track]).reshape(-1, 4)
         if overlap(np.stack([own, box]), others).any() and overlap(own[None], box[None])[0, 0] < _ONE_FACE:
-            track.box = track.box if found is None else found
+            if found is not None:
+                track.box = found
             return False
         track.move(box, time)
         return True
