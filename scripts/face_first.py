@@ -97,7 +97,7 @@ def main() -> None:
     parser.add_argument("--three", action="store_true", help="three people in a frame of 1280 x 720")
     parser.add_argument("--turn", type=float, nargs="*", default=[], help="turn canvases of twice the size, degrees")
     arguments = parser.parse_args()
-    source = UdacityFaces(arguments.root, label_shift=[1.1, 0.0])
+    source = UdacityFaces(arguments.root, label_shift=[1.1, 1.1])
     runtime = LandmarkRuntime(arguments.bundle)
     detector = FaceDetector(runtime.detect_batch, runtime.size)
     rows = validation(source, runtime, arguments.frames)

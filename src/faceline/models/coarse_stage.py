@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from faceline.geometry.face_model import neutral_shape
+from faceline.geometry.markup import IBUG68
 from faceline.models.heads import VotingHead
 
 
@@ -151,6 +152,13 @@ def completed(landmarks: Tensor, template: Tensor) -> Tensor:
     norm = (share * (u * u + v * v)).sum(1)
     cos, sin = (share * (x * u + y * v)).sum(1) / norm, (share * (y * u - x * v)).sum(1) / norm
     return torch.where(missing, _turned(spread, _turn(cos, sin)) + centre, landmarks)
+
+
+def relative_distance(first: Tensor, second: Tensor) -> Tensor:
+    """Return (n,) mean distances between landmarks (n, 68, 2), over the outer eye distance of the second ones."""
+    left, right = (second[:, corner] for corner in IBUG68.normaliser)
+    apart: Tensor = (first - second).norm(dim=2).mean(dim=1) / (left - right).norm(dim=1)
+    return apart
 
 
 def _stretched(windows: Windows, edges: Tensor) -> Windows:

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from faceline.geometry.face_model import neutral_shape
 from faceline.geometry.markup import LIDS_AND_LIPS
-from faceline.models.coarse_stage import Windows, about, completed
+from faceline.models.coarse_stage import Windows, about, completed, relative_distance
 from faceline.models.losses import over_known
 
 
@@ -36,6 +36,8 @@ EYES: Final = (
     Part((36, 37, 38, 39, 40, 41), (0, 3), 0.16),
     Part((45, 44, 43, 42, 47, 46), (0, 3), 0.16, mirrored=True),
 )
+_FAR: Final = 0.15
+"""Mean error of the earlier stage beyond which it does not place windows in training, in outer eye distances."""
 _BRIDGE: Final = 27
 _CHIN: Final = 8
 MOUTH: Final = Part(tuple(range(48, 68)), (0, 6), 0.3, share=0.5)
@@ -44,8 +46,9 @@ MOUTH: Final = Part(tuple(range(48, 68)), (0, 6), 0.3, share=0.5)
 class DetailStage(nn.Module):
     """Finds the landmarks of eyes and mouth again, in windows around their earlier places.
 
-    Both eyes share a network, and one of them is mirrored. In training the windows lie around the true corners, with
-    random errors of the size that the earlier stage makes.
+    Both eyes share a network, and one of them is mirrored. In training the windows lie around the corners that the
+    earlier stage found, moved randomly. Around the labelled corners, their noise would look like such a move, and the
+    network would learn to pass on only a part of what it sees.
 
     Args:
         eye: Edge of the window around an eye in pixels.
@@ -93,19 +96,23 @@ class DetailStage(nn.Module):
                 refined[point] = torch.lerp(refined[point], found[:, i], part.share)
         return torch.stack(refined, dim=1)
 
-    def loss(self, images: Tensor, landmarks: Tensor) -> Tensor:
+    def loss(self, images: Tensor, earlier: Tensor, landmarks: Tensor) -> Tensor:
         """Return the mean absolute error of points and distances, over the distance of the corners of each part.
 
-        Landmarks that are NaN count nowhere; a window whose corners are lies where the other landmarks suggest it.
+        Landmarks that are NaN count nowhere. Where the earlier stage is still far off, windows lie around the true
+        landmarks.
 
         Args:
             images: Normalised images (n, 3, h, h).
+            earlier: Landmarks (n, 68, 2) on [0, 1] of the earlier stage; they get no gradient.
             landmarks: True landmarks (n, 68, 2) on [0, 1].
         """
         total = landmarks.new_zeros(())
         known = completed(landmarks, self.face)
+        far = relative_distance(earlier.detach(), known) > _FAR
+        around = torch.where(far[:, None, None], known, earlier.detach())
         for part, reader in self._parts():
-            windows = self._beside(_windows(known, part, self.room))
+            windows = self._beside(_windows(around, part, self.room))
             found = reader(windows.cut(images, reader.size))
             target = windows.from_frame(landmarks[:, list(part.points)])
             total = total + over_known(F.l1_loss, found, target)

@@ -14,7 +14,7 @@ from faceline.data.datamodule import Batch
 from faceline.errors import InputError
 from faceline.geometry.markup import IBUG68, LIDS_AND_LIPS, Markup
 from faceline.metrics import landmark as metrics
-from faceline.models.coarse_stage import CoarseStage
+from faceline.models.coarse_stage import CoarseStage, relative_distance
 from faceline.models.detail_stage import DetailStage
 from faceline.models.heads import SimCCHead, VotingHead
 from faceline.models.landmark_nets import TimmBackbone
@@ -190,7 +190,7 @@ class LandmarkDetector(pl.LightningModule):
         first, spread = self.coarse_stage.look(images)
         windows = self.coarse_stage.windows(first, sizes)
         landmarks = windows.to_frame(self._look(windows.cut(images, self.coarse_stage.size), mirrored))
-        uncertainty = torch.stack([_apart(first, landmarks), spread], dim=1)
+        uncertainty = torch.stack([relative_distance(first, landmarks), spread], dim=1)
         return Found(self._detailed(images, landmarks), uncertainty)
 
     def _detailed(self, images: Tensor, landmarks: Tensor) -> Tensor:
@@ -206,8 +206,8 @@ class LandmarkDetector(pl.LightningModule):
         """Return the head's landmarks in normalised frames or windows; all or some (n,) of them are mirrored."""
         return cast(Tensor, self.head(self._maps(images, mirrored)))
 
-    def _loss(self, images: Tensor, landmarks: Tensor, mirrored: Tensor | bool) -> Tensor:
-        """Return the loss of the head's landmarks in frames or windows."""
+    def _loss(self, images: Tensor, landmarks: Tensor, mirrored: Tensor | bool) -> tuple[Tensor, Tensor]:
+        """Return the loss of the head's landmarks in frames or windows, and these landmarks."""
         maps, scores = self._maps(images, mirrored), None
         if self.cross_entropy:
             scores = cast(SimCCHead, self.head).classify(maps)
@@ -220,7 +220,7 @@ class LandmarkDetector(pl.LightningModule):
             )
         if scores is not None:
             loss = loss + self.cross_entropy * cast(SimCCHead, self.head).cross_entropy(scores, landmarks)
-        return loss
+        return loss, points
 
     def _maps(self, images: Tensor, mirrored: Tensor | bool) -> Sequence[Tensor]:
         maps: Sequence[Tensor] = self.backbone(images.contiguous(memory_format=self.memory_format))
@@ -244,13 +244,15 @@ class LandmarkDetector(pl.LightningModule):
             images = torch.where(mirrored.view(-1, 1, 1, 1), images.flip(3), images)
             landmarks = torch.where(mirrored.view(-1, 1, 1), self._mirrored(landmarks), landmarks)
         if self.coarse_stage is None:
-            loss = self._loss(images, landmarks, mirrored)
+            loss, points = self._loss(images, landmarks, mirrored)
         else:
             windows = self.coarse_stage.near(landmarks, sizes)
-            loss = self._loss(windows.cut(images, self.coarse_stage.size), windows.from_frame(landmarks), mirrored)
+            cut = windows.cut(images, self.coarse_stage.size)
+            loss, points = self._loss(cut, windows.from_frame(landmarks), mirrored)
+            points = windows.to_frame(points)
             loss = loss + over_known(self.loss, self.coarse_stage(images), landmarks)
         if self.detail_stage is not None:
-            loss = loss + self.detail_stage.loss(images, landmarks)
+            loss = loss + self.detail_stage.loss(images, points, landmarks)
         self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(images), sync_dist=True)
         return loss
 
@@ -285,10 +287,3 @@ class LandmarkDetector(pl.LightningModule):
         others = (self.head, self.marks, self.coarse_stage, self.detail_stage)
         parts = ((self.backbone, self.backbone_lr), *((part, 1.0) for part in others))
         return adamw(param_groups(parts, self.lr, self.weight_decay), self.trainer, self.warmup)
-
-
-def _apart(first: Tensor, second: Tensor) -> Tensor:
-    """Return (n,) mean distances between landmarks (n, p, 2), over the interocular distance of the second ones."""
-    left, right = (second[:, corner] for corner in IBUG68.normaliser)
-    apart: Tensor = (first - second).norm(dim=2).mean(dim=1) / (left - right).norm(dim=1)
-    return apart
