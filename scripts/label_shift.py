@@ -40,8 +40,9 @@ def below_lip_line(image: Image, shape: Shape) -> float | None:
     reach = int(0.14 * apart * FINE)
     rows = y + np.arange(-reach, reach + 1) / FINE
     columns = np.linspace(x - 0.06 * apart, x + 0.06 * apart, 21)
-    places = (each.astype(np.float32) for each in np.meshgrid(columns, rows))
-    column = cv2.remap(grey, *places, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE).mean(axis=1, keepdims=True)
+    across, down = (each.astype(np.float32) for each in np.meshgrid(columns, rows))
+    seen = cv2.remap(grey, across, down, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    column = seen.mean(axis=1, keepdims=True)
     darkest = int(cv2.GaussianBlur(column, (1, 0), 0.4 * FINE).argmin())
     return None if darkest in (0, 2 * reach) else float(y - rows[darkest])
 
