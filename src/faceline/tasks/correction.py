@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 import torch
 
-from faceline.data.datamodule import LandmarkData
+from faceline.data.datamodule import LandmarkData, LandmarkFrames
 from faceline.data.index import evenly
 from faceline.geometry.markup import IBUG68
 from faceline.metrics.landmark import nme_per_frame
@@ -16,19 +16,23 @@ from faceline.tasks.task import Part
 from faceline.transforms import ExpressionWarp, Pipeline
 from faceline.types import Landmarks
 
-_STIFFNESS: Final = (0.0003, 0.001, 0.003, 0.01, 0.03)
+_STIFFNESS: Final = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03)
 """Stiffnesses that are tried, per frame."""
 _MOST: Final = 3.0
 """Largest gain of the lids. Jitter grows with it too."""
 _BLINKS: Final = 300
 """Most validation frames in which lids are moved."""
+_EXPRESSIONS: Final = {"mouth": 0.4, "smile": 0.2, "brows": 0.15}
+"""Largest movements of the expressions that frames are given. Noisy labels of faces that hardly move would teach the
+map to pass on less of every movement."""
 
 
 def correction_of(model: LandmarkDetector, data: LandmarkData, pipeline: Pipeline) -> ShapeCorrection | None:
     """Fit the correction of a detector; None if it makes validation worse, or no frame has all of the 68 points.
 
-    The map is fitted to the training set; how stiff it is, is chosen on the validation set. Lids are closed and opened
-    by known amounts in validation frames, and the correction restores what the model loses of that.
+    The map is fitted to the training set, as it is and with other expressions; how stiff it is, is chosen on the
+    validation set in the same way. Lids are closed and opened by known amounts in validation frames, and the correction
+    restores what the model loses of that.
 
     Args:
         model: Without a correction.
@@ -37,7 +41,7 @@ def correction_of(model: LandmarkDetector, data: LandmarkData, pipeline: Pipelin
     """
     if model.markup != IBUG68:
         return None
-    (found, true), (seen, label) = (_pairs(model, data, part) for part in ("train", "val"))
+    (found, true), (seen, label) = (_pairs(model, data, part, pipeline) for part in ("train", "val"))
     if not len(true) or not len(label):
         return None
     fitted = [fit_correction(found, true, stiffness) for stiffness in _STIFFNESS]
@@ -48,12 +52,20 @@ def correction_of(model: LandmarkDetector, data: LandmarkData, pipeline: Pipelin
     return with_lids(fitted[best], 1 / np.clip(_passed_on(model, fitted[best], data, pipeline), 1 / _MOST, 1))
 
 
-def _pairs(model: LandmarkDetector, data: LandmarkData, part: Part) -> tuple[Landmarks, Landmarks]:
-    """Return what is found in the frames of a part, and their labels, on [0, 1] as the correction sees them."""
+def _pairs(model: LandmarkDetector, data: LandmarkData, part: Part, pipeline: Pipeline) -> tuple[Landmarks, Landmarks]:
+    """Return what is found in the frames of a part, and their labels, on [0, 1] as the correction sees them.
+
+    Each frame with all landmarks comes twice: as it is, and with another expression.
+    """
     frames = data.frames(part)
     label = frames.store.index.take(frames.rows).normalised()
-    whole = np.isfinite(label).all(axis=(1, 2))
-    return predict(model, frames)[whole], label[whole]
+    rows = frames.rows[np.isfinite(label).all(axis=(1, 2))]
+    if not len(rows):
+        return label[:0], label[:0]
+    moving = Pipeline([ExpressionWarp(**_EXPRESSIONS, probability=1), *pipeline.steps])
+    both = [LandmarkFrames(frames.store, rows, each) for each in (frames.pipeline, moving)]
+    targets = [[np.asarray(each[i][1]) for i in range(len(rows))] for each in both]
+    return np.concatenate([predict(model, each) for each in both]), np.concatenate([np.stack(each) for each in targets])
 
 
 def _apply(correction: ShapeCorrection, landmarks: Landmarks) -> Landmarks:
