@@ -29,7 +29,7 @@ def main() -> None:
     source: FrameSource = (
         SyntheticFaces(people=200, videos=1, frames=2, test_frames=0, min_width=200, max_width=240, seed=99)
         if options.udacity is None
-        else UdacityFaces(options.udacity)
+        else UdacityFaces(options.udacity, label_shift=[1.1, 1.1])
     )
     rows = [row for row in source.rows(BadRows("skip")) if row.part == "train"][:: options.every]
     runtime = LandmarkRuntime(options.bundle)
