@@ -74,7 +74,7 @@ def main(cfg: DictConfig) -> None:
     test = [rows[i] for i in split.test]
     slopes = [_whole(name, runtime, source, test) for name, runtime in runtimes.items()]
     print_table("the test set, whole frames: error, and slopes of measured on labelled values", slopes)
-    moves = [_moves(name, detector, frames, seed) for name, detector in detectors.items()]
+    moves = [passed_on(name, detector, frames, seed) for name, detector in detectors.items()]
     print_table("another expression: share of the known movement that is passed on", moves)
     memory = memory_of(frames)
     print_table("peak memory of faceline predict", memory)
@@ -136,7 +136,7 @@ def _whole(name: str, runtime: LandmarkRuntime, source: FrameSource, rows: Seque
     return {"bundle": name, "frames": len(rows), "nme": float(errors.mean()), **_slopes(np.stack(found), target)}
 
 
-def _moves(name: str, detector: FaceDetector, frames: Sequence[Photo], seed: int) -> Row:
+def passed_on(name: str, detector: FaceDetector, frames: Sequence[Photo], seed: int) -> Row:
     """Measure how much of the movement from a face to the same face with another expression a bundle passes on.
 
     Unlike the slope over many faces, noise of the labels does not lower it: it is the same before and after.
