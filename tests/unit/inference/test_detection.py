@@ -84,7 +84,7 @@ def test_the_whole_photo_is_the_frame_of_a_face(confidence: float | None, faces:
     points = np.random.default_rng(0).uniform(0, 100, (1, 68, 2)).astype(np.float32)
     sure = None if confidence is None else np.array([confidence], dtype=np.float32)
     detector = FaceDetector(lambda _: Detections(points, sure), 20, "whole")
-    result = detector.detect(PHOTO)
+    result = detector.detect(np.tile(np.arange(200, dtype=np.uint8)[:, None, None], (1, 300, 3)))
     assert len(result.faces) == faces and result.doubtful == 1 - faces and result.left_out == 0
     for each in result.faces:
         np.testing.assert_array_equal(each.landmarks, points[0])
@@ -129,3 +129,10 @@ def test_the_ends_of_the_range_of_confidence_are_in_it(confidence: int) -> None:
 @pytest.mark.parametrize("faces", ["all", "largest", "whole"])
 def test_a_plain_photo_has_no_faces_whichever_are_asked_for(faces: str) -> None:
     assert detect_faces(PHOTO, faces) == []
+
+
+@pytest.mark.parametrize("grey", [0, 4, 30, 128, 255])
+@pytest.mark.parametrize("noise", [0, 2, 8, 13])
+def test_a_covered_camera_shows_no_face_even_to_who_says_that_it_does(grey: int, noise: int) -> None:
+    pixels = np.random.default_rng(0).normal(grey, noise, (240, 320, 3))
+    assert detect_faces(pixels.clip(0, 255).astype(np.uint8), "whole") == []
