@@ -162,7 +162,7 @@ def test_a_run_that_is_named_but_kept_has_its_reason_told(client: MlflowClient, 
     sweep = made(client, "KILLED", name="sweep")
     made(client, name="trial", **{"mlflow.parentRunId": sweep.id})
     failed = made(client, "FAILED")
-    ids = ",".join(run.id[:12] for run in (finished, sweep, failed))
+    ids = ",".join(run.id for run in (finished, sweep, failed))
     assert main(["runs", "delete", f"run_ids=[{ids}]", "yes=true"]) == 0
     out = capsys.readouterr().out
     assert f"run {finished.id} is kept: it is FINISHED" in out

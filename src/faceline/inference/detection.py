@@ -118,10 +118,9 @@ class FaceDetector:
     def _whole(self, image: Image) -> Detected:
         """Use the photo as the frame of one face: whoever asks for it knows that it shows one, unless it is blank."""
         thumbnail = cv2.resize(image, (_THUMBNAIL, _THUMBNAIL), interpolation=cv2.INTER_AREA)
-        if thumbnail.mean(axis=2).std() < _LEAST_CONTRAST:
-            return Detected([], doubtful=1)
+        blank = thumbnail.mean(axis=2).std() < _LEAST_CONTRAST
         landmarks, confidence = self.find_landmarks([image])
-        sure = 1.0 if confidence is None else float(confidence[0])
+        sure = 0.0 if blank else 1.0 if confidence is None else float(confidence[0])
         points = landmarks[0]
         face = DetectedFace(points, np.concatenate([points.min(axis=0), points.max(axis=0)]), sure)
         return Detected([face]) if sure >= self.min_confidence else Detected([], doubtful=1)
