@@ -270,7 +270,10 @@ def _path_as_text(word: str) -> str:
 
 
 def _id_as_text(word: str) -> str:
-    """Quote an id of digits only, such as ``run_id=91902090``, which is no number."""
+    """Quote ids that look like numbers, such as ``run_id=91902090`` or ``run_ids=[300451e12166]``."""
+    if listed := re.fullmatch(r"run_ids=\[([\w, ]*)\]", word):
+        ids = re.sub(r"\w+", r'"\g<0>"', listed[1])
+        return f"run_ids=[{ids}]"
     return re.sub(r"^(run_id|sweep_id)=(?!null$)(\w+)$", r'\1="\2"', word)
 
 

@@ -15,7 +15,8 @@ METRICS = {"test/mse": 0.000123456, "test/nme": 0.0456789, "parameters": 1234.0,
 
 
 def finished(folder: Path, model: str = "cnn", dirty: bool = False, mse: float = METRICS["test/mse"]) -> Run:
-    tags = {"model": model, "data": "udacity", "protocol": "official", "command": f"faceline train name={model}"}
+    command = f"""faceline train name={model} 'data.root="/home/ann/my faces"' model.start=/home/ann/a.faceline"""
+    tags = {"model": model, "data": "udacity", "protocol": "official", "command": command}
     with tracked_run(connect(None, folder), "landmarks", model, tags=tags) as run:
         run.set_tags({"faceline.commit": "0123456789abcdef0123", "faceline.dirty": dirty})
         run.log_config({"data": {"size": 128}})
@@ -51,7 +52,7 @@ def test_a_run_becomes_a_row_of_file_and_page(workplace: Path, page: Path) -> No
         "train_seconds": 77,
         "run_id": run.id,
         "commit": "0123456789ab",
-        "command": "faceline train name=cnn",
+        "command": "faceline train name=cnn model.start=…/a.faceline",
     }
     assert "| 4.57 |" in page.read_text()
     assert main(["results", "--check"]) == 0

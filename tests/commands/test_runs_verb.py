@@ -127,6 +127,8 @@ def test_more_than_the_limit_is_said(client: MlflowClient, capsys) -> None:
         ),
         (["runs", "delete", "status=finished"], "status: expected failed, killed"),
         (["runs", "delete", "run_ids=[f00]"], "no run 'f00' in this store"),
+        (["runs", "delete", "run_ids=[300451e12166]"], "no run '300451e12166' in this store"),
+        (["runs", "delete", "run_ids=[123456789012, f00]"], "no run '123456789012' in this store"),
         (["runs", "tracking.experiment=none"], "no experiment 'none'"),
     ],
 )
@@ -162,7 +164,7 @@ def test_a_run_that_is_named_but_kept_has_its_reason_told(client: MlflowClient, 
     sweep = made(client, "KILLED", name="sweep")
     made(client, name="trial", **{"mlflow.parentRunId": sweep.id})
     failed = made(client, "FAILED")
-    ids = ",".join(run.id for run in (finished, sweep, failed))
+    ids = ",".join(run.id[:12] for run in (finished, sweep, failed))
     assert main(["runs", "delete", f"run_ids=[{ids}]", "yes=true"]) == 0
     out = capsys.readouterr().out
     assert f"run {finished.id} is kept: it is FINISHED" in out

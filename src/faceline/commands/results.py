@@ -1,6 +1,7 @@
 """``faceline results``: makes the published tables and figures from tracked runs; docs/results.md holds the tables."""
 
 import json
+import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from faceline.errors import InputError
+from faceline.exporting.parity import without_folders
 from faceline.files import write_whole
 from faceline.plot_style import png
 from faceline.reports.identification_plots import cost_of_a_visit
@@ -105,8 +107,18 @@ def published_row(run_id: str) -> tuple[str, dict[str, Any]]:
     if RANKED_BY[task].metric not in run.metrics:
         raise InputError(f"run {run.id} has no test metrics: its training is not complete")
     measured = _identification(run) if task == "identification" else _landmarks(run)
-    made = {"run_id": run.id, "commit": run.tags["faceline.commit"][:12], "command": run.tags["command"]}
+    made = {
+        "run_id": run.id,
+        "commit": run.tags["faceline.commit"][:12],
+        "command": _typed_anywhere(run.tags["command"]),
+    }
     return task, measured | made
+
+
+def _typed_anywhere(command: str) -> str:
+    """Return a command without where data and runs lie on one machine: data sets are found by their names."""
+    words = [word for word in shlex.split(command) if not word.startswith(("data.root=", "tracking.uri="))]
+    return without_folders(shlex.join(words))
 
 
 def _landmarks(run: RunRecord) -> dict[str, Any]:
