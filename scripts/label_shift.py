@@ -3,7 +3,8 @@
 
 To the right: the face detector of the package looks at each training frame and at its mirror image. Whatever bias it
 has of its own is the same in both, so the mean of the two, mirrored back, has none; the labels are held against that
-mean. Below: the lips of a closed mouth meet in a dark line. It is held against the middle of the inner lips.
+mean. Below: the lips of a closed mouth meet in a dark line. It is held against the middle of the inner lips. The face
+detector's height of the eyes is a second opinion, with whatever bias it has.
 """
 
 import argparse
@@ -69,14 +70,15 @@ def main() -> None:
         labels = np.array([shape[36:42].mean(0), shape[42:48].mean(0), shape[30], shape[48], shape[54]])
         difference = labels - (seen + mirrored) / 2
         if np.abs(difference).max() <= GROSS:
-            shifts.append([difference[:2, 0].mean(), difference[3:, 0].mean()])
-    table = np.array(shifts)  # (frames, 2)
+            shifts.append([difference[:2, 0].mean(), difference[3:, 0].mean(), difference[:2, 1].mean()])
+    table = np.array(shifts)  # (frames, 3)
     error = table.std(axis=0) / np.sqrt(len(table))
-    for name, mean, spread in zip(("eyes", "mouth"), table.mean(axis=0), error, strict=True):
-        print(f"{name}: {mean:.2f} +- {spread:.2f} px to the right, {len(table)} training frames")
+    names = ("eyes to the right", "mouth to the right", "eyes too low, by the detector")
+    for name, mean, spread in zip(names, table.mean(axis=0), error, strict=True):
+        print(f"{name}: {mean:.2f} +- {spread:.2f} px, {len(table)} training frames")
     lines = np.array([each for each in low if each is not None])
     error_below = lines.std() / np.sqrt(len(lines))
-    print(f"lips: {lines.mean():.2f} +- {error_below:.2f} px too low, {len(lines)} frames with a closed mouth")
+    print(f"lips too low: {lines.mean():.2f} +- {error_below:.2f} px, {len(lines)} frames with a closed mouth")
 
 
 if __name__ == "__main__":

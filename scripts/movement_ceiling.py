@@ -9,28 +9,15 @@ import argparse
 
 import numpy as np
 
+from faceline.benchmarks.everywhere import measures
 from faceline.data.index import BadRows
 from faceline.data.udacity import UdacityFaces
 from faceline.geometry.markup import OUTER_EYE_CORNERS
-from faceline.geometry.measures import measure
 from faceline.inference.runtime import LandmarkRuntime
-from faceline.types import Landmarks
 
 CELL = 0.055  # edge of a cell over the distance of the outer eye corners, median of the 91 % of frames that show cells
 DRAWS = 40
 MEASURES = ("eye_opening", "mouth_opening", "mouth_width", "smile", "brow_raise")
-
-
-def measures(points: Landmarks) -> dict[str, np.ndarray]:
-    """Return each measure of (n, 68, 2) points."""
-    width = np.linalg.norm(points[:, 48] - points[:, 54], axis=1)
-    return {**measure(points), "mouth_width": width / eyes_apart(points)}
-
-
-def eyes_apart(points: Landmarks) -> np.ndarray:
-    """Return (n,) distances of the outer eye corners."""
-    left, right = OUTER_EYE_CORNERS
-    return np.asarray(np.linalg.norm(points[:, left] - points[:, right], axis=1))
 
 
 def main() -> None:
@@ -44,16 +31,19 @@ def main() -> None:
     runtime, rng = LandmarkRuntime(arguments.bundle), np.random.default_rng(0)
     found = np.stack([runtime.detect(source.read(row)) for row in rows]).astype(np.float64)
     labels = np.stack([row.landmarks for row in rows]).astype(np.float64)
-    edge = CELL * eyes_apart(labels)[:, None, None]
+    left, right = (labels[:, corner] for corner in OUTER_EYE_CORNERS)
+    edge = CELL * np.linalg.norm(left - right, axis=1)[:, None, None]
     added: dict[str, list[float]] = {name: [] for name in MEASURES}
+    exact, named = measures(found), measures(labels)
     for _ in range(DRAWS):  # where the lattice lies is drawn anew each time
         start = rng.uniform(0, 1, (len(labels), 1, 2))
         rounded = np.round((np.floor(found / edge + start) + 0.5 - start) * edge)
+        seen = measures(rounded)
         for name in MEASURES:
-            added[name].append(float((measures(rounded)[name] - measures(found)[name]).var()))
+            added[name].append(float((seen[name] - exact[name]).var()))
     for name in MEASURES:
-        label, own = measures(labels)[name], measures(found)[name]
-        most, slope = 1 - np.mean(added[name]) / label.var(), np.polyfit(label, own, 1)[0]
+        most = 1 - np.mean(added[name]) / named[name].var()
+        slope = np.polyfit(named[name], exact[name], 1)[0]
         print(f"{name:14} at most {most:.2f}, {arguments.bundle} {slope:.2f}")
 
 

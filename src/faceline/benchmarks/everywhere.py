@@ -152,7 +152,7 @@ def passed_on(name: str, detector: FaceDetector, frames: Sequence[Photo], seed: 
     row: Row = {"bundle": name, "faces": len(before)}
     if not before:
         return row
-    start, end, first, second = (_measures(np.stack(each)) for each in (before, after, seen_before, seen_after))
+    start, end, first, second = (measures(np.stack(each)) for each in (before, after, seen_before, seen_after))
     for each in ("eye_opening", "mouth_opening", "smile", "mouth_width", "brow_raise"):
         known, answer = end[each] - start[each], second[each] - first[each]
         row[each] = float(known @ answer / (known @ known)) if known.any() else None
@@ -161,12 +161,12 @@ def passed_on(name: str, detector: FaceDetector, frames: Sequence[Photo], seed: 
 
 def _slopes(found: Landmarks, target: Landmarks) -> dict[str, float]:
     """Return the slope of each measure on its label: 1 passes a movement on, 0 nothing of it."""
-    seen, true = _measures(found), _measures(target)
+    seen, true = measures(found), measures(target)
     return {name: float(np.polyfit(true[name], seen[name], 1)[0]) for name in (*MEASURES, "mouth_width")}
 
 
-def _measures(points: Landmarks) -> dict[str, np.ndarray]:
-    """Return the measures of faces, and the distance of the corners of the mouth over that of the outer eye corners."""
+def measures(points: Landmarks) -> dict[str, np.ndarray]:
+    """Return the measures of faces (n, 68, 2), and the width of the mouth in distances of the outer eye corners."""
     left, right = OUTER_EYE_CORNERS
     eyes = np.linalg.norm(points[:, left] - points[:, right], axis=1)
     return {**measure(points), "mouth_width": np.linalg.norm(points[:, 48] - points[:, 54], axis=1) / eyes}
