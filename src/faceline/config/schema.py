@@ -189,7 +189,7 @@ class Export(Section):
     output: str | None
     int8: bool
     flip_average: bool
-    correct: bool
+    blinks: bool
     frames: Count
     tracking: Tracking
 

@@ -17,7 +17,7 @@ from faceline.inference.bundle import FORMAT, Bundle, LandmarkManifest, Layout
 from faceline.inference.runtime import LandmarkRuntime
 from faceline.tasks.assembly import Trained
 from faceline.tasks.confidence import calibration_of
-from faceline.tasks.correction import correction_of
+from faceline.tasks.blinks import lid_gain_of
 from faceline.tasks.landmarks import find_landmarks
 from faceline.tasks.task import Config
 from faceline.transforms import Normalize, Pipeline, Rescale, ToTensor
@@ -32,8 +32,8 @@ def export_detector(
         trained: Model of a run.
         data: Its training data.
         asked: Settings: how many ``frames`` of the validation set are compared, whether convolutions compute in 8 bits
-            (``int8``), whether flip test-time augmentation is used (``flip_average``), and whether the landmarks are
-            corrected (``correct``).
+            (``int8``), whether flip test-time augmentation is used (``flip_average``), and whether the bundle
+            restores what the model loses of a blink (``blinks``).
         tags: Tags of its run.
         file: File for the bundle.
 
@@ -43,8 +43,8 @@ def export_detector(
     """
     pipeline, model, size = _pipeline(trained), trained.model, trained.config["data"]["size"]
     model.flip_average = model.flip_average and asked["flip_average"]
-    if asked["correct"]:
-        model.correction = correction_of(model, data, pipeline)
+    if asked["blinks"]:
+        model.lid_gain = lid_gain_of(model, data, pipeline)
     calibration = calibration_of(model, data)
     onnx = to_onnx(model, size, calibration)
     layout = None if model.markup == IBUG68 else Layout(points=model.markup.points, outlines=model.markup.outlines)

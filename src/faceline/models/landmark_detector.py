@@ -20,7 +20,7 @@ from faceline.models.heads import SimCCHead, VotingHead
 from faceline.models.landmark_nets import TimmBackbone
 from faceline.models.losses import SmoothL1Loss, over_known
 from faceline.models.optimizers import adamw, param_groups
-from faceline.models.shape_correction import ShapeCorrection
+from faceline.models.lid_gain import LidGain
 
 
 @runtime_checkable
@@ -74,7 +74,7 @@ class LandmarkDetector(pl.LightningModule):
         own_metrics: The user's own metrics by name: functions of (preds, target) in pixels, one number for each frame.
 
     Attributes:
-        correction: Corrects the landmarks outside of training; None until one is fitted for a bundle.
+        lid_gain: Restores outside of training what is lost of a blink; None until it is measured for a bundle.
 
     Raises:
         InputError: The backbone takes no weights, the head does not classify but a cross entropy is asked for, or a
@@ -151,7 +151,7 @@ class LandmarkDetector(pl.LightningModule):
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("flip_order", torch.from_numpy(markup.flip_order.copy()), persistent=False)
-        self.correction: ShapeCorrection | None = None
+        self.lid_gain: LidGain | None = None
         self.to(memory_format=self.memory_format)
         self._preds: list[tuple[np.ndarray, ...]] = []
 
@@ -194,10 +194,10 @@ class LandmarkDetector(pl.LightningModule):
         return Found(self._detailed(images, landmarks), uncertainty)
 
     def _detailed(self, images: Tensor, landmarks: Tensor) -> Tensor:
-        """Refine eyes and mouth if there is a detail stage, then correct the landmarks if there is a correction."""
+        """Refine eyes and mouth if there is a detail stage, then the lids if there is a gain."""
         if self.detail_stage is not None:
             landmarks = self.detail_stage(images, landmarks)
-        return landmarks if self.correction is None else cast(Tensor, self.correction(landmarks))
+        return landmarks if self.lid_gain is None else cast(Tensor, self.lid_gain(landmarks))
 
     def _normalise(self, images: Tensor) -> Tensor:
         return ((images - self.mean) / self.std).contiguous(memory_format=self.memory_format)
