@@ -5,7 +5,8 @@ python scripts/flat_photos.py data_root=FOLDER
 Run it after every new landmark bundle: the signs depend on how its points tremble. Clips of the Udacity set, of the
 people that `faceline benchmark recognition` leaves out, pass by a stand. So do two flat photos of each, one that is
 moved and one that lies still. A logistic regression on the signs at the end of each visit gives weights and offset. The
-threshold is where 1 % of the real clips would be held back until their end. The script prints what belongs into that
+stand judges by the mean score of a visit so far; the threshold is where 1 % of the real clips would be held back until
+their end. The script prints what belongs into that
 module. Then measure with that benchmark.
 """
 
@@ -45,7 +46,7 @@ def main() -> None:
     values, labels = np.array([signs[-1] for signs in everything]), kinds == "real"
     spread = values.std(axis=0)
     fitted = LogisticRegression(max_iter=1000).fit(values / spread, labels)
-    best = np.array([fitted.decision_function(np.array(signs) / spread).max() for signs in everything])
+    best = np.array([_means(fitted.decision_function(np.array(signs) / spread)).max() for signs in everything])
     alive = float(np.quantile(best[labels], HELD_BACK))
     for name, column in zip(Signs._fields, values.T, strict=True):
         told = (f"{kind} {np.quantile(column[kinds == kind], [0.02, 0.5, 0.98]).round(2)}" for kind in np.unique(kinds))
@@ -60,10 +61,15 @@ def main() -> None:
 
 
 def seen(stage: Stage, clips: Sequence[Clip]) -> list[list[Signs]]:
-    """Return the signs at each look of each visit that was long enough."""
+    """Return the signs of each visit that was long enough, one after the other."""
     visits = [stage.pass_by(clip) for clip in clips]
-    signs = [[look.signs for look in visit.looks if look.signs is not None] for visit in visits]
+    signs = [list(dict.fromkeys(look.signs for look in visit.looks if look.signs is not None)) for visit in visits]
     return [each for each in signs if each]
+
+
+def _means(scores: np.ndarray) -> np.ndarray:
+    """Return the mean of each score and those before it."""
+    return np.asarray(np.cumsum(scores) / np.arange(1, len(scores) + 1))
 
 
 if __name__ == "__main__":

@@ -84,6 +84,12 @@ def test_a_photo_that_lies_still_is_found_out() -> None:
     assert check.verdict is True
 
 
+def test_a_photo_that_is_held_for_long_gets_no_more_chances() -> None:
+    """Two seconds in which something else happens are not enough."""
+    assert checked(3 * moving_photo()).verdict is True
+    assert checked(3 * moving_photo() + moving_head()[:5]).verdict is True
+
+
 def test_the_weights_belong_to_the_landmark_bundle_that_ships() -> None:
     shipped = read_bundle("default", LandmarkManifest).manifest.sha256
     assert shipped.startswith(FITTED_WITH or "?"), "run scripts/flat_photos.py, and put in what it prints"

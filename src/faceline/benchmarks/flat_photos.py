@@ -10,18 +10,18 @@ from faceline.types import AnyImage
 
 _SIZE: Final = (640, 480)
 _FOCAL: Final = 700.0  # pixels; the photo is held at that distance
-_FRAMES: Final = 6
 _TURNS: Final = np.array([28.0, 18.0, 8.0])  # degrees at most: to the side, up and down, and tilted
 _WAY: Final = np.array([40.0, 25.0])  # pixels
 
 
-def flat_photo(clip: Clip, seed: int, amount: float | None = None) -> Clip:
+def flat_photo(clip: Clip, seed: int, amount: float | None = None, frames: int = 6) -> Clip:
     """One frame of a clip as a sheet before a wall: held almost still, moved a little, or turned about.
 
     Args:
         clip: Clip of the person.
         seed: Seed of the frame, the movement and the wall.
         amount: How far it is moved, from 0 to 1; None draws 0.1, 0.5 or 1.
+        frames: How many frames there are, each half a second after the other.
     """
     rng = np.random.default_rng(seed)
     sheet = clip.frames[int(rng.integers(len(clip.frames)))]
@@ -31,7 +31,7 @@ def flat_photo(clip: Clip, seed: int, amount: float | None = None) -> Clip:
     wall = np.asarray(cv2.resize(blocks, _SIZE, interpolation=cv2.INTER_CUBIC), np.uint8)
     drawn = float(rng.choice([0.1, 0.5, 1.0]))
     phase, speed = rng.uniform(0, 2 * np.pi, 6), rng.uniform(0.2, 0.6, 6)
-    swings = [(drawn if amount is None else amount) * np.sin(np.pi * speed * step + phase) for step in range(_FRAMES)]
+    swings = [(drawn if amount is None else amount) * np.sin(np.pi * speed * step + phase) for step in range(frames)]
     return clip._replace(frames=[_shown(sheet, wall, swing, rng) for swing in swings])
 
 

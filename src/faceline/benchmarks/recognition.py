@@ -30,6 +30,7 @@ _SWEEP_DRAWS: Final = 3
 _LARGER: Final = (500, 1000, 10_000)
 _TURNED: Final = 20.0
 _NEAR: Final = 64.0
+_LONG: Final = 4  # of so many photos one is held for longer
 
 WORSE: Final[dict[str, Callable[[Image], Image]]] = {
     "at half the size": lambda image: _shrunk(image, 0.5),
@@ -172,7 +173,7 @@ def photos(
 ) -> dict[str, Any]:
     """Flat photos of enrolled people, moved about or lying still, and real visits that the check holds back."""
     of, some = by_person(visits), _some(clips, settings.photos)
-    checked, unchecked, still = [], [], []
+    checked, unchecked, still, long = [], [], [], []
     for seed, clip in enumerate(track(some, "photos", transient=True)):
         template = next((made for visit in of[clip.person] if (made := enrol_from([visit], rule)) is not None), None)
         if template is not None:
@@ -181,6 +182,9 @@ def photos(
             checked.append(judge(moved, gallery, rule).greeted is not None)
             unchecked.append(judge(moved, gallery, rule, photos=False).greeted is not None)
             still.append(judge(lying, gallery, rule).greeted is not None)
+            if seed % _LONG == 0:
+                longer = stage.pass_by(flat_photo(clip, seed, frames=60))
+                long.append(judge(longer, gallery, rule).greeted is not None)
     draws = draw_people(visits, rule, settings.enrolled[0], 1, settings.draws, settings.most_strangers)
     real = [each for each in count_visits(draws, rule) if each.right or (each.enrolled and each.outcome.held_back)]
     held = [each.outcome.held_back for each in real]
@@ -189,6 +193,8 @@ def photos(
         "photos_greeted": float(np.mean(checked)) if checked else None,
         "photos_greeted_without_the_check": float(np.mean(unchecked)) if unchecked else None,
         "still_photos_greeted": float(np.mean(still)) if still else None,
+        "photos_held_for_30_seconds": len(long),
+        "photos_greeted_in_30_seconds": float(np.mean(long)) if long else None,
         "real_visits": len(held),
         "real_visits_held_back": float(np.mean(held)) if held else None,
     }

@@ -2,7 +2,8 @@
 
 A photo moves as a plane: one homography maps all of its landmarks and the whole face from one moment to another. A
 turning head is no plane, and lips and lids move. A sheet or a screen often shows four edges. How far the face moved
-tells how much of this to expect. None of it is proof; in doubt nobody is greeted.
+tells how much of this to expect. None of it is proof; in doubt nobody is greeted. What counts is the mean over the visit
+so far: somebody who holds a photo for longer gets no more chances.
 """
 
 from dataclasses import dataclass, field
@@ -72,11 +73,12 @@ class FlatCheck:
     _moments: list[_Moment] = field(default_factory=list)
     _last: float = -np.inf
     _signs: Signs | None = None
+    _scores: list[float] = field(default_factory=list)
 
     @property
     def verdict(self) -> bool | None:
         """Tell whether the visitor may be a photo; None while too little was seen."""
-        return None if self._signs is None else score(self._signs) < _ALIVE
+        return sum(self._scores) / len(self._scores) < _ALIVE if self._scores else None
 
     @property
     def signs(self) -> Signs | None:
@@ -94,6 +96,7 @@ class FlatCheck:
         self._moments = [*self._moments[1 - _MOMENTS :], moment]
         if len(self._moments) >= _LEAST:
             self._signs = _signs(self._moments)
+            self._scores.append(score(self._signs))
 
 
 def score(signs: Signs) -> float:
