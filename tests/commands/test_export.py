@@ -103,6 +103,14 @@ def test_a_graph_that_differs_is_not_written(
     assert not list(tmp_path.iterdir())
 
 
+def test_a_checkpoint_of_a_run_keeps_what_is_known_of_it(in_trained: Path, tmp_path: Path, bundle: Bundle) -> None:
+    last = in_trained / "mlruns" / "runs" / bundle.manifest.run_id / "checkpoints" / "last.ckpt"
+    file = tmp_path / "last.faceline"
+    assert main(["export", f"ckpt_path={last}", f"output={file}", "frames=4"]) == 0
+    known = read_bundle(file, LandmarkManifest).manifest
+    assert (known.commit, known.command) == (bundle.manifest.commit, bundle.manifest.command)
+
+
 @pytest.mark.slow
 def test_what_is_lost_of_a_blink_is_restored_in_the_bundle(workplace: Path) -> None:
     drawn = ["data.source.people=40", "data.source.videos=1", "data.source.frames=4"]

@@ -51,7 +51,7 @@ def export(config: Config) -> tuple[Path, str]:
     prepare_process(0, threads=1)
     data = trained.task.build_data(on_data(config, trained.config))
     data.prepare_data()
-    tags = run_tags(config)
+    tags = run_tags(config, trained)
     if tags.get("data_fingerprint", data.index.fingerprint) != data.index.fingerprint:
         raise InputError(
             f"not written: run {trained.run_id} was trained on other frames (fingerprint "

@@ -53,9 +53,14 @@ def chosen_detector(config: Config) -> partial[Shape]:
     return partial(find_landmarks, trained.model, instantiate(trained.config["transforms"]["eval"]))
 
 
-def run_tags(config: Config) -> dict[str, str]:
-    """Return the tags of a model's run, such as its commit; empty if only its checkpoint is available."""
-    return _run(config).tags if config["run_id"] else {}
+def run_tags(config: Config, trained: Trained) -> dict[str, str]:
+    """Return the tags of a model's run, such as its commit; empty if its checkpoint is of no run of this store."""
+    if config["run_id"] is not None:
+        return _run(config).tags
+    try:
+        return get_run(store_of(config), trained.run_id).tags
+    except InputError:
+        return {}
 
 
 def on_data(config: Config, run: Config) -> Config:
