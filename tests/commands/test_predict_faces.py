@@ -159,6 +159,15 @@ def test_faces_of_a_film_keep_their_numbers_and_frames_have_times(group, workpla
     assert drawn.get(cv2.CAP_PROP_FRAME_COUNT) == 6 and drawn.get(cv2.CAP_PROP_FPS) == 10
 
 
+def test_films_follow_one_another(group, workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    small = cv2.resize(group[0], (350, 210))
+    for name in ("a", "b"):
+        write_film(Path(f"{name}.avi"), [small] * 2)
+    assert main(["predict", "a.avi", "b.avi", "faces=largest", "threads=1"]) == 0
+    assert "4 of 4 frames of 2 films" in capsys.readouterr().out
+    assert [(row["file"], row["frame"]) for row in rows_of()] == [(f"{n}.avi", f) for n in "ab" for f in "01"]
+
+
 def patch_box(film: bytes, name: bytes, change) -> bytes:
     """A film in which the content of a box is another one of the same length."""
     at = film.index(name)

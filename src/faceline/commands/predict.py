@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 from omegaconf import DictConfig
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from faceline.config.check import plain
 from faceline.errors import InputError, NegativeAnswer
@@ -98,12 +99,20 @@ def _landmarks(config: dict[str, Any], threads: int) -> tuple[FindLandmarks, int
     return one_by_one, _TORCH_SIZE, find.args[0].markup.points
 
 
+class _Rate(ProgressColumn):
+    """Shows how many files or frames are done in a second."""
+
+    def render(self, task: Task) -> Text:
+        """Return the text of the column."""
+        return Text(f"{task.speed:.1f} a second" if task.speed else "")
+
+
 def _progress() -> Progress:
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
+        _Rate(),
         TimeRemainingColumn(),
         console=Console(stderr=True),
         transient=True,
@@ -116,12 +125,10 @@ def _each(files: Sequence[InputFile], progress: Progress) -> Iterator[InputFile]
     if len(files) == 1:
         yield files[0]
         return
-    task = progress.add_task("files", total=len(files), rate="")
+    task = progress.add_task("files", total=len(files))
     for file in files:
         yield file
         progress.advance(task)
-        speed = progress.tasks[task].speed
-        progress.update(task, rate=f"{speed:.1f} a second" if speed else "")
 
 
 def _tell(summary: Summary, inputs: Inputs, output: Path) -> None:

@@ -138,7 +138,7 @@ class Prediction:
         film = open_film(file.path)
         tracker = Tracker(self.smooth)
         copy = OverlayFilm(self._overlay(file, ".mp4"), film.rate) if self.overlays is not None else None
-        task = progress.add_task(file.name, total=film.promised or None, rate="") if progress else None
+        task = progress.add_task(file.name, total=film.promised or None) if progress else None
         before = self.summary.faces
         complete = False
         try:
@@ -148,8 +148,6 @@ class Prediction:
                     copy.add(frame.image, numbered)
                 if progress is not None and task is not None:
                     progress.advance(task)
-                    speed = progress.tasks[task].speed
-                    progress.update(task, rate=f"{speed:.1f} a second" if speed else "")
             complete = True
         finally:
             if copy is not None:
