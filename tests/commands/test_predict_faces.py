@@ -135,14 +135,32 @@ def test_one_photo_without_a_face_is_a_no(workplace: Path, capsys: pytest.Captur
 
 def test_pts_files_are_read_back_as_labels(group, workplace: Path) -> None:
     photo, _ = group
-    Image.fromarray(photo).save("a.png")
-    Image.fromarray(photo[:, :340]).save("a_2.png")
-    assert main(["predict", "a*.png", "format=pts", "output=points", "threads=1"]) == 0
+    Path("in").mkdir()
+    Image.fromarray(photo).save("in/a.png")
+    for name in ("a_2.png", "a_2.jpg", "a.png_2.png"):
+        Image.fromarray(photo[:, :340]).save(f"in/{name}")
+    assert main(["predict", "in", "format=pts", "output=points", "threads=1"]) == 0
     faces = faceline.detect_faces(photo)
-    assert {path.name for path in Path("points").iterdir()} == {"a.pts", "a.png_2.pts", "a_2.pts"}
-    for name, face in (("a", faces[0]), ("a.png_2", faces[1])):
+    names = {path.name for path in Path("points").iterdir()}
+    assert names == {"a.pts", "a_02.pts", "a_2.png.pts", "a_2.jpg.pts", "a.png_2.pts"}
+    for name, face in (("a", faces[0]), ("a_02", faces[1])):
         np.testing.assert_allclose(read_pts(Path("points", f"{name}.pts")), face.landmarks, atol=1e-3)
-    assert main(["predict", "a*.png", "format=pts", "output=points", "threads=1"]) == 2
+    assert main(["predict", "in", "format=pts", "output=points", "threads=1"]) == 2
+    assert main(["predict", "in/a.png", "in/a_2.png", "format=pts", "output=two", "threads=1"]) == 0
+    assert {path.name for path in Path("two/in").iterdir()} == {"a.pts", "a_2.pts", "a_02.pts"}
+
+
+def test_photos_whose_results_would_get_one_name_are_refused(
+    group, workplace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("in").mkdir()
+    for name in ("x.png", "in/x.png"):
+        Image.fromarray(group[0]).save(name)
+    monkeypatch.chdir("in")
+    for word in ("format=pts", "overlays=drawn"):
+        assert main(["predict", "x.png", "../x.png", word, "threads=1"]) == 2
+        assert "x.png and ../x.png would be written to the same file; start in" in capsys.readouterr().err
+    assert sorted(path.name for path in Path().iterdir()) == ["x.png"]
 
 
 def test_faces_of_a_film_keep_their_numbers_and_frames_have_times(group, workplace: Path) -> None:

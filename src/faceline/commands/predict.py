@@ -19,7 +19,7 @@ from faceline.errors import InputError, NegativeAnswer
 from faceline.inference.bundle import DEFAULT
 from faceline.inference.detection import FaceDetector, FindLandmarks
 from faceline.inference.runtime import Detections, LandmarkRuntime
-from faceline.photos.inputs import InputFile, Inputs, find_inputs
+from faceline.photos.inputs import InputFile, Inputs, check_places, find_inputs
 from faceline.photos.prediction import Prediction, Summary
 from faceline.photos.tables import DEFAULT_OUTPUTS, check_table, face_table
 from faceline.terminal import note
@@ -48,11 +48,11 @@ def predict(config: dict[str, Any]) -> None:
     _check_overlays(overlays, words)
     check_table(output, kind, [Path(word) for word in words])
     inputs = find_inputs(words, leave_out=[folder for folder in (overlays, output) if folder is not None])
+    if kind == "pts" or overlays is not None:
+        check_places(inputs.files)
     detector, landmarks = _detector(config)
     stops = config["on_error"] == "stop" or (config["on_error"] is None and inputs.one)
-    names = [file.name for file in inputs.files]
-    times = any(file.kind == "film" for file in inputs.files)
-    with face_table(output, kind, times, names, landmarks) as table:
+    with face_table(output, kind, inputs.files, landmarks) as table:
         prediction = Prediction(detector, table, overlays, smooth=config["smooth"], stops=stops)
         with _progress() as progress:
             for file in _each(inputs.files, progress):

@@ -55,6 +55,11 @@ class InputFile:
     name: str
     kind: Kind
 
+    @property
+    def place(self) -> Path:
+        """Name as a path below a folder of results, whatever it begins with."""
+        return Path(*(part for part in Path(self.name).parts if part not in ("/", "..")))
+
 
 @dataclass
 class Inputs:
@@ -103,6 +108,20 @@ def find_inputs(words: Sequence[str], leave_out: Sequence[Path] = ()) -> Inputs:
         beside = f"; it holds {found.others} other files" if found.others else ""
         raise InputError(f"no images or films in {' '.join(words)}{beside}", column="input")
     return found
+
+
+def check_places(files: Sequence[InputFile]) -> None:
+    """Refuse files whose results would replace each other.
+
+    Raises:
+        InputError: Two files have the same place below a folder of results.
+    """
+    names: dict[Path, str] = {}
+    for file in files:
+        other = names.setdefault(file.place, file.name)
+        if other != file.name:
+            told = f"{other} and {file.name} would be written to the same file; start in a folder above both"
+            raise InputError(told, column="input")
 
 
 def kind_of(path: Path, is_named: bool = True) -> Kind | None:

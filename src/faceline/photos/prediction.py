@@ -178,8 +178,7 @@ class Prediction:
 
     def _overlay(self, file: InputFile, suffix: str) -> Path:
         assert self.overlays is not None
-        inside = Path(*(part for part in Path(file.name).parts if part not in ("/", "..")))
-        return self.overlays / inside.with_name(inside.name + suffix)
+        return self.overlays / file.place.with_name(file.place.name + suffix)
 
 
 def in_photo(face: DetectedFace, photo: Photo) -> DetectedFace:

@@ -3,7 +3,7 @@
 import csv
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from faceline.files import write_whole
 from faceline.geometry.markup import N_LANDMARKS
 from faceline.inference.detection import DetectedFace
 from faceline.outputs import check_output, csv_cell
-from faceline.photos.inputs import FILM_SUFFIXES, PHOTO_SUFFIXES
+from faceline.photos.inputs import FILM_SUFFIXES, PHOTO_SUFFIXES, InputFile
 from faceline.types import Shape
 
 Format = Literal["csv", "json", "pts"]
@@ -94,20 +94,20 @@ def check_table(output: Path, kind: Format, inputs: Sequence[Path]) -> None:
 
 @contextmanager
 def face_table(
-    output: Path, kind: Format, times: bool, names: Sequence[str], landmarks: int = N_LANDMARKS
+    output: Path, kind: Format, files: Sequence[InputFile], landmarks: int = N_LANDMARKS
 ) -> Iterator[FaceTable]:
     """Yield a table for faces; its file appears when it is complete, not before.
 
     Args:
         output: File, or folder for ``pts``.
         kind: Format of the file.
-        times: Whether the inputs include a film.
-        names: Names of all inputs.
+        files: All inputs.
         landmarks: Number of landmarks of each face.
     """
     if kind == "pts":
-        yield PtsFolder(output, names)
+        yield PtsFolder(output, {file.name: file.place for file in files})
         return
+    times = any(file.kind == "film" for file in files)
     with write_whole(output) as part, part.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         yield CsvTable(file, times, landmarks) if kind == "csv" else JsonTable(file)
 
@@ -171,30 +171,36 @@ class JsonTable:
 class PtsFolder:
     """Writes a ``.pts`` file for each face: ``name.pts`` for the first one of a photo, ``name_2.pts`` for the second.
 
-    Frames of films are ``name_000012_1.pts``, with the number of the face at the end. Points count from 1.
+    Frames of films are ``name_000012_1.pts``, with the number of the face at the end. If a photo has such a name itself,
+    the number begins with a zero. Points count from 1.
 
     Args:
         folder: Folder for the files; created if missing.
-        names: Names of all inputs; if two differ only in their suffix, it becomes part of the name.
+        places: Names of all inputs and their places in the folder; if two differ only in their suffix, it stays.
     """
 
-    def __init__(self, folder: Path, names: Sequence[str]) -> None:
+    def __init__(self, folder: Path, places: Mapping[str, Path]) -> None:
         self._folder = folder
-        stems = Counter(str(_relative(name).with_suffix("")) for name in names)
-        self._stems, self._shared = set(stems), {stem for stem, count in stems.items() if count > 1}
+        short = {name: str(place.with_suffix("")) for name, place in places.items()}
+        wanted = Counter([*short.values(), *map(str, places.values())])
+        self._stems = {name: short[name] if wanted[short[name]] == 1 else str(place) for name, place in places.items()}
+        self._taken = {*short.values(), *self._stems.values()}
 
     def add(self, row: FaceRow) -> None:
         """Write one face."""
-        name = _relative(row.file)
-        stem = str(name.with_suffix(""))
-        stem = str(name) if stem in self._shared else stem
-        end = "" if row.number == 1 else f"_{row.number}"
-        if row.time is not None:
-            end = f"_{row.frame:06d}_{row.number}"
-        if end and f"{stem}{end}" in self._stems:  # as the second face of a.jpg beside a_2.jpg
-            stem = str(name)
-        with write_whole(self._folder / f"{stem}{end}.pts") as part:
+        stem = self._stems[row.file]
+        if row.time is not None or row.number > 1:
+            frame = "" if row.time is None else f"_{row.frame:06d}"
+            stem = self._free(f"{stem}{frame}_", str(row.number))
+        with write_whole(self._folder / f"{stem}.pts") as part:
             part.write_text(pts_text(row.face.landmarks), encoding="ascii")
+
+    def _free(self, begin: str, number: str) -> str:
+        """Return a name that nothing has: the second face of a.jpg beside a_2.jpg is a_02."""
+        while (stem := f"{begin}{number}") in self._taken:
+            number = f"0{number}"
+        self._taken.add(stem)
+        return stem
 
     def end(self, without_face: Sequence[str], skipped: dict[str, str]) -> None:
         """Do nothing: a photo without a face has no file."""
@@ -209,8 +215,3 @@ def pts_text(landmarks: Shape) -> str:
 def _plain(name: str) -> str:
     """Return a name that may hold bytes outside UTF-8 as text for every reader of JSON."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-
-
-def _relative(name: str) -> Path:
-    """Return a name as a path below a folder, whatever it begins with."""
-    return Path(*(part for part in Path(name).parts if part not in ("/", "..")))
