@@ -243,3 +243,15 @@ def test_an_animation_is_a_film(group, workplace: Path) -> None:
     pictures[0].save("moving.webp", save_all=True, append_images=pictures[1:], duration=[200, 300], quality=90)
     assert main(["predict", "moving.webp", "faces=largest", "threads=1"]) == 0
     assert [(row["frame"], row["time"]) for row in rows_of()] == [("0", "0.000"), ("1", "0.200")]
+
+
+def test_one_input_without_a_file_writes_nothing_and_one_of_several_is_skipped(
+    group, workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.fromarray(group[0]).save("photo.png")
+    os.mkfifo("pipe.png")
+    assert main(["predict", "pipe.png", "threads=1"]) == 2
+    assert not Path("landmarks.csv").exists()
+    assert "pipe.png: is a pipe or a device" in capsys.readouterr().err
+    assert main(["predict", "pipe.png", "photo.png", "faces=largest", "threads=1"]) == 3
+    assert len(rows_of()) == 1

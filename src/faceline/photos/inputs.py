@@ -3,9 +3,12 @@
 The first bytes of a file decide, not its name; an animated picture is a film.
 """
 
+import errno
 import glob
 import os
+import stat
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
@@ -49,11 +52,13 @@ class InputFile:
         path: Path of the file.
         name: Name in the table: the file name, or below a folder the path from there.
         kind: Kind from its first bytes.
+        fault: Why there is nothing to read; None for a file.
     """
 
     path: Path
     name: str
     kind: Kind
+    fault: str | None = None
 
     @property
     def place(self) -> Path:
@@ -89,7 +94,8 @@ def find_inputs(words: Sequence[str], leave_out: Sequence[Path] = ()) -> Inputs:
     Raises:
         InputError: A file or folder is missing, or holds nothing that could be a photo or a film.
     """
-    found = Inputs(one=len(words) == 1 and Path(words[0]).is_file())
+    first = Path(words[0])
+    found = Inputs(one=len(words) == 1 and (first.exists() or first.is_symlink()) and not first.is_dir())
     closed = {path.resolve() for path in leave_out}
     seen: set[Path] = set()
     for word in words:
@@ -103,7 +109,7 @@ def find_inputs(words: Sequence[str], leave_out: Sequence[Path] = ()) -> Inputs:
             if kind is None:
                 found.others += 1
             else:
-                found.files.append(InputFile(path, name, kind))
+                found.files.append(InputFile(path, name, kind, _fault(path)))
     if not found.files:
         beside = f"; it holds {found.others} other files" if found.others else ""
         raise InputError(f"no images or films in {' '.join(words)}{beside}", column="input")
@@ -137,17 +143,33 @@ def kind_of(path: Path, is_named: bool = True) -> Kind | None:
     suffix = path.suffix.lower()
     if suffix in _RAW and not is_named:
         return None
-    try:
-        with path.open("rb") as file:
-            head = file.read(_HEAD)
-    except OSError:
-        head = b""
+    head = b""
+    with suppress(OSError):
+        if path.is_dir():
+            return "unknown"
+        if path.is_file():  # a pipe would block
+            with path.open("rb") as file:
+                head = file.read(_HEAD)
     kind = _kind_of_bytes(head)
     if kind is not None:
         return kind
     if suffix in FILM_SUFFIXES:
         return "film"
     return "unknown" if is_named or suffix in PHOTO_SUFFIXES else None
+
+
+def _fault(path: Path) -> str | None:
+    """Return why there is nothing to read under a name; None for a file."""
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        dead = error.errno in (errno.ENOENT, errno.ELOOP)
+        return "is a link that leads to no file" if dead else f"cannot be read: {error.strerror}"
+    if stat.S_ISREG(mode):
+        return None
+    if stat.S_ISDIR(mode):
+        return "is a folder that cannot be read; change its permissions"
+    return "is a pipe or a device; save what comes from it, and give that file"
 
 
 def _kind_of_bytes(head: bytes) -> Kind | None:
@@ -183,6 +205,7 @@ def _expand(word: str, closed: set[Path], several: bool) -> Iterator[tuple[Path,
 
 
 def _below(folder: Path, closed: set[Path]) -> Iterator[Path]:
+    """Yield every file below a folder, and folders that cannot be read; links to folders are left out."""
     if folder.resolve() in closed:
         return
     try:
@@ -190,9 +213,14 @@ def _below(folder: Path, closed: set[Path]) -> Iterator[Path]:
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", file=folder) from None
     for entry in entries:
+        path = Path(entry.path)
         if entry.name.startswith("."):
             continue
-        if entry.is_dir(follow_symlinks=False):
-            yield from _below(Path(entry.path), closed)
-        elif entry.is_file():
-            yield Path(entry.path)
+        if not entry.is_dir(follow_symlinks=False):
+            if not os.path.isdir(path):  # noqa: PTH112  # Path.is_dir raises where nothing may be seen
+                yield path
+            continue
+        try:
+            yield from _below(path, closed)
+        except InputError:
+            yield path

@@ -94,6 +94,8 @@ class Prediction:
             InputError: The file cannot be read, and ``stops`` is set.
         """
         try:
+            if file.fault is not None:
+                raise InputError(file.fault, file=file.path)
             if file.kind == "film":
                 self._film(file, progress)
             else:
