@@ -1,6 +1,7 @@
 """`faceline predict`: a user's own images, folders and videos."""
 
 import csv
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -164,6 +165,17 @@ assert not loaded, loaded
         (["*.gif"], "input: no file matches *.gif"),
         (["face.png", "output=x.json"], "x.json, key 'output': has the suffix of another format"),
         ([], "input: missing; give it a value with input="),
+        ([""], "input: expected photos, films or folders, got an empty name"),
+        (["input=[]"], "input: expected photos, films or folders, got an empty name"),
+        (["input=5"], "input: expected text or a list, got 5"),
+        (["face.png", "input=b.png"], "input: name everything in one place: either face.png and others, or input="),
+        (["-"], "-, key 'input': no such file or folder"),
+        (["https://a.b/c.jpg?d=1"], "input: https://a.b/c.jpg?d=1 is an address"),
+        (["face.png", "--version"], "--version: no such flag"),
+        (["face.png", "-m", "faces=all,largest"], "-m: no such flag"),
+        (["--config-name", "nope", "face.png"], "--config-name nope: no such config"),
+        (["face.png", "output=-"], "output: expected a name, got -; standard output is /dev/stdout"),
+        (["face.png", "overlays=true"], "overlays: expected text, got true"),
     ],
 )
 def test_a_mistake_without_a_run_is_told_in_one_line(
@@ -174,3 +186,17 @@ def test_a_mistake_without_a_run_is_told_in_one_line(
     error = capsys.readouterr().err
     assert error.startswith(f"faceline: error: {told}") and error.count("\n") == 1
     assert not (workplace / "landmarks.csv").exists()
+
+
+def test_the_config_is_printed_with_the_names_of_the_photos(
+    workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["predict", "a b.png", "c.png", "--cfg", "job", "--package", "input"]) == 0
+    assert capsys.readouterr().out.splitlines()[1:3] == ["- a b.png", "- c.png"]
+
+
+@pytest.mark.parametrize("name", ["a$t${y}.png", os.fsdecode(b"caf\xe9.png"), "'a\".png", "5"])
+def test_a_photo_may_have_any_name(face: Path, workplace: Path, name: str) -> None:
+    Path(name).write_bytes(face.read_bytes())
+    assert main(["predict", name, "faces=largest", "min_confidence=0", "output=table.csv", "threads=1"]) in (0, 3)
+    assert Path("table.csv").exists()

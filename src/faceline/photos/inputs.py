@@ -94,6 +94,8 @@ def find_inputs(words: Sequence[str], leave_out: Sequence[Path] = ()) -> Inputs:
     Raises:
         InputError: A file or folder is missing, or holds nothing that could be a photo or a film.
     """
+    if not words or "" in words:
+        raise InputError("expected photos, films or folders, got an empty name", column="input")
     first = Path(words[0])
     found = Inputs(one=len(words) == 1 and (first.exists() or first.is_symlink()) and not first.is_dir())
     closed = {path.resolve() for path in leave_out}
@@ -194,6 +196,8 @@ def _expand(word: str, closed: set[Path], several: bool) -> Iterator[tuple[Path,
             yield file, (path / inner if several else inner).as_posix(), False
     elif path.exists() or path.is_symlink():
         yield path, path.as_posix() if several else path.name, True
+    elif "://" in word:
+        raise InputError(f"{word} is an address, and nothing is fetched from the network; give a file", column="input")
     elif _PATTERN & set(word):
         matches = sorted(glob.glob(word, recursive=True))  # noqa: PTH207  # the pattern may begin at the root
         if not matches:

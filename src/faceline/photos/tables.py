@@ -74,6 +74,8 @@ def check_table(output: Path, kind: Format, inputs: Sequence[Path]) -> None:
     Raises:
         InputError: The output is refused.
     """
+    if str(output) == "-":
+        raise InputError("expected a name, got -; standard output is /dev/stdout", column="output")
     suffix = output.suffix.lower()
     if suffix in PHOTO_SUFFIXES | FILM_SUFFIXES:
         raise InputError(
