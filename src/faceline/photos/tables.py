@@ -173,8 +173,8 @@ class JsonTable:
 class PtsFolder:
     """Writes a ``.pts`` file for each face: ``name.pts`` for the first one of a photo, ``name_2.pts`` for the second.
 
-    Frames of films are ``name_000012_1.pts``, with the number of the face at the end. If a photo has such a name itself,
-    the number begins with a zero. Points count from 1.
+    Frames of films are ``name_000012_1.pts``, with the number of the face at the end. If a photo has such a name
+    itself, the number begins with a zero. Points count from 1.
 
     Args:
         folder: Folder for the files; created if missing.
