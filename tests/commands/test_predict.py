@@ -195,9 +195,9 @@ def test_the_config_is_printed_with_the_names_of_the_photos(
     assert capsys.readouterr().out.splitlines()[1:3] == ["- a b.png", "- c.png"]
 
 
-def test_photos_may_have_any_names(face: Path, workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_photos_may_have_any_names(face: Path, workplace: Path, capfd: pytest.CaptureFixture[str]) -> None:
     names = ["a$t${y}.png", os.fsdecode(b"caf\xe9.png"), "'a\".png", "5"]
     for name in names:
         Image.open(face).resize((60, 80)).save(name, "PNG")
     assert main(["predict", *names, "faces=whole", "min_confidence=1", "output=table.csv", "threads=1"]) == 0
-    assert "in 0 of 4 photos" in capsys.readouterr().out
+    assert "in 0 of 4 photos" in capfd.readouterr().out
