@@ -175,6 +175,10 @@ assert not loaded, loaded
         (["face.png", "-m", "faces=all,largest"], "-m: no such flag"),
         (["--config-name", "nope", "face.png"], "--config-name nope: no such config"),
         (["face.png", "output=-"], "output: expected a name, got -; standard output is /dev/stdout"),
+        (["face.png", "output=x.pts"], "x.pts, key 'output': has the suffix of another format: give format=pts"),
+        (["face.png", "output=new/"], "new/, key 'output': is a folder; give the name of a CSV file"),
+        (["face.png", "output=a", "overlays=a"], "a, key 'overlays': is the name of the table too"),
+        (["face.png", "output=a", "overlays=a/b"], "a/b, key 'overlays': is the name of the table too"),
         (["face.png", "overlays=true"], "overlays: expected text, got true"),
     ],
 )

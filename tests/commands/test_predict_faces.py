@@ -148,6 +148,8 @@ def test_pts_files_are_read_back_as_labels(group, workplace: Path) -> None:
     assert main(["predict", "in", "format=pts", "output=points", "threads=1"]) == 2
     assert main(["predict", "in/a.png", "in/a_2.png", "format=pts", "output=two", "threads=1"]) == 0
     assert {path.name for path in Path("two/in").iterdir()} == {"a.pts", "a_2.pts", "a_02.pts"}
+    assert main(["predict", "in", "format=pts", "output=in", "faces=largest", "threads=1"]) == 0
+    assert Path("in/a.png").exists() and Path("in/a.pts").read_bytes() == Path("points/a.pts").read_bytes()
 
 
 def test_photos_whose_results_would_get_one_name_are_refused(

@@ -43,11 +43,12 @@ def predict(config: dict[str, Any]) -> None:
     """
     words = [config["input"]] if isinstance(config["input"], str) else list(config["input"])
     kind = config["format"]
-    output = Path(config["output"] or DEFAULT_OUTPUTS[kind])
+    named = config["output"] or DEFAULT_OUTPUTS[kind]
+    output = Path(named)
     overlays = Path(config["overlays"]) if config["overlays"] else None
-    _check_overlays(overlays, words)
-    check_table(output, kind, [Path(word) for word in words])
-    inputs = find_inputs(words, leave_out=[folder for folder in (overlays, output) if folder is not None])
+    check_table(named, kind, [Path(word) for word in words])
+    _check_overlays(overlays, words, table=None if kind == "pts" else output)
+    inputs = find_inputs(words, leave_out=[overlays] if overlays is not None else [])
     if kind == "pts" or overlays is not None:
         check_places(inputs.files)
     detector, landmarks = _detector(config)
@@ -61,11 +62,14 @@ def predict(config: dict[str, Any]) -> None:
     _tell(summary, inputs, output)
 
 
-def _check_overlays(overlays: Path | None, words: Sequence[str]) -> None:
-    """Refuse overlays that would overwrite the input."""
+def _check_overlays(overlays: Path | None, words: Sequence[str], table: Path | None) -> None:
+    """Refuse overlays that would overwrite the input, or lie where the file of the table will be."""
     if overlays is None:
         return
-    if overlays.exists() and not overlays.is_dir():
+    folder = Path(os.path.realpath(overlays))
+    if table is not None and Path(os.path.realpath(table)) in (folder, *folder.parents):
+        raise InputError("is the name of the table too; give another folder", file=overlays, column="overlays")
+    if (overlays.exists() or overlays.is_symlink()) and not overlays.is_dir():
         raise InputError("is a file; give a folder for the overlays", file=overlays, column="overlays")
     for word in words:
         folder = Path(word) if Path(word).is_dir() else Path(word).parent

@@ -98,7 +98,7 @@ def find_inputs(words: Sequence[str], leave_out: Sequence[Path] = ()) -> Inputs:
         raise InputError("expected photos, films or folders, got an empty name", column="input")
     first = Path(words[0])
     found = Inputs(one=len(words) == 1 and (first.exists() or first.is_symlink()) and not first.is_dir())
-    closed = {path.resolve() for path in leave_out}
+    closed = set(map(os.path.realpath, leave_out))
     seen: set[Path] = set()
     for word in words:
         for path, name, is_named in _expand(word, closed, several=len(words) > 1):
@@ -187,7 +187,7 @@ def _kind_of_bytes(head: bytes) -> Kind | None:
     return "film" if head.startswith(_FILMS) or is_stream else None
 
 
-def _expand(word: str, closed: set[Path], several: bool) -> Iterator[tuple[Path, str, bool]]:
+def _expand(word: str, closed: set[str], several: bool) -> Iterator[tuple[Path, str, bool]]:
     """Yield each file of a word, its name, and whether the user named exactly this file."""
     path = Path(word)
     if path.is_dir():
@@ -208,9 +208,9 @@ def _expand(word: str, closed: set[Path], several: bool) -> Iterator[tuple[Path,
         raise InputError("no such file or folder", file=path, column="input")
 
 
-def _below(folder: Path, closed: set[Path]) -> Iterator[Path]:
+def _below(folder: Path, closed: set[str]) -> Iterator[Path]:
     """Yield every file below a folder, and folders that cannot be read; links to folders are left out."""
-    if folder.resolve() in closed:
+    if os.path.realpath(folder) in closed:
         return
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)

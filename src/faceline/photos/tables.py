@@ -68,28 +68,30 @@ def csv_header(times: bool, landmarks: int = N_LANDMARKS) -> list[str]:
     return ["file", "frame", *when, "face", "confidence", "left", "top", "right", "bottom", *points]
 
 
-def check_table(output: Path, kind: Format, inputs: Sequence[Path]) -> None:
-    """Refuse an output that would replace something else, or has the wrong suffix.
+def check_table(named: str, kind: Format, inputs: Sequence[Path]) -> None:
+    """Refuse an output that would replace something else, or whose name promises another kind.
 
     Raises:
         InputError: The output is refused.
     """
-    if str(output) == "-":
-        raise InputError("expected a name, got -; standard output is /dev/stdout", column="output")
+    output = Path(named)
     suffix = output.suffix.lower()
+    if named == "-":
+        raise InputError("expected a name, got -; standard output is /dev/stdout", column="output")
     if suffix in PHOTO_SUFFIXES | FILM_SUFFIXES:
         raise InputError(
             f"is the name of an image or film; give that of a {kind.upper()} file", file=output, column="output"
         )
+    if suffix[1:] in DEFAULT_OUTPUTS and suffix[1:] != kind:
+        told = f"has the suffix of another format: give format={suffix[1:]}, or another name"
+        raise InputError(told, file=output, column="output")
     if kind == "pts":
         if output.exists() and (not output.is_dir() or any(output.glob("**/*.pts"))):
             told = "is a file or holds .pts files already; format=pts wants a new folder"
             raise InputError(told, file=output, column="output")
         return
-    other = {"csv": ".json", "json": ".csv"}[kind]
-    if suffix == other:
-        told = f"has the suffix of another format: give format={other[1:]}, or a name that ends with .{kind}"
-        raise InputError(told, file=output, column="output")
+    if named.endswith("/"):
+        raise InputError(f"is a folder; give the name of a {kind.upper()} file", file=named, column="output")
     begins = {"csv": [b"file,frame,"], "json": [_JSON_START[:20].encode()]}[kind]
     check_output(output, "output", begins=begins, inputs=inputs)
 
