@@ -27,7 +27,7 @@ from faceline.errors import InputError, NegativeAnswer
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-OK, BUG, USER_ERROR, NO, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 130, 143
+OK, BUG, USER_ERROR, NO, INTERRUPTED = 0, 1, 2, 3, 130
 
 PAIRS = {verb.split()[0]: [pair for pair in VERBS if pair.startswith(f"{verb.split()[0]} ")] for verb in VERBS}
 """Verbs of two words, by their first word."""
@@ -57,7 +57,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # without a home it comments on where it keeps its fonts
     arguments = list(sys.argv[1:] if argv is None else argv)
     if argv is None and arguments[:1] == ["predict"]:  # the stand and Lightning have handlers of their own
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # so that what is unfinished is removed
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as after nohup
+                signal.signal(number, lambda number, _: sys.exit(128 + number))  # so that what is unfinished is removed
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let errors through to us

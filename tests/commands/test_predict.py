@@ -160,6 +160,7 @@ assert not loaded, loaded
         (["a.png"], "a.png, key 'input': no such file or folder"),
         (["face.png", "bundle=none.faceline"], "none.faceline: no such bundle; faceline export"),
         (["face.png", "bundle=face.png"], "face.png: is no faceline bundle"),
+        (["face.png", "ckpt_path=face.png"], "face.png: not a readable checkpoint; give the .ckpt file of a run"),
         (["face.png", "bundle=x", "run_id=abc"], "bundle: give bundle=FILE, or run_id=RUN"),
         (["face.png", "min_confidence=2"], "min_confidence: "),
         (["*.gif"], "input: no file matches *.gif"),

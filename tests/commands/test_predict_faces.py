@@ -133,6 +133,16 @@ def test_one_photo_without_a_face_is_a_no(workplace: Path, capsys: pytest.Captur
     assert rows_of() == [] and Path("landmarks.csv").read_text().startswith("file,frame,face,confidence,left")
 
 
+def test_a_face_below_the_least_confidence_is_no_surprise(
+    group, workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.fromarray(group[0]).save("photo.png")
+    assert main(["predict", "photo.png", "faces=whole", "min_confidence=1", "threads=1"]) == 3
+    told = capsys.readouterr()
+    assert "1 below min_confidence left out" in told.out
+    assert "no face was found in photo.png; a lower min_confidence keeps what was left out" in told.err
+
+
 def test_pts_files_are_read_back_as_labels(group, workplace: Path) -> None:
     photo, _ = group
     Path("in").mkdir()
@@ -224,18 +234,22 @@ def test_a_cut_film_keeps_what_came_and_says_what_did_not(
     assert 0 < len({row["frame"] for row in rows_of()}) < 8
 
 
-def test_what_is_ended_leaves_nothing_unfinished(group, workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for number in range(2):
-        Image.fromarray(group[0]).save(f"{number}.png")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_what_is_ended_leaves_nothing_unfinished(
+    group, workplace: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    for name in range(2):
+        Image.fromarray(group[0]).save(f"{name}.png")
     monkeypatch.setattr(sys, "argv", ["faceline", "predict", "0.png", "1.png", "output=new/x.csv", "threads=1"])
-    monkeypatch.setattr(Prediction, "add", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
-    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(Prediction, "add", lambda *_: os.kill(os.getpid(), number))
+    before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGHUP)}
     try:
         with pytest.raises(SystemExit) as caught:
             main()
     finally:
-        signal.signal(signal.SIGTERM, before)
-    assert caught.value.code == 128 + signal.SIGTERM
+        for each, handler in before.items():
+            signal.signal(each, handler)
+    assert caught.value.code == 128 + number
     assert list(Path("new").iterdir()) == []
 
 

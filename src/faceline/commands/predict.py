@@ -146,4 +146,5 @@ def _tell(summary: Summary, inputs: Inputs, output: Path) -> None:
         count = len(summary.skipped)
         raise NegativeAnswer(f"{count} {'file' if count == 1 else 'files'} could not be read or not whole, see above")
     if inputs.one and not summary.faces and not summary.frames_of_films:
-        raise NegativeAnswer(f"no face was found in {inputs.files[0].name}")
+        doubtful = "; a lower min_confidence keeps what was left out" if summary.doubtful else ""
+        raise NegativeAnswer(f"no face was found in {inputs.files[0].name}{doubtful}")

@@ -64,7 +64,7 @@ class Summary:
         if missing := self.photos - self.photos_with_faces:
             line += f"; in {missing} none was found"
         if self.doubtful:
-            line += f"; {self.doubtful} doubtful left out"
+            line += f"; {self.doubtful} below min_confidence left out"
         if self.skipped:
             line += f"; {_count(len(self.skipped), 'file')} skipped or cut"
         return line
