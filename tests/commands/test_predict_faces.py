@@ -254,11 +254,14 @@ def test_what_is_ended_leaves_nothing_unfinished(
 
 
 def test_an_animation_is_a_film(group, workplace: Path) -> None:
-    pictures = [Image.fromarray(group[0]).resize((350, 210)) for _ in range(2)]
-    pictures[1].putpixel((0, 0), (255, 0, 0))
-    pictures[0].save("moving.webp", save_all=True, append_images=pictures[1:], duration=[200, 300], quality=90)
-    assert main(["predict", "moving.webp", "faces=largest", "threads=1"]) == 0
-    assert [(row["frame"], row["time"]) for row in rows_of()] == [("0", "0.000"), ("1", "0.200")]
+    pictures = [Image.fromarray(group[0]).resize((350, 210)) for _ in range(3)]
+    for number, picture in enumerate(pictures):
+        picture.putpixel((0, 0), (100 * number, 0, 0))
+    pictures[0].save("moving.webp", save_all=True, append_images=pictures[1:], duration=[200, 300, 300], quality=90)
+    assert main(["predict", "moving.webp", "faces=largest", "overlays=drawn", "threads=1"]) == 0
+    assert [(row["frame"], row["time"]) for row in rows_of()] == [("0", "0.000"), ("1", "0.200"), ("2", "0.500")]
+    assert cv2.VideoCapture("drawn/moving.webp.mp4").get(cv2.CAP_PROP_FPS) == 4  # two steps in half a second
+
 
 
 def test_one_input_without_a_file_writes_nothing_and_one_of_several_is_skipped(
