@@ -263,7 +263,6 @@ def test_an_animation_is_a_film(group, workplace: Path) -> None:
     assert cv2.VideoCapture("drawn/moving.webp.mp4").get(cv2.CAP_PROP_FPS) == 4  # two steps in half a second
 
 
-
 def test_one_input_without_a_file_writes_nothing_and_one_of_several_is_skipped(
     group, workplace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -111,13 +111,13 @@ def _kinds(annotation: Any) -> set[Any]:
 
 
 def _override(word: str, texts: Collection[str]) -> Any:
-    """Return one ``key=value`` as a config; for text keys a number or a list stays as it was typed."""
+    """Return one ``key=value`` as a config; for text keys a number stays as it was typed."""
     key, equals, typed = word.partition("=")
     if not equals or not re.fullmatch(r"\w+(\.\w+)*", key):
         raise InputError(f"{word}: not an override; write key=value, and quote odd characters")
     try:
         config = OmegaConf.from_dotlist([word])
-        if key in texts and not isinstance(config[key], str | bool | NoneType):
+        if key in texts and (type(config[key]) in (int, float) or typed == "-"):  # to YAML that begins a list
             config[key] = typed.strip()
         return config
     except Exception as error:  # YAML and OmegaConf have many
