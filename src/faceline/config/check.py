@@ -125,7 +125,8 @@ def _place(config: Any, location: Sequence[str | int]) -> Place:
     """Return where a refused value is, without the names that pydantic gives to the kinds that it may have."""
     place: list[str | int] = []
     for part in location:
-        if (isinstance(config, dict) and part in config) or (isinstance(config, list) and isinstance(part, int)):
+        is_key = part in config if isinstance(config, dict) else isinstance(config, list) and isinstance(part, int)
+        if is_key:
             place.append(part)
             config = config[part]
     return tuple(place)

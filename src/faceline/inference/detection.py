@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from numbers import Integral, Real
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
@@ -169,9 +168,9 @@ def detect_faces(
         raise InputError(f"expected an image with pixels, got one of {image.shape[1]} x {image.shape[0]}")
     if faces not in ("all", "largest", "whole"):
         raise InputError(f"faces: expected all, largest or whole, got {faces!r}")
-    if not (isinstance(min_confidence, Real) and 0 <= min_confidence <= 1):
+    if not (isinstance(min_confidence, int | float | np.number) and 0 <= min_confidence <= 1):
         raise InputError(f"min_confidence: expected a number from 0 to 1, got {min_confidence!r}")
-    if not (isinstance(threads, Integral) and threads >= 1):
+    if not (isinstance(threads, int | np.integer) and threads >= 1):
         raise InputError(f"threads: expected a whole number of at least 1, got {threads!r}")
     runtime = _runtime(str(bundle), int(threads))
     return FaceDetector(runtime.detect_batch, runtime.size, faces, min_confidence, _finder()).detect(image).faces
