@@ -122,8 +122,10 @@ def test_a_folder_says_what_was_not_found_and_what_not_read(
     told = json.loads(Path("landmarks.json").read_text())
     assert [(face["file"], face["face"]) for face in told["faces"]] == [("more/two.JPG", 1), ("more/two.JPG", 2)]
     assert told["without_face"] == ["wall.png"] and told["skipped"][0]["file"] == "broken.png"
-    assert main(["predict", "photos", "on_error=stop", "output=other.csv", "threads=1"]) == 2
-    assert not Path("other.csv").exists()
+    stopped = ["predict", str(folder / "more"), str(folder / "broken.png"), "on_error=stop", "threads=1"]
+    assert main([*stopped, "output=other.csv"]) == 2
+    assert main([*stopped, "output=other", "format=pts"]) == 2
+    assert not Path("other.csv").exists() and list(Path("other").iterdir()) == []
 
 
 def test_one_photo_without_a_face_is_a_no(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -100,7 +101,7 @@ def check_table(named: str, kind: Format, inputs: Sequence[Path]) -> None:
 def face_table(
     output: Path, kind: Format, files: Sequence[InputFile], landmarks: int = N_LANDMARKS
 ) -> Iterator[FaceTable]:
-    """Yield a table for faces; its file appears when it is complete, not before.
+    """Yield a table for faces; its file or files appear when they are complete, not before.
 
     Args:
         output: File, or folder for ``pts``.
@@ -109,11 +110,24 @@ def face_table(
         landmarks: Number of landmarks of each face.
     """
     if kind == "pts":
-        yield PtsFolder(output, {file.name: file.place for file in files})
+        with _pts_folder(output, files) as folder:
+            yield folder
         return
     times = any(file.kind == "film" for file in files)
     with write_whole(output) as part, part.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         yield CsvTable(file, times, landmarks) if kind == "csv" else JsonTable(file)
+
+
+@contextmanager
+def _pts_folder(output: Path, files: Sequence[InputFile]) -> Iterator[FaceTable]:
+    """Yield a folder within the output, and move its files to their places when all are there."""
+    output.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".faceline-", dir=output) as name:
+        yield PtsFolder(Path(name), {file.name: file.place for file in files})
+        for written in [path for path in Path(name).rglob("*.pts") if path.is_file()]:
+            target = output / written.relative_to(name)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            written.replace(target)
 
 
 class CsvTable:
@@ -179,7 +193,7 @@ class PtsFolder:
     itself, the number begins with a zero. Points count from 1.
 
     Args:
-        folder: Folder for the files; created if missing.
+        folder: Folder for the files.
         places: Names of all inputs and their places in the folder; if two differ only in their suffix, it stays.
     """
 
@@ -196,8 +210,9 @@ class PtsFolder:
         if row.time is not None or row.number > 1:
             frame = "" if row.time is None else f"_{row.frame:06d}"
             stem = self._free(f"{stem}{frame}_", str(row.number))
-        with write_whole(self._folder / f"{stem}.pts") as part:
-            part.write_text(pts_text(row.face.landmarks), encoding="ascii")
+        file = self._folder / f"{stem}.pts"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(pts_text(row.face.landmarks), encoding="ascii")
 
     def _free(self, begin: str, number: str) -> str:
         """Return a name that nothing has: the second face of a.jpg beside a_2.jpg is a_02."""
