@@ -19,7 +19,7 @@ from functools import cache
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
-from faceline.cli_help import FLAGS, INIT, PLAIN, RESULTS, VERBS, dev, overview, verb_help
+from faceline.cli_help import FLAGS, INIT, PLAIN, RESULTS, VALUED, VERBS, dev, overview, verb_help
 from faceline.config.project import config_folders, opened
 from faceline.config.tree import conf_dir, hint, keys_of, nearest, nearest_leaf
 from faceline.errors import InputError, NegativeAnswer
@@ -27,7 +27,7 @@ from faceline.errors import InputError, NegativeAnswer
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-OK, BUG, USER_ERROR, NO, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 130, 143
+OK, BUG, USER_ERROR, NO, INTERRUPTED = 0, 1, 2, 3, 130
 
 PAIRS = {verb.split()[0]: [pair for pair in VERBS if pair.startswith(f"{verb.split()[0]} ")] for verb in VERBS}
 """Verbs of two words, by their first word."""
@@ -57,7 +57,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # without a home it comments on where it keeps its fonts
     arguments = list(sys.argv[1:] if argv is None else argv)
     if argv is None and arguments[:1] == ["predict"]:  # the stand and Lightning have handlers of their own
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # so that what is unfinished is removed
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as after nohup
+                signal.signal(number, lambda number, _: sys.exit(128 + number))  # so that what is unfinished is removed
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let errors through to us
@@ -189,14 +191,19 @@ def _runs_by_place(overrides: list[str]) -> list[str]:
 
 def _predict(words: list[str]) -> int:
     """Run ``predict``: with Hydra if it needs a trained run, without it for a bundle."""
-    from faceline.config.plain import read_settings, with_positional  # noqa: PLC0415
+    from faceline.config.plain import names_and_settings, read_settings  # noqa: PLC0415
     from faceline.config.schema import Predict  # noqa: PLC0415
 
-    overrides = with_positional(words, "input")
+    names, overrides = names_and_settings(words, VALUED)
+    if names and any(word.startswith("input=") for word in overrides):
+        raise InputError(f"name everything in one place: either {names[0]} and others, or input=…", column="input")
     if any(word.startswith(("-", "run_id=", "ckpt_path=")) for word in overrides):
-        return _run_hydra("predict", overrides)
-    settings = read_settings("predict", overrides, Predict)
-    importlib.import_module("faceline.commands.predict").predict(settings.model_dump())
+        _refuse_flags("predict", overrides, [flag for flag in FLAGS if flag not in ("-m", "--multirun")])
+        given = names[0] if len(names) == 1 else json.dumps(names, ensure_ascii=False)
+        return _run_hydra("predict", [*([f"input={given}"] if names else []), *overrides])
+    placeholder = ["input=."] if names else []  # a name may hold what YAML cannot
+    settings = read_settings("predict", [*overrides, *placeholder], Predict).model_dump()
+    importlib.import_module("faceline.commands.predict").predict(settings | ({"input": names} if names else {}))
     return OK
 
 
@@ -262,7 +269,7 @@ def _quoted(overrides: Sequence[str]) -> list[str]:
 def _path_as_text(word: str) -> str:
     """Quote a path, which may have signs with a meaning in Hydra, such as ``=``, a space or brackets."""
     match = _PATH_KEYS.fullmatch(word)
-    if match is None or match[2][0] in "\"'" or "${" in match[2]:
+    if match is None or match[2].startswith(('"', "'", '["')) or "${" in match[2]:
         return word
     quoted = re.sub(r'(\\*)"', r'\1\1\\"', match[2])
     ending = re.search(r"\\*$", quoted)

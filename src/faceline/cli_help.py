@@ -390,6 +390,9 @@ FLAGS = {
 }
 """Flags of a verb; those without a description are not shown."""
 
+VALUED = ("-c", "--cfg", "-p", "--package", "-i", "--info", "-cn", "--config-name", "-cp", "--config-path")
+"""Flags that take the next word as their value."""
+
 
 def verb_help(verb: str, conf: Path) -> str:
     """Return the help of one verb.

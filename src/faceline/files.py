@@ -1,5 +1,6 @@
 """Writes whole files."""
 
+import errno
 import fcntl
 import os
 import re
@@ -65,11 +66,13 @@ def is_stream(file: Path) -> bool:
     """Tell whether a name is a device or a pipe, which gets the content directly.
 
     Raises:
-        InputError: The name is a folder, a socket or a disk, which cannot be written as a file.
+        InputError: The name is a folder, a socket or a disk, which cannot be written as a file, or links to itself.
     """
     try:
         mode = file.stat().st_mode
-    except OSError:  # there is nothing yet, or nothing that may be seen; to write it tells
+    except OSError as error:  # there is nothing yet, or nothing that may be seen; to write it tells
+        if error.errno == errno.ELOOP:
+            raise InputError("is a link that leads to itself; choose another name", file=file) from None
         return False
     if stat.S_ISDIR(mode):
         raise InputError("is a folder, where a file is needed; choose another name", file=file)

@@ -1,6 +1,7 @@
 """`faceline predict`: a user's own images, folders and videos."""
 
 import csv
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -159,11 +160,27 @@ assert not loaded, loaded
         (["a.png"], "a.png, key 'input': no such file or folder"),
         (["face.png", "bundle=none.faceline"], "none.faceline: no such bundle; faceline export"),
         (["face.png", "bundle=face.png"], "face.png: is no faceline bundle"),
+        (["face.png", "ckpt_path=face.png"], "face.png: not a readable checkpoint; give the .ckpt file of a run"),
         (["face.png", "bundle=x", "run_id=abc"], "bundle: give bundle=FILE, or run_id=RUN"),
         (["face.png", "min_confidence=2"], "min_confidence: "),
         (["*.gif"], "input: no file matches *.gif"),
         (["face.png", "output=x.json"], "x.json, key 'output': has the suffix of another format"),
         ([], "input: missing; give it a value with input="),
+        ([""], "input: expected photos, films or folders, got an empty name"),
+        (["input=[]"], "input: expected photos, films or folders, got an empty name"),
+        (["input=5"], "input: expected text or a list, got 5"),
+        (["face.png", "input=b.png"], "input: name everything in one place: either face.png and others, or input="),
+        (["-"], "-, key 'input': no such file or folder"),
+        (["https://a.b/c.jpg?d=1"], "input: https://a.b/c.jpg?d=1 is an address"),
+        (["face.png", "--version"], "--version: no such flag"),
+        (["face.png", "-m", "faces=all,largest"], "-m: no such flag"),
+        (["--config-name", "nope", "face.png"], "--config-name nope: no such config"),
+        (["face.png", "output=-"], "output: expected a name, got -; standard output is /dev/stdout"),
+        (["face.png", "output=x.pts"], "x.pts, key 'output': has the suffix of another format: give format=pts"),
+        (["face.png", "output=new/"], "new/, key 'output': is a folder; give the name of a CSV file"),
+        (["face.png", "output=a", "overlays=a"], "a, key 'overlays': is the name of the table too"),
+        (["face.png", "output=a", "overlays=a/b"], "a/b, key 'overlays': is the name of the table too"),
+        (["face.png", "overlays=true"], "overlays: expected text, got true"),
     ],
 )
 def test_a_mistake_without_a_run_is_told_in_one_line(
@@ -174,3 +191,18 @@ def test_a_mistake_without_a_run_is_told_in_one_line(
     error = capsys.readouterr().err
     assert error.startswith(f"faceline: error: {told}") and error.count("\n") == 1
     assert not (workplace / "landmarks.csv").exists()
+
+
+def test_the_config_is_printed_with_the_names_of_the_photos(
+    workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["predict", "a b.png", "c.png", "--cfg", "job", "--package", "input"]) == 0
+    assert capsys.readouterr().out.splitlines()[1:3] == ["- a b.png", "- c.png"]
+
+
+def test_photos_may_have_any_names(face: Path, workplace: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    names = ["a$t${y}.png", os.fsdecode(b"caf\xe9.png"), "'a\".png", "5"]
+    for name in names:
+        Image.open(face).resize((60, 80)).save(name, "PNG")
+    assert main(["predict", *names, "faces=whole", "min_confidence=1", "output=table.csv", "threads=1"]) == 0
+    assert "in 0 of 4 photos" in capfd.readouterr().out

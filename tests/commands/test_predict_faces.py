@@ -122,8 +122,10 @@ def test_a_folder_says_what_was_not_found_and_what_not_read(
     told = json.loads(Path("landmarks.json").read_text())
     assert [(face["file"], face["face"]) for face in told["faces"]] == [("more/two.JPG", 1), ("more/two.JPG", 2)]
     assert told["without_face"] == ["wall.png"] and told["skipped"][0]["file"] == "broken.png"
-    assert main(["predict", "photos", "on_error=stop", "output=other.csv", "threads=1"]) == 2
-    assert not Path("other.csv").exists()
+    stopped = ["predict", str(folder / "more"), str(folder / "broken.png"), "on_error=stop", "threads=1"]
+    assert main([*stopped, "output=other.csv"]) == 2
+    assert main([*stopped, "output=other", "format=pts"]) == 2
+    assert not Path("other.csv").exists() and list(Path("other").iterdir()) == []
 
 
 def test_one_photo_without_a_face_is_a_no(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -133,16 +135,46 @@ def test_one_photo_without_a_face_is_a_no(workplace: Path, capsys: pytest.Captur
     assert rows_of() == [] and Path("landmarks.csv").read_text().startswith("file,frame,face,confidence,left")
 
 
+def test_a_face_below_the_least_confidence_is_no_surprise(
+    group, workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.fromarray(group[0]).save("photo.png")
+    assert main(["predict", "photo.png", "faces=whole", "min_confidence=1", "threads=1"]) == 3
+    told = capsys.readouterr()
+    assert "1 below min_confidence left out" in told.out
+    assert "no face was found in photo.png; a lower min_confidence keeps what was left out" in told.err
+
+
 def test_pts_files_are_read_back_as_labels(group, workplace: Path) -> None:
     photo, _ = group
-    Image.fromarray(photo).save("a.png")
-    Image.fromarray(photo[:, :340]).save("a_2.png")
-    assert main(["predict", "a*.png", "format=pts", "output=points", "threads=1"]) == 0
+    Path("in").mkdir()
+    Image.fromarray(photo).save("in/a.png")
+    for name in ("a_2.png", "a_2.jpg", "a.png_2.png"):
+        Image.fromarray(photo[:, :340]).save(f"in/{name}")
+    assert main(["predict", "in", "format=pts", "output=points", "threads=1"]) == 0
     faces = faceline.detect_faces(photo)
-    assert {path.name for path in Path("points").iterdir()} == {"a.pts", "a.png_2.pts", "a_2.pts"}
-    for name, face in (("a", faces[0]), ("a.png_2", faces[1])):
+    names = {path.name for path in Path("points").iterdir()}
+    assert names == {"a.pts", "a_02.pts", "a_2.png.pts", "a_2.jpg.pts", "a.png_2.pts"}
+    for name, face in (("a", faces[0]), ("a_02", faces[1])):
         np.testing.assert_allclose(read_pts(Path("points", f"{name}.pts")), face.landmarks, atol=1e-3)
-    assert main(["predict", "a*.png", "format=pts", "output=points", "threads=1"]) == 2
+    assert main(["predict", "in", "format=pts", "output=points", "threads=1"]) == 2
+    assert main(["predict", "in/a.png", "in/a_2.png", "format=pts", "output=two", "threads=1"]) == 0
+    assert {path.name for path in Path("two/in").iterdir()} == {"a.pts", "a_2.pts", "a_02.pts"}
+    assert main(["predict", "in", "format=pts", "output=in", "faces=largest", "threads=1"]) == 0
+    assert Path("in/a.png").exists() and Path("in/a.pts").read_bytes() == Path("points/a.pts").read_bytes()
+
+
+def test_photos_whose_results_would_get_one_name_are_refused(
+    group, workplace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("in").mkdir()
+    for name in ("x.png", "in/x.png"):
+        Image.fromarray(group[0]).save(name)
+    monkeypatch.chdir("in")
+    for word in ("format=pts", "overlays=drawn"):
+        assert main(["predict", "x.png", "../x.png", word, "threads=1"]) == 2
+        assert "x.png and ../x.png would be written to the same file; start in" in capsys.readouterr().err
+    assert sorted(path.name for path in Path().iterdir()) == ["x.png"]
 
 
 def test_faces_of_a_film_keep_their_numbers_and_frames_have_times(group, workplace: Path) -> None:
@@ -157,6 +189,15 @@ def test_faces_of_a_film_keep_their_numbers_and_frames_have_times(group, workpla
     assert all((np.diff(way) > 1).all() for way in ways.values())
     drawn = cv2.VideoCapture("drawn/film.dat.mp4")
     assert drawn.get(cv2.CAP_PROP_FRAME_COUNT) == 6 and drawn.get(cv2.CAP_PROP_FPS) == 10
+
+
+def test_films_follow_one_another(group, workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    small = cv2.resize(group[0], (350, 210))
+    for name in ("a", "b"):
+        write_film(Path(f"{name}.avi"), [small] * 2)
+    assert main(["predict", "a.avi", "b.avi", "faces=largest", "threads=1"]) == 0
+    assert "4 of 4 frames of 2 films" in capsys.readouterr().out
+    assert [(row["file"], row["frame"]) for row in rows_of()] == [(f"{n}.avi", f) for n in "ab" for f in "01"]
 
 
 def patch_box(film: bytes, name: bytes, change) -> bytes:
@@ -195,24 +236,42 @@ def test_a_cut_film_keeps_what_came_and_says_what_did_not(
     assert 0 < len({row["frame"] for row in rows_of()}) < 8
 
 
-def test_what_is_ended_leaves_nothing_unfinished(group, workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for number in range(2):
-        Image.fromarray(group[0]).save(f"{number}.png")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_what_is_ended_leaves_nothing_unfinished(
+    group, workplace: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    for name in range(2):
+        Image.fromarray(group[0]).save(f"{name}.png")
     monkeypatch.setattr(sys, "argv", ["faceline", "predict", "0.png", "1.png", "output=new/x.csv", "threads=1"])
-    monkeypatch.setattr(Prediction, "add", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
-    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(Prediction, "add", lambda *_: os.kill(os.getpid(), number))
+    before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGHUP)}
     try:
         with pytest.raises(SystemExit) as caught:
             main()
     finally:
-        signal.signal(signal.SIGTERM, before)
-    assert caught.value.code == 128 + signal.SIGTERM
+        for each, handler in before.items():
+            signal.signal(each, handler)
+    assert caught.value.code == 128 + number
     assert list(Path("new").iterdir()) == []
 
 
 def test_an_animation_is_a_film(group, workplace: Path) -> None:
-    pictures = [Image.fromarray(group[0]).resize((350, 210)) for _ in range(2)]
-    pictures[1].putpixel((0, 0), (255, 0, 0))
-    pictures[0].save("moving.webp", save_all=True, append_images=pictures[1:], duration=[200, 300], quality=90)
-    assert main(["predict", "moving.webp", "faces=largest", "threads=1"]) == 0
-    assert [(row["frame"], row["time"]) for row in rows_of()] == [("0", "0.000"), ("1", "0.200")]
+    pictures = [Image.fromarray(group[0]).resize((350, 210)) for _ in range(3)]
+    for number, picture in enumerate(pictures):
+        picture.putpixel((0, 0), (100 * number, 0, 0))
+    pictures[0].save("moving.webp", save_all=True, append_images=pictures[1:], duration=[200, 300, 300], quality=90)
+    assert main(["predict", "moving.webp", "faces=largest", "overlays=drawn", "threads=1"]) == 0
+    assert [(row["frame"], row["time"]) for row in rows_of()] == [("0", "0.000"), ("1", "0.200"), ("2", "0.500")]
+    assert cv2.VideoCapture("drawn/moving.webp.mp4").get(cv2.CAP_PROP_FPS) == 4  # two steps in half a second
+
+
+def test_one_input_without_a_file_writes_nothing_and_one_of_several_is_skipped(
+    group, workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.fromarray(group[0]).save("photo.png")
+    os.mkfifo("pipe.png")
+    assert main(["predict", "pipe.png", "threads=1"]) == 2
+    assert not Path("landmarks.csv").exists()
+    assert "pipe.png: is a pipe or a device" in capsys.readouterr().err
+    assert main(["predict", "pipe.png", "photo.png", "faces=largest", "threads=1"]) == 3
+    assert len(rows_of()) == 1

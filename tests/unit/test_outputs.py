@@ -122,6 +122,9 @@ def test_a_socket_or_a_folder_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
         with pytest.raises(InputError, match="socket"):
             write(Path("s"), "x")
     assert "folder" in refused(tmp_path)
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    assert refused(loop) == "is a link that leads to itself; choose another name"
 
 
 KILLED = """

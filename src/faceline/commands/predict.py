@@ -11,14 +11,15 @@ import cv2
 import numpy as np
 from omegaconf import DictConfig
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from faceline.config.check import plain
 from faceline.errors import InputError, NegativeAnswer
 from faceline.inference.bundle import DEFAULT
 from faceline.inference.detection import FaceDetector, FindLandmarks
 from faceline.inference.runtime import Detections, LandmarkRuntime
-from faceline.photos.inputs import InputFile, Inputs, find_inputs
+from faceline.photos.inputs import InputFile, Inputs, check_places, find_inputs
 from faceline.photos.prediction import Prediction, Summary
 from faceline.photos.tables import DEFAULT_OUTPUTS, check_table, face_table
 from faceline.terminal import note
@@ -42,16 +43,17 @@ def predict(config: dict[str, Any]) -> None:
     """
     words = [config["input"]] if isinstance(config["input"], str) else list(config["input"])
     kind = config["format"]
-    output = Path(config["output"] or DEFAULT_OUTPUTS[kind])
+    named = config["output"] or DEFAULT_OUTPUTS[kind]
+    output = Path(named)
     overlays = Path(config["overlays"]) if config["overlays"] else None
-    _check_overlays(overlays, words)
-    check_table(output, kind, [Path(word) for word in words])
-    inputs = find_inputs(words, leave_out=[folder for folder in (overlays, output) if folder is not None])
+    check_table(named, kind, [Path(word) for word in words])
+    _check_overlays(overlays, words, table=None if kind == "pts" else output)
+    inputs = find_inputs(words, leave_out=[overlays] if overlays is not None else [])
+    if kind == "pts" or overlays is not None:
+        check_places(inputs.files)
     detector, landmarks = _detector(config)
     stops = config["on_error"] == "stop" or (config["on_error"] is None and inputs.one)
-    names = [file.name for file in inputs.files]
-    times = any(file.kind == "film" for file in inputs.files)
-    with face_table(output, kind, times, names, landmarks) as table:
+    with face_table(output, kind, inputs.files, landmarks) as table:
         prediction = Prediction(detector, table, overlays, smooth=config["smooth"], stops=stops)
         with _progress() as progress:
             for file in _each(inputs.files, progress):
@@ -60,11 +62,14 @@ def predict(config: dict[str, Any]) -> None:
     _tell(summary, inputs, output)
 
 
-def _check_overlays(overlays: Path | None, words: Sequence[str]) -> None:
-    """Refuse overlays that would overwrite the input."""
+def _check_overlays(overlays: Path | None, words: Sequence[str], table: Path | None) -> None:
+    """Refuse overlays that would overwrite the input, or lie where the file of the table will be."""
     if overlays is None:
         return
-    if overlays.exists() and not overlays.is_dir():
+    folder = Path(os.path.realpath(overlays))
+    if table is not None and Path(os.path.realpath(table)) in (folder, *folder.parents):
+        raise InputError("is the name of the table too; give another folder", file=overlays, column="overlays")
+    if (overlays.exists() or overlays.is_symlink()) and not overlays.is_dir():
         raise InputError("is a file; give a folder for the overlays", file=overlays, column="overlays")
     for word in words:
         folder = Path(word) if Path(word).is_dir() else Path(word).parent
@@ -98,12 +103,20 @@ def _landmarks(config: dict[str, Any], threads: int) -> tuple[FindLandmarks, int
     return one_by_one, _TORCH_SIZE, find.args[0].markup.points
 
 
+class _Rate(ProgressColumn):
+    """Shows how many files or frames are done in a second."""
+
+    def render(self, task: Task) -> Text:
+        """Return the text of the column."""
+        return Text(f"{task.speed:.1f} a second" if task.speed else "")
+
+
 def _progress() -> Progress:
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
+        _Rate(),
         TimeRemainingColumn(),
         console=Console(stderr=True),
         transient=True,
@@ -116,12 +129,10 @@ def _each(files: Sequence[InputFile], progress: Progress) -> Iterator[InputFile]
     if len(files) == 1:
         yield files[0]
         return
-    task = progress.add_task("files", total=len(files), rate="")
+    task = progress.add_task("files", total=len(files))
     for file in files:
         yield file
         progress.advance(task)
-        speed = progress.tasks[task].speed
-        progress.update(task, rate=f"{speed:.1f} a second" if speed else "")
 
 
 def _tell(summary: Summary, inputs: Inputs, output: Path) -> None:
@@ -135,4 +146,5 @@ def _tell(summary: Summary, inputs: Inputs, output: Path) -> None:
         count = len(summary.skipped)
         raise NegativeAnswer(f"{count} {'file' if count == 1 else 'files'} could not be read or not whole, see above")
     if inputs.one and not summary.faces and not summary.frames_of_films:
-        raise NegativeAnswer(f"no face was found in {inputs.files[0].name}")
+        doubtful = "; a lower min_confidence keeps what was left out" if summary.doubtful else ""
+        raise NegativeAnswer(f"no face was found in {inputs.files[0].name}{doubtful}")

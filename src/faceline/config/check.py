@@ -107,7 +107,7 @@ def refusal_of(config: dict[Any, Any], schema: type[BaseModel]) -> tuple[Place, 
     try:
         schema.model_validate_json(json.dumps(config), strict=True)  # JSON: a list may stand for a tuple
     except ValidationError as refusal:
-        error = refusal.errors()[0]
+        error, *others = refusal.errors()
     else:
         return None
     place: Place = tuple(error["loc"])
@@ -116,7 +116,20 @@ def refusal_of(config: dict[Any, Any], schema: type[BaseModel]) -> tuple[Place, 
         return place, f"no such key{_key_hint(parents, word, _fields(schema, parents))}"
     if error["type"] == "missing":
         return place, f"missing; give it a value with +{'.'.join((*parents, word))}=…"
-    return place, _complaint([{**error, "loc": ()}], "", error["input"])
+    place = _place(config, error["loc"])
+    same = [error, *(other for other in others if _place(config, other["loc"]) == place)]
+    return place, _complaint([{**each, "loc": ()} for each in same], "", error["input"])
+
+
+def _place(config: Any, location: Sequence[str | int]) -> Place:
+    """Return where a refused value is, without the names that pydantic gives to the kinds that it may have."""
+    place: list[str | int] = []
+    for part in location:
+        is_key = part in config if isinstance(config, dict) else isinstance(config, list) and isinstance(part, int)
+        if is_key:
+            place.append(part)
+            config = config[part]
+    return tuple(place)
 
 
 def _check_plain(config: dict[Any, Any], schema: type[BaseModel]) -> None:

@@ -1,6 +1,5 @@
 """Reads the settings of commands without Hydra: ``conf/VERB.yaml``, a file of the user's own, then ``key=value``."""
 
-import json
 import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -73,23 +72,26 @@ def read_settings(name: str, overrides: Sequence[str], schema: type[_Section]) -
     raise InputError(f"{key}: {message}")
 
 
-def with_positional(words: Sequence[str], key: str) -> list[str]:
-    """Return the overrides of a command line in which words, such as file names, may stand without their key.
+def names_and_settings(words: Sequence[str], valued: Collection[str] = ()) -> tuple[list[str], list[str]]:
+    """Divide a command line into names of files, which stand without a key, and settings with flags.
 
     A word that begins with a dash is a flag, unless a file has that name; after ``--`` all words are names.
+
+    Args:
+        words: Words after the verb.
+        valued: Flags whose value is the next word.
     """
     end = words.index("--") if "--" in words else len(words)
-    named = [(word, i > end or not _is_setting(word)) for i, word in enumerate(words) if i != end]
-    bare = [json.dumps(word, ensure_ascii=False) for word, is_name in named if is_name]
-    settings = [word for word, is_name in named if not is_name]
-    if not bare:
-        return settings
-    return [f"{key}={bare[0]}" if len(bare) == 1 else f"{key}=[{','.join(bare)}]", *settings]
+    names: list[str] = []
+    settings: list[str] = []
+    for before, word in zip(["", *words], words[:end], strict=False):
+        (settings if before in valued or _is_setting(word) else names).append(word)
+    return names + list(words[end + 1 :]), settings
 
 
 def _is_setting(word: str) -> bool:
     """Tell whether a word is a flag or ``key=value``, and no file name."""
-    return _sets_a_key(word) or (word.startswith("-") and not Path(word).exists())
+    return _sets_a_key(word) or (word.startswith("-") and word != "-" and not Path(word).exists())
 
 
 def _sets_a_key(word: str) -> bool:
@@ -115,7 +117,7 @@ def _override(word: str, texts: Collection[str]) -> Any:
         raise InputError(f"{word}: not an override; write key=value, and quote odd characters")
     try:
         config = OmegaConf.from_dotlist([word])
-        if key in texts and isinstance(config[key], int | float):
+        if key in texts and (type(config[key]) in (int, float) or typed == "-"):  # to YAML that begins a list
             config[key] = typed.strip()
         return config
     except Exception as error:  # YAML and OmegaConf have many

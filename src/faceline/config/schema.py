@@ -200,7 +200,7 @@ class Predict(Section):
     run_id: str | None
     ckpt_path: str | None
     bundle: str | None
-    input: Annotated[str, Field(min_length=1)] | Annotated[list[str], Field(min_length=1)]
+    input: str | list[str]
     faces: Literal["all", "largest", "whole"]
     min_confidence: Annotated[float, Field(ge=0, le=1)]
     smooth: bool

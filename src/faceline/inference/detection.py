@@ -163,15 +163,30 @@ def detect_faces(
     """
     if not (isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3):
         got = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
-        raise InputError(f"expected an RGB image (height, width, 3) of uint8, got {got}")
+        raise InputError(f"expected an RGB image (height, width, 3) of uint8, got {got}{_advice(image)}")
     if not image.size:
         raise InputError(f"expected an image with pixels, got one of {image.shape[1]} x {image.shape[0]}")
     if faces not in ("all", "largest", "whole"):
         raise InputError(f"faces: expected all, largest or whole, got {faces!r}")
-    if not 0 <= min_confidence <= 1:
-        raise InputError(f"min_confidence: expected a number from 0 to 1, got {min_confidence}")
-    runtime = _runtime(str(bundle), threads)
+    if not (isinstance(min_confidence, int | float | np.number) and 0 <= min_confidence <= 1):
+        raise InputError(f"min_confidence: expected a number from 0 to 1, got {min_confidence!r}")
+    if not (isinstance(threads, int | np.integer) and threads >= 1):
+        raise InputError(f"threads: expected a whole number of at least 1, got {threads!r}")
+    runtime = _runtime(str(bundle), int(threads))
     return FaceDetector(runtime.detect_batch, runtime.size, faces, min_confidence, _finder()).detect(image).faces
+
+
+def _advice(image: object) -> str:
+    """Say how to make an RGB image of what is none."""
+    if image is None:
+        return "; cv2.imread returns it for a file that it cannot read"
+    if not isinstance(image, np.ndarray):
+        return '; read it with np.asarray(PIL.Image.open(file).convert("RGB"))'
+    if image.dtype != np.uint8:
+        return "; from 0 to 1, convert it with (image * 255).astype(np.uint8)"
+    if image.ndim == 2:
+        return "; convert grey with np.dstack([image] * 3)"
+    return "; drop alpha with image[..., :3]" if image.ndim == 3 and image.shape[2] == 4 else ""
 
 
 @lru_cache(maxsize=4)

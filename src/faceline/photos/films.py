@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -145,8 +146,16 @@ class Animation:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path, self.came, self.last, self.rate = path, 0, 0.0, 10.0
+        self.path, self.came, self.last = path, 0, 0.0
         self.promised = animated(path)
+
+    @cached_property
+    def rate(self) -> float:
+        """Return the mean number of pictures a second; all are read for it."""
+        again = Animation(self.path)
+        for _ in again.frames():
+            pass
+        return (again.came - 1) / again.last if again.last else 10.0
 
     def frames(self) -> Iterator[FilmFrame]:
         """Yield every picture in order, with the time at which it is shown."""

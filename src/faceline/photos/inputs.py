@@ -3,9 +3,12 @@
 The first bytes of a file decide, not its name; an animated picture is a film.
 """
 
+import errno
 import glob
 import os
+import stat
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
@@ -49,11 +52,18 @@ class InputFile:
         path: Path of the file.
         name: Name in the table: the file name, or below a folder the path from there.
         kind: Kind from its first bytes.
+        fault: Why there is nothing to read; None for a file.
     """
 
     path: Path
     name: str
     kind: Kind
+    fault: str | None = None
+
+    @property
+    def place(self) -> Path:
+        """Name as a path below a folder of results, whatever it begins with."""
+        return Path(*(part for part in Path(self.name).parts if part not in ("/", "..")))
 
 
 @dataclass
@@ -84,8 +94,11 @@ def find_inputs(words: Sequence[str], leave_out: Sequence[Path] = ()) -> Inputs:
     Raises:
         InputError: A file or folder is missing, or holds nothing that could be a photo or a film.
     """
-    found = Inputs(one=len(words) == 1 and Path(words[0]).is_file())
-    closed = {path.resolve() for path in leave_out}
+    if not words or "" in words:
+        raise InputError("expected photos, films or folders, got an empty name", column="input")
+    first = Path(words[0])
+    found = Inputs(one=len(words) == 1 and (first.exists() or first.is_symlink()) and not first.is_dir())
+    closed = set(map(os.path.realpath, leave_out))
     seen: set[Path] = set()
     for word in words:
         for path, name, is_named in _expand(word, closed, several=len(words) > 1):
@@ -98,11 +111,25 @@ def find_inputs(words: Sequence[str], leave_out: Sequence[Path] = ()) -> Inputs:
             if kind is None:
                 found.others += 1
             else:
-                found.files.append(InputFile(path, name, kind))
+                found.files.append(InputFile(path, name, kind, _fault(path)))
     if not found.files:
         beside = f"; it holds {found.others} other files" if found.others else ""
         raise InputError(f"no images or films in {' '.join(words)}{beside}", column="input")
     return found
+
+
+def check_places(files: Sequence[InputFile]) -> None:
+    """Refuse files whose results would replace each other.
+
+    Raises:
+        InputError: Two files have the same place below a folder of results.
+    """
+    names: dict[Path, str] = {}
+    for file in files:
+        other = names.setdefault(file.place, file.name)
+        if other != file.name:
+            told = f"{other} and {file.name} would be written to the same file; start in a folder above both"
+            raise InputError(told, column="input")
 
 
 def kind_of(path: Path, is_named: bool = True) -> Kind | None:
@@ -118,17 +145,33 @@ def kind_of(path: Path, is_named: bool = True) -> Kind | None:
     suffix = path.suffix.lower()
     if suffix in _RAW and not is_named:
         return None
-    try:
-        with path.open("rb") as file:
-            head = file.read(_HEAD)
-    except OSError:
-        head = b""
+    head = b""
+    with suppress(OSError):
+        if path.is_dir():
+            return "unknown"
+        if path.is_file():  # a pipe would block
+            with path.open("rb") as file:
+                head = file.read(_HEAD)
     kind = _kind_of_bytes(head)
     if kind is not None:
         return kind
     if suffix in FILM_SUFFIXES:
         return "film"
     return "unknown" if is_named or suffix in PHOTO_SUFFIXES else None
+
+
+def _fault(path: Path) -> str | None:
+    """Return why there is nothing to read under a name; None for a file."""
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        dead = error.errno in (errno.ENOENT, errno.ELOOP)
+        return "is a link that leads to no file" if dead else f"cannot be read: {error.strerror}"
+    if stat.S_ISREG(mode):
+        return None
+    if stat.S_ISDIR(mode):
+        return "is a folder that cannot be read; change its permissions"
+    return "is a pipe or a device; save what comes from it, and give that file"
 
 
 def _kind_of_bytes(head: bytes) -> Kind | None:
@@ -144,7 +187,7 @@ def _kind_of_bytes(head: bytes) -> Kind | None:
     return "film" if head.startswith(_FILMS) or is_stream else None
 
 
-def _expand(word: str, closed: set[Path], several: bool) -> Iterator[tuple[Path, str, bool]]:
+def _expand(word: str, closed: set[str], several: bool) -> Iterator[tuple[Path, str, bool]]:
     """Yield each file of a word, its name, and whether the user named exactly this file."""
     path = Path(word)
     if path.is_dir():
@@ -153,6 +196,8 @@ def _expand(word: str, closed: set[Path], several: bool) -> Iterator[tuple[Path,
             yield file, (path / inner if several else inner).as_posix(), False
     elif path.exists() or path.is_symlink():
         yield path, path.as_posix() if several else path.name, True
+    elif "://" in word:
+        raise InputError(f"{word} is an address, and nothing is fetched from the network; give a file", column="input")
     elif _PATTERN & set(word):
         matches = sorted(glob.glob(word, recursive=True))  # noqa: PTH207  # the pattern may begin at the root
         if not matches:
@@ -163,17 +208,23 @@ def _expand(word: str, closed: set[Path], several: bool) -> Iterator[tuple[Path,
         raise InputError("no such file or folder", file=path, column="input")
 
 
-def _below(folder: Path, closed: set[Path]) -> Iterator[Path]:
-    if folder.resolve() in closed:
+def _below(folder: Path, closed: set[str]) -> Iterator[Path]:
+    """Yield every file below a folder, and folders that cannot be read; links to folders are left out."""
+    if os.path.realpath(folder) in closed:
         return
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", file=folder) from None
     for entry in entries:
+        path = Path(entry.path)
         if entry.name.startswith("."):
             continue
-        if entry.is_dir(follow_symlinks=False):
-            yield from _below(Path(entry.path), closed)
-        elif entry.is_file():
-            yield Path(entry.path)
+        if not entry.is_dir(follow_symlinks=False):
+            if not os.path.isdir(path):  # noqa: PTH112  # Path.is_dir raises where nothing may be seen
+                yield path
+            continue
+        try:
+            yield from _below(path, closed)
+        except InputError:
+            yield path

@@ -1,5 +1,7 @@
 """Copies photos and films with the faces drawn on them: points, boxes, numbers and confidences."""
 
+import errno
+import os
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -68,7 +70,7 @@ class OverlayFilm:
         self.file, self.rate = file, rate
         self._writer: cv2.VideoWriter | None = None
         self._whole = ExitStack()
-        self._size = (0, 0)
+        self._size, self._part, self._frames = (0, 0), Path(), 0
 
     def add(self, image: Image, faces: Sequence[tuple[int, DetectedFace]]) -> None:
         """Add the next frame with its faces."""
@@ -76,21 +78,30 @@ class OverlayFilm:
         if self._writer is None:
             self._size = (canvas.shape[1] // 2 * 2, canvas.shape[0] // 2 * 2)  # the format wants even edges
             code = cv2.VideoWriter.fourcc(*"mp4v")
-            part = self._whole.enter_context(write_whole(self.file, suffix=".mp4"))
-            self._writer = cv2.VideoWriter(str(part), cv2.CAP_FFMPEG, code, self.rate, self._size)
+            self._part = self._whole.enter_context(write_whole(self.file, suffix=".mp4"))
+            self._writer = cv2.VideoWriter(str(self._part), cv2.CAP_FFMPEG, code, self.rate, self._size)
             if not self._writer.isOpened():
                 raise InputError("an overlay film of this size cannot be written", file=self.file)
         if canvas.shape[1::-1] != self._size:
             canvas = cv2.resize(canvas, self._size)
         self._writer.write(np.ascontiguousarray(canvas[..., ::-1]))
+        self._frames += 1
 
     def close(self, complete: bool = True) -> None:
-        """End the film; an incomplete one is removed."""
-        if self._writer is not None:
-            self._writer.release()
+        """End the film; an incomplete one is removed.
+
+        Raises:
+            OSError: The disk is full.
+        """
+        if self._writer is None:
+            return
+        self._writer.release()
         with suppress(_Unfinished), self._whole:
             if not complete:
                 raise _Unfinished
+            written = cv2.VideoCapture(str(self._part), cv2.CAP_FFMPEG).get(cv2.CAP_PROP_FRAME_COUNT)
+            if written < self._frames:  # the writer itself tells nothing
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.file))
 
 
 def _draw_box(canvas: AnyImage, face: DetectedFace, zoom: int, thickness: int, label: str) -> None:

@@ -64,7 +64,7 @@ class Summary:
         if missing := self.photos - self.photos_with_faces:
             line += f"; in {missing} none was found"
         if self.doubtful:
-            line += f"; {self.doubtful} doubtful left out"
+            line += f"; {self.doubtful} below min_confidence left out"
         if self.skipped:
             line += f"; {_count(len(self.skipped), 'file')} skipped or cut"
         return line
@@ -94,6 +94,8 @@ class Prediction:
             InputError: The file cannot be read, and ``stops`` is set.
         """
         try:
+            if file.fault is not None:
+                raise InputError(file.fault, file=file.path)
             if file.kind == "film":
                 self._film(file, progress)
             else:
@@ -138,7 +140,7 @@ class Prediction:
         film = open_film(file.path)
         tracker = Tracker(self.smooth)
         copy = OverlayFilm(self._overlay(file, ".mp4"), film.rate) if self.overlays is not None else None
-        task = progress.add_task(file.name, total=film.promised or None, rate="") if progress else None
+        task = progress.add_task(file.name, total=film.promised or None) if progress else None
         before = self.summary.faces
         complete = False
         try:
@@ -148,8 +150,6 @@ class Prediction:
                     copy.add(frame.image, numbered)
                 if progress is not None and task is not None:
                     progress.advance(task)
-                    speed = progress.tasks[task].speed
-                    progress.update(task, rate=f"{speed:.1f} a second" if speed else "")
             complete = True
         finally:
             if copy is not None:
@@ -180,8 +180,7 @@ class Prediction:
 
     def _overlay(self, file: InputFile, suffix: str) -> Path:
         assert self.overlays is not None
-        inside = Path(*(part for part in Path(file.name).parts if part not in ("/", "..")))
-        return self.overlays / inside.with_name(inside.name + suffix)
+        return self.overlays / file.place.with_name(file.place.name + suffix)
 
 
 def in_photo(face: DetectedFace, photo: Photo) -> DetectedFace:

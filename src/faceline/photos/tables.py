@@ -2,8 +2,9 @@
 
 import csv
 import json
+import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from faceline.files import write_whole
 from faceline.geometry.markup import N_LANDMARKS
 from faceline.inference.detection import DetectedFace
 from faceline.outputs import check_output, csv_cell
-from faceline.photos.inputs import FILM_SUFFIXES, PHOTO_SUFFIXES
+from faceline.photos.inputs import FILM_SUFFIXES, PHOTO_SUFFIXES, InputFile
 from faceline.types import Shape
 
 Format = Literal["csv", "json", "pts"]
@@ -68,48 +69,65 @@ def csv_header(times: bool, landmarks: int = N_LANDMARKS) -> list[str]:
     return ["file", "frame", *when, "face", "confidence", "left", "top", "right", "bottom", *points]
 
 
-def check_table(output: Path, kind: Format, inputs: Sequence[Path]) -> None:
-    """Refuse an output that would replace something else, or has the wrong suffix.
+def check_table(named: str, kind: Format, inputs: Sequence[Path]) -> None:
+    """Refuse an output that would replace something else, or whose name promises another kind.
 
     Raises:
         InputError: The output is refused.
     """
+    output = Path(named)
     suffix = output.suffix.lower()
+    if named == "-":
+        raise InputError("expected a name, got -; standard output is /dev/stdout", column="output")
     if suffix in PHOTO_SUFFIXES | FILM_SUFFIXES:
         raise InputError(
             f"is the name of an image or film; give that of a {kind.upper()} file", file=output, column="output"
         )
+    if suffix[1:] in DEFAULT_OUTPUTS and suffix[1:] != kind:
+        told = f"has the suffix of another format: give format={suffix[1:]}, or another name"
+        raise InputError(told, file=output, column="output")
     if kind == "pts":
         if output.exists() and (not output.is_dir() or any(output.glob("**/*.pts"))):
             told = "is a file or holds .pts files already; format=pts wants a new folder"
             raise InputError(told, file=output, column="output")
         return
-    other = {"csv": ".json", "json": ".csv"}[kind]
-    if suffix == other:
-        told = f"has the suffix of another format: give format={other[1:]}, or a name that ends with .{kind}"
-        raise InputError(told, file=output, column="output")
+    if named.endswith("/"):
+        raise InputError(f"is a folder; give the name of a {kind.upper()} file", file=named, column="output")
     begins = {"csv": [b"file,frame,"], "json": [_JSON_START[:20].encode()]}[kind]
     check_output(output, "output", begins=begins, inputs=inputs)
 
 
 @contextmanager
 def face_table(
-    output: Path, kind: Format, times: bool, names: Sequence[str], landmarks: int = N_LANDMARKS
+    output: Path, kind: Format, files: Sequence[InputFile], landmarks: int = N_LANDMARKS
 ) -> Iterator[FaceTable]:
-    """Yield a table for faces; its file appears when it is complete, not before.
+    """Yield a table for faces; its file or files appear when they are complete, not before.
 
     Args:
         output: File, or folder for ``pts``.
         kind: Format of the file.
-        times: Whether the inputs include a film.
-        names: Names of all inputs.
+        files: All inputs.
         landmarks: Number of landmarks of each face.
     """
     if kind == "pts":
-        yield PtsFolder(output, names)
+        with _pts_folder(output, files) as folder:
+            yield folder
         return
+    times = any(file.kind == "film" for file in files)
     with write_whole(output) as part, part.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         yield CsvTable(file, times, landmarks) if kind == "csv" else JsonTable(file)
+
+
+@contextmanager
+def _pts_folder(output: Path, files: Sequence[InputFile]) -> Iterator[FaceTable]:
+    """Yield a folder within the output, and move its files to their places when all are there."""
+    output.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".faceline-", dir=output) as name:
+        yield PtsFolder(Path(name), {file.name: file.place for file in files})
+        for written in [path for path in Path(name).rglob("*.pts") if path.is_file()]:
+            target = output / written.relative_to(name)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            written.replace(target)
 
 
 class CsvTable:
@@ -171,30 +189,37 @@ class JsonTable:
 class PtsFolder:
     """Writes a ``.pts`` file for each face: ``name.pts`` for the first one of a photo, ``name_2.pts`` for the second.
 
-    Frames of films are ``name_000012_1.pts``, with the number of the face at the end. Points count from 1.
+    Frames of films are ``name_000012_1.pts``, with the number of the face at the end. If a photo has such a name
+    itself, the number begins with a zero. Points count from 1.
 
     Args:
-        folder: Folder for the files; created if missing.
-        names: Names of all inputs; if two differ only in their suffix, it becomes part of the name.
+        folder: Folder for the files.
+        places: Names of all inputs and their places in the folder; if two differ only in their suffix, it stays.
     """
 
-    def __init__(self, folder: Path, names: Sequence[str]) -> None:
+    def __init__(self, folder: Path, places: Mapping[str, Path]) -> None:
         self._folder = folder
-        stems = Counter(str(_relative(name).with_suffix("")) for name in names)
-        self._stems, self._shared = set(stems), {stem for stem, count in stems.items() if count > 1}
+        short = {name: str(place.with_suffix("")) for name, place in places.items()}
+        wanted = Counter([*short.values(), *map(str, places.values())])
+        self._stems = {name: short[name] if wanted[short[name]] == 1 else str(place) for name, place in places.items()}
+        self._taken = {*short.values(), *self._stems.values()}
 
     def add(self, row: FaceRow) -> None:
         """Write one face."""
-        name = _relative(row.file)
-        stem = str(name.with_suffix(""))
-        stem = str(name) if stem in self._shared else stem
-        end = "" if row.number == 1 else f"_{row.number}"
-        if row.time is not None:
-            end = f"_{row.frame:06d}_{row.number}"
-        if end and f"{stem}{end}" in self._stems:  # as the second face of a.jpg beside a_2.jpg
-            stem = str(name)
-        with write_whole(self._folder / f"{stem}{end}.pts") as part:
-            part.write_text(pts_text(row.face.landmarks), encoding="ascii")
+        stem = self._stems[row.file]
+        if row.time is not None or row.number > 1:
+            frame = "" if row.time is None else f"_{row.frame:06d}"
+            stem = self._free(f"{stem}{frame}_", str(row.number))
+        file = self._folder / f"{stem}.pts"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(pts_text(row.face.landmarks), encoding="ascii")
+
+    def _free(self, begin: str, number: str) -> str:
+        """Return a name that nothing has: the second face of a.jpg beside a_2.jpg is a_02."""
+        while (stem := f"{begin}{number}") in self._taken:
+            number = f"0{number}"
+        self._taken.add(stem)
+        return stem
 
     def end(self, without_face: Sequence[str], skipped: dict[str, str]) -> None:
         """Do nothing: a photo without a face has no file."""
@@ -209,8 +234,3 @@ def pts_text(landmarks: Shape) -> str:
 def _plain(name: str) -> str:
     """Return a name that may hold bytes outside UTF-8 as text for every reader of JSON."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-
-
-def _relative(name: str) -> Path:
-    """Return a name as a path below a folder, whatever it begins with."""
-    return Path(*(part for part in Path(name).parts if part not in ("/", "..")))

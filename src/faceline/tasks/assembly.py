@@ -92,7 +92,7 @@ def read_checkpoint(file: Path) -> dict[str, Any]:
     try:
         checkpoint = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # any other file is to torch a program of nonsense, and fails in any way
-        raise InputError(f"not a readable checkpoint ({first_line(error)})", file=file) from error
+        raise InputError("not a readable checkpoint; give the .ckpt file of a run", file=file) from error
     if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get(CONFIG_KEY), dict):
         raise InputError("no checkpoint of a faceline run: it holds no config", file=file)
     record = checkpoint[CONFIG_KEY]

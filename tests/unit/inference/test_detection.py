@@ -1,5 +1,6 @@
 """Every face of a photo: what comes of the answers of the face finder and of the landmark model."""
 
+import inspect
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,6 +12,9 @@ from faceline.inference.detection import FaceDetector, combined, detect_faces
 from faceline.inference.faces import Face, YuNet
 from faceline.inference.runtime import BATCH, Detections
 from faceline.types import AnyImage, Image
+
+as_users_call = inspect.unwrap(detect_faces)
+"""Where types are not checked at run time."""
 
 PHOTO = np.zeros((200, 300, 3), dtype=np.uint8)
 
@@ -95,16 +99,23 @@ def test_the_whole_photo_is_the_frame_of_a_face(confidence: float | None, faces:
 @pytest.mark.parametrize(
     ("image", "words"),
     [
-        (np.zeros((4, 5, 3)), "expected an RGB image (height, width, 3) of uint8, got float64 (4, 5, 3)"),
-        (np.zeros((4, 5), np.uint8), "expected an RGB image (height, width, 3) of uint8, got uint8 (4, 5)"),
-        (np.zeros((4, 5, 4), np.uint8), "expected an RGB image (height, width, 3) of uint8, got uint8 (4, 5, 4)"),
-        (np.zeros((0, 5, 3), np.uint8), "expected an image with pixels, got one of 5 x 0"),
+        (np.zeros((4, 5, 3)), "float64 (4, 5, 3); from 0 to 1, convert it with (image * 255).astype(np.uint8)"),
+        (np.zeros((4, 5), np.uint8), "uint8 (4, 5); convert grey with np.dstack([image] * 3)"),
+        (np.zeros((4, 5, 4), np.uint8), "uint8 (4, 5, 4); drop alpha with image[..., :3]"),
+        (np.zeros((4, 5, 2), np.uint8), "uint8 (4, 5, 2)"),
+        ("photo.png", 'str; read it with np.asarray(PIL.Image.open(file).convert("RGB"))'),
+        (None, "NoneType; cv2.imread returns it for a file that it cannot read"),
     ],
 )
-def test_what_is_no_image_is_refused(image: np.ndarray, words: str) -> None:
+def test_what_is_no_image_is_refused_with_a_way_to_make_it_one(image: object, words: str) -> None:
     with pytest.raises(InputError) as refusal:
-        detect_faces(image)
-    assert str(refusal.value) == words
+        as_users_call(image)
+    assert str(refusal.value) == f"expected an RGB image (height, width, 3) of uint8, got {words}"
+
+
+def test_an_image_without_pixels_is_refused() -> None:
+    with pytest.raises(InputError, match="expected an image with pixels, got one of 5 x 0"):
+        detect_faces(np.zeros((0, 5, 3), np.uint8))
 
 
 @pytest.mark.parametrize(
@@ -113,11 +124,17 @@ def test_what_is_no_image_is_refused(image: np.ndarray, words: str) -> None:
         ({"min_confidence": 1.5}, "min_confidence: expected a number from 0 to 1, got 1.5"),
         ({"min_confidence": -0.5}, "min_confidence: expected a number from 0 to 1, got -0.5"),
         ({"min_confidence": float("nan")}, "min_confidence: expected a number from 0 to 1, got nan"),
+        ({"min_confidence": "0.5"}, "min_confidence: expected a number from 0 to 1, got '0.5'"),
+        ({"min_confidence": None}, "min_confidence: expected a number from 0 to 1, got None"),
+        ({"threads": None}, "threads: expected a whole number of at least 1, got None"),
+        ({"threads": "2"}, "threads: expected a whole number of at least 1, got '2'"),
+        ({"threads": 1.5}, "threads: expected a whole number of at least 1, got 1.5"),
+        ({"threads": 0}, "threads: expected a whole number of at least 1, got 0"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(settings: dict, words: str) -> None:
     with pytest.raises(InputError) as refusal:
-        detect_faces(PHOTO, **settings)
+        as_users_call(PHOTO, **settings)
     assert str(refusal.value) == words
 
 
