@@ -21,7 +21,7 @@ from faceline.geometry.measures import UNITS, describe, measure
 from faceline.geometry.shape import Shapes, generalised_procrustes, normalise
 from faceline.outputs import csv_cells
 from faceline.reports import cluster_plots as plots
-from faceline.tasks.assembly import plain, prepare_process
+from faceline.tasks.assembly import SKIPPED, plain, prepare_process, tell_skipped
 from faceline.tasks.task import Config
 from faceline.terminal import note, show
 from faceline.tracking.provenance import provenance
@@ -53,6 +53,8 @@ def main(cfg: DictConfig) -> None:
         run.log_config(config)
         profile = {"frames": len(index), "people": len(np.unique(index.persons)), "skipped": len(index.rejected)}
         run.log_dataset(source.name, index.fingerprint, split="none", context="training", profile=profile)
+        run.log_dict({"skipped": list(index.rejected)}, SKIPPED)
+        tell_skipped(index, f"{SKIPPED} of run {run.id}")
         line = f"{source.name} · {len(index):,} frames · run {run.id[:8]}"
         _describe_groups(run, config, source, index, shapes, line)
         _compare_with_people(run, config, index, shapes, line)

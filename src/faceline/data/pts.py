@@ -106,8 +106,8 @@ class PtsFaces:
         rows = [face.row for face in self._faces.values() if has_labels(face.row, bad)]
         if self.split_by and rows and {row.part for row in rows} != {"train", "test"}:
             raise InputError(
-                "split_by=folder wants folders trainset/ and testset/, and faces below both; leave it out and choose "
-                "another split.protocol",
+                "split_by=folder wants folders trainset/ and testset/, and faces below both; leave it out, and measure "
+                "all with part=all or choose another split.protocol",
                 file=self.root,
                 column="data.split_by",
             )
