@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from tests.drawn import write_pts
 
 from faceline.cli import main
 from faceline.data.synthetic import SyntheticFaces
 from faceline.inference.bundle import DEFAULT, LandmarkManifest, read_bundle
-from tests.drawn import write_pts
 
 TINY = (
     "data.source.people=8",

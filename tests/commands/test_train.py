@@ -270,4 +270,6 @@ def test_skipped_rows_are_counted_in_the_run_and_said(workplace: Path, store, ud
     (run,) = runs_of(store, workplace)
     skipped = json.loads(artifact(run, "skipped_rows.json").read_text())["skipped"]
     assert len(skipped) == 1 and "row 3" in skipped[0]
-    assert f"udacity: 1 row was left out; skipped_rows.json of run {run.info.run_id} says why" in capsys.readouterr().err
+    assert (
+        f"udacity: 1 row was left out; skipped_rows.json of run {run.info.run_id} says why" in capsys.readouterr().err
+    )

@@ -116,7 +116,10 @@ def refusal_of(config: dict[Any, Any], schema: type[BaseModel]) -> tuple[Place, 
         return place, f"no such key{_key_hint(parents, word, _fields(schema, parents))}"
     if error["type"] == "missing":
         return place, f"missing; give it a value with +{'.'.join((*parents, word))}=…"
-    return place, _complaint([{**error, "loc": ()}], "", error["input"])
+    complaint = _complaint([{**error, "loc": ()}], "", error["input"])
+    if error["type"] == "model_type" and place:
+        complaint += f"; set its keys, as in {'.'.join((*parents, word, _fields(schema, [*parents, word])[0]))}=…"
+    return place, complaint
 
 
 def _check_plain(config: dict[Any, Any], schema: type[BaseModel]) -> None:

@@ -16,8 +16,8 @@ from faceline.geometry.markup import IBUG68
 from faceline.inference.bundle import FORMAT, Bundle, LandmarkManifest, Layout
 from faceline.inference.runtime import LandmarkRuntime
 from faceline.tasks.assembly import Trained
-from faceline.tasks.confidence import calibration_of
 from faceline.tasks.blinks import lid_gain_of
+from faceline.tasks.confidence import calibration_of
 from faceline.tasks.landmarks import find_landmarks
 from faceline.tasks.task import Config
 from faceline.transforms import Normalize, Pipeline, Rescale, ToTensor

@@ -18,9 +18,9 @@ from faceline.models.coarse_stage import CoarseStage, relative_distance
 from faceline.models.detail_stage import DetailStage
 from faceline.models.heads import SimCCHead, VotingHead
 from faceline.models.landmark_nets import TimmBackbone
+from faceline.models.lid_gain import LidGain
 from faceline.models.losses import SmoothL1Loss, over_known
 from faceline.models.optimizers import adamw, param_groups
-from faceline.models.lid_gain import LidGain
 
 
 @runtime_checkable
