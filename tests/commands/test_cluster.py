@@ -37,7 +37,7 @@ def test_groups_are_described_and_compared_with_people(overrides: list[str], wor
     for name in ("purity_person", "purity_person_chance", "purity_video", "silhouette"):
         assert 0 <= run.data.metrics[name] <= 1
     out = capsys.readouterr().out
-    assert "6 groups for 6 people: purity" in out and "Groups of shapes" in out
+    assert "into as many groups as people, 6: purity" in out and "Groups of shapes" in out
 
 
 def test_one_person_is_said_and_not_compared(workplace: Path, store, capsys) -> None:

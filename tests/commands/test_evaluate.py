@@ -138,7 +138,7 @@ def test_a_set_that_only_tests_is_measured_whole(
     assert main([*command, "part=all", f"output={tmp_path / 'out'}"]) == 0
     written = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert (written["frames"], written["part"], written["frames_trained_on"]) == (2, "all", 0)
-    assert "on pts, all: 2 frames" in capsys.readouterr().out
+    assert "tiny.faceline on pts, all: 2 frames" in capsys.readouterr().out
 
 
 def test_all_frames_of_its_own_data_flatter_a_run(

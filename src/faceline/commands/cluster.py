@@ -124,8 +124,8 @@ def _compare_with_people(run: Run, config: Config, index: LabelIndex, shapes: Sh
     run.log_figure(plots.purity_bars(values, people, source=line), "purity.png")
     (by_person, chance), (by_video, _) = values["person"], values["video"]
     print(
-        f"{people} groups for {people} people: purity {by_person:.3f} by person (chance {chance:.3f}), "
-        f"{by_video:.3f} by video"
+        f"divided anew into as many groups as people, {people}: purity {by_person:.3f} by person (chance "
+        f"{chance:.3f}), {by_video:.3f} by video"
     )
 
 

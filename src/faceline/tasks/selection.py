@@ -78,7 +78,7 @@ def _bundled(config: Config) -> Trained:
     steps = [{"_target_": "faceline.transforms.Rescale", "height": size, "width": size}]
     resize = {"_target_": "faceline.transforms.Pipeline", "steps": steps}
     own = {
-        "name": manifest.model,
+        "name": Path(config["bundle"]).name,
         "seed": 0,
         "threads": threads,
         "data": {**config["data"], "size": size},

@@ -173,9 +173,7 @@ def test_a_phone_photo_is_read_as_viewers_show_it_where_that_is_asked_for(tmp_pa
     (tmp_path / "phone.pts").write_text(text_of(landmarks))
     refused = PtsFaces(tmp_path)
     (row,) = refused.rows(BadRows("raise"))
-    with pytest.raises(
-        InputError, match=r"phone\.png: is turned by its EXIF orientation 6.*data\.source\.upright=true"
-    ):
+    with pytest.raises(InputError, match=r"phone\.png: is turned by its EXIF .* 6.*data\.source\.upright=true"):
         refused.read(row)
     Image.fromarray(image).save(tmp_path / "upright.png")
     (tmp_path / "upright.pts").write_text(text_of(landmarks))
