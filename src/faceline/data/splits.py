@@ -90,6 +90,12 @@ def make_split(
     rng = np.random.default_rng(np.random.SeedSequence([seed, *protocol.encode()]))
     if protocol == "official":
         test = index.parts == "test"
+        if not test.any():
+            raise InputError(
+                "official wants test frames of the data set's own, and it names none; choose person_disjoint or "
+                f"video_disjoint, or with data=pts and a folder testset/: data.split_by=folder; {_EVALUATE}",
+                column="split.protocol",
+            )
         units = index.files if val_by == "frame" else index.persons
         val = ~test & _draw(units, ~test, val_fraction, rng)
     elif protocol == "video_disjoint":
@@ -103,24 +109,15 @@ def make_split(
     split = Split(protocol, np.flatnonzero(train), np.flatnonzero(val), np.flatnonzero(test))
     for name, rows in split.parts().items():
         if not len(rows):
-            raise InputError(f"{_why_empty(name, index, protocol)}; {_EVALUATE}", column="split.protocol")
+            raise InputError(
+                f"the {name} set would be empty: {len(index)} frames of {len(set(index.persons))} people cannot be "
+                f"divided this way; use more data or another protocol; {_EVALUATE}",
+                column="split.protocol",
+            )
     return split
 
 
 _EVALUATE = "faceline evaluate measures all frames with part=all"
-
-
-def _why_empty(name: str, index: LabelIndex, protocol: Protocol) -> str:
-    """Say why a set has no frame, and what would give it some."""
-    if protocol == "official" and name == "test":
-        return (
-            "official wants test frames of the data set's own, and it names none; choose person_disjoint or "
-            "video_disjoint, or with data=pts and a folder testset/: data.split_by=folder"
-        )
-    return (
-        f"the {name} set would be empty: {len(index)} frames of {len(set(index.persons))} people cannot be divided "
-        "this way; use more data or another protocol"
-    )
 
 
 @dataclass(frozen=True, eq=False)
