@@ -163,6 +163,10 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         (["compare", "+tasg=[a]"], "tasg: no such key; did you mean tags?"),
         (["data", "check", "task=shapes"], "task: this command has no such choice; leave it out"),
         (
+            ["data", "check", "data.root=photos"],
+            "data.root: SyntheticFaces reads no folder; say what yours holds, as in data=pts or data=csv",
+        ),
+        (
             ["evaluate", "split=official"],
             'split: expected a mapping, got "official"; set its keys, as in split.protocol=…',
         ),

@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 from rich.table import Table
 
 from faceline import clustering
-from faceline.data.index import BadRows, FrameSource, LabelIndex
+from faceline.data.index import BadRows, FrameRow, FrameSource, LabelIndex
 from faceline.data.labels import read_labels
 from faceline.errors import InputError
 from faceline.geometry.crops import align_face
@@ -27,6 +27,7 @@ from faceline.terminal import note, show
 from faceline.tracking.provenance import provenance
 from faceline.tracking.runs import Run, tracked_run
 from faceline.tracking.store import store_of
+from faceline.types import Shape, Square
 
 _PICTURE = 112  # edge of an example, pixels
 
@@ -134,10 +135,20 @@ def _pictures(source: FrameSource, index: LabelIndex, rows: Sequence[np.ndarray]
     wanted = set(index.files[np.concatenate(rows)].tolist())
     known = {row.file: row for row in source.rows(BadRows("skip")) if row.file in wanted}
     return [
-        np.stack([align_face(source.read(known[file]), index.landmarks[row], _PICTURE, margin=0.15)
+        np.stack([_picture(source, known[file], index.landmarks[row])
                   for row, file in zip(group, index.files[group].tolist(), strict=True)])
         for group in rows
     ]  # fmt: skip
+
+
+def _picture(source: FrameSource, row: FrameRow, landmarks: Shape) -> Square:
+    """Return the aligned face of a row; grey if its frame cannot be read and such rows may be skipped."""
+    try:
+        return align_face(source.read(row), landmarks, _PICTURE, margin=0.15)
+    except InputError:
+        if source.on_error == "raise":
+            raise
+        return np.full((_PICTURE, _PICTURE, 3), 128, dtype=np.uint8)
 
 
 def _print(groups: Sequence[dict[str, Any]], shapes: Shapes) -> None:

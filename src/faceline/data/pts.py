@@ -13,7 +13,7 @@ from typing import Final, Literal
 import numpy as np
 
 from faceline.data.images import read_labelled, refuse_no_file
-from faceline.data.index import BadRows, FrameRow, OnError, PublishedPart
+from faceline.data.index import BadRows, FrameRow, OnError, PublishedPart, stray
 from faceline.data.own_frames import digest_of, files_below, has_labels
 from faceline.data.roots import find_root
 from faceline.errors import InputError
@@ -228,6 +228,8 @@ def read_pts(path: Path, missing: float | None = None) -> Shape:
     shape = np.array(points)
     shape[(shape == missing).any(axis=1)] = np.nan
     _refuse_marker(shape, path)
+    if strayed := stray(shape):
+        raise InputError(f"point {strayed[0] + 1} {strayed[1]}", file=path)
     shape -= 1.0
     left, right = OUTER_EYE_CORNERS
     if (shape[left] == shape[right]).all():

@@ -105,6 +105,7 @@ GOOD = text_of(np.random.default_rng(0).uniform(10, 90, (68, 2)))
         (GOOD.replace("}", "1 2 3\n}"), "row 72: expected two numbers, got '1 2 3'"),
         (text_of(np.full((68, 2), 7.0)), "outer eye corners"),
         (b"\xff\xfe\0\1" * 20, "is not text"),
+        (GOOD.replace(GOOD.splitlines()[5], "3000 4000"), r"point 3 at \(3000, 4000\) lies 4,9\d\d px from the middle"),
         (GOOD.replace(GOOD.splitlines()[5], "-1 -1"), r"point 3 lies at \(-1, -1\).*data\.source\.missing=-1"),
     ],
 )
