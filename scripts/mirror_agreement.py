@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 import faceline
-from faceline.geometry.markup import FLIP_ORDER, OUTER_EYE_CORNERS
 from faceline.data.photos import read_photo
+from faceline.geometry.markup import FLIP_ORDER, OUTER_EYE_CORNERS
 from faceline.photos.inputs import kind_of
 from faceline.types import Image
 
