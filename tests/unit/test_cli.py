@@ -163,7 +163,7 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         (["compare", "+tasg=[a]"], "tasg: no such key; did you mean tags?"),
         (["data", "check", "task=shapes"], "task: this command has no such choice; leave it out"),
         (
-            ["data", "check", "data.root=photos"],
+            ["data", "check", "data.root=data"],
             "data.root: SyntheticFaces reads no folder; say what yours holds, as in data=pts or data=csv",
         ),
         (

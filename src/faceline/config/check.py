@@ -82,7 +82,7 @@ def check(
     config.pop("hydra", None)
     _check_numbers(config, "")
     _check_plain(config, schema or SCHEMAS[verb])
-    _check_root(config.get("data"))
+    _check_root(config.get("data") or {})
     check_targets(config, allowed)
     for key, node in _nodes(config, ""):
         _check_node(key, node)
@@ -130,9 +130,10 @@ def _check_plain(config: dict[Any, Any], schema: type[BaseModel]) -> None:
         raise InputError(f"{'.'.join(map(str, place))}: {message}")
 
 
-def _check_root(data: Any) -> None:
+def _check_root(data: dict[str, Any]) -> None:
     """Refuse a folder of data that the data set does not read: drawn faces would be taken for those in it."""
-    if isinstance(data, dict) and data.get("root") and json.dumps(data["root"])[1:-1] not in json.dumps(data["source"]):
+    root, source = json.dumps(data.get("root")), json.dumps(data.get("source"))
+    if data.get("source") and data.get("root") and root[:-1] not in source:  # a value may go on, as in ROOT/faces
         kind = data["source"]["_target_"].rpartition(".")[2]
         raise InputError(f"data.root: {kind} reads no folder; say what yours holds, as in data=pts or data=csv")
 
