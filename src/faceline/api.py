@@ -202,7 +202,7 @@ def evaluate(run: str | TrainedRun, part: str = "test", overrides: Sequence[str]
 
     Args:
         run: The id of a run or a registered model, or what `train` returned.
-        part: Set of the split: ``train``, ``val`` or ``test``.
+        part: Set of the split: ``train``, ``val`` or ``test``; or ``all`` frames.
         overrides: The overrides of ``faceline evaluate``, such as ``data=udacity``.
         **tracking: Store of the runs, as for `load`.
 

@@ -28,7 +28,7 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
             "faceline evaluate run_id=0123abcd",
             "faceline evaluate ckpt_path=best.ckpt data=udacity data.root=/data/udacity part=val",
             "faceline evaluate bundle=default data=udacity data.root=/data/udacity  # the model that ships",
-            "faceline evaluate run_id=0123abcd 'split={protocol: person_disjoint}' output=results",
+            "faceline evaluate run_id=0123abcd split.protocol=person_disjoint output=results",
         ),
     ),
     "export": (

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from tests.drawn import write_pts
 
 from faceline.cli import main
+from faceline.data.synthetic import SyntheticFaces
 
 CROWD = ("data.source.people=6", "data.source.videos=2", "data.source.frames=5", "threads=1", "k=[2,4]")
 
@@ -37,7 +39,7 @@ def test_groups_are_described_and_compared_with_people(overrides: list[str], wor
     for name in ("purity_person", "purity_person_chance", "purity_video", "silhouette"):
         assert 0 <= run.data.metrics[name] <= 1
     out = capsys.readouterr().out
-    assert "6 groups for 6 people: purity" in out and "Groups of shapes" in out
+    assert "into as many groups as people, 6: purity" in out and "Groups of shapes" in out
 
 
 def test_one_person_is_said_and_not_compared(workplace: Path, store, capsys) -> None:
@@ -69,3 +71,12 @@ def test_depth_is_not_asked_of_a_set_without_it(udacity_like: Path, workplace: P
     data = ["data=udacity", f"data.root={udacity_like}", "data.on_error=skip", "dims=3", "k=[2,3]"]
     assert main(["cluster", *data]) == 2
     assert "dims: udacity has no landmarks in three dimensions" in capsys.readouterr().err
+
+
+def test_a_photo_that_cannot_be_read_stops_nothing_where_such_are_skipped(workplace: Path, store, capsys) -> None:
+    write_pts(workplace / "set", SyntheticFaces(people=6, videos=1, frames=1, test_frames=0, seed=3))
+    next(workplace.glob("set/*/*.png")).write_bytes(b"")
+    overrides = ["data=pts", "data.root=set", "k=[2,3]", "threads=1"]
+    assert main(["cluster", *overrides]) == 2
+    assert "is empty (0 bytes)" in capsys.readouterr().err
+    assert main(["cluster", *overrides, "data.on_error=skip"]) == 0

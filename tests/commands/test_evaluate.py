@@ -4,12 +4,15 @@ import csv
 import json
 import os
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
+from tests.drawn import write_pts
 
 from faceline.cli import main
+from faceline.data.synthetic import SyntheticFaces
 from faceline.inference.bundle import DEFAULT, LandmarkManifest, read_bundle
 
 TINY = (
@@ -103,13 +106,48 @@ def test_frames_seen_in_training_are_counted_and_said(
     assert f"trained on {written['frames_trained_on']} of these frames" in capsys.readouterr().out
 
 
-def test_another_data_set_is_read_at_the_runs_own_size(
-    in_trained: Path, run_id: str, tmp_path: Path, udacity_like: Path
+def test_another_data_set_is_read_at_the_runs_own_size_and_what_it_lacks_is_said(
+    in_trained: Path, run_id: str, tmp_path: Path, udacity_like: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     overrides = ["data=udacity", f"data.root={udacity_like}", "data.on_error=skip"]
     assert main(["evaluate", f"run_id={run_id}", *overrides, f"output={tmp_path / 'out'}"]) == 0
     written = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert (written["data"], written["frames_trained_on"]) == ("udacity", 0)
+    assert len(written["skipped"]) == 1 and "row 3" in written["skipped"][0]
+    told = capsys.readouterr().err
+    assert told == f"udacity: 1 row was left out; {tmp_path / 'out' / 'metrics.json'} says why\n"
+
+
+@pytest.fixture
+def only_tests(tmp_path: Path) -> list[str]:
+    """A data set that is a test set and nothing more."""
+    write_pts(tmp_path / "set", SyntheticFaces(people=4, videos=1, frames=2, test_frames=0, seed=3))
+    shutil.rmtree(tmp_path / "set/trainset")
+    return ["data=pts", f"data.root={tmp_path / 'set'}"]
+
+
+def test_a_set_that_only_tests_is_measured_whole(
+    in_trained: Path, exported: Path, only_tests: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["evaluate", f"bundle={exported}", *only_tests]
+    for division in ([], ["split.protocol=person_disjoint"], ["split={protocol: frame_random}"]):
+        assert main([*command, *division]) == 2
+        assert "faceline evaluate measures all frames with part=all" in capsys.readouterr().err
+    assert main([*command, "data.split_by=folder"]) == 2
+    assert "part=all" in capsys.readouterr().err
+    assert main([*command, "part=all", f"output={tmp_path / 'out'}"]) == 0
+    written = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert (written["frames"], written["part"], written["frames_trained_on"]) == (2, "all", 0)
+    assert "tiny.faceline on pts, all: 2 frames" in capsys.readouterr().out
+
+
+def test_all_frames_of_its_own_data_flatter_a_run(
+    in_trained: Path, run_id: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", f"run_id={run_id}", "part=all", f"output={tmp_path}"]) == 0
+    written = json.loads((tmp_path / "metrics.json").read_text())
+    assert 0 < written["frames_trained_on"] < written["frames"] == 64
+    assert f"trained on {written['frames_trained_on']} of these frames" in capsys.readouterr().out
 
 
 def test_a_bundle_has_the_figures_of_its_run(in_trained: Path, run_id: str, exported: Path, tmp_path: Path) -> None:

@@ -264,9 +264,12 @@ def test_fast_dev_run_trains_a_batch(workplace: Path) -> None:
     assert main(["train", *TINY, "debug=fdr"]) == 0
 
 
-def test_skipped_rows_are_counted_in_the_run(workplace: Path, store, udacity_like: Path) -> None:
+def test_skipped_rows_are_counted_in_the_run_and_said(workplace: Path, store, udacity_like: Path, capsys) -> None:
     overrides = ["data=udacity", f"data.root={udacity_like}", "data.on_error=skip", "data.batch_size=4"]
     assert main(["train", *(o for o in TINY if not o.startswith("data.source")), *overrides]) == 0
     (run,) = runs_of(store, workplace)
     skipped = json.loads(artifact(run, "skipped_rows.json").read_text())["skipped"]
     assert len(skipped) == 1 and "row 3" in skipped[0]
+    assert (
+        f"udacity: 1 row was left out; skipped_rows.json of run {run.info.run_id} says why" in capsys.readouterr().err
+    )

@@ -161,6 +161,15 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         ),
         (["train", "seed"], "seed: not an override"),
         (["compare", "+tasg=[a]"], "tasg: no such key; did you mean tags?"),
+        (["data", "check", "task=shapes"], "task: this command has no such choice; leave it out"),
+        (
+            ["data", "check", "data.root=data"],
+            "data.root: SyntheticFaces reads no folder; say what yours holds, as in data=pts or data=csv",
+        ),
+        (
+            ["evaluate", "split=official"],
+            'split: expected a mapping, got "official"; set its keys, as in split.protocol=…',
+        ),
         (["compare", "tags=a"], "tags: expected a list"),
         (["compare", "abc", "def", "tags=a"], "tags: expected a list"),  # the runs themselves were understood
         (["predict", "--config-dir", "nowhere"], "--config-dir: no such folder"),

@@ -247,7 +247,7 @@ def test_pts_files_may_mark_missing_points(tmp_path: Path) -> None:
         Image.new("RGB", (240, 240)).save(tmp_path / f"{name}.png")
         (tmp_path / f"{name}.pts").write_text("\n".join(f"{x} {y}" for x, y in points))
     with pytest.raises(
-        InputError, match=r"several points lie at \(-1, -1\), which looks like a mark .*data.source.missing=-1"
+        InputError, match=r"blind\.pts: point 37 lies at \(-1, -1\), which looks like a mark .*data.source.missing=-1"
     ):
         PtsFaces(tmp_path).rows(BadRows("raise"))
     index = cached_frames(PtsFaces(tmp_path, missing=-1), 32, tmp_path / "cache").index

@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 from rich.table import Table
 
 from faceline import clustering
-from faceline.data.index import BadRows, FrameSource, LabelIndex
+from faceline.data.index import BadRows, FrameRow, FrameSource, LabelIndex
 from faceline.data.labels import read_labels
 from faceline.errors import InputError
 from faceline.geometry.crops import align_face
@@ -21,12 +21,13 @@ from faceline.geometry.measures import UNITS, describe, measure
 from faceline.geometry.shape import Shapes, generalised_procrustes, normalise
 from faceline.outputs import csv_cells
 from faceline.reports import cluster_plots as plots
-from faceline.tasks.assembly import plain, prepare_process
+from faceline.tasks.assembly import SKIPPED, plain, prepare_process, tell_skipped
 from faceline.tasks.task import Config
 from faceline.terminal import note, show
 from faceline.tracking.provenance import provenance
 from faceline.tracking.runs import Run, tracked_run
 from faceline.tracking.store import store_of
+from faceline.types import Shape, Square
 
 _PICTURE = 112  # edge of an example, pixels
 
@@ -53,6 +54,8 @@ def main(cfg: DictConfig) -> None:
         run.log_config(config)
         profile = {"frames": len(index), "people": len(np.unique(index.persons)), "skipped": len(index.rejected)}
         run.log_dataset(source.name, index.fingerprint, split="none", context="training", profile=profile)
+        run.log_dict({"skipped": list(index.rejected)}, SKIPPED)
+        tell_skipped(index, f"{SKIPPED} of run {run.id}")
         line = f"{source.name} · {len(index):,} frames · run {run.id[:8]}"
         _describe_groups(run, config, source, index, shapes, line)
         _compare_with_people(run, config, index, shapes, line)
@@ -122,8 +125,8 @@ def _compare_with_people(run: Run, config: Config, index: LabelIndex, shapes: Sh
     run.log_figure(plots.purity_bars(values, people, source=line), "purity.png")
     (by_person, chance), (by_video, _) = values["person"], values["video"]
     print(
-        f"{people} groups for {people} people: purity {by_person:.3f} by person (chance {chance:.3f}), "
-        f"{by_video:.3f} by video"
+        f"divided anew into as many groups as people, {people}: purity {by_person:.3f} by person (chance "
+        f"{chance:.3f}), {by_video:.3f} by video"
     )
 
 
@@ -132,10 +135,20 @@ def _pictures(source: FrameSource, index: LabelIndex, rows: Sequence[np.ndarray]
     wanted = set(index.files[np.concatenate(rows)].tolist())
     known = {row.file: row for row in source.rows(BadRows("skip")) if row.file in wanted}
     return [
-        np.stack([align_face(source.read(known[file]), index.landmarks[row], _PICTURE, margin=0.15)
+        np.stack([_picture(source, known[file], index.landmarks[row])
                   for row, file in zip(group, index.files[group].tolist(), strict=True)])
         for group in rows
     ]  # fmt: skip
+
+
+def _picture(source: FrameSource, row: FrameRow, landmarks: Shape) -> Square:
+    """Return the aligned face of a row; grey if its frame cannot be read and such rows may be skipped."""
+    try:
+        return align_face(source.read(row), landmarks, _PICTURE, margin=0.15)
+    except InputError:
+        if source.on_error == "raise":
+            raise
+        return np.full((_PICTURE, _PICTURE, 3), 128, dtype=np.uint8)
 
 
 def _print(groups: Sequence[dict[str, Any]], shapes: Shapes) -> None:

@@ -10,7 +10,7 @@ from faceline.data.index import FrameIndex, LabelIndex
 from faceline.errors import InputError
 from faceline.inference.runtime import LandmarkRuntime
 from faceline.outputs import check_output_folder
-from faceline.tasks.assembly import MEASURED, Trained, plain, prepare_process, write
+from faceline.tasks.assembly import MEASURED, Trained, plain, prepare_process, tell_skipped, write
 from faceline.tasks.selection import chosen_model, on_data
 from faceline.tasks.task import TaskData
 
@@ -23,12 +23,13 @@ def main(cfg: DictConfig) -> None:
     data = trained.task.build_data(on_data(config, trained.config))
     data.prepare_data()
     part, protocol = config["part"], data.split.protocol
-    name = f"{data.source.name}-{protocol}-{part}"
+    measured = [data.source.name, *([part] if part == "all" else [protocol, part])]
+    name = "-".join(measured)
     bundle = trained.model.bundle.digest if isinstance(trained.model, LandmarkRuntime) else None
     owner = trained.run_id if bundle is None else f"bundle-{bundle[:8]}"
     folder = Path(config["output"] or Path(config["tracking"]["root"], "mlruns", "evaluations", owner, name))
     check_output_folder(folder, "output", own=MEASURED)
-    source = f"{data.source.name} · {protocol} · {part} · run {trained.run_id[:8]}"
+    source = " · ".join([*measured, f"run {trained.run_id[:8]}"])
     result = trained.task.measure(trained.model, data, part, trained.config["name"], source)
     facts = {
         "model": trained.config["name"],
@@ -39,10 +40,13 @@ def main(cfg: DictConfig) -> None:
         "part": part,
         "data_fingerprint": data.index.fingerprint,
         "frames": len(result.frames),
+        "skipped": list(data.index.rejected),
         "frames_trained_on": _trained_on(trained, data, result.frames["file"].to_numpy()),
         "threads": threads,
     }
     write(result, folder, facts)
+    tell_skipped(data.index, str(folder / "metrics.json"))
+    print(f"{facts['model']} on {', '.join(measured)}: {facts['frames']} frames")
     _tell(facts, trained.task.lines(result.scalars), folder)
 
 
@@ -74,7 +78,6 @@ def _contents(index: LabelIndex) -> np.ndarray:
 
 
 def _tell(facts: dict[str, Any], lines: list[str], folder: Path) -> None:
-    print(f"{facts['model']} on {facts['data']}, {facts['protocol']}, {facts['part']}: {facts['frames']} frames")
     for line in lines:
         print(f"  {line}")
     if facts["frames_trained_on"] is None:

@@ -14,7 +14,7 @@ from faceline.inference.bundle import Bundle, write_bundle
 from faceline.models.face_embedder import FaceEmbedder
 from faceline.models.landmark_detector import LandmarkDetector
 from faceline.outputs import check_output
-from faceline.tasks.assembly import Trained, prepare_process
+from faceline.tasks.assembly import Trained, prepare_process, tell_skipped
 from faceline.tasks.selection import chosen_model, on_data, run_tags
 from faceline.tasks.task import Config
 
@@ -58,6 +58,7 @@ def export(config: Config) -> tuple[Path, str]:
             f"{tags['data_fingerprint']}, not {data.index.fingerprint}); give its own data, or leave it out",
             column="data",
         )
+    tell_skipped(data.index, "faceline data check")
     bundle = make(trained, data, config, tags, output)
     write_bundle(output, bundle.manifest, bundle.onnx)
     check, other = bundle.manifest.check, "its graph in float32" if config["int8"] else "the trained model"

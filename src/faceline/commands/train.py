@@ -22,7 +22,7 @@ from faceline.errors import InputError
 from faceline.models.callbacks import CONFIG_KEY, Pruning
 from faceline.models.face_embedder import FaceEmbedder
 from faceline.outputs import csv_cells
-from faceline.tasks.assembly import load_trained, plain, prepare_process, read_checkpoint
+from faceline.tasks.assembly import SKIPPED, load_trained, plain, prepare_process, read_checkpoint, tell_skipped
 from faceline.tasks.fitting import RESUME, Fitted, fit, fit_at_once, folder, last_checkpoint
 from faceline.tasks.named_files import DIGESTS_FILE, digests
 from faceline.tasks.served import describe
@@ -273,7 +273,8 @@ def _describe(run: Run, config: Config, data: TaskData, lessons: Lessons, model:
     run.log_config(config, IGNORED if is_trained_in_epochs(model) else (*IGNORED, *_OF_EPOCHS))
     index, split = data.index, data.split
     run.log_dict({part: index.files[rows].tolist() for part, rows in split.parts().items()}, "split.json")
-    run.log_dict({"skipped": list(index.rejected)}, "skipped_rows.json")
+    run.log_dict({"skipped": list(index.rejected)}, SKIPPED)
+    tell_skipped(index, f"{SKIPPED} of run {run.id}")
     run.log_dict(digests(config), DIGESTS_FILE)
     if lessons:
         run.log_dict(lessons, "taught.json")

@@ -82,6 +82,7 @@ def check(
     config.pop("hydra", None)
     _check_numbers(config, "")
     _check_plain(config, schema or SCHEMAS[verb])
+    _check_root(config.get("data") or {})
     check_targets(config, allowed)
     for key, node in _nodes(config, ""):
         _check_node(key, node)
@@ -118,7 +119,10 @@ def refusal_of(config: dict[Any, Any], schema: type[BaseModel]) -> tuple[Place, 
         return place, f"missing; give it a value with +{'.'.join((*parents, word))}=…"
     place = _place(config, error["loc"])
     same = [error, *(other for other in others if _place(config, other["loc"]) == place)]
-    return place, _complaint([{**each, "loc": ()} for each in same], "", error["input"])
+    complaint = _complaint([{**each, "loc": ()} for each in same], "", error["input"])
+    if error["type"] == "model_type" and place:
+        complaint += f"; set its keys, as in {'.'.join((*parents, word, _fields(schema, [*parents, word])[0]))}=…"
+    return place, complaint
 
 
 def _place(config: Any, location: Sequence[str | int]) -> Place:
@@ -137,6 +141,14 @@ def _check_plain(config: dict[Any, Any], schema: type[BaseModel]) -> None:
     if refusal is not None:
         place, message = refusal
         raise InputError(f"{'.'.join(map(str, place))}: {message}")
+
+
+def _check_root(data: dict[str, Any]) -> None:
+    """Refuse a folder of data that the data set does not read: drawn faces would be taken for those in it."""
+    root, source = json.dumps(data.get("root")), json.dumps(data.get("source"))
+    if data.get("source") and data.get("root") and root[:-1] not in source:  # a value may go on, as in ROOT/faces
+        kind = data["source"]["_target_"].rpartition(".")[2]
+        raise InputError(f"data.root: {kind} reads no folder; say what yours holds, as in data=pts or data=csv")
 
 
 def _check_numbers(value: Any, key: str) -> None:

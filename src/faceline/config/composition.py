@@ -94,6 +94,8 @@ def _composition(error: ConfigCompositionException, conf: Path) -> str:
 
 def _unknown_key(key: str, node: Any, conf: Path) -> str:
     """Explain ``model.bakcbone=…`` with the nearest key of the config, its groups and the node's target."""
+    if key in groups(conf):
+        return f"{key}: this command has no such choice; leave it out"
     config: Any = node._get_root() if isinstance(node, DictConfig | ListConfig) else OmegaConf.create()
     parent, _, word = key.rpartition(".")
     beside = _optional(OmegaConf.select(config, parent) if parent else None)

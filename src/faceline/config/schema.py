@@ -170,10 +170,10 @@ class Evaluate(Section):
     run_id: str | None
     ckpt_path: str | None
     bundle: str | None = None
-    part: Literal["train", "val", "test"]
+    part: Literal["train", "val", "test", "all"]
     data: Data | None = None  # the run's own
     markup: Node | None = None
-    split: SplitChange | None
+    split: SplitChange
     threads: Count | None
     output: str | None
     tracking: Tracking

@@ -216,13 +216,14 @@ class LandmarkData(pl.LightningDataModule):
         _ = self.store
 
     def frames(self, part: str) -> LandmarkFrames:
-        """Return one set of the split under the transforms that do not change frames.
+        """Return one set of the split, or all frames, under the transforms that do not change frames.
 
         Args:
-            part: ``train``, ``val`` or ``test``.
+            part: ``train``, ``val`` or ``test``; or ``all``.
         """
         store = self.store
-        return LandmarkFrames(store, self.split.parts()[part], self.pipelines["eval"])
+        rows = np.arange(len(store.index)) if part == "all" else self.split.parts()[part]
+        return LandmarkFrames(store, rows, self.pipelines["eval"])
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Return shuffled, augmented batches; an incomplete last batch is dropped."""

@@ -37,8 +37,12 @@ class FolderFaces:
 
     @cached_property
     def _files(self) -> list[Path]:
-        files = (path for path in self.root.rglob("*") if path.suffix.lower() in own_frames.IMAGES and path.is_file())
+        files = (path for path in self._listing[0] if path.suffix.lower() in own_frames.IMAGES)
         return sorted(path for path in files if len(path.relative_to(self.root).parts) in (2, 3))
+
+    @cached_property
+    def _listing(self) -> tuple[list[Path], list[InputError]]:
+        return own_frames.files_below(self.root)
 
     def key(self) -> str:
         """Return a hex digest of all images and their names."""
@@ -51,6 +55,8 @@ class FolderFaces:
 
     def rows(self, bad: BadRows) -> list[FrameRow]:
         """List every image in the order of the names; an image directly below its person is a video of its own."""
+        for error in self._listing[1]:
+            bad.add(error)
         rows = []
         for number, path in enumerate(self._files):
             parts = path.relative_to(self.root).parts

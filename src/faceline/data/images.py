@@ -4,6 +4,7 @@ The size is read from the header before any pixel is decoded. Pillow warns about
 warnings are suppressed.
 """
 
+import stat
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from typing import Final
 
 import numpy as np
 from PIL import Image as PillowImage
-from PIL import ImageCms, UnidentifiedImageError
+from PIL import ImageCms, ImageOps, UnidentifiedImageError
 
 from faceline.errors import InputError
 from faceline.types import Image
@@ -47,13 +48,17 @@ def read_frame(path: Path) -> Image:
     return _read(path, FRAME_FORMATS, _strict_rgb)
 
 
-def read_labelled(path: Path) -> Image:
+def read_labelled(path: Path, upright: bool = False) -> Image:
     """Read a photo with landmarks in any colours: grey and palettes become RGB, alpha is dropped.
 
+    Args:
+        path: The photo.
+        upright: Whether to turn it as its EXIF tag says; without it a turned photo is refused.
+
     Raises:
-        InputError: The file is missing, damaged, too large, no image, or rotated by its EXIF tag.
+        InputError: The file is missing, damaged, too large, no image, or turned by its EXIF tag.
     """
-    return _read(path, LABELLED_FORMATS, _any_rgb)
+    return _read(path, LABELLED_FORMATS, _upright_rgb if upright else _any_rgb)
 
 
 Convert = Callable[[PillowImage.Image, Path], PillowImage.Image]
@@ -82,8 +87,7 @@ def read_with(path: Path, formats: tuple[str, ...], decode: Callable[[PillowImag
     Raises:
         InputError: The file is missing, damaged or of another kind, or ``decode`` raises.
     """
-    if not path.is_file():  # a pipe or a device would block
-        raise InputError("is not a file" if path.exists() else "no such file", file=path)
+    refuse_no_file(path)
     if path.stat().st_size == 0:
         raise InputError("is empty (0 bytes)", file=path)
     try:
@@ -97,6 +101,23 @@ def read_with(path: Path, formats: tuple[str, ...], decode: Callable[[PillowImag
     except Exception as error:  # decoders raise nearly anything on damaged files
         reason = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"is damaged or cannot be read: {reason}", file=path) from None
+
+
+def refuse_no_file(path: Path) -> None:
+    """Refuse what cannot be opened as a file: to open a pipe or a device could take for ever.
+
+    Raises:
+        InputError: It is missing, of another kind, or out of reach.
+    """
+    try:
+        is_file = stat.S_ISREG(path.stat().st_mode)
+    except FileNotFoundError:
+        lacks = "is a link to a file that is not there" if path.is_symlink() else "no such file"
+        raise InputError(lacks, file=path) from None
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", file=path) from None
+    if not is_file:
+        raise InputError("is not a file", file=path)
 
 
 def _unidentified(path: Path, formats: tuple[str, ...]) -> str:
@@ -153,7 +174,8 @@ def _refuse_turned(image: PillowImage.Image, path: Path) -> None:
     if orientation != 1:
         raise InputError(
             f"is turned by its EXIF orientation {orientation}, so its landmarks could be meant either way; "
-            "turn the pixels if they need it and remove the tag, for example: exiftool -Orientation= FILE",
+            "turn the pixels if they need it and remove the tag, for example: exiftool -Orientation= FILE (with "
+            "data=pts, if the points lie on the photo as viewers show it: data.source.upright=true)",
             file=path,
         )
 
@@ -171,6 +193,10 @@ def _kind(image: PillowImage.Image, path: Path) -> str:
 def _any_rgb(image: PillowImage.Image, path: Path) -> PillowImage.Image:
     _refuse_turned(image, path)
     return as_rgb(image, path)
+
+
+def _upright_rgb(image: PillowImage.Image, path: Path) -> PillowImage.Image:
+    return as_rgb(ImageOps.exif_transpose(image), path)
 
 
 def as_rgb(image: PillowImage.Image, path: Path) -> PillowImage.Image:

@@ -237,22 +237,26 @@ def _has_size(row: FrameRow, normaliser: list[int], bad: BadRows) -> bool:
 
 def _is_face(row: FrameRow, bad: BadRows) -> bool:
     """Tell whether the landmarks of a row lie together; if not, it goes to the bad rows."""
-    points = row.landmarks
+    strayed = stray(row.landmarks)
+    if strayed is None:
+        return True
+    bad.add(InputError(f"{row.file}: landmark {strayed[0]} {strayed[1]}", row=row.line))
+    return False
+
+
+def stray(points: Shape) -> tuple[int, str] | None:
+    """Return the landmark that lies far from all others, and a text about it; None if all lie together."""
     known = points[~np.isnan(points).any(axis=1)]
     if not len(known):
-        return True
+        return None
     far = np.linalg.norm(points - np.median(known, axis=0), axis=1)
     worst = int(np.nanargmax(far))
     if far[worst] <= _FARTHEST * max(float(np.nanmedian(far)), 1.0):
-        return True
-    bad.add(
-        InputError(
-            f"{row.file}: landmark {worst} at ({points[worst, 0]:g}, {points[worst, 1]:g}) lies {far[worst]:,.0f} px "
-            f"from the middle of the face; correct it, or leave such rows out with data.on_error=skip",
-            row=row.line,
-        )
+        return None
+    return worst, (
+        f"at ({points[worst, 0]:g}, {points[worst, 1]:g}) lies {far[worst]:,.0f} px from the middle of the face; "
+        "correct it, or leave such rows out with data.on_error=skip"
     )
-    return False
 
 
 def refuse_impossible(landmarks: Landmarks, markup: Markup = IBUG68) -> None:

@@ -1,6 +1,7 @@
 """Shared parts of the sources of users' own images: names, sizes, markups, and how a frame is read."""
 
 import hashlib
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import replace
@@ -10,7 +11,7 @@ from typing import Final
 import numpy as np
 from PIL import Image as PillowImage
 
-from faceline.data.images import read_labelled
+from faceline.data.images import read_labelled, refuse_no_file
 from faceline.data.index import BadRows, FrameRow
 from faceline.errors import InputError, first_line
 from faceline.geometry.crops import cut_window, face_window
@@ -56,6 +57,17 @@ def markup_for(points: int, chosen: Markup | None) -> Markup:
     return chosen
 
 
+def files_below(root: Path) -> tuple[list[Path], list[InputError]]:
+    """List every file below a folder, without links to folders and hidden names; and the folders that stay closed."""
+    found: list[Path] = []
+    closed: list[OSError] = []
+    for folder, folders, names in os.walk(root, onerror=closed.append):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        found += [Path(folder, name) for name in sorted(names) if not name.startswith(".")]
+    why = "cannot be read, nor what lies below it"
+    return found, [InputError(f"{why}: {error.strerror}", file=error.filename) for error in closed]
+
+
 def image_file(root: Path, name: str) -> Path:
     """Return the file that a table names: below the root, with slashes, and with a suffix if the name has none.
 
@@ -76,13 +88,13 @@ def size_of(file: Path) -> tuple[int, int]:
     Raises:
         InputError: There is no such image.
     """
+    refuse_no_file(file)
     try:
         with PillowImage.open(file) as image:
             width, height = image.size
             return (height, width) if image.getexif().get(_ORIENTATION) in _TURNED else (width, height)
     except (OSError, ValueError, SyntaxError) as error:
-        reason = "no such file" if not file.is_file() else f"is not an image that can be read ({first_line(error)})"
-        raise InputError(reason, file=file) from None
+        raise InputError(f"is not an image that can be read ({first_line(error)})", file=file) from None
 
 
 def read_cut(file: Path, box: np.ndarray | None) -> Image | AnyImage:
@@ -92,14 +104,24 @@ def read_cut(file: Path, box: np.ndarray | None) -> Image | AnyImage:
 
 
 def digest_of(files: Iterable[Path], *more: bytes) -> str:
-    """Return a hex digest of the bytes of files and of further data; a missing file counts as empty."""
+    """Return a hex digest of the bytes of files and of further data."""
     digest = hashlib.sha256()
     for content in more:
         digest.update(hashlib.sha256(content).digest())
     for file in files:
         digest.update(str(file).encode(errors="surrogateescape"))
-        digest.update(hashlib.sha256(file.read_bytes() if file.is_file() else b"").digest())
+        digest.update(content_digest(file))
     return digest.hexdigest()
+
+
+def content_digest(file: Path) -> bytes:
+    """Return a digest of the bytes of a file; it is empty if it cannot be read, which its row tells when it is used."""
+    try:
+        refuse_no_file(file)
+        with file.open("rb") as content:
+            return hashlib.file_digest(content, "sha256").digest()
+    except (InputError, OSError):
+        return b""
 
 
 def template(text: str | None) -> re.Pattern[str] | None:

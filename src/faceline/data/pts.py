@@ -4,8 +4,6 @@
 2013.
 """
 
-import hashlib
-import os
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,9 +12,9 @@ from typing import Final, Literal
 
 import numpy as np
 
-from faceline.data.images import read_labelled
-from faceline.data.index import BadRows, FrameRow, OnError, PublishedPart
-from faceline.data.own_frames import has_labels
+from faceline.data.images import read_labelled, refuse_no_file
+from faceline.data.index import BadRows, FrameRow, OnError, PublishedPart, stray
+from faceline.data.own_frames import digest_of, files_below, has_labels
 from faceline.data.roots import find_root
 from faceline.errors import InputError
 from faceline.geometry.crops import Window, cut_window, window_around
@@ -58,6 +56,8 @@ class PtsFaces:
             training set, as the protocol ``official`` needs. With None, everything can be trained on.
         missing: Number that marks a point without a label, such as -1. Loss and metrics leave such points out. Faces
             without a label at the outer eye corners are skipped.
+        upright: Whether points lie on photos as viewers show them, turned by their EXIF tag, where `faceline predict`
+            writes them. Without it turned photos are refused.
 
     Raises:
         InputError: The folder is missing.
@@ -72,26 +72,19 @@ class PtsFaces:
         on_error: OnError = "raise",
         split_by: Literal["folder"] | None = None,
         missing: float | None = None,
+        upright: bool = False,
     ) -> None:
         if split_by not in (None, "folder"):
             raise InputError(f"expected folder or null, got {split_by!r}", column="data.split_by")
         self.root = find_root(root, "pts")
         self.on_error: OnError = BadRows(on_error).on_error
-        self.split_by, self.missing = split_by, missing
+        self.split_by, self.missing, self.upright = split_by, missing, upright
 
     def key(self) -> str:
-        """Return a hex digest of all points, their photos and their division."""
-        masked = "" if self.missing is None else f" masked {self.missing}"
-        digest = hashlib.sha256(f"{self.split_by}{masked}".encode())
-        photos = {face.photo for face in self._faces.values()}
-        for path in [*self._files, *sorted(photos)]:
-            digest.update(str(path.relative_to(self.root)).encode(errors="surrogateescape"))
-            try:
-                with path.open("rb") as file:
-                    digest.update(hashlib.file_digest(file, "sha256").digest())
-            except OSError as error:
-                raise InputError(f"cannot be read: {error.strerror}", file=path) from None
-        return digest.hexdigest()
+        """Return a hex digest of all points, their photos, the names of the other photos, and the settings."""
+        photos = sorted({face.photo for face in self._faces.values()})
+        settings = repr((self.split_by, self.missing, self.upright, self.unlabelled()))
+        return digest_of([*self._files, *photos], settings.encode())
 
     def rows(self, bad: BadRows) -> list[FrameRow]:
         """List the labelled faces by the names of their files; unusable ones go to ``bad``.
@@ -99,15 +92,15 @@ class PtsFaces:
         Raises:
             InputError: There is no ``.pts`` file, the folders define no test set, or ``bad`` raises.
         """
+        for error in [*self._listing[1], *self._read[1]]:
+            bad.add(error)
         if not self._files:
             raise InputError("holds no .pts file, in no folder below it", file=self.root)
-        for error in self._read[1]:
-            bad.add(error)
         rows = [face.row for face in self._faces.values() if has_labels(face.row, bad)]
         if self.split_by and rows and {row.part for row in rows} != {"train", "test"}:
             raise InputError(
-                "split_by=folder wants folders trainset/ and testset/, and faces below both; leave it out and choose "
-                "another split.protocol",
+                "split_by=folder wants folders trainset/ and testset/, and faces below both; leave it out, and measure "
+                "all with part=all or choose another split.protocol",
                 file=self.root,
                 column="data.split_by",
             )
@@ -126,7 +119,7 @@ class PtsFaces:
         """
         face = self._faces[row.file]
         if self._last is None or self._last[0] != face.photo:  # faces of one photo follow each other
-            self._last = face.photo, read_labelled(face.photo)
+            self._last = face.photo, read_labelled(face.photo, self.upright)
         height, width = self._last[1].shape[:2]
         left, top, wide, high = face.window
         inside = left < width and top < height and left + wide > 0 and top + high > 0
@@ -140,22 +133,17 @@ class PtsFaces:
     _last: tuple[Path, Image] | None = None
 
     @cached_property
-    def _listing(self) -> list[Path]:
-        """List every file below the root, without links and hidden names."""
-        found: list[Path] = []
-        for folder, folders, names in os.walk(self.root):
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
-            found += [Path(folder, name) for name in sorted(names) if not name.startswith(".")]
-        return found
+    def _listing(self) -> tuple[list[Path], list[InputError]]:
+        return files_below(self.root)
 
     @cached_property
     def _files(self) -> list[Path]:
-        return [path for path in self._listing if path.suffix.lower() == ".pts" and not _is_mirrored(path)]
+        return [path for path in self._listing[0] if path.suffix.lower() == ".pts" and not _is_mirrored(path)]
 
     @cached_property
     def _photos(self) -> dict[tuple[Path, str], Path]:
         """Find each photo by its folder and its name, with and without the suffix."""
-        photos = [path for path in self._listing if path.suffix.lower() in SUFFIXES]
+        photos = [path for path in self._listing[0] if path.suffix.lower() in SUFFIXES]
         return {(path.parent, name): path for path in reversed(photos) for name in (path.stem, path.name)}
 
     @property
@@ -219,6 +207,7 @@ def read_pts(path: Path, missing: float | None = None) -> Shape:
     Raises:
         InputError: The file has another form; the message names file and line.
     """
+    refuse_no_file(path)
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError:
@@ -239,6 +228,8 @@ def read_pts(path: Path, missing: float | None = None) -> Shape:
     shape = np.array(points)
     shape[(shape == missing).any(axis=1)] = np.nan
     _refuse_marker(shape, path)
+    if strayed := stray(shape):
+        raise InputError(f"point {strayed[0] + 1} {strayed[1]}", file=path)
     shape -= 1.0
     left, right = OUTER_EYE_CORNERS
     if (shape[left] == shape[right]).all():
@@ -253,15 +244,15 @@ def read_pts(path: Path, missing: float | None = None) -> Shape:
 
 
 def _refuse_marker(points: np.ndarray, path: Path) -> None:
-    """Refuse several points in one place outside of the photo, which mark missing points."""
+    """Refuse points that are one number twice and lie outside of the photo: it marks missing points."""
     (found,) = np.nonzero((points[:, 0] == points[:, 1]) & (points[:, 0] <= 0))
-    for value in points[found, 0]:
-        if (points[found, 0] == value).sum() > 1:
-            raise InputError(
-                f"several points lie at ({value:g}, {value:g}), which looks like a mark for missing points; "
-                f"set data.source.missing={value:g}",
-                file=path,
-            )
+    if len(found):
+        value = points[found[0], 0]
+        raise InputError(
+            f"point {found[0] + 1} lies at ({value:g}, {value:g}), which looks like a mark for missing points; "
+            f"set data.source.missing={value:g}, or leave such files out with data.on_error=skip",
+            file=path,
+        )
 
 
 def _point(text: str, path: Path, line: int) -> tuple[float, float]:

@@ -17,13 +17,14 @@ ValidationUnit = Literal["person", "frame"]
 """How the validation set of ``official`` is drawn: whole people, or frames of people in the training set, as the
 publishers of some data sets draw the test set."""
 
-Protocol = Literal["official", "frame_random", "video_disjoint", "person_disjoint"]
+Protocol = Literal["official", "frame_random", "video_disjoint", "person_disjoint", "all"]
 """What is new in the test set.
 
 - ``official``: the publisher's test frames; validation comes from the publisher's training frames.
 - ``frame_random``: other frames of known videos (near copies of training frames, so results flatter).
 - ``video_disjoint``: new videos of people who have another video in training.
 - ``person_disjoint``: new people.
+- ``all``: every frame is a test frame, and the other sets are empty: the data set only measures.
 """
 
 
@@ -83,9 +84,18 @@ def make_split(
         raise InputError(
             "only the protocol official can draw validation frames; set it to person", column="split.val_by"
         )
+    if protocol == "all":
+        nothing = np.empty(0, dtype=np.int64)
+        return Split(protocol, nothing, nothing, np.arange(len(index)))
     rng = np.random.default_rng(np.random.SeedSequence([seed, *protocol.encode()]))
     if protocol == "official":
         test = index.parts == "test"
+        if not test.any():
+            raise InputError(
+                "official wants test frames of the data set's own, and it names none; choose person_disjoint or "
+                f"video_disjoint, or with data=pts and a folder testset/: data.split_by=folder; {_EVALUATE}",
+                column="split.protocol",
+            )
         units = index.files if val_by == "frame" else index.persons
         val = ~test & _draw(units, ~test, val_fraction, rng)
     elif protocol == "video_disjoint":
@@ -101,10 +111,13 @@ def make_split(
         if not len(rows):
             raise InputError(
                 f"the {name} set would be empty: {len(index)} frames of {len(set(index.persons))} people cannot be "
-                "divided this way; use more data or another protocol",
+                f"divided this way; use more data or another protocol; {_EVALUATE}",
                 column="split.protocol",
             )
     return split
+
+
+_EVALUATE = "faceline evaluate measures all frames with part=all"
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,8 +7,6 @@ import numpy as np
 
 from faceline.data.index import FrameIndex
 
-_LISTED = 10  # of the skipped rows and duplicates, in the text
-
 
 @dataclass(frozen=True)
 class Spread:
@@ -64,7 +62,7 @@ class Summary:
     skipped: tuple[str, ...]
 
     def lines(self) -> list[str]:
-        """Return the summary as aligned text, with the beginning of long lists."""
+        """Return what was skipped and what is there twice, one line each, and then the summary as aligned text."""
         parts = f" ({told})" if (told := ", ".join(f"{name} {count}" for name, count in self.parts.items())) else ""
         table = {
             "data set": self.dataset,
@@ -78,9 +76,11 @@ class Summary:
             "duplicates": f"{len(self.duplicates)} groups of frames with the same pixels",
             "skipped rows": str(len(self.skipped)),
         }
-        lines = [f"{name:<13} {text}" for name, text in table.items()]
-        lines += _listed("same pixels", [" = ".join(group) for group in self.duplicates])
-        return lines + _listed("skipped", list(self.skipped))
+        return [
+            *(f"skipped: {line}" for line in self.skipped),
+            *(f"same pixels: {' = '.join(group)}" for group in self.duplicates),
+            *(f"{name:<13} {text}" for name, text in table.items()),
+        ]
 
     def _about_landmarks(self) -> dict[str, str]:
         if self.face_sizes is None:
@@ -92,13 +92,6 @@ class Summary:
             "missing": f"{self.missing_landmarks} landmarks ({missing:.2%}) in {self.missing_frames} frames",
             "outside": f"{self.outside_landmarks} landmarks ({outside:.2%}) in {self.outside_frames} frames",
         }
-
-
-def _listed(name: str, entries: list[str]) -> list[str]:
-    lines = [f"{name}: {entry}" for entry in entries[:_LISTED]]
-    if len(entries) > _LISTED:
-        lines.append(f"{name}: … and {len(entries) - _LISTED} more")
-    return lines
 
 
 def summarise(index: FrameIndex) -> Summary:

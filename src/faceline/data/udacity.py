@@ -19,6 +19,7 @@ import numpy as np
 
 from faceline.data.images import read_frame
 from faceline.data.index import BadRows, FrameRow, OnError, PublishedPart
+from faceline.data.own_frames import content_digest
 from faceline.data.roots import find_root
 from faceline.errors import InputError
 from faceline.geometry.markup import N_LANDMARKS, OUTER_EYE_CORNERS
@@ -71,7 +72,7 @@ class UdacityFaces:
         """Return a hex digest of the tables, all frame names, and the bytes of the frames in the tables.
 
         Raises:
-            InputError: A table is faulty, or a frame cannot be opened.
+            InputError: A table is faulty.
         """
         digest = hashlib.sha256(self.label_shift.tobytes())
         for table in self._tables:
@@ -79,7 +80,7 @@ class UdacityFaces:
             for content in (table.part.encode(), table.content, names):
                 digest.update(hashlib.sha256(content).digest())
             for row in [*table.rows, *self._unlabelled(table)]:
-                digest.update(_file_digest(self.root / row.file))
+                digest.update(content_digest(self.root / row.file))
         return digest.hexdigest()
 
     def rows(self, bad: BadRows) -> list[FrameRow]:
@@ -167,14 +168,6 @@ class _Table:
     def name_column(self) -> str:
         """Name of the file column in messages; the published header of that column is empty."""
         return self.header[0] or "file name (the first)"
-
-
-def _file_digest(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").digest()
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", file=path) from None
 
 
 def _read_table(part: PublishedPart, root: Path, path: Path, folder: Path) -> _Table:

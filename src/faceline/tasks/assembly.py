@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits
 from faceline.config.check import check_targets, plain
 from faceline.config.names import current
 from faceline.config.project import packages
+from faceline.data.index import LabelIndex
 from faceline.errors import InputError, first_line
 from faceline.files import write_whole
 from faceline.models.baselines import Baseline
@@ -31,16 +32,21 @@ from faceline.tracking.provenance import needed
 __all__ = [
     "CLASSIFIER",
     "MEASURED",
+    "SKIPPED",
     "Trained",
     "load_trained",
     "plain",
     "prepare_process",
     "read_checkpoint",
+    "tell_skipped",
     "write",
 ]
 
 MEASURED = ("frames.csv", "metrics.json")
 """Files that every measurement writes."""
+
+SKIPPED = "skipped_rows.json"
+"""File of a run that lists the rows of its data set that were left out."""
 
 CLASSIFIER = ".skops"
 """Suffix of model files that are not trained in epochs."""
@@ -161,6 +167,13 @@ def _reason(error: Exception) -> str:
     """Return the last cause of an error: its first line, or the next one if that is a heading."""
     _, _, rest = str(error.__cause__ or error).partition(":\n")
     return rest.strip().splitlines()[0] if rest.strip() else first_line(error.__cause__ or error)
+
+
+def tell_skipped(index: LabelIndex, where: str) -> None:
+    """Say how many rows of a data set were left out, if any were, and where they are listed."""
+    if count := len(index.rejected):
+        rows = "row was" if count == 1 else "rows were"
+        note(f"{index.dataset}: {count} {rows} left out; {where} says why")
 
 
 def write(measurement: Measurement, folder: Path, facts: Mapping[str, Any]) -> None:

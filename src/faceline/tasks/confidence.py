@@ -98,8 +98,8 @@ def make_trial(frames: LandmarkFrames) -> WholeAndParts:
 
 
 def calibration_of(model: LandmarkDetector, data: LandmarkData) -> Calibration | None:
-    """Map a detector's uncertainty to its confidence on the validation set; None if it gives none."""
-    if model.coarse_stage is None:
+    """Map a detector's uncertainty to its confidence on the validation set; None if it or the set gives none."""
+    if model.coarse_stage is None or not len(data.split.val):
         return None
     trial = make_trial(data.frames("val"))
     landmarks, uncertainty = _found(model, data, trial)

@@ -66,7 +66,9 @@ def run_tags(config: Config, trained: Trained) -> dict[str, str]:
 def on_data(config: Config, run: Config) -> Config:
     """Return a run's config with another data set and split, at the run's own size."""
     data = {**config["data"], "size": run["data"]["size"]} if config.get("data") else run["data"]
-    return {**run, "data": data, "split": {**run["split"], **(config.get("split") or {})}}
+    changes = {key: value for key, value in config.get("split", {}).items() if value is not None}
+    split = {"protocol": "all", "seed": 0} if config.get("part") == "all" else {**run["split"], **changes}
+    return {**run, "data": data, "split": split}
 
 
 def _bundled(config: Config) -> Trained:
@@ -81,7 +83,7 @@ def _bundled(config: Config) -> Trained:
     steps = [{"_target_": "faceline.transforms.Rescale", "height": size, "width": size}]
     resize = {"_target_": "faceline.transforms.Pipeline", "steps": steps}
     own = {
-        "name": manifest.model,
+        "name": Path(config["bundle"]).name,
         "seed": 0,
         "threads": threads,
         "data": {**config["data"], "size": size},

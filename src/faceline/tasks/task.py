@@ -17,7 +17,7 @@ from faceline.data.splits import Split
 Config = dict[str, Any]
 """A resolved config in plain containers."""
 
-Part = Literal["train", "val", "test"]
+Part = Literal["train", "val", "test", "all"]
 
 Lessons = Mapping[str, list[str]]
 """Names of the frames whose labels or sets differ from the data set's, by the kind of change."""
@@ -109,7 +109,7 @@ class Task(Protocol):
         Args:
             model: Trained model on any device.
             data: Its data module, or another one of the same kind.
-            part: Set of the split: ``train``, ``val`` or ``test``.
+            part: Set of the split: ``train``, ``val`` or ``test``; or ``all`` frames.
             label: Name of the model in the figures.
             source: Line that says where the numbers come from.
         """

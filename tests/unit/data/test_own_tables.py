@@ -1,6 +1,7 @@
 """Tables of the user's own in every form give the same landmarks; faults are told by row and column."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -117,6 +118,7 @@ def test_names_without_an_ending_and_from_windows_are_found(root: Path) -> None:
         ("ann_10.jpg,1,2,3,4,5,six,7,8,9,10", "row 3, column 'y2': expected a number, got 'six'"),
         ("ann_10.jpg,1,2,3,4", "row 3: expected 11 cells, got 5"),
         ("nobody.jpg,1,2,3,4,5,6,7,8,9,10", "row 3, column 'file': nobody.jpg: no such file"),
+        ("pipe.jpg,1,2,3,4,5,6,7,8,9,10", "row 3, column 'file': pipe.jpg: is not a file"),
         ("../out.jpg,1,2,3,4,5,6,7,8,9,10", "leads out of"),
         ("bob_20.jpg,1,2,3,4,5,6,7,8,9,10", "bob_20.jpg is in row 2 already"),
         ("ann_10.jpg,1,2,1,2,5,6,7,8,9,10", "landmarks 0 and 1 are both at (1, 2)"),
@@ -124,6 +126,7 @@ def test_names_without_an_ending_and_from_windows_are_found(root: Path) -> None:
 )
 def test_a_row_that_cannot_be_used_is_told_or_skipped(row: str, message: str, root: Path) -> None:
     good = f"bob_20.jpg,{','.join(_numbers(POINTS))}"
+    os.mkfifo(root / "pipe.jpg")
     (root / "faces.csv").write_text(f"file,{','.join(AXES)}\n{good}\n{row}\n")
     with pytest.raises(InputError) as caught:
         CsvFaces(root, "faces.csv", markup=FIVE).rows(BadRows("raise"))
@@ -194,6 +197,16 @@ def test_folders_are_people_and_videos(tmp_path: Path) -> None:
         ("ann", "ann/second"),
         ("bob", "bob/1.jpg"),
     ]
+
+
+def test_an_image_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
+    (tmp_path / "ann").mkdir()
+    (tmp_path / "ann/1.jpg").symlink_to(tmp_path / "gone.jpg")
+    source = FolderFaces(tmp_path)
+    (row,) = source.rows(BadRows("raise"))
+    assert source.key()
+    with pytest.raises(InputError, match=r"ann/1\.jpg: is a link to a file that is not there"):
+        source.read(row)
 
 
 @pytest.mark.parametrize(

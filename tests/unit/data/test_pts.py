@@ -1,5 +1,8 @@
 """Sets of photos with .pts files: what is read is where it was drawn, and every bad file is named."""
 
+import os
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -102,6 +105,8 @@ GOOD = text_of(np.random.default_rng(0).uniform(10, 90, (68, 2)))
         (GOOD.replace("}", "1 2 3\n}"), "row 72: expected two numbers, got '1 2 3'"),
         (text_of(np.full((68, 2), 7.0)), "outer eye corners"),
         (b"\xff\xfe\0\1" * 20, "is not text"),
+        (GOOD.replace(GOOD.splitlines()[5], "3000 4000"), r"point 3 at \(3000, 4000\) lies 4,9\d\d px from the middle"),
+        (GOOD.replace(GOOD.splitlines()[5], "-1 -1"), r"point 3 lies at \(-1, -1\).*data\.source\.missing=-1"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, content: str | bytes, message: str) -> None:
@@ -123,3 +128,57 @@ def test_bad_files_are_skipped_or_stop_as_was_asked(folder: Path, tmp_path: Path
     assert "lonely.pts: has no photo" in index.rejected[0] and "nobody.pts: its points reach far" in index.rejected[1]
     with pytest.raises(InputError, match=r"holds no \.pts file"):
         PtsFaces(tmp_path / "cache").rows(BadRows("raise"))
+
+
+def test_pipes_links_to_nothing_and_closed_folders_are_bad_files(folder: Path, tmp_path: Path, monkeypatch) -> None:
+    trainset = folder / "helen/trainset"
+    os.mkfifo(trainset / "pipe.pts")
+    os.mkfifo(trainset / "image_0.jpeg")  # comes before the .png of that name
+    (trainset / "nobody.pts").symlink_to(tmp_path / "gone.pts")
+    walk = os.walk
+
+    def closed(root: Path, onerror: Callable[[OSError], None]) -> Iterator[tuple[str, list[str], list[str]]]:
+        onerror(PermissionError(13, "Permission denied", str(folder / "closed")))
+        return walk(root)
+
+    monkeypatch.setattr(os, "walk", closed)
+    index = cached_frames(PtsFaces(folder, on_error="skip"), 32, tmp_path / "cache").index
+    assert len(index) == 5
+    assert [line.removeprefix(f"{folder}/") for line in index.rejected] == [
+        "closed: cannot be read, nor what lies below it: Permission denied",
+        "helen/trainset/nobody.pts: is a link to a file that is not there",
+        "helen/trainset/pipe.pts: has no photo beside it; expected pipe with .jpg .jpeg .png .bmp .webp .tif .tiff",
+        "helen/trainset/image_0.jpeg: is not a file",
+    ]
+    with pytest.raises(InputError, match=r"closed: cannot be read, nor what lies below it"):
+        PtsFaces(folder).rows(BadRows("raise"))
+    with pytest.raises(InputError, match=r"pipe\.pts: is not a file"):
+        read_pts(trainset / "pipe.pts")
+
+
+def test_the_photos_without_points_are_counted_anew(folder: Path, tmp_path: Path) -> None:
+    def counted(root: Path) -> int:
+        return cached_frames(PtsFaces(root), 32, tmp_path / "cache").index.unlabelled
+
+    assert counted(folder / "helen") == 1
+    shutil.copy(folder / "helen/trainset/nobody.jpg", folder / "helen/trainset/stranger.jpg")
+    assert counted(folder / "helen") == 2
+    shutil.copytree(folder / "helen", tmp_path / "copy", ignore=shutil.ignore_patterns("nobody*", "stranger*"))
+    assert counted(tmp_path / "copy") == 0
+
+
+def test_a_phone_photo_is_read_as_viewers_show_it_where_that_is_asked_for(tmp_path: Path, faces) -> None:
+    (image, landmarks), turned = faces[0], Image.Exif()
+    turned[0x0112] = 6  # shown turned to the right
+    Image.fromarray(np.rot90(image)).save(tmp_path / "phone.png", exif=turned)
+    (tmp_path / "phone.pts").write_text(text_of(landmarks))
+    refused = PtsFaces(tmp_path)
+    (row,) = refused.rows(BadRows("raise"))
+    with pytest.raises(InputError, match=r"phone\.png: is turned by its EXIF .* 6.*data\.source\.upright=true"):
+        refused.read(row)
+    Image.fromarray(image).save(tmp_path / "upright.png")
+    (tmp_path / "upright.pts").write_text(text_of(landmarks))
+    source = PtsFaces(tmp_path, upright=True)
+    phone, upright = (source.read(row) for row in source.rows(BadRows("raise")))
+    np.testing.assert_array_equal(phone, upright)
+    assert source.key() != PtsFaces(tmp_path).key()

@@ -142,7 +142,6 @@ def test_bad_settings_are_refused(settings_: dict, words: str) -> None:
     [
         (index_of([2], 4), "person_disjoint", "val"),
         (index_of([1] * 10, 4), "video_disjoint", "val"),
-        (index_of([2] * 10, 4, test_frames=0), "official", "test"),
         (index_of([2], 4), "official", "val"),
     ],
 )
@@ -151,8 +150,19 @@ def test_a_part_that_would_be_empty_is_named(index: FrameIndex, protocol: str, p
         make_split(index, protocol)
     assert str(refused.value) == (
         f"key 'split.protocol': the {part} set would be empty: {len(index)} frames of {len(set(index.persons))} "
-        "people cannot be divided this way; use more data or another protocol"
+        "people cannot be divided this way; use more data or another protocol; faceline evaluate measures all frames "
+        "with part=all"
     )
+
+
+def test_official_without_test_frames_names_what_can_be_done() -> None:
+    with pytest.raises(InputError, match=r"names none; choose person_disjoint .* data\.split_by=folder; .* part=all"):
+        make_split(index_of([2] * 10, 4, test_frames=0), "official")
+
+
+def test_all_frames_are_test_frames_where_nothing_is_divided() -> None:
+    split = make_split(index_of([2], 4), "all")
+    assert split.test.tolist() == list(range(8)) and not len(split.train) and not len(split.val)
 
 
 def test_parts_are_ascending() -> None:

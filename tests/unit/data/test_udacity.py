@@ -322,8 +322,7 @@ def test_a_frame_that_vanishes_after_listing_is_an_input_error(made) -> None:
     source = UdacityFaces(made.root)
     (row, *_) = source.rows(BadRows("raise"))
     (made.frames / NAMES[0]).unlink()
-    with pytest.raises(InputError, match="cannot be read"):
-        source.key()
+    assert source.key()  # so that it can be skipped
     with pytest.raises(InputError, match=r"row 2.*no such file"):
         source.read(row)
 
