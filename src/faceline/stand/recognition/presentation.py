@@ -2,8 +2,8 @@
 
 A photo moves as a plane: one homography maps all of its landmarks and the whole face from one moment to another. A
 turning head is no plane, and lips and lids move. A sheet or a screen often shows four edges. How far the face moved
-tells how much of this to expect. None of it is proof; in doubt nobody is greeted. What counts is the mean over the visit
-so far: somebody who holds a photo for longer gets no more chances.
+tells how much of this to expect. None of it is proof; in doubt nobody is greeted. The mean over the visit so far
+counts: somebody who holds a photo for longer gets no more chances.
 """
 
 from dataclasses import dataclass, field
