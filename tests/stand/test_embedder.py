@@ -124,3 +124,18 @@ def test_a_threshold_of_ones_own_wins_over_the_calibration() -> None:
     _, likeness = open_embedder(settings("threshold=0.7"), locate_bundle(SFACE))
     assert likeness.threshold(1e-6) == 0.7
     assert isinstance(open_embedder(settings(), locate_bundle(SFACE))[1], Calibration)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (["false_greetings=5", "strangers=1"], "strangers: expected at least as many as false_greetings=5, got 1"),
+        (["false_greetings=1000", "strangers=10"], "strangers: .*false_greetings=1000"),
+        (["strangers=1e30"], "strangers: expected at most"),
+        (["false_greetings=1e-30"], "false_greetings: expected at least"),
+        (["threshold=0"], "threshold: expected above 0, got 0"),
+    ],
+)
+def test_rates_that_mean_nothing_are_refused(given: list[str], told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        settings(*given)

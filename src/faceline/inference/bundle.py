@@ -157,11 +157,11 @@ class Calibration(_Strict):
         """Return the similarity that a share of the comparisons of different people reaches.
 
         Args:
-            false_match: Share of the comparisons.
+            false_match: Share of the comparisons, above 0 and below 1.
             visits: Number of visits that the template is made of.
         """
         deviation = self.deviation * (1 + self.growth * (1 - 1 / visits))
-        return self.mean + deviation * NormalDist().inv_cdf(1 - false_match)
+        return self.mean - deviation * NormalDist().inv_cdf(false_match)
 
     def evidence(self, similarity: float) -> float:
         """Return the logarithm of the likelihood ratio of a similarity for one person to that for two."""

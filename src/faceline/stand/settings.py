@@ -1,8 +1,8 @@
 """Allowed values for the settings of the commands around a stand."""
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from faceline.config.plain import Settings
 from faceline.config.schema import Count, Seed, Share
@@ -160,9 +160,17 @@ class Recognising(Watching):
     embedder_mean: float | list[float] | None
     embedder_std: float | list[float] | None
     embedder_template: str | list[list[float]] | None
-    false_greetings: Annotated[float, Field(gt=0)]
-    strangers: Annotated[float, Field(ge=1)]
-    threshold: Annotated[float, Field(ge=-1, le=1)] | None
+    false_greetings: Annotated[float, Field(ge=0.001)]
+    strangers: Annotated[float, Field(ge=1, le=1e6)]
+    threshold: Annotated[float, Field(gt=0, le=1)] | None
+
+    @field_validator("strangers")
+    @classmethod
+    def _is_no_fewer_than_are_greeted(cls, strangers: float, others: Any) -> float:
+        greeted = others.data.get("false_greetings", 0)
+        if greeted > strangers:
+            raise ValueError(f"at least as many as false_greetings={greeted:g}")
+        return strangers
 
 
 class Served(Settings):
