@@ -161,17 +161,26 @@ def detect_faces(
         >>> detect_faces(np.zeros((120, 100, 3), dtype=np.uint8))
         []
     """
-    if not (isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3):
-        got = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
-        raise InputError(f"expected an RGB image (height, width, 3) of uint8, got {got}")
-    if not image.size:
-        raise InputError(f"expected an image with pixels, got one of {image.shape[1]} x {image.shape[0]}")
+    check_image(image)
     if faces not in ("all", "largest", "whole"):
         raise InputError(f"faces: expected all, largest or whole, got {faces!r}")
     if not 0 <= min_confidence <= 1:
         raise InputError(f"min_confidence: expected a number from 0 to 1, got {min_confidence}")
     runtime = _runtime(str(bundle), threads)
     return FaceDetector(runtime.detect_batch, runtime.size, faces, min_confidence, _finder()).detect(image).faces
+
+
+def check_image(image: np.ndarray) -> None:
+    """Refuse what is no RGB image.
+
+    Raises:
+        InputError: It has another shape or type, or no pixels.
+    """
+    if not (isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3):
+        got = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
+        raise InputError(f"expected an RGB image (height, width, 3) of uint8, got {got}")
+    if not image.size:
+        raise InputError(f"expected an image with pixels, got one of {image.shape[1]} x {image.shape[0]}")
 
 
 @lru_cache(maxsize=4)
