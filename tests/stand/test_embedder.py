@@ -113,10 +113,10 @@ def test_an_embedder_to_which_all_faces_are_alike_is_refused(tmp_path: Path) -> 
 def test_keys_of_a_stand_are_named_in_its_refusals(tmp_path: Path) -> None:
     file = toy(tmp_path / "toy.onnx", blind=False)
     with pytest.raises(InputError, match="embedder_size") as refusal:
-        open_embedder(settings("threshold=0.5", "embedder_size=64"), file)
+        open_embedder(settings(f"embedder={file}", "threshold=0.5", "embedder_size=64"), file)
     assert refusal.value.column == "embedder"
     with pytest.raises(InputError, match="expected one number, or three") as refusal:
-        open_embedder(settings("threshold=0.5", "embedder_mean=[1,2]"), file)
+        open_embedder(settings(f"embedder={file}", "threshold=0.5", "embedder_mean=[1,2]"), file)
     assert refusal.value.column == "embedder_mean"
 
 
@@ -139,3 +139,29 @@ def test_a_threshold_of_ones_own_wins_over_the_calibration() -> None:
 def test_rates_that_mean_nothing_are_refused(given: list[str], told: str) -> None:
     with pytest.raises(InputError, match=told):
         settings(*given)
+
+
+@pytest.mark.parametrize(
+    "embedder", [[], ["source=0"], ["embedder=sface"], ["embedder=own.faceline"], ["embedder=none"]]
+)
+@pytest.mark.parametrize("key", ["preset=dlib", "size=96", "channels=bgr", "layout=nhwc", "mean=5", "std=[1,2,3]"])
+def test_settings_that_would_be_ignored_are_refused(embedder: list[str], key: str) -> None:
+    told = f"embedder_{key.split('=')[0]}: expected an ONNX file in embedder= to go with it"
+    with pytest.raises(InputError, match=told):
+        settings(*embedder, f"embedder_{key}")
+    settings("embedder=own.onnx", f"embedder_{key}")
+
+
+def test_no_threshold_is_taken_that_does_nothing_or_names_everybody() -> None:
+    with pytest.raises(InputError, match="threshold: expected no value with embedder=none"):
+        settings("embedder=none", "threshold=0.4")
+    with pytest.raises(InputError, match="expected at least 0.247, .* sface.faceline; got 0.1") as refusal:
+        open_embedder(settings("source=0", "threshold=0.1"), locate_bundle(SFACE))
+    assert refusal.value.column == "threshold"
+
+
+@pytest.mark.parametrize("benchmark", ["recognition", "counting", "stand"])
+def test_a_benchmark_takes_no_camera(benchmark: str) -> None:
+    verb = f"benchmark_{benchmark}"
+    with pytest.raises(InputError, match="source: expected (clips|films|demo), got 0"):
+        read_settings(verb, ["source=0"], SETTINGS[verb])

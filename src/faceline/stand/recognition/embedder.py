@@ -16,7 +16,8 @@ from faceline.inference.onnx_embedder import OnnxEmbedder
 from faceline.inference.runtime import EmbedderRuntime
 from faceline.stand.camera.capture import DEMO
 from faceline.stand.camera.demo_visitors import DemoScene, DemoVisitors
-from faceline.stand.consent.likeness import Likeness, OneThreshold
+from faceline.stand.consent.likeness import LOOSEST, Likeness, OneThreshold
+from faceline.stand.settings import BUNDLE, NOBODY
 from faceline.types import Images
 
 if TYPE_CHECKING:
@@ -25,11 +26,7 @@ if TYPE_CHECKING:
 COLOURS: Final = Path(str(files("faceline.stand"))) / "demo" / "colours.onnx"
 """An embedder for the demo that tells drawn visitors apart by skin and hair colour; useless for people."""
 
-NOBODY: Final = "none"
-"""Value of ``embedder`` that turns recognition off."""
-
 _COLOURS_THRESHOLD: Final = 0.45
-_BUNDLE: Final = ".faceline"
 _FPIR: Final = "1pct"  # of a bundle that knows no more than thresholds of single frames
 _DRAWN: Final = 8  # people, for the check of an embedder
 _APART: Final = 2.0
@@ -83,11 +80,13 @@ def open_embedder(settings: "Recognising", file: Path) -> tuple[Embedder, Likene
     Raises:
         InputError: The file is refused, its threshold is unknown, or it maps different faces to similar vectors.
     """
-    if file.suffix == _BUNDLE:
+    if file.suffix == BUNDLE:
         runtime = EmbedderRuntime(file, settings.threads)
         known = runtime.manifest.calibration
-        if known is not None and settings.threshold is None:
-            return runtime, known
+        if known is not None:
+            if settings.threshold is None:
+                return runtime, known
+            _refuse_loose(settings.threshold, known.threshold(LOOSEST), file)
         return runtime, OneThreshold(_threshold(settings, runtime.manifest.thresholds.get(_FPIR), file))
     embedder = _onnx(settings, file)
     likeness = OneThreshold(_threshold(settings, _COLOURS_THRESHOLD if file == COLOURS else None, file))
@@ -154,6 +153,12 @@ def _onnx(settings: "Recognising", file: Path) -> OnnxEmbedder:
         told = error.message.replace("embedder.", "embedder_")  # it names the keys of a measurement
         column = "embedder" if key in ("", "onnx") else f"embedder_{key}"
         raise InputError(f"{file}: {told}", column=column) from None
+
+
+def _refuse_loose(threshold: float, least: float, file: Path) -> None:
+    if threshold < least:
+        told = f"expected at least {least:.3f}, which one look in {1 / LOOSEST:g} at strangers reaches with {file.name}"
+        raise InputError(f"{told}; got {threshold:g}", column="threshold")
 
 
 def _threshold(settings: "Recognising", known: float | None, file: Path) -> float:
