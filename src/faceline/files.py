@@ -61,6 +61,21 @@ def write_whole(file: Path, mode: int = 0o666, suffix: str = "") -> Iterator[Pat
         _to_disk(target.parent)
 
 
+def check_writable(file: Path) -> None:
+    """Create the folder of a file and an unfinished file in it, and remove that: what fails later fails now.
+
+    Raises:
+        InputError: The name belongs to a folder, a socket or a disk.
+        OSError: The disk refuses the file.
+    """
+    if not is_stream(file):
+        target = file.resolve()
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial, lock = _partial(target, 0o600, "")
+        partial.unlink()
+        os.close(lock)
+
+
 def is_stream(file: Path) -> bool:
     """Tell whether a name is a device or a pipe, which gets the content directly.
 

@@ -146,7 +146,7 @@ def test_rates_that_mean_nothing_are_refused(given: list[str], told: str) -> Non
 )
 @pytest.mark.parametrize("key", ["preset=dlib", "size=96", "channels=bgr", "layout=nhwc", "mean=5", "std=[1,2,3]"])
 def test_settings_that_would_be_ignored_are_refused(embedder: list[str], key: str) -> None:
-    told = f"embedder_{key.split('=')[0]}: expected an ONNX file in embedder= to go with it"
+    told = f"embedder_{key.partition('=')[0]}: expected an ONNX file in embedder= to go with it"
     with pytest.raises(InputError, match=told):
         settings(*embedder, f"embedder_{key}")
     settings("embedder=own.onnx", f"embedder_{key}")
@@ -155,7 +155,7 @@ def test_settings_that_would_be_ignored_are_refused(embedder: list[str], key: st
 def test_no_threshold_is_taken_that_does_nothing_or_names_everybody() -> None:
     with pytest.raises(InputError, match="threshold: expected no value with embedder=none"):
         settings("embedder=none", "threshold=0.4")
-    with pytest.raises(InputError, match="expected at least 0.247, .* sface.faceline; got 0.1") as refusal:
+    with pytest.raises(InputError, match=r"expected at least 0.247, .* sface.faceline; got 0.1") as refusal:
         open_embedder(settings("source=0", "threshold=0.1"), locate_bundle(SFACE))
     assert refusal.value.column == "threshold"
 
@@ -163,5 +163,5 @@ def test_no_threshold_is_taken_that_does_nothing_or_names_everybody() -> None:
 @pytest.mark.parametrize("benchmark", ["recognition", "counting", "stand"])
 def test_a_benchmark_takes_no_camera(benchmark: str) -> None:
     verb = f"benchmark_{benchmark}"
-    with pytest.raises(InputError, match="source: expected (clips|films|demo), got 0"):
+    with pytest.raises(InputError, match=r"source: expected (clips|films|demo), got 0"):
         read_settings(verb, ["source=0"], SETTINGS[verb])

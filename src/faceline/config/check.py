@@ -43,6 +43,7 @@ _WORDING = {
     "less than or equal to": "at most",
     "greater than": "above",
     "less than": "below",
+    "String should match pattern": "text like",
     "callable": "a node with _target_ and _partial_: true",
 }
 
@@ -107,16 +108,30 @@ def refusal_of(config: dict[Any, Any], schema: type[BaseModel]) -> tuple[Place, 
     try:
         schema.model_validate_json(json.dumps(config), strict=True)  # JSON: a list may stand for a tuple
     except ValidationError as refusal:
-        error = refusal.errors()[0]
+        errors = refusal.errors()
     else:
         return None
-    place: Place = tuple(error["loc"])
+    error = errors[0]
+    place = _typed_place(error, config)
     *parents, word = map(str, place)
     if error["type"] == "extra_forbidden":
         return place, f"no such key{_key_hint(parents, word, _fields(schema, parents))}"
     if error["type"] == "missing":
         return place, f"missing; give it a value with +{'.'.join((*parents, word))}=…"
-    return place, _complaint([{**error, "loc": ()}], "", error["input"])
+    same = [{**each, "loc": each["loc"][len(place) :]} for each in errors if each["loc"][: len(place)] == place]
+    return place, _complaint(same, "", error["input"])
+
+
+def _typed_place(error: Any, config: Any) -> Place:
+    """Return the place of an error down to the last key, without positions in a list and names of types."""
+    place: Place = tuple(error["loc"])
+    if error["type"] == "missing":
+        return place
+    for depth, part in enumerate(place):
+        if not (isinstance(config, dict) and part in config):
+            return place[:depth]
+        config = config[part]
+    return place
 
 
 def _check_plain(config: dict[Any, Any], schema: type[BaseModel]) -> None:
@@ -250,7 +265,9 @@ def _expected(error: Any, name: str) -> str:
     if error["type"] == "needs_python_object":  # an instance of some class, which plain values never are
         place = str(error["loc"][-1]) if error["loc"] else name
         return f"a node with _target_ that builds a {place.removeprefix('is-instance[').removesuffix(']')}"
-    message = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
+    message = str(error["msg"]).partition(" after validation")[0]
+    for begin in ("Value error, ", "Input should be ", "List should have ", "String should have "):
+        message = message.removeprefix(begin)
     for theirs, ours in _WORDING.items():
         message = message.replace(theirs, ours)
     where = "".join(f"[{part}]" for part in error["loc"] if isinstance(part, int))

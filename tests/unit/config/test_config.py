@@ -360,7 +360,7 @@ def test_a_valid_training_config_passes(key: str, value: Any) -> None:
         ("seed", -1, "seed: expected at least 0, got -1"),
         ("threads", 0, "threads: expected at least 1, got 0"),
         ("tags", "a", 'tags: expected a list, got "a"'),
-        ("tags", [1], "tags.0: expected text, got 1"),
+        ("tags", [1], "tags: expected text at [0], got 1"),
         ("split.protocol", "ofical", "split.protocol: expected official, frame_random"),
         ("split.val_fraction", 1.5, "split.val_fraction: expected below 1, got 1.5"),
         ("data.on_error", "skp", 'data.on_error: expected raise, skip, got "skp"; did you mean skip?'),
