@@ -61,6 +61,11 @@ def write_whole(file: Path, mode: int = 0o666, suffix: str = "") -> Iterator[Pat
         _to_disk(target.parent)
 
 
+def why_no_file(file: Path) -> str:
+    """Say what is wrong with a name at which no file can be read."""
+    return "is a folder, where a file is needed" if file.is_dir() else "no such file"
+
+
 def check_writable(file: Path) -> None:
     """Create the folder of a file and an unfinished file in it, and remove that: what fails later fails now.
 

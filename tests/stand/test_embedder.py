@@ -110,6 +110,20 @@ def test_an_embedder_to_which_all_faces_are_alike_is_refused(tmp_path: Path) -> 
     assert "embedder_preset" in str(refusal.value) and refusal.value.column == "embedder"
 
 
+def test_an_embedder_that_gives_no_numbers_is_refused_at_the_start(tmp_path: Path) -> None:
+    blank = [helper.make_node("AveragePool", ["faces"], ["cells"], kernel_shape=[14, 14], strides=[14, 14]),
+             helper.make_node("Flatten", ["cells"], ["flat"]), helper.make_node("Sub", ["flat", "flat"], ["zero"]),
+             helper.make_node("Div", ["zero", "zero"], ["y"])]  # fmt: skip
+    given = [helper.make_tensor_value_info("faces", TensorProto.FLOAT, ["n", 3, 112, 112])]
+    made = [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 192])]
+    model = helper.make_model(helper.make_graph(blank, "blank", given, made))
+    model.ir_version = 9
+    onnx.save(model, str(file := tmp_path / "embedder.onnx"))
+    with pytest.raises(InputError, match=r"embedder.onnx: gives NaN or infinity for 16 of 16 faces") as refusal:
+        open_embedder(settings("threshold=0.5"), file)
+    assert "embedder_mean" in str(refusal.value) and refusal.value.column == "embedder"
+
+
 def test_keys_of_a_stand_are_named_in_its_refusals(tmp_path: Path) -> None:
     file = toy(tmp_path / "toy.onnx", blind=False)
     with pytest.raises(InputError, match="embedder_size") as refusal:

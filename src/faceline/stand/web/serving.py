@@ -13,6 +13,7 @@ from typing import Any
 import uvicorn
 
 from faceline.errors import InputError, first_line
+from faceline.files import why_no_file
 from faceline.stand.settings import Served
 from faceline.stand.web.gate import PunctualProtocol
 
@@ -38,7 +39,7 @@ def check_certificate(settings: Served) -> None:
     files = {"certificate": settings.certificate, "certificate_key": settings.certificate_key}
     for key, file in files.items():
         if file is not None and not Path(file).is_file():
-            raise InputError(f"{file}: no such file", column=key)
+            raise InputError(f"{file}: {why_no_file(Path(file))}", column=key)
     if settings.certificate is None:
         if settings.certificate_key is not None:
             raise InputError("missing; a key needs its certificate", column="certificate")
