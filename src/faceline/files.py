@@ -54,6 +54,10 @@ def write_whole(file: Path, mode: int = 0o666, suffix: str = "") -> Iterator[Pat
         yield partial
         _to_disk(partial)
         partial.replace(target)
+    except OSError as error:
+        if error.errno and error.filename is None:  # a full disk names no file
+            error.filename = str(file)
+        raise
     finally:
         partial.unlink(missing_ok=True)
         os.close(lock)

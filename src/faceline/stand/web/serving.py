@@ -1,6 +1,7 @@
 """Serves the pages of a stand or a fleet until it is told to stop."""
 
 import asyncio
+import errno
 import os
 import signal
 import socket
@@ -65,6 +66,9 @@ def listening(settings: Served) -> socket.socket:
     try:
         return socket.create_server(place, family=family, backlog=2048)
     except OSError as error:
+        if error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+            told = f"{settings.host}: is no address of this machine; give one of its own, or 0.0.0.0 for all"
+            raise InputError(told, column="host") from None
         told = os.strerror(error.errno) if error.errno else first_line(error)
         raise InputError(
             f"{settings.host}:{settings.port} cannot be used: {told}; is another one running? Choose another port=",
