@@ -18,6 +18,8 @@ _PLACES = {
     "train": "faceline.api",
     "detect_faces": "faceline.inference.detection",
     "DetectedFace": "faceline.inference.detection",
+    "embed_face": "faceline.inference.recognition",
+    "match_threshold": "faceline.inference.recognition",
     "FaceEmbedder": "faceline.models.face_embedder",
     "InputError": "faceline.errors",
     "LandmarkData": "faceline.data.datamodule",

@@ -10,6 +10,8 @@ from faceline.data.synthetic import SyntheticFaces as SyntheticFaces
 from faceline.errors import InputError as InputError
 from faceline.inference.detection import DetectedFace as DetectedFace
 from faceline.inference.detection import detect_faces as detect_faces
+from faceline.inference.recognition import embed_face as embed_face
+from faceline.inference.recognition import match_threshold as match_threshold
 from faceline.inference.runtime import LandmarkRuntime as LandmarkRuntime
 from faceline.models.face_embedder import FaceEmbedder as FaceEmbedder
 from faceline.models.landmark_detector import LandmarkDetector as LandmarkDetector

@@ -26,6 +26,7 @@ from faceline.config.project import config_folders, opened
 from faceline.config.resolvers import register
 from faceline.config.tree import conf_dir
 from faceline.errors import InputError
+from faceline.inference.bundle import DEFAULT, SFACE
 from faceline.inference.runtime import LandmarkRuntime
 from faceline.models.landmark_detector import LandmarkDetector
 from faceline.tasks.assembly import Trained, load_trained, prepare_process
@@ -177,7 +178,8 @@ def load(name: str | Path, **tracking: str) -> LandmarkRuntime | Model:
         **tracking: Store of the runs, as ``root`` or ``uri``; by default it is below the current folder.
 
     Returns:
-        A runtime for a bundle, a `Model` for a run or a checkpoint. Both have ``detect(image)``.
+        A runtime for a bundle, a `Model` for a run or a checkpoint. Both have ``detect(image)``. An embedder is no
+        such model: `faceline.embed_face` opens ``sface``, or its bundle.
 
     Raises:
         InputError: There is no such model, or it needs code that is not available.
@@ -188,8 +190,8 @@ def load(name: str | Path, **tracking: str) -> LandmarkRuntime | Model:
         (68, 2)
     """
     file = Path(name)
-    if str(name) == "default" or file.suffix == ".faceline":
-        return LandmarkRuntime(name)
+    if str(name) in (DEFAULT, SFACE) or file.suffix == ".faceline":
+        return LandmarkRuntime(name)  # which refuses an embedder by its name
     with _errors(), opened([], conf_dir()):
         if file.suffix in (".ckpt", ".skops"):
             return _model(load_trained(file))

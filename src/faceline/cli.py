@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from itertools import takewhile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from faceline.cli_help import FLAGS, INIT, PLAIN, RESULTS, VALUED, VERBS, dev, overview, verb_help
@@ -230,6 +231,7 @@ def _run_plain(verb: str, overrides: list[str]) -> int:
     from faceline.stand.settings import SETTINGS  # noqa: PLC0415
 
     settings = read_settings(verb, overrides, SETTINGS[verb])
+    _check_report(verb, settings)
     _module(verb).main(settings)
     return OK
 
@@ -245,6 +247,14 @@ def _run_hydra(workflow: str, overrides: list[str]) -> int:
     words = [*own, *_quoted(overrides)]
     hydra_app.run(workflow, words, conf_dir(), lambda cfg: _run_job(workflow, cfg, codes))
     return min(codes, default=OK)  # of a sweep, a mistake before a no
+
+
+def _check_report(verb: str, settings: Any) -> None:
+    """Refuse the place of a benchmark's report before the measurement, which may take hours."""
+    if verb.startswith("benchmark_"):
+        from faceline.outputs import check_report  # noqa: PLC0415
+
+        check_report(Path(settings.output))
 
 
 def _module(verb: str) -> Any:
@@ -293,6 +303,7 @@ def _run_job(workflow: str, cfg: "DictConfig", codes: list[int]) -> float | None
     try:
         with _uncollected():
             check(cfg, workflow)  # imports what the config names
+            _check_report(workflow, cfg)
             module = _module(workflow)
         result: float | None = module.main(cfg)
     except BrokenPipeError:

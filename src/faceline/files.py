@@ -55,11 +55,35 @@ def write_whole(file: Path, mode: int = 0o666, suffix: str = "") -> Iterator[Pat
         yield partial
         _to_disk(partial)
         partial.replace(target)
+    except OSError as error:
+        if error.errno and error.filename is None:  # a full disk names no file
+            error.filename = str(file)
+        raise
     finally:
         partial.unlink(missing_ok=True)
         os.close(lock)
     with suppress(OSError):  # some mounted stores know no folders
         _to_disk(target.parent)
+
+
+def why_no_file(file: Path) -> str:
+    """Say what is wrong with a name at which no file can be read."""
+    return "is a folder, where a file is needed" if file.is_dir() else "no such file"
+
+
+def check_writable(file: Path) -> None:
+    """Create the folder of a file and an unfinished file in it, and remove that: what fails later fails now.
+
+    Raises:
+        InputError: The name belongs to a folder, a socket or a disk.
+        OSError: The disk refuses the file.
+    """
+    if not is_stream(file):
+        target = file.resolve()
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial, lock = _partial(target, 0o600, "")
+        partial.unlink()
+        os.close(lock)
 
 
 def is_stream(file: Path) -> bool:

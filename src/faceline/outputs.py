@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from faceline.errors import InputError
-from faceline.files import is_stream
+from faceline.files import check_writable, is_stream
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,6 +48,23 @@ def check_output(file: Path, key: str, *, begins: Collection[bytes], inputs: Ite
             file=file,
             column=key,
         )
+
+
+def check_report(file: Path) -> None:
+    """Refuse a place for a report in JSON before the work that it reports.
+
+    Args:
+        file: Value of the setting ``output``.
+
+    Raises:
+        InputError: The file holds something else, lies in an input, a data set, a run or a store, or cannot be written.
+    """
+    check_output(file, "output", begins=[b"{"])
+    try:
+        check_writable(file)
+    except OSError as error:
+        told = f"cannot be written ({error.strerror}); choose another place"
+        raise InputError(told, file=file, column="output") from None
 
 
 def check_output_folder(folder: Path, key: str, *, own: Collection[str], inputs: Iterable[Path] = ()) -> None:

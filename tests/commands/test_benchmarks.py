@@ -115,6 +115,34 @@ def test_reports_of_other_benchmarks_in_a_file_stay(tmp_path: Path) -> None:
     assert file.read_text() == "no report"
 
 
+@pytest.mark.parametrize("benchmark", ["recognition", "counting", "stand", "report", "fleet", "startup", "infer"])
+@pytest.mark.parametrize(
+    ("output", "told"),
+    [("notes/x.json", "cannot be written"), ("notes", "does not write"), (".", "is a folder, where a file is needed")],
+)
+def test_a_place_that_cannot_be_written_is_refused_before_anything_is_measured(
+    benchmark: str, output: str, told: str, workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("notes").write_text("no report")
+    assert main(["benchmark", benchmark, f"output={output}"]) == 2
+    line = capsys.readouterr().err
+    assert line.count("\n") == 1 and "key 'output'" in line and told in line
+    assert [file.name for file in workplace.iterdir() if file.name != "notes"] == []
+
+
+@pytest.mark.parametrize("benchmark", ["recognition", "counting"])
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [([], "is not known: give data_root=FOLDER"), (["data_root=no"], "no such folder; give data_root=")],
+)
+def test_a_measurement_without_data_names_the_key_that_gives_them(
+    benchmark: str, given: list[str], told: str, workplace: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    monkeypatch.delenv("FACELINE_DATA", raising=False)
+    assert main(["benchmark", benchmark, "output=out.json", *given]) == 2
+    assert told in capsys.readouterr().err
+
+
 def test_starts_are_timed_and_a_failure_is_no_time(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         benchmark_startup, "COMMAND", (sys.executable, "-c", "import sys; print('epoch 1/1', file=sys.stderr)")

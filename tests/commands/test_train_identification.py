@@ -194,6 +194,7 @@ def test_who_is_among_no_probes_nearest_frames_is_enrolled_all_the_same(workplac
         ),
         (["experiment=identification/embedder", "model.frozen=[nose]"], "model.frozen: the backbone has no nose"),
         (["experiment=identification/sface", "embedder.onnx=none.onnx"], "no such file"),
+        (["experiment=identification/sface", "embedder.layout=nhwc"], "embedder.layout: expected an ONNX file in"),
         (["experiment=identification/embedder", "task.detector=none.ckpt"], "no such checkpoint"),
     ],
     ids=str,

@@ -14,6 +14,7 @@ from faceline.config.check import check
 from faceline.config.plain import read_settings
 from faceline.config.resolvers import register
 from faceline.config.tree import conf_dir, groups, options
+from faceline.errors import InputError
 from faceline.geometry.markup import IBUG68
 from faceline.stand.settings import SETTINGS
 
@@ -149,3 +150,19 @@ def test_every_markup_is_whole(option: str) -> None:
     assert sorted(point for points in markup.regions.values() for point in points) == list(range(markup.points))
     assert (markup.flip_order[markup.flip_order] == range(markup.points)).all()
     assert markup.flip_order[markup.normaliser[0]] == markup.normaliser[1]
+
+
+@pytest.mark.parametrize(
+    ("verb", "typed", "told"),
+    [
+        ("benchmark_recognition", "enrolled=[]", "enrolled: expected at least 1 item, got []"),
+        ("benchmark_recognition", "enrolled=[20,0]", "enrolled: expected at least 1 at [1], got 0"),
+        ("stand", "embedder_mean=abc", 'embedder_mean: expected a number or a list, got "abc"'),
+        ("stand", "source=''", 'source: expected at least 1 character, got ""'),
+        ("tokens", "scopes=[helth]", 'got "helth"; did you mean health?'),
+    ],
+)
+def test_a_refusal_names_the_key_as_it_is_typed(verb: str, typed: str, told: str) -> None:
+    with pytest.raises(InputError) as refusal:
+        read_settings(verb, [*ANSWERS.get(verb, []), typed], SETTINGS[verb])
+    assert told in str(refusal.value)

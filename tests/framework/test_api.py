@@ -92,6 +92,11 @@ def test_a_mistake_is_told_in_the_words_of_the_command() -> None:
         faceline.trian  # noqa: B018
 
 
+def test_an_embedder_is_not_taken_for_a_model_of_landmarks() -> None:
+    with pytest.raises(faceline.InputError, match="is made for embedding; give one that is made for landmarks"):
+        faceline.load("sface")
+
+
 def test_the_examples_of_docstrings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert doctest.testmod(api).failed == 0

@@ -110,13 +110,27 @@ def test_an_embedder_to_which_all_faces_are_alike_is_refused(tmp_path: Path) -> 
     assert "embedder_preset" in str(refusal.value) and refusal.value.column == "embedder"
 
 
+def test_an_embedder_that_gives_no_numbers_is_refused_at_the_start(tmp_path: Path) -> None:
+    blank = [helper.make_node("AveragePool", ["faces"], ["cells"], kernel_shape=[14, 14], strides=[14, 14]),
+             helper.make_node("Flatten", ["cells"], ["flat"]), helper.make_node("Sub", ["flat", "flat"], ["zero"]),
+             helper.make_node("Div", ["zero", "zero"], ["y"])]  # fmt: skip
+    given = [helper.make_tensor_value_info("faces", TensorProto.FLOAT, ["n", 3, 112, 112])]
+    made = [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 192])]
+    model = helper.make_model(helper.make_graph(blank, "blank", given, made))
+    model.ir_version = 9
+    onnx.save(model, str(file := tmp_path / "embedder.onnx"))
+    with pytest.raises(InputError, match=r"embedder.onnx: gives NaN or infinity for 16 of 16 faces") as refusal:
+        open_embedder(settings("threshold=0.5"), file)
+    assert "embedder_mean" in str(refusal.value) and refusal.value.column == "embedder"
+
+
 def test_keys_of_a_stand_are_named_in_its_refusals(tmp_path: Path) -> None:
     file = toy(tmp_path / "toy.onnx", blind=False)
     with pytest.raises(InputError, match="embedder_size") as refusal:
-        open_embedder(settings("threshold=0.5", "embedder_size=64"), file)
+        open_embedder(settings(f"embedder={file}", "threshold=0.5", "embedder_size=64"), file)
     assert refusal.value.column == "embedder"
     with pytest.raises(InputError, match="expected one number, or three") as refusal:
-        open_embedder(settings("threshold=0.5", "embedder_mean=[1,2]"), file)
+        open_embedder(settings(f"embedder={file}", "threshold=0.5", "embedder_mean=[1,2]"), file)
     assert refusal.value.column == "embedder_mean"
 
 
@@ -124,3 +138,44 @@ def test_a_threshold_of_ones_own_wins_over_the_calibration() -> None:
     _, likeness = open_embedder(settings("threshold=0.7"), locate_bundle(SFACE))
     assert likeness.threshold(1e-6) == 0.7
     assert isinstance(open_embedder(settings(), locate_bundle(SFACE))[1], Calibration)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (["false_greetings=5", "strangers=1"], "strangers: expected at least as many as false_greetings=5, got 1"),
+        (["false_greetings=1000", "strangers=10"], "strangers: .*false_greetings=1000"),
+        (["strangers=1e30"], "strangers: expected at most"),
+        (["false_greetings=1e-30"], "false_greetings: expected at least"),
+        (["threshold=0"], "threshold: expected above 0, got 0"),
+    ],
+)
+def test_rates_that_mean_nothing_are_refused(given: list[str], told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        settings(*given)
+
+
+@pytest.mark.parametrize(
+    "embedder", [[], ["source=0"], ["embedder=sface"], ["embedder=own.faceline"], ["embedder=none"]]
+)
+@pytest.mark.parametrize("key", ["preset=dlib", "size=96", "channels=bgr", "layout=nhwc", "mean=5", "std=[1,2,3]"])
+def test_settings_that_would_be_ignored_are_refused(embedder: list[str], key: str) -> None:
+    told = f"embedder_{key.partition('=')[0]}: expected an ONNX file in embedder= to go with it"
+    with pytest.raises(InputError, match=told):
+        settings(*embedder, f"embedder_{key}")
+    settings("embedder=own.onnx", f"embedder_{key}")
+
+
+def test_no_threshold_is_taken_that_does_nothing_or_names_everybody() -> None:
+    with pytest.raises(InputError, match="threshold: expected no value with embedder=none"):
+        settings("embedder=none", "threshold=0.4")
+    with pytest.raises(InputError, match=r"expected at least 0.247, .* sface.faceline; got 0.1") as refusal:
+        open_embedder(settings("source=0", "threshold=0.1"), locate_bundle(SFACE))
+    assert refusal.value.column == "threshold"
+
+
+@pytest.mark.parametrize("benchmark", ["recognition", "counting", "stand"])
+def test_a_benchmark_takes_no_camera(benchmark: str) -> None:
+    verb = f"benchmark_{benchmark}"
+    with pytest.raises(InputError, match=r"source: expected (clips|films|demo), got 0"):
+        read_settings(verb, ["source=0"], SETTINGS[verb])

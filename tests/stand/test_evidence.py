@@ -140,6 +140,14 @@ def test_each_person_is_named_by_the_visits_of_their_own_template() -> None:
         assert evidence.add(one, 1.0, known, rule).person == named
 
 
+@pytest.mark.parametrize("strangers", [1.0, 0.1, 0.002, 1e-9])
+@pytest.mark.parametrize("enrolled", [0, 1, 10_000, 1_000_000])
+def test_no_rate_names_anybody_whom_one_look_in_a_hundred_resembles(strangers: float, enrolled: int) -> None:
+    rule, least = Rule(SCALE, strangers), SCALE.threshold(0.01)
+    assert least <= rule.to_name(enrolled, looks=2) <= rule.to_name(enrolled, looks=1) < 1.5
+    assert rule.to_keep(enrolled) < rule.to_name(enrolled, looks=2)
+
+
 def test_strangers_are_greeted_as_rarely_as_asked() -> None:
     """Templates drawn so that strangers have the similarities of the scale: at most the share that was asked for."""
     rng = np.random.default_rng(0)

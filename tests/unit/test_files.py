@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from faceline.files import write_whole
+from faceline.files import check_writable, write_whole
 
 
 def test_a_file_is_there_whole_or_as_it_was(tmp_path: Path) -> None:
@@ -31,6 +31,21 @@ def test_an_error_names_the_file_that_was_asked_for(tmp_path: Path) -> None:
         pytest.fail("expected nothing to be written")
     assert refused.value.filename == str(file)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_names_the_file_that_was_asked_for(tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    with pytest.raises(OSError, match="No space left") as refused, write_whole(file):
+        Path("/dev/full").write_text("a key")  # as Python says it: without a name
+    assert refused.value.filename == str(file)
+
+
+def test_a_file_that_can_be_written_is_known_before_and_nothing_stays(tmp_path: Path) -> None:
+    check_writable(tmp_path / "new" / "a.json")
+    assert list((tmp_path / "new").iterdir()) == []
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match=r"file"):
+        check_writable(tmp_path / "file" / "a.json")
 
 
 def test_what_a_killed_process_left_is_removed_whatever_its_suffix(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from faceline.benchmarks.measure import print_table, publish
 from faceline.benchmarks.scenes import Scenes
 from faceline.benchmarks.visits import clips_of
 from faceline.benchmarks.walkers import Film, Portraits, TrueVisit, read_portraits
+from faceline.data.roots import find_root
 from faceline.data.udacity import UdacityFaces
 from faceline.errors import InputError
 from faceline.stand.assembly import Watch
@@ -83,7 +84,7 @@ def main(settings: BenchmarkCounting) -> None:
 
 def read_people(settings: BenchmarkCounting) -> dict[str, Portraits]:
     """Frames of a half of the people: one half to develop on, the other to measure."""
-    source = UdacityFaces(settings.data_root)
+    source = UdacityFaces(find_root(settings.data_root, "udacity", "data_root"))
     rows: dict[str, list[Any]] = {}
     for clip in clips_of(source).values():
         rows.setdefault(clip[0].person, []).extend(clip)

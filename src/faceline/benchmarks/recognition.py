@@ -15,6 +15,7 @@ from faceline.benchmarks.galleries import gallery_of
 from faceline.benchmarks.measure import print_table, publish
 from faceline.benchmarks.visits import Clip, Stage, Visit, clips_of, enrol_from, judge, read_clip
 from faceline.data.labels import list_labels
+from faceline.data.roots import find_root
 from faceline.data.splits import make_split
 from faceline.data.udacity import UdacityFaces
 from faceline.errors import InputError
@@ -77,11 +78,12 @@ def read_clips(settings: BenchmarkRecognition, calibration: bool = False) -> lis
         settings: Where the data are, and how many people to take.
         calibration: Whether to return those of all other people instead.
     """
-    index = list_labels(UdacityFaces(settings.data_root))
+    root = find_root(settings.data_root, "udacity", "data_root")
+    index = list_labels(UdacityFaces(root))
     split = make_split(index, "person_disjoint", seed=0, val_fraction=0.43, test_fraction=0.69)
     rows = np.concatenate([split.train, split.val]) if calibration else split.test
     names = np.random.default_rng(0).permutation(np.unique(index.persons[rows]))[: settings.people]
-    source = UdacityFaces(settings.data_root, unlabelled=True)
+    source = UdacityFaces(root, unlabelled=True)
     return [read_clip(source, rows) for rows in clips_of(source).values() if rows[0].person in set(names.tolist())]
 
 

@@ -43,6 +43,7 @@ _WORDING = {
     "less than or equal to": "at most",
     "greater than": "above",
     "less than": "below",
+    "String should match pattern": "text like",
     "callable": "a node with _target_ and _partial_: true",
 }
 
@@ -108,32 +109,33 @@ def refusal_of(config: dict[Any, Any], schema: type[BaseModel]) -> tuple[Place, 
     try:
         schema.model_validate_json(json.dumps(config), strict=True)  # JSON: a list may stand for a tuple
     except ValidationError as refusal:
-        error, *others = refusal.errors()
+        errors = refusal.errors()
     else:
         return None
-    place: Place = tuple(error["loc"])
+    error = errors[0]
+    place = _typed_place(error, config)
     *parents, word = map(str, place)
     if error["type"] == "extra_forbidden":
         return place, f"no such key{_key_hint(parents, word, _fields(schema, parents))}"
     if error["type"] == "missing":
         return place, f"missing; give it a value with +{'.'.join((*parents, word))}=…"
-    place = _place(config, error["loc"])
-    same = [error, *(other for other in others if _place(config, other["loc"]) == place)]
-    complaint = _complaint([{**each, "loc": ()} for each in same], "", error["input"])
+    same = [{**each, "loc": each["loc"][len(place) :]} for each in errors if each["loc"][: len(place)] == place]
+    complaint = _complaint(same, "", error["input"])
     if error["type"] == "model_type" and place:
         complaint += f"; set its keys, as in {'.'.join((*parents, word, _fields(schema, [*parents, word])[0]))}=…"
     return place, complaint
 
 
-def _place(config: Any, location: Sequence[str | int]) -> Place:
-    """Return where a refused value is, without the names that pydantic gives to the kinds that it may have."""
-    place: list[str | int] = []
-    for part in location:
-        is_key = part in config if isinstance(config, dict) else isinstance(config, list) and isinstance(part, int)
-        if is_key:
-            place.append(part)
-            config = config[part]
-    return tuple(place)
+def _typed_place(error: Any, config: Any) -> Place:
+    """Return the place of an error down to the last key, without positions in a list and names of types."""
+    place: Place = tuple(error["loc"])
+    if error["type"] == "missing":
+        return place
+    for depth, part in enumerate(place):
+        if not (isinstance(config, dict) and part in config):
+            return place[:depth]
+        config = config[part]
+    return place
 
 
 def _check_plain(config: dict[Any, Any], schema: type[BaseModel]) -> None:
@@ -275,7 +277,9 @@ def _expected(error: Any, name: str) -> str:
     if error["type"] == "needs_python_object":  # an instance of some class, which plain values never are
         place = str(error["loc"][-1]) if error["loc"] else name
         return f"a node with _target_ that builds a {place.removeprefix('is-instance[').removesuffix(']')}"
-    message = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
+    message = str(error["msg"]).partition(" after validation")[0]
+    for begin in ("Value error, ", "Input should be ", "List should have ", "String should have "):
+        message = message.removeprefix(begin)
     for theirs, ours in _WORDING.items():
         message = message.replace(theirs, ours)
     where = "".join(f"[{part}]" for part in error["loc"] if isinstance(part, int))

@@ -148,4 +148,6 @@ def _own_message(error: InputError) -> str:
 
 
 def _file(error: OSError) -> str:
-    return f" {error.filename}" if error.filename is not None else ""
+    """Return the file of an error; of a copy, where it was to go."""
+    file = error.filename if error.filename2 is None else error.filename2
+    return f" {file}" if file is not None else ""

@@ -6,7 +6,7 @@
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 
 def _has_target(node: Any) -> Any:
@@ -94,6 +94,24 @@ class AnyTracking(Tracking):
     experiment: Annotated[str, Field(min_length=1)] | None  # type: ignore[assignment]
 
 
+PREPARATION = ("preset", "size", "channels", "layout", "mean", "std", "template")
+"""Keys that say how the faces for an ONNX file are prepared."""
+
+
+def refuse_preparation(given: Any, key: str) -> None:
+    """Refuse a key of `PREPARATION` that would be ignored, because no ONNX file is named.
+
+    Args:
+        given: Its value; ``arcface`` is a default.
+        key: Key that should name the file.
+
+    Raises:
+        ValueError: It is given.
+    """
+    if given not in (None, "arcface"):
+        raise ValueError(f"an ONNX file in {key}= to go with it (a bundle knows how its faces are prepared)")
+
+
 class Embedder(Section):
     """A ready embedder, and how its faces are prepared."""
 
@@ -106,6 +124,13 @@ class Embedder(Section):
     mean: float | list[float] | None
     std: float | list[float] | None
     template: str | list[list[float]] | None
+
+    @field_validator(*PREPARATION)
+    @classmethod
+    def _is_of_an_onnx_file(cls, given: Any, others: Any) -> Any:
+        if others.data.get("onnx") is None:
+            refuse_preparation(given, "embedder.onnx")
+        return given
 
 
 class Trial(Section):

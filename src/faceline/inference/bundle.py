@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from faceline.config.names import current
 from faceline.errors import InputError, first_line
-from faceline.files import write_whole
+from faceline.files import why_no_file, write_whole
 from faceline.geometry.markup import N_LANDMARKS, OUTLINES
 from faceline.inference.external_data import has_external_data
 
@@ -157,11 +157,11 @@ class Calibration(_Strict):
         """Return the similarity that a share of the comparisons of different people reaches.
 
         Args:
-            false_match: Share of the comparisons.
+            false_match: Share of the comparisons, above 0 and below 1.
             visits: Number of visits that the template is made of.
         """
         deviation = self.deviation * (1 + self.growth * (1 - 1 / visits))
-        return self.mean + deviation * NormalDist().inv_cdf(1 - false_match)
+        return self.mean - deviation * NormalDist().inv_cdf(false_match)
 
     def evidence(self, similarity: float) -> float:
         """Return the logarithm of the likelihood ratio of a similarity for one person to that for two."""
@@ -349,7 +349,8 @@ def write_bundle(file: Path, manifest: Manifest, onnx: bytes) -> None:
 def _members(file: Path) -> dict[str, bytes]:
     """Return the three members, after checking that there are no others and that checksums match."""
     if not file.is_file():
-        raise _refuse(file, "no such bundle; faceline export run_id=RUN writes one")
+        told = why_no_file(file).replace("such file", "such bundle")
+        raise _refuse(file, f"{told}; faceline export run_id=RUN writes one")
     expected = {_MANIFEST, _MODEL, _SEAL}
     try:
         with zipfile.ZipFile(file) as archive:

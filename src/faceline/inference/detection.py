@@ -161,11 +161,7 @@ def detect_faces(
         >>> detect_faces(np.zeros((120, 100, 3), dtype=np.uint8))
         []
     """
-    if not (isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3):
-        got = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
-        raise InputError(f"expected an RGB image (height, width, 3) of uint8, got {got}{_advice(image)}")
-    if not image.size:
-        raise InputError(f"expected an image with pixels, got one of {image.shape[1]} x {image.shape[0]}")
+    check_image(image)
     if faces not in ("all", "largest", "whole"):
         raise InputError(f"faces: expected all, largest or whole, got {faces!r}")
     if not (isinstance(min_confidence, int | float | np.number) and 0 <= min_confidence <= 1):
@@ -174,6 +170,19 @@ def detect_faces(
         raise InputError(f"threads: expected a whole number of at least 1, got {threads!r}")
     runtime = _runtime(str(bundle), int(threads))
     return FaceDetector(runtime.detect_batch, runtime.size, faces, min_confidence, _finder()).detect(image).faces
+
+
+def check_image(image: np.ndarray) -> None:
+    """Refuse what is no RGB image.
+
+    Raises:
+        InputError: It has another shape or type, or no pixels.
+    """
+    if not (isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3):
+        got = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
+        raise InputError(f"expected an RGB image (height, width, 3) of uint8, got {got}{_advice(image)}")
+    if not image.size:
+        raise InputError(f"expected an image with pixels, got one of {image.shape[1]} x {image.shape[0]}")
 
 
 def _advice(image: object) -> str:

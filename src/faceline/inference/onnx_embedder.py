@@ -11,6 +11,7 @@ import onnxruntime
 from jaxtyping import Float
 
 from faceline.errors import InputError, first_line
+from faceline.files import why_no_file
 from faceline.geometry.crops import ARCFACE, DLIB, TEMPLATES, Template, five_point_template
 from faceline.inference.failures import FAILURES
 from faceline.threads import usable_threads
@@ -92,9 +93,7 @@ class OnnxEmbedder:
             raise InputError(f"expected numbers above 0, got {std}", column="embedder.std")
         self.template = base.template if template is None else _template(template, self.size)
         if not self.file.is_file():
-            raise InputError(
-                "no such file; give an ONNX model that embeds faces", file=self.file, column="embedder.onnx"
-            )
+            raise self._refuse(f"{why_no_file(self.file)}; give an ONNX model that embeds faces")
         self.session = self._open(threads)
         self.input, self.unread = self._inputs()
         self.one_by_one = self.input.shape[0] == 1
@@ -121,8 +120,14 @@ class OnnxEmbedder:
         except FAILURES as error:
             raise self._refuse(f"cannot take {pixels.shape} ({first_line(error)})") from error
         embeddings = np.concatenate(outputs)
-        if embeddings.ndim != 2 or len(embeddings) != len(faces) or not np.isfinite(embeddings).all():
-            raise self._refuse(f"expected finite embeddings ({len(faces)}, e), got {embeddings.shape}")
+        if embeddings.ndim != 2 or len(embeddings) != len(faces):
+            raise self._refuse(f"expected embeddings ({len(faces)}, e) of {len(faces)} faces, got {embeddings.shape}")
+        wrong = int((~np.isfinite(embeddings)).any(axis=1).sum())
+        if wrong:
+            raise self._refuse(
+                f"gives NaN or infinity for {wrong} of {len(faces)} faces; set embedder.mean and embedder.std to what "
+                "it was made for, or export it again"
+            )
         return embeddings.astype(np.float32)
 
     def _open(self, threads: int | None) -> onnxruntime.InferenceSession:
@@ -143,10 +148,16 @@ class OnnxEmbedder:
         if len(found) != 1:
             told = ", ".join(f"{each.name} {tuple(each.shape)} of {each.type}" for each in inputs[:3])
             more = f" and {len(inputs) - 3} more" if len(inputs) > 3 else ""
-            raise self._refuse(
-                f"expected an input (n, {', '.join(map(str, expected))}) of tensor(float), got {told}{more}; choose "
-                f"embedder.preset, or set embedder.size and embedder.layout to what it was made for"
+            advice = (
+                "choose embedder.preset, or set embedder.size and embedder.layout to what it was made for"
+                if not found and any(map(_takes_faces, inputs))
+                else "only networks of square RGB faces in tensor(float) can be used"
             )
+            raise self._refuse(
+                f"expected an input (n, {', '.join(map(str, expected))}) of tensor(float), got {told}{more}; {advice}"
+            )
+        if isinstance(count := found[0].shape[0], int) and count != 1:
+            raise self._refuse(f"takes {count} faces at once; export it for any number of faces, or for 1")
         others = [each for each in inputs if each.name != found[0].name]
         if not others:
             return found[0], {}
@@ -174,6 +185,12 @@ def _fits(given: Any, expected: tuple[int, ...]) -> bool:
         and len(shape) == 4
         and all(not isinstance(got, int) or got == want for got, want in zip(shape[1:], expected, strict=True))
     )
+
+
+def _takes_faces(given: Any) -> bool:
+    """Tell whether an input takes square RGB faces, in either layout and of any size."""
+    sizes = {edge for edge in given.shape[1:] if isinstance(edge, int) and edge != 3} or {1}
+    return any(_fits(given, shape) for edge in sizes for shape in ((3, edge, edge), (edge, edge, 3)))
 
 
 def _filled(inputs: Sequence[Any], value: float) -> dict[str, np.ndarray]:

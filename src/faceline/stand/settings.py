@@ -1,11 +1,18 @@
 """Allowed values for the settings of the commands around a stand."""
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Final, Literal, get_args
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from faceline.config.plain import Settings
-from faceline.config.schema import Count, Seed, Share
+from faceline.config.schema import PREPARATION, Count, Seed, Share, refuse_preparation
+from faceline.inference.bundle import SFACE
+
+NOBODY: Final = "none"
+"""Value of ``embedder`` that turns recognition off."""
+
+BUNDLE: Final = ".faceline"
+"""End of the names of bundles."""
 
 Text = Annotated[str, Field(min_length=1)]
 Site = Annotated[str, Field(pattern=r"^https?://[\w.-]+(:\d+)?/?$")]
@@ -160,9 +167,32 @@ class Recognising(Watching):
     embedder_mean: float | list[float] | None
     embedder_std: float | list[float] | None
     embedder_template: str | list[list[float]] | None
-    false_greetings: Annotated[float, Field(gt=0)]
-    strangers: Annotated[float, Field(ge=1)]
-    threshold: Annotated[float, Field(ge=-1, le=1)] | None
+    false_greetings: Annotated[float, Field(ge=0.001)]
+    strangers: Annotated[float, Field(ge=1, le=1e6)]
+    threshold: Annotated[float, Field(gt=0, le=1)] | None
+
+    @field_validator(*(f"embedder_{key}" for key in PREPARATION))
+    @classmethod
+    def _is_of_an_onnx_file(cls, given: Any, others: Any) -> Any:
+        file = others.data.get("embedder")
+        if file in (None, NOBODY, SFACE) or file.endswith(BUNDLE):
+            refuse_preparation(given, "embedder")
+        return given
+
+    @field_validator("threshold")
+    @classmethod
+    def _recognises_somebody(cls, threshold: float | None, others: Any) -> float | None:
+        if threshold is not None and others.data.get("embedder") == NOBODY:
+            raise ValueError(f"no value with embedder={NOBODY}, which recognises nobody")
+        return threshold
+
+    @field_validator("strangers")
+    @classmethod
+    def _is_no_fewer_than_are_greeted(cls, strangers: float, others: Any) -> float:
+        greeted = others.data.get("false_greetings", 0)
+        if greeted > strangers:
+            raise ValueError(f"at least as many as false_greetings={greeted:g}")
+        return strangers
 
 
 class Served(Settings):
@@ -200,6 +230,7 @@ class Stand(Recognising, Served):
 class BenchmarkRecognition(Recognising):
     """``faceline benchmark recognition``."""
 
+    source: Literal["clips"]
     data_root: str | None
     people: Count | None
     enrolled: Annotated[list[Count], Field(min_length=1)]
@@ -213,6 +244,7 @@ class BenchmarkRecognition(Recognising):
 class BenchmarkCounting(Watching):
     """``faceline benchmark counting``."""
 
+    source: Literal["films"]
     data_root: str | None
     people: Annotated[int, Field(ge=4)]
     repeats: Count
@@ -225,6 +257,7 @@ class BenchmarkCounting(Watching):
 class BenchmarkStand(Watching):
     """``faceline benchmark stand``."""
 
+    source: Literal["demo"]
     faces: Annotated[int, Field(ge=1, le=50)]
     enrolled: Annotated[int, Field(ge=0, le=100_000)]
     rate: Annotated[float, Field(gt=0, le=240)]

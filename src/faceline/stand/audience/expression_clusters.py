@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from faceline.errors import InputError, first_line
+from faceline.files import why_no_file
 from faceline.geometry.measures import STEPS
 
 
@@ -21,9 +22,8 @@ class ExpressionClusters:
 
     def __init__(self, file: Path) -> None:
         if not file.is_file():
-            raise InputError(
-                f"{file}: no such file; expected clusters.json of a run of faceline cluster", column="clusters"
-            )
+            told = f"{file}: {why_no_file(file)}; expected clusters.json of a run of faceline cluster"
+            raise InputError(told, column="clusters")
         try:
             groups = json.loads(file.read_text(encoding="utf-8"))["groups"]
             self.words = [str(group["words"]) for group in groups]

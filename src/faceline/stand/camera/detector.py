@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from faceline.errors import InputError, first_line
+from faceline.files import why_no_file
 from faceline.inference.yunet import FaceNetwork
 from faceline.types import AnyImage, Box, Boxes, Image, Shape
 
@@ -65,7 +66,7 @@ class YuNetDetector:
 
     def __init__(self, file: Path, score: float = 0.7) -> None:
         if not file.is_file():
-            raise InputError(f"{file}: no such file; give a YuNet network, or yunet", column="detector")
+            raise InputError(f"{file}: {why_no_file(file)}; give a YuNet network, or yunet", column="detector")
         try:
             self._network = cv2.FaceDetectorYN.create(str(file), "", (320, 320), score)
             self.detect(np.zeros((240, 320, 3), np.uint8))

@@ -11,6 +11,9 @@ Similarities = Float[np.ndarray, " people"]
 STRANGERS: Final = 0.002
 """Share of strangers' visits that may be greeted by default."""
 
+LOOSEST: Final = 0.01
+"""Largest share of false matches at which anybody is named, whatever the settings and the number enrolled."""
+
 _HONEST: Final = 0.005  # share of honest people that may be taken for somebody who is enrolled already
 _ONE_PERSON: Final = 1e-3  # share of the frames of another person that may pass as frames of the same one
 _UNLIKE: Final = 0.1  # a look that is less alike than this share of strangers' looks are speaks against a name
@@ -73,7 +76,8 @@ class Rule:
             visits: Number of visits in the template; more of them ask for a little more.
         """
         rarer = _SINGLE_LOOK if looks < 2 else 1.0
-        return self.likeness.threshold(rarer * self.strangers / (_LOOKS * max(enrolled, 1)), visits)
+        false_match = rarer * self.strangers / (_LOOKS * max(enrolled, 1))
+        return self.likeness.threshold(min(false_match, LOOSEST), visits)
 
     def to_keep(self, enrolled: int, visits: int = 1) -> float:
         """Return the similarity below which a name is withdrawn."""

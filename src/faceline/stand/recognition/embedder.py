@@ -1,5 +1,6 @@
 """Opens the network that tells faces apart, and knows what its similarities mean."""
 
+import re
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float
 
+from faceline.config.schema import PREPARATION
 from faceline.drawing.person import PosedFace, draw_person
 from faceline.errors import InputError
 from faceline.geometry.crops import Template, align_face
@@ -16,7 +18,8 @@ from faceline.inference.onnx_embedder import OnnxEmbedder
 from faceline.inference.runtime import EmbedderRuntime
 from faceline.stand.camera.capture import DEMO
 from faceline.stand.camera.demo_visitors import DemoScene, DemoVisitors
-from faceline.stand.consent.likeness import Likeness, OneThreshold
+from faceline.stand.consent.likeness import LOOSEST, Likeness, OneThreshold
+from faceline.stand.settings import BUNDLE, NOBODY
 from faceline.types import Images
 
 if TYPE_CHECKING:
@@ -25,11 +28,7 @@ if TYPE_CHECKING:
 COLOURS: Final = Path(str(files("faceline.stand"))) / "demo" / "colours.onnx"
 """An embedder for the demo that tells drawn visitors apart by skin and hair colour; useless for people."""
 
-NOBODY: Final = "none"
-"""Value of ``embedder`` that turns recognition off."""
-
 _COLOURS_THRESHOLD: Final = 0.45
-_BUNDLE: Final = ".faceline"
 _FPIR: Final = "1pct"  # of a bundle that knows no more than thresholds of single frames
 _DRAWN: Final = 8  # people, for the check of an embedder
 _APART: Final = 2.0
@@ -83,20 +82,19 @@ def open_embedder(settings: "Recognising", file: Path) -> tuple[Embedder, Likene
     Raises:
         InputError: The file is refused, its threshold is unknown, or it maps different faces to similar vectors.
     """
-    if file.suffix == _BUNDLE:
+    if file.suffix == BUNDLE:
         runtime = EmbedderRuntime(file, settings.threads)
         known = runtime.manifest.calibration
-        if known is not None and settings.threshold is None:
-            return runtime, known
+        if known is not None:
+            if settings.threshold is None:
+                return runtime, known
+            _refuse_loose(settings.threshold, known.threshold(LOOSEST), file)
         return runtime, OneThreshold(_threshold(settings, runtime.manifest.thresholds.get(_FPIR), file))
     embedder = _onnx(settings, file)
-    likeness = OneThreshold(_threshold(settings, _COLOURS_THRESHOLD if file == COLOURS else None, file))
-    if file != COLOURS:
-        refuse_alike(embedder, file)
-    return embedder, likeness
+    return embedder, OneThreshold(_threshold(settings, _COLOURS_THRESHOLD if file == COLOURS else None, file))
 
 
-def refuse_alike(embedder: Embedder, file: Path) -> None:
+def _refuse_alike(embedder: Embedder) -> None:
     """Refuse an embedder for which different drawn people look as alike as two pictures of one.
 
     Pixels in the wrong range cause that, or a network that embeds no faces. Such a stand would greet everybody.
@@ -113,10 +111,9 @@ def refuse_alike(embedder: Embedder, file: Path) -> None:
     apart = float((own.mean() - others.mean()) / max(float(others.std()), 1e-6))
     if apart < _APART and own.mean() - others.mean() < _FAR:
         raise InputError(
-            f"{file}: different faces look alike to it (mean cosine {others.mean():.2f}, of one person "
-            f"{own.mean():.2f}), so it would greet strangers; set embedder_preset, or embedder_mean, "
-            "embedder_std, embedder_channels and embedder_template as its publisher says",
-            column="embedder",
+            f"different faces look alike to it (mean cosine {others.mean():.2f}, of one person "
+            f"{own.mean():.2f}), so it would greet strangers; set embedder.preset, or embedder.mean, "
+            "embedder.std, embedder.channels and embedder.template as its publisher says",
         )
 
 
@@ -138,7 +135,7 @@ def drawn_faces(embedder: Embedder) -> Images:
 
 def _onnx(settings: "Recognising", file: Path) -> OnnxEmbedder:
     try:
-        return OnnxEmbedder(
+        embedder = OnnxEmbedder(
             str(file),
             settings.embedder_preset,
             settings.embedder_size,
@@ -149,11 +146,20 @@ def _onnx(settings: "Recognising", file: Path) -> OnnxEmbedder:
             settings.embedder_template,
             settings.threads,
         )
-    except InputError as error:
+        if file != COLOURS:
+            _refuse_alike(embedder)
+    except InputError as error:  # it names the keys of a measurement
         key = (error.column or "").removeprefix("embedder.")
-        told = error.message.replace("embedder.", "embedder_")  # it names the keys of a measurement
-        column = "embedder" if key in ("", "onnx") else f"embedder_{key}"
+        column = f"embedder_{key}" if key in PREPARATION else "embedder"
+        told = re.sub(rf"\bembedder\.({'|'.join(PREPARATION)})\b", r"embedder_\1", error.message)
         raise InputError(f"{file}: {told}", column=column) from None
+    return embedder
+
+
+def _refuse_loose(threshold: float, least: float, file: Path) -> None:
+    if threshold < least:
+        told = f"expected at least {least:.3f}, which one look in {1 / LOOSEST:g} at strangers reaches with {file.name}"
+        raise InputError(f"{told}; got {threshold:g}", column="threshold")
 
 
 def _threshold(settings: "Recognising", known: float | None, file: Path) -> float:

@@ -1,6 +1,7 @@
 """Serves the pages of a stand or a fleet until it is told to stop."""
 
 import asyncio
+import errno
 import os
 import signal
 import socket
@@ -13,6 +14,7 @@ from typing import Any
 import uvicorn
 
 from faceline.errors import InputError, first_line
+from faceline.files import why_no_file
 from faceline.stand.settings import Served
 from faceline.stand.web.gate import PunctualProtocol
 
@@ -38,7 +40,7 @@ def check_certificate(settings: Served) -> None:
     files = {"certificate": settings.certificate, "certificate_key": settings.certificate_key}
     for key, file in files.items():
         if file is not None and not Path(file).is_file():
-            raise InputError(f"{file}: no such file", column=key)
+            raise InputError(f"{file}: {why_no_file(Path(file))}", column=key)
     if settings.certificate is None:
         if settings.certificate_key is not None:
             raise InputError("missing; a key needs its certificate", column="certificate")
@@ -64,6 +66,9 @@ def listening(settings: Served) -> socket.socket:
     try:
         return socket.create_server(place, family=family, backlog=2048)
     except OSError as error:
+        if error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+            told = f"{settings.host}: is no address of this machine; give one of its own, or 0.0.0.0 for all"
+            raise InputError(told, column="host") from None
         told = os.strerror(error.errno) if error.errno else first_line(error)
         raise InputError(
             f"{settings.host}:{settings.port} cannot be used: {told}; is another one running? Choose another port=",
