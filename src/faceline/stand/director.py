@@ -266,7 +266,7 @@ class Director:
 
     def _taken_back(self, known: Known) -> bool:
         """Tell whether somebody is greeted who is not recognised any more: who left, withdrew, or may be a photo."""
-        greeted = self.showing and self.showing.decision.greeted
+        greeted = None if self.showing is None else self.showing.decision.greeted
         return greeted is not None and greeted.person not in {person for person, _ in known.values()}
 
     def _show(self, decision: Decision, known: Known, moment: Moment) -> None:
