@@ -141,6 +141,16 @@ def test_after_a_change_of_the_embedder_people_are_enrolled_again(opened: Callab
     assert opened().gallery().persons == ()
 
 
+@pytest.mark.parametrize("model", ["embedder-2", ""])
+def test_a_consent_ends_whatever_embedder_the_stand_has_now(opened: Callable[..., Enrolment], model: str) -> None:
+    enrol(opened(), 1, days=1)
+    later = opened(model=model)
+    later.gallery()
+    assert len(later.people()) == 1
+    later.gallery(Moment(now().utc + timedelta(days=2), 0.0))
+    assert later.people() == []
+
+
 def test_templates_of_another_embedder_are_not_compared_with(opened: Callable[..., Enrolment]) -> None:
     enrol(opened(), 1)
     assert opened(model="embedder-2").gallery().persons == ()

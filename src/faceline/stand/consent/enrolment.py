@@ -442,11 +442,13 @@ class Enrolment:
     def _read(self, connection: sa.Connection, at: int) -> tuple[tuple[int, Gallery, int], str | None]:
         """Return the gallery, and why it does not hold everybody."""
         newest = connection.scalar(sa.select(sa.func.max(AUDIT.c.id))) or 0
-        valid = (PEOPLE.c.expires_at > at) & (PEOPLE.c.model == self.model)
-        rows = connection.execute(sa.select(PEOPLE).where(valid).order_by(PEOPLE.c.id)).all()
+        rows = connection.execute(sa.select(PEOPLE).where(PEOPLE.c.expires_at > at).order_by(PEOPLE.c.id)).all()
+        ends = min((row.expires_at for row in rows), default=2**63)
         self.keys.reload()
         read, problem = [], None
         for row in rows:
+            if row.model != self.model:
+                continue
             try:
                 names = self._names(row)
                 named = (
@@ -458,10 +460,10 @@ class Enrolment:
             except InputError as error:
                 problem = error.told
         if not read:
-            return (newest, NOBODY, min((row.expires_at for row in rows), default=2**63)), problem
+            return (newest, NOBODY, ends), problem
         ids, people, templates, counts = zip(*read, strict=True)
         gallery = Gallery(ids, people, np.stack(templates), counts)
-        return (newest, gallery, min(row.expires_at for row in rows)), problem
+        return (newest, gallery, ends), problem
 
     def _seal(self, person: str, plain: bytes) -> bytes:
         return self.keys.encrypt(person.encode() + plain)
