@@ -34,4 +34,7 @@ function back() {
   delete box.dataset.refused; // it is said again the next time
 }
 
+document.addEventListener("submit", ({ target }) => { // beside the button that was pressed
+  if (box && target.querySelector('[name="face"]')) target.append(box);
+});
 if (box) connect();
