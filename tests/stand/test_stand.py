@@ -203,8 +203,14 @@ def test_the_stand_runs_for_some_seconds_ends_well_and_keeps_no_picture(tmp_path
         kinds = set(connection.execute(sa.text("SELECT DISTINCT kind FROM events")).scalars())
     assert {"decision_made", "impression_started", "impression_ended"} <= kinds
     assert not any(sign in _on_disk(tmp_path) for sign in _PICTURES)
+    url, at = f"sqlite:///{tmp_path / 'stand' / 'people.db'}", datetime.now(UTC)
+    with Enrolment(url, key_file=tmp_path / "stand" / "template.keys", model="another") as enrolment:
+        consent = Consent("Anna", "greeting", "1", at, at + timedelta(days=9))
+        frames, quality = np.ones((3, 8), np.float32), [FrameQuality(120.0, 90.0, 0.0, 0.0)] * 3
+        enrolment.enrol(Person(), consent, frames, quality, by="desk")
     again = subprocess.run([*command[:-1], "seconds=0.5"], capture_output=True, text=True, cwd=tmp_path, check=True)
     assert "password " not in again.stdout, "told once only"
+    assert "Not recognised: 1 enrolled with another embedder." in again.stdout
 
 
 @pytest.mark.no_cover  # other tests cover the stand; counting its lines takes half as long again
