@@ -60,6 +60,9 @@ def test_the_page_speaks_the_terms_of_the_trade_and_begins_with_a_verdict(coffee
         "plays before people",
         "of them looked at it",
         "Proof of play",
+        "Loyal customers",
+        "visits of enrolled people that this speaks for",
+        "80.0\u00a0%",
     ):
         assert word in page
     assert page.index("In short") < page.index("passers-by")

@@ -31,7 +31,8 @@ def test_each_side_is_asked_for_in_turn() -> None:
         now += 0.3
     assert list(dict.fromkeys(asked)) == [pose.asked for pose in POSES]
     collection.finish()
-    assert len(collection.done.result()) == ALL
+    gathered = collection.done.result()
+    assert (len(gathered.samples), gathered.wanted, gathered.missing, gathered.left_out) == (ALL, ALL, (), {})
     assert collection.guidance().taken == ALL
 
 
@@ -43,6 +44,10 @@ def test_bad_frames_are_left_out_with_advice() -> None:
     offer(collection, 0.0, 0.5)
     assert collection.guidance().advice == ""
     assert collection.guidance().taken == 1
+    collection.finish()
+    gathered = collection.done.result()
+    assert gathered.left_out == {"blurred or dark": 1}
+    assert gathered.missing == tuple(pose.asked for pose in POSES[1:])
 
 
 def test_frames_that_are_too_near_in_time_are_not_wanted() -> None:
@@ -59,7 +64,9 @@ def test_who_never_turns_is_not_waited_for_for_ever() -> None:
         now += 0.3
     assert now < 15
     collection.finish()
-    assert len(collection.done.result()) == POSES[0].frames
+    gathered = collection.done.result()
+    assert len(gathered.samples) == POSES[0].frames
+    assert gathered.missing == tuple(pose.asked for pose in POSES[1:])
 
 
 def test_every_fault_has_its_advice() -> None:

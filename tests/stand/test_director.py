@@ -143,6 +143,17 @@ def test_somebody_who_is_recognised_is_greeted_at_once_and_nobody_is_named_in_an
     assert "Ada" not in repr(story.events)
 
 
+@pytest.mark.parametrize("left", [False, True])
+def test_a_greeting_ends_with_the_recognition_that_it_came_from(left: bool) -> None:
+    """A name is taken back, or its person withdraws, perhaps after they have left: others read it no longer."""
+    story = Story()
+    story.known = {1: ("person", Person(greeting="Ada"))}
+    assert story.tell(1, 2) == story.tell(1, 2) == "friends"
+    story.known = {}
+    assert story.tell(*(2,) if left else (1, 2), gone=(1,) if left else ()) != "friends"
+    assert story.director.showing is not None and story.director.showing.greeting is None
+
+
 def test_an_offer_can_be_taken_once() -> None:
     story = Story()
     story.known = {1: ("person", Person())}

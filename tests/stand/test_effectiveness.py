@@ -15,6 +15,7 @@ from sqlalchemy import create_engine
 
 from faceline.cli import main
 from faceline.commands.report import write_report
+from faceline.config.plain import read_settings
 from faceline.errors import InputError
 from faceline.stand.content.catalogue import DEMO, read_catalogue
 from faceline.stand.content.policy import Policy
@@ -30,8 +31,10 @@ from faceline.stand.events.event import (
 from faceline.stand.events.shipping import ship_to_database, ship_to_folder
 from faceline.stand.events.sources import collect
 from faceline.stand.events.store import EventStore
-from faceline.stand.report.effectiveness import PLAYS_EACH, Effectiveness, Scope, measure
+from faceline.stand.report.effectiveness import GREETING_RATE, PLAYS_EACH, STRANGER_RATE, Effectiveness, Scope, measure
+from faceline.stand.report.page import loyal_table
 from faceline.stand.report.uplift import compare, session_sums
+from faceline.stand.settings import SETTINGS
 from faceline.stand.simulation import World, audiences, play
 
 START = datetime(2026, 3, 27, tzinfo=UTC)  # two days before the clocks change in Paris
@@ -394,7 +397,11 @@ def test_greeted_visits_stand_against_those_that_were_to_be_expected(stores: lis
     text = (tmp_path / "r" / "report.html").read_text()
     greeted = int(found.total.iloc[0]["greeted"])
     assert "Loyal customers" in text and f">{2 * greeted:,}<" in text
-    assert "50.0\u00a0%" in text and "0.20\u00a0%" in text
+    assert "50.0\u00a0%" in text and "0.20\u00a0%" in text and "clips of the Udacity set" in text
+    ((_, _, _, rows),) = loyal_table(found, Scope(greeting_rate=0.77, smallest_group=Z))
+    assert int(rows[2][1].replace(",", "")) % Z == 0, "what follows from a rounded count is rounded alike"
+    by_default: Any = read_settings("report", ["stores=[sqlite:///x.db]"], SETTINGS["report"])
+    assert (by_default.greeting_rate, by_default.stranger_rate) == (GREETING_RATE, STRANGER_RATE), "as on the page"
     write_report(stores, tmp_path / "unknown", "x")
     assert "speaks for" not in (tmp_path / "unknown" / "report.html").read_text()
 

@@ -16,7 +16,7 @@ from faceline.errors import InputError
 from faceline.stand.consent.enrolment import Enrolment
 from faceline.stand.consent.likeness import OneThreshold, Rule
 from faceline.stand.consent.quality import FrameQuality
-from faceline.stand.recognition.collection import Sample
+from faceline.stand.recognition.collection import POSES, Gathered, Sample
 from faceline.stand.recognition.embedder import COLOURS, OnnxEmbedder
 from faceline.stand.recognition.recogniser import Recogniser
 from faceline.stand.web.app import create_app
@@ -42,6 +42,11 @@ class Desk:
         assert self.client.post("/operator/people", data={"csrf": self.csrf, **TYPED, **typed}).status_code == 303
         return self.client.get("/operator/people").text
 
+    def click(self, path: str, **form: str) -> str:
+        """The page after a button was pressed."""
+        assert self.client.post(f"/operator/people/{path}", data={"csrf": self.csrf, **form}).status_code == 303
+        return unescape(self.client.get("/operator/people").text)
+
     def enrol(self) -> str:
         self.client.post("/operator/people/enrol", data={"csrf": self.csrf})
         return self.client.get("/operator/people").text
@@ -50,11 +55,11 @@ class Desk:
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     sample = Sample(np.ones(48, dtype=np.float32), FrameQuality(120.0, 90.0, 0.0, 0.0))
-    gathered: dict[str, Any] = {"samples": [sample] * 4}
+    gathered: dict[str, Any] = {"samples": [sample] * 4, "left_out": {}, "missing": (), "gone": False, "photo": False}
 
-    def collect(*_: Any) -> Future[list[Sample]]:
-        future: Future[list[Sample]] = Future()
-        future.set_result(gathered["samples"])
+    def collect(*_: Any) -> Future[Gathered]:
+        future: Future[Gathered] = Future()
+        future.set_result(Gathered(**gathered))
         return future
 
     monkeypatch.setattr(Recogniser, "collect", collect)
@@ -152,6 +157,51 @@ def test_frames_that_fail_keep_what_was_typed(desk: Desk, monkeypatch: pytest.Mo
     page = desk.send()
     assert fault(page, "face").startswith("No good frame of that face could be taken")
     assert keeps_typed(page, but="")
+
+
+def test_what_frames_lack_stands_in_the_refusal_and_in_the_preview(desk: Desk) -> None:
+    good = desk.gathered["samples"]
+    desk.gathered |= {"samples": [], "left_out": {"blurred or dark": 9, "face too small": 2}}
+    assert fault(desk.send(), "face").endswith("Frames left out: blurred or dark (9), face too small (2).")
+    desk.gathered |= {"samples": good[:2], "missing": (POSES[1].asked,)}
+    told = fault(desk.send(), "face")
+    assert told.startswith("Good frames: 2. At least 3 are needed. Frames left out")
+    assert told.endswith("No good frame of: Turn your head a little to your left.")
+    desk.gathered |= {"samples": [], "gone": True}
+    assert fault(desk.send(), "face") == "That face is not there any more. Choose again who it is."
+    desk.gathered |= {"samples": good, "gone": False}
+    page = desk.send()
+    assert "4 of 7" in page and "face too small (2). No good frame of: Turn" in page and "may be a photo" not in page
+    desk.gathered["photo"] = True
+    assert "This may be a photo. Look who stands before the camera." in desk.send()
+
+
+def test_a_visit_is_added_once_the_operator_has_seen_what_it_would_add(desk: Desk) -> None:
+    desk.send()
+    desk.enrol()
+    (ada,) = desk.enrolment.people()
+    page = desk.click(f"{ada['person']}/frames", face="7")
+    assert "Add a visit of Ada <Example>?" in page and "Alike to the visits before" in page
+    assert desk.enrolment.people()[0]["visits"] == 1, "nothing is stored before the operator says so"
+    assert "made of 2 visits" in desk.click(f"{ada['person']}/visit")
+    desk.enrolment.model = "another"
+    page = desk.click(f"{ada['person']}/frames", face="7")
+    assert "cannot be compared" in page and "I know that this is Ada <Example>." in page
+    assert "Nothing was added. The embedder has changed" in desk.click(f"{ada['person']}/visit")
+    desk.click(f"{ada['person']}/frames", face="7")
+    assert "made of 1 visit." in desk.click(f"{ada['person']}/visit", overrule="true")
+
+
+def test_frames_of_somebody_who_is_enrolled_become_a_visit(desk: Desk) -> None:
+    desk.enrolment.rule = Rule(OneThreshold(0.5))
+    desk.send()
+    desk.enrol()
+    (ada,) = desk.enrolment.people()
+    page = unescape(desk.send())
+    assert "would take them for Ada <Example>, enrolled until 20" in page
+    assert f'action="/operator/people/{ada["person"]}/visit"' in page
+    assert "made of 2 visits" in desk.click(f"{ada['person']}/visit")
+    assert "waited for too long" in desk.click(f"{ada['person']}/visit"), "they are added once"
 
 
 def test_a_refusal_of_the_last_step_keeps_what_was_typed(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

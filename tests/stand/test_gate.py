@@ -1,7 +1,9 @@
 """Requests that no browser sends: none ends in an error of ours, none from elsewhere is answered."""
 
 import asyncio
-from collections.abc import Iterator
+import contextlib
+import json
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -13,9 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.websockets import WebSocketDisconnect
 from tests.stand.web_stand import WebStand, make
+from websockets.asyncio.client import connect
 
 from faceline.stand.web import gate
 from faceline.stand.web.app import create_app
+from faceline.stand.web.display import COOKIE
 from faceline.stand.web.gate import PunctualProtocol, is_allowed
 
 PATHS = ("/", "/login", "/logout", "/display", "/display/loop", "/media/{}", "/worker.js", "/operator",
@@ -143,29 +147,53 @@ def test_another_name_is_neither_answered_nor_redirected_to(tmp_path: Path) -> N
         assert client.get("/login", headers={"host": "stand.mall"}).status_code == 200
 
 
+@contextlib.asynccontextmanager
+async def served(stand: WebStand) -> AsyncIterator[int]:
+    """The stand behind a real server; gives its port."""
+    server = uvicorn.Server(
+        uvicorn.Config(create_app(stand.services), port=0, http=PunctualProtocol, log_level="critical")
+    )
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    yield server.servers[0].sockets[0].getsockname()[1]
+    server.should_exit = True
+    await serving
+
+
 @pytest.mark.parametrize(
     "part", [b"", b"GET / HT", b"GET /login HTTP/1.1\r\nHost: a\r\n", b"POST /login HTTP/1.1\r\nHost: a\r\n"
-             b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\nname="]
+             b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\nname=",
+             b"GET /display/live HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"]
 )  # fmt: skip
-def test_half_a_request_is_not_waited_for(
-    stand: WebStand, monkeypatch: pytest.MonkeyPatch, part: bytes, unused_tcp_port: int = 0
-) -> None:
+def test_half_a_request_is_not_waited_for(stand: WebStand, monkeypatch: pytest.MonkeyPatch, part: bytes) -> None:
     monkeypatch.setattr(gate, "REQUEST_SECONDS", 0.3)
-    config = uvicorn.Config(
-        create_app(stand.services), port=unused_tcp_port, http=PunctualProtocol, log_level="critical"
-    )
-    server = uvicorn.Server(config)
 
     async def closed() -> bytes:
-        serving = asyncio.create_task(server.serve())
-        while not server.started:
-            await asyncio.sleep(0.01)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(part)
-        answer = await asyncio.wait_for(reader.read(), 10)
-        server.should_exit = True
-        await serving
-        return answer
+        async with served(stand) as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(part)
+            return await asyncio.wait_for(reader.read(), 10)
 
     assert b"200 OK" not in asyncio.run(closed())
+
+
+def test_a_web_socket_stays_open_longer_than_a_request_may_take(
+    stand: WebStand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gate, "REQUEST_SECONDS", 0.3)
+    stand.show("welcome")
+
+    async def told() -> list[str]:
+        async with (
+            served(stand) as port,
+            connect(
+                f"ws://127.0.0.1:{port}/display/live", additional_headers={"Cookie": f"{COOKIE}={stand.token}"}
+            ) as line,
+        ):
+            first = await line.recv()
+            await asyncio.sleep(0.6)
+            stand.show("espresso")
+            return [json.loads(message)["screen"]["content"] for message in (first, await line.recv())]
+
+    assert asyncio.run(told()) == ["welcome", "espresso"]

@@ -21,6 +21,7 @@ from faceline.stand.clock import Moment
 from faceline.stand.consent.enrolment import Consent, Enrolment, Gallery, Person
 from faceline.stand.consent.likeness import OneThreshold, Rule
 from faceline.stand.recognition.embedder import COLOURS as COLOURS_FILE
+from faceline.stand.recognition.presentation import FlatCheck
 from faceline.stand.recognition.recogniser import Recogniser, quality_of
 
 LOOKING = Reaction(3.0, True, 4.0, 3.0, 2.0, 0.0, 0.0, 0.0, 1.0, 0.0, "neutral", False)
@@ -95,7 +96,7 @@ class Rehearsal:
             if future.done():
                 break
             self.see(person)
-        samples = future.result(timeout=5)
+        samples = future.result(timeout=5).samples
         now = datetime.now(UTC)
         consent = Consent("Ada Lovelace", "greeting", "1", now, now + timedelta(days=9))
         embeddings = np.stack([sample.embedding for sample in samples])
@@ -141,7 +142,18 @@ def test_frames_of_somebody_who_leaves_are_too_few_to_enrol(tmp_path: Path) -> N
     with pytest.raises(InputError, match="just now"):
         stage.recogniser.collect(5)
     stage.see(1)
-    assert future.result(timeout=5) == []
+    gathered = future.result(timeout=5)
+    assert (gathered.samples, gathered.gone, gathered.photo) == ([], True, False)
+    stage.close()
+
+
+def test_what_the_check_for_photos_says_comes_with_the_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Rehearsal(tmp_path)
+    monkeypatch.setattr(FlatCheck, "verdict", True)
+    future = stage.recogniser.collect(2)
+    while not future.done():
+        stage.see(2)
+    assert future.result().photo and not future.result().gone
     stage.close()
 
 

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import sqlalchemy as sa
+from fastapi.testclient import TestClient
 
 from faceline.benchmarks.serving import free_port
 from faceline.benchmarks.stand import _SimulatedFrames, record
@@ -32,6 +34,7 @@ from faceline.stand.events.store import EventStore
 from faceline.stand.recognition.embedder import COLOURS, open_embedder
 from faceline.stand.recognition.recogniser import Recogniser
 from faceline.stand.settings import SETTINGS, Stand, Watching
+from faceline.stand.web.app import create_app
 from faceline.stand.web.figures import Figures
 from faceline.types import Boxes, Image
 
@@ -136,6 +139,33 @@ def test_a_second_stand_in_the_same_folder_is_refused(
         assert services.enrolment.rule is not None  # so that nobody is enrolled twice
 
 
+def test_without_an_embedder_people_keep_their_rights_and_their_consents_end(tmp_path: Path) -> None:
+    file, frames = tmp_path / "people.db", np.ones((3, 8), np.float32)
+    settings = read_settings("stand", [f"folder={tmp_path}", "embedder=none"], SETTINGS["stand"])
+    assert isinstance(settings, Stand)
+    with stand.build(settings) as (_, services):
+        secrets = services.secrets.new
+        assert services.enrolment is None and not file.exists(), "nothing is made where nobody was ever enrolled"
+    with Enrolment(f"sqlite:///{file}", key_file=tmp_path / "template.keys", model="m") as enrolment:
+        for name, seconds in (("Anna", 9000), ("Ben", 1)):
+            at = datetime.now(UTC)
+            consent = Consent(name, "greeting", "1", at, at + timedelta(seconds=seconds))
+            enrolment.enrol(Person(), consent, frames, [FrameQuality(120.0, 90.0, 0.0, 0.0)] * 3, by="desk")
+    with stand.build(settings) as (_, services), TestClient(create_app(services), "http://localhost") as client:
+        assert services.enrolment is not None and secrets is not None
+        end = time.monotonic() + 20
+        while len(services.enrolment.people()) > 1 and time.monotonic() < end:
+            time.sleep(0.05)
+        (anna,) = services.enrolment.people()
+        client.post("/login", data={"name": "operator", "password": secrets.passwords["operator"]})
+        page = client.get("/operator/people").text
+        assert "Nobody is recognised" in page and "Anna" in page
+        csrf = {"csrf": page.split('name="csrf" value="')[1].split('"')[0]}
+        exported = client.post(f"/operator/people/{anna['person']}/export", data=csrf).json()
+        assert exported["consent"]["given_by"] == "Anna" and len(exported["template"]) == 1
+        assert "Anna" not in client.post(f"/operator/people/{anna['person']}/withdraw", data=csrf).text
+
+
 def test_bad_content_is_refused_with_file_and_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -176,8 +206,14 @@ def test_the_stand_runs_for_some_seconds_ends_well_and_keeps_no_picture(tmp_path
         kinds = set(connection.execute(sa.text("SELECT DISTINCT kind FROM events")).scalars())
     assert {"decision_made", "impression_started", "impression_ended"} <= kinds
     assert not any(sign in _on_disk(tmp_path) for sign in _PICTURES)
+    url, at = f"sqlite:///{tmp_path / 'stand' / 'people.db'}", datetime.now(UTC)
+    with Enrolment(url, key_file=tmp_path / "stand" / "template.keys", model="another") as enrolment:
+        consent = Consent("Anna", "greeting", "1", at, at + timedelta(days=9))
+        frames, quality = np.ones((3, 8), np.float32), [FrameQuality(120.0, 90.0, 0.0, 0.0)] * 3
+        enrolment.enrol(Person(), consent, frames, quality, by="desk")
     again = subprocess.run([*command[:-1], "seconds=0.5"], capture_output=True, text=True, cwd=tmp_path, check=True)
     assert "password " not in again.stdout, "told once only"
+    assert "Not recognised: 1 enrolled with another embedder." in again.stdout
 
 
 @pytest.mark.no_cover  # other tests cover the stand; counting its lines takes half as long again

@@ -142,6 +142,24 @@ def test_the_operator_watches_and_leaves(page: Any, stand: Running) -> None:
     assert page.url.endswith("/login")
 
 
+def test_guidance_comes_back_after_a_break_of_the_line(page: Any, stand: Running) -> None:
+    lines = []
+
+    def break_first(line: Any) -> None:
+        lines.append(line)
+        if len(lines) == 1:
+            line.close(code=1001)
+        else:
+            line.connect_to_server()
+
+    log_in(page, stand, "operator")
+    page.route_web_socket("**/operator/live", break_first)
+    page.goto(f"{stand.url}/operator/people")
+    page.locator("#guidance").get_by_text("No answer").wait_for()
+    page.locator("#guidance").wait_for(state="hidden")
+    assert len(lines) == 2
+
+
 def test_somebody_is_enrolled_greeted_and_withdrawn(browser: Any, page: Any, stand: Running) -> None:
     screen = browser.new_context()
     screen.set_default_timeout(4 * WAIT)

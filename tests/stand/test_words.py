@@ -100,6 +100,7 @@ def test_a_warning_inside_a_warning_and_values_are_written_in_the_language() -> 
 
 
 def test_numbers_plurals_and_fallbacks() -> None:
+    assert (number(-0.001, 2), number(-0.01, 2)) == ("0.00", "-0.01"), "nothing has no sign"
     with speaking("de"):
         assert (number(1234567), number(2.5, 1), share(0.125, 1)) == ("1.234.567", "2,5", "12,5\u00a0%")
         assert several("%(count)s visit", "%(count)s visits", 2) == "2 visits", "a message that nobody knows stays"

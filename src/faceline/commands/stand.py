@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 import cv2
 
 from faceline.stand.assembly import build
-from faceline.stand.web.access import Secrets
 from faceline.stand.web.app import create_app
+from faceline.stand.web.services import Services
 from faceline.stand.web.serving import check_certificate, listening, serve, server_of, signals_end
 from faceline.threads import usable_threads
 
@@ -26,17 +26,17 @@ def main(settings: "Stand") -> None:
     with listening(settings) as address, build(settings) as (loop, services):
         server = server_of(create_app(services), settings)
         with signals_end(server):
-            print(_welcome(settings, services.secrets), flush=True)
+            print(_welcome(settings, services), flush=True)
             loop.start()
             asyncio.run(serve(server, address, settings.seconds))
     print("the stand has ended; what was pending is written")
 
 
-def _welcome(settings: "Stand", secrets: Secrets) -> str:
-    """Return where the pages are; passwords and token appear only in the run that created them."""
+def _welcome(settings: "Stand", services: Services) -> str:
+    """Return where the pages are, and who is not recognised; passwords and token only in the run that made them."""
     scheme = "https" if settings.certificate else "http"
     at = f"{scheme}://{settings.host}:{settings.port}"
-    lines = [f"stand {settings.name} at {at}"]
+    secrets, lines = services.secrets, [f"stand {settings.name} at {at}"]
     if secrets.new is None:
         lines += [
             f"  display    {at}/display (the browser that opened it with its token)",
@@ -53,5 +53,7 @@ def _welcome(settings: "Stand", secrets: Secrets) -> str:
         ]
     if settings.host not in _LOOPBACK:
         lines.append("  the pages can be reached from other machines; give certificate= and certificate_key= for TLS")
+    if services.recogniser is not None and services.recogniser.problem is not None:
+        lines.append(f"  {services.recogniser.problem}")
     lines.append("  stop with Ctrl-C")
     return "\n".join(lines)

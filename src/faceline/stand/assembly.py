@@ -21,6 +21,7 @@ from faceline.stand.camera.detector import make_detector
 from faceline.stand.clock import Moment, now
 from faceline.stand.consent.consent_text import read_consent_text
 from faceline.stand.consent.enrolment import Enrolment
+from faceline.stand.consent.expiry import Expiry
 from faceline.stand.consent.keys import VARIABLE
 from faceline.stand.consent.likeness import Rule
 from faceline.stand.content.catalogue import DEMO as DEMO_CATALOGUE
@@ -84,6 +85,8 @@ def build(settings: "Stand") -> Iterator[tuple[Loop, Services]]:
         stack.callback(post.close)
         loop = watch.loop(Capture(opener), events, board, recogniser, settings.live_picture, feed=feed)
         loop.others["webhooks"] = post.problem
+        if enrolment is not None and recogniser is None:
+            loop.others["people"] = lambda: enrolment.problem
         stack.callback(loop.close)
         figures = Figures(store, settings.smallest_group, settings.zone, lambda: watch.policy.catalogue)
         desk = None if contents else Desk(watch.catalogue.file, settings.allowed_pages)
@@ -241,14 +244,18 @@ def _bundle(settings: "Watching") -> str | Path:
 
 
 def _people(settings: "Stand", folder: Path, stack: ExitStack) -> tuple[Enrolment | None, Recogniser | None]:
-    """Open what is needed for recognition; nobody is recognised without an embedder."""
-    file = embedder_file(settings)
+    """Open what is needed for recognition; without an embedder people keep their rights, and nobody is recognised."""
+    file, kept = embedder_file(settings), folder / "people.db"
+    url = settings.people or f"sqlite:///{kept}"
+    key_file = None if VARIABLE in os.environ else folder / "template.keys"
     if file is None:
-        return None, None
+        if settings.people is None and not kept.exists():
+            return None, None
+        enrolment = stack.enter_context(Enrolment(url, key_file=key_file, model=""))
+        stack.callback(Expiry(enrolment).close)
+        return enrolment, None
     embedder, likeness = open_embedder(settings, file)
     rule = Rule(likeness, settings.false_greetings / settings.strangers)
-    url = settings.people or f"sqlite:///{folder / 'people.db'}"
-    key_file = None if VARIABLE in os.environ else folder / "template.keys"
     model = f"{file.stem}-{embedder.version}"
     enrolment = stack.enter_context(Enrolment(url, key_file=key_file, model=model, rule=rule))
     return enrolment, Recogniser(embedder, enrolment, rule, photos=settings.refuse_photos and file != COLOURS)

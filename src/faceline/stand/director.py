@@ -127,7 +127,7 @@ class Director:
         self._met |= new_people
         context = Context(moment, session, len(sight.present), recognised, interest)
         adaptive = self.arm == "adaptive"
-        over = self.showing is None or self._outdated or self._over(moment)
+        over = self.showing is None or self._outdated or self._over(moment) or self._taken_back(known)
         if over or begun or (adaptive and (new_people or interest)):
             self._show(self.policy.decide(context), known, moment)
         assert self.showing is not None
@@ -263,6 +263,11 @@ class Director:
     def _over(self, moment: Moment) -> bool:
         showing = self.showing
         return showing is not None and moment.since(showing.since) >= showing.decision.content.seconds
+
+    def _taken_back(self, known: Known) -> bool:
+        """Tell whether somebody is greeted who is not recognised any more: who left, withdrew, or may be a photo."""
+        greeted = None if self.showing is None else self.showing.decision.greeted
+        return greeted is not None and greeted.person not in {person for person, _ in known.values()}
 
     def _show(self, decision: Decision, known: Known, moment: Moment) -> None:
         before = self.showing

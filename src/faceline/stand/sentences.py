@@ -44,6 +44,15 @@ class Sentence(StrEnum):
     RELEASE_REFUSED = mark("The release %(name)s of the fleet is refused; what was shown stays. %(why)s")
     NO_ROOM = mark("%(count)s MB are needed on the disk, and %(limit)s MB are free")
     SOFTWARE_REFUSED = mark("The software that the fleet announces is not taken: %(why)s.")
+    # what an enrolment refuses, and whom it misses
+    ENROLLED_BEFORE = mark(
+        "Not recognised: %(count)s enrolled with another embedder. Add a visit of each on the page People."
+    )
+    TAKEN_FOR = mark("The stand would take them for %(name)s, who is enrolled. If that is them, add a visit instead.")
+    UNLIKE = mark("The frames do not look like %(name)s. Take them of the right person.")
+    NOT_COMPARED = mark("The embedder has changed, so nothing tells whether this is %(name)s. Say that you know it.")
+    DIFFER = mark("The frames differ too much for one person. Let one stand there alone.")
+    BUSY = mark("Somebody else is being enrolled just now. Try again in some seconds.")
     # what a fleet finds
     SILENT = mark("No report since %(when)s UTC.")
     NOT_WRITTEN = mark("Its events are not written: the store is paused.")

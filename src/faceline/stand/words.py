@@ -89,7 +89,7 @@ def several(one: str, many: str, count: int, /, **values: Any) -> str:
 def number(value: SupportsFloat, places: int = 0) -> str:
     """Format a number for the language."""
     pattern = "#,##0." + "0" * places if places else "#,##0"
-    return str(format_decimal(float(value), pattern, locale=language()))
+    return str(format_decimal(round(float(value), places) + 0.0, pattern, locale=language()))  # + 0.0: no -0.00
 
 
 def signed(value: float, places: int = 0) -> str:

@@ -42,6 +42,7 @@ from faceline.stand.database import (
     utc,
     wipe_deleted,
 )
+from faceline.stand.sentences import Sentence
 
 _CLOCKS_DIFFER: Final = timedelta(minutes=5)
 """A consent may be dated this much later than the clock of this machine."""
@@ -108,17 +109,32 @@ class Gallery:
 NOBODY: Final = Gallery((), (), np.empty((0, 0), dtype=np.float32), ())
 
 
+class Known(NamedTuple):
+    """An enrolled person, as an operator knows them.
+
+    Attributes:
+        person: Id.
+        name: Name, as on the signed form.
+        until: Day on which the consent ends.
+    """
+
+    person: str
+    name: str
+    until: str
+
+
 class Preview(NamedTuple):
     """The template that some frames would make, and how it compares with those of other people.
 
     Attributes:
         good: Number of good frames.
         agreement: Smallest cosine of two good frames.
-        others: Number of enrolled people.
+        others: Number of enrolled people that it is compared with.
         nearest: Cosine with the nearest of them; None if nobody is enrolled or nothing is compared.
         limit: Cosine from which two templates count as one person.
         named: Cosine from which the stand names a person.
-        taken_for: Id of the person that the stand would recognise; None for nobody.
+        taken_for: The person that the stand would recognise; None for nobody.
+        alike: Cosine with the earlier visits of the same person; None if there are none, or of another embedder.
     """
 
     good: int
@@ -127,18 +143,19 @@ class Preview(NamedTuple):
     nearest: float | None
     limit: float | None
     named: float | None
-    taken_for: str | None
+    taken_for: Known | None
+    alike: float | None = None
 
 
 class AlreadyEnrolledError(InputError):
     """The person looks like somebody who is enrolled; an operator who knows better may overrule it.
 
     Args:
-        taken_for: Id of the enrolled person.
+        taken_for: The enrolled person.
     """
 
-    def __init__(self, taken_for: str) -> None:
-        super().__init__(f"a stand would take them for {taken_for}; if that is them, withdraw that consent first")
+    def __init__(self, taken_for: Known) -> None:
+        super().__init__(Sentence.TAKEN_FOR(name=taken_for.name))
 
 
 class Enrolment:
@@ -171,6 +188,7 @@ class Enrolment:
         self.keys = TemplateKeys(key_file, create=create)
         self.model, self.limits, self.rule = model, limits, rule
         self._unread: str | None = None  # why the gallery lacks somebody
+        self._before = 0  # people who are enrolled with another embedder
         self._unwiped: str | None = None  # why bytes of the deleted may still be there
         self._wipe_at = 0
         with suppress(InputError):  # another process may have been killed before it did
@@ -180,7 +198,8 @@ class Enrolment:
     @property
     def problem(self) -> str | None:
         """Return why somebody is not recognised or not wiped at the moment; None if all is well."""
-        return self._unread or self._unwiped
+        before = Sentence.ENROLLED_BEFORE(count=f"{self._before:,}") if self._before and self.model else None
+        return self._unread or self._unwiped or before
 
     def __enter__(self) -> "Enrolment":
         return self
@@ -192,19 +211,22 @@ class Enrolment:
         """Close the database."""
         self.engine.dispose()
 
-    def preview(self, embeddings: Embeddings, quality: Sequence[FrameQuality]) -> "Preview":
+    def preview(self, embeddings: Embeddings, quality: Sequence[FrameQuality], visitor: str | None = None) -> "Preview":
         """Return the template that frames would make, compared with those of other people; nothing is stored.
 
         Args:
             embeddings: (n, d) embeddings, one for each frame.
             quality: Quality of each frame.
+            visitor: Id of the person whose visit it is; None for somebody new.
 
         Raises:
-            InputError: The frames are too few, too bad or of several people, or the database cannot be read.
+            InputError: The frames are too few, too bad, of several people or unlike the visitor, or the database cannot
+                be read.
         """
         made = self._made(embeddings, quality)
         with database_errors(self.engine.url, "people"), self.engine.connect() as connection:
-            return self._compared(connection, made)
+            alike = None if visitor is None else self._alike(self._row(connection, visitor), made)
+            return self._compared(connection, made, visitor)._replace(alike=alike)
 
     def enrol(
         self,
@@ -261,34 +283,48 @@ class Enrolment:
             self._audit(connection, by, "enrolled", name, detail)
         return name
 
-    def add_visit(self, person: str, embeddings: Embeddings, quality: Sequence[FrameQuality], *, by: str) -> int:
+    def add_visit(
+        self,
+        person: str,
+        embeddings: Embeddings,
+        quality: Sequence[FrameQuality],
+        *,
+        by: str,
+        overrule: bool = False,
+    ) -> int:
         """Add another visit to a template, or begin the template again if it is of another embedder.
 
         Two visits identify a person much better than one, because light, hair and camera differ from day to day.
+
+        Args:
+            person: Id of the person.
+            embeddings: (n, d) embeddings, one for each frame.
+            quality: Quality of each frame.
+            by: Name of the person who adds it, for the audit.
+            overrule: Whether to take the word of that person for who it is, where the embedder has changed and nothing
+                can be compared; the audit records it.
 
         Returns:
             The number of visits in the template.
 
         Raises:
-            InputError: There is no such person, the frames are not good enough, or they look like somebody else.
+            InputError: There is no such person, the frames are not good enough, they look like somebody else, or
+                they cannot be compared.
         """
         made = self._made(embeddings, quality)
         with self._alone() as connection:
-            row = connection.execute(sa.select(PEOPLE).where(PEOPLE.c.id == person)).one_or_none()
-            if row is None:
-                raise _nobody(person)
-            visits = made.template[None]
-            if row.model == self.model:
-                known = self._visits(row)
-                similarity = float(mean_direction(known) @ made.template)
-                if self.rule is not None and similarity < self.rule.unlike():
-                    raise InputError(
-                        f"the frames do not look like {person} (cosine {similarity:.2f}); take them of the right person"
-                    )
-                visits = np.concatenate([known[1 - _VISITS :], visits])
+            row = self._row(connection, person)
+            visits, detail = made.template[None], ""
+            if self._alike(row, made) is not None:
+                visits = np.concatenate([self._visits(row)[1 - _VISITS :], visits])
+            elif overrule:
+                detail = "; the embedder has changed, and the operator knows the person"
+            else:
+                raise InputError(Sentence.NOT_COMPARED(name=self._named(row)))
             sealed = self._sealed(person, self._names(row), visits)
             connection.execute(PEOPLE.update().where(PEOPLE.c.id == person).values(model=self.model, **sealed))
-            self._audit(connection, by, "visit added", person, f"{len(visits)} visits")
+            count = f"{len(visits)} visit{'s' if len(visits) > 1 else ''}"
+            self._audit(connection, by, "visit added", person, count + detail)
         with suppress(InputError):  # of the template before; where that fails, `gallery` does it later
             self.scrub()
         return len(visits)
@@ -365,9 +401,7 @@ class Enrolment:
             InputError: There is no such person.
         """
         with database_errors(self.engine.url, "people"), self.engine.begin() as connection:
-            row = connection.execute(sa.select(PEOPLE).where(PEOPLE.c.id == person)).one_or_none()
-            if row is None:
-                raise _nobody(person)
+            row = self._row(connection, person)
             self._audit(connection, by, "exported", person)
             audit = connection.execute(sa.select(AUDIT).where(AUDIT.c.person == person).order_by(AUDIT.c.id))
             history = [_told_audit(entry) for entry in audit]
@@ -377,6 +411,15 @@ class Enrolment:
         """Return id, group and greeting of everybody, without templates; rows that no key decrypts have no names."""
         with database_errors(self.engine.url, "people"), self.engine.connect() as connection:
             return [self._told(row) for row in connection.execute(sa.select(PEOPLE).order_by(PEOPLE.c.enrolled_at))]
+
+    def name(self, person: str) -> str:
+        """Return the name of an enrolled person, as on the signed form.
+
+        Raises:
+            InputError: There is no such person.
+        """
+        with database_errors(self.engine.url, "people"), self.engine.connect() as connection:
+            return self._named(self._row(connection, person))
 
     def audit(self) -> list[dict[str, Any]]:
         """Return what was done to people's data, oldest first."""
@@ -408,25 +451,44 @@ class Enrolment:
     def _made(self, embeddings: Embeddings, quality: Sequence[FrameQuality]) -> Made:
         return make_template(embeddings, quality, self.limits, -1.0 if self.rule is None else self.rule.one_person())
 
-    def _compared(self, connection: sa.Connection, made: Made) -> "Preview":
-        """Compare a template with those of enrolled people.
+    def _alike(self, row: Any, made: Made) -> float | None:
+        """Return how alike a template is to the earlier visits of a person; None if they are of another embedder."""
+        if row.model != self.model:
+            return None
+        similarity = float(mean_direction(self._visits(row)) @ made.template)
+        if self.rule is not None and similarity < self.rule.unlike():
+            raise InputError(Sentence.UNLIKE(name=self._named(row)))
+        return similarity
+
+    def _compared(self, connection: sa.Connection, made: Made, visitor: str | None = None) -> "Preview":
+        """Compare a template with those of enrolled people but the visitor.
 
         With two templates of one person neither would lead, and a withdrawal would delete only one of them.
         """
         (_, known, _), _ = self._read(connection, microseconds(datetime.now(UTC)))
-        if self.rule is None or not len(known.persons):
-            return Preview(made.good, made.agreement, len(known.persons), None, None, None, None)
-        similarity = known.templates @ made.template
-        nearest = known.persons[int(similarity.argmax())]
-        limit, others = self.rule.enrolled_already(len(known.persons)), len(known.persons)
-        taken_for = None
-        if similarity.max() >= limit:
-            told = self._told(connection.execute(sa.select(PEOPLE).where(PEOPLE.c.id == nearest)).one())
-            taken_for = (
-                f"{told['consent']['given_by']}, enrolled as {nearest} until {told['consent']['expires_at'][:10]}"
-            )
+        similar = {
+            person: float(template @ made.template)
+            for person, template in zip(known.persons, known.templates, strict=True)
+            if person != visitor
+        }
+        if self.rule is None or not similar:
+            return Preview(made.good, made.agreement, len(similar), None, None, None, None)
+        nearest, others = max(similar, key=lambda person: similar[person]), len(similar)
+        limit, taken_for = self.rule.enrolled_already(others), None
+        if similar[nearest] >= limit:
+            row = self._row(connection, nearest)
+            taken_for = Known(nearest, self._named(row), utc(row.expires_at).date().isoformat())
         named = self.rule.to_name(others + 1, looks=2)
-        return Preview(made.good, made.agreement, others, float(similarity.max()), limit, named, taken_for)
+        return Preview(made.good, made.agreement, others, similar[nearest], limit, named, taken_for)
+
+    def _row(self, connection: sa.Connection, person: str) -> Any:
+        row = connection.execute(sa.select(PEOPLE).where(PEOPLE.c.id == person)).one_or_none()
+        if row is None:
+            raise _nobody(person)
+        return row
+
+    def _named(self, row: Any) -> str:
+        return str(self._told(row)["consent"]["given_by"])
 
     @contextmanager
     def _alone(self) -> Iterator[sa.Connection]:
@@ -442,11 +504,14 @@ class Enrolment:
     def _read(self, connection: sa.Connection, at: int) -> tuple[tuple[int, Gallery, int], str | None]:
         """Return the gallery, and why it does not hold everybody."""
         newest = connection.scalar(sa.select(sa.func.max(AUDIT.c.id))) or 0
-        valid = (PEOPLE.c.expires_at > at) & (PEOPLE.c.model == self.model)
-        rows = connection.execute(sa.select(PEOPLE).where(valid).order_by(PEOPLE.c.id)).all()
+        rows = connection.execute(sa.select(PEOPLE).where(PEOPLE.c.expires_at > at).order_by(PEOPLE.c.id)).all()
+        ends = min((row.expires_at for row in rows), default=2**63)
+        self._before = sum(row.model != self.model for row in rows)
         self.keys.reload()
         read, problem = [], None
         for row in rows:
+            if row.model != self.model:
+                continue
             try:
                 names = self._names(row)
                 named = (
@@ -458,10 +523,10 @@ class Enrolment:
             except InputError as error:
                 problem = error.told
         if not read:
-            return (newest, NOBODY, min((row.expires_at for row in rows), default=2**63)), problem
+            return (newest, NOBODY, ends), problem
         ids, people, templates, counts = zip(*read, strict=True)
         gallery = Gallery(ids, people, np.stack(templates), counts)
-        return (newest, gallery, min(row.expires_at for row in rows)), problem
+        return (newest, gallery, ends), problem
 
     def _seal(self, person: str, plain: bytes) -> bytes:
         return self.keys.encrypt(person.encode() + plain)

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from faceline.errors import InputError
+from faceline.stand.sentences import Sentence
 
 Embeddings = Float[np.ndarray, "n d"]
 """Embeddings, one for each frame or person."""
@@ -123,10 +124,7 @@ def make_template(
     units = embeddings[good] / lengths[good, None]
     agreement = float((units @ units.T).min())
     if agreement < one_person:
-        raise InputError(
-            f"the frames differ too much for one person (cosine {agreement:.2f}, expected {one_person:.2f}); let one "
-            f"stand there alone"
-        )
+        raise InputError(Sentence.DIFFER())
     return Made(mean_direction(units), int(good.sum()), agreement)
 
 

@@ -38,13 +38,14 @@ POSES: Final = (
 )
 """The poses that are asked for, in this order."""
 
-_ADVICE: Final = {
-    "face smaller": "Come closer",
-    "blurred": "Hold still; more light helps",
-    "head turned": "Turn back a little",
-    "head raised": "Hold your head level",
-    "landmarks": "Take away what hides the face",
+_FAULTS: Final = {
+    "face smaller": ("face too small", "Come closer"),
+    "blurred": ("blurred or dark", "Hold still; more light helps"),
+    "head turned": ("head turned too far", "Turn back a little"),
+    "head raised": ("head not level", "Hold your head level"),
+    "landmarks": ("face partly hidden", "Take away what hides the face"),
 }
+"""What an operator reads of a frame that was left out, and what the person should do, by the fault's first words."""
 
 
 class Sample(NamedTuple):
@@ -52,6 +53,29 @@ class Sample(NamedTuple):
 
     embedding: Template
     quality: FrameQuality
+
+
+class Gathered(NamedTuple):
+    """The frames of somebody who is being enrolled, and what is missing.
+
+    Attributes:
+        samples: Good frames.
+        left_out: Number of frames that were refused, by reason.
+        missing: Requests that no good frame answers.
+        gone: Whether the person has left meanwhile, or was not there.
+        photo: Whether the check for photos says that it may be one.
+    """
+
+    samples: list[Sample]
+    left_out: dict[str, int]
+    missing: tuple[str, ...]
+    gone: bool
+    photo: bool
+
+    @property
+    def wanted(self) -> int:
+        """Return the number of good frames that were wanted."""
+        return sum(pose.frames for pose in POSES)
 
 
 class Guidance(NamedTuple):
@@ -79,20 +103,21 @@ class Collection:
     Attributes:
         number: Number of the track of this face.
         limits: Quality that frames must have.
-        done: Receives the good frames at the end.
+        done: Receives the frames at the end.
     """
 
     number: int
     limits: QualityLimits
-    done: "Future[list[Sample]]" = field(default_factory=Future)
+    done: "Future[Gathered]" = field(default_factory=Future)
     _samples: list[Sample] = field(default_factory=list)
+    _left_out: dict[str, int] = field(default_factory=dict)
+    _missing: list[str] = field(default_factory=list)
     _pose: int = 0
     _of_pose: int = 0
     _next: float = 0.0
     _since: float | None = None
     _pose_since: float = 0.0
     _advice: str = ""
-    _refused: int = 0
 
     def wants(self, face: Face, now: float) -> bool:
         """Tell whether a frame of the face at this time is useful."""
@@ -108,8 +133,8 @@ class Collection:
         """Keep a frame, or refuse it and say why."""
         faults = self.limits.faults(sample.quality)
         if faults:
-            self._refused += 1
-            self._advice = next(told for begin, told in _ADVICE.items() if faults[0].startswith(begin))
+            told, self._advice = next(both for begin, both in _FAULTS.items() if faults[0].startswith(begin))
+            self._left_out[told] = self._left_out.get(told, 0) + 1
             return
         self._advice = ""
         self._samples.append(sample)
@@ -122,19 +147,29 @@ class Collection:
         self._begin(now)
         return self._pose >= len(POSES) or now - (self._since or now) >= _SECONDS
 
-    def finish(self) -> None:
-        """Hand over the frames that were collected."""
+    def finish(self, gone: bool = False, photo: bool = False) -> None:
+        """Hand over the frames that were collected.
+
+        Args:
+            gone: Whether the person has left.
+            photo: Whether the person may be a photo.
+        """
         if not self.done.done():
-            self.done.set_result(self._samples)
+            missing = (*self._missing, *(pose.asked for pose in POSES[self._pose + (self._of_pose > 0) :]))
+            self.done.set_result(Gathered(self._samples, self._left_out, missing, gone, photo))
 
     def guidance(self) -> Guidance:
         """Return what the operator's page should say now."""
         asked = POSES[min(self._pose, len(POSES) - 1)].asked
-        return Guidance(asked, self._advice, len(self._samples), sum(pose.frames for pose in POSES), self._refused)
+        return Guidance(
+            asked, self._advice, len(self._samples), sum(pose.frames for pose in POSES), sum(self._left_out.values())
+        )
 
     def _begin(self, now: float) -> None:
         if self._since is None:
             self._since = self._pose_since = now
 
     def _to_next_pose(self, now: float) -> None:
+        if not self._of_pose and self._pose < len(POSES):
+            self._missing.append(POSES[self._pose].asked)
         self._pose, self._of_pose, self._pose_since = self._pose + 1, 0, now

@@ -20,10 +20,11 @@ from faceline.stand.audience.perception import Face, Sight
 from faceline.stand.consent.enrolment import NOBODY, Gallery, Person
 from faceline.stand.consent.likeness import Rule
 from faceline.stand.consent.quality import FrameQuality, QualityLimits, Template
-from faceline.stand.recognition.collection import Collection, Guidance, Sample
+from faceline.stand.recognition.collection import Collection, Gathered, Guidance, Sample
 from faceline.stand.recognition.embedder import Embedder
 from faceline.stand.recognition.evidence import Evidence, Reason, Verdict
 from faceline.stand.recognition.presentation import FlatCheck, Signs
+from faceline.stand.sentences import Sentence
 from faceline.types import Image, Square
 
 _QUICK, _CALM = 0.25, 1.0  # seconds between two looks at one person: at first, and once much is known
@@ -34,7 +35,7 @@ _SMALLEST: Final = 24.0  # pixels
 
 log = logging.getLogger("faceline.stand")
 
-Why = Reason | Literal["too far", "turned away", "may be a photo", "nobody is enrolled"]
+Why = Reason | Literal["too far", "turned away", "may be a photo", "nobody to compare with"]
 """Why a visitor is greeted or not, for the operator."""
 
 
@@ -215,7 +216,7 @@ class Recogniser:
         with self._lock:
             self._lock.wait_for(lambda: self._job is None, timeout)
 
-    def collect(self, number: int) -> "Future[list[Sample]]":
+    def collect(self, number: int) -> "Future[Gathered]":
         """Collect a few frames of a visitor, to enrol them.
 
         Raises:
@@ -223,7 +224,7 @@ class Recogniser:
         """
         with self._lock:
             if self._collection is not None and not self._collection.done.done():
-                raise InputError("somebody else is being enrolled just now")
+                raise InputError(Sentence.BUSY())
             self._collection = Collection(number, self._enrolment.limits)
             return self._collection.done
 
@@ -263,7 +264,7 @@ class Recogniser:
         person = verdict.person if verdict.person in self._wishes else None
         why: Why = verdict.reason if person == verdict.person else "nobody with a consent"
         if not self._gallery.persons:
-            why = "nobody is enrolled"
+            why = "nobody to compare with"
         elif person is not None and self._may_be_photo(visitor):
             why, person = "may be a photo", None
         elif person is None and visitor.hindered is not None:
@@ -278,7 +279,9 @@ class Recogniser:
         face = next((face for face in sight.faces if face.number == wanted.number), None)
         wants = face is not None and wanted.wants(face, now)
         if wanted.over(now) or wanted.number not in sight.present:
-            wanted.finish()
+            visitor = self._visitors.get(wanted.number)
+            photo = visitor is not None and visitor.flat.verdict is True
+            wanted.finish(gone=wanted.number not in sight.present, photo=photo)
             self._collection = None
             return None
         return (face, wanted) if face is not None and wants else None

@@ -105,6 +105,12 @@ _ONLY_CONTENTS: Final = ("viewers", "attention_per_viewer", "greeting_offer_rate
 _LOOKS: Final = "count(*), sum(v), sum(who), sum(v * v), sum(who * who), sum(v * who)"
 """Sums over sessions of visitors who looked."""
 
+GREETING_RATE: Final = 0.8
+"""Share of enrolled people's visits that a stand greets, as measured on clips of the Udacity set."""
+
+STRANGER_RATE: Final = 0.001
+"""Share of strangers' visits that a stand greets by mistake, as measured on those clips."""
+
 LATE: Final = timedelta(hours=1)
 """Time after midnight when a day is over: visits have ended, and stands have written what was pending."""
 

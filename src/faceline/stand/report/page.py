@@ -64,7 +64,7 @@ def page(told: Effectiveness, scope: Scope, title: str, catalogue: Catalogue | N
             *(_table(told, name) for name in ("campaign", "content")),
             _contest_table(told),
             _uplift_table(told, scope),
-            *_loyal_table(told, scope),
+            *loyal_table(told, scope),
             *(_table(told, name) for name in ("stand", "hour", "day")),
         ],
         definitions=definitions(),
@@ -146,21 +146,23 @@ def _with_interval(row: dict[Hashable, Any]) -> str:
     return cell("look_rate", row["look_rate"]) + ends
 
 
-def _loyal_table(told: Effectiveness, scope: Scope) -> list[Table]:
-    """Compare greeted visits with those expected from enrolled people; empty if no rate is known."""
+def loyal_table(told: Effectiveness, scope: Scope) -> list[Table]:
+    """Return how many visits of enrolled people the greeted ones speak for; empty if no rate is known."""
     row = told.total.iloc[0]
     if scope.greeting_rate is None:
         return []
     known = not pd.isna(row["greeted"])
-    expected = row["greeted"] / scope.greeting_rate if known else None
+    smallest = scope.smallest_group  # what follows from a rounded count is rounded alike
+    expected = smallest * round(row["greeted"] / scope.greeting_rate / smallest) if known else None
     rows = [
         [_("visits greeted as those of an enrolled person"), cell("greeted", row["greeted"])],
-        [_("measured: share of enrolled people's visits that are greeted"), share(scope.greeting_rate, 1)],
+        [_("taken as known: share of enrolled people's visits that are greeted"), share(scope.greeting_rate, 1)],
         [_("visits of enrolled people that this speaks for"), cell("expected", expected)],
-        [_("measured: share of strangers' visits that are greeted by mistake"), share(scope.stranger_rate, 2)],
+        [_("taken as known: share of strangers' visits that are greeted by mistake"), share(scope.stranger_rate, 2)],
     ]
-    below = _("Greetings are shown in adaptive sessions only. The shares were measured on clips of other people "
-              "(faceline benchmark recognition), not at these stands.")  # fmt: skip
+    below = _("Greetings are shown in adaptive sessions only. The shares were not measured at these stands. Unless "
+              "greeting_rate and stranger_rate say otherwise, they are those of clips of the Udacity set "
+              "(faceline benchmark recognition).")  # fmt: skip
     return [(_("Loyal customers"), below, [_("figure"), _("value")], rows)]
 
 

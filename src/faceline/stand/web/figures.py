@@ -16,7 +16,7 @@ from faceline.stand.words import speaking
 if TYPE_CHECKING:
     import pandas as pd
 
-    from faceline.stand.report.effectiveness import Effectiveness
+    from faceline.stand.report.effectiveness import Effectiveness, Scope
     from faceline.stand.report.plays import Plays
 
 _FRESH: Final = 600.0  # seconds for which figures are told again; they change once a day
@@ -28,6 +28,7 @@ class _Read:
     """Figures and plays of one campaign and span, or why there are none."""
 
     at: datetime
+    scope: "Scope"
     empty: str | None = None
     told: "Effectiveness | None" = None
     plays: "Plays | None" = None
@@ -68,12 +69,17 @@ class Figures:
 
     def _read(self, campaign: str | None, since: date | None, until: date | None) -> _Read:
         from faceline.stand.events.sources import collect  # noqa: PLC0415
-        from faceline.stand.report.effectiveness import Scope, measure  # noqa: PLC0415 (a data engine; only this page)
+        from faceline.stand.report.effectiveness import (  # noqa: PLC0415 (a data engine; only this page)
+            GREETING_RATE,
+            STRANGER_RATE,
+            Scope,
+            measure,
+        )
         from faceline.stand.report.plays import count_plays  # noqa: PLC0415
 
         now, catalogue = datetime.now(time_zone(self.zone)), self.catalogue()
         scope = Scope(campaign=campaign, since=since, until=until, zone=self.zone, smallest_group=self.smallest_group,
-                      threads=1, memory_gb=1.0)  # fmt: skip
+                      greeting_rate=GREETING_RATE, stranger_rate=STRANGER_RATE, threads=1, memory_gb=1.0)  # fmt: skip
         over = now.date() - timedelta(days=1)
         try:
             with tempfile.TemporaryDirectory() as folder:
@@ -84,11 +90,11 @@ class Figures:
                     smallest_group=self.smallest_group,
                 )  # fmt: skip
         except InputError as error:
-            return _Read(now, error.told)
-        return _Read(now, None, found, played)
+            return _Read(now, scope, error.told)
+        return _Read(now, scope, None, found, played)
 
     def _words_of(self, read: _Read) -> dict[str, Any]:
-        from faceline.stand.report.page import titled  # noqa: PLC0415
+        from faceline.stand.report.page import loyal_table, titled  # noqa: PLC0415
         from faceline.stand.report.wording import definitions  # noqa: PLC0415
 
         shared = {"at": read.at, "smallest_group": self.smallest_group, "definitions": definitions()}
@@ -115,6 +121,7 @@ class Figures:
             "week": week(read.told),
             "funnel": funnel(read.told),
             "plays": rows_of(read.plays.campaigns),
+            "loyal": loyal_table(called, read.scope),
             "given": verdict(read.plays, catalogue),
             "frames": lambda: _frames(read, catalogue),
         }

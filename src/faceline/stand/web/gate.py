@@ -106,7 +106,8 @@ class PunctualProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def _await_request(self) -> None:
-        if self.conn.their_state not in (h11.IDLE, h11.SEND_BODY):
+        upgraded = self.transport.get_protocol() is not self  # a request of a WebSocket has arrived whole
+        if upgraded or self.conn.their_state not in (h11.IDLE, h11.SEND_BODY):
             self._stop_waiting()
         elif self._deadline is None:
             self._deadline = self.loop.call_later(REQUEST_SECONDS, self._give_up)

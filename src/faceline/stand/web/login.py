@@ -15,7 +15,7 @@ from starlette.requests import HTTPConnection
 
 from faceline.stand.web.access import SESSION_SECONDS, Login, Role
 from faceline.stand.web.services import TEMPLATES, Pages, pages_of
-from faceline.stand.words import LANGUAGES, _, preferred
+from faceline.stand.words import LANGUAGES, _, preferred, several
 
 router = APIRouter()
 
@@ -128,7 +128,9 @@ async def log_in(
     if not wait and services.secrets.find(name) is None:
         wait = services.unknown.wait(address)
     if wait:
-        told = _("Too many tries. Wait %(count)s seconds.", count=math.ceil(wait))
+        told = several(
+            "Too many tries. Wait %(count)s second.", "Too many tries. Wait %(count)s seconds.", math.ceil(wait)
+        )
         return _page(request, services, told, 429, wait, name, back)
     account = await run_in_threadpool(services.secrets.opens, name, password)
     if account is None:

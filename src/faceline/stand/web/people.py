@@ -17,10 +17,12 @@ from faceline.stand.audience.perception import Face
 from faceline.stand.board import State
 from faceline.stand.consent.consent_text import LONGEST_DAYS
 from faceline.stand.consent.enrolment import Consent, Enrolment, Preview
-from faceline.stand.recognition.collection import Sample
+from faceline.stand.recognition.collection import Gathered
 from faceline.stand.recognition.recogniser import Recogniser
+from faceline.stand.sentences import retold
 from faceline.stand.web.access import Login, Warned
 from faceline.stand.web.enrol_form import EnrolForm
+from faceline.stand.web.gathered import lacks, refusal
 from faceline.stand.web.login import check_form, needs
 from faceline.stand.web.operator import label, page
 from faceline.stand.web.services import Services, services_of
@@ -39,20 +41,24 @@ Text = Annotated[str, Form(max_length=1_000)]
 
 @dataclass(frozen=True)
 class Pending:
-    """A person who has agreed and whose frames were taken; forgotten unless the operator enrols them.
+    """Frames that were taken of somebody; forgotten unless the operator enrols the person, or adds a visit.
 
     Attributes:
-        form: Typed values.
-        consent: The person's consent.
-        samples: Embedded frames of the person.
+        name: Name of the person.
+        gathered: Embedded frames of the person.
         preview: The template that the frames would make.
+        form: Typed values; None for a visit.
+        consent: The consent of somebody new; None for a visit.
+        visitor: Id of the person whose visit it is; None for somebody new.
         until: Time of expiry in seconds of a steady clock.
     """
 
-    form: EnrolForm
-    consent: Consent
-    samples: list[Sample]
+    name: str
+    gathered: Gathered
     preview: Preview
+    form: EnrolForm | None = None
+    consent: Consent | None = None
+    visitor: str | None = None
     until: float = field(default_factory=lambda: time.monotonic() + _KEPT)
 
 
@@ -68,6 +74,7 @@ def people_page(request: Request, session: Operator) -> Response:
         except InputError as error:
             told = error.told
     state = services.board.state
+    pending = _pending(services, session)
     context = {
         "can_enrol": services.recogniser is not None,
         "people": people,
@@ -75,7 +82,8 @@ def people_page(request: Request, session: Operator) -> Response:
         "problem": told,
         "consent": services.consent,
         "longest": LONGEST_DAYS,
-        "pending": _pending(services, session),
+        "pending": pending,
+        "lacks": pending and lacks(pending.gathered),
         "groups": sorted(services.catalogue.groups),
         "form": session.typed or EnrolForm(days=str(services.consent.days)),
     }
@@ -105,12 +113,12 @@ async def take_frames(
     wrong = form.check(services.catalogue.groups)
     try:
         if not wrong:
-            samples = await _gather(recogniser, int(face))
-            preview = await run_in_threadpool(enrolment.preview, *_columns(samples))
+            gathered = await _gather(recogniser, enrolment, int(face))
+            preview = await run_in_threadpool(enrolment.preview, *_columns(gathered))
             consent = form.consent(services.consent)
-            services.pending[session.csrf] = Pending(form, consent, samples, preview)
+            services.pending[session.csrf] = Pending(consent.given_by, gathered, preview, form, consent)
     except InputError as error:
-        wrong = {"face": error.told}
+        wrong = {"face": retold(error.told)}
     if wrong:
         _refuse(session, form, wrong)
     return RedirectResponse(_HERE, status_code=303)
@@ -124,12 +132,10 @@ async def enrol(
     check_form(request, session, csrf)
     services = services_of(request)
     recogniser, enrolment = _able(services)
-    pending = services.pending.pop(session.csrf, None)
-    if pending is None or pending.until < time.monotonic():
-        session.told = Warned(_("Not enrolled. The frames waited for too long and are forgotten; take them again."))
-        session.typed = pending and pending.form
+    pending = _taken(services, session)
+    if pending is None or pending.form is None or pending.consent is None:
         return RedirectResponse(_HERE, status_code=303)
-    embeddings, quality = _columns(pending.samples)
+    embeddings, quality = _columns(pending.gathered)
     try:
         await run_in_threadpool(
             enrolment.enrol,
@@ -141,9 +147,9 @@ async def enrol(
             overrule=overrule,
         )
         await run_in_threadpool(recogniser.refresh)
-        session.told = _("Enrolled: %(name)s.", name=pending.consent.given_by)
+        session.told = _("Enrolled: %(name)s.", name=pending.name)
     except InputError as error:
-        _refuse(session, pending.form, {"face": error.told})
+        _refuse(session, pending.form, {"face": retold(error.told)})
     return RedirectResponse(_HERE, status_code=303)
 
 
@@ -156,16 +162,41 @@ def forget(request: Request, session: Operator, csrf: Csrf = "") -> Response:
     return RedirectResponse(_HERE, status_code=303)
 
 
-@router.post("/{person}/visit")
-async def add_visit(
+@router.post("/{person}/frames")
+async def take_frames_of_visit(
     request: Request, session: Operator, person: str, csrf: Csrf = "", face: Annotated[int | None, Form()] = None
 ) -> Response:
-    """Take frames of an enrolled person on another day, or for a new embedder."""
+    """Take frames of an enrolled person on another day, or for a new embedder, and show what they would add."""
     check_form(request, session, csrf)
-    recogniser, enrolment = _able(services_of(request))
+    services = services_of(request)
+    recogniser, enrolment = _able(services)
+    services.pending.pop(session.csrf, None)
     try:
-        samples = await _gather(recogniser, face)
-        visits = await run_in_threadpool(enrolment.add_visit, person, *_columns(samples), by=session.account.name)
+        gathered = await _gather(recogniser, enrolment, face)
+        preview = await run_in_threadpool(enrolment.preview, *_columns(gathered), person)
+        name = await run_in_threadpool(enrolment.name, person)
+        services.pending[session.csrf] = Pending(name, gathered, preview, visitor=person)
+    except InputError as error:
+        session.told = Warned(_("Nothing was added. %(why)s", why=retold(error.told)))
+    return RedirectResponse(_HERE, status_code=303)
+
+
+@router.post("/{person}/visit")
+async def add_visit(
+    request: Request, session: Operator, person: str, csrf: Csrf = "", overrule: Annotated[bool, Form()] = False
+) -> Response:
+    """Add the frames that were taken to the template of an enrolled person."""
+    check_form(request, session, csrf)
+    services = services_of(request)
+    recogniser, enrolment = _able(services)
+    pending = _taken(services, session)
+    if pending is None:
+        return RedirectResponse(_HERE, status_code=303)
+    embeddings, quality = _columns(pending.gathered)
+    try:
+        visits = await run_in_threadpool(
+            enrolment.add_visit, person, embeddings, quality, by=session.account.name, overrule=overrule
+        )
         await run_in_threadpool(recogniser.refresh)
         session.told = several(
             "Added: the template is made of %(count)s visit.",
@@ -173,7 +204,7 @@ async def add_visit(
             visits,
         )
     except InputError as error:
-        session.told = Warned(_("Nothing was added. %(why)s", why=error.told))
+        session.told = Warned(_("Nothing was added. %(why)s", why=retold(error.told)))
     return RedirectResponse(_HERE, status_code=303)
 
 
@@ -222,22 +253,32 @@ def _pending(services: Services, session: Login) -> Pending | None:
     return services.pending.get(session.csrf)
 
 
-async def _gather(recogniser: Recogniser, face: int | None) -> list[Sample]:
+def _taken(services: Services, session: Login) -> Pending | None:
+    """Take the frames that wait for this operator; say so if they have waited for too long."""
+    pending = services.pending.pop(session.csrf, None)
+    if pending is not None and pending.until >= time.monotonic():
+        taken: Pending = pending
+        return taken
+    session.told = Warned(_("The frames waited for too long and are forgotten. Take them again."))
+    session.typed = pending and pending.form
+    return None
+
+
+async def _gather(recogniser: Recogniser, enrolment: Enrolment, face: int | None) -> Gathered:
     """Collect a few frames of a visitor."""
     if face is None:
         raise InputError(_("Choose who of those present it is."))
     try:
-        samples = await asyncio.wait_for(asyncio.wrap_future(recogniser.collect(face)), _LONGEST_WAIT)
+        gathered = await asyncio.wait_for(asyncio.wrap_future(recogniser.collect(face)), _LONGEST_WAIT)
     except TimeoutError:
         raise InputError(_("No frames came in time; look at the warnings of the stand.")) from None
-    if not samples:
-        raise InputError(
-            _("No good frame of that face could be taken; the person should stand still, near, and look at the screen.")
-        )
-    return samples
+    if len(gathered.samples) < enrolment.limits.frames:
+        raise InputError(refusal(gathered, enrolment.limits.frames))
+    return gathered
 
 
-def _columns(samples: list[Sample]) -> tuple[np.ndarray, list[Any]]:
+def _columns(gathered: Gathered) -> tuple[np.ndarray, list[Any]]:
+    samples = gathered.samples
     return np.stack([sample.embedding for sample in samples]), [sample.quality for sample in samples]
 
 

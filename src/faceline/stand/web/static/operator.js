@@ -6,6 +6,7 @@ const canvas = part("view");
 const pen = canvas.getContext("2d");
 const LINES = [[0, 16], [17, 21], [22, 26], [27, 30], [31, 35], [36, 41, true], [42, 47, true], [48, 59, true], [60, 67, true]];
 const FACTS = ["now", "reason", "probability", "arm", "people", "fps", "latency", "camera", "written", "displays", "enrolled", "dropped", "damaged"];
+const columns = document.querySelectorAll(".faces th");
 const QUIET = 4000; // ms without a word, ten of which come in a second
 let heard = Date.now();
 const picture = canvas.dataset.picture === "yes" ? new Image() : null;
@@ -70,14 +71,14 @@ function chance(probability) {
 function row(each) {
   const line = document.createElement("tr");
   const signed = (value) => signOf(value) + number(Math.abs(value), 2);
-  const cells = [each.name ? `${each.label} ${each.name}` : each.label, each.attending ? _("to the screen") : _("away"),
+  const cells = [each.name ? `${each.label} ${each.name}` : each.label, who(each.identity), each.attending ? _("to the screen") : _("away"),
     each.cluster ? `${each.group} · ${_("like: %(name)s", { name: each.cluster })}` : each.group,
     number(each.dwell, 1), number(each.attention, 1), signed(each.smile), signed(each.brow_raise), signed(each.mouth_open),
-    share(each.eye_opening), each.interested ? _("yes") : "", who(each.identity)];
+    share(each.eye_opening), each.interested ? _("yes") : ""];
   cells.forEach((text, i) => {
     const cell = document.createElement("td");
     cell.textContent = text;
-    if (i >= 3 && i <= 8) cell.className = "number";
+    cell.className = columns[i].className; // as its heading: a number, or what a phone leaves out
     line.append(cell);
   });
   return line;
@@ -121,7 +122,7 @@ function tell(told) {
   fact("camera", health.camera ? _("gives frames") : _("lost"), !health.camera);
   fact("written", health.logging ? number(health.written) : _("paused, %(count)s wait", { count: number(health.pending) }), !health.logging);
   fact("displays", String(health.displays));
-  fact("enrolled", health.enrolled === null ? _("off: no embedder") : _("%(count)s enrolled", { count: number(health.enrolled) }));
+  fact("enrolled", health.enrolled === null ? _("off: no embedder") : _("%(count)s can be recognised", { count: number(health.enrolled) }));
   fact("dropped", number(health.dropped));
   fact("damaged", number(health.damaged));
   const rows = told.faces.map(row);

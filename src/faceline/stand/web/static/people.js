@@ -17,12 +17,24 @@ function tell({ guidance }) {
 function leave({ code }) {
   box.hidden = false;
   box.className = "wrong";
-  if (code === 1008) tellRefusal(box, { message: _("You are logged out. What you typed is kept."), status: 303 });
-  else tellRefusal(box, { message: _("No answer: the network is away, or the machine behind this page."), status: 0 });
+  if (code === 1008) { tellRefusal(box, { message: _("You are logged out. What you typed is kept."), status: 303 }); return; }
+  tellRefusal(box, { message: _("No answer: the network is away, or the machine behind this page."), status: 0 });
+  setTimeout(connect, 1500);
 }
 
-if (box) {
+function connect() {
   const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/operator/live`);
+  socket.onopen = back;
   socket.onmessage = (event) => tell(JSON.parse(event.data));
   socket.onclose = leave;
 }
+
+function back() {
+  box.className = "told";
+  delete box.dataset.refused; // it is said again the next time
+}
+
+document.addEventListener("submit", ({ target }) => { // beside the button that was pressed
+  if (box && target.querySelector('[name="face"]')) target.append(box);
+});
+if (box) connect();

@@ -9,7 +9,7 @@ function _(message, values = {}) {
 }
 
 function number(value, places = 0) {
-  const digits = { minimumFractionDigits: places, maximumFractionDigits: places };
+  const digits = { minimumFractionDigits: places, maximumFractionDigits: places, signDisplay: "negative" }; // no -0.00
   return value.toLocaleString(`${words.language}-u-nu-latn`, digits);
 }
 
