@@ -215,6 +215,22 @@ def test_an_embedder_that_fails_is_told_and_stops_nothing(
     stage.close()
 
 
+def test_a_look_that_cannot_be_judged_is_told_and_stops_nothing(tmp_path: Path) -> None:
+    class Unjudged(OneThreshold):
+        def threshold(self, false_match: float, visits: int = 1) -> float:
+            raise ValueError("no such rate")
+
+    stage = Rehearsal(tmp_path)
+    name, rule = stage.enrol(2), stage.recogniser.rule
+    stage.recogniser.rule = Rule(Unjudged(0.9))
+    assert stage.see(2) == {}
+    assert stage.recogniser.problem == "no such rate"
+    stage.recogniser.rule = rule
+    assert stage.see(2, times=3)[2][0] == name
+    assert stage.recogniser.problem is None
+    stage.close()
+
+
 def test_the_quality_of_a_frame_tells_sharp_from_blurred() -> None:
     import cv2  # noqa: PLC0415
 

@@ -314,15 +314,14 @@ class Recogniser:
                 self._do(job)
 
     def _do(self, job: _Job) -> None:
-        sample: Sample | None = None
         try:
             sample = Sample(np.asarray(self._embedder.embed(job.crop[None])[0]), quality_of(job.face, job.crop))
+            with self._lock:
+                self._take(job, sample)
             self._fault = None
         except Exception as error:  # others are looked at all the same
             self._fault = error.told if isinstance(error, InputError) else first_line(error)
         with self._lock:
-            if sample is not None:
-                self._take(job, sample)
             self._job = None
             self._lock.notify_all()
 
