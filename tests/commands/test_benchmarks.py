@@ -133,7 +133,7 @@ def test_a_place_that_cannot_be_written_is_refused_before_anything_is_measured(
 @pytest.mark.parametrize("benchmark", ["recognition", "counting"])
 @pytest.mark.parametrize(
     ("given", "told"),
-    [([], "is not known: give data_root=FOLDER"), (["data_root=no"], "no such folder; give data_root=")],
+    [([], "is not known: give data_root=FOLDER"), (["data_root=nowhere"], "no such folder; give data_root=")],
 )
 def test_a_measurement_without_data_names_the_key_that_gives_them(
     benchmark: str, given: list[str], told: str, workplace: Path, monkeypatch: pytest.MonkeyPatch, capsys

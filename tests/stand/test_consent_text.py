@@ -17,7 +17,7 @@ from faceline.stand.consent.consent_text import OURS, read_consent_text
 from faceline.stand.consent.enrolment import Enrolment
 from faceline.stand.consent.likeness import OneThreshold, Rule
 from faceline.stand.consent.quality import FrameQuality
-from faceline.stand.recognition.collection import Sample
+from faceline.stand.recognition.collection import Gathered, Sample
 from faceline.stand.recognition.embedder import COLOURS
 from faceline.stand.recognition.recogniser import Recogniser
 from faceline.stand.web.app import create_app
@@ -82,8 +82,8 @@ def test_it_is_read_by_visitors_and_kept_with_their_consent(
 ) -> None:
     text = read_consent_text(write())
     samples = [Sample(np.ones(48, dtype=np.float32), FrameQuality(120.0, 90.0, 0.0, 0.0)) for _ in range(4)]
-    gathered: Future[list[Sample]] = Future()
-    gathered.set_result(samples)
+    gathered: Future[Gathered] = Future()
+    gathered.set_result(Gathered(samples, {}, (), gone=False, photo=False))
     monkeypatch.setattr(Recogniser, "collect", lambda *_: gathered)
     with Enrolment(f"sqlite:///{tmp_path / 'people.db'}", key_file=tmp_path / "keys", model="m") as enrolment:
         recogniser = Recogniser(OnnxEmbedder(str(COLOURS)), enrolment, Rule(OneThreshold(0.5)))

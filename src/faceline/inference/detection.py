@@ -172,7 +172,7 @@ def detect_faces(
     return FaceDetector(runtime.detect_batch, runtime.size, faces, min_confidence, _finder()).detect(image).faces
 
 
-def check_image(image: np.ndarray) -> None:
+def check_image(image: object) -> None:
     """Refuse what is no RGB image.
 
     Raises:
