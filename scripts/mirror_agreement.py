@@ -4,7 +4,7 @@
 A bundle that is right finds the same points in a photo and in its mirror image. So this compares bundles on any photos,
 such as a user's own. It sees habits that a mirror shows and chance, and no error that both images have.
 
-python scripts/mirror_agreement.py FOLDER default other.faceline
+python scripts/mirror_agreement.py photos default other.faceline
 """
 
 import argparse
@@ -14,6 +14,7 @@ import numpy as np
 
 import faceline
 from faceline.data.photos import read_photo
+from faceline.errors import InputError
 from faceline.geometry.markup import FLIP_ORDER, OUTER_EYE_CORNERS
 from faceline.photos.inputs import kind_of
 from faceline.types import Image
@@ -41,11 +42,18 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="a folder of photos")
     parser.add_argument("bundles", nargs="*", default=["default"])
     arguments = parser.parse_args()
-    photos = [read_photo(file).image for file in sorted(arguments.folder.iterdir()) if kind_of(file) == "photo"]
-    for bundle in arguments.bundles:
-        found = np.array([each for photo in photos for each in apart(photo, bundle)])
-        error = found.std() / np.sqrt(len(found))
-        print(f"{bundle}: {found.mean():.2f} +- {error:.2f} % of the eye distance, {len(found)} faces")
+    if not arguments.folder.is_dir():
+        parser.error(f"{arguments.folder}: no such folder")
+    try:
+        photos = [read_photo(file).image for file in sorted(arguments.folder.iterdir()) if kind_of(file) == "photo"]
+        for bundle in arguments.bundles:
+            found = np.array([each for photo in photos for each in apart(photo, bundle)])
+            if not len(found):
+                parser.error(f"{arguments.folder}: no face was found in a photo and in its mirror image")
+            error = found.std() / np.sqrt(len(found))
+            print(f"{bundle}: {found.mean():.2f} +- {error:.2f} % of the eye distance, {len(found)} faces")
+    except InputError as fault:
+        parser.error(str(fault))
 
 
 if __name__ == "__main__":

@@ -180,7 +180,7 @@ def small(words: list[str], names: dict[str, str]) -> list[str]:
     """A command with the ids of runs, and with what makes it small."""
     text = " ".join(words)
     ids = cycle(runs(Path.cwd()) if "RUN" in text else ())
-    words = [re.sub(r"\bRUN$", lambda _: next(ids), word) for word in words]
+    words = [re.sub(r"\bRUN(?=$|/)", lambda _: next(ids), word) for word in words]
     added = next((more for what, more in ADDED.items() if re.match(what, text)), "")
     if "youtube_faces" in text or "benchmark identification" in text:
         words = [word.replace("data/udacity", "data/youtube_faces") for word in words]
