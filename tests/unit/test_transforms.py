@@ -138,6 +138,7 @@ def test_a_dot_ends_where_its_landmark_ends(name, size, angle, away, seed):
     assume(np.all(expected > 6) and np.all(expected < np.array(image.shape[1::-1]) - 7))
     if name in PHOTOMETRIC:
         np.testing.assert_array_equal(landmarks, filled(x, y).astype(np.float32))
+        assume(np.ptp(image.mean(axis=2)) > 40)  # the darkest leave nothing to measure
     if name == "Occlusion":
         column, row = expected.round().astype(int)
         near = np.s_[row - 5 : row + 6, column - 5 : column + 6]
