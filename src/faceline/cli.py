@@ -202,8 +202,8 @@ def _predict(words: list[str]) -> int:
         _refuse_flags("predict", overrides, [flag for flag in FLAGS if flag not in ("-m", "--multirun")])
         given = names[0] if len(names) == 1 else json.dumps(names, ensure_ascii=False)
         return _run_hydra("predict", [*([f"input={given}"] if names else []), *overrides])
-    placeholder = ["input=."] if names else []  # a name may hold what YAML cannot
-    settings = read_settings("predict", [*overrides, *placeholder], Predict).model_dump()
+    here = ["input=."] if names else []  # in place of names, which may hold what YAML cannot
+    settings = read_settings("predict", [*overrides, *here], Predict).model_dump()
     importlib.import_module("faceline.commands.predict").predict(settings | ({"input": names} if names else {}))
     return OK
 

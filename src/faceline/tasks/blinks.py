@@ -29,10 +29,11 @@ def lid_gain_of(model: LandmarkDetector, data: LandmarkData, pipeline: Pipeline)
         data: What it was trained on.
         pipeline: What is done to a frame before the model sees it.
     """
-    rows = data.split.val
-    if model.markup == IBUG68:
-        rows = evenly(rows[np.isfinite(data.index.landmarks[rows]).all(axis=(1, 2))], _FRAMES)
-    if model.markup != IBUG68 or not len(rows):
+    if model.markup != IBUG68:
+        return None
+    val = data.split.val
+    rows = evenly(val[np.isfinite(data.index.landmarks[val]).all(axis=(1, 2))], _FRAMES)
+    if not len(rows):
         return None
     blink = Pipeline([ExpressionWarp(mouth=0, smile=0, brows=0, probability=1)])
     before, after, start, end = [], [], [], []
