@@ -105,7 +105,7 @@ class FaceDetector:
         windows = [face.window for face in found]
         squares = [window.cut(image, self.size) for window in windows]
         landmarks, confidence = self.find_landmarks(squares)
-        trust = [1.0] * len(found) if confidence is None else confidence.tolist()
+        trust = [None] * len(found) if confidence is None else confidence.tolist()
         return [
             DetectedFace(
                 window.to_photo((points + 0.5) / self.size).astype(np.float32),
@@ -130,9 +130,29 @@ FINDER_SCORE: Final = 0.5
 """Lowest score of the face finder for a face that is analysed."""
 
 
-def combined(finder: float, landmarks: float) -> float:
-    """Combine the confidences of the face finder and of the landmark model into one."""
-    return float(np.sqrt(finder * landmarks))
+_BOTH: Final = (-4.1, 2.39, 0.86)
+"""Offset, weight of the finder's and of the landmark model's log odds, fitted by ``scripts/face_confidence.py``."""
+_FINDER_ALONE: Final = (-5.43, 4.63)
+"""The same for a landmark model without a confidence."""
+_CLOSEST: Final = 1e-3
+"""Confidences count as no closer to 0 and 1 than this."""
+
+
+def log_odds(confidence: np.ndarray) -> np.ndarray:
+    """Return the log odds of confidences, which are kept away from 0 and 1."""
+    kept = np.clip(confidence.astype(np.float64), _CLOSEST, 1 - _CLOSEST)
+    return np.asarray(np.log(kept / (1 - kept)))
+
+
+def combined(finder: float, landmarks: float | None) -> float:
+    """Combine the confidences of the face finder and of the landmark model, if it has one.
+
+    Returns:
+        The probability that this is a face whose landmarks are off by at most 10 % of its eye distance.
+    """
+    known = [finder] if landmarks is None else [finder, landmarks]
+    offset, *weights = _FINDER_ALONE if landmarks is None else _BOTH
+    return float(1 / (1 + np.exp(-(offset + log_odds(np.array(known)) @ weights))))
 
 
 def detect_faces(

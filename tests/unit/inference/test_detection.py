@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from faceline.errors import InputError
 from faceline.inference import detection
@@ -49,18 +51,32 @@ def middles(confidence: float | None, sizes: list[int] | None = None):
 
 def test_landmarks_come_back_to_the_pixels_of_the_photo() -> None:
     one = face()
-    (found,) = FaceDetector(middles(0.64), 20, finder=Finder(one)).detect(PHOTO).faces
+    (found,) = FaceDetector(middles(0.9), 20, finder=Finder(one)).detect(PHOTO).faces
     place = one.window.to_photo(np.array([[11.5 / 20, 5.5 / 20]]))[0]
     np.testing.assert_allclose(found.landmarks, np.tile(place, (68, 1)), atol=1e-4)
     assert found.landmarks.dtype == np.float32
     assert found.box.tolist() == [40, 50, 80, 94]
-    assert found.confidence == pytest.approx((0.81 * 0.64) ** 0.5)
+    assert found.confidence == pytest.approx(combined(0.81, 0.9))
 
 
 def test_a_model_without_a_confidence_is_trusted() -> None:
     (found,) = FaceDetector(middles(None), 20, finder=Finder(face())).detect(PHOTO).faces
-    assert found.confidence == pytest.approx(0.9)
-    assert combined(0.25, 1.0) == 0.5
+    assert found.confidence == combined(0.81, None) > 0.5
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1))
+def test_the_confidence_rises_with_that_of_either_model(finder: float, landmarks: float, more: float) -> None:
+    lower, higher = sorted([finder, more])
+    assert 0 <= combined(lower, landmarks) <= combined(higher, landmarks) <= 1
+    assert 0 <= combined(lower, None) <= combined(higher, None) <= 1
+    lower, higher = sorted([landmarks, more])
+    assert combined(finder, lower) <= combined(finder, higher)
+
+
+def test_a_face_that_only_one_model_believes_in_is_doubtful() -> None:
+    # What the finder sees in leaves and stars, and faces under a mask or in the dark, as they come.
+    assert max(combined(0.69, 0.48), combined(0.81, 0.04), combined(0.62, 0.6)) < 0.5
+    assert min(combined(0.8, 0.98), combined(0.72, 0.95), combined(0.93, 0.8)) > 0.5
 
 
 def test_doubtful_faces_are_counted_and_the_largest_is_the_first_of_the_finder() -> None:
@@ -69,7 +85,7 @@ def test_doubtful_faces_are_counted_and_the_largest_is_the_first_of_the_finder()
     assert [each.box[0] for each in result.faces] == [10, 200] and (result.doubtful, result.left_out) == (1, 0)
     largest = FaceDetector(middles(1.0), 20, "largest", finder=finder).detect(PHOTO)
     assert [each.box[0] for each in largest.faces] == [10] and largest.doubtful == 1
-    at_the_limit = FaceDetector(middles(1.0), 20, min_confidence=0.2**0.5, finder=finder).detect(PHOTO)
+    at_the_limit = FaceDetector(middles(1.0), 20, min_confidence=combined(0.2, 1.0), finder=finder).detect(PHOTO)
     assert len(at_the_limit.faces) == 3
 
 
