@@ -103,12 +103,10 @@ class Observations:
 def main() -> None:
     """Fit and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "settings", nargs="*", help="data_root=FOLDER of the Udacity set; by default below FACELINE_DATA"
-    )
-    root = dict(each.split("=", 1) for each in parser.parse_args().settings).get("data_root")
+    parser.add_argument("--root", help="folder of the Udacity set; by default below FACELINE_DATA")
+    arguments = parser.parse_args()
     cv2.setNumThreads(1)
-    source = UdacityFaces(root, label_shift=(1.1, 1.1))
+    source = UdacityFaces(arguments.root, label_shift=(1.1, 1.1))
     rows = source.rows(BadRows("skip"))
     people = make_split(list_labels(source), "official", val_fraction=0.03).train
     frames = [Photo(source.read(rows[i]), [rows[i].landmarks.astype(np.float64)]) for i in evenly(people, FRAMES)]
