@@ -1,6 +1,26 @@
 """Finds landmarks of faces and identifies people: train, compare and use models.
 
-Names are imported when they are first used, so ``import faceline`` costs nothing.
+Find faces in a photo, without torch:
+
+    for face in faceline.detect_faces(image):  # (h, w, 3) uint8, RGB
+        print(face.confidence, face.box, face.landmarks)
+
+Train a model, compare it with others, and write it as one file:
+
+    run = faceline.train(["experiment=landmarks/cnn", "data=synthetic"])
+    print(run.metrics["test/nme"], faceline.compare().verdict)
+    bundle = faceline.export(run, "mine.faceline")
+
+All names are listed here; ``help(faceline.train)`` explains one of them:
+
+    faces       detect_faces, DetectedFace, load, LandmarkRuntime
+    people      embed_face, match_threshold
+    training    compose, train, evaluate, compare, export
+    Lightning   LandmarkDetector, ShapeClassifier, FaceEmbedder, LandmarkData, ShapeData
+    data        SyntheticFaces
+    mistakes    InputError
+
+They are imported when they are first used, so ``import faceline`` costs nothing.
 """
 
 import os

@@ -110,6 +110,9 @@ def _speak_utf_8() -> None:
 
 def _dispatch(arguments: list[str]) -> int:
     verb = arguments[0] if arguments else ""
+    if not arguments:
+        print(overview(), file=sys.stderr)
+        return USER_ERROR
     if verb in ("-h", "--help", "help"):
         print(overview())
     elif verb == "dev":
@@ -127,8 +130,7 @@ def _dispatch(arguments: list[str]) -> int:
     elif verb in PAIRS:
         return _one_word(verb, arguments[1:])
     else:
-        wrong = f"{verb}: no such verb" if verb else "no verb given"
-        raise InputError(wrong + hint(verb, (*PAIRS, "init", "results", "dev")) + "; see faceline --help")
+        raise InputError(f"{verb}: no such verb{hint(verb, (*PAIRS, 'init', 'results', 'dev'))}; see faceline --help")
     return OK
 
 

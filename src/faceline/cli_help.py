@@ -379,9 +379,9 @@ FLAGS = {
     "--config-dir": "A folder of your own configs, beside faceline's (or config_dir in faceline.yaml).",
     "--allow": "A package of your own from which configs may build (or allow in faceline.yaml).",
     "-cn": "",
-    "--config-name": "Another main config.",
+    "--config-name": "",
     "-cp": "",
-    "--config-path": "Another folder of configs.",
+    "--config-path": "",
     "-r": "",
     "--run": "",
     "-sc": "",
@@ -389,6 +389,9 @@ FLAGS = {
     "--hydra-help": "Print the help of Hydra, the library that reads the overrides.",
 }
 """Flags of a verb; those without a description are not shown."""
+
+_OFTEN = ("--cfg", "--config-dir", "--allow")
+"""Flags that the help of every verb shows; that of ``train`` shows all."""
 
 VALUED = ("-c", "--cfg", "-p", "--package", "-i", "--info", "-cn", "--config-name", "-cp", "--config-path")
 """Flags that take the next word as their value."""
@@ -410,22 +413,39 @@ def verb_help(verb: str, conf: Path) -> str:
         *_section("keys", [_key(*key) for key in own_keys(verb, conf)]),
     ]
     if verb not in PLAIN:
-        known = {flag: told for flag, told in FLAGS.items() if told and (verb == "train" or flag != "--multirun")}
-        parts += _section("flags", [f"{flag:<20} {told}" for flag, told in known.items()])
+        shown = [flag for flag, about in FLAGS.items() if about] if verb == "train" else _OFTEN
+        parts += _section("flags", [f"{flag:<20} {FLAGS[flag]}" for flag in shown])
         parts += ["", f"Every key of the composed config can be set: faceline {verb} --cfg job prints it."]
     return "\n".join(parts)
 
 
 def own_keys(verb: str, conf: Path) -> list[tuple[str, str, str]]:
-    """Return a verb's own keys: name, default and meaning."""
-    keys = re.findall(r"^\"?(\w+)\"?: *([^#\n]*?) *(?:# *(.*))?$", _text(verb, conf), re.MULTILINE)
-    return [key for key in keys if key[0] != "defaults"]
+    """Return the keys of a verb's own file: name, default and meaning.
+
+    Of a section, such as ``split``, the keys that have a comment are listed after it.
+    """
+    keys: list[tuple[str, str, str]] = []
+    section = ""
+    for line in _text(verb, conf).splitlines():
+        match = re.fullmatch(r"( *)\"?(\w+)\"?: *([^#]*?) *(?:# *(.*))?", line)
+        if match is None or line == "defaults:":
+            continue
+        indent, name, default, comment = (part or "" for part in match.groups())
+        if not indent:
+            section = name
+            keys.append((name, default, comment))
+        elif comment:
+            if keys[-1] == (section, "", ""):
+                keys.pop()
+            keys.append((f"{section}.{name}", default, comment))
+    return keys
 
 
 def choices_of(verb: str, conf: Path) -> list[str]:
-    """Return the config groups of a verb with their options, the default first."""
+    """Return the config groups of a verb with their options, the default first; a group of one option is no choice."""
     outer = re.findall(r"^ +- (?:optional )?/?([\w/]+): *(\S+)", _text(verb, conf), re.MULTILINE)
-    return [_choice(conf, *each) for group, default in outer for each in _with_inner(conf, group, default)]
+    groups = [each for group, default in outer for each in _with_inner(conf, group, default)]
+    return [_choice(conf, *each) for each in groups if options(conf, each[0]) != [each[1]]]
 
 
 def _text(verb: str, conf: Path) -> str:
@@ -453,6 +473,8 @@ def _choice(conf: Path, group: str, default: str) -> str:
 
 def _key(name: str, default: str, comment: str) -> str:
     setting = f"{name}={default}" if default else f"{name}.…"
+    if default == "???":
+        setting, comment = f"{name}=…", f"Required. {comment}"
     if not comment:
         return setting
     told = textwrap.wrap(comment, _WIDTH - _FIRST_COLUMN - 4, break_long_words=False)

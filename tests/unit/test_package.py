@@ -21,6 +21,11 @@ def test_every_place_tells_the_same_version() -> None:
     assert "__version__" in dir(faceline)
 
 
+def test_help_on_the_package_lists_its_names() -> None:
+    listed = re.findall(r"^ {4}\w+ {3,}(.+)$", faceline.__doc__ or "", re.MULTILINE)
+    assert sorted(", ".join(listed).split(", ")) == sorted(set(dir(faceline)) - {"__version__"})
+
+
 def test_classifiers_name_the_versions_of_python_that_ci_tests() -> None:
     jobs = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"]
     tested = {"3.11", *jobs["resolved"]["strategy"]["matrix"]["python"]}
