@@ -35,7 +35,7 @@ ABOUT = {
 """What the parts of a layer do, by one of them."""
 
 NO_TORCH = (
-    *("cli", "cli_help", "stand", "inference", "drawing", "geometry", "config", "plot_style", "photos"),
+    *("cli", "cli_help", "verbs", "stand", "inference", "drawing", "geometry", "config", "plot_style", "photos"),
     *("terminal", "timing", "types", "threads", "outputs", "errors", "files"),
 )
 

@@ -20,10 +20,11 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from faceline.cli_help import FLAGS, INIT, PLAIN, RESULTS, VALUED, VERBS, dev, overview, verb_help
+from faceline.cli_help import FLAGS, VALUED, dev, overview, verb_help
 from faceline.config.project import config_folders, opened
 from faceline.config.tree import conf_dir, hint, keys_of, nearest, nearest_leaf
 from faceline.errors import InputError, NegativeAnswer
+from faceline.verbs import INIT, PLAIN, RESULTS, VERBS
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from faceline.cli import main
-from faceline.cli_help import VERBS
+from faceline.verbs import VERBS
 
 COMPARE = """\
 defaults:
