@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from faceline.cli_help import FLAGS, VALUED, dev, overview, verb_help
 from faceline.config.project import config_folders, opened
+from faceline.config.quoting import quoted
 from faceline.config.tree import conf_dir, hint, keys_of, nearest, nearest_leaf
 from faceline.errors import InputError, NegativeAnswer
 from faceline.verbs import INIT, PLAIN, RESULTS, VERBS
@@ -247,7 +248,7 @@ def _run_hydra(workflow: str, overrides: list[str]) -> int:
     codes: list[int] = []
     folders = ",".join(json.dumps(f"file://{folder}") for folder in config_folders())
     own = [f"hydra.searchpath=[{folders}]"] if folders else []
-    words = [*own, *_quoted(overrides)]
+    words = [*own, *quoted(overrides)]
     hydra_app.run(workflow, words, conf_dir(), lambda cfg: _run_job(workflow, cfg, codes))
     return min(codes, default=OK)  # of a sweep, a mistake before a no
 
@@ -264,37 +265,6 @@ def _module(verb: str) -> Any:
     """Return the module of a verb, such as ``runs_clean`` or ``benchmark_train``."""
     name = verb.removeprefix("benchmark_")
     return importlib.import_module(f"faceline.{'commands' if name == verb else 'benchmarks'}.{name}")
-
-
-_PATH_KEYS = re.compile(
-    r"(ckpt_path|(?:model\.)?weights|model\.start|(?:embedder\.)?bundle|embedder\.onnx|input|output|overlays|figure"
-    r"|task\.(?:detector|teacher|landmarks)|data\.(?:root|cache_dir|csv|annotations)"
-    r"|data\.source\.\w*(?:root|file|folder|csv|annotations)|tracking\.(?:root|uri))=(?!null$)(.+)"
-)
-
-
-def _quoted(overrides: Sequence[str]) -> list[str]:
-    """Quote paths and ids in overrides; the values of a sweep stay several."""
-    several = {"-m", "--multirun"} & set(overrides)
-    return [_id_as_text(word if several else _path_as_text(word)) for word in overrides]
-
-
-def _path_as_text(word: str) -> str:
-    """Quote a path, which may have signs with a meaning in Hydra, such as ``=``, a space or brackets."""
-    match = _PATH_KEYS.fullmatch(word)
-    if match is None or match[2].startswith(('"', "'", '["')) or "${" in match[2]:
-        return word
-    quoted = re.sub(r'(\\*)"', r'\1\1\\"', match[2])
-    ending = re.search(r"\\*$", quoted)
-    return f'{match[1]}="{quoted}{ending[0] if ending else ""}"'
-
-
-def _id_as_text(word: str) -> str:
-    """Quote ids that look like numbers, such as ``run_id=91902090`` or ``run_ids=[300451e12166]``."""
-    if listed := re.fullmatch(r"run_ids=\[([\w, ]*)\]", word):
-        ids = re.sub(r"\w+", r'"\g<0>"', listed[1])
-        return f"run_ids=[{ids}]"
-    return re.sub(r"^(run_id|sweep_id)=(?!null$)(\w+)$", r'\1="\2"', word)
 
 
 def _run_job(workflow: str, cfg: "DictConfig", codes: list[int]) -> float | None:
