@@ -27,7 +27,15 @@ import os
 from importlib import import_module
 from typing import Any
 
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # ONNX Runtime reports its use, unless told before it loads
+os.environ.update(  # libraries report their use, or ask for a newer version, unless told before they load
+    ORT_DISABLE_TELEMETRY="1",
+    MLFLOW_DISABLE_TELEMETRY="true",
+    DO_NOT_TRACK="true",
+    NO_ALBUMENTATIONS_UPDATE="1",
+)
+os.environ.setdefault(
+    "TORCH_LOGS", "-torch.utils.flop_counter"
+)  # torch warns that Triton is missing, which nothing uses
 
 _PLACES = {
     "compare": "faceline.api",

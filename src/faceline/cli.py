@@ -35,15 +35,6 @@ OK, BUG, USER_ERROR, NO, INTERRUPTED = 0, 1, 2, 3, 130
 PAIRS = {verb.split()[0]: [pair for pair in VERBS if pair.startswith(f"{verb.split()[0]} ")] for verb in VERBS}
 """Verbs of two words, by their first word."""
 
-_ENVIRONMENT = {
-    "NO_ALBUMENTATIONS_UPDATE": "1",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "DO_NOT_TRACK": "true",
-    "TORCH_LOGS": "-torch.utils.flop_counter",
-}
-"""Settings that keep libraries from using the network by themselves, and torch from warning about Triton, which is not
-used; values that the user has set are kept."""
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command.
@@ -63,8 +54,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         for number in (signal.SIGTERM, signal.SIGHUP):
             if signal.getsignal(number) is not signal.SIG_IGN:  # as after nohup
                 signal.signal(number, lambda number, _: sys.exit(128 + number))  # so that what is unfinished is removed
-    for name, value in _ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let errors through to us
     try:
         code = _in_project(arguments)
