@@ -13,7 +13,8 @@ from fastapi.testclient import TestClient
 from tests.stand.web_stand import make
 
 from faceline.cli import main
-from faceline.stand.consent.enrolment import Consent, Enrolment, Person
+from faceline.stand.consent.enrolment import Enrolment
+from faceline.stand.consent.people import Consent, Person
 from faceline.stand.consent.quality import FrameQuality
 from faceline.stand.content.catalogue import DEMO, read_catalogue
 from faceline.stand.web.access import Secrets

@@ -9,7 +9,7 @@ from typing import Final, Literal, get_args
 
 from faceline.stand.audience.perception import Face
 from faceline.stand.camera.covered import Blind
-from faceline.stand.consent.enrolment import Person
+from faceline.stand.consent.people import Person
 from faceline.stand.director import Showing
 from faceline.stand.recognition.collection import Guidance
 from faceline.stand.recognition.recogniser import Standing
