@@ -1,4 +1,4 @@
-"""Draw the rooms of the package in their layers, as the import contract in pyproject.toml orders them."""
+"""Draw the parts of the package in their layers, as the import contract in pyproject.toml orders them."""
 
 import argparse
 import tomllib
@@ -32,10 +32,10 @@ ABOUT = {
     "files": "files are written whole or not at all",
     "errors": "one line for a user's mistake",
 }
-"""What the rooms of a layer do, by one of them."""
+"""What the parts of a layer do, by one of them."""
 
 NO_TORCH = (
-    *("cli", "cli_help", "stand", "inference", "drawing", "geometry", "config", "plot_style", "photos"),
+    *("cli", "cli_help", "verbs", "stand", "inference", "drawing", "geometry", "config", "plot_style", "photos"),
     *("terminal", "timing", "types", "threads", "outputs", "errors", "files"),
 )
 
@@ -76,7 +76,7 @@ def main() -> None:
     contracts = project["tool"]["importlinter"]["contracts"]
     (layered,) = (each for each in contracts if each["type"] == "layers")
     layers = [[name.strip() for name in row.split("|")] for row in layered["layers"] if row != "__main__"]
-    source = "python scripts/architecture.py · green rooms run without torch, blue ones train"
+    source = "python scripts/architecture.py · green parts run without torch, blue ones train"
     figure = new_figure(9.5, 0.42 * len(layers) + 1.1, "Imports run down only", source)
     draw(figure.add_subplot(), layers)
     parser.parse_args().out.write_bytes(png(figure))

@@ -66,13 +66,13 @@ def main() -> None:
     }
     if not tried:
         sys.exit("no fault was tried")
-    rooms = defaultdict(list)
+    packages = defaultdict(list)
     for name, outcome in sorted(tried.items()):
-        rooms[name.split(".")[1]].append(outcome)
+        packages[name.split(".")[1]].append(outcome)
         if outcome not in NOTICED:
             print(f"{outcome}: {name}")
-    for room, outcomes in rooms.items():
-        print(f"{room}: {_score(outcomes)}")
+    for package, outcomes in packages.items():
+        print(f"{package}: {_score(outcomes)}")
     print(f"noticed in all: {_score(list(tried.values()))}; wanted are {WANTED:.0%}")
     sys.exit(sum(each in NOTICED for each in tried.values()) < WANTED * len(tried))
 

@@ -9,8 +9,9 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-from faceline.cli_help import FLAGS, GROUPS, INIT, RESULTS, VERBS, choices_of, own_keys
+from faceline.cli_help import FLAGS, choices_of, own_keys
 from faceline.config.tree import conf_dir
+from faceline.verbs import GROUPS, INIT, RESULTS, VERBS
 
 ROOT = Path(__file__).resolve().parents[1]
 ELSEWHERE = {

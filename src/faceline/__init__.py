@@ -1,13 +1,41 @@
 """Finds landmarks of faces and identifies people: train, compare and use models.
 
-Names are imported when they are first used, so ``import faceline`` costs nothing.
+Find faces in a photo, without torch:
+
+    for face in faceline.detect_faces(image):  # (h, w, 3) uint8, RGB
+        print(face.confidence, face.box, face.landmarks)
+
+Train a model, compare it with others, and write it as one file:
+
+    run = faceline.train(["experiment=landmarks/cnn", "data=synthetic"])
+    print(run.metrics["test/nme"], faceline.compare().verdict)
+    bundle = faceline.export(run, "mine.faceline")
+
+All names are listed here; ``help(faceline.train)`` explains one of them:
+
+    faces       detect_faces, DetectedFace, load, LandmarkRuntime
+    people      embed_face, match_threshold
+    training    compose, train, evaluate, compare, export
+    Lightning   LandmarkDetector, ShapeClassifier, FaceEmbedder, LandmarkData, ShapeData
+    data        SyntheticFaces
+    mistakes    InputError
+
+They are imported when they are first used, so ``import faceline`` costs nothing.
 """
 
 import os
 from importlib import import_module
 from typing import Any
 
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # ONNX Runtime reports its use, unless told before it loads
+os.environ.update(  # libraries report their use, or ask for a newer version, unless told before they load
+    ORT_DISABLE_TELEMETRY="1",
+    MLFLOW_DISABLE_TELEMETRY="true",
+    DO_NOT_TRACK="true",
+    NO_ALBUMENTATIONS_UPDATE="1",
+)
+os.environ.setdefault(
+    "TORCH_LOGS", "-torch.utils.flop_counter"
+)  # torch warns that Triton is missing, which nothing uses
 
 _PLACES = {
     "compare": "faceline.api",

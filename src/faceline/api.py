@@ -158,6 +158,10 @@ def train(config: Config | Sequence[str]) -> TrainedRun:
 
     Raises:
         InputError: The config or the data are wrong.
+
+    Examples:
+        >>> run = train(["experiment=landmarks/cnn", "data=synthetic", "trainer.max_epochs=5"])  # doctest: +SKIP
+        >>> run.metrics["test/nme"]  # doctest: +SKIP
     """
     settings = copy.deepcopy(config) if isinstance(config, dict) else compose(config)
     settings.pop("sweep", None)  # one run is none
@@ -213,6 +217,9 @@ def evaluate(run: str | TrainedRun, part: str = "test", overrides: Sequence[str]
 
     Raises:
         InputError: There is no such run, or the data are wrong.
+
+    Examples:
+        >>> evaluate(run, part="val").frames.sort_values("nme").tail()  # doctest: +SKIP
     """
     with _errors(), opened([], conf_dir()):
         config = _of_run("evaluate", run, [f"part={part}", *overrides], tracking)
@@ -241,6 +248,9 @@ def export(
 
     Raises:
         InputError: There is no such run, or its bundle gives other results than the model.
+
+    Examples:
+        >>> export(run, "mine.faceline", ["int8=true"]).detect(image)  # doctest: +SKIP
     """
     with _errors(), opened([], conf_dir()):
         given = [] if output is None else [f"output={json.dumps(str(output))}"]
@@ -262,6 +272,9 @@ def compare(runs: Sequence[str | TrainedRun] = (), output: str | Path | None = N
 
     Raises:
         InputError: There are no such runs.
+
+    Examples:
+        >>> compare([run, "0123abcd"]).verdict  # doctest: +SKIP
     """
     ids = [run if isinstance(run, str) else run.run_id for run in runs]
     own = next((_store(run.config) for run in runs if isinstance(run, TrainedRun)), {})

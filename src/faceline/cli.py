@@ -20,10 +20,12 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from faceline.cli_help import FLAGS, INIT, PLAIN, RESULTS, VALUED, VERBS, dev, overview, verb_help
+from faceline.cli_help import FLAGS, VALUED, dev, overview, verb_help
 from faceline.config.project import config_folders, opened
+from faceline.config.quoting import quoted
 from faceline.config.tree import conf_dir, hint, keys_of, nearest, nearest_leaf
 from faceline.errors import InputError, NegativeAnswer
+from faceline.verbs import INIT, PLAIN, RESULTS, VERBS
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -32,15 +34,6 @@ OK, BUG, USER_ERROR, NO, INTERRUPTED = 0, 1, 2, 3, 130
 
 PAIRS = {verb.split()[0]: [pair for pair in VERBS if pair.startswith(f"{verb.split()[0]} ")] for verb in VERBS}
 """Verbs of two words, by their first word."""
-
-_ENVIRONMENT = {
-    "NO_ALBUMENTATIONS_UPDATE": "1",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "DO_NOT_TRACK": "true",
-    "TORCH_LOGS": "-torch.utils.flop_counter",
-}
-"""Settings that keep libraries from using the network by themselves, and torch from warning about Triton, which is not
-used; values that the user has set are kept."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -61,8 +54,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         for number in (signal.SIGTERM, signal.SIGHUP):
             if signal.getsignal(number) is not signal.SIG_IGN:  # as after nohup
                 signal.signal(number, lambda number, _: sys.exit(128 + number))  # so that what is unfinished is removed
-    for name, value in _ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let errors through to us
     try:
         code = _in_project(arguments)
@@ -110,6 +101,9 @@ def _speak_utf_8() -> None:
 
 def _dispatch(arguments: list[str]) -> int:
     verb = arguments[0] if arguments else ""
+    if not arguments:
+        print(overview(), file=sys.stderr)
+        return USER_ERROR
     if verb in ("-h", "--help", "help"):
         print(overview())
     elif verb == "dev":
@@ -127,8 +121,7 @@ def _dispatch(arguments: list[str]) -> int:
     elif verb in PAIRS:
         return _one_word(verb, arguments[1:])
     else:
-        wrong = f"{verb}: no such verb" if verb else "no verb given"
-        raise InputError(wrong + hint(verb, (*PAIRS, "init", "results", "dev")) + "; see faceline --help")
+        raise InputError(f"{verb}: no such verb{hint(verb, (*PAIRS, 'init', 'results', 'dev'))}; see faceline --help")
     return OK
 
 
@@ -244,7 +237,7 @@ def _run_hydra(workflow: str, overrides: list[str]) -> int:
     codes: list[int] = []
     folders = ",".join(json.dumps(f"file://{folder}") for folder in config_folders())
     own = [f"hydra.searchpath=[{folders}]"] if folders else []
-    words = [*own, *_quoted(overrides)]
+    words = [*own, *quoted(overrides)]
     hydra_app.run(workflow, words, conf_dir(), lambda cfg: _run_job(workflow, cfg, codes))
     return min(codes, default=OK)  # of a sweep, a mistake before a no
 
@@ -261,37 +254,6 @@ def _module(verb: str) -> Any:
     """Return the module of a verb, such as ``runs_clean`` or ``benchmark_train``."""
     name = verb.removeprefix("benchmark_")
     return importlib.import_module(f"faceline.{'commands' if name == verb else 'benchmarks'}.{name}")
-
-
-_PATH_KEYS = re.compile(
-    r"(ckpt_path|(?:model\.)?weights|model\.start|(?:embedder\.)?bundle|embedder\.onnx|input|output|overlays|figure"
-    r"|task\.(?:detector|teacher|landmarks)|data\.(?:root|cache_dir|csv|annotations)"
-    r"|data\.source\.\w*(?:root|file|folder|csv|annotations)|tracking\.(?:root|uri))=(?!null$)(.+)"
-)
-
-
-def _quoted(overrides: Sequence[str]) -> list[str]:
-    """Quote paths and ids in overrides; the values of a sweep stay several."""
-    several = {"-m", "--multirun"} & set(overrides)
-    return [_id_as_text(word if several else _path_as_text(word)) for word in overrides]
-
-
-def _path_as_text(word: str) -> str:
-    """Quote a path, which may have signs with a meaning in Hydra, such as ``=``, a space or brackets."""
-    match = _PATH_KEYS.fullmatch(word)
-    if match is None or match[2].startswith(('"', "'", '["')) or "${" in match[2]:
-        return word
-    quoted = re.sub(r'(\\*)"', r'\1\1\\"', match[2])
-    ending = re.search(r"\\*$", quoted)
-    return f'{match[1]}="{quoted}{ending[0] if ending else ""}"'
-
-
-def _id_as_text(word: str) -> str:
-    """Quote ids that look like numbers, such as ``run_id=91902090`` or ``run_ids=[300451e12166]``."""
-    if listed := re.fullmatch(r"run_ids=\[([\w, ]*)\]", word):
-        ids = re.sub(r"\w+", r'"\g<0>"', listed[1])
-        return f"run_ids=[{ids}]"
-    return re.sub(r"^(run_id|sweep_id)=(?!null$)(\w+)$", r'\1="\2"', word)
 
 
 def _run_job(workflow: str, cfg: "DictConfig", codes: list[int]) -> float | None:

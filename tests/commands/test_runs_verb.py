@@ -120,12 +120,12 @@ def test_more_than_the_limit_is_said(client: MlflowClient, capsys) -> None:
     ("arguments", "words"),
     [
         (["runs", "newer_than=soon"], "newer_than: expected a time such as 90m, 12h, 7d or 4w"),
-        (["runs", "status=lost"], "status: expected finished, failed, killed, running"),
+        (["runs", "status=lost"], "status: expected finished, failed, killed or running"),
         (
             ["runs", "delet"],
             "runs delet: no such verb; did you mean delete?; see faceline runs --help",
         ),
-        (["runs", "delete", "status=finished"], "status: expected failed, killed"),
+        (["runs", "delete", "status=finished"], "status: expected failed or killed"),
         (["runs", "delete", "run_ids=[f00]"], "no run 'f00' in this store"),
         (["runs", "delete", "run_ids=[300451e12166]"], "no run '300451e12166' in this store"),
         (["runs", "delete", "run_ids=[123456789012, f00]"], "no run '123456789012' in this store"),

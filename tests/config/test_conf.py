@@ -9,7 +9,6 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import LightningModule
 
-from faceline.cli_help import PLAIN
 from faceline.config.check import check
 from faceline.config.plain import read_settings
 from faceline.config.resolvers import register
@@ -17,6 +16,7 @@ from faceline.config.tree import conf_dir, groups, options
 from faceline.errors import InputError
 from faceline.geometry.markup import IBUG68
 from faceline.stand.settings import SETTINGS
+from faceline.verbs import PLAIN
 
 CONF = conf_dir()
 MODEL_PARTS = ("loss", "head", "coarse_stage")

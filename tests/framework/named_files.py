@@ -19,7 +19,8 @@ from faceline.benchmarks.serving import free_port
 from faceline.cli import main
 from faceline.data.synthetic import SyntheticFaces
 from faceline.stand.consent.consent_text import OURS
-from faceline.stand.consent.enrolment import Consent, Enrolment, Person
+from faceline.stand.consent.enrolment import Enrolment
+from faceline.stand.consent.people import Consent, Person
 from faceline.stand.consent.quality import FrameQuality
 from faceline.stand.content.catalogue import DEMO, read_catalogue
 from faceline.stand.content.policy import Policy

@@ -13,7 +13,8 @@ from fastapi.testclient import TestClient
 from tests.stand.web_stand import make
 
 from faceline.cli import main
-from faceline.stand.consent.enrolment import Consent, Enrolment, Person
+from faceline.stand.consent.enrolment import Enrolment
+from faceline.stand.consent.people import Consent, Person
 from faceline.stand.consent.quality import FrameQuality
 from faceline.stand.content.catalogue import DEMO, read_catalogue
 from faceline.stand.web.access import Secrets
@@ -154,7 +155,7 @@ def test_a_file_that_is_damaged_while_the_stand_runs_changes_nothing(secrets: Se
         (["action=add", "name=operator", "role=operator"], "name: operator is there already"),
         (["action=add", "name=../x", "role=operator"], "name: expected up to 40 of a to z"),
         (["action=add", "name=x", "role=operator", "campaigns=[coffee]"], "campaigns: only advertisers are limited"),
-        (["action=add", "name=x", "role=king"], "role: expected operator, editor, advertiser"),
+        (["action=add", "name=x", "role=king"], "role: expected operator, editor or advertiser"),
         (["action=remove", "name=operator"], "operator is the last operator"),
         (["action=remove", "name=nobody"], "no such account; there are advertiser, operator"),
         (["action=password"], "name: missing"),

@@ -16,11 +16,11 @@ import pytest
 from fastapi.testclient import TestClient
 from tests.stand.web_stand import make
 
-from faceline.cli_help import VERBS
 from faceline.config.plain import read_settings
 from faceline.stand.consent.consent_text import read_consent_text
 from faceline.stand.settings import ConsentSettings, Stand
 from faceline.stand.web.app import create_app
+from faceline.verbs import VERBS
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"

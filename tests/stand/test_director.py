@@ -12,7 +12,7 @@ from faceline.stand.audience.perception import Departure, Face, Sight
 from faceline.stand.audience.reactions import Reaction, ReactionSettings
 from faceline.stand.audience.sessions import Sessions
 from faceline.stand.clock import Moment
-from faceline.stand.consent.enrolment import Person
+from faceline.stand.consent.people import Person
 from faceline.stand.content.campaign import Campaign
 from faceline.stand.content.catalogue import Catalogue, Content
 from faceline.stand.content.policy import Policy

@@ -22,9 +22,10 @@ from cryptography.fernet import Fernet
 from faceline.cli import main
 from faceline.errors import InputError
 from faceline.stand.clock import Moment, now
-from faceline.stand.consent.enrolment import UNREADABLE, Consent, Enrolment, Person
+from faceline.stand.consent.enrolment import UNREADABLE, Enrolment
 from faceline.stand.consent.keys import VARIABLE
 from faceline.stand.consent.likeness import OneThreshold, Rule
+from faceline.stand.consent.people import Consent, Person
 from faceline.stand.consent.quality import FrameQuality, QualityLimits, make_template
 from faceline.stand.database import AUDIT, PEOPLE
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faceline.inference.bundle import Calibration
-from faceline.stand.consent.enrolment import NOBODY, Gallery, Person
 from faceline.stand.consent.likeness import OneThreshold, Rule
+from faceline.stand.consent.people import NOBODY, Gallery, Person
 from faceline.stand.recognition.evidence import Evidence, Verdict
 
 SCALE = Calibration(people=50, mean=0.0, deviation=0.1, slope=30.0, offset=-6.0)

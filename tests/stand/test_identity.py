@@ -18,8 +18,9 @@ from faceline.stand.audience.perception import Departure, Face, Sight
 from faceline.stand.audience.reactions import Reaction
 from faceline.stand.camera.demo_visitors import DemoScene, DemoVisitors
 from faceline.stand.clock import Moment
-from faceline.stand.consent.enrolment import Consent, Enrolment, Gallery, Person
+from faceline.stand.consent.enrolment import Enrolment
 from faceline.stand.consent.likeness import OneThreshold, Rule
+from faceline.stand.consent.people import Consent, Gallery, Person
 from faceline.stand.recognition.embedder import COLOURS as COLOURS_FILE
 from faceline.stand.recognition.presentation import FlatCheck
 from faceline.stand.recognition.recogniser import Recogniser, quality_of

@@ -26,8 +26,9 @@ from faceline.stand import assembly as stand
 from faceline.stand.board import Board
 from faceline.stand.camera.demo_visitors import DemoScene, DemoVisitors
 from faceline.stand.camera.detector import FaceDetector, make_detector
-from faceline.stand.consent.enrolment import Consent, Enrolment, Person
+from faceline.stand.consent.enrolment import Enrolment
 from faceline.stand.consent.likeness import OneThreshold, Rule
+from faceline.stand.consent.people import Consent, Person
 from faceline.stand.consent.quality import FrameQuality
 from faceline.stand.content.catalogue import DEMO, read_catalogue
 from faceline.stand.events.store import EventStore

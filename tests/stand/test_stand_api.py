@@ -16,7 +16,7 @@ from tests.stand.web_stand import WebStand, make, visitor
 from faceline.cli import main
 from faceline.stand.board import State
 from faceline.stand.clock import now
-from faceline.stand.consent.enrolment import Person
+from faceline.stand.consent.people import Person
 from faceline.stand.live.feed import Feed
 from faceline.stand.web.app import create_app
 from faceline.stand.web.tokens import Tokens

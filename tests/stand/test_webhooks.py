@@ -16,7 +16,7 @@ from tests.stand.web_stand import visitor
 
 from faceline.cli import main
 from faceline.stand.board import State
-from faceline.stand.consent.enrolment import Person
+from faceline.stand.consent.people import Person
 from faceline.stand.live.feed import Feed
 from faceline.stand.live.webhooks import Sender, Webhook, WebhookPost, Webhooks, post, signed
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from faceline.cli import main
-from faceline.cli_help import VERBS
+from faceline.verbs import VERBS
 
 COMPARE = """\
 defaults:
@@ -103,6 +103,32 @@ def test_the_help_of_a_verb_has_examples_choices_and_keys(capsys: pytest.Capture
         assert part in text
 
 
+def test_the_help_of_a_verb_says_what_is_required_and_shows_no_choice_of_one(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["promote", "--help"]) == 0
+    text = capsys.readouterr().out
+    assert "run_id=…                   Required. A finished run." in text
+    assert "???" not in text
+    assert "choices" not in text
+
+
+def test_the_help_of_a_verb_explains_the_keys_of_a_section(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "--help"]) == 0
+    assert "split.protocol=official    What the test set asks:" in capsys.readouterr().out
+    assert main(["compare", "--help"]) == 0
+    text = capsys.readouterr().out
+    assert "tracking.experiment=null   By default all experiments." in text
+    assert "tracking.…" not in text
+
+
+def test_without_a_verb_the_overview_is_shown_as_a_mistake(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    told = capsys.readouterr()
+    assert told.err.startswith("faceline: find the landmarks of faces")
+    assert told.out == ""
+
+
 def test_the_module_is_the_command() -> None:
     done = subprocess.run([sys.executable, "-m", "faceline", "trian"], capture_output=True, text=True, check=False)
     assert done.returncode == 2
@@ -140,10 +166,6 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (
-            [],
-            "no verb given; expected one of accounts, benchmark, cluster, compare, consent, data, dev, evaluate, ",
-        ),
         (["evalute"], "evalute: no such verb; did you mean evaluate?"),
         (["data"], "data: not the whole of a verb; expected one of check;"),
         (["data", "chek"], "data chek: no such verb; did you mean check?; see faceline data --help"),

@@ -19,7 +19,7 @@ from hydra.core.override_parser.types import IntervalSweep
 from hydra.types import RunMode
 
 from faceline import cli
-from faceline.cli_help import EXAMPLES, PLAIN, VERBS
+from faceline.verbs import EXAMPLES, PLAIN, VERBS
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]

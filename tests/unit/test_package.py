@@ -1,6 +1,9 @@
 """What the package says of itself, to Python, to indexes and to readers of its repository."""
 
+import os
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -19,6 +22,22 @@ def test_every_place_tells_the_same_version() -> None:
     assert faceline.__version__ == PROJECT["version"] == cited["version"] == changed[0]
     assert f"## {cited['version']} ({cited['date-released']})" in (ROOT / "CHANGELOG.md").read_text()
     assert "__version__" in dir(faceline)
+
+
+def test_help_on_the_package_lists_its_names() -> None:
+    listed = re.findall(r"^ {4}\w+ {3,}(.+)$", faceline.__doc__ or "", re.MULTILINE)
+    assert sorted(", ".join(listed).split(", ")) == sorted(set(dir(faceline)) - {"__version__"})
+
+
+def test_training_from_python_says_nothing_of_its_own() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import faceline; faceline.train"],
+        env={name: value for name, value in os.environ.items() if name != "TORCH_LOGS"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (done.stdout, done.stderr) == ("", "")
 
 
 def test_classifiers_name_the_versions_of_python_that_ci_tests() -> None:

@@ -1,9 +1,5 @@
 """Shared parts of all steps: albumentations, which is imported only here, types, and checks of arguments."""
 
-import os
-
-os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # else the import asks the network for a newer version
-
 from collections.abc import Sequence
 from typing import TypeAlias
 

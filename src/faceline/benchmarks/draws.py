@@ -8,8 +8,8 @@ import numpy as np
 from faceline.benchmarks.galleries import gallery_of
 from faceline.benchmarks.visits import Outcome, Visit, enrol_from, judge
 from faceline.metrics.bootstrap import mean_interval
-from faceline.stand.consent.enrolment import Gallery
 from faceline.stand.consent.likeness import Rule
+from faceline.stand.consent.people import Gallery
 from faceline.stand.consent.quality import Template
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from faceline.stand.clock import Moment
-from faceline.stand.consent.enrolment import Gallery, Person
+from faceline.stand.consent.people import Gallery, Person
 from faceline.stand.consent.quality import LIMITS, Template, mean_direction
 from faceline.stand.recognition.embedder import Embedder
 

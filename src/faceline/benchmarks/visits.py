@@ -22,8 +22,8 @@ from faceline.stand.assembly import Watch
 from faceline.stand.board import Board
 from faceline.stand.camera.capture import CaptureHealth, Frame
 from faceline.stand.clock import Moment
-from faceline.stand.consent.enrolment import Gallery
 from faceline.stand.consent.likeness import OneThreshold, Rule
+from faceline.stand.consent.people import Gallery
 from faceline.stand.consent.quality import LIMITS, Template, make_template, mean_direction
 from faceline.stand.events.store import EventStore
 from faceline.stand.recognition.embedder import Embedder

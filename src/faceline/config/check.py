@@ -267,7 +267,8 @@ def _complaint(errors: Sequence[Any], name: str, value: Any, null: str = "") -> 
     """Say what was expected and what came; there is one error for each type that the value may have."""
     choices = [word for error in errors for word in _choices(error)]
     kinds = [_expected(error, name) for error in errors if not _choices(error)]
-    expected = " or ".join(dict.fromkeys(([", ".join(choices)] if choices else []) + kinds))
+    *others, last = dict.fromkeys(choices + kinds)
+    expected = f"{', '.join(others)} or {last}" if others else last
     near = nearest(str(value), choices)
     came = json.dumps(value, ensure_ascii=False)
     return f"expected {expected}{null}, got {_short(came)}" + (f"; did you mean {near}?" if near else "")

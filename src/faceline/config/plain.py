@@ -11,7 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import BaseModel
 
 from faceline.config.check import refusal_of
-from faceline.config.schema import Section
+from faceline.config.sections import Section
 from faceline.config.tree import conf_dir
 from faceline.config.yaml_file import YamlFile
 from faceline.errors import InputError, first_line

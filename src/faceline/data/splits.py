@@ -188,6 +188,23 @@ def refuse_unknown_people(settings: Mapping[str, Any]) -> None:
         )
 
 
+def refuse_one_person(people: np.ndarray, source: str) -> None:
+    """Refuse a training set in which nobody can be told apart.
+
+    Args:
+        people: Names of the people in the training set.
+        source: Name of the data set.
+
+    Raises:
+        InputError: There are fewer than two people.
+    """
+    if len(people) < 2:
+        raise InputError(
+            f"{source} has {len(people)} person in the training set; telling people apart needs at least two",
+            column="data",
+        )
+
+
 def columns_of(persons: np.ndarray, people: np.ndarray) -> np.ndarray:
     """Return (n,) positions of people in a sorted list of names, -1 for those who are missing."""
     place = np.searchsorted(people, persons).clip(max=len(people) - 1)

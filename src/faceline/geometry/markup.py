@@ -108,6 +108,10 @@ class Markup(BaseModel):
     ibug68: tuple[int, ...] = ()
     five: tuple[tuple[int, ...], ...] = ()
 
+    def __repr_args__(self) -> list[tuple[str | None, Any]]:
+        """Name and number of points tell markups apart; all points would fill a page of ``help``."""
+        return [("name", self.name), ("points", self.points)]
+
     @property
     def flip_order(self) -> np.ndarray:
         """Order after a mirroring: landmark i of the face is at ``landmarks[flip_order[i]]``."""

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from faceline.data.faces import FaceBatch, FaceData
+from faceline.data.splits import refuse_one_person
 from faceline.errors import InputError
 from faceline.metrics.identification import evaluate
 from faceline.models.discriminant import Projection, discriminant
@@ -103,12 +104,7 @@ class FaceEmbedder(pl.LightningModule):
         Raises:
             InputError: The training set has fewer than two people.
         """
-        if len(data.people) < 2:
-            raise InputError(
-                f"{data.source.name} has {len(data.people)} person in the training set; telling people apart needs at "
-                f"least two",
-                column="data",
-            )
+        refuse_one_person(data.people, data.source.name)
         self._build(data.people)
         features, labels = self._features(data)
         self.neck.start(discriminant(features, labels, self.components, self.shrinkage, self.neck.embedding))

@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol, cast, runtime_checkable
+from typing import Any, Literal, NamedTuple, cast
 
 import numpy as np
 import pytorch_lightning as pl
@@ -21,15 +20,6 @@ from faceline.models.landmark_nets import TimmBackbone
 from faceline.models.lid_gain import LidGain
 from faceline.models.losses import SmoothL1Loss, over_known
 from faceline.models.optimizers import adamw, param_groups
-
-
-@runtime_checkable
-class Loading(Protocol):
-    """A backbone that loads weights from a file itself."""
-
-    def load(self, file: Path) -> None:
-        """Load the weights that the file has."""
-        ...
 
 
 class Found(NamedTuple):
@@ -110,28 +100,18 @@ class LandmarkDetector(pl.LightningModule):
         own_metrics: Mapping[str, metrics.OwnMetric] | None = None,
     ) -> None:
         super().__init__()
-        if coarse_stage is not None and markup.points != IBUG68.points:
-            raise InputError(
-                f"a coarse stage knows only the 68 points of iBUG, not {markup.name}; set model/coarse_stage=null",
-                column="model.coarse_stage",
-            )
-        if detail_stage is not None and markup.points != IBUG68.points:
-            raise InputError(
-                f"a detail stage knows only the 68 points of iBUG, not {markup.name}; set model/detail_stage=null",
-                column="model.detail_stage",
-            )
-        if distances and markup.points != IBUG68.points:
-            raise InputError(
-                f"knows only lids and lips of the 68 points of iBUG, not {markup.name}", column="model.distances"
-            )
+        _refuse_other_points(
+            markup,
+            coarse_stage=coarse_stage is not None,
+            detail_stage=detail_stage is not None,
+            distances=bool(distances),
+        )
         self.markup, self.own_metrics = markup, dict(own_metrics or {})
         if isinstance(backbone, str):
             backbone = TimmBackbone(backbone, pretrained, weights)
-        elif weights and isinstance(backbone, Loading):
-            backbone.load(Path(weights))
         elif pretrained or weights:
             column = "model.weights" if weights else "model.pretrained"
-            raise InputError("only timm backbones and Face Mesh have weights of others", column=column)
+            raise InputError("only a timm backbone starts from such weights; set model=timm", column=column)
         self.backbone = backbone
         self.head = head(backbone.channels, points=markup.points)
         if cross_entropy and not isinstance(self.head, SimCCHead):
@@ -287,3 +267,11 @@ class LandmarkDetector(pl.LightningModule):
         others = (self.head, self.marks, self.coarse_stage, self.detail_stage)
         parts = ((self.backbone, self.backbone_lr), *((part, 1.0) for part in others))
         return adamw(param_groups(parts, self.lr, self.weight_decay), self.trainer, self.warmup)
+
+
+def _refuse_other_points(markup: Markup, **parts: bool) -> None:
+    """Refuse parts of a model that know only the 68 points of iBUG, if they are used with another markup."""
+    for part, used in parts.items():
+        if used and markup.points != IBUG68.points:
+            off = "model.distances=0" if part == "distances" else f"model/{part}=null"
+            raise InputError(f"knows only the 68 points of iBUG, not {markup.name}; set {off}", column=f"model.{part}")

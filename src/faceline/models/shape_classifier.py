@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from faceline.data.shapes import ShapeBatch, ShapeData
-from faceline.data.splits import columns_of
+from faceline.data.splits import columns_of, refuse_one_person
 from faceline.errors import InputError
 from faceline.metrics.identification import evaluate
 from faceline.models.matching import cosine_scores, enrol
@@ -70,12 +70,7 @@ class ShapeClassifier(pl.LightningModule):
         Raises:
             InputError: The training set has fewer than two people.
         """
-        if len(data.people) < 2:
-            raise InputError(
-                f"{data.source.name} has {len(data.people)} person in the training set; telling people apart needs at "
-                f"least two",
-                column="data",
-            )
+        refuse_one_person(data.people, data.source.name)
         features = data.features[data.split.train]
         persons = data.index.persons[data.split.train]
         units = data.index.videos[data.split.train] if self.classes == "videos" else persons

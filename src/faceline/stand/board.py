@@ -9,7 +9,7 @@ from typing import Final, Literal, get_args
 
 from faceline.stand.audience.perception import Face
 from faceline.stand.camera.covered import Blind
-from faceline.stand.consent.enrolment import Person
+from faceline.stand.consent.people import Person
 from faceline.stand.director import Showing
 from faceline.stand.recognition.collection import Guidance
 from faceline.stand.recognition.recogniser import Standing
@@ -40,8 +40,8 @@ SILENCE: Final = 5.0
 SLOWEST: Final = 8.0
 """Frames a second below which the stand warns.
 
-On films of known truth (``docs/stand.md``) people who walk past at 12 face widths a second were all counted at 8.3
-frames a second, not all at 6.25, and none at 5.
+In films of known truth (``docs/stand_tested.md``) people who walk past at 12 face widths a second were all counted at
+6.25 frames a second, and none at 5.
 """
 
 LATEST_MS: Final = 500.0

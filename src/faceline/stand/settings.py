@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final, Literal, get_args
 from pydantic import Field, field_validator
 
 from faceline.config.plain import Settings
-from faceline.config.schema import PREPARATION, Count, Seed, Share, refuse_preparation
+from faceline.config.sections import PREPARATION, Count, Seed, Share, refuse_preparation
 from faceline.inference.bundle import SFACE
 
 NOBODY: Final = "none"

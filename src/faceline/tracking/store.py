@@ -12,9 +12,7 @@ from urllib.parse import quote, urlsplit
 
 from filelock import FileLock
 
-# MLflow reads these when it is imported: nothing is told to anyone, and no bars for files of a few bytes.
-os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-os.environ["DO_NOT_TRACK"] = "true"
+# MLflow reads this when it is imported: files of a few bytes need no bars.
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 from mlflow import MlflowClient

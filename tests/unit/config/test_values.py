@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from faceline.cli import _quoted, main
+from faceline.cli import main
 from faceline.config.check import check
 from faceline.config.hydra_node import check_hydra
 from faceline.config.messages import explain
+from faceline.config.quoting import quoted
 from faceline.errors import InputError
 
 
@@ -74,13 +75,13 @@ def test_every_path_can_be_given_as_it_is(path: str) -> None:
     from hydra.core.override_parser.overrides_parser import OverridesParser  # noqa: PLC0415
 
     for key in ("ckpt_path", "model.weights", "model.start", "embedder.bundle", "task.landmarks", "data.csv", "output"):
-        (override,) = OverridesParser.create().parse_overrides(_quoted([f"{key}={path}"]))
+        (override,) = OverridesParser.create().parse_overrides(quoted([f"{key}={path}"]))
         assert override.key_or_group == key
         assert override.value() == path
 
 
 def test_several_paths_of_a_sweep_stay_several() -> None:
-    assert _quoted(["-m", "data.root=a,b"]) == ["-m", "data.root=a,b"]
+    assert quoted(["-m", "data.root=a,b"]) == ["-m", "data.root=a,b"]
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,10 @@ def test_the_default_is_the_constant() -> None:
     assert (read("face_mesh478").points, read("wflw98").points, read("five").points) == (478, 98, 5)
 
 
+def test_a_markup_is_short_in_help_and_messages() -> None:
+    assert repr(IBUG68) == "Markup(name='ibug-68', points=68)"
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_mirror_maps_regions_outlines_and_eyes_onto_themselves(name: str) -> None:
     found = read(name)

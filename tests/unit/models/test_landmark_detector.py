@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
 from faceline.errors import InputError
-from faceline.geometry.markup import FLIP_ORDER
+from faceline.geometry.markup import FLIP_ORDER, markup
 from faceline.metrics.landmark import evaluate
 from faceline.models.coarse_stage import CoarseStage
 from faceline.models.heads import RegressionHead, SimCCHead
@@ -114,6 +114,19 @@ def test_only_heads_that_classify_have_a_cross_entropy() -> None:
         detector(head=RegressionHead, cross_entropy=0.03)
 
 
+@pytest.mark.parametrize(
+    ("part", "off"),
+    [
+        ({"coarse_stage": CoarseStage(SmallCNN(16), size=32)}, "model/coarse_stage=null"),
+        ({"distances": 0.5}, "model.distances=0"),
+    ],
+)
+def test_parts_for_the_68_points_say_how_to_turn_them_off_for_others(part: dict, off: str) -> None:
+    seven = markup("seven", points=7, normaliser=[0, 3], regions={"all": "0-6"}, flip_pairs=[[0, 3], [1, 2], [4, 6]])
+    with pytest.raises(InputError, match=f"knows only the 68 points of iBUG, not seven; set {off}"):
+        detector(markup=seven, **part)
+
+
 def test_doubts_of_a_mirror_image_are_those_of_the_image() -> None:
     model = detector(flip_average=True, coarse_stage=CoarseStage(SmallCNN(16), size=32)).eval()
     images = torch.rand(3, 3, 64, 64, generator=torch.Generator().manual_seed(2))
@@ -138,7 +151,7 @@ def test_input_is_normalised_as_asked() -> None:
 
 
 def test_pretrained_weights_are_for_timm_backbones() -> None:
-    with pytest.raises(InputError, match="only timm backbones and Face Mesh"):
+    with pytest.raises(InputError, match="only a timm backbone starts from such weights; set model=timm"):
         detector(weights="weights.pth")
 
 

@@ -6,14 +6,13 @@ random id of the person. No image is ever stored.
 """
 
 import json
-import re
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 import sqlalchemy as sa
@@ -23,6 +22,7 @@ from faceline.errors import InputError
 from faceline.stand.clock import Moment
 from faceline.stand.consent.keys import TemplateKeys
 from faceline.stand.consent.likeness import Rule
+from faceline.stand.consent.people import NOBODY, Consent, Gallery, Known, Person, Preview, check_consent
 from faceline.stand.consent.quality import (
     LIMITS,
     Embeddings,
@@ -44,9 +44,6 @@ from faceline.stand.database import (
 )
 from faceline.stand.sentences import Sentence
 
-_CLOCKS_DIFFER: Final = timedelta(minutes=5)
-"""A consent may be dated this much later than the clock of this machine."""
-
 UNREADABLE: Final = "(cannot be opened)"
 """Shown in place of a name that no key decrypts; the person can still be withdrawn."""
 
@@ -55,96 +52,6 @@ _VISITS: Final = 4
 
 _WIPE_EVERY: Final = 60_000_000
 """Microseconds between two tries of a wipe that another process blocks; each may take some seconds."""
-
-
-@dataclass(frozen=True)
-class Consent:
-    """The consent of a person.
-
-    Attributes:
-        given_by: Name of the person, as on the signed form.
-        purpose: Purpose that they agreed to.
-        text_version: Version of the text that they read.
-        given_at: Time of the consent, in UTC.
-        expires_at: Time when it ends, in UTC.
-    """
-
-    given_by: str
-    purpose: str
-    text_version: str
-    given_at: datetime
-    expires_at: datetime
-
-
-@dataclass(frozen=True)
-class Person:
-    """How an enrolled person wishes to be greeted.
-
-    Attributes:
-        greeting: Name for the greeting on the screen, which others can read; None if they did not choose that.
-        group: Group of customers that they chose; None if they chose none.
-    """
-
-    greeting: str | None = None
-    group: str | None = None
-
-
-@dataclass(frozen=True)
-class Gallery:
-    """The people who may be recognised now.
-
-    Attributes:
-        persons: Ids of the people.
-        people: How each person wishes to be greeted.
-        templates: Template of each person, of length 1; (0, 0) if there is nobody.
-        visits: Number of visits that each template is made of.
-    """
-
-    persons: tuple[str, ...]
-    people: tuple[Person, ...]
-    templates: Embeddings
-    visits: tuple[int, ...]
-
-
-NOBODY: Final = Gallery((), (), np.empty((0, 0), dtype=np.float32), ())
-
-
-class Known(NamedTuple):
-    """An enrolled person, as an operator knows them.
-
-    Attributes:
-        person: Id.
-        name: Name, as on the signed form.
-        until: Day on which the consent ends.
-    """
-
-    person: str
-    name: str
-    until: str
-
-
-class Preview(NamedTuple):
-    """The template that some frames would make, and how it compares with those of other people.
-
-    Attributes:
-        good: Number of good frames.
-        agreement: Smallest cosine of two good frames.
-        others: Number of enrolled people that it is compared with.
-        nearest: Cosine with the nearest of them; None if nobody is enrolled or nothing is compared.
-        limit: Cosine from which two templates count as one person.
-        named: Cosine from which the stand names a person.
-        taken_for: The person that the stand would recognise; None for nobody.
-        alike: Cosine with the earlier visits of the same person; None if there are none, or of another embedder.
-    """
-
-    good: int
-    agreement: float
-    others: int
-    nearest: float | None
-    limit: float | None
-    named: float | None
-    taken_for: Known | None
-    alike: float | None = None
 
 
 class AlreadyEnrolledError(InputError):
@@ -211,7 +118,7 @@ class Enrolment:
         """Close the database."""
         self.engine.dispose()
 
-    def preview(self, embeddings: Embeddings, quality: Sequence[FrameQuality], visitor: str | None = None) -> "Preview":
+    def preview(self, embeddings: Embeddings, quality: Sequence[FrameQuality], visitor: str | None = None) -> Preview:
         """Return the template that frames would make, compared with those of other people; nothing is stored.
 
         Args:
@@ -255,7 +162,7 @@ class Enrolment:
             InputError: The consent is incomplete or not valid now, the frames are too few, too bad or of several
                 people, the person is enrolled already, or the database cannot be written.
         """
-        _check(person, consent)
+        check_consent(person, consent)
         made = self._made(embeddings, quality)
         name = secrets.token_hex(8)
         row = {
@@ -460,7 +367,7 @@ class Enrolment:
             raise InputError(Sentence.UNLIKE(name=self._named(row)))
         return similarity
 
-    def _compared(self, connection: sa.Connection, made: Made, visitor: str | None = None) -> "Preview":
+    def _compared(self, connection: sa.Connection, made: Made, visitor: str | None = None) -> Preview:
         """Compare a template with those of enrolled people but the visitor.
 
         With two templates of one person neither would lead, and a withdrawal would delete only one of them.
@@ -600,26 +507,6 @@ class Enrolment:
             with suppress(InputError):
                 self.scrub()
             self._wipe_at = at + _WIPE_EVERY
-
-
-def _check(person: Person, consent: Consent) -> None:
-    now = datetime.now(UTC)
-    if not consent.given_by.strip():
-        raise InputError("the name is empty; give it as on the form that they signed", column="given_by")
-    for name in ("given_by", "purpose", "text_version"):
-        if not getattr(consent, name).strip():
-            raise InputError("missing; a consent needs a name, a purpose and the version of its text", column=name)
-    _check_time(consent.given_at, "given_at", lambda at: at <= now + _CLOCKS_DIFFER, "in the past")
-    _check_time(consent.expires_at, "expires_at", lambda at: at > now, "in the future")
-    if person.group is not None and not re.fullmatch(r"[\w-]{1,40}", person.group):
-        raise InputError(f"expected a name of letters, digits, - and _, got {person.group!r}", column="group")
-
-
-def _check_time(at: datetime, name: str, holds: Callable[[datetime], bool], expected: str) -> None:
-    if at.utcoffset() is None:
-        raise InputError("expected a time with its zone", column=name)
-    if not holds(at):
-        raise InputError(f"expected a time {expected}, got {at.isoformat()}", column=name)
 
 
 def _nobody(person: str) -> InputError:

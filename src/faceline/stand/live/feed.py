@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Literal, get_args
 
 from faceline.stand.board import State
-from faceline.stand.consent.enrolment import Person
+from faceline.stand.consent.people import Person
 
 Kind = Literal["audience_changed", "content_shown", "interest_seen", "customer_present"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)

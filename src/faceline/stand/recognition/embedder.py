@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float
 
-from faceline.config.schema import PREPARATION
+from faceline.config.sections import PREPARATION
 from faceline.drawing.person import PosedFace, draw_person
 from faceline.errors import InputError
 from faceline.geometry.crops import Template, align_face

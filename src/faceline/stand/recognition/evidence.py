@@ -5,8 +5,8 @@ from typing import Final, Literal, NamedTuple
 
 import numpy as np
 
-from faceline.stand.consent.enrolment import Gallery
 from faceline.stand.consent.likeness import Rule
+from faceline.stand.consent.people import Gallery
 from faceline.stand.consent.quality import Template
 
 Reason = Literal["recognised", "nobody with a consent", "not sure yet", "between two people"]

@@ -17,8 +17,8 @@ import numpy as np
 from faceline.errors import InputError, first_line
 from faceline.geometry.crops import align_face
 from faceline.stand.audience.perception import Face, Sight
-from faceline.stand.consent.enrolment import NOBODY, Gallery, Person
 from faceline.stand.consent.likeness import Rule
+from faceline.stand.consent.people import NOBODY, Gallery, Person
 from faceline.stand.consent.quality import FrameQuality, QualityLimits, Template
 from faceline.stand.recognition.collection import Collection, Gathered, Guidance, Sample
 from faceline.stand.recognition.embedder import Embedder

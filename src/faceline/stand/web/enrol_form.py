@@ -7,7 +7,7 @@ from typing import Final
 
 from faceline.config.tree import nearest
 from faceline.stand.consent.consent_text import LONGEST_DAYS, ConsentText
-from faceline.stand.consent.enrolment import Consent, Person
+from faceline.stand.consent.people import Consent, Person
 from faceline.stand.words import _
 
 _LONGEST_NAME: Final = 120

@@ -16,7 +16,8 @@ from faceline.errors import InputError
 from faceline.stand.audience.perception import Face
 from faceline.stand.board import State
 from faceline.stand.consent.consent_text import LONGEST_DAYS
-from faceline.stand.consent.enrolment import Consent, Enrolment, Preview
+from faceline.stand.consent.enrolment import Enrolment
+from faceline.stand.consent.people import Consent, Preview
 from faceline.stand.recognition.collection import Gathered
 from faceline.stand.recognition.recogniser import Recogniser
 from faceline.stand.sentences import retold
