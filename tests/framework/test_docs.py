@@ -30,7 +30,8 @@ NOT_RUN = {
     r"set -|source |cd /shared|export |exec faceline|srun|.*submitit_slurm": "needs Slurm; test_engines.py has one",
     r"ray start|.*launcher=ray|torchrun|MASTER_ADDR": "needs two machines; test_engines.py has them",
     r"mlflow server": "needs PostgreSQL; test_engines.py has one",
-    r"python scripts/(flat_photos|face_confidence|sface_bundle)|FACELINE_DATA=PARENT python scripts/|.*benchmark recognition": "needs the real data",
+    r"python scripts/(flat_photos|face_confidence|sface_bundle)": "needs the real data",
+    r"FACELINE_DATA=PARENT python scripts/|.*benchmark recognition": "needs the real data",
     r".*ckpt_path=last": "needs a run that was interrupted; test_train.py has one",
     r"websocat": "another program; test_stand_api.py opens the same address",
 }
