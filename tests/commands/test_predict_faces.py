@@ -153,15 +153,49 @@ def test_pts_files_are_read_back_as_labels(group, workplace: Path) -> None:
         Image.fromarray(photo[:, :340]).save(f"in/{name}")
     assert main(["predict", "in", "format=pts", "output=points", "threads=1"]) == 0
     faces = faceline.detect_faces(photo)
-    names = {path.name for path in Path("points").iterdir()}
+    names = {path.name for path in Path("points").glob("[!.]*")}
     assert names == {"a.pts", "a_02.pts", "a_2.png.pts", "a_2.jpg.pts", "a.png_2.pts"}
     for name, face in (("a", faces[0]), ("a_02", faces[1])):
         np.testing.assert_allclose(read_pts(Path("points", f"{name}.pts")), face.landmarks, atol=1e-3)
-    assert main(["predict", "in", "format=pts", "output=points", "threads=1"]) == 2
     assert main(["predict", "in/a.png", "in/a_2.png", "format=pts", "output=two", "threads=1"]) == 0
     assert {path.name for path in Path("two/in").iterdir()} == {"a.pts", "a_2.pts", "a_02.pts"}
     assert main(["predict", "in", "format=pts", "output=in", "faces=largest", "threads=1"]) == 0
     assert Path("in/a.png").exists() and Path("in/a.pts").read_bytes() == Path("points/a.pts").read_bytes()
+
+
+def test_pts_files_of_an_earlier_run_are_replaced_but_no_label_of_somebody(
+    group, workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in "ab":
+        Image.fromarray(group[0]).save(f"{name}.png")
+    words = ["format=pts", "output=points", "overlays=points", "faces=largest", "threads=1"]
+    assert main(["predict", "a.png", "b.png", *words]) == 0
+    assert main(["predict", "a.png", *words]) == 0
+    assert {path.name for path in Path("points").glob("[!.]*")} == {"a.pts", "a.png.png", "b.png.png"}
+    label = Path("points/a.pts").read_text().replace("1", "2")
+    Path("points/a.pts").write_text(label)
+    assert main(["predict", "a.png", *words]) == 2
+    assert "a.pts there was not written by faceline predict, or was changed since" in capsys.readouterr().err
+    assert Path("points/a.pts").read_text() == label
+
+
+@pytest.mark.parametrize("word", ["in", "in/*", "in/**/*.png"])
+def test_overlays_of_an_earlier_run_are_no_photos(
+    group, workplace: Path, word: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("in").mkdir()
+    Image.fromarray(group[0]).save("in/a.png")
+    Image.fromarray(group[0]).save("a.png")
+    whole = ["faces=whole", "min_confidence=0", "threads=1"]
+    assert main(["predict", "in", "overlays=in/drawn", *whole]) == 0
+    capsys.readouterr()
+    assert main(["predict", word, *whole]) == 0
+    told = capsys.readouterr()
+    assert " of 1 photo;" in told.out and "1 file of an earlier run, such as overlays, not read" in told.err
+    assert main(["predict", "in/drawn", *whole]) == 0  # asked for by name
+    Path("a.png").replace("in/drawn/a.png.png")
+    assert main(["predict", word, *whole]) == 0  # a photo that took an overlay's place
+    assert " of 2 photos;" in capsys.readouterr().out
 
 
 def test_photos_whose_results_would_get_one_name_are_refused(

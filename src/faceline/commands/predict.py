@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from faceline.inference.runtime import Detections, LandmarkRuntime
 from faceline.photos.inputs import InputFile, Inputs, check_places, find_inputs
 from faceline.photos.prediction import Prediction, Summary
 from faceline.photos.tables import DEFAULT_OUTPUTS, check_table, face_table
+from faceline.photos.written import Written
 from faceline.terminal import note
 from faceline.threads import usable_threads
 
@@ -53,13 +54,24 @@ def predict(config: dict[str, Any]) -> None:
         check_places(inputs.files)
     detector, landmarks = _detector(config)
     stops = config["on_error"] == "stop" or (config["on_error"] is None and inputs.one)
-    with face_table(output, kind, inputs.files, landmarks) as table:
-        prediction = Prediction(detector, table, overlays, smooth=config["smooth"], stops=stops)
+    with face_table(output, kind, inputs.files, landmarks) as table, _remembered(overlays) as written:
+        prediction = Prediction(detector, table, written, smooth=config["smooth"], stops=stops)
         with _progress() as progress:
             for file in _each(inputs.files, progress):
                 prediction.add(file, progress)
         summary = prediction.end()
     _tell(summary, inputs, output)
+
+
+@contextmanager
+def _remembered(overlays: Path | None) -> Iterator[Written | None]:
+    """Remember the overlays that are written, also when the run is interrupted: they are no photos."""
+    written = None if overlays is None else Written(overlays)
+    try:
+        yield written
+    finally:
+        if written is not None:
+            written.save()
 
 
 def _check_overlays(overlays: Path | None, words: Sequence[str], table: Path | None) -> None:
@@ -141,6 +153,8 @@ def _tell(summary: Summary, inputs: Inputs, output: Path) -> None:
         note(line)
     if inputs.others:
         note(f"{inputs.others} other {'file is' if inputs.others == 1 else 'files are'} neither photo nor film")
+    if inputs.own:
+        note(f"{inputs.own} {'file' if inputs.own == 1 else 'files'} of an earlier run, such as overlays, not read")
     print(f"{summary.line()}; written to {os.fspath(output)}")
     if summary.skipped:
         count = len(summary.skipped)

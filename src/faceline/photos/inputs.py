@@ -10,11 +10,13 @@ import stat
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from typing import Final, Literal
 
 from faceline.errors import InputError
 from faceline.photos.films import animated
+from faceline.photos.written import Written
 
 Kind = Literal["photo", "film", "unknown"]
 
@@ -74,18 +76,20 @@ class Inputs:
         files: Files in the order of the inputs, and by name within a folder.
         one: Whether a single file was named, not a folder, a pattern or several files.
         others: Number of files in folders that are neither photos nor films.
+        own: Number of files that an earlier run wrote, such as overlays.
     """
 
     files: list[InputFile] = field(default_factory=list)
     one: bool = False
     others: int = 0
+    own: int = 0
 
 
 def find_inputs(words: Sequence[str], leave_out: Sequence[Path] = ()) -> Inputs:
     """Find the photos and films of some inputs.
 
     Folders are searched with everything below them. Names that begin with a dot are left out, such as the ``._a.jpg``
-    that a Mac writes beside ``a.jpg``.
+    that a Mac writes beside ``a.jpg``. So are files of an earlier run in folders below, such as overlays.
 
     Args:
         words: Files, folders and patterns.
@@ -100,11 +104,15 @@ def find_inputs(words: Sequence[str], leave_out: Sequence[Path] = ()) -> Inputs:
     found = Inputs(one=len(words) == 1 and (first.exists() or first.is_symlink()) and not first.is_dir())
     closed = set(map(os.path.realpath, leave_out))
     seen: set[Path] = set()
+    records: dict[Path, Written] = {}
     for word in words:
         for path, name, is_named in _expand(word, closed, several=len(words) > 1):
             if path in seen:
                 continue
             seen.add(path)
+            if path != Path(word) and _is_own(path, _root(word), records):
+                found.own += 1
+                continue
             kind = kind_of(path, is_named)
             if kind == "photo" and animated(path) > 1:
                 kind = "film"
@@ -113,7 +121,7 @@ def find_inputs(words: Sequence[str], leave_out: Sequence[Path] = ()) -> Inputs:
             else:
                 found.files.append(InputFile(path, name, kind, _fault(path)))
     if not found.files:
-        beside = f"; it holds {found.others} other files" if found.others else ""
+        beside = f"; it holds {found.others + found.own} other files" if found.others or found.own else ""
         raise InputError(f"no images or films in {' '.join(words)}{beside}", column="input")
     return found
 
@@ -206,6 +214,21 @@ def _expand(word: str, closed: set[str], several: bool) -> Iterator[tuple[Path, 
             yield from _expand(match, closed, several=True)
     else:
         raise InputError("no such file or folder", file=path, column="input")
+
+
+def _root(word: str) -> Path:
+    """Return the folder that a word names: itself, or what lies before the first pattern."""
+    path = Path(word)
+    return path if path.is_dir() else Path(*takewhile(lambda part: not _PATTERN & set(part), path.parts))
+
+
+def _is_own(path: Path, root: Path, records: dict[Path, Written]) -> bool:
+    """Tell whether an earlier run wrote a file into a folder below the one that the user named."""
+    for inner in path.relative_to(root).parents[:-1]:
+        folder = root / inner
+        if path in records.setdefault(folder, Written(folder)):
+            return True
+    return False
 
 
 def _below(folder: Path, closed: set[str]) -> Iterator[Path]:

@@ -16,6 +16,7 @@ from faceline.photos.inputs import InputFile
 from faceline.photos.overlays import OverlayFilm, write_overlay
 from faceline.photos.tables import FaceRow, FaceTable
 from faceline.photos.tracks import Tracker
+from faceline.photos.written import Written
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -76,13 +77,13 @@ class Prediction:
     Args:
         detector: Detector of faces and landmarks.
         table: Table that receives the faces.
-        overlays: Folder for copies with the faces drawn on them; None for no copies.
+        overlays: Record of the folder for copies with the faces drawn on them; None for no copies.
         smooth: Whether to remove jitter from landmarks in films.
         stops: Whether to raise at the first file that cannot be read, instead of skipping it.
     """
 
     def __init__(
-        self, detector: FaceDetector, table: FaceTable, overlays: Path | None, smooth: bool = False, stops: bool = False
+        self, detector: FaceDetector, table: FaceTable, overlays: Written | None, smooth: bool = False, stops: bool = False
     ) -> None:
         self.detector, self.table, self.overlays, self.smooth, self.stops = detector, table, overlays, smooth, stops
         self.summary = Summary()
@@ -126,7 +127,9 @@ class Prediction:
         for number, face in numbered:
             self.table.add(FaceRow(file.name, 0, None, number, in_photo(face, photo)))
         if self.overlays is not None:
-            write_overlay(self._overlay(file, ".png"), photo.image, numbered)
+            copy = self._overlay(file, ".png")
+            write_overlay(copy, photo.image, numbered)
+            self.overlays.add(copy)
         self.summary.photos += 1
         self.summary.photos_with_faces += bool(numbered)
         self._count(file, found)
@@ -154,6 +157,8 @@ class Prediction:
         finally:
             if copy is not None:
                 copy.close(complete)
+                if self.overlays is not None and complete:
+                    self.overlays.add(copy.file)
             if progress is not None and task is not None:
                 progress.remove_task(task)
         self.summary.films += 1
@@ -180,7 +185,7 @@ class Prediction:
 
     def _overlay(self, file: InputFile, suffix: str) -> Path:
         assert self.overlays is not None
-        return self.overlays / file.place.with_name(file.place.name + suffix)
+        return self.overlays.folder / file.place.with_name(file.place.name + suffix)
 
 
 def in_photo(face: DetectedFace, photo: Photo) -> DetectedFace:

@@ -18,6 +18,7 @@ from faceline.geometry.markup import N_LANDMARKS
 from faceline.inference.detection import DetectedFace
 from faceline.outputs import check_output, csv_cell
 from faceline.photos.inputs import FILM_SUFFIXES, PHOTO_SUFFIXES, InputFile
+from faceline.photos.written import Written
 from faceline.types import Shape
 
 Format = Literal["csv", "json", "pts"]
@@ -87,9 +88,9 @@ def check_table(named: str, kind: Format, inputs: Sequence[Path]) -> None:
         told = f"has the suffix of another format: give format={suffix[1:]}, or another name"
         raise InputError(told, file=output, column="output")
     if kind == "pts":
-        if output.exists() and (not output.is_dir() or any(output.glob("**/*.pts"))):
-            told = "is a file or holds .pts files already; format=pts wants a new folder"
-            raise InputError(told, file=output, column="output")
+        if output.exists() and not output.is_dir():
+            raise InputError("is a file, and format=pts wants a folder", file=output, column="output")
+        _refuse_labels(output, Written(output))
         return
     if named.endswith("/"):
         raise InputError(f"is a folder; give the name of a {kind.upper()} file", file=named, column="output")
@@ -118,16 +119,32 @@ def face_table(
         yield CsvTable(file, times, landmarks) if kind == "csv" else JsonTable(file)
 
 
+def _refuse_labels(folder: Path, written: Written) -> None:
+    """Refuse a folder with ``.pts`` files that are not as an earlier run wrote them: they may be labels set by hand."""
+    for file in sorted(folder.rglob("*.pts")):
+        inside = file.relative_to(folder)
+        if not any(part.startswith(".") for part in inside.parts) and file not in written:
+            told = f"{inside} there was not written by faceline predict, or was changed since; give another folder"
+            raise InputError(told, file=folder, column="output")
+
+
 @contextmanager
 def _pts_folder(output: Path, files: Sequence[InputFile]) -> Iterator[FaceTable]:
-    """Yield a folder within the output, and move its files to their places when all are there."""
+    """Yield a folder within the output, and move its files to their places, instead of an earlier run's, at the end."""
     output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".faceline-", dir=output) as name:
         yield PtsFolder(Path(name), {file.name: file.place for file in files})
-        for written in [path for path in Path(name).rglob("*.pts") if path.is_file()]:
-            target = output / written.relative_to(name)
+        written = Written(output)
+        _refuse_labels(output, written)  # somebody may have set labels meanwhile
+        for old in written.unchanged():
+            if old.suffix == ".pts":
+                old.unlink()
+        for new in [path for path in Path(name).rglob("*.pts") if path.is_file()]:
+            target = output / new.relative_to(name)
             target.parent.mkdir(parents=True, exist_ok=True)
-            written.replace(target)
+            new.replace(target)
+            written.add(target)
+        written.save()
 
 
 class CsvTable:
