@@ -50,7 +50,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        assert main(["train", *DATA, *TINY, "+data.source.columns.person=who"]) == 0
+        assert main(["train", *DATA, *TINY, "data.source.columns={person: who}"]) == 0
     return folder
 
 
@@ -101,7 +101,7 @@ def test_a_stand_refuses_another_markup(bundle: str, capsys: pytest.CaptureFixtu
 
 
 def test_people_are_told_apart_by_five_points(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    own = ("markup=five", "+data.source.columns.person=who", "tracking.root=people", "threads=1")
+    own = ("markup=five", "data.source.columns.person=who", "tracking.root=people", "threads=1")
     assert main(["train", "experiment=identification/knn", *DATA, *own]) == 0
     assert "rank-1" in capsys.readouterr().out
     assert list(Path("people").glob("mlruns/artifacts/**/test/examples.png"))

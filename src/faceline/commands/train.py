@@ -22,7 +22,15 @@ from faceline.errors import InputError
 from faceline.models.callbacks import CONFIG_KEY, Pruning
 from faceline.models.face_embedder import FaceEmbedder
 from faceline.outputs import csv_cells
-from faceline.tasks.assembly import SKIPPED, load_trained, plain, prepare_process, read_checkpoint, tell_skipped
+from faceline.tasks.assembly import (
+    SKIPPED,
+    load_trained,
+    plain,
+    prepare_process,
+    read_checkpoint,
+    tell_people_unknown,
+    tell_skipped,
+)
 from faceline.tasks.fitting import RESUME, Fitted, fit, fit_at_once, folder, last_checkpoint
 from faceline.tasks.named_files import DIGESTS_FILE, digests
 from faceline.tasks.served import describe
@@ -238,9 +246,10 @@ def _headline(config: Config, task: Task, data: TaskData) -> dict[str, str]:
 def _note(config: Config, task: Task, data: TaskData) -> str:
     """Return the description of a run on MLflow's page: what was trained on what, and how to repeat it."""
     frames = ", ".join(f"{len(rows)} {part}" for part, rows in data.split.parts().items())
+    people = ", each counted as another person" if data.index.people_unknown else ""
     return (
         f"**{config['name']}** for the task {task.name} on **{data.source.name}**, protocol "
-        f"**{config['split']['protocol']}** ({frames} frames). Chosen by `{task.objective}` on the validation set.\n\n"
+        f"**{config['split']['protocol']}** ({frames} frames{people}). Chosen by `{task.objective}` on the validation set.\n\n"
         f"```\n{_command()}\n```\n\n"
         "Figures and errors frame by frame are among the artifacts. `faceline compare` ranks this run among its like, "
         "and puts the link to its page here."
@@ -275,6 +284,7 @@ def _describe(run: Run, config: Config, data: TaskData, lessons: Lessons, model:
     run.log_dict({part: index.files[rows].tolist() for part, rows in split.parts().items()}, "split.json")
     run.log_dict({"skipped": list(index.rejected)}, SKIPPED)
     tell_skipped(index, f"{SKIPPED} of run {run.id}")
+    tell_people_unknown(index, split.protocol)
     run.log_dict(digests(config), DIGESTS_FILE)
     if lessons:
         run.log_dict(lessons, "taught.json")

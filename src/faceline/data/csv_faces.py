@@ -83,7 +83,7 @@ class CsvFaces:
         self.file = next((place for place in (self.root / csv, Path(csv)) if place.is_file()), self.root / csv)
         if not self.file.is_file():
             raise InputError("no such table", file=self.file, column="data.csv")
-        self.columns = dict(columns or {})
+        self.columns = {role: name for role, name in (columns or {}).items() if name is not None}
         if wrong := sorted(set(self.columns) - set(ROLES)):
             raise InputError(f"no such column; expected {', '.join(ROLES)}", column=f"data.source.columns.{wrong[0]}")
         self.units, self.separator, self.encoding, self.missing = units, separator, encoding, missing
@@ -95,6 +95,7 @@ class CsvFaces:
         """Return a hex digest of the table, the settings and all images that it names."""
         settings = repr((self.columns, self.units, self.separator, self.encoding, self._names, self.markup.name))
         settings += "" if self.missing is None else f" masked {self.missing}"
+        settings += " of one person" if self._videos_name_people else ""
         files = []
         for _, cells in self._table.rows:
             try:
@@ -144,6 +145,12 @@ class CsvFaces:
             return own_frames.read_cut(own_frames.image_file(self.root, row.file), self._boxes.get(row.file))
         except InputError as error:
             raise InputError(f"{row.file} {error.message}", file=self.file, row=row.line) from None
+
+    @property
+    def _videos_name_people(self) -> bool:
+        fields = {} if self.pattern is None else self.pattern.groupindex
+        roles = self._table.layout.roles
+        return "person" not in {*roles, *fields} and "video" in {*roles, *fields}
 
     @cached_property
     def _table(self) -> _Table:
@@ -236,6 +243,7 @@ class CsvFaces:
             person, video, frame = own_frames.names_of(file, self.pattern, number)
             person = named or person
         if told := self._cell(cells, "video"):
+            person = person if named or own_frames.names_person(file, self.pattern) else told  # of one person
             video = f"{person}/{told}"
         if told := self._cell(cells, "frame"):
             if not told.isdecimal():

@@ -147,6 +147,11 @@ class LabelIndex:
         digest.update(np.ascontiguousarray(self.landmarks, dtype=np.float64).tobytes())
         return digest.hexdigest()[:16]
 
+    @property
+    def people_unknown(self) -> bool:
+        """Whether each frame counts as a person of its own, as it does where nothing says who is seen."""
+        return len(set(self.persons.tolist())) == len(self) > 1
+
     def take(self: _Index, rows: Sequence[int] | np.ndarray) -> _Index:
         """Return the same index with some rows, in the given order."""
         rows = np.asarray(rows, dtype=np.int64)

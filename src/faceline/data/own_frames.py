@@ -168,7 +168,7 @@ def names_of(file: Path, pattern: re.Pattern[str] | None, number: int) -> tuple[
         if match is None:
             raise InputError(f"{file} does not fit the template of names", column="data.source.names")
         found = match.groupdict()
-        person = found.get("person") or file.stem
+        person = found.get("person") or found.get("video") or file.stem
         frame = found.get("frame") or ""
         return (
             person,
@@ -178,6 +178,11 @@ def names_of(file: Path, pattern: re.Pattern[str] | None, number: int) -> tuple[
     folders = file.parts[:-1]
     person = folders[-2] if len(folders) > 1 else folders[0] if folders else file.stem
     return person, "/".join(folders) or file.stem, number
+
+
+def names_person(file: Path, pattern: re.Pattern[str] | None) -> bool:
+    """Tell whether template or folders name the person on an image; otherwise `names_of` has no better name than others."""
+    return len(file.parts) > 1 if pattern is None else "person" in pattern.groupindex
 
 
 def has_labels(row: FrameRow, bad: BadRows) -> bool:

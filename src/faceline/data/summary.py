@@ -2,10 +2,14 @@
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from faceline.data.index import FrameIndex
+
+
+UNKNOWN: Final = "; each frame counts as another person: nothing says who is seen (docs/own_data.md)"
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,7 @@ class Summary:
     Attributes:
         dataset: Name of the source.
         people: Number of people.
+        people_unknown: Whether each frame counts as a person of its own.
         videos: Number of videos.
         labelled: Number of frames with landmarks.
         unlabelled: Number of frames without landmarks: those without any label, and those that no row names.
@@ -47,6 +52,7 @@ class Summary:
     points: int
     normaliser: tuple[int, int]
     people: int
+    people_unknown: bool
     videos: int
     labelled: int
     unlabelled: int
@@ -67,7 +73,7 @@ class Summary:
         table = {
             "data set": self.dataset,
             "landmarks": f"{self.points} ({self.markup})",
-            "people": str(self.people),
+            "people": f"{self.people}{UNKNOWN if self.people_unknown else ''}",
             "videos": str(self.videos),
             "frames": f"{self.labelled} with landmarks{parts}, {self.unlabelled} without",
             "frame width": f"{self.widths} px",
@@ -108,6 +114,7 @@ def summarise(index: FrameIndex) -> Summary:
         points=index.markup.points,
         normaliser=index.markup.normaliser,
         people=len(set(index.persons.tolist())),
+        people_unknown=index.people_unknown,
         videos=len(set(index.videos.tolist())),
         labelled=int(labelled.sum()),
         unlabelled=index.unlabelled + int((~labelled).sum()),

@@ -38,6 +38,7 @@ __all__ = [
     "plain",
     "prepare_process",
     "read_checkpoint",
+    "tell_people_unknown",
     "tell_skipped",
     "write",
 ]
@@ -174,6 +175,15 @@ def tell_skipped(index: LabelIndex, where: str) -> None:
     if count := len(index.rejected):
         rows = "row was" if count == 1 else "rows were"
         note(f"{index.dataset}: {count} {rows} left out; {where} says why")
+
+
+def tell_people_unknown(index: LabelIndex, protocol: str) -> None:
+    """Warn where a protocol is to keep people or videos apart, and nothing says who is seen."""
+    if protocol in ("video_disjoint", "person_disjoint") and index.people_unknown:
+        note(
+            f"{index.dataset}: nothing says who is seen, so {protocol} divides the frames at random; "
+            "docs/own_data.md shows how to name people and videos"
+        )
 
 
 def write(measurement: Measurement, folder: Path, facts: Mapping[str, Any]) -> None:

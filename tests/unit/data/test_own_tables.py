@@ -77,6 +77,25 @@ def test_every_form_gives_the_same_landmarks(form: str, root: Path) -> None:
     assert "5 landmarks" in "\n".join(source.describe())
 
 
+@pytest.mark.parametrize(
+    ("columns", "names", "people", "videos"),
+    [
+        ("file,clip", None, ["c1", "c1", "c2"], ["c1/c1", "c1/c1", "c2/c2"]),
+        ("file,person,clip", None, ["p", "p", "p"], ["p/c1", "p/c1", "p/c2"]),
+        ("file", "{video}_{frame}", ["ann", "ann", "bob"], ["ann/ann", "ann/ann", "bob/bob"]),
+    ],
+)
+def test_frames_of_a_video_stay_together_where_nobody_is_named(
+    root: Path, columns: str, names: str | None, people: list[str], videos: list[str]
+) -> None:
+    cells = {"file": ["ann_10.jpg", "ann_11.png", "bob_20.jpg"], "person": ["p"] * 3, "clip": ["c1", "c1", "c2"]}
+    told = [cells[name] for name in columns.split(",")]
+    lines = [",".join([*row, *_numbers(POINTS)]) for row in zip(*told, strict=True)]
+    (root / "faces.csv").write_text("\n".join([f"{columns},{','.join(AXES)}", *lines]))
+    rows = CsvFaces(root, "faces.csv", markup=FIVE, names=names).rows(BadRows("raise"))
+    assert [row.person for row in rows] == people and [row.video for row in rows] == videos
+
+
 def test_more_columns_an_index_and_latin_letters_are_no_hindrance(root: Path) -> None:
     Image.new("RGB", SIZE).save(root / "josé.jpg")
     header = f"Unnamed: 0,file,person,mood,{','.join(AXES)},split"

@@ -1,5 +1,7 @@
 """The summary counts what an index holds."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from faceline.data.index import FrameIndex
@@ -39,6 +41,13 @@ def test_what_is_counted() -> None:
     assert (summary.outside_landmarks, summary.outside_frames) == (3, 2)
     assert (summary.missing_landmarks, summary.missing_frames) == (3, 1)
     assert summary.duplicates == (("a", "c", "d"),)
+
+
+def test_frames_of_nobody_are_told() -> None:
+    index = make_index()
+    assert not index.people_unknown
+    alone = replace(index, persons=index.files, videos=index.files)
+    assert "people        4; each frame counts as another person" in "\n".join(summarise(alone).lines())
 
 
 def test_the_lines_say_it_all() -> None:
