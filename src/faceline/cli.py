@@ -30,7 +30,7 @@ from faceline.verbs import INIT, PLAIN, RESULTS, VERBS
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-OK, BUG, USER_ERROR, NO, INTERRUPTED = 0, 1, 2, 3, 130
+OK, BUG, USER_ERROR, NO, INTERRUPTED, ENDED = 0, 1, 2, 3, 130, 143
 
 PAIRS = {verb.split()[0]: [pair for pair in VERBS if pair.startswith(f"{verb.split()[0]} ")] for verb in VERBS}
 """Verbs of two words, by their first word."""
@@ -66,6 +66,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as stop:  # Lightning turns an interrupt into sys.exit(1)
         if isinstance(stop.__context__, KeyboardInterrupt):
             return _interrupted()
+        if stop.code == ENDED:
+            print("faceline: ended by SIGTERM", file=sys.stderr)
         raise
     except NegativeAnswer as answer:
         print(f"faceline: {answer}", file=sys.stderr)

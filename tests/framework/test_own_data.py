@@ -95,6 +95,23 @@ def test_five_points_come_out_of_the_bundle(inside: Path, bundle: str, capsys: p
     assert "nme_mouth" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["blinks=true"], "blinks: moves the lids among the 68 landmarks of ibug-68, and this model finds five"),
+        (["output=five.onnx"], "five.onnx, key 'output': a bundle is no ONNX file, but holds one: name it .faceline"),
+    ],
+)
+def test_an_export_refuses_what_it_cannot_do(
+    inside: Path, words: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (run,) = (inside / "mlruns" / "runs").iterdir()
+    before = set(Path("mlruns").rglob("*.faceline"))
+    assert main(["export", f"run_id={run.name}", "frames=4", *words]) == 2
+    assert told in capsys.readouterr().err
+    assert set(Path("mlruns").rglob("*.faceline")) == before
+
+
 def test_a_stand_refuses_another_markup(bundle: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["stand", f"bundle={bundle}", "seconds=1"]) == 2
     assert "the stand reads expressions and the pose of heads from the 68 points of iBUG" in capsys.readouterr().err

@@ -158,7 +158,9 @@ def test_rates_that_mean_nothing_are_refused(given: list[str], told: str) -> Non
 @pytest.mark.parametrize(
     "embedder", [[], ["source=0"], ["embedder=sface"], ["embedder=own.faceline"], ["embedder=none"]]
 )
-@pytest.mark.parametrize("key", ["preset=dlib", "size=96", "channels=bgr", "layout=nhwc", "mean=5", "std=[1,2,3]"])
+@pytest.mark.parametrize(
+    "key", ["preset=dlib", "preset=arcface", "size=96", "channels=bgr", "layout=nhwc", "mean=5", "std=[1,2,3]"]
+)
 def test_settings_that_would_be_ignored_are_refused(embedder: list[str], key: str) -> None:
     told = f"embedder_{key.partition('=')[0]}: expected an ONNX file in embedder= to go with it"
     with pytest.raises(InputError, match=told):

@@ -47,6 +47,9 @@ def export(config: Config) -> tuple[Path, str]:
             column="run_id",
         )
     output = Path(config["output"] or _default_output(config, trained))
+    if output.suffix.lower() == ".onnx":
+        told = "a bundle is no ONNX file, but holds one: name it .faceline, and unzip its model.onnx"
+        raise InputError(told, file=output, column="output")
     check_output(output, "output", begins=[b"PK"], inputs=[Path(config["ckpt_path"])] if config["ckpt_path"] else [])
     prepare_process(0, threads=1)
     data = trained.task.build_data(on_data(config, trained.config))

@@ -83,6 +83,8 @@ def current(config: Any) -> Any:
         kept = {key: value for key, value in config.items() if not (key in _GONE and value is None)}
         if "_target_" in config:
             kept = {_KEYS.get(key, key): value for key, value in kept.items()}
+        if kept.get("onnx", "") is None and kept.get("preset") == "arcface":
+            kept["preset"] = None  # an older default, which a bundle ignored
         return {key: _place(value) if key == "_target_" else current(value) for key, value in kept.items()}
     return [current(value) for value in config] if isinstance(config, list) else config
 

@@ -82,13 +82,13 @@ def refuse_preparation(given: Any, key: str) -> None:
     """Refuse a key of `PREPARATION` that would be ignored, because no ONNX file is named.
 
     Args:
-        given: Its value; ``arcface`` is a default.
+        given: Its value; None is the default.
         key: Key that should name the file.
 
     Raises:
         ValueError: It is given.
     """
-    if given not in (None, "arcface"):
+    if given is not None:
         raise ValueError(f"an ONNX file in {key}= to go with it (a bundle knows how its faces are prepared)")
 
 
@@ -97,7 +97,7 @@ class Embedder(Section):
 
     bundle: str | None
     onnx: str | None
-    preset: Literal["arcface", "sface", "dlib"]
+    preset: Literal["arcface", "sface", "dlib"] | None
     size: Count | None
     channels: Literal["rgb", "bgr"] | None
     layout: Literal["nchw", "nhwc"] | None

@@ -8,7 +8,6 @@ import numpy as np
 
 from faceline.data.index import FrameIndex
 
-
 UNKNOWN: Final = "; each frame counts as another person: nothing says who is seen (docs/own_data.md)"
 
 

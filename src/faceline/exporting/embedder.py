@@ -40,6 +40,8 @@ def export_embedder(
     """
     if asked["int8"]:
         raise InputError("only models that find landmarks have 8 bits; export it in float32", column="int8")
+    if asked["blinks"]:
+        raise InputError("an embedder finds no lids; leave it out", column="blinks")
     if not asked["flip_average"]:
         raise InputError("an embedder always uses flip test-time augmentation; leave it out", column="flip_average")
     model, size = trained.model, trained.config["data"]["size"]

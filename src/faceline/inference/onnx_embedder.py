@@ -58,7 +58,7 @@ class OnnxEmbedder:
     Args:
         onnx: ONNX file. One input is float32, and the first output is (n, e); n may be fixed at 1. Inputs that no node
             reads get zeros.
-        preset: Key of `PRESETS`; every other argument that is given overrides it.
+        preset: Key of `PRESETS`, by default ``arcface``; every other argument that is given overrides it.
         size: Edge of the faces in pixels.
         channels: Order of the channels.
         layout: Layout of the input, ``nchw`` or ``nhwc``.
@@ -75,7 +75,7 @@ class OnnxEmbedder:
     def __init__(
         self,
         onnx: str,
-        preset: str = "arcface",
+        preset: str | None = None,
         size: int | None = None,
         channels: Channels | None = None,
         layout: Layout | None = None,
@@ -85,7 +85,7 @@ class OnnxEmbedder:
         threads: int | None = None,
     ) -> None:
         self.file = Path(onnx)
-        base = _known(PRESETS, preset, "preset")
+        base = _known(PRESETS, preset or "arcface", "preset")
         self.size, self.channels = size or base.size, channels or base.channels
         self.layout: Layout = layout or base.layout
         self.mean, self.std = _numbers(mean, base.mean, "mean"), _numbers(std, base.std, "std")

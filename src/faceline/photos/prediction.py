@@ -83,7 +83,12 @@ class Prediction:
     """
 
     def __init__(
-        self, detector: FaceDetector, table: FaceTable, overlays: Written | None, smooth: bool = False, stops: bool = False
+        self,
+        detector: FaceDetector,
+        table: FaceTable,
+        overlays: Written | None,
+        smooth: bool = False,
+        stops: bool = False,
     ) -> None:
         self.detector, self.table, self.overlays, self.smooth, self.stops = detector, table, overlays, smooth, stops
         self.summary = Summary()

@@ -160,7 +160,7 @@ class Recognising(Watching):
     """Settings for recognition, and how certain it must be."""
 
     embedder: str | None
-    embedder_preset: Literal["arcface", "sface", "dlib"]
+    embedder_preset: Literal["arcface", "sface", "dlib"] | None
     embedder_size: Annotated[int, Field(ge=16, le=1024)] | None
     embedder_channels: Literal["rgb", "bgr"] | None
     embedder_layout: Literal["nchw", "nhwc"] | None

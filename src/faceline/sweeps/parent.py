@@ -14,7 +14,15 @@ from mlflow import MlflowClient
 from faceline.errors import InputError
 from faceline.sweeps.trial import TRIAL_TAG
 from faceline.tracking.provenance import provenance
-from faceline.tracking.records import ERROR_TAG, PARENT_TAG, RunRecord, find_runs, is_open
+from faceline.tracking.records import (
+    ERROR_TAG,
+    PARENT_TAG,
+    PROCESS_TAG,
+    RunRecord,
+    find_runs,
+    is_open,
+    process_mark,
+)
 from faceline.tracking.runs import Run, tracked_run
 from faceline.tracking.store import experiment as experiment_id
 from faceline.tracking.store import store_errors
@@ -85,7 +93,7 @@ class ChildRuns:
         record = self.find(number)
         with store_errors(self.client.tracking_uri):
             if record is None:
-                tags = {PARENT_TAG: self.parent, TRIAL_TAG: str(number)}
+                tags = {PARENT_TAG: self.parent, TRIAL_TAG: str(number), PROCESS_TAG: process_mark()}
                 created = self.client.create_run(
                     experiment_id(self.client, self.experiment), run_name=f"trial {number}", tags=tags
                 )

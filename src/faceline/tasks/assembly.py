@@ -79,6 +79,7 @@ def prepare_process(seed: int, threads: int | None) -> int:
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # its notes on itself
     logging.getLogger("pytorch_lightning.profilers").setLevel(logging.INFO)  # what debug=profiler asks for
     warnings.filterwarnings("ignore", module="pytorch_lightning.utilities._pytree")  # about its own use of torch
+    warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")  # a resumed run
     warnings.filterwarnings("ignore", message="The `srun` command is available")  # where Slurm is and is not used
     threads = usable_threads(threads)
     threadpool_limits(threads)  # of NumPy's and scikit-learn's libraries

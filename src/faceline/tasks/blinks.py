@@ -6,6 +6,7 @@ import numpy as np
 
 from faceline.data.datamodule import LandmarkData
 from faceline.data.index import evenly
+from faceline.errors import InputError
 from faceline.geometry.markup import IBUG68
 from faceline.models.landmark_detector import LandmarkDetector
 from faceline.models.lid_gain import LidGain, lid_opening
@@ -18,8 +19,8 @@ _FRAMES: Final = 300
 """Most validation frames in which lids are moved."""
 
 
-def lid_gain_of(model: LandmarkDetector, data: LandmarkData, pipeline: Pipeline) -> LidGain | None:
-    """Return the gain that restores what a detector loses of a blink; None if no frame has all of the 68 points.
+def lid_gain_of(model: LandmarkDetector, data: LandmarkData, pipeline: Pipeline) -> LidGain:
+    """Return the gain that restores what a detector loses of a blink.
 
     Lids are closed and opened by known amounts in validation frames. The gain is one over the share of that which the
     detector passes on, at most 3.
@@ -28,13 +29,17 @@ def lid_gain_of(model: LandmarkDetector, data: LandmarkData, pipeline: Pipeline)
         model: Without a gain.
         data: What it was trained on.
         pipeline: What is done to a frame before the model sees it.
+
+    Raises:
+        InputError: The model has other landmarks than the 68, or no frame has all of them.
     """
     if model.markup != IBUG68:
-        return None
+        told = f"moves the lids among the 68 landmarks of {IBUG68.name}, and this model finds {model.markup.name}"
+        raise InputError(f"{told}; leave it out", column="blinks")
     val = data.split.val
     rows = evenly(val[np.isfinite(data.index.landmarks[val]).all(axis=(1, 2))], _FRAMES)
     if not len(rows):
-        return None
+        raise InputError("no validation frame has all landmarks to measure a blink by; leave it out", column="blinks")
     blink = Pipeline([ExpressionWarp(mouth=0, smile=0, brows=0, probability=1)])
     before, after, start, end = [], [], [], []
     for i, (image, row) in enumerate(zip(data.originals(rows), data.index.take(rows).landmarks, strict=True)):

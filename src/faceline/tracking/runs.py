@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, SupportsFloat
 import numpy as np
 from omegaconf import OmegaConf
 
-from faceline.errors import InputError
+from faceline.config.messages import explain
+from faceline.config.tree import conf_dir
+from faceline.errors import InputError, first_line
 from faceline.tracking.limits import checked_metrics, flat_params, tag_value
 from faceline.tracking.provenance import IGNORED, without
 from faceline.tracking.records import (
@@ -297,13 +299,22 @@ def _resume(client: MlflowClient, run_id: str) -> Run:
 
 
 def _end(run: Run, status: str, error: BaseException) -> None:
-    reason = (str(error).strip() or "no message").partition("\n")[0]
     try:
         with store_errors(run.client.tracking_uri):
             run.client.set_terminated(run.id, status)
-        run.set_tags({ERROR_TAG: f"{type(error).__name__}: {reason}"[:500]})
+        run.set_tags({ERROR_TAG: _why(error)[:500]})
     except Exception as second:  # the first error is the one to be seen
         _log.warning("run %s could not be marked %s: %s", run.id, status, second)
+
+
+def _why(error: BaseException) -> str:
+    """Return in one line why a run ended early: as the command tells it where the user can help it."""
+    if isinstance(error, KeyboardInterrupt) or isinstance(error.__context__, KeyboardInterrupt):
+        return "interrupted"  # Lightning turns that into SystemExit
+    if isinstance(error, SystemExit) and error.code == 128 + signal.SIGTERM:
+        return "ended by SIGTERM"
+    reason = first_line(error) if str(error).strip() else "no message"
+    return explain(error, conf_dir()) or f"{type(error).__name__}: {reason}"
 
 
 @contextmanager

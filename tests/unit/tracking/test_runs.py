@@ -1,3 +1,4 @@
+import errno
 import json
 import re
 import signal
@@ -60,9 +61,11 @@ def test_a_run_is_finished_only_when_its_block_ends(client: MlflowClient) -> Non
     ("error", "status", "told"),
     [
         (RuntimeError("loss exploded\nin line 2"), "FAILED", "RuntimeError: loss exploded"),
-        (InputError("bad value"), "FAILED", "InputError: bad value"),
-        (KeyboardInterrupt(), "KILLED", "KeyboardInterrupt: no message"),
+        (InputError("bad value"), "FAILED", "bad value"),
+        (KeyboardInterrupt(), "KILLED", "interrupted"),
         (SystemExit(1), "KILLED", "SystemExit: 1"),
+        (SystemExit(143), "KILLED", "ended by SIGTERM"),
+        (OSError(errno.ENOSPC, "full", "a.ckpt"), "FAILED", "disk full a.ckpt; free some space and start again"),
         (OSError("x" * 900), "FAILED", f"OSError: {'x' * 491}"),
     ],
 )
