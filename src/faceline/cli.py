@@ -64,11 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _interrupted()
     except SystemExit as stop:  # Lightning turns an interrupt into sys.exit(1)
-        if isinstance(stop.__context__, KeyboardInterrupt):
-            return _interrupted()
-        if stop.code == ENDED:
-            print("faceline: ended by SIGTERM", file=sys.stderr)
-        raise
+        return _stopped(stop)
     except NegativeAnswer as answer:
         print(f"faceline: {answer}", file=sys.stderr)
         return NO
@@ -316,6 +312,14 @@ def _refuse(line: str) -> int:
     if sys.unraisablehook is sys.__unraisablehook__:  # of a process of our own
         sys.unraisablehook = lambda _: None  # the mistake is told; what breaks in tidying up after it is no news
     return USER_ERROR
+
+
+def _stopped(stop: SystemExit) -> int:
+    if isinstance(stop.__context__, KeyboardInterrupt):
+        return _interrupted()
+    if stop.code == ENDED:
+        print("faceline: ended by SIGTERM", file=sys.stderr)
+    raise stop
 
 
 def _interrupted() -> int:

@@ -1,5 +1,6 @@
 """What ``faceline init`` writes trains, and opens to faceline the code that it names and no more."""
 
+import importlib
 import os
 import re
 import subprocess
@@ -87,6 +88,34 @@ def test_a_model_says_which_code_it_needs(
     assert "the model needs code beside faceline: wink_lab without version (" in line
     assert "--allow wink_lab" in line
     assert line.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("def broken(:", "backbone.py, row 1: wink_lab.backbone cannot be imported (SyntaxError: invalid syntax"),
+        (
+            "import no_such",
+            "row 1: wink_lab.backbone cannot be imported (ModuleNotFoundError: No module named 'no_such')",
+        ),
+        ("1 / 0", "row 1: wink_lab.backbone cannot be imported (ZeroDivisionError: division by zero)"),
+    ],
+)
+def test_own_code_that_cannot_be_imported_is_told_with_its_row(
+    inside: Path, line: str, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = inside / "src" / "wink_lab" / "backbone.py"
+    before = file.read_text()
+    for name in [name for name in sys.modules if name.split(".")[0] == "wink_lab"]:
+        monkeypatch.delitem(sys.modules, name)
+    try:
+        file.write_text(f"{line}\n{before}")
+        assert main(["train", "model=my_model", *QUICK]) == 2
+    finally:
+        file.write_text(before)
+        importlib.invalidate_caches()
+    error = capsys.readouterr().err
+    assert told in error and error.count("\n") == 1
 
 
 def test_nothing_else_is_open(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:

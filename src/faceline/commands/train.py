@@ -245,11 +245,11 @@ def _headline(config: Config, task: Task, data: TaskData) -> dict[str, str]:
 
 def _note(config: Config, task: Task, data: TaskData) -> str:
     """Return the description of a run on MLflow's page: what was trained on what, and how to repeat it."""
-    frames = ", ".join(f"{len(rows)} {part}" for part, rows in data.split.parts().items())
-    people = ", each counted as another person" if data.index.people_unknown else ""
+    frames = ", ".join(f"{len(rows)} {part}" for part, rows in data.split.parts().items()) + " frames"
+    frames += ", each counted as another person" if data.index.people_unknown else ""
     return (
         f"**{config['name']}** for the task {task.name} on **{data.source.name}**, protocol "
-        f"**{config['split']['protocol']}** ({frames} frames{people}). Chosen by `{task.objective}` on the validation set.\n\n"
+        f"**{config['split']['protocol']}** ({frames}). Chosen by `{task.objective}` on the validation set.\n\n"
         f"```\n{_command()}\n```\n\n"
         "Figures and errors frame by frame are among the artifacts. `faceline compare` ranks this run among its like, "
         "and puts the link to its page here."

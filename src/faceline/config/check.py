@@ -271,7 +271,10 @@ def _complaint(errors: Sequence[Any], name: str, value: Any, null: str = "") -> 
     expected = f"{', '.join(others)} or {last}" if others else last
     near = nearest(str(value), choices)
     came = json.dumps(value, ensure_ascii=False)
-    return f"expected {expected}{null}, got {_short(came)}" + (f"; did you mean {near}?" if near else "")
+    meant = f"; did you mean {near}?" if near else ""
+    if kinds == ["a list"] and isinstance(value, str | int | float):
+        meant = f"; write [{value}]"
+    return f"expected {expected}{null}, got {_short(came)}{meant}"
 
 
 def _expected(error: Any, name: str) -> str:

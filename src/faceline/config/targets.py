@@ -6,12 +6,13 @@ import pkgutil
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from traceback import extract_tb
 from types import ModuleType, SimpleNamespace
 from typing import Any, get_args, get_type_hints
 
 from faceline.config.project import packages
 from faceline.config.tree import hint
-from faceline.errors import InputError
+from faceline.errors import InputError, first_line
 
 ALLOWED = (
     "faceline.",
@@ -118,11 +119,13 @@ def _import_package(key: str, name: str) -> ModuleType:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name != name or name not in packages():
-            raise
+            raise _broken(name, error) from error
         raise InputError(
             f"{key}: Python finds no package {name}; install it (pip install -e .), or name the folder that it lies in "
             f"as source in faceline.yaml"
         ) from None
+    except Exception as error:
+        raise _broken(name, error) from error
 
 
 def _import_submodule(package: Any, path: str) -> bool:
@@ -132,9 +135,23 @@ def _import_submodule(package: Any, path: str) -> bool:
         importlib.import_module(path)
     except ModuleNotFoundError as error:
         if error.name != path:
-            raise
+            raise _broken(path, error) from error
         return False
+    except Exception as error:
+        raise _broken(path, error) from error
     return True
+
+
+def _broken(path: str, error: Exception) -> Exception:
+    """Return what to raise for a module that fails when it is imported: one line if it is the user's own."""
+    if path.partition(".")[0] not in packages():
+        return error
+    frames = [frame for frame in extract_tb(error.__traceback__) if not frame.filename.startswith("<frozen")]
+    file, row = frames[-1].filename, frames[-1].lineno
+    if isinstance(error, SyntaxError):
+        file, row = error.filename or file, error.lineno
+    told = f"{path} cannot be imported ({type(error).__name__}: {first_line(error)})"
+    return InputError(told, file=file, row=row)
 
 
 def _names(place: Any) -> list[str]:

@@ -69,8 +69,9 @@ def refuse_unlabelled(index: LabelIndex) -> None:
     """
     if index.missing.all(axis=1).any():
         raise InputError(
-            f"{index.dataset} lists frames without landmarks, which are of no use here; set it to false",
-            column="data.source.unlabelled",
+            f"{index.dataset} lists frames without landmarks, which are of no use here; choose labelled data, or set "
+            "data.source.unlabelled=false where the data set has that key",
+            column="data",
         )
 
 

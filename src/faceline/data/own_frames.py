@@ -181,7 +181,7 @@ def names_of(file: Path, pattern: re.Pattern[str] | None, number: int) -> tuple[
 
 
 def names_person(file: Path, pattern: re.Pattern[str] | None) -> bool:
-    """Tell whether template or folders name the person on an image; otherwise `names_of` has no better name than others."""
+    """Tell whether template or folders name the person on an image; if not, `names_of` takes another name."""
     return len(file.parts) > 1 if pattern is None else "person" in pattern.groupindex
 
 

@@ -44,11 +44,12 @@ def decide(run: RunRecord, champion: Version | None) -> Verdict:
     except InputError as error:
         return Verdict(None, f"the frames of the champion's run cannot be compared: {error.message}")
     wins = paired.probability >= PROBABILITY
+    videos = f"{paired.videos} video{'' if paired.videos == 1 else 's'}"
     return Verdict(
         wins,
         f"{_figures(run, 'best_val')} in validation against {_figures(before, 'best_val')} of {champion}, "
         f"{'better' if wins else 'better only'} with {_percent(paired.probability)} probability (paired bootstrap over "
-        f"{paired.videos} videos; {PROBABILITY * 100:.0f} % are needed); on test frames, which decide nothing, "
+        f"{videos}; {PROBABILITY * 100:.0f} % are needed); on test frames, which decide nothing, "
         f"{_figures(run, 'test')} against {_figures(before, 'test')}",
     )
 

@@ -167,7 +167,7 @@ def test_a_valid_node_passes(parameters: dict[str, Any]) -> None:
         ({"mode": "fats"}, 'net.mode: expected fast, slow or 3, got "fats"; did you mean fast?'),
         ({"betas": [0.9]}, "net.betas: expected field required at [1], got [0.9]"),
         ({"betas": [0.9, "x"]}, 'net.betas: expected a number at [1], got [0.9, "x"]'),
-        ({"names": "a"}, 'net.names: expected a list, got "a"'),
+        ({"names": "a"}, 'net.names: expected a list, got "a"; write [a]'),
         ({"file": 3}, "net.file: expected text or null, got 3"),
         ({"part": 3}, "net.part: expected a node with _target_ that builds a Part or text or null, got 3"),
         ({"make": "x"}, 'net.make: expected a node with _target_ and _partial_: true or null, got "x"'),
