@@ -83,7 +83,8 @@ def _composition(error: ConfigCompositionException, conf: Path) -> str:
         return f"~{key[1]}: no such key to delete{hint(key[1], groups(conf))}"
     if key := re.search(r"Could not override '([^']+)'", message):
         node = cause.parent_node if isinstance(cause, OmegaConfBaseException) else None
-        return _unknown_key(key[1], node, conf)
+        inner = str(getattr(cause, "full_key", None) or "")  # of a mapping that was typed as a whole
+        return _unknown_key(inner if inner.startswith(f"{key[1]}.") else key[1], node, conf)
     if isinstance(cause, OmegaConfBaseException):
         key = re.search(r"Error merging override (\S+?)=", message)
         return f"{key[1] if key else cause.full_key or 'config'}: {first_line(cause)}"

@@ -109,9 +109,10 @@ def make_split(
     split = Split(protocol, np.flatnonzero(train), np.flatnonzero(val), np.flatnonzero(test))
     for name, rows in split.parts().items():
         if not len(rows):
+            other = "person_disjoint" if protocol == "video_disjoint" else "another protocol"
             raise InputError(
                 f"the {name} set would be empty: {len(index)} frames of {len(set(index.persons))} people cannot be "
-                f"divided this way; use more data or another protocol; {_EVALUATE}",
+                f"divided this way; use more data or {other}; {_EVALUATE}",
                 column="split.protocol",
             )
     return split

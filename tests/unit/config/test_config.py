@@ -447,6 +447,7 @@ def test_groups_and_options(conf: Path) -> None:
         ("sead=1", "sead: no such key; did you mean seed?"),
         ("net.widht=1", "net.widht: no such key; did you mean net.width?"),
         ("widht=1", "widht: no such key; did you mean net.width?"),
+        ("net={widht: 1}", "net.widht: no such key; did you mean net.width?"),
         ("siez=tiny", "siez: no such key; did you mean size?"),
         ("qqq=1", "qqq: no such key; expected one of input, net, rate, seed, size"),
         ("seed.more=1", "seed.more: no such key; did you mean seed?"),

@@ -146,11 +146,12 @@ def test_bad_settings_are_refused(settings_: dict, words: str) -> None:
     ],
 )
 def test_a_part_that_would_be_empty_is_named(index: FrameIndex, protocol: str, part: str) -> None:
+    other = "person_disjoint" if protocol == "video_disjoint" else "another protocol"
     with pytest.raises(InputError) as refused:
         make_split(index, protocol)
     assert str(refused.value) == (
         f"key 'split.protocol': the {part} set would be empty: {len(index)} frames of {len(set(index.persons))} "
-        "people cannot be divided this way; use more data or another protocol; faceline evaluate measures all frames "
+        f"people cannot be divided this way; use more data or {other}; faceline evaluate measures all frames "
         "with part=all"
     )
 
