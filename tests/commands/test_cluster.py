@@ -55,7 +55,7 @@ def test_one_person_is_said_and_not_compared(workplace: Path, store, capsys) -> 
         (["k=[5,2]"], "k: expected the fewest and the most groups"),
         (["k=[1,3]"], "k: expected the fewest"),
         (["k=3"], "k: expected a list"),
-        (["dims=4"], "dims: expected 2, 3"),
+        (["dims=4"], "dims: expected 2 or 3"),
         (["chosen=61"], "k: expected from 1 to 60 groups"),
         (["rotat=true"], "rotat"),
     ],

@@ -185,7 +185,7 @@ def test_who_is_among_no_probes_nearest_frames_is_enrolled_all_the_same(workplac
         (["experiment=identification/knn", "model=cnn"], "takes no shapes"),
         (["experiment=identification/knn", "task=landmarks"], "finds no landmarks"),
         (["experiment=identification/knn", "task=faces"], "embeds no faces"),
-        (["experiment=identification/knn", "task.dims=4"], "task.dims: expected 2, 3, got 4"),
+        (["experiment=identification/knn", "task.dims=4"], "task.dims: expected 2 or 3, got 4"),
         (["experiment=identification/fnn_2d", "data.batch_size=5000"], "data.batch_size: a batch of 5000 needs more"),
         (["experiment=identification/embedder", "task.people=500", "model.frozen=[]"], "task.people"),
         (
