@@ -71,6 +71,9 @@ def test_the_examples_of_its_docstrings_hold() -> None:
         (PHOTO, LANDMARKS.astype(str), "face: expected a face of detect_faces"),
         (PHOTO, np.full((68, 2), np.nan), "do not form a face that can be aligned"),
         (PHOTO, np.full((68, 2), 7), "do not form a face that can be aligned"),
+        (PHOTO, LANDMARKS + 60, "face: it lies outside of this image of 50 x 40; give the image it was found in"),
+        (PHOTO, LANDMARKS - 60, "face: it lies outside of this image"),
+        (PHOTO, LANDMARKS / 50, "face: its landmarks span less than 4 pixels; give them in pixels of the image"),
     ],
 )
 def test_what_cannot_be_embedded_is_refused(image: Any, face: Any, words: str) -> None:
