@@ -60,7 +60,7 @@ def _check_place(image: np.ndarray, landmarks: np.ndarray) -> None:
         raise InputError(f"face: its landmarks span less than {_LEAST_FACE} pixels; give them in pixels of the image")
 
 
-def match_threshold(false_match: float = 0.001, bundle: str | Path = SFACE) -> float:
+def match_threshold(false_match: float | np.floating = 0.001, bundle: str | Path = SFACE) -> float:
     """Return the lowest cosine of two embeddings that counts as one person.
 
     It follows from how alike the people were on whom the embedder was calibrated; check it on photos of your own. To
@@ -77,7 +77,7 @@ def match_threshold(false_match: float = 0.001, bundle: str | Path = SFACE) -> f
         >>> round(match_threshold(0.001), 2), round(match_threshold(0.00001), 2)
         (0.32, 0.44)
     """
-    if not (isinstance(false_match, int | float | np.number) and 0 < false_match < 1):
+    if not (isinstance(false_match, int | float | np.floating) and 0 < false_match < 1):
         raise InputError(f"false_match: expected a share above 0 and below 1, got {false_match!r}")
     runtime = _runtime(str(bundle))
     if runtime.manifest.calibration is None:

@@ -59,6 +59,10 @@ def test_the_example_of_the_docs_runs(tmp_path: Path, monkeypatch: pytest.Monkey
     assert names["same_person"]
 
 
+def test_a_share_may_be_a_number_of_numpy() -> None:
+    assert faceline.match_threshold(np.float32(0.001)) == pytest.approx(faceline.match_threshold(0.001), abs=1e-6)
+
+
 def test_the_examples_of_its_docstrings_hold() -> None:
     assert doctest.testmod(recognition).failed == 0
 
