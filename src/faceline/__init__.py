@@ -42,7 +42,7 @@ _PLACES = {
     "compose": "faceline.api",
     "evaluate": "faceline.api",
     "export": "faceline.api",
-    "load": "faceline.api",
+    "load": "faceline.loading",
     "train": "faceline.api",
     "detect_faces": "faceline.inference.detection",
     "DetectedFace": "faceline.inference.detection",
@@ -64,7 +64,12 @@ def __getattr__(name: str) -> Any:
         return import_module("importlib.metadata").version("faceline")
     if name not in _PLACES:
         raise AttributeError(f"module 'faceline' has no attribute {name!r}")
-    return getattr(import_module(_PLACES[name]), name)
+    try:
+        return getattr(import_module(_PLACES[name]), name)
+    except ModuleNotFoundError as error:
+        from faceline.config.messages import naming_its_extra  # noqa: PLC0415  # not at every import
+
+        raise naming_its_extra(error) from None
 
 
 def __dir__() -> list[str]:

@@ -26,7 +26,6 @@ from faceline.config.project import config_folders, opened
 from faceline.config.resolvers import register
 from faceline.config.tree import conf_dir
 from faceline.errors import InputError
-from faceline.inference.bundle import DEFAULT, SFACE
 from faceline.inference.runtime import LandmarkRuntime
 from faceline.models.landmark_detector import LandmarkDetector
 from faceline.tasks.assembly import Trained, load_trained, prepare_process
@@ -37,7 +36,18 @@ from faceline.tracking.records import get_run
 from faceline.tracking.store import connect
 from faceline.types import Image, Shape
 
-__all__ = ["Compared", "Evaluated", "Model", "TrainedRun", "compare", "compose", "evaluate", "export", "load", "train"]
+__all__ = [
+    "Compared",
+    "Evaluated",
+    "Model",
+    "TrainedRun",
+    "compare",
+    "compose",
+    "evaluate",
+    "export",
+    "load_model",
+    "train",
+]
 
 
 @dataclass(frozen=True)
@@ -83,9 +93,7 @@ class TrainedRun:
     @cached_property
     def model(self) -> Model:
         """Return the best model of the run."""
-        found = load(self.run_id, **_store(self.config))
-        assert isinstance(found, Model)  # a run, and no bundle
-        return found
+        return load_model(self.run_id, **_store(self.config))
 
 
 @dataclass(frozen=True)
@@ -173,29 +181,13 @@ def train(config: Config | Sequence[str]) -> TrainedRun:
     return TrainedRun(run_id, score, dict(record.metrics), settings)
 
 
-def load(name: str | Path, **tracking: str) -> LandmarkRuntime | Model:
-    """Load a model from a bundle, a run or a checkpoint. A bundle needs no torch to run.
-
-    Args:
-        name: ``default`` for the bundle that ships with faceline, a file ``*.faceline``, a checkpoint ``*.ckpt``, the
-            id of a run, or a registered model such as ``champion``.
-        **tracking: Store of the runs, as ``root`` or ``uri``; by default it is below the current folder.
-
-    Returns:
-        A runtime for a bundle, a `Model` for a run or a checkpoint. Both have ``detect(image)``. An embedder is no
-        such model: `faceline.embed_face` opens ``sface``, or its bundle.
+def load_model(name: str | Path, **tracking: str) -> Model:
+    """Load the model of a run or a checkpoint, as `faceline.load` does.
 
     Raises:
         InputError: There is no such model, or it needs code that is not available.
-
-    Examples:
-        >>> import numpy as np
-        >>> load("default").detect(np.zeros((120, 100, 3), dtype=np.uint8)).shape
-        (68, 2)
     """
     file = Path(name)
-    if str(name) in (DEFAULT, SFACE) or file.suffix == ".faceline":
-        return LandmarkRuntime(name)  # which refuses an embedder by its name
     with _errors(), opened([], conf_dir()):
         if file.suffix in (".ckpt", ".skops"):
             return _model(load_trained(file))
@@ -210,7 +202,7 @@ def evaluate(run: str | TrainedRun, part: str = "test", overrides: Sequence[str]
         run: The id of a run or a registered model, or what `train` returned.
         part: Set of the split: ``train``, ``val`` or ``test``; or ``all`` frames.
         overrides: The overrides of ``faceline evaluate``, such as ``data=udacity``.
-        **tracking: Store of the runs, as for `load`.
+        **tracking: Store of the runs, as for `faceline.load`.
 
     Returns:
         Metrics, a table with a row for each frame, and figures.
@@ -241,7 +233,7 @@ def export(
         run: The id of a run or a registered model, or what `train` returned.
         output: The file of the bundle. By default it lies below ``mlruns/bundles``.
         overrides: The overrides of ``faceline export``, such as ``int8=true``.
-        **tracking: Store of the runs, as for `load`.
+        **tracking: Store of the runs, as for `faceline.load`.
 
     Returns:
         The opened bundle of a landmark model, or the file of a bundle of another kind.
@@ -265,7 +257,7 @@ def compare(runs: Sequence[str | TrainedRun] = (), output: str | Path | None = N
     Args:
         runs: The ids of runs, or what `train` returned. By default all finished runs.
         output: The folder of the page. By default it is ``mlruns/comparison``.
-        **tracking: Store of the runs, as for `load`.
+        **tracking: Store of the runs, as for `faceline.load`.
 
     Returns:
         The verdict, a table for each task, data set and protocol, and the page.

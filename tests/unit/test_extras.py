@@ -37,6 +37,19 @@ for arguments in sys.argv[2:]:  # one command after another
 sys.exit(code)
 """
 
+PYTHON = """
+import numpy as np
+
+import faceline
+
+print(faceline.load("default").detect(np.zeros((96, 96, 3), np.uint8)).shape)
+for call in (lambda: faceline.load("abc"), lambda: faceline.train, lambda: faceline.LandmarkDetector):
+    try:
+        call()
+    except ModuleNotFoundError as error:
+        print(error)
+"""
+
 Run = Callable[..., tuple[int, str]]
 
 
@@ -70,6 +83,15 @@ def test_a_photo_needs_no_extra(run: Run, tmp_path: Path) -> None:
     code, told = run("predict photo.jpg faces=whole min_confidence=0 overlays=drawn", "--help", "train --help")
     assert code == 0 and "landmarks.csv" in told
     assert list((tmp_path / "drawn").iterdir())
+
+
+def test_python_loads_a_bundle_without_an_extra_and_says_which_the_rest_needs() -> None:
+    code = WITHOUT.split("from faceline.cli", maxsplit=1)[0] + PYTHON
+    absent = "torch,pytorch_lightning,pandas,hydra,matplotlib,mlflow,sklearn"
+    answer = subprocess.run([sys.executable, "-c", code, absent], capture_output=True, text=True, check=True)
+    shape, *lines = answer.stdout.splitlines()
+    assert shape == "(68, 2)" and len(lines) == 3
+    assert all(line.endswith("is not installed; pip install 'faceline[train]'") for line in lines)
 
 
 @pytest.mark.parametrize(

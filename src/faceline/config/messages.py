@@ -106,7 +106,7 @@ def _explain_one(error: BaseException, conf: Path) -> str | None:  # noqa: PLR09
         case ModuleNotFoundError() if str(error).startswith("Requirement '"):  # an accelerator without its package
             return f"trainer: {first_line(error)}"
         case ModuleNotFoundError() if error.name in OPTIONAL:
-            return f"the package {error.name} is not installed; pip install 'faceline[{_extra(error.name)}]'"
+            return naming_its_extra(error).msg
     if "hydra" in sys.modules:  # else it has raised nothing
         from faceline.config.composition import explain_composition  # noqa: PLC0415
 
@@ -130,6 +130,14 @@ def _is_shared_memory(error: BaseException) -> bool:
     text = str(error)
     is_memory = any(words in text for words in ("shared memory", "us error", "/dev/shm", "/torch_"))
     return is_memory and any(words in text for words in ("shm", "DataLoader", "torch_"))
+
+
+def naming_its_extra(error: ModuleNotFoundError) -> ModuleNotFoundError:
+    """Return the same error, which names the extra of the missing package if it belongs to one."""
+    if error.name not in OPTIONAL:
+        return error
+    line = f"the package {error.name} is not installed; pip install 'faceline[{_extra(error.name)}]'"
+    return ModuleNotFoundError(line, name=error.name)
 
 
 def _extra(package: str) -> str:

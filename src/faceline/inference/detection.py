@@ -1,7 +1,7 @@
 """Finds every face of a photo with landmarks and a confidence: face finder and landmark model together."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
@@ -13,6 +13,7 @@ from jaxtyping import Shaped
 from faceline.errors import InputError
 from faceline.inference.bundle import DEFAULT
 from faceline.inference.faces import Face, YuNet
+from faceline.inference.rgb import check_image
 from faceline.inference.runtime import BATCH, Detections, LandmarkRuntime
 from faceline.types import AnyImage, Image, Shape
 
@@ -44,7 +45,7 @@ class DetectedFace:
         confidence: How sure the models are that this is a face with useful landmarks, on [0, 1].
     """
 
-    landmarks: Shape
+    landmarks: Shape = field(repr=False)
     box: Shaped[np.ndarray, "4"]
     confidence: float
 
@@ -182,7 +183,7 @@ def detect_faces(
         []
     """
     check_image(image)
-    if faces not in ("all", "largest", "whole"):
+    if not isinstance(faces, str) or faces not in ("all", "largest", "whole"):
         raise InputError(f"faces: expected all, largest or whole, got {faces!r}")
     if not (isinstance(min_confidence, int | float | np.number) and 0 <= min_confidence <= 1):
         raise InputError(f"min_confidence: expected a number from 0 to 1, got {min_confidence!r}")
@@ -190,32 +191,6 @@ def detect_faces(
         raise InputError(f"threads: expected a whole number of at least 1, got {threads!r}")
     runtime = _runtime(str(bundle), int(threads))
     return FaceDetector(runtime.detect_batch, runtime.size, faces, min_confidence, _finder()).detect(image).faces
-
-
-def check_image(image: object) -> None:
-    """Refuse what is no RGB image.
-
-    Raises:
-        InputError: It has another shape or type, or no pixels.
-    """
-    if not (isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3):
-        got = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
-        raise InputError(f"expected an RGB image (height, width, 3) of uint8, got {got}{_advice(image)}")
-    if not image.size:
-        raise InputError(f"expected an image with pixels, got one of {image.shape[1]} x {image.shape[0]}")
-
-
-def _advice(image: object) -> str:
-    """Say how to make an RGB image of what is none."""
-    if image is None:
-        return "; cv2.imread returns it for a file that it cannot read"
-    if not isinstance(image, np.ndarray):
-        return '; read it with np.asarray(PIL.Image.open(file).convert("RGB"))'
-    if image.dtype != np.uint8:
-        return "; from 0 to 1, convert it with (image * 255).astype(np.uint8)"
-    if image.ndim == 2:
-        return "; convert grey with np.dstack([image] * 3)"
-    return "; drop alpha with image[..., :3]" if image.ndim == 3 and image.shape[2] == 4 else ""
 
 
 @lru_cache(maxsize=4)

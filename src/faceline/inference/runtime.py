@@ -14,6 +14,7 @@ from faceline.geometry.crops import TEMPLATES, cut_window, face_window
 from faceline.geometry.resize import resize_image
 from faceline.inference.bundle import DEFAULT, SFACE, Bundle, EmbedderManifest, LandmarkManifest, read_bundle
 from faceline.inference.failures import FAILURES
+from faceline.inference.rgb import check_image
 from faceline.threads import usable_threads
 from faceline.types import AnyImage, Boxes, Image, Images, Landmarks, PerFrame, Shape, Sizes
 
@@ -51,7 +52,12 @@ class LandmarkRuntime:
         self._graph = _Graph(self.bundle, self.manifest.outputs, threads)
 
     def detect(self, image: Image) -> Shape:
-        """Find the landmarks (p, 2) of the one face that fills a good part of an RGB image, in its pixels."""
+        """Find the landmarks (p, 2) of the one face that fills a good part of an RGB image, in its pixels.
+
+        Raises:
+            InputError: The image has another shape or type.
+        """
+        check_image(image)
         return np.asarray(self.detect_batch([image]).landmarks[0])
 
     def detect_batch(self, images: Sequence[AnyImage]) -> Detections:

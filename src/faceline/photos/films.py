@@ -23,7 +23,7 @@ _EVEN: Final = 0.9
 """Share of frames that follow one step after the frame before, in a film with a constant rate."""
 
 _HOLE: Final = bytes(512)
-"""Compressed films never hold so many zeros in a row; lost sectors and unfinished copies do."""
+"""Compressed films hold so many zeros in a row at most where a JPEG is flat; lost sectors and unfinished copies do."""
 
 _COMPRESSED: Final = frozenset(
     {"mjpg", "jpeg", "avc1", "h264", "x264", "hev1", "hvc1", "hevc", "mp4v", "fmp4", "xvid", "divx", "dx50"}
@@ -128,11 +128,26 @@ def _holes(path: Path) -> list[int]:
             break
         content = packet.tobytes()
         filled = content.rstrip(b"\0")  # encoders may fill up what they send
-        if not filled or _HOLE in filled:
+        if not filled or (_HOLE in filled and not _flat_is_zeros(filled)):
             found.append(number)
         number += 1
     packets.release()
     return found
+
+
+def _flat_is_zeros(packet: bytes) -> bool:
+    """Tell whether a packet is a JPEG that writes a flat area as zeros, by its Huffman tables.
+
+    The first symbol of a table has a code of zeros. Symbol 0 says that a block is as bright as the one before, or that
+    nothing more follows in it.
+    """
+    firsts: list[int] = []
+    for segment in packet.split(b"\xff\xc4")[1:]:
+        tables = segment[2 : int.from_bytes(segment[:2], "big")]
+        while len(tables) > 17:  # its number, and how many codes of each length there are
+            firsts.append(tables[17])
+            tables = tables[17 + sum(tables[1:17]) :]
+    return bool(firsts) and not any(firsts)
 
 
 class Animation:

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image as PillowImage
 
 from faceline.errors import InputError
 from faceline.inference import detection
-from faceline.inference.detection import FaceDetector, combined, detect_faces
+from faceline.inference.detection import DetectedFace, FaceDetector, combined, detect_faces
 from faceline.inference.faces import Face, YuNet
 from faceline.inference.runtime import BATCH, Detections
 from faceline.types import AnyImage, Image
@@ -116,6 +117,20 @@ def test_the_whole_photo_is_the_frame_of_a_face(confidence: float | None, faces:
     ("image", "words"),
     [
         (np.zeros((4, 5, 3)), "float64 (4, 5, 3); from 0 to 1, convert it with (image * 255).astype(np.uint8)"),
+        (
+            np.full((4, 5, 3), 9.0),
+            "float64 (4, 5, 3); from 0 to 255, convert it with image.clip(0, 255).astype(np.uint8)",
+        ),
+        (
+            np.zeros((4, 5, 3), np.uint16),
+            "uint16 (4, 5, 3); of 16 bits, convert it with (image // 257).astype(np.uint8)",
+        ),
+        (np.zeros((4, 5, 3), bool), "bool (4, 5, 3); convert it with image.astype(np.uint8) * 255"),
+        (np.zeros((4, 5, 1), np.uint8), "uint8 (4, 5, 1); convert grey with np.dstack([image] * 3)"),
+        (np.zeros((3, 4, 5), np.uint8), "uint8 (3, 4, 5); put the colours last with image.transpose(1, 2, 0)"),
+        (np.zeros((2, 4, 5, 3), np.uint8), "uint8 (2, 4, 5, 3); give one image at a time"),
+        ([PHOTO, PHOTO], "list; give one image, as an array, at a time"),
+        (PillowImage.new("RGB", (5, 4)), 'Image; convert it with np.asarray(image.convert("RGB"))'),
         (np.zeros((4, 5), np.uint8), "uint8 (4, 5); convert grey with np.dstack([image] * 3)"),
         (np.zeros((4, 5, 4), np.uint8), "uint8 (4, 5, 4); drop alpha with image[..., :3]"),
         (np.zeros((4, 5, 2), np.uint8), "uint8 (4, 5, 2)"),
@@ -127,6 +142,11 @@ def test_what_is_no_image_is_refused_with_a_way_to_make_it_one(image: object, wo
     with pytest.raises(InputError) as refusal:
         as_users_call(image)
     assert str(refusal.value) == f"expected an RGB image (height, width, 3) of uint8, got {words}"
+
+
+def test_a_face_is_shown_in_one_line() -> None:
+    face = DetectedFace(np.zeros((68, 2), np.float32), np.array([1.0, 2.0, 3.0, 4.0]), 0.5)
+    assert repr(face) == "DetectedFace(box=array([1., 2., 3., 4.]), confidence=0.5)"
 
 
 def test_an_image_without_pixels_is_refused() -> None:

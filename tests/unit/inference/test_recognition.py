@@ -59,6 +59,10 @@ def test_the_example_of_the_docs_runs(tmp_path: Path, monkeypatch: pytest.Monkey
     assert names["same_person"]
 
 
+def test_a_share_may_be_a_number_of_numpy() -> None:
+    assert faceline.match_threshold(np.float32(0.001)) == pytest.approx(faceline.match_threshold(0.001), abs=1e-6)
+
+
 def test_the_examples_of_its_docstrings_hold() -> None:
     assert doctest.testmod(recognition).failed == 0
 
@@ -71,6 +75,9 @@ def test_the_examples_of_its_docstrings_hold() -> None:
         (PHOTO, LANDMARKS.astype(str), "face: expected a face of detect_faces"),
         (PHOTO, np.full((68, 2), np.nan), "do not form a face that can be aligned"),
         (PHOTO, np.full((68, 2), 7), "do not form a face that can be aligned"),
+        (PHOTO, LANDMARKS + 60, "face: it lies outside of this image of 50 x 40; give the image it was found in"),
+        (PHOTO, LANDMARKS - 60, "face: it lies outside of this image"),
+        (PHOTO, LANDMARKS / 50, "face: its landmarks span less than 4 pixels; give them in pixels of the image"),
     ],
 )
 def test_what_cannot_be_embedded_is_refused(image: Any, face: Any, words: str) -> None:

@@ -36,6 +36,19 @@ def test_a_whole_film_says_nothing(films: Path, tmp_path: Path, name: str) -> No
     assert film.came == 30 and film.shortfall is None
 
 
+def test_a_flat_picture_is_no_damage_though_its_bytes_are_zeros(tmp_path: Path) -> None:
+    path = tmp_path / "film.avi"
+    writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"MJPG"), 10, (1280, 720))
+    for light in (0, 110, 255):
+        picture = np.full((720, 1280, 3), light, np.uint8)
+        cv2.circle(picture, (600, 300), 99, (40, 90, 160), -1)
+        writer.write(picture)
+    writer.release()
+    assert bytes(512) in path.read_bytes()[20_000:]  # beyond the header
+    film = read(path, path.read_bytes())
+    assert film.came == 3 and film.shortfall is None
+
+
 @pytest.mark.parametrize("name", ["film.avi", "film.webm"])
 def test_zeros_in_the_middle_are_told(films: Path, tmp_path: Path, name: str) -> None:
     content = (films / name).read_bytes()
