@@ -217,8 +217,8 @@ loop: [hello, cup, boots]
     [
         ("share: 0.3", "share: 0.5", 5, "campaigns.2.share: 110 % of the airtime are sold up to this campaign"),
         ("share: 0.3", "plays_a_day: 2000", 5, "campaigns.2.plays_a_day: 116 % of the airtime are sold"),
-        ("share: 0.3", "share: 30", 5, "campaigns.2.share: input should be less than or equal to 1, got 30"),
-        ("share: 0.3", "share: 0", 5, "campaigns.2.share: input should be greater than 0"),
+        ("share: 0.3", "share: 30", 5, "campaigns.2.share: expected at most 1, got 30"),
+        ("share: 0.3", "share: 0", 5, "campaigns.2.share: expected above 0"),
         ("share: 0.3", "sahre: 0.3", 5, "campaigns.2.sahre: no such key; did you mean share?"),
         ("share: 0.6", "share: 0.1, plays_a_day: 500", 4, "campaigns.1.plays_a_day: 500 plays a day fill 13.9 % of "
          "10:00 to 20:00, and the share is 10 %; raise it to 13.9 %, or lower the plays"),

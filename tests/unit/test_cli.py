@@ -274,7 +274,7 @@ def test_flags_of_hydra_work(workflow: Callable[..., Any], capsys: pytest.Captur
 
 def test_a_full_disk_is_told_in_one_line(workflow: Callable[..., Any]) -> None:
     code, errors = workflow(fail(OSError(28, "No space left on device", "cache.npy")))
-    assert (code, errors) == (2, "faceline: error: disk full cache.npy; free some space and start again\n")
+    assert (code, errors) == (2, "faceline: error: the disk is full: cache.npy; free some space and start again\n")
 
 
 def test_an_interrupt_is_told_in_one_line(workflow: Callable[..., Any]) -> None:

@@ -13,6 +13,7 @@ from faceline.files import write_whole
 from faceline.outputs import check_output
 from faceline.stand.consent.enrolment import Enrolment
 from faceline.stand.consent.keys import VARIABLE
+from faceline.stand.database import address_of
 from faceline.stand.settings import ConsentSettings
 from faceline.terminal import show
 
@@ -52,9 +53,9 @@ def _key_file(settings: ConsentSettings) -> Path | None:
         return Path(settings.key_file)
     if VARIABLE in os.environ:
         return None
-    if not settings.database.startswith("sqlite:///"):
+    if address_of(settings.database, "database").get_backend_name() != "sqlite":
         raise InputError(f"missing; give the stand's template.keys, or {VARIABLE}", column="key_file")
-    return Path(settings.database.removeprefix("sqlite:///")).with_name("template.keys")
+    return Path(settings.database.partition(":///")[2]).with_name("template.keys")
 
 
 def _person(settings: ConsentSettings) -> str:

@@ -266,7 +266,7 @@ def _check_value(key: str, value: Any, annotation: TypeHint) -> None:
 def _complaint(errors: Sequence[Any], name: str, value: Any, null: str = "") -> str:
     """Say what was expected and what came; there is one error for each type that the value may have."""
     choices = [word for error in errors for word in _choices(error)]
-    kinds = [_expected(error, name) for error in errors if not _choices(error)]
+    kinds = [expected_of(error, name) for error in errors if not _choices(error)]
     *others, last = dict.fromkeys(choices + kinds)
     expected = f"{', '.join(others)} or {last}" if others else last
     near = nearest(str(value), choices)
@@ -277,11 +277,19 @@ def _complaint(errors: Sequence[Any], name: str, value: Any, null: str = "") -> 
     return f"expected {expected}{null}, got {_short(came)}{meant}"
 
 
-def _expected(error: Any, name: str) -> str:
+def expected_of(error: Any, name: str = "") -> str:
+    """Return what was expected, of an error of pydantic.
+
+    Args:
+        error: One of its errors.
+        name: Name of the type, for errors that name none.
+    """
     if error["type"] == "needs_python_object":  # an instance of some class, which plain values never are
         place = str(error["loc"][-1]) if error["loc"] else name
         return f"a node with _target_ that builds a {place.removeprefix('is-instance[').removesuffix(']')}"
-    message = str(error["msg"]).partition(" after validation")[0]
+    if error["type"] == "model_type":
+        return "keys and values"
+    message = str(error["msg"]).partition(" after validation")[0].partition(", unable to parse")[0]
     for begin in ("Value error, ", "Input should be ", "List should have ", "String should have "):
         message = message.removeprefix(begin)
     for theirs, ours in _WORDING.items():

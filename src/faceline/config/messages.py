@@ -88,7 +88,8 @@ def _explain_one(error: BaseException, conf: Path) -> str | None:  # noqa: PLR09
         case OSError() if error.filename is None and _raised_in(error, "multiprocessing"):  # locks lie there too
             return _SHARED_MEMORY
         case OSError() if error.errno in _FULL:
-            return f"disk full{_file(error)}; free some space and start again"
+            file = _file(error)
+            return f"the disk is full{':' if file else ''}{file}; free some space and start again"
         case PermissionError():
             return f"not permitted to use{_file(error) or ' a file'}; change its permissions or choose another place"
         case OSError() if error.errno in _WRONG_PLACE and error.filename:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from faceline.config.check import Place
+from faceline.config.check import Place, expected_of
 from faceline.config.tree import hint
 from faceline.errors import InputError
 
@@ -62,9 +62,11 @@ class PlainData:
             raise self.error(why or f"no such key{hint(word, _fields(model, place[:-1]))}", place)
         if error["type"] == "missing":
             raise self.error("missing", place)
-        message = str(error["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
+        if error["type"] in ("value_error", "assertion_error"):
+            message = str(error["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
+            raise self.error(message[0].lower() + message[1:], place)
         came = f", got {error['input']!r}" if isinstance(error["input"], str | int | float | bool | None) else ""
-        raise self.error(message[0].lower() + message[1:] + (came if error["type"] != "value_error" else ""), place)
+        raise self.error(f"expected {expected_of({**error, 'loc': ()})}{came}", place)
 
     def _row(self, place: Place) -> int | None:
         """Return the line of a place; None without a text."""

@@ -119,7 +119,7 @@ def open_database(url: str, column: str = "store", *, create: bool = True) -> sa
     Raises:
         InputError: The address is invalid, or the database cannot be used.
     """
-    address = _address(url, column)
+    address = address_of(url, column)
     if not create and address.drivername.startswith("sqlite") and not Path(str(address.database)).is_file():
         raise InputError(f"no such file: {address.database}", column=column)
     with database_errors(address, column):
@@ -199,7 +199,16 @@ def sqlite_file(engine: sa.Engine) -> Path | None:
     return Path(str(engine.url.database)) if engine.dialect.name == "sqlite" else None
 
 
-def _address(url: str, column: str) -> sa.URL:
+def address_of(url: str, column: str) -> sa.URL:
+    """Return the parts of a database's address; a SQLite file becomes absolute.
+
+    Args:
+        url: ``sqlite:///FILE`` or ``postgresql://USER:PASSWORD@HOST/NAME``.
+        column: Key that the address came from, for messages.
+
+    Raises:
+        InputError: The address is invalid.
+    """
     try:
         address = sa.make_url(url)
     except ArgumentError:

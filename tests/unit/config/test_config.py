@@ -516,12 +516,15 @@ def test_an_error_of_a_worker_process_loses_its_traceback() -> None:
     [
         (InputError("not so", column="data.size"), "data.size: not so"),
         (InputError("two\nlines", file="a.csv"), "a.csv: two lines"),
-        (OSError(errno.ENOSPC, "No space left", "cache.npy"), "disk full cache.npy; free some space and start again"),
+        (
+            OSError(errno.ENOSPC, "No space left", "cache.npy"),
+            "the disk is full: cache.npy; free some space and start again",
+        ),
         (
             OSError(errno.ENOSPC, "No space left", "own.svg", None, "stand/a.svg"),
-            "disk full stand/a.svg; free some space and start again",
+            "the disk is full: stand/a.svg; free some space and start again",
         ),
-        (OSError(errno.EDQUOT, "Quota exceeded"), "disk full; free some space and start again"),
+        (OSError(errno.EDQUOT, "Quota exceeded"), "the disk is full; free some space and start again"),
         (PermissionError(13, "denied", "x"), "not permitted to use x; change its permissions or choose another place"),
         (MemoryError(), "out of memory; lower data.batch_size, data.size or data.workers"),
         (type("MisconfigurationException", (Exception,), {})("no GPU\nhere"), "trainer: no GPU"),
