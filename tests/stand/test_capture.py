@@ -146,9 +146,10 @@ def test_what_is_no_source_is_refused(name: str) -> None:
         source_opener(name)
 
 
-def test_a_camera_that_is_not_there_is_lost_and_no_bug() -> None:
+def test_a_camera_that_is_not_there_is_lost_and_no_bug(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SourceLostError):
         source_opener("97")()
+    assert capfd.readouterr().err == "", "the stand itself says so, and not OpenCV at every try"
 
 
 def test_pictures_of_other_kinds_become_rgb_or_nothing() -> None:

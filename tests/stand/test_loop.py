@@ -221,7 +221,9 @@ def until(condition: Callable[[], bool], stand: Fixture, seconds: float = 10.0) 
     assert condition()
 
 
-def test_a_camera_that_goes_and_comes_back_is_told_and_the_screen_goes_on(tmp_path: Path) -> None:
+def test_a_camera_that_goes_and_comes_back_is_told_and_the_screen_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     camera = Unplugged()
     stand = Fixture(tmp_path, Capture(camera.open, retry=0.02))
     health = lambda: stand.board.state.health  # noqa: E731
@@ -235,6 +237,8 @@ def test_a_camera_that_goes_and_comes_back_is_told_and_the_screen_goes_on(tmp_pa
     until(lambda: health().camera, stand)
     assert not health().warnings
     assert health().counts["reopened"] >= 1
+    logged = [record.message for record in caplog.records if "No frames from the camera" in record.message]
+    assert len(logged) == 1, "once in the journal, when it begins"
     stand.loop.close()
 
 

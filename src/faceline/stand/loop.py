@@ -123,6 +123,7 @@ class Loop:
         self._fault: str | None = None
         self._logged: str | None = None
         self._unsaved: str | None = None
+        self._noted: set[Problem] = {"fault"}  # which is logged with its traceback
         self._saved = clock().steady
         self._thread = threading.Thread(target=self._run, name="stand", daemon=True)
 
@@ -176,6 +177,7 @@ class Loop:
                 {number: person for number, (_, person) in known.items()},
             )
         )
+        self._note(self.board.state.health.problems)
         if self.feed is not None:
             self.feed.take(self.board.state)
         if done - self._saved >= _SAVE_EVERY:
@@ -231,6 +233,12 @@ class Loop:
         if told != self._logged:  # one that comes with every frame fills no disk
             log.exception("the loop goes on after a fault")
         self._fault = self._logged = told
+
+    def _note(self, problems: dict[Problem, str]) -> None:
+        """Log each problem when it begins, for whoever reads the journal of the machine."""
+        for kind in problems.keys() - self._noted:
+            log.warning("%s", problems[kind])
+        self._noted = {"fault", *problems}
 
     def _save(self) -> None:
         self._saved = self._clock().steady

@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import Final, Protocol, runtime_checkable
 
 import cv2
+import cv2.utils.logging
 import numpy as np
 
 from faceline.errors import InputError, first_line
 from faceline.stand.clock import Moment, Pace, now
 from faceline.types import Image
 
-os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # what it would print about a lost source is told here
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # what they would print about a lost source is told here
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 DEMO: Final = "demo"
 """Name of the source that draws visitors."""
