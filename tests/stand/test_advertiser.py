@@ -30,7 +30,7 @@ def stand(tmp_path_factory: pytest.TempPathFactory) -> WebStand:
     with EventStore(url, interval=0.01) as store:
         store.append(*events)
         assert store.flush(30.0)
-    return make(folder / "second", figures=Figures(url, 10, "UTC", lambda: catalogue))
+    return make(folder / "second", figures=Figures(url, 10, "UTC", lambda: catalogue, 0.9, 0.001))
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_the_page_speaks_the_terms_of_the_trade_and_begins_with_a_verdict(coffee
         "Proof of play",
         "Loyal customers",
         "visits of enrolled people that this speaks for",
-        "80.0\u00a0%",
+        "90.0\u00a0%",
     ):
         assert word in page
     assert page.index("In short") < page.index("passers-by")

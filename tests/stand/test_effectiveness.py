@@ -396,14 +396,34 @@ def test_greeted_visits_stand_against_those_that_were_to_be_expected(stores: lis
     found = write_report(stores, tmp_path / "r", "x", scope=Scope(greeting_rate=0.5, stranger_rate=0.002))
     text = (tmp_path / "r" / "report.html").read_text()
     greeted = int(found.total.iloc[0]["greeted"])
-    assert "Loyal customers" in text and f">{2 * greeted:,}<" in text
-    assert "50.0\u00a0%" in text and "0.20\u00a0%" in text and "clips of the Udacity set" in text
-    ((_, _, _, rows),) = loyal_table(found, Scope(greeting_rate=0.77, smallest_group=Z))
-    assert int(rows[2][1].replace(",", "")) % Z == 0, "what follows from a rounded count is rounded alike"
-    by_default: Any = read_settings("report", ["stores=[sqlite:///x.db]"], SETTINGS["report"])
-    assert (by_default.greeting_rate, by_default.stranger_rate) == (GREETING_RATE, STRANGER_RATE), "as on the page"
+    assert "Loyal customers" in text and f"{2 * greeted:,}<" in text
+    assert "50.0\u00a0%" in text and "0.20\u00a0%" in text and "given by whoever runs these stands" in text
+    ((_, below, _, rows),) = loyal_table(found, Scope(greeting_rate=0.77, smallest_group=Z))
+    assert int(rows[3][1].replace(",", "")) % Z == 0, "what follows from a rounded count is rounded alike"
+    assert "by mistake" not in below
     write_report(stores, tmp_path / "unknown", "x")
     assert "speaks for" not in (tmp_path / "unknown" / "report.html").read_text()
+
+
+def test_strangers_who_may_have_been_greeted_are_left_out_of_the_smaller_number(
+    stores: list[str], tmp_path: Path
+) -> None:
+    found = replace(told(stores, tmp_path), total=pd.DataFrame({"greeted": [60.0], "passers_by": [10_000.0]}))
+    ((_, below, _, rows),) = loyal_table(found, Scope(greeting_rate=0.8, stranger_rate=0.001))
+    assert rows[3][1] == "60 to 80"  # 10 of 60 may be strangers: 50 / 0.8 = 62, 60 / 0.8 = 75
+    assert "measured on clips of the Udacity set" in below and "leaves out the strangers" in below
+    ((_, _, _, rows),) = loyal_table(found, Scope(greeting_rate=0.8, stranger_rate=0.1))
+    assert rows[3][1] == "0 to 80", "no fewer than none"
+
+
+@pytest.mark.parametrize("verb", ["report", "stand", "fleet"])
+def test_the_rates_of_greetings_are_given_alike_everywhere(verb: str) -> None:
+    needed = ["stores=[sqlite:///x.db]"] if verb == "report" else []
+    by_default: Any = read_settings(verb, needed, SETTINGS[verb])
+    assert (by_default.greeting_rate, by_default.stranger_rate) == (GREETING_RATE, STRANGER_RATE)
+    with pytest.raises(InputError, match=r"stranger_rate: expected below greeting_rate=0\.5, got 0\.6"):
+        read_settings(verb, [*needed, "greeting_rate=0.5", "stranger_rate=0.6"], SETTINGS[verb])
+    read_settings(verb, [*needed, "greeting_rate=null"], SETTINGS[verb])
 
 
 def test_the_page_speaks_the_languages_that_are_asked_for(stores: list[str], tmp_path: Path) -> None:

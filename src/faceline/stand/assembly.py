@@ -88,7 +88,10 @@ def build(settings: "Stand") -> Iterator[tuple[Loop, Services]]:
         if enrolment is not None and recogniser is None:
             loop.others["people"] = lambda: enrolment.problem
         stack.callback(loop.close)
-        figures = Figures(store, settings.smallest_group, settings.zone, lambda: watch.policy.catalogue)
+        figures = Figures(
+            store, settings.smallest_group, settings.zone, lambda: watch.policy.catalogue, settings.greeting_rate,
+            settings.stranger_rate,
+        )  # fmt: skip
         desk = None if contents else Desk(watch.catalogue.file, settings.allowed_pages)
         if desk is not None:
             stack.callback(desk.films.close)

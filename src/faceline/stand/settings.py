@@ -22,7 +22,23 @@ Recipient = Annotated[str, Field(pattern=rf"^[^@\s,<>:]+@[^@\s,<>:]+(:({'|'.join
 Day = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$")]
 
 
-class Report(Settings):
+class Reported(Settings):
+    """Settings for what figures may tell, and what they take as known."""
+
+    smallest_group: Annotated[int, Field(ge=2)]
+    greeting_rate: Annotated[float, Field(gt=0, le=1)] | None
+    stranger_rate: Annotated[float, Field(ge=0, lt=1)]
+
+    @field_validator("stranger_rate")
+    @classmethod
+    def _is_rarer_than_a_greeting(cls, strangers: float, others: Any) -> float:
+        greeted = others.data.get("greeting_rate")
+        if greeted is not None and strangers >= greeted:
+            raise ValueError(f"below greeting_rate={greeted:g}")
+        return strangers
+
+
+class Report(Reported):
     """``faceline report``."""
 
     stores: Annotated[list[Text], Field(min_length=1)]
@@ -35,10 +51,7 @@ class Report(Settings):
     until: Day | None
     last_days: Count | None
     zone: Text
-    smallest_group: Annotated[int, Field(ge=2)]
     level: Share
-    greeting_rate: Annotated[float, Field(gt=0, le=1)] | None
-    stranger_rate: Annotated[float, Field(ge=0, le=1)]
     threads: Count | None
     mail: Annotated[list[Recipient], Field(min_length=1)] | None
     mail_from: Address | None
@@ -206,7 +219,7 @@ class Served(Settings):
     seconds: Annotated[float, Field(gt=0)] | None
 
 
-class Stand(Recognising, Served):
+class Stand(Recognising, Served, Reported):
     """``faceline stand``."""
 
     folder: Text
@@ -215,7 +228,6 @@ class Stand(Recognising, Served):
     people: str | None
     refuse_photos: bool
     consent_text: str | None
-    smallest_group: Annotated[int, Field(ge=2)]
     live_picture: bool
     sound: bool
     offer_codes: bool
@@ -267,7 +279,7 @@ class BenchmarkStand(Watching):
     output: Text
 
 
-class FleetSettings(Served):
+class FleetSettings(Served, Reported):
     """``faceline fleet``."""
 
     folder: Text
@@ -275,7 +287,6 @@ class FleetSettings(Served):
     store: str | None
     keep_days: Annotated[int, Field(ge=1, le=36_500)]
     zone: Text
-    smallest_group: Annotated[int, Field(ge=2)]
     allowed_pages: list[Site]
     every: Annotated[float, Field(ge=1, le=3600)]
     silent_after: Annotated[float, Field(gt=0)]

@@ -130,7 +130,10 @@ def open_roster(folder: Path, store: str | None) -> Roster:
 def open_figures(settings: "FleetSettings", roster: Roster, desk: Desk) -> Callable[..., dict[str, Any]]:
     """Return what reads the figures of all stands; it refuses more events than a page can wait for."""
     store = roster.engine.url.render_as_string(hide_password=False)
-    told = Figures(store, settings.smallest_group, settings.zone, lambda: read_catalogue(desk.file, desk.pages))
+    told = Figures(
+        store, settings.smallest_group, settings.zone, lambda: read_catalogue(desk.file, desk.pages),
+        settings.greeting_rate, settings.stranger_rate,
+    )  # fmt: skip
 
     def figures(*asked: Any) -> dict[str, Any]:
         with roster.engine.connect() as connection:

@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from faceline.stand.content.catalogue import Catalogue
 from faceline.stand.report import figures as report_figures
 from faceline.stand.report.comparison import SECONDS
-from faceline.stand.report.effectiveness import Effectiveness, Scope
+from faceline.stand.report.effectiveness import GREETING_RATE, STRANGER_RATE, Effectiveness, Scope
 from faceline.stand.report.wording import caption, definitions, heading, notes, titles
 from faceline.stand.words import _, day, days, in_seconds, mark, number, rough, several, share, signed, translate
 
@@ -151,19 +151,33 @@ def loyal_table(told: Effectiveness, scope: Scope) -> list[Table]:
     row = told.total.iloc[0]
     if scope.greeting_rate is None:
         return []
-    known = not pd.isna(row["greeted"])
-    smallest = scope.smallest_group  # what follows from a rounded count is rounded alike
-    expected = smallest * round(row["greeted"] / scope.greeting_rate / smallest) if known else None
+    mistaken = scope.stranger_rate * row["passers_by"]  # if every stranger came before a screen that greets
+    ends = [max(row["greeted"] - strangers, 0.0) / scope.greeting_rate for strangers in (mistaken, 0.0)]
     rows = [
         [_("visits greeted as those of an enrolled person"), cell("greeted", row["greeted"])],
         [_("taken as known: share of enrolled people's visits that are greeted"), share(scope.greeting_rate, 1)],
-        [_("visits of enrolled people that this speaks for"), cell("expected", expected)],
         [_("taken as known: share of strangers' visits that are greeted by mistake"), share(scope.stranger_rate, 2)],
+        [_("visits of enrolled people that this speaks for"), _rounded_span(ends, scope.smallest_group)],
     ]
-    below = _("Greetings are shown in adaptive sessions only. The shares were not measured at these stands. Unless "
-              "greeting_rate and stranger_rate say otherwise, they are those of clips of the Udacity set "
-              "(faceline benchmark recognition).")  # fmt: skip
-    return [(_("Loyal customers"), below, [_("figure"), _("value")], rows)]
+    below = [_("Greetings are shown in adaptive sessions only."), _where_rates_are_from(scope)]
+    if scope.stranger_rate:
+        below.append(_("The smaller number leaves out the strangers who may have been greeted by mistake."))
+    return [(_("Loyal customers"), " ".join(below), [_("figure"), _("value")], rows)]
+
+
+def _rounded_span(ends: list[float], smallest: int) -> str:
+    """Return the ends of a span; what follows from rounded counts is rounded alike."""
+    if any(map(pd.isna, ends)):
+        return cell("expected", None)
+    low, high = (number(smallest * round(end / smallest)) for end in ends)
+    return low if low == high else _("%(low)s to %(high)s", low=low, high=high)
+
+
+def _where_rates_are_from(scope: Scope) -> str:
+    if (scope.greeting_rate, scope.stranger_rate) == (GREETING_RATE, STRANGER_RATE):
+        return _("The shares were measured on clips of the Udacity set (faceline benchmark recognition), not at these "
+                 "stands. Whoever runs them can give their own as greeting_rate and stranger_rate.")  # fmt: skip
+    return _("The shares were given by whoever runs these stands.")
 
 
 def _uplift_table(told: Effectiveness, scope: Scope) -> Table:

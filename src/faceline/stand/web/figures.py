@@ -42,10 +42,21 @@ class Figures:
         smallest_group: Smallest number of visitors that is reported; counts are rounded to multiples of it.
         zone: Time zone of days and hours.
         catalogue: Returns what can be shown now and what was sold.
+        greeting_rate: Share of enrolled people's visits that are greeted; None if unknown.
+        stranger_rate: Share of strangers' visits that are greeted by mistake.
     """
 
-    def __init__(self, store: str, smallest_group: int, zone: str, catalogue: Callable[[], Catalogue]) -> None:
+    def __init__(
+        self,
+        store: str,
+        smallest_group: int,
+        zone: str,
+        catalogue: Callable[[], Catalogue],
+        greeting_rate: float | None = None,
+        stranger_rate: float = 0.0,
+    ) -> None:
         self.store, self.smallest_group, self.zone, self.catalogue = store, smallest_group, zone, catalogue
+        self.greeting_rate, self.stranger_rate = greeting_rate, stranger_rate
         self._kept: dict[tuple[str | None, date | None, date | None], tuple[float, _Read]] = {}
         self._one_at_a_time = threading.Lock()
 
@@ -69,17 +80,14 @@ class Figures:
 
     def _read(self, campaign: str | None, since: date | None, until: date | None) -> _Read:
         from faceline.stand.events.sources import collect  # noqa: PLC0415
-        from faceline.stand.report.effectiveness import (  # noqa: PLC0415 (a data engine; only this page)
-            GREETING_RATE,
-            STRANGER_RATE,
-            Scope,
-            measure,
-        )
+        from faceline.stand.report.effectiveness import Scope, measure  # noqa: PLC0415 (a data engine; only this page)
         from faceline.stand.report.plays import count_plays  # noqa: PLC0415
 
         now, catalogue = datetime.now(time_zone(self.zone)), self.catalogue()
-        scope = Scope(campaign=campaign, since=since, until=until, zone=self.zone, smallest_group=self.smallest_group,
-                      greeting_rate=GREETING_RATE, stranger_rate=STRANGER_RATE, threads=1, memory_gb=1.0)  # fmt: skip
+        scope = Scope(
+            campaign=campaign, since=since, until=until, zone=self.zone, smallest_group=self.smallest_group,
+            greeting_rate=self.greeting_rate, stranger_rate=self.stranger_rate, threads=1, memory_gb=1.0,
+        )  # fmt: skip
         over = now.date() - timedelta(days=1)
         try:
             with tempfile.TemporaryDirectory() as folder:
