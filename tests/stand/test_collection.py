@@ -69,6 +69,20 @@ def test_who_never_turns_is_not_waited_for_for_ever() -> None:
     assert gathered.missing == tuple(pose.asked for pose in POSES[1:])
 
 
+def test_the_poses_are_asked_for_again_while_the_frames_are_too_few() -> None:
+    collection, asked, now = Collection(1, LIMITS), [], 0.0
+    while not collection.over(now):
+        asked.append(collection.guidance().asked)
+        offer(collection, 20.0 if now < 8.0 else 0.0, now)  # turned to one side at first
+        now += 0.3
+    turns = [pose for pose, before in zip(asked, ["", *asked], strict=False) if pose != before]
+    assert turns == [POSES[turn].asked for turn in (0, 1, 2, 0, 2)], "what is complete is not asked for again"
+    collection.finish()
+    gathered = collection.done.result()
+    assert len(gathered.samples) >= LIMITS.frames
+    assert gathered.missing == (POSES[2].asked,)
+
+
 def test_every_fault_has_its_advice() -> None:
     bad = [FrameQuality(20, 90, 0, 0), BLURRED, FrameQuality(99, 90, 60, 0), FrameQuality(99, 90, 0, 60),
            FrameQuality(99, 90, 0, 0, 0.1)]  # fmt: skip

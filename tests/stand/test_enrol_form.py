@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 from fastapi.testclient import TestClient
 from tests.stand.web_stand import CATALOGUE, make, visitor
 
@@ -198,7 +199,8 @@ def test_frames_of_somebody_who_is_enrolled_become_a_visit(desk: Desk) -> None:
     desk.enrol()
     (ada,) = desk.enrolment.people()
     page = unescape(desk.send())
-    assert "would take them for Ada <Example>, enrolled until 20" in page
+    assert 'value="Ada <Example>"' in page, "the form stays filled, to take better frames"
+    assert "This may be Ada <Example>, enrolled until 20" in page and "May be the same person from" in page
     assert f'action="/operator/people/{ada["person"]}/visit"' in page
     assert "made of 2 visits" in desk.click(f"{ada['person']}/visit")
     assert "waited for too long" in desk.click(f"{ada['person']}/visit"), "they are added once"
@@ -214,6 +216,22 @@ def test_a_refusal_of_the_last_step_keeps_what_was_typed(desk: Desk, monkeypatch
     page = desk.enrol()
     assert fault(page, "face") == "the disk is full"
     assert keeps_typed(page, but="")
+
+
+def test_who_withdraws_while_the_disk_is_full_is_told_what_holds(desk: Desk) -> None:
+    desk.send()
+    desk.enrol()
+    (ada,) = desk.enrolment.people()
+    sa.event.listen(desk.enrolment.engine, "checkout", lambda raw, *_: raw.execute("PRAGMA query_only = 1").close())
+    page = desk.click(f"{ada['person']}/withdraw")
+    assert "Withdrawn and not recognised any more, but not deleted yet: 1." in page
+    assert "Withdrawn: consent and template are deleted." not in page
+
+
+def test_a_consent_in_another_direction_keeps_its_own(desk: Desk) -> None:
+    page = desk.client.get("/operator/people", headers={"accept-language": "ar"}).text
+    assert '<html lang="ar" dir="rtl"' in page
+    assert page.count('lang="en" dir="auto"') == 2, "the text, and what is ticked"
 
 
 def test_a_wrong_password_keeps_the_name(desk: Desk) -> None:

@@ -82,7 +82,7 @@ def test_nobody_is_enrolled_twice(opened: Callable[..., Enrolment]) -> None:
     enrolment = opened(rule=Rule(OneThreshold(0.8)))
     anna, _ = enrol(enrolment, 1, days=30), enrol(enrolment, 2)
     again = frames(1, noise=0.2)
-    with pytest.raises(InputError, match=r"take them for Anna Example, who is enrolled\. .* add a visit instead"):
+    with pytest.raises(InputError, match=r"This may be Anna Example, who is enrolled\. .* add a visit instead"):
         enrolment.enrol(Person(), consent(), again, [GOOD] * 5, by="stand")
     assert len(enrolment.people()) == 2
     enrolment.withdraw(anna, by="stand")
@@ -278,6 +278,29 @@ def test_a_wipe_that_is_held_up_is_told_and_tried_again(tmp_path: Path) -> None:
     assert enrolment.gallery(Moment(now().utc + timedelta(days=2, minutes=4), 0.0)).persons == (ben,)
     assert enrolment.problem is None
     assert found_in(database_bytes(enrolment, None), pieces) == set()
+    enrolment.close()
+
+
+def test_who_withdraws_while_the_database_cannot_be_written_is_not_recognised(tmp_path: Path) -> None:
+    enrolment = Enrolment(f"sqlite:///{tmp_path / 'people.db'}", key_file=tmp_path / "keys", model="m")
+    anna, ben = enrol(enrolment, 1), enrol(enrolment, 2)
+    assert set(enrolment.gallery().persons) == {anna, ben}
+    writable = "PRAGMA query_only = 0"
+    sa.event.listen(enrolment.engine, "checkout", lambda raw, *_: raw.execute(writable).close())
+    writable = "PRAGMA query_only = 1"
+    with pytest.raises(InputError, match="cannot be used"):
+        enrolment.withdraw(anna, by="desk")
+    for _ in range(2):
+        assert enrolment.gallery().persons == (ben,)
+        assert "not deleted yet: 1" in str(enrolment.problem)
+    writable = "PRAGMA query_only = 0"
+    assert enrolment.gallery(Moment(now().utc + timedelta(minutes=2), 0.0)).persons == (ben,)
+    assert enrolment.problem is None
+    assert [each["person"] for each in enrolment.people()] == [ben]
+    assert [(each["action"], each["operator"]) for each in enrolment.audit()][-1] == ("withdrawn", "desk")
+    with pytest.raises(InputError, match="nobody is enrolled under this id"):
+        enrolment.withdraw(anna, by="desk")
+    assert enrolment.problem is None
     enrolment.close()
 
 
@@ -545,6 +568,8 @@ def test_the_command_lists_exports_withdraws_and_rotates(
         answer = capsys.readouterr()
         return code, answer.out + answer.err
 
+    told = "faceline: error: database: expected sqlite:///FILE or postgresql://USER@HOST/NAME, got 'stand/people.db'\n"
+    assert run("database=stand/people.db", "key_file=null") == (2, told)
     code, told = run()
     assert code == 0
     assert all(word in told for word in (anna, "Anna", "gold")), "an id stays whole, also in 80 columns"

@@ -124,6 +124,10 @@ def test_who_is_enrolled_is_named_others_are_not_and_withdrawal_holds_at_once(tm
     stage.enrolment.withdraw(name, by="desk")
     stage.recogniser.refresh()
     assert stage.see(2, times=2) == {}
+    _, face = stage.crowd.look(2)
+    moment = Moment(datetime.now(UTC), stage.now)
+    standing = stage.recogniser.standings(Sight(moment, 1, (300, 300), (face,), frozenset({2}), ()))[2]
+    assert (standing.why, standing.probability, standing.similarity) == ("nobody to compare with", None, -1.0)
     stage.close()
 
 

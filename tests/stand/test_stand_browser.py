@@ -160,6 +160,20 @@ def test_guidance_comes_back_after_a_break_of_the_line(page: Any, stand: Running
     assert len(lines) == 2
 
 
+def test_who_comes_stands_in_the_list_while_the_form_is_filled_in(page: Any, stand: Running) -> None:
+    log_in(page, stand, "operator")
+    page.goto(f"{stand.url}/operator/people")
+    page.get_by_label("Name, as on the form").fill("Ada Example")
+    there = "[...document.querySelectorAll('.enrol [name=face]')].map((each) => each.value)"
+    first, end = page.evaluate(there), time.monotonic() + 120
+    while set(page.evaluate(there)) <= set(first) and time.monotonic() < end:
+        page.wait_for_timeout(200)
+    assert not set(page.evaluate(there)) <= set(first)
+    assert page.locator(".enrol .place").last.inner_text() in ("left", "middle", "right")
+    assert page.get_by_label("Name, as on the form").input_value() == "Ada Example"
+    assert accessibility_faults(page) == []
+
+
 def test_somebody_is_enrolled_greeted_and_withdrawn(browser: Any, page: Any, stand: Running) -> None:
     screen = browser.new_context()
     screen.set_default_timeout(4 * WAIT)

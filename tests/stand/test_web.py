@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ from starlette.websockets import WebSocketDisconnect
 from tests.stand.web_stand import WebStand, make, visitor
 
 from faceline.errors import InputError
+from faceline.stand.recognition.recogniser import Standing
 from faceline.stand.web.access import SESSION_SECONDS, Account, Delays, Limit, Logins, Secrets
 from faceline.stand.web.app import create_app
+from faceline.stand.web.operator import live_state
 
 HERE = "http://testserver"
 SOMEBODY = Account("anna", "operator", None, "00", "00")
@@ -364,6 +367,23 @@ def test_the_live_view_tells_points_measures_and_health_but_no_picture(operator:
     assert told["health"]["warnings"] == ["Events are not written: disk full."]
     assert "picture" not in json.dumps(told)
     assert operator.get("/operator/picture").status_code == 404
+
+
+def test_no_digit_of_a_face_is_lost_to_a_script(operator: TestClient, stand: WebStand) -> None:
+    stand.show("espresso", visitor(2**60 + 1, x=500.0))
+    with operator.websocket_connect("/operator/live") as socket:
+        (face,) = socket.receive_json()["faces"]
+    assert (face["number"], face["place"]) == (str(2**60 + 1), "right")
+
+
+@pytest.mark.parametrize(("similarity", "told"), [(0.3199, 0.31), (0.321, 0.32), (0.25, 0.25)])
+def test_a_similarity_looks_reached_only_where_it_is(stand: WebStand, similarity: float, told: float) -> None:
+    stand.show("espresso", visitor())
+    standing = Standing("not sure yet", None, 0.7, similarity, 0.3202, None)
+    state = replace(stand.services.board.state, standings={7: standing})
+    assert live_state(state, stand.services)["faces"][0]["identity"] == {
+        "why": "not sure yet", "probability": 0.7, "similarity": told, "wanted": 0.32, "seconds": None
+    }  # fmt: skip
 
 
 def test_without_an_embedder_the_pages_say_that_nobody_is_recognised(operator: TestClient) -> None:

@@ -48,7 +48,11 @@ class Sentence(StrEnum):
     ENROLLED_BEFORE = mark(
         "Not recognised: %(count)s enrolled with another embedder. Add a visit of each on the page People."
     )
-    TAKEN_FOR = mark("The stand would take them for %(name)s, who is enrolled. If that is them, add a visit instead.")
+    NOT_DELETED = mark(
+        "Withdrawn and not recognised any more, but not deleted yet: %(count)s. The database cannot be written; free "
+        "space on its disk. It is tried again while the stand runs."
+    )
+    TAKEN_FOR = mark("This may be %(name)s, who is enrolled. If that is them, add a visit instead.")
     UNLIKE = mark("The frames do not look like %(name)s. Take them of the right person.")
     NOT_COMPARED = mark("The embedder has changed, so nothing tells whether this is %(name)s. Say that you know it.")
     DIFFER = mark("The frames differ too much for one person. Let one stand there alone.")

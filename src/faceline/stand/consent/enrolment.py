@@ -51,7 +51,7 @@ _VISITS: Final = 4
 """Most visits that a template is made of; the newest are kept."""
 
 _WIPE_EVERY: Final = 60_000_000
-"""Microseconds between two tries of a wipe that another process blocks; each may take some seconds."""
+"""Microseconds between two tries of a wipe or a withdrawal that failed; each may take some seconds."""
 
 
 class AlreadyEnrolledError(InputError):
@@ -98,6 +98,7 @@ class Enrolment:
         self._before = 0  # people who are enrolled with another embedder
         self._unwiped: str | None = None  # why bytes of the deleted may still be there
         self._wipe_at = 0
+        self._undeleted: dict[str, str] = {}  # ids of people whose withdrawal failed, and who asked for it
         with suppress(InputError):  # another process may have been killed before it did
             self.scrub()
         self._known: tuple[int, Gallery, int] | None = None  # number of the audit, gallery, first end of a consent
@@ -106,7 +107,12 @@ class Enrolment:
     def problem(self) -> str | None:
         """Return why somebody is not recognised or not wiped at the moment; None if all is well."""
         before = Sentence.ENROLLED_BEFORE(count=f"{self._before:,}") if self._before and self.model else None
-        return self._unread or self._unwiped or before
+        return self._unread or self.undeleted or self._unwiped or before
+
+    @property
+    def undeleted(self) -> str | None:
+        """Return that people who withdrew are not deleted yet, as on a full disk; None if all are."""
+        return Sentence.NOT_DELETED(count=len(self._undeleted)) if self._undeleted else None
 
     def __enter__(self) -> "Enrolment":
         return self
@@ -244,6 +250,7 @@ class Enrolment:
         reported as a problem, and tried again.
         """
         at = microseconds(datetime.now(UTC) if moment is None else moment.utc)
+        self._withdraw_again(at)
         try:
             with self.engine.connect() as connection:
                 newest = connection.scalar(sa.select(sa.func.max(AUDIT.c.id))) or 0
@@ -263,13 +270,19 @@ class Enrolment:
     def withdraw(self, person: str, *, by: str) -> None:
         """Delete everything that is stored about a person now; only the audit keeps their id.
 
+        If the database cannot be written, `gallery` leaves the person out all the same, and tries again.
+
         Raises:
-            InputError: There is no such person.
+            InputError: There is no such person, or they could not be deleted.
         """
+        self._undeleted[person], self._known, self._wipe_at = by, None, 0
         with database_errors(self.engine.url, "people"), self.engine.begin() as connection:
-            if not connection.execute(PEOPLE.delete().where(PEOPLE.c.id == person)).rowcount:
-                raise _nobody(person)
-            self._audit(connection, by, "withdrawn", person)
+            found = connection.execute(PEOPLE.delete().where(PEOPLE.c.id == person)).rowcount
+            if found:
+                self._audit(connection, by, "withdrawn", person)
+        del self._undeleted[person]
+        if not found:
+            raise _nobody(person)
         self.scrub()
 
     def expire(self, at: datetime | None = None, *, by: str = "stand") -> list[str]:
@@ -417,7 +430,7 @@ class Enrolment:
         self.keys.reload()
         read, problem = [], None
         for row in rows:
-            if row.model != self.model:
+            if row.model != self.model or row.id in self._undeleted:
                 continue
             try:
                 names = self._names(row)
@@ -500,6 +513,14 @@ class Enrolment:
             self._unwiped = error.told
             raise
         self._unwiped = None
+
+    def _withdraw_again(self, at: int) -> None:
+        """Retry from time to time what `withdraw` could not do."""
+        if self._undeleted and at >= self._wipe_at:
+            with suppress(InputError):
+                for person, by in list(self._undeleted.items()):
+                    self.withdraw(person, by=by)
+            self._wipe_at = at + _WIPE_EVERY
 
     def _wipe_again(self, at: int) -> None:
         """Retry from time to time what `scrub` could not do."""

@@ -91,7 +91,7 @@ class Preview(NamedTuple):
         nearest: Cosine with the nearest of them; None if nobody is enrolled or nothing is compared.
         limit: Cosine from which two templates count as one person.
         named: Cosine from which the stand names a person.
-        taken_for: The person that the stand would recognise; None for nobody.
+        taken_for: The person that this may be, by `limit`; None for nobody.
         alike: Cosine with the earlier visits of the same person; None if there are none, or of another embedder.
     """
 

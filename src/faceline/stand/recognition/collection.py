@@ -32,7 +32,7 @@ class Pose(NamedTuple):
 
 
 POSES: Final = (
-    Pose("Look at the screen", 0, 3),
+    Pose("Look into the camera", 0, 3),
     Pose("Turn your head a little to your left", 1, 2),
     Pose("Turn your head a little to your right", -1, 2),
 )
@@ -111,9 +111,8 @@ class Collection:
     done: "Future[Gathered]" = field(default_factory=Future)
     _samples: list[Sample] = field(default_factory=list)
     _left_out: dict[str, int] = field(default_factory=dict)
-    _missing: list[str] = field(default_factory=list)
+    _taken: list[int] = field(default_factory=lambda: [0] * len(POSES))  # good frames of each pose
     _pose: int = 0
-    _of_pose: int = 0
     _next: float = 0.0
     _since: float | None = None
     _pose_since: float = 0.0
@@ -138,9 +137,10 @@ class Collection:
             return
         self._advice = ""
         self._samples.append(sample)
-        self._of_pose += 1
-        if self._pose < len(POSES) and self._of_pose >= POSES[self._pose].frames:
-            self._to_next_pose(now)
+        if self._pose < len(POSES):
+            self._taken[self._pose] += 1
+            if self._taken[self._pose] >= POSES[self._pose].frames:
+                self._to_next_pose(now)
 
     def over(self, now: float) -> bool:
         """Tell whether all poses are complete or the time is over."""
@@ -155,7 +155,7 @@ class Collection:
             photo: Whether the person may be a photo.
         """
         if not self.done.done():
-            missing = (*self._missing, *(pose.asked for pose in POSES[self._pose + (self._of_pose > 0) :]))
+            missing = tuple(pose.asked for pose, taken in zip(POSES, self._taken, strict=True) if not taken)
             self.done.set_result(Gathered(self._samples, self._left_out, missing, gone, photo))
 
     def guidance(self) -> Guidance:
@@ -170,6 +170,9 @@ class Collection:
             self._since = self._pose_since = now
 
     def _to_next_pose(self, now: float) -> None:
-        if not self._of_pose and self._pose < len(POSES):
-            self._missing.append(POSES[self._pose].asked)
-        self._pose, self._of_pose, self._pose_since = self._pose + 1, 0, now
+        """Ask for the next pose that lacks frames; after the last one begin again if they are too few in all."""
+        lacking = [number for number, pose in enumerate(POSES) if self._taken[number] < pose.frames]
+        later = [number for number in lacking if number > self._pose]
+        if not later and len(self._samples) < self.limits.frames:
+            later = lacking
+        self._pose, self._pose_since = later[0] if later else len(POSES), now

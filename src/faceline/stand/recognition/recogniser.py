@@ -261,11 +261,11 @@ class Recogniser:
     def _standing(self, face: Face) -> Standing:
         visitor = self._visitors.get(face.number, _Visitor())
         verdict = visitor.verdict()
+        if not self._gallery.persons:  # nor is anybody who was enrolled
+            return Standing("nobody to compare with", None, None, -1.0, verdict.wanted, None)
         person = verdict.person if verdict.person in self._wishes else None
         why: Why = verdict.reason if person == verdict.person else "nobody with a consent"
-        if not self._gallery.persons:
-            why = "nobody to compare with"
-        elif person is not None and self._may_be_photo(visitor):
+        if person is not None and self._may_be_photo(visitor):
             why, person = "may be a photo", None
         elif person is None and visitor.hindered is not None:
             why = visitor.hindered

@@ -25,6 +25,6 @@ def refusal(gathered: Gathered, least: int) -> str:
         told = _("Good frames: %(count)s. At least %(limit)s are needed.", count=len(gathered.samples), limit=least)
     else:
         told = _(
-            "No good frame of that face could be taken; the person should stand still, near, and look at the screen."
+            "No good frame of that face could be taken; the person should stand still, near, and look into the camera."
         )
     return " ".join([told, *lacks(gathered)])

@@ -121,10 +121,18 @@ def label(number: int) -> str:
     return _LETTERS[number % 24] + _LETTERS[number // 24 % 24]
 
 
+def place(face: Face, state: State) -> str:
+    """Return in words where in the picture a face is."""
+    share = float(face.landmarks[:, 0].mean()) / max(state.size[0], 1)
+    return _("left") if share < 0.4 else _("right") if share > 0.6 else _("middle")
+
+
 def _told(face: Face, state: State, width: int, height: int) -> dict[str, Any]:
     reaction = face.reaction
     return {
+        "number": str(face.number),  # scripts would round it
         "label": label(face.number),
+        "place": place(face, state),
         "points": [[round(float(x) / width, 4), round(float(y) / height, 4)] for x, y in face.landmarks],
         "yaw": round(face.yaw),
         "pitch": round(face.pitch),
@@ -155,11 +163,14 @@ def _identity(state: State, number: int) -> dict[str, Any] | None:
     if standing is None:
         return None
     since = None if standing.since is None or state.at is None else max(state.at - standing.since, 0.0)
+    similarity, wanted = round(standing.similarity, 2), round(standing.wanted, 2)
+    if standing.similarity < standing.wanted:  # rounding does not let it look reached
+        similarity = min(similarity, wanted - 0.01)
     return {
         "why": _(standing.why),
         "probability": None if standing.probability is None else round(standing.probability, 3),
-        "similarity": round(standing.similarity, 2),
-        "wanted": round(standing.wanted, 2),
+        "similarity": similarity,
+        "wanted": wanted,
         "seconds": None if since is None else round(since, 1),
     }
 

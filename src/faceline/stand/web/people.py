@@ -13,8 +13,6 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from faceline.errors import InputError
-from faceline.stand.audience.perception import Face
-from faceline.stand.board import State
 from faceline.stand.consent.consent_text import LONGEST_DAYS
 from faceline.stand.consent.enrolment import Enrolment
 from faceline.stand.consent.people import Consent, Preview
@@ -25,7 +23,7 @@ from faceline.stand.web.access import Login, Warned
 from faceline.stand.web.enrol_form import EnrolForm
 from faceline.stand.web.gathered import lacks, refusal
 from faceline.stand.web.login import check_form, needs
-from faceline.stand.web.operator import label, page
+from faceline.stand.web.operator import label, page, place
 from faceline.stand.web.services import Services, services_of
 from faceline.stand.words import _, several
 
@@ -79,14 +77,14 @@ def people_page(request: Request, session: Operator) -> Response:
     context = {
         "can_enrol": services.recogniser is not None,
         "people": people,
-        "present": [(face.number, label(face.number), _place(face, state)) for face in state.faces],
+        "present": [(face.number, label(face.number), place(face, state)) for face in state.faces],
         "problem": told,
         "consent": services.consent,
         "longest": LONGEST_DAYS,
         "pending": pending,
         "lacks": pending and lacks(pending.gathered),
         "groups": sorted(services.catalogue.groups),
-        "form": session.typed or EnrolForm(days=str(services.consent.days)),
+        "form": session.typed or (pending and pending.form) or EnrolForm(days=str(services.consent.days)),
     }
     session.typed = None
     return page(request, session, "people.html", context)
@@ -214,11 +212,12 @@ def withdraw(request: Request, session: Operator, person: str, csrf: Csrf = "") 
     """Delete all data of a person."""
     check_form(request, session, csrf)
     services = services_of(request)
+    enrolment = _enrolment(services)
     try:
-        _enrolment(services).withdraw(person, by=session.account.name)
+        enrolment.withdraw(person, by=session.account.name)
         session.told = _("Withdrawn: consent and template are deleted.")
     except InputError as error:
-        session.told = Warned(error.told)
+        session.told = Warned(retold(enrolment.undeleted or error.told))
     if services.recogniser is not None:
         services.recogniser.refresh()
     return RedirectResponse(_HERE, status_code=303)
@@ -293,8 +292,3 @@ def _enrolment(services: Services) -> Enrolment:
     if services.enrolment is None:
         raise HTTPException(409, _("Nobody is enrolled here: the stand was started without an embedder."))
     return services.enrolment
-
-
-def _place(face: Face, state: State) -> str:
-    share = float(face.landmarks[:, 0].mean()) / max(state.size[0], 1)
-    return _("left") if share < 0.4 else _("right") if share > 0.6 else _("middle")

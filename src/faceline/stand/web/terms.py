@@ -12,7 +12,7 @@ TERMS: Final = (
     *(mark("recognised"), mark("nobody with a consent"), mark("not sure yet"), mark("between two people")),
     mark("too far"),
     *(mark("may be a photo"), mark("nobody to compare with")),
-    *(mark("Look at the screen"), mark("Turn your head a little to your left")),
+    *(mark("Look into the camera"), mark("Turn your head a little to your left")),
     *(mark("Turn your head a little to your right"), mark("Come closer"), mark("Hold still; more light helps")),
     *(mark("Turn back a little"), mark("Hold your head level"), mark("Take away what hides the face")),
     *(mark("face too small"), mark("blurred or dark"), mark("head turned too far"), mark("head not level")),

@@ -1,10 +1,33 @@
-// While frames are taken: what the person is to do, and what was wrong with a frame.
+// Who is there to choose from; while frames are taken, what the person is to do, and what was wrong with a frame.
 "use strict";
 
 const box = document.getElementById("guidance");
 
-function tell({ guidance }) {
-  if (!box) return;
+function choice({ number, label }, checked) {
+  const line = document.getElementById("choice").content.firstElementChild.cloneNode(true);
+  Object.assign(line.querySelector("input"), { value: number, checked });
+  line.querySelector("strong").textContent = label;
+  return line;
+}
+
+function present(faces) {
+  for (const list of document.querySelectorAll(".present")) {
+    const chosen = list.querySelector("input:checked")?.value || list.dataset.chosen; // also if lost for a moment
+    if (chosen) list.dataset.chosen = chosen;
+    const isChosen = ({ number }) => (chosen ? chosen === number : faces.length === 1); // nobody takes their place
+    const lines = new Map([...list.querySelectorAll("input")].map((input) => [input.value, input.closest("label")]));
+    for (const each of faces) {
+      const line = lines.get(each.number) || list.appendChild(choice(each, isChosen(each)));
+      line.querySelector(".place").textContent = each.place;
+      lines.delete(each.number);
+    }
+    for (const gone of lines.values()) gone.remove();
+    list.querySelector(".nobody").hidden = faces.length > 0;
+  }
+}
+
+function tell({ guidance, faces }) {
+  present(faces);
   box.hidden = !guidance;
   if (!guidance) return;
   const advice = guidance.advice ? ` ${guidance.advice}.` : "";
