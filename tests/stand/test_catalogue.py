@@ -53,7 +53,7 @@ def test_the_demo_is_a_catalogue() -> None:
         ("    title: Hello", "    title: Hello\n    seconds: 1", 7, "expected at least 2, got 1"),
         ("    title: Hello", "    title: Hello\n    seconds: ten", 7, "seconds: expected a number, got 'ten'"),
         ("    title: Hello", "    title: 2026", 6, "contents.0.title: expected text, got 2026"),
-        ("    title: Hello", "    title: Hello\n    caps: 3", 7, "contents.0.caps: expected keys and values, got 3"),
+        ("    title: Hello", "    title: Hello\n    caps: 3", 7, "contents.0.caps: expected a mapping, got 3"),
         ("    title: Hello", "    title: Hello\n    quiet_hours: ['25:00-07:00']", 7, "expected hours such as"),
         ("    title: Hello", "    title: Hello\n    quiet_hours: ['07:00-07:00']", 7, "expected hours that differ"),
         ("    title: Hello", "    title: Hello\n    caps: {per_hour: 0}", 7, "at least 1"),

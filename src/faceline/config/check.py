@@ -288,7 +288,7 @@ def expected_of(error: Any, name: str = "") -> str:
         place = str(error["loc"][-1]) if error["loc"] else name
         return f"a node with _target_ that builds a {place.removeprefix('is-instance[').removesuffix(']')}"
     if error["type"] == "model_type":
-        return "keys and values"
+        return "a mapping"
     message = str(error["msg"]).partition(" after validation")[0].partition(", unable to parse")[0]
     for begin in ("Value error, ", "Input should be ", "List should have ", "String should have "):
         message = message.removeprefix(begin)
