@@ -65,7 +65,11 @@ def test_a_run_is_finished_only_when_its_block_ends(client: MlflowClient) -> Non
         (KeyboardInterrupt(), "KILLED", "interrupted"),
         (SystemExit(1), "KILLED", "SystemExit: 1"),
         (SystemExit(143), "KILLED", "ended by SIGTERM"),
-        (OSError(errno.ENOSPC, "full", "a.ckpt"), "FAILED", "the disk is full: a.ckpt; free some space and start again"),
+        (
+            OSError(errno.ENOSPC, "full", "a.ckpt"),
+            "FAILED",
+            "the disk is full: a.ckpt; free some space and start again",
+        ),
         (OSError("x" * 900), "FAILED", f"OSError: {'x' * 491}"),
     ],
 )
