@@ -33,9 +33,8 @@ os.environ.update(  # libraries report their use, or ask for a newer version, un
     DO_NOT_TRACK="true",
     NO_ALBUMENTATIONS_UPDATE="1",
 )
-os.environ.setdefault(
-    "TORCH_LOGS", "-torch.utils.flop_counter"
-)  # torch warns that Triton is missing, which nothing uses
+# torch warns that Triton is missing, which nothing uses
+os.environ.setdefault("TORCH_LOGS", "-torch.utils.flop_counter")
 
 _PLACES = {
     "compare": "faceline.api",
@@ -67,9 +66,7 @@ def __getattr__(name: str) -> Any:
     try:
         return getattr(import_module(_PLACES[name]), name)
     except ModuleNotFoundError as error:
-        from faceline.config.messages import naming_its_extra  # noqa: PLC0415  # not at every import
-
-        raise naming_its_extra(error) from None
+        raise import_module("faceline.config.messages").naming_its_extra(error) from None
 
 
 def __dir__() -> list[str]:

@@ -136,14 +136,15 @@ def _pts_folder(output: Path, files: Sequence[InputFile]) -> Iterator[FaceTable]
         yield PtsFolder(Path(name), {file.name: file.place for file in files})
         written = Written(output)
         _refuse_labels(output, written)  # somebody may have set labels meanwhile
-        for old in written.unchanged():
-            if old.suffix == ".pts":
-                old.unlink()
+        outdated = {file for file in written.unchanged() if file.suffix == ".pts"}
         for new in [path for path in Path(name).rglob("*.pts") if path.is_file()]:
             target = output / new.relative_to(name)
             target.parent.mkdir(parents=True, exist_ok=True)
             new.replace(target)
             written.add(target)
+            outdated.discard(target)
+        for old in outdated:
+            old.unlink()
         written.save()
 
 
