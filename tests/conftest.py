@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import gc
 import os
 import shutil
 import sqlite3
@@ -38,6 +39,13 @@ def pytest_sessionstart() -> None:
             for member in vars(module).values():
                 if callable(forget := getattr(member, "cache_clear", None)):
                     forget()
+
+
+def pytest_collection_finish() -> None:
+    """Collections of garbage leave out what stays anyway: modules and collected tests are a million objects."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 @pytest.fixture(scope="session")

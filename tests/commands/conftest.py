@@ -1,10 +1,11 @@
 """A workplace of its own for each test, and one small trained run that several share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
+from tests.prepared import quick_commands
 
 from faceline.cli import main
 
@@ -25,7 +26,14 @@ TINY = (
 
 
 @pytest.fixture(autouse=True)
-def no_outside_settings(quick_commands: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def quick(kept: Path) -> Iterator[None]:
+    """What commands do again and again is done once."""
+    with quick_commands(kept):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def no_outside_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """The user's own store and data are not for tests."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.delenv("FACELINE_DATA", raising=False)
@@ -39,10 +47,10 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(kept: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which one small model was trained; tests only read its store."""
     folder = tmp_path_factory.mktemp("trained")
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, quick_commands(kept):
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         patch.chdir(folder)
         assert main(["train", *TINY]) == 0
@@ -50,11 +58,11 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def exported(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def exported(trained: Path, kept: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The bundle of that model."""
     (folder,) = (trained / "mlruns" / "runs").iterdir()
     file = tmp_path_factory.mktemp("bundles") / "tiny.faceline"
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, quick_commands(kept):
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         patch.chdir(trained)
         assert main(["export", f"run_id={folder.name}", f"output={file}"]) == 0

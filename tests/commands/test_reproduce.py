@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from mlflow.entities import Run
 from tests.commands.conftest import TINY
+from tests.prepared import quick_commands
 
 from faceline.cli import main
 from faceline.commands import reproduce as module
@@ -55,10 +56,10 @@ def test_a_run_is_reproduced_to_the_last_digit(workplace: Path, store, capsys, o
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def place(kept: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with one small finished run, which no test leaves changed."""
     folder = tmp_path_factory.mktemp("place")
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, quick_commands(kept):
         patch.chdir(folder)
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         assert main(["train", *FOREST]) == 0

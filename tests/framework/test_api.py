@@ -9,6 +9,7 @@ from pathlib import Path
 import mlflow
 import numpy as np
 import pytest
+from tests.prepared import quick_commands
 
 import faceline
 from faceline import api
@@ -35,9 +36,9 @@ TINY = [
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> api.TrainedRun:
+def run(kept: Path, tmp_path_factory: pytest.TempPathFactory) -> api.TrainedRun:
     folder = tmp_path_factory.mktemp("api")
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, quick_commands(kept):
         patch.chdir(folder)
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         return faceline.train(faceline.compose([*TINY, f"tracking.root={folder}"]))

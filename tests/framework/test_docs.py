@@ -109,7 +109,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def place(prepared: Path, tmp_path: Path, quick_commands: None, monkeypatch: pytest.MonkeyPatch) -> Path:
+def place(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the folder, as the current one."""
     shutil.copytree(prepared / "place", tmp_path / "place")
     (tmp_path / "place" / "data").symlink_to(prepared / "data")

@@ -10,6 +10,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from PIL import Image
 from tests import drawn
+from tests.prepared import quick_commands
 
 from faceline.cli import main
 from faceline.config.tree import conf_dir
@@ -35,7 +36,7 @@ TINY = (
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def place(kept: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with faces of five points, and a detector that was trained on them."""
     folder = tmp_path_factory.mktemp("five")
     (folder / "faces").mkdir()
@@ -47,7 +48,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
             Image.fromarray(source.read(row)).save(folder / "faces" / f"{number}.png")
             points = ARCFACE.of(row.landmarks)
             table.writerow([f"{number}.png", row.person, row.video, *(f"{value:.2f}" for value in points.ravel())])
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, quick_commands(kept):
         patch.chdir(folder)
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         assert main(["train", *DATA, *TINY, "data.source.columns={person: who}"]) == 0

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 from tests import drawn
+from tests.prepared import quick_commands
 
 import faceline
 from faceline.cli import main
@@ -51,9 +52,9 @@ def inside(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="module")
-def trained(project: Path) -> str:
+def trained(kept: Path, project: Path) -> str:
     """The run of a training in which every part but the loop is the user's own."""
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, quick_commands(kept):
         patch.chdir(project)
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         assert main(["train", *OWN, *QUICK, "task=worst_landmark", "callbacks.best.monitor=val/worst_point"]) == 0

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from faceline.stand.web import access
+
 
 @dataclass
 class Cluster:
@@ -36,6 +38,14 @@ class Cluster:
 
     def stop(self) -> None:
         self.control("stop", "--mode=immediate")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_passwords() -> Iterator[None]:
+    """A hash of a password takes 50 ms at a stand, which hundreds of tests would wait for."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(access._SCRYPT, "n", 2)
+        yield
 
 
 def _binaries() -> Path | None:

@@ -1,11 +1,12 @@
 """A workplace of its own for each test of sweeps, and what was tracked there."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
+from tests.prepared import quick_commands
 
 TINY = (
     "sweep=smoke",
@@ -35,7 +36,14 @@ PARENT = "mlflow.parentRunId"
 
 
 @pytest.fixture(autouse=True)
-def workplace(quick_commands: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def quick(kept: Path) -> Iterator[None]:
+    """What commands do again and again is done once."""
+    with quick_commands(kept):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty current folder; the user's own store and data are not for tests."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.delenv("FACELINE_DATA", raising=False)

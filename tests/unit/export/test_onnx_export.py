@@ -11,7 +11,10 @@ from faceline.models.landmark_detector import LandmarkDetector
 from faceline.models.landmark_nets import SmallCNN
 
 
-@pytest.mark.parametrize("head", [VotingHead, RegressionHead, HeatmapHead, SimCCHead])
+@pytest.mark.parametrize(
+    "head",
+    [VotingHead, RegressionHead, *(pytest.param(head, marks=pytest.mark.slow) for head in (HeatmapHead, SimCCHead))],
+)
 def test_the_graph_takes_pixels_and_gives_the_points_of_the_network(head: type) -> None:
     torch.manual_seed(0)
     mean, std = [0.4, 0.5, 0.6], [0.1, 0.2, 0.1]
