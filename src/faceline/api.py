@@ -16,6 +16,7 @@ from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.utils import instantiate
 from matplotlib.figure import Figure
+from omegaconf import OmegaConf
 
 from faceline.commands import compare as compare_command
 from faceline.commands import export as export_command
@@ -24,7 +25,8 @@ from faceline.config.check import check, plain
 from faceline.config.messages import explain
 from faceline.config.project import config_folders, opened
 from faceline.config.resolvers import register
-from faceline.config.tree import conf_dir
+from faceline.config.schema import SCHEMAS
+from faceline.config.tree import conf_dir, hint
 from faceline.errors import InputError
 from faceline.inference.runtime import LandmarkRuntime
 from faceline.models.landmark_detector import LandmarkDetector
@@ -145,9 +147,11 @@ def compose(overrides: Sequence[str] = (), verb: str = "train") -> Config:
         (2, 60)
     """
     with _errors(), opened([], conf_dir()):
+        if verb not in SCHEMAS:
+            raise InputError(f"verb: {verb!r} cannot be composed{hint(verb, SCHEMAS)}")
         register()
         folders = ",".join(json.dumps(f"file://{folder}") for folder in config_folders())
-        words = [*overrides, *([f"hydra.searchpath=[{folders}]"] if folders else [])]
+        words = [*_texts(overrides), *([f"hydra.searchpath=[{folders}]"] if folders else [])]
         GlobalHydra.instance().clear()
         with initialize_config_dir(str(conf_dir()), version_base="1.3"):
             composed = compose_with_hydra(verb, words)
@@ -159,7 +163,7 @@ def train(config: Config | Sequence[str]) -> TrainedRun:
     """Train, measure and track one run.
 
     Args:
-        config: A config of `compose`, or overrides for it.
+        config: A config of `compose`, changed or not, or overrides for it. It is checked again.
 
     Returns:
         The finished run, with its id, its figures and its best model.
@@ -174,6 +178,7 @@ def train(config: Config | Sequence[str]) -> TrainedRun:
     settings = copy.deepcopy(config) if isinstance(config, dict) else compose(config)
     settings.pop("sweep", None)  # one run is none
     with _errors(), opened([], conf_dir()):
+        check(OmegaConf.create(settings))
         score = train_command.train(settings)
         run_id = os.environ.pop(train_command.RUN_ENV)
         tracking = settings["tracking"]
@@ -214,7 +219,7 @@ def evaluate(run: str | TrainedRun, part: str = "test", overrides: Sequence[str]
         >>> evaluate(run, part="val").frames.sort_values("nme").tail()  # doctest: +SKIP
     """
     with _errors(), opened([], conf_dir()):
-        config = _of_run("evaluate", run, [f"part={part}", *overrides], tracking)
+        config = _of_run("evaluate", run, [f"part={part}", *_texts(overrides)], tracking)
         trained = chosen_model(config)
         prepare_process(trained.config["seed"], config["threads"] or trained.config["threads"])
         data = trained.task.build_data(on_data(config, trained.config))
@@ -246,7 +251,7 @@ def export(
     """
     with _errors(), opened([], conf_dir()):
         given = [] if output is None else [f"output={json.dumps(str(output))}"]
-        config = _of_run("export", run, [*given, *overrides], tracking)
+        config = _of_run("export", run, [*given, *_texts(overrides)], tracking)
         file, task = export_command.export(config)
     return LandmarkRuntime(file) if task == "landmarks" else file
 
@@ -268,7 +273,9 @@ def compare(runs: Sequence[str | TrainedRun] = (), output: str | Path | None = N
     Examples:
         >>> compare([run, "0123abcd"]).verdict  # doctest: +SKIP
     """
-    ids = [run if isinstance(run, str) else run.run_id for run in runs]
+    if not isinstance(runs, list | tuple):
+        raise InputError(f"runs: expected a list of runs, such as [run, '0123abcd'], got {runs!r}")
+    ids = [_id_of(run) for run in runs]
     own = next((_store(run.config) for run in runs if isinstance(run, TrainedRun)), {})
     words = [f"tracking.{key}={json.dumps(str(value))}" for key, value in {**own, **tracking}.items()]
     words += [f"run_ids=[{','.join(map(json.dumps, ids))}]"] if ids else []
@@ -291,9 +298,23 @@ def _model(trained: Trained) -> Model:
 
 def _of_run(verb: str, run: str | TrainedRun, overrides: Sequence[str], tracking: dict[str, str]) -> Config:
     """Compose the config of a command about a run."""
+    run_id = _id_of(run)
     own = {} if isinstance(run, str) else _store(run.config)
     words = [f"tracking.{key}={json.dumps(str(value))}" for key, value in {**own, **tracking}.items()]
-    return {**compose([*words, *overrides], verb), "run_id": run if isinstance(run, str) else run.run_id}
+    return {**compose([*words, *overrides], verb), "run_id": run_id}
+
+
+def _texts(overrides: Sequence[str]) -> Sequence[str]:
+    """Refuse overrides that are no list of texts; one text alone would be read letter by letter."""
+    if not isinstance(overrides, list | tuple) or not all(isinstance(word, str) for word in overrides):
+        raise InputError(f"expected a list of overrides, such as ['trainer.max_epochs=2'], got {overrides!r}")
+    return overrides
+
+
+def _id_of(run: str | TrainedRun) -> str:
+    if not isinstance(run, str | TrainedRun):
+        raise InputError(f"run: expected the id of a run, or what faceline.train returned, got {type(run).__name__}")
+    return run if isinstance(run, str) else run.run_id
 
 
 def _store(config: Config) -> dict[str, str]:

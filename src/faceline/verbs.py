@@ -33,7 +33,7 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     "predict": (
-        "find faces and their landmarks in photos, folders and videos",
+        "find faces and their landmarks in photos, films and folders",
         (
             "faceline predict photo.jpg overlays=drawn",
             "faceline predict photos/ min_confidence=0.7 format=json",

@@ -4,6 +4,7 @@ import doctest
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import mlflow
@@ -91,6 +92,39 @@ def test_a_mistake_is_told_in_the_words_of_the_command() -> None:
         faceline.compose(["trainer.max_epoch=2"])
     with pytest.raises(AttributeError, match="has no attribute 'trian'"):
         faceline.trian  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("call", "line"),
+    [
+        (lambda: faceline.compose("seed=1"), r"a list of overrides, such as \['trainer.max_epochs=2'\], got 'seed=1'"),
+        (lambda: faceline.evaluate("0123abcd", overrides="data=csv"), "a list of overrides, .* got 'data=csv'"),
+        (lambda: faceline.compose([], "stand"), "verb: 'stand' cannot be composed; did you mean train"),
+        (lambda: faceline.compare("0123abcd"), "runs: expected a list of runs, .* got '0123abcd'"),
+        (lambda: faceline.train({"seed": 1}), "task: missing"),
+    ],
+)
+def test_an_argument_of_a_wrong_kind_is_refused_by_name(call: Callable[[], object], line: str) -> None:
+    with pytest.raises(faceline.InputError, match=line):
+        call()
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "line"),
+    [
+        ("trainer", "max_epoch", 3, r"trainer.max_epoch: .* did you mean trainer.max_epochs\?"),
+        ("data", "size", "big", 'data.size: expected a whole number, got "big"'),
+        ("data", "batch_size", -1, "data.batch_size: expected at least 1, got -1"),
+    ],
+)
+def test_a_config_changed_by_hand_is_checked_before_it_trains(
+    section: str, key: str, value: object, line: str, tmp_path: Path
+) -> None:
+    config = faceline.compose([*TINY, f"tracking.root={tmp_path}"])
+    config[section][key] = value
+    with pytest.raises(faceline.InputError, match=line):
+        faceline.train(config)
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_embedder_is_not_taken_for_a_model_of_landmarks() -> None:

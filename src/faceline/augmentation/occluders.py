@@ -51,7 +51,7 @@ class FaceOcclusion(Transform):
 
 
 def add_mask(frame: np.ndarray, points: np.ndarray, draw: np.random.Generator) -> np.ndarray:
-    """The frame with a medical or cloth mask over nose, mouth and chin."""
+    """Return the frame with a medical or cloth mask over nose, mouth and chin."""
     first = int(draw.integers(1, 4))
     jaw = points[first : 17 - first]
     bridge = points[27] + draw.uniform(0.15, 0.75) * (points[30] - points[27])
@@ -77,7 +77,7 @@ def add_mask(frame: np.ndarray, points: np.ndarray, draw: np.random.Generator) -
 
 
 def add_glasses(frame: np.ndarray, points: np.ndarray, draw: np.random.Generator) -> np.ndarray:
-    """The frame with glasses, mostly dark ones."""
+    """Return the frame with glasses, mostly dark ones."""
     scale = _scale(points)
     dark = draw.uniform() < 0.75
     glass = np.full(3, draw.uniform(5, 60)) * draw.uniform(0.7, 1.3, 3) if dark else np.full(3, 200.0)
@@ -107,7 +107,7 @@ def add_glasses(frame: np.ndarray, points: np.ndarray, draw: np.random.Generator
 
 
 def add_hand(frame: np.ndarray, points: np.ndarray, draw: np.random.Generator) -> np.ndarray:
-    """The frame with fingers, or with something held, before a part of the face."""
+    """Return the frame with fingers, or with something held, before a part of the face."""
     scale = _scale(points)
     target = points[int(draw.choice([2, 4, 8, 12, 14, 31, 35, 48, 51, 54, 57, 21, 22]))]
     angle = draw.uniform(0, 2 * np.pi)
@@ -136,7 +136,7 @@ def add_hand(frame: np.ndarray, points: np.ndarray, draw: np.random.Generator) -
 
 
 def add_hair(frame: np.ndarray, points: np.ndarray, draw: np.random.Generator) -> np.ndarray:
-    """The frame with strands of hair over the forehead and brows, or down one side."""
+    """Return the frame with strands of hair over the forehead and brows, or down one side."""
     scale = _scale(points)
     up = points[27] - points[8]
     up = up / np.linalg.norm(up)
@@ -161,7 +161,7 @@ def add_hair(frame: np.ndarray, points: np.ndarray, draw: np.random.Generator) -
 
 
 def _is_face(points: np.ndarray) -> bool:
-    """Whether all points are known and lie apart: where some are missing, nobody knows what would be covered."""
+    """Tell whether all points are known and lie apart: where some are missing, nobody knows what would be covered."""
     return bool(np.isfinite(points).all()) and _scale(points) > 4 and float(np.ptp(points[:, 1])) > 4
 
 
@@ -171,7 +171,7 @@ def _scale(points: np.ndarray) -> float:
 
 
 def _fabric(draw: np.random.Generator) -> Colour:
-    """The colour of a mask: white, light blue, black, or any."""
+    """Return the colour of a mask: white, light blue, black, or any."""
     common = np.array([[235, 235, 235], [150, 195, 220], [25, 25, 28], [120, 190, 190]], dtype=float)
     if draw.uniform() < 0.7:
         return np.asarray(common[int(draw.integers(len(common)))] * draw.uniform(0.75, 1.05))
@@ -179,7 +179,7 @@ def _fabric(draw: np.random.Generator) -> Colour:
 
 
 def _skin(frame: np.ndarray, points: np.ndarray) -> Colour:
-    """The colour of the cheeks."""
+    """Return the colour of the cheeks."""
     height, width = frame.shape[:2]
     places = [0.5 * (points[a] + points[b]) for a, b in ((31, 2), (35, 14), (29, 28))]
     pixels = [frame[int(np.clip(y, 0, height - 1)), int(np.clip(x, 0, width - 1))] for x, y in places]
@@ -187,7 +187,7 @@ def _skin(frame: np.ndarray, points: np.ndarray) -> Colour:
 
 
 def _shaded(shape: tuple[int, ...], colour: Colour, outline: np.ndarray, draw: np.random.Generator) -> np.ndarray:
-    """A sheet of a colour that is lit from one side, with some grain."""
+    """Return a sheet of a colour that is lit from one side, with some grain."""
     height, width = shape[:2]
     angle, strength = draw.uniform(0, 2 * np.pi), draw.uniform(0, 0.3)
     centre, reach = outline.mean(axis=0), float(np.ptp(outline, axis=0).max()) + 1
@@ -204,7 +204,7 @@ def _area(shape: tuple[int, ...], outline: np.ndarray) -> np.ndarray:
 
 
 def _over(frame: np.ndarray, sheet: np.ndarray, area: np.ndarray, opacity: float, soft: float) -> np.ndarray:
-    """A sheet laid over an area of a frame."""
+    """Return a sheet laid over an area of a frame."""
     alpha = area if soft < 0.3 else cv2.GaussianBlur(area, (0, 0), soft)
     share = alpha[..., None].astype(np.float32) * (opacity / 255)
     return np.asarray((frame + share * (sheet.astype(np.float32) - frame)).round()).astype(np.uint8)
@@ -217,13 +217,13 @@ def _line(canvas: np.ndarray, points: np.ndarray, colour: Colour, thick: Number)
 
 
 def _curve(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
-    """A parabola from a to c that passes near b."""
+    """Return a parabola from a to c that passes near b."""
     t = np.linspace(0, 1, 12)[:, None]
     return np.asarray((1 - t) ** 2 * a + 2 * t * (1 - t) * b + t**2 * c)
 
 
 def _smooth(outline: np.ndarray) -> np.ndarray:
-    """A closed outline with its corners cut twice; Chaikin, CGIP 3, 1974."""
+    """Return a closed outline with its corners cut twice; Chaikin, CGIP 3, 1974."""
     for _ in range(2):
         following = np.roll(outline, -1, axis=0)
         outline = np.stack([0.75 * outline + 0.25 * following, 0.25 * outline + 0.75 * following], 1).reshape(-1, 2)
@@ -231,7 +231,7 @@ def _smooth(outline: np.ndarray) -> np.ndarray:
 
 
 def _rounded(start: np.ndarray, end: np.ndarray, radius: float) -> np.ndarray:
-    """The outline of a finger: a strip with a round tip at its start."""
+    """Return the outline of a finger: a strip with a round tip at its start."""
     along = (end - start) / np.linalg.norm(end - start)
     across = np.array([-along[1], along[0]])
     t = np.linspace(0, np.pi, 9)[:, None]

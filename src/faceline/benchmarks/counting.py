@@ -128,7 +128,7 @@ class Screening:
         self.loop: Loop = Watch(settings, folder).loop(self, self._store, Board(), clock=self.clock)
 
     def clock(self) -> Moment:
-        """The time of the film."""
+        """Return the time of the film."""
         return Moment(datetime.fromtimestamp(self._start + self._seconds, UTC), self._seconds)
 
     @property
@@ -137,7 +137,7 @@ class Screening:
         return CaptureHealth(frames=self._frames)
 
     def newest(self, timeout: float) -> Frame | None:
-        """The picture that is due, once."""
+        """Return the picture that is due, once."""
         if self._picture is None:
             return None
         self._frames += 1
@@ -168,7 +168,7 @@ class Screening:
 
 @contextmanager
 def opened(settings: BenchmarkCounting) -> Iterator[Screening]:
-    """A stand of its own in a folder of its own."""
+    """Open a stand of its own in a folder of its own."""
     with tempfile.TemporaryDirectory() as folder:
         stage = Screening(settings, Path(folder))
         try:
@@ -199,7 +199,7 @@ def _counted(events: Sequence[Event], owners: dict[int, list[int | None]]) -> li
 def tell(
     films: Sequence[Film], truths: Sequence[Sequence[TrueVisit]], counted: Sequence[Sequence[Counted]]
 ) -> dict[str, dict[str, Any]]:
-    """What was counted against the truth, for each kind of scene and for all."""
+    """Return what was counted against the truth, for each kind of scene and for all."""
     rows = {}
     for kind in [*dict.fromkeys(film.kind for film in films), "all"]:
         chosen = [i for i, film in enumerate(films) if kind in (film.kind, "all")]

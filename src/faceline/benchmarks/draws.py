@@ -41,7 +41,7 @@ class Counted(NamedTuple):
 
 
 def by_person(visits: Sequence[Visit]) -> dict[str, list[Visit]]:
-    """The visits of each person."""
+    """Return the visits of each person."""
     people: dict[str, list[Visit]] = {}
     for visit in visits:
         people.setdefault(visit.person, []).append(visit)

@@ -42,7 +42,7 @@ class Photo:
 
 
 def changed(frames: Sequence[Photo], variant: str, seed: int) -> Iterator[Photo]:
-    """The frames under one of the `VARIANTS`."""
+    """Return the frames under one of the `VARIANTS`."""
     pipeline = Pipeline(VARIANTS[variant])
     for number, frame in enumerate(frames):
         image, landmarks = pipeline(frame.image, frame.people[0].astype(np.float32), seed + number)
@@ -84,7 +84,7 @@ def three_people(frames: Sequence[Photo], count: int, seed: int) -> Iterator[Pho
 
 
 def crowd(frames: Sequence[Photo]) -> Photo:
-    """A photo of 12 megapixels with 300 people in rows."""
+    """Return a photo of 12 megapixels with 300 people in rows."""
     cell = _CROWD_EDGE + 10
     photo = np.full((CROWD // _CROWD_COLUMNS * cell, _CROWD_COLUMNS * cell, 3), 120, np.uint8)
     people = []
@@ -129,7 +129,7 @@ def _beside(frame: Photo) -> AnyImage:
 
 
 def _page(rng: np.random.Generator) -> AnyImage:
-    """A white page with lines of letters."""
+    """Return a white page with lines of letters."""
     page = np.full((640, 480, 3), 255, np.uint8)
     for y in range(40, 620, 28):
         letters = "".join(chr(code) for code in rng.integers(97, 123, 24))

@@ -15,7 +15,7 @@ _WAY: Final = np.array([40.0, 25.0])  # pixels
 
 
 def flat_photo(clip: Clip, seed: int, amount: float | None = None, frames: int = 6) -> Clip:
-    """One frame of a clip as a sheet before a wall: held almost still, moved a little, or turned about.
+    """Return one frame of a clip as a sheet before a wall: held almost still, moved a little, or turned about.
 
     Args:
         clip: Clip of the person.

@@ -80,7 +80,7 @@ class Repeated:
         return hashlib.sha256(f"{self.source.key()} {self.frames}".encode()).hexdigest()
 
     def rows(self, bad: BadRows) -> list[FrameRow]:
-        """The rows in a random order, each file below the number of its repetition."""
+        """Return the rows in a random order, each file below the number of its repetition."""
         own = self.source.rows(bad)
         order = np.random.default_rng(0).permutation(len(own))
         chosen = [own[order[i % len(own)]] for i in range(self.frames)]

@@ -42,7 +42,7 @@ class PlainFrames(Dataset[Sample]):
         return len(self.files)
 
     def __getitem__(self, i: int) -> Sample:
-        """One frame."""
+        """Return one frame."""
         image = PillowImage.open(self.files[i]).convert("RGB")
         points = (self.landmarks[i] + 0.5) / np.array(image.size)
         image = image.resize((self.size, self.size))
@@ -71,7 +71,7 @@ class PlainLoop:
         self.loss = nn.MSELoss()
 
     def step(self, batch: Sequence[Tensor]) -> None:
-        """One batch."""
+        """Train on one batch."""
         images, landmarks = batch
         self.net.train()
         self.optimizer.zero_grad()
@@ -79,7 +79,7 @@ class PlainLoop:
         self.optimizer.step()
 
     def predict(self, frames: PlainFrames, batch_size: int) -> np.ndarray:
-        """Landmarks (n, 68, 2) on [0, 1]."""
+        """Return landmarks (n, 68, 2) on [0, 1]."""
         self.net.eval()
         with torch.inference_mode():
             preds = [self.net(images).numpy() for images, _ in DataLoader(frames, batch_size=batch_size)]
@@ -87,7 +87,7 @@ class PlainLoop:
 
 
 def plain_net(name: str) -> nn.Module:
-    """A network of torchvision from scratch, its classifier replaced by 136 outputs.
+    """Return a network of torchvision from scratch, its classifier replaced by 136 outputs.
 
     Args:
         name: ``mobilenetv2_100`` or ``resnet18``, as timm calls them.

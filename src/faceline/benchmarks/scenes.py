@@ -24,7 +24,7 @@ class Scenes:
         self._number = 0
 
     def all(self, repeats: int) -> list[Film]:
-        """Each kind of scene so many times."""
+        """Return each kind of scene so many times."""
         films = []
         for _ in range(repeats):
             films += [self.standing(count) for count in (1, 2, 3, 4)]

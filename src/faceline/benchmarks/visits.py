@@ -91,7 +91,7 @@ class Outcome(NamedTuple):
 
 
 def clips_of(source: FrameSource, videos: Sequence[str] | None = None) -> "dict[str, list[Any]]":
-    """The rows of each video of a source, in order."""
+    """Return the rows of each video of a source, in order."""
     rows: dict[str, list[Any]] = {}
     for row in sorted(source.rows(BadRows("raise")), key=lambda row: (row.video, row.frame)):
         rows.setdefault(row.video, []).append(row)
@@ -99,7 +99,7 @@ def clips_of(source: FrameSource, videos: Sequence[str] | None = None) -> "dict[
 
 
 def read_clip(source: FrameSource, rows: Sequence[Any]) -> Clip:
-    """The frames of some rows of one video, at the size of the first."""
+    """Return the frames of some rows of one video, at the size of the first."""
     frames = [source.read(row) for row in rows]
     height, width = frames[0].shape[:2]
     same = [

@@ -68,7 +68,7 @@ class Actor:
     glances: Sequence[tuple[float, float]] = ()
 
     def at(self, time: float) -> tuple[float, float] | None:
-        """The middle of the face; None while they are away."""
+        """Return the middle of the face; None while they are away."""
         if not self.path[0].time <= time <= self.path[-1].time:
             return None
         times, xs, ys = (np.array(column) for column in zip(*self.path, strict=True))
@@ -81,7 +81,7 @@ class Actor:
         return 0.0 if before is None or after is None else (after[0] - before[0]) / 0.1 / self.width
 
     def looking(self, time: float) -> bool:
-        """Whether they look to the camera."""
+        """Tell whether they look to the camera."""
         if any(start <= time < end for start, end in self.glances):
             return False
         return abs(self.speed(time)) < 0.5 if self.looks is None else self.looks
@@ -132,7 +132,7 @@ class Film:
         return np.asarray(np.random.default_rng(self.seed).normal(0, 3, size), np.float32)
 
     def frame(self, time: float) -> Image:
-        """The picture at a moment."""
+        """Return the picture at a moment."""
         picture = self.wall.astype(np.float32)
         for number in sorted(range(len(self.actors)), key=lambda each: self.actors[each].width):
             self._paint(picture, number, time)
@@ -141,7 +141,7 @@ class Film:
         return np.asarray(np.clip(picture, 0, 255), np.uint8)
 
     def visible(self, number: int, time: float) -> bool:
-        """Whether somebody's face can be seen: in the frame, and not behind somebody nearer."""
+        """Tell whether somebody's face can be seen: in the frame, and not behind somebody nearer."""
         actor, place = self.actors[number], self.actors[number].at(time)
         if place is None or not 0.3 * actor.width < place[0] < SIZE[0] - 0.3 * actor.width:
             return False
@@ -155,7 +155,7 @@ class Film:
         return hidden < _HIDDEN
 
     def visits(self) -> list[TrueVisit]:
-        """What should be counted."""
+        """Return what should be counted."""
         found = []
         for number, actor in enumerate(self.actors):
             seen = [time for time in np.arange(0, self.seconds, _STEP) if self.visible(number, float(time))]
@@ -191,7 +191,7 @@ def _spans(times: Sequence[float]) -> Iterator[Sequence[float]]:
 
 
 def _cut_out(frame: tuple[Image, Shape], width: float, cloth: np.ndarray, right: bool | None) -> tuple[Picture, Cover]:
-    """A head on shoulders, and how much of it covers what is behind; the middle of the face is at a third."""
+    """Return a head on shoulders, and how much of it covers what is behind; the middle of the face is at a third."""
     image, landmarks = frame
     if right is not None and (measure(landmarks[None])["yaw"][0] > 0) != right:
         image = np.ascontiguousarray(image[:, ::-1])
@@ -228,7 +228,7 @@ def _lay(picture: Picture, sprite: Picture, covers: Cover, place: tuple[float, f
 
 
 def read_portraits(source: FrameSource, rows: Sequence[Any], most: int = 4) -> Portraits:
-    """The labelled frames of one person by where the head points, at most so many of each kind."""
+    """Return the labelled frames of one person by where the head points, at most so many of each kind."""
     kept = [row for row in rows if np.isfinite(row.landmarks).all()]
     if not kept:
         return Portraits((), ())

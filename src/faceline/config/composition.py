@@ -15,6 +15,7 @@ from hydra.errors import (
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from faceline.config.quoting import OVERRIDE_FORM
 from faceline.config.targets import allowed, locate, parameters, refuse_prefix
 from faceline.config.tree import groups, hint, nearest, nearest_leaf, options
 from faceline.errors import InputError, first_line
@@ -31,8 +32,7 @@ def explain_composition(error: BaseException, conf: Path) -> str | None:  # noqa
         case MissingConfigException():
             return _missing_option(error, conf)
         case OverrideParseException():
-            reason = first_line(Exception(error.message.replace(f"Error parsing override '{error.override}'", "")))
-            return f"{error.override}: not an override ({reason}); write key=value, and quote odd characters"
+            return f"{error.override}: not an override; {OVERRIDE_FORM}"
         case InstantiationException():
             return _instantiation(error)
         case ConfigCompositionException():

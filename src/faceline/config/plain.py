@@ -11,6 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import BaseModel
 
 from faceline.config.check import refusal_of
+from faceline.config.quoting import OVERRIDE_FORM
 from faceline.config.sections import Section
 from faceline.config.tree import conf_dir
 from faceline.config.yaml_file import YamlFile
@@ -114,11 +115,11 @@ def _override(word: str, texts: Collection[str]) -> Any:
     """Return one ``key=value`` as a config; for text keys a number stays as it was typed."""
     key, equals, typed = word.partition("=")
     if not equals or not re.fullmatch(r"\w+(\.\w+)*", key):
-        raise InputError(f"{word}: not an override; write key=value, and quote odd characters")
+        raise InputError(f"{word}: not an override; {OVERRIDE_FORM}")
     try:
         config = OmegaConf.from_dotlist([word])
         if key in texts and (type(config[key]) in (int, float) or typed == "-"):  # to YAML that begins a list
             config[key] = typed.strip()
         return config
-    except Exception as error:  # YAML and OmegaConf have many
-        raise InputError(f"{word}: not an override ({first_line(error)}); write key=value") from None
+    except Exception:  # YAML and OmegaConf have many
+        raise InputError(f"{word}: not an override; {OVERRIDE_FORM}") from None

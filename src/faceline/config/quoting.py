@@ -2,6 +2,10 @@
 
 import re
 from collections.abc import Sequence
+from typing import Final
+
+OVERRIDE_FORM: Final = "write key=value, close brackets, and quote odd characters"
+"""What to do about a word that cannot be read; parsers speak of their own insides instead."""
 
 _PATH_KEYS = re.compile(
     r"(ckpt_path|(?:model\.)?weights|model\.start|(?:embedder\.)?bundle|embedder\.onnx|input|output|overlays|figure"

@@ -72,7 +72,7 @@ class Light:
     room: Float[np.ndarray, "3"]
 
     def shade(self, normal: Float[np.ndarray, "*rest 3"]) -> Float[np.ndarray, "*rest 3"]:
-        """The light that a surface gives back for each colour, by its unit normals."""
+        """Return the light that a surface gives back for each colour, by its unit normals."""
         facing = np.maximum((normal @ self.direction + 0.25) / 1.25, 0.0)  # wrapped: skin lets light through
         sky = 0.5 - 0.25 * normal[..., 1:2]  # more light from above
         return np.asarray(facing[..., None] * self.lamp + 2 * sky * self.room)
@@ -110,7 +110,7 @@ class VideoScene:
 
 
 def muted(colour: Float[np.ndarray, "*rest 3"], share: float) -> Float[np.ndarray, "*rest 3"]:
-    """A colour mixed with the grey of its brightness.
+    """Return a colour mixed with the grey of its brightness.
 
     Args:
         colour: Red, green, blue last.
@@ -124,7 +124,7 @@ def _vary(rng: np.random.Generator, colour: tuple[int, ...] | np.ndarray, spread
 
 
 def random_looks(rng: np.random.Generator) -> Looks:
-    """The looks of a person."""
+    """Return the looks of a person."""
     tone = int(rng.integers(len(_SKINS)))
     dark = tone > 4  # darker skins mostly go with dark hair and eyes
     skin = _vary(rng, _SKINS[tone], 0.03)
@@ -150,7 +150,7 @@ def random_looks(rng: np.random.Generator) -> Looks:
 
 
 def random_light(rng: np.random.Generator) -> Light:
-    """A lamp anywhere before the face, warm or cold, hard or soft."""
+    """Return a lamp anywhere before the face, warm or cold, hard or soft."""
     side, height = rng.uniform(-1.1, 1.1), rng.uniform(-0.9, 0.25)
     direction = np.array([side, height, 0.9])
     warmth = rng.uniform(-0.09, 0.09)

@@ -41,7 +41,7 @@ def draw_eye(
     tint: Tint,
     scale: float,
 ) -> None:
-    """One eye between its lids: white, iris, pupil, a glint, lashes and the fold above.
+    """Draw one eye between its lids: white, iris, pupil, a glint, lashes and the fold above.
 
     Args:
         canvas: Canvas, changed in place.
@@ -72,7 +72,7 @@ def draw_eye(
 def _eyeball(
     size: tuple[int, ...], lids: np.ndarray, gaze: tuple[float, float], looks: Looks, tint: Tint, scale: float
 ) -> np.ndarray:
-    """A patch with the white, the iris and the pupil, before the lids cover it."""
+    """Return a patch with the white, the iris and the pupil, before the lids cover it."""
     white = _lit(np.array([236.0, 232.0, 226.0]), tint)
     patch = np.empty((size[0], size[1], 3), np.uint8)
     patch[:] = np.round(white)

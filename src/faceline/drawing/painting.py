@@ -33,7 +33,7 @@ def _curve_weights(n: int, steps: int) -> np.ndarray:
 
 
 def curve(points: Float[np.ndarray, "n d"], steps: int = 6) -> Float[np.ndarray, "m d"]:
-    """A smooth line through points in order.
+    """Return a smooth line through points in order.
 
     Args:
         points: At least two.
@@ -87,7 +87,7 @@ def _blend_mask(canvas: Image, mask: np.ndarray, colour: Colour, strength: float
 
 
 def quads_of(grid: Float[np.ndarray, "rows columns d"]) -> Float[np.ndarray, "quads 4 d"]:
-    """The quads between the vertices of a grid, row by row."""
+    """Return the quads between the vertices of a grid, row by row."""
     corners = [grid[:-1, :-1], grid[:-1, 1:], grid[1:, 1:], grid[1:, :-1]]
     return np.stack(corners, axis=2).reshape(-1, 4, grid.shape[2])
 

@@ -88,7 +88,7 @@ def _spot(where: Grid, x: float, y: float, width: float, height: float) -> np.nd
 
 
 def _skin_colours(looks: Looks) -> np.ndarray:
-    """(quads_y, quads_x, 3) colour of the skin in even light, with blush, hollows and beard."""
+    """Return (quads_y, quads_x, 3) colour of the skin in even light, with blush, hollows and beard."""
     where = _quad_centres()
     colours = np.broadcast_to(looks.skin, where.shape).copy()
     blush = 0.16 * looks.blush * (_spot(where, 0.50, 0.55, 0.28, 0.25) + 0.7 * _spot(where, 0.0, 0.55, 0.16, 0.2))

@@ -9,7 +9,7 @@ from faceline.types import Image
 
 
 def random_background(rng: np.random.Generator, width: int, height: int, light: Light) -> Image:
-    """A room, a wall, a street out of focus: gradient, cloudy texture, then shapes that may look like something.
+    """Draw a room, a wall or a street out of focus: gradient, cloudy texture, then shapes that may look like something.
 
     Args:
         rng: Random generator; the same state gives the same picture.
@@ -74,7 +74,7 @@ def _stripes(canvas: Image, rng: np.random.Generator) -> None:
 
 
 def _portrait(canvas: Image, rng: np.random.Generator) -> None:
-    """A small face-like thing on the wall, that is no face."""
+    """Draw a small thing on the wall that looks like a face and is none."""
     h, w = canvas.shape[:2]
     centre, radius = rng.uniform(0.1, 0.9, 2) * (w, h), rng.uniform(0.05, 0.13) * w
     fill(canvas, _circle(centre, radius, 1.3), rng.uniform(90, 230, 3))

@@ -80,7 +80,7 @@ class Expression:
 
 
 def neutral_shape() -> Shape3D:
-    """The mean face without expression, seen from the front and symmetric."""
+    """Return the mean face without expression, seen from the front and symmetric."""
     shape = np.zeros((N_LANDMARKS, 3))
     for index, (y, z) in _MIDLINE.items():
         shape[index] = 0.0, y, z
@@ -142,7 +142,7 @@ _UPPER_LIP: Final = 51
 
 
 def identity(rng: np.random.Generator, strength: float = 1.0) -> Shape3D:
-    """The neutral face of a random person: every mode within two deviations, and a trace of asymmetry.
+    """Return the neutral face of a random person: every mode within two deviations, and a trace of asymmetry.
 
     Args:
         rng: Draws the person; the same state gives the same person.
@@ -192,7 +192,7 @@ def _expression_modes() -> dict[str, Shape3D]:
 
 
 def express(shape: Shape3D, expression: Expression) -> Shape3D:
-    """The face with an expression.
+    """Return the face with an expression.
 
     Args:
         shape: A neutral face, unturned.
@@ -208,7 +208,7 @@ def express(shape: Shape3D, expression: Expression) -> Shape3D:
 
 
 def rotation(yaw: int | float, pitch: int | float, roll: int | float) -> Float[np.ndarray, "3 3"]:
-    """The matrix R of a head pose, that turns points by ``points @ R.T``.
+    """Return the matrix R of a head pose, that turns points by ``points @ R.T``.
 
     Args:
         yaw: Degrees; positive turns the nose to the image's right.

@@ -51,7 +51,7 @@ def heights() -> Float[np.ndarray, " rows"]:
 
 
 def _on_cylinder(theta: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """(n, 3) points of the unit cylinder: neighbours across the back of the head are neighbours here."""
+    """Return (n, 3) points of the unit cylinder: neighbours across the back of the head are neighbours here."""
     return np.stack([np.sin(theta), np.cos(theta), y], axis=1)
 
 
@@ -61,7 +61,7 @@ def _spline(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _control_points() -> np.ndarray:
-    """(n, 3) azimuth, height and radius that the neutral surface goes through."""
+    """Return (n, 3) azimuth, height and radius that the neutral surface goes through."""
     shape = neutral_shape()
     inner_mouth = np.isin(np.arange(68), range(60, 68))
     x, y, z = shape[~inner_mouth].T
@@ -77,7 +77,7 @@ def _control_points() -> np.ndarray:
 
 @cache
 def neutral_head() -> Grid:
-    """The head of the mean face."""
+    """Return the head of the mean face."""
     points = _control_points()
     where, radius = _on_cylinder(points[:, 0], points[:, 1]), points[:, 2]
     n = len(points)
@@ -94,7 +94,7 @@ def neutral_head() -> Grid:
 
 @cache
 def _follow() -> np.ndarray:
-    """(rows, columns, 68) weights that carry movements of the landmarks over to the vertices."""
+    """Return (rows, columns, 68) weights that carry movements of the landmarks over to the vertices."""
     shape = neutral_shape()
 
     def kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -108,7 +108,7 @@ def _follow() -> np.ndarray:
 
 
 def head_around(shape: Shape3D) -> Grid:
-    """The head whose face has these landmarks.
+    """Return the head whose face has these landmarks.
 
     Args:
         shape: Landmarks of an unturned face, with its expression.

@@ -8,7 +8,7 @@ from faceline.types import Image
 
 
 def resize_image(image: Image, width: int, height: int) -> UInt8[np.ndarray, "height width 3"]:
-    """The whole image, stretched; averaging areas where it loses pixels, so that nothing aliases."""
+    """Stretch the whole image to a size, averaging areas where it loses pixels, so that nothing aliases."""
     fewer = image.shape[0] * image.shape[1] > width * height
     method = cv2.INTER_AREA if fewer else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(image, (width, height), interpolation=method), dtype=np.uint8)

@@ -61,7 +61,7 @@ class VotingHead(_Pyramid):
         nn.init.zeros_(cast(Tensor, self.votes.bias))
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
-        """Landmarks (n, p, 2) on [0, 1] of the frame, float32."""
+        """Return landmarks (n, p, 2) on [0, 1] of the frame, float32."""
         votes = _each(self.votes(self.merged(maps)), self.points)
         return _mean(votes[:, :, :1], _places(votes[:, :, 1:]))
 
@@ -91,7 +91,7 @@ class HeatmapHead(_Pyramid):
         self.heat = nn.Conv2d(width, points, 1)
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
-        """Landmarks (n, p, 2) on [0, 1] of the frame, float32."""
+        """Return landmarks (n, p, 2) on [0, 1] of the frame, float32."""
         heat = _each(self.heat(self.merged(maps)), self.points)
         return _mean(heat, _places(torch.zeros_like(heat).expand(-1, -1, 2, -1, -1)))
 
@@ -124,7 +124,7 @@ class SimCCHead(_Pyramid):
         self.columns, self.rows = (nn.Conv1d(width, points * split, 5, padding=2) for _ in range(2))
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
-        """Landmarks (n, p, 2) on [0, 1] of the frame, float32."""
+        """Return landmarks (n, p, 2) on [0, 1] of the frame, float32."""
         return self.expected(self.classify(maps))
 
     def classify(self, maps: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
@@ -179,7 +179,7 @@ class RegressionHead(nn.Module):
         nn.init.constant_(self.linear.bias, 0.5)  # the middle of the frame
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
-        """Landmarks (n, p, 2) on [0, 1] of the frame, float32."""
+        """Return landmarks (n, p, 2) on [0, 1] of the frame, float32."""
         return cast(Tensor, self.linear(maps[-1].mean(dim=(2, 3))).float().view(-1, self.points, 2))
 
 

@@ -121,7 +121,7 @@ def _weights(graph: bytes) -> dict[str, np.ndarray]:
 
 
 def _own_name(name: str) -> str:
-    """The name that the network gives a tensor, or a folded normalisation that of the convolution before it.
+    """Return the name that the network gives a tensor, or a folded normalisation that of the convolution before it.
 
     A layer that is used twice is folded by ONNX Runtime, which gives it names of its own, and the second use a number.
     """

@@ -198,8 +198,9 @@ def animated(path: Path) -> int:
     """Return the number of pictures in an animation; 1 for every other file."""
     try:
         with path.open("rb") as file:
-            head = file.read(200)
-        if head[:3] != b"GIF" and b"ANIM" not in head and b"acTL" not in head:
+            head = file.read(21)
+        moving_webp = head[8:16] == b"WEBPVP8X" and head[20] & 2  # the flag of an animation
+        if not (moving_webp or head.startswith((b"GIF", b"\x89PNG"))):
             return 1  # to count the pictures takes longer
         with PillowImage.open(path, formats=_ANIMATIONS) as image:
             return int(getattr(image, "n_frames", 1)) if getattr(image, "is_animated", False) else 1

@@ -32,7 +32,7 @@ _COLUMNS = 4
 
 
 def normalisation_steps(shapes: Shapes, *, source: str) -> Figure:
-    """The same faces as they are in their frames, centred, and centred and scaled.
+    """Draw the same faces as they are in their frames, centred, and centred and scaled.
 
     Args:
         shapes: Shapes of a few faces in pixels.
@@ -55,7 +55,7 @@ def normalisation_steps(shapes: Shapes, *, source: str) -> Figure:
 
 
 def elbow_and_silhouette(trials: Sequence[KScore], *, source: str) -> Figure:
-    """How tight and how separate the groups are for each number of them.
+    """Draw how tight and how separate the groups are for each number of them.
 
     Args:
         trials: Scores with rising k.
@@ -88,7 +88,7 @@ def elbow_and_silhouette(trials: Sequence[KScore], *, source: str) -> Figure:
 
 
 def mean_shapes(shapes: Shapes, clusters: Clusters, words: Sequence[str], *, source: str) -> Figure:
-    """The mean shape of each group over some of its members, with what it does in words.
+    """Draw the mean shape of each group over some of its members, with what it does in words.
 
     Args:
         shapes: Normalised shapes of the clusters.

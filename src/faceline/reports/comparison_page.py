@@ -144,7 +144,7 @@ def _outline(shape: np.ndarray) -> str:
 
 
 def _line(points: np.ndarray) -> str:
-    """One line, with the pen lifted where a landmark has no label."""
+    """Return one line, with the pen lifted where a landmark has no label."""
     drawn, pen = "", "M"
     for x, y in points:
         if np.isnan(x):

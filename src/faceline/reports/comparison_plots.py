@@ -58,7 +58,7 @@ def learning_curves(history: Series[Points], ylabel: str, *, percent: bool, lowe
 
 
 def error_curves(errors: Series[np.ndarray]) -> Figure:
-    """The share of frames (y) whose error is at most x."""
+    """Draw the share of frames (y) whose error is at most x."""
     threshold = next((t for t in (0.1, 0.2, 0.5, 1) if np.median(_known(errors)[0][1]) < t / 2), 2.0)
     figure, axes = _figure(3.0)
     style_axes(axes, grid="both", xlabel="NME at most", ylabel="share of frames")

@@ -21,7 +21,7 @@ ROWS: Final = ("best", "median", "worst")
 
 
 def pick_extremes(nme: PerFrame, k: int) -> Integer[np.ndarray, "3 columns"]:
-    """The frames of a contact sheet: rows best (best first), median, worst (worst first).
+    """Return the frames of a contact sheet: rows best (best first), median, worst (worst first).
 
     Args:
         nme: Error of each frame.
@@ -50,7 +50,7 @@ def contact_sheet(
     sizes: Sizes | None = None,
     outlines: Sequence[Sequence[int]] = OUTLINES,
 ) -> Figure:
-    """Best, median and worst frames with true and predicted points.
+    """Draw the best, median and worst frames with true and predicted points.
 
     Args:
         images: Frames of ``pick_extremes(...).ravel()``: equally many in each of the three rows.
@@ -107,7 +107,7 @@ def _draw_frame(
     size: np.ndarray,
     outlines: Sequence[Sequence[int]],
 ) -> None:
-    """A square window around the face, so that faces of any size are seen equally well; points in pixels."""
+    """Draw a square window around the face, so that faces of any size are seen equally well; points in pixels."""
     axes.imshow(image, extent=(0, size[0], size[1], 0), aspect="equal", interpolation="antialiased")
     _draw_face(axes, target_px, outlines, TRUE_COLOUR, "true", weight=1.7)
     _draw_face(axes, preds_px, outlines, PREDICTED_COLOUR, "predicted", weight=1.0)
@@ -128,7 +128,7 @@ def _window(preds_px: np.ndarray, target_px: np.ndarray) -> np.ndarray:
 def _draw_face(
     axes: Axes, points: np.ndarray, outlines: Sequence[Sequence[int]], colour: str, label: str, weight: float
 ) -> None:
-    """The outlines as one line, with the pen lifted between them; true ones are heavier to show below."""
+    """Draw the outlines as one line, with the pen lifted between them; true ones are heavier to show below."""
     pen_up = np.full((1, 2), np.nan)
     alone = sorted(set(range(len(points))) - {point for outline in outlines for point in outline})
     strokes = [part for outline in (*outlines, *([each] for each in alone)) for part in (points[list(outline)], pen_up)]

@@ -44,7 +44,7 @@ Shares = tuple[float, float, float]
 
 
 def rank_curve(ranks: Mapping[str, Integer[np.ndarray, " n"]], *, source: str) -> Figure:
-    """The cumulative match characteristic: share of probes whose true person is among the first k.
+    """Draw the cumulative match characteristic: share of probes whose true person is among the first k.
 
     Args:
         ranks: The ranks of the true person for each probe and model, 0 for a stranger.
@@ -153,7 +153,7 @@ def most_mixed_up(table: pd.DataFrame, *, source: str) -> Figure:
 
 
 def by_frames(table: pd.DataFrame, gallery: np.ndarray, *, source: str) -> Figure:
-    """F1 against the number of frames that a person is enrolled with.
+    """Draw F1 against the number of frames that a person is enrolled with.
 
     Args:
         table: Table as for ``most_mixed_up``.

@@ -243,7 +243,7 @@ def _rows(axes: Axes, errors: list[np.ndarray], heights: np.ndarray, model: str,
 
 
 def _cumulative(errors: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray]:
-    """The corners of the step function from 0 to the threshold."""
+    """Return the corners of the step function from 0 to the threshold."""
     inside = np.sort(errors[errors <= threshold])
     shares = np.arange(1, len(inside) + 1) / len(errors)
     last = shares[-1] if len(shares) else 0.0

@@ -5,8 +5,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image, ImageCms
 
-from faceline.photos.films import Film
+from faceline.photos.films import Film, animated
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +76,13 @@ def test_a_film_whose_rate_varies_is_whole(films: Path, tmp_path: Path) -> None:
     film.promised, film.came, film.last = 300, 30, 29.9
     film._even = 12
     assert film.shortfall is None
+
+
+@pytest.mark.parametrize("name", ["moving.gif", "moving.png", "moving.webp"])
+def test_an_animation_is_known_however_long_its_head(name: str, tmp_path: Path) -> None:
+    """A colour profile of many kilobytes may stand before the word that says that more pictures follow."""
+    pictures = [Image.new("RGB", (8, 8), (90 * number, 0, 0)) for number in range(3)]
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    pictures[0].save(tmp_path / name, save_all=True, append_images=pictures[1:], icc_profile=profile, duration=100)
+    pictures[0].save(tmp_path / f"still_{name}", icc_profile=profile)
+    assert (animated(tmp_path / name), animated(tmp_path / f"still_{name}")) == (3, 1)
