@@ -140,8 +140,9 @@ def load_trained(file: Path) -> Trained:
         model.on_load_checkpoint(checkpoint)
         model.load_state_dict(checkpoint["state_dict"])
     except (InstantiationException, RuntimeError) as error:
+        owners = " or ".join(["faceline", *(line.split()[0] for line in record.get("needs", ()))])
         raise InputError(
-            f"the model needs another version of faceline ({_reason(error)}); use the commit of run {record['run_id']}",
+            f"the model needs another version of {owners} ({_reason(error)}); use the commit of run {record['run_id']}",
             file=file,
         ) from error
     return Trained(model.eval(), config, record["run_id"], task)
