@@ -300,7 +300,7 @@ def _describe(run: Run, config: Config, data: TaskData, lessons: Lessons, model:
     run.log_dict({part: index.files[rows].tolist() for part, rows in split.parts().items()}, "split.json")
     run.log_dict({"skipped": list(index.rejected)}, SKIPPED)
     tell_skipped(index, f"{SKIPPED} of run {run.id}")
-    tell_people_unknown(index, split.protocol)
+    tell_people_unknown(data.source, index, split.protocol)
     run.log_dict(digests(config), DIGESTS_FILE)
     if lessons:
         run.log_dict(lessons, "taught.json")

@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from faceline.config.check import check_targets, plain
 from faceline.config.names import current
 from faceline.config.project import packages
-from faceline.data.index import LabelIndex
+from faceline.data.index import FrameSource, LabelIndex
 from faceline.errors import InputError, first_line
 from faceline.files import write_whole
 from faceline.models.baselines import Baseline
@@ -179,9 +179,10 @@ def tell_skipped(index: LabelIndex, where: str) -> None:
         note(f"{index.dataset}: {count} {rows} left out; {where} says why")
 
 
-def tell_people_unknown(index: LabelIndex, protocol: str) -> None:
-    """Warn where a protocol is to keep people or videos apart, and nothing says who is seen."""
-    if protocol in ("video_disjoint", "person_disjoint") and index.people_unknown:
+def tell_people_unknown(source: FrameSource, index: LabelIndex, protocol: str) -> None:
+    """Warn where a protocol is to keep people or videos apart, and nothing says who is seen, though it could be said."""
+    apart = protocol in ("video_disjoint", "person_disjoint")
+    if apart and index.people_unknown and getattr(source, "can_name_people", True):
         note(
             f"{index.dataset}: nothing says who is seen, so {protocol} divides the frames at random; "
             "docs/own_data.md shows how to name people and videos"
