@@ -180,7 +180,7 @@ def tell_skipped(index: LabelIndex, where: str) -> None:
 
 
 def tell_people_unknown(source: FrameSource, index: LabelIndex, protocol: str) -> None:
-    """Warn where a protocol is to keep people or videos apart, and nothing says who is seen, though it could be said."""
+    """Warn where a protocol is to keep people or videos apart, and nothing says who is seen, though it could."""
     apart = protocol in ("video_disjoint", "person_disjoint")
     if apart and index.people_unknown and getattr(source, "can_name_people", True):
         note(
