@@ -13,6 +13,7 @@ import os
 import re
 import signal
 import sys
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -44,7 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit code: 0 for success, 2 for a user's mistake, 3 if the answer is no (not reproduced, not promoted), 130
-        after an interruption. A bug keeps its traceback and exits with 1.
+        after an interruption. A bug keeps its traceback and exits with 1. ``HYDRA_FULL_ERROR=1`` shows that of a
+        mistake too.
     """
     if argv is None:
         _speak_utf_8()
@@ -54,7 +56,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         for number in (signal.SIGTERM, signal.SIGHUP):
             if signal.getsignal(number) is not signal.SIG_IGN:  # as after nohup
                 signal.signal(number, lambda number, _: sys.exit(128 + number))  # so that what is unfinished is removed
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # let errors through to us
     try:
         code = _in_project(arguments)
         sys.stdout.flush()
@@ -69,10 +70,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"faceline: {answer}", file=sys.stderr)
         return NO
     except Exception as error:
-        line = _explain(error)
-        if line is None:
+        if not _told(error):
             raise
-        return _refuse(line)
+        return USER_ERROR
     return code
 
 
@@ -84,10 +84,9 @@ def _in_project(arguments: list[str]) -> int:
         except (BrokenPipeError, NegativeAnswer):
             raise
         except Exception as error:
-            line = _explain(error)
-            if line is None:
+            if not _told(error):
                 raise
-            return _refuse(line)
+            return USER_ERROR
 
 
 def _speak_utf_8() -> None:
@@ -274,10 +273,9 @@ def _run_job(workflow: str, cfg: "DictConfig", codes: list[int]) -> float | None
         codes.append(NO)
         return None
     except Exception as error:
-        line = _explain(error)
-        if line is None:
+        if not _told(error):
             raise
-        codes.append(_refuse(line))
+        codes.append(USER_ERROR)
         return None
     return result
 
@@ -300,18 +298,20 @@ def _settle() -> None:
     atexit.register(gc.unfreeze)  # libraries in C++ look at the end whether all is gone, and say so if not
 
 
-def _explain(error: Exception) -> str | None:
-    """Return the error in one line; None for a bug."""
+def _told(error: Exception) -> bool:
+    """Tell an error that the user can fix in one line, after its traceback where that is asked for; False for a bug."""
     from faceline.config.messages import explain  # noqa: PLC0415
+    from faceline.config.own_code import wants_traceback  # noqa: PLC0415
 
-    return explain(error, conf_dir())
-
-
-def _refuse(line: str) -> int:
+    line = explain(error, conf_dir())
+    if line is None:
+        return False
+    if wants_traceback():
+        traceback.print_exception(error)
     print(f"faceline: error: {line}", file=sys.stderr)
     if sys.unraisablehook is sys.__unraisablehook__:  # of a process of our own
         sys.unraisablehook = lambda _: None  # the mistake is told; what breaks in tidying up after it is no news
-    return USER_ERROR
+    return True
 
 
 def _stopped(stop: SystemExit) -> int:

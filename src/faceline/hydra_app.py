@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from hydra import version
+from hydra._internal import hydra as hydra_module
+from hydra._internal import utils
 from hydra._internal.hydra import Hydra
 from hydra._internal.utils import _run_hydra, get_args_parser
 from omegaconf import DictConfig
@@ -37,6 +39,7 @@ def run(verb: str, overrides: Sequence[str], conf: Path, job: Callable[[DictConf
     register()
     guard()
     Hydra.get_mode = _mode  # type: ignore[method-assign, assignment]
+    utils.run_and_report = hydra_module.run_and_report = _let_through  # type: ignore[assignment, attr-defined]
     version.setbase("1.3")
     parser = get_args_parser()
     parser.error = _refuse  # type: ignore[method-assign]
@@ -65,6 +68,11 @@ def _may_ask(hydra: Hydra, key: str, value: str) -> bool:
     found = hydra.config_loader.repository.load_config(f"experiment/{value}")  # type: ignore[attr-defined]
     groups = {getattr(default, "group", None) or "" for default in (found.defaults_list or [])} if found else {"sweep"}
     return any("sweep" in group or "experiment" in group for group in groups) or "hydra" in found.config
+
+
+def _let_through(run: Callable[[], Any]) -> Any:
+    """Let errors through to the caller, which knows more about them than Hydra."""
+    return run()
 
 
 def _refuse(message: str) -> NoReturn:

@@ -32,7 +32,7 @@ def test_a_run_without_its_files_keeps_its_place(tmp_path: Path) -> None:
     first, second, third = found.board.entries
     assert (first.label, first.interval, first.beats_next, second.behind) == ("best", None, None, None)
     assert second.interval and second.beats_next > 0.95 and third.beats_next is None
-    assert "its frames are not at hand, so luck cannot be ruled out" in board_verdict(found.board)
+    assert "luck cannot be ruled out: that takes test frames of several videos at hand" in board_verdict(found.board)
 
     closer = closer_look(found, "b1")
     told = f"run {runs[1].id} has no artifact 'test/landmarks.npy'"  # and no path of this machine
@@ -45,6 +45,14 @@ def test_a_run_without_its_files_keeps_its_place(tmp_path: Path) -> None:
     bare = closer_look(board_of(runs), "b1")
     assert bare.no_worst == "the runs' test frames are not at hand"
     assert {plot.title for plot in bare.plots} == {"NME against parameters", "NME against seconds of training"}
+
+
+def test_frames_of_one_video_give_no_interval_and_no_probability(tmp_path: Path) -> None:
+    client = connect(None, tmp_path)
+    runs = [landmark_run(client, "one", name, nme, videos=1) for name, nme in (("best", 0.03), ("next", 0.04))]
+    found = board_of(runs).board
+    assert [(entry.interval, entry.beats_next, entry.behind) for entry in found.entries] == [(None, None, None)] * 2
+    assert board_verdict(found).endswith("luck cannot be ruled out: that takes test frames of several videos at hand")
 
 
 def test_costs_that_only_some_have_logged_are_not_drawn(tmp_path: Path) -> None:

@@ -57,6 +57,11 @@ def test_two_runs_are_reviewed(workplace: Path, capsys: pytest.CaptureFixture[st
     page = (workplace / "mlruns" / "comparison" / "comparison.html").read_text()
     verdict, differs, figures = (page.index(text) for text in ("<h1>good is better", "What differs", "Leaderboard"))
     assert verdict < differs < figures
+    draft = workplace / "mlruns" / "comparison" / ".comparison.html.partial"
+    draft.write_text("half a page of another command")  # no two of them share a draft
+    assert main(["compare", bad.id, good.id]) == 0
+    assert draft.read_text() == "half a page of another command"
+    draft.unlink()
     for _ in range(2):  # a later comparison takes the place of an earlier one
         notes = [client.get_run(run.id).data.tags["mlflow.note.content"] for run in (good, bad)]
         (link,) = {re.search(r"\[Compared with its like\]\(#(\S+)\)$", note)[1] for note in notes}

@@ -47,7 +47,7 @@ def finished(client: MlflowClient, tmp_path: Path, request: pytest.FixtureReques
     def make(val: float, test: float = 0.05, *, model: bool = True, frames: bool = True, **settings: Any) -> RunRecord:
         tags = {"data": data_of(request), **settings.pop("tags", {})}
         run = landmark_run(client, "landmarks", f"m{val}", test, tags=tags, **settings)
-        table = landmark_frames(val, settings.get("seed", 0))
+        table = landmark_frames(val, settings.get("seed", 0), settings.get("videos", 24))
         open_run = Run(client, run.id)
         open_run.log_metrics({"best_val/nme": table["nme"].mean()})
         if frames:
@@ -120,6 +120,22 @@ def test_one_that_does_not_win_is_registered_and_the_champion_stays(
     assert error.startswith("faceline: not promoted: it does not beat the champion") and error.count("\n") == 1
     assert champions(client, name) == (first.id, None)
     assert "better only with" in versions(client, name)[0].tags["faceline.decision"]
+
+
+@pytest.mark.parametrize(
+    ("videos", "told"),
+    [
+        (1, "it cannot be told which is better: NME "),
+        (3, "probability (paired bootstrap over 3 videos; 95 % are needed, which takes 5 videos or more)"),
+    ],
+)
+def test_few_videos_prove_nothing(finished, name: str, capsys, videos: int, told: str) -> None:
+    first, better = finished(0.06, videos=videos), finished(0.01, videos=videos)
+    assert main(["promote", f"run_id={first.id}"]) == 0
+    assert main(["promote", f"run_id={better.id}"]) == 3
+    error = capsys.readouterr().err
+    assert told in error
+    assert ("on a single video, and a probability takes several" in error) == (videos == 1)
 
 
 def test_force_needs_a_reason_that_is_kept(client: MlflowClient, finished, name: str, capsys) -> None:

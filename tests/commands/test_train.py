@@ -198,6 +198,8 @@ def test_a_training_that_diverges_says_so(workplace: Path, store, capsys: pytest
         (["--multirun", "trainer=ddp_sim", "seed=0,1"], "a sweep cannot train on several processes"),
         (["--multirun", "trainer.devices=2", "seed=0,1"], "trainer.devices: a sweep cannot train on several"),
         (["split.val_fraction=0"], "split.val_fraction"),
+        (["callbacks.best.monitor=val/nm"], "no metric val/nm of validation; did you mean val/nme?"),
+        (["callbacks.early_stopping.monitor=test/nme"], "callbacks.early_stopping.monitor: no metric test/nme of"),
     ],
 )
 def test_what_cannot_start_is_refused_before_anything_is_written(
@@ -207,6 +209,27 @@ def test_what_cannot_start_is_refused_before_anything_is_written(
     assert main(["train", *(o for o in TINY if not o.startswith(own)), *overrides]) == 2
     assert words in capsys.readouterr().err
     assert not (workplace / "mlruns" / "runs").exists() and not (workplace / "mlruns" / "cache").exists()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["trainer=gpu"], "finds no GPU on this machine; train on the CPU with trainer=cpu"),
+        (["trainer.devices=0"], "trainer: `Trainer(devices=0)` value is not a valid input"),
+        (["data.batch_size=1000"], "data.batch_size: a batch of 1000 needs more than"),
+    ],
+)
+def test_what_cannot_be_trained_leaves_no_run(
+    workplace: Path,
+    overrides: list[str],
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert main(["train", *TINY, *overrides]) == 2
+    assert words in capsys.readouterr().err
+    assert not (workplace / "mlruns" / "mlflow.db").exists()
 
 
 def test_a_model_that_mirrors_frames_itself_is_given_none_that_are_mirrored(

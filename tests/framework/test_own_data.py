@@ -14,12 +14,16 @@ from tests.prepared import quick_commands
 
 from faceline.cli import main
 from faceline.config.tree import conf_dir
+from faceline.data.csv_faces import CsvFaces
 from faceline.data.faces import AlignedFace
 from faceline.data.index import BadRows
+from faceline.data.labels import list_labels
+from faceline.data.pts import PtsFaces
 from faceline.data.synthetic import SyntheticFaces
 from faceline.geometry.crops import ARCFACE
 from faceline.geometry.markup import Markup
 from faceline.inference.bundle import LandmarkManifest, read_bundle
+from faceline.tasks.assembly import tell_people_unknown
 
 SOURCE = SyntheticFaces(people=8, videos=2, frames=4, seed=5)
 DATA = ("data=csv", "data.root=faces", "data.csv=faces.csv", "split.protocol=video_disjoint")
@@ -171,3 +175,14 @@ def test_photos_with_pts_files_are_trained_on_and_evaluated(
     (run,) = (tmp_path / "mlruns" / "runs").iterdir()
     assert main(["evaluate", f"run_id={run.name}"]) == 0
     assert "nme" in capsys.readouterr().out
+
+
+def test_who_is_unknown_is_told_where_it_could_be_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    drawn.write_table(tmp_path / "table", SOURCE)
+    drawn.write_pts(tmp_path / "300w", SOURCE)
+    table, photos = CsvFaces(tmp_path / "table", tmp_path / "table" / "labels.csv"), PtsFaces(tmp_path / "300w")
+    for source, told in ((table, 1), (photos, 0)):
+        tell_people_unknown(source, list_labels(source), "frame_random")
+        assert capsys.readouterr().err == ""
+        tell_people_unknown(source, list_labels(source), "person_disjoint")
+        assert capsys.readouterr().err.count("nothing says who is seen, so person_disjoint divides the frames") == told

@@ -1,10 +1,12 @@
 """What ``faceline init`` writes trains, and opens to faceline the code that it names and no more."""
 
 import importlib
+import linecache
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from faceline.cli import main
 from faceline.commands.init import TEMPLATE
 from faceline.config.project import opened
 from faceline.config.tree import conf_dir
+from faceline.data.cache import cached_frames
 from faceline.data.synthetic import SyntheticFaces
 from faceline.tasks.task import task_of
 
@@ -117,6 +120,131 @@ def test_own_code_that_cannot_be_imported_is_told_with_its_row(
         importlib.invalidate_caches()
     error = capsys.readouterr().err
     assert told in error and error.count("\n") == 1
+
+
+BROKEN = """\
+import torch
+from faceline.transforms import A, Transform
+from torch import nn
+from wink_lab.data import JsonFaces
+from wink_lab.head import MiddleHead
+
+class Backbone(nn.Module):
+    channels = (8,)
+    def forward(self, images):
+        return {"maps": 1}["map"]
+class Bare(nn.Module):
+    pass
+class Flat(MiddleHead):
+    def forward(self, maps):
+        return super().forward(maps).flatten(1)
+class Pointless(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+class Vector(nn.Module):
+    def forward(self, preds, target):
+        return (preds - target).abs()
+class Constant(nn.Module):
+    def forward(self, preds, target):
+        return torch.ones(())
+class _Paint(A.ImageOnlyTransform):
+    def apply(self, img, **params):
+        raise ValueError("no paint\\nleft")
+class Paint(Transform):
+    def __init__(self):
+        super().__init__(_Paint(p=1))
+class Unread(JsonFaces):
+    def read(self, row):
+        return open("no/such/place")
+class Floats(JsonFaces):
+    def read(self, row):
+        return super().read(row) / 255
+class Few(JsonFaces):
+    def rows(self, bad):
+        row = super().rows(bad)[0]
+        object.__setattr__(row, "landmarks", row.landmarks[:5])
+        return [row]
+"""
+BACKBONE = ["model=my_model", "~model.backbone.width", "model.backbone._target_=wink_lab.broken.{}"]
+HEAD = ["model/head=middle", "~model.head.width", "model.head._target_=wink_lab.broken.{}"]
+LOSS = ["model/loss=log_distance", "~model.loss.scale", "model.loss._target_=wink_lab.broken.{}"]
+FRAMES = ["data=my_faces", "data.root=faces", "data.source._target_=wink_lab.broken.{}"]
+STEP = [
+    *("data=my_faces", "data.root=faces", "split.protocol=frame_random", "transforms=stripes"),
+    *("~transforms.train.steps.1.probability", "transforms.train.steps.1._target_=wink_lab.broken.{}"),
+]
+
+
+@pytest.fixture
+def broken(inside: Path) -> Iterator[None]:
+    file = inside / "src" / "wink_lab" / "broken.py"
+    file.write_text(BROKEN)
+    yield
+    file.unlink()
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "told"),
+    [
+        (
+            "Backbone",
+            BACKBONE,
+            "broken.py, row 10: wink_lab.broken.Backbone.forward: KeyError: 'map'; HYDRA_FULL_ERROR",
+        ),
+        ("Bare", BACKBONE, "row 11: wink_lab.broken.Bare: AttributeError: 'Bare' object has no attribute 'channels'"),
+        ("Flat", HEAD, "error: model.head: expected landmarks (1, 68, 2) of one frame, got (1, 136)"),
+        ("Pointless", HEAD, "row 17: wink_lab.broken.Pointless.__init__: TypeError: Pointless.__init__() got an"),
+        (
+            "Vector",
+            LOSS,
+            "error: model.loss: expected one number, computed from preds by torch, got a tensor (1, 68, 2)",
+        ),
+        ("Constant", LOSS, "error: model.loss: expected one number, computed from preds by torch, got one without a"),
+        ("Paint", [*STEP, "data.workers=0"], "row 27: wink_lab.broken._Paint.apply: ValueError: no paint left; HYDRA"),
+        ("Paint", [*STEP, "data.workers=1"], "row 27: wink_lab.broken.apply: ValueError: no paint left; HYDRA"),
+        (
+            "Unread",
+            FRAMES,
+            "row 33: wink_lab.broken.Unread.read: FileNotFoundError: [Errno 2] No such file or directory",
+        ),
+        ("Floats", FRAMES, "0000.jpg: the data source read float64 ("),
+        ("Few", FRAMES, "0000.jpg: expected landmarks (68, 2) of the markup ibug-68, got (5, 2)"),
+    ],
+)
+def test_an_error_of_own_code_is_told_with_its_row(
+    broken: None, name: str, words: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", *(word.format(name) for word in words), *QUICK]) == 2
+    error = capsys.readouterr().err
+    assert told in error and error.count("\n") == 1
+
+
+def test_who_asks_for_the_traceback_sees_it_before_the_line(
+    broken: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    assert main(["train", *(word.format("Backbone") for word in BACKBONE), *QUICK]) == 2
+    traceback, _, line = capsys.readouterr().err.partition("\nfaceline: error: ")
+    assert traceback.startswith("Traceback") and 'return {"maps": 1}["map"]' in traceback
+    assert "row 10: wink_lab.broken.Backbone.forward" in line
+
+
+def test_frames_are_read_anew_where_the_code_that_reads_them_changed(inside: Path, tmp_path: Path) -> None:
+    file = inside / "src" / "wink_lab" / "dim.py"
+    caches = []
+    for share in (2, 16):
+        file.write_text(
+            "from wink_lab.data import JsonFaces\nclass Dim(JsonFaces):\n"
+            f"    def read(self, row):\n        return super().read(row) // {share}\n"
+        )
+        importlib.invalidate_caches()
+        sys.modules.pop("wink_lab.dim", None)
+        linecache.checkcache()
+        with opened([], conf_dir()):
+            source = importlib.import_module("wink_lab.dim").Dim(str(inside / "faces"))
+            caches.append(cached_frames(source, 16, tmp_path).images)
+    file.unlink()
+    assert caches[0].max() > 16 > caches[1].max()
 
 
 def test_nothing_else_is_open(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,6 +19,7 @@ from faceline.data.roots import find_root
 from faceline.data.splits import make_split
 from faceline.data.udacity import UdacityFaces
 from faceline.errors import InputError
+from faceline.files import write_whole
 from faceline.plot_style import png
 from faceline.reports.visit_plots import visit_det
 from faceline.stand.consent.likeness import Rule
@@ -66,7 +67,8 @@ def main(settings: BenchmarkRecognition) -> None:
     asked = settings.model_dump(exclude={"config", "data_root", "output"})
     publish("recognition", {"settings": asked, "people": people, "clips": len(clips), **report}, output)
     source = f"udacity · {people} people · {len(clips)} clips · {file.stem}"
-    output.with_suffix(".png").write_bytes(png(visit_det(report["det"], rule.strangers, source=source)))
+    with write_whole(output.with_suffix(".png")) as part:
+        part.write_bytes(png(visit_det(report["det"], rule.strangers, source=source)))
 
 
 def read_clips(settings: BenchmarkRecognition, calibration: bool = False) -> list[Clip]:

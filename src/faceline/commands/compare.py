@@ -4,6 +4,7 @@ import json
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.table import Table
 
 from faceline.errors import InputError
+from faceline.files import write_whole
 from faceline.leaderboards.figures import closer_look
 from faceline.leaderboards.ranking import Ranked, grouped, ranked, reviewed
 from faceline.outputs import check_output_folder
@@ -99,14 +101,11 @@ def _ranked(runs: list[RunRecord]) -> tuple[Comparison, list[Ranked]]:
 
 
 def _write(folder: Path, files: Mapping[str, str]) -> None:
-    """Write all of the files or none: each gets its name only when it is complete."""
+    """Write all of the files or none: each gets its name only when all are complete."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        drafts = {folder / f".{name}.partial": folder / name for name in files}
-        for draft, text in zip(drafts, files.values(), strict=True):
-            draft.write_text(text, encoding="utf-8")
-        for draft, file in drafts.items():
-            draft.replace(file)
+        with ExitStack() as drafts:
+            for name, text in files.items():
+                drafts.enter_context(write_whole(folder / name)).write_text(text, encoding="utf-8")
     except OSError as error:
         raise InputError(f"cannot be written: {error.strerror}", file=folder, column="output") from error
 

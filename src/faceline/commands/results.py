@@ -136,12 +136,12 @@ def _landmarks(run: RunRecord) -> dict[str, Any]:
 
 
 def _nme_interval(run: RunRecord) -> list[float] | None:
-    """Return an interval by bootstrap over videos; None if the run's frames are missing."""
+    """Return an interval by bootstrap over videos; None if the run's frames are missing, or of a single video."""
     try:
-        frames = test_frames(run)
+        found = resampled("landmarks", test_frames(run))
     except InputError:
         return None
-    return [_rounded(end) for end in resampled("landmarks", frames).interval()]
+    return None if found is None else [_rounded(end) for end in found.interval()]
 
 
 def _identification(run: RunRecord) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from faceline.config.project import used_packages
 from faceline.config.targets import same_build
+from faceline.config.tree import hint
 from faceline.errors import InputError
 from faceline.models.callbacks import CONFIG_KEY, Pruning
 from faceline.models.face_embedder import FaceEmbedder
@@ -31,7 +32,7 @@ from faceline.tasks.assembly import (
     tell_people_unknown,
     tell_skipped,
 )
-from faceline.tasks.fitting import RESUME, Fitted, fit, fit_at_once, folder, last_checkpoint
+from faceline.tasks.fitting import RESUME, Fitted, fit, fit_at_once, folder, last_checkpoint, refuse_unfit
 from faceline.tasks.named_files import DIGESTS_FILE, digests
 from faceline.tasks.served import describe
 from faceline.tasks.task import Config, Lessons, Task, TaskData, is_trained_in_epochs, task_of
@@ -98,9 +99,12 @@ def train(config: Config, member: Member | None = None) -> float | None:
     task = task_of(config)
     model = task.build_model(config)  # before any data is read: a wrong model is the cheapest mistake to find
     _refuse_no_epochs(config, model)
+    _refuse_unknown_monitor(config, task, model)
     data = task.build_data(config)
     data.prepare_data()
     lessons = task.join(model, data)
+    if is_trained_in_epochs(model):
+        refuse_unfit(config, data)
     if not _leads():  # a distributed run is tracked and measured by its first process alone
         fit(config, model, data, _followed(config), logger=None)
         return None
@@ -149,6 +153,18 @@ def _refuse_what_cannot_start(config: Config) -> None:
                     file=config["ckpt_path"],
                     column="ckpt_path",
                 )
+
+
+def _refuse_unknown_monitor(config: Config, task: Task, model: Any) -> None:
+    """Refuse callbacks that wait for a metric that no validation has, unless code of the user's own may log it."""
+    known = ["val/loss", *(f"val/{name}" for name in sorted(task.scalars(config)))]
+    if not is_trained_in_epochs(model) or used_packages([config["callbacks"], config["model"]]):
+        return
+    for name, node in config["callbacks"].items():
+        monitor = str((node or {}).get("monitor"))
+        if monitor.startswith(("val/", "test/")) and monitor not in known:
+            message = f"no metric {monitor} of validation{hint(monitor, known)}"
+            raise InputError(message, column=f"callbacks.{name}.monitor")
 
 
 def _refuse_no_epochs(config: Config, model: Any) -> None:
@@ -284,7 +300,7 @@ def _describe(run: Run, config: Config, data: TaskData, lessons: Lessons, model:
     run.log_dict({part: index.files[rows].tolist() for part, rows in split.parts().items()}, "split.json")
     run.log_dict({"skipped": list(index.rejected)}, SKIPPED)
     tell_skipped(index, f"{SKIPPED} of run {run.id}")
-    tell_people_unknown(index, split.protocol)
+    tell_people_unknown(data.source, index, split.protocol)
     run.log_dict(digests(config), DIGESTS_FILE)
     if lessons:
         run.log_dict(lessons, "taught.json")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from omegaconf.errors import InterpolationKeyError, MissingMandatoryValue, OmegaConfBaseException
 
+from faceline.config.own_code import explain_own_code, is_of_own_code
 from faceline.config.tree import groups, options
 from faceline.errors import InputError, first_line
 
@@ -38,7 +39,7 @@ _OUT_OF_MEMORY = "out of memory; lower data.batch_size, data.size or data.worker
 
 
 def explain(error: BaseException, conf: Path) -> str | None:
-    """Turn an error into one line; None for a bug of the program.
+    """Turn an error of the user or of the user's own code into one line; None for a bug of the program.
 
     Args:
         error: Raised error.
@@ -92,7 +93,7 @@ def _explain_one(error: BaseException, conf: Path) -> str | None:  # noqa: PLR09
             return f"the disk is full{':' if file else ''}{file}; free some space and start again"
         case PermissionError():
             return f"not permitted to use{_file(error) or ' a file'}; change its permissions or choose another place"
-        case OSError() if error.errno in _WRONG_PLACE and error.filename:
+        case OSError() if error.errno in _WRONG_PLACE and error.filename and not is_of_own_code(error):
             return f"{error.filename}: {_WRONG_PLACE[error.errno]}; choose another place"
         case MemoryError():
             return _OUT_OF_MEMORY
@@ -108,16 +109,18 @@ def _explain_one(error: BaseException, conf: Path) -> str | None:  # noqa: PLR09
             return f"trainer: {first_line(error)}"
         case ModuleNotFoundError() if error.name in OPTIONAL:
             return naming_its_extra(error).msg
+        case _ if type(error).__name__ == "OutOfMemoryError":  # torch's, on a GPU
+            return _OUT_OF_MEMORY
+        case _ if (line := explain_own_code(error)) is not None:
+            return line
     if "hydra" in sys.modules:  # else it has raised nothing
         from faceline.config.composition import explain_composition  # noqa: PLC0415
 
         line = explain_composition(error, conf)
         if line is not None:
             return line
-    return {
-        "OutOfMemoryError": _OUT_OF_MEMORY,  # torch's, on a GPU
-        "MisconfigurationException": f"trainer: {first_line(error)}",  # Lightning's
-    }.get(type(error).__name__)
+    is_of_lightning = type(error).__name__ == "MisconfigurationException"
+    return f"trainer: {first_line(error)}" if is_of_lightning else None
 
 
 def _group_that_lacks(error: InterpolationKeyError, conf: Path) -> str | None:

@@ -20,6 +20,7 @@ from filelock import FileLock
 from rich.console import Console
 from rich.progress import Progress
 
+from faceline.config.own_code import is_of_own_code, own_code_of
 from faceline.data.index import BadRows, FrameIndex, FrameRow, FrameSource, index_of, markup_of, usable_rows
 from faceline.errors import InputError
 from faceline.geometry.markup import Markup
@@ -87,6 +88,8 @@ def cached_frames(source: FrameSource, size: int, cache_dir: Path, view: View | 
             _remove_unfinished(cache_dir)
             store = _open(folder, size, markup_of(source)) or _build(source, size, folder, view)
     except OSError as error:
+        if is_of_own_code(error):  # it read, and did not write
+            raise
         reason = error.strerror or str(error)
         message = f"the cache cannot be written: {reason}; free some space, or choose another folder"
         raise InputError(message, file=cache_dir) from None
@@ -103,7 +106,7 @@ def frames_at_hand(source: FrameSource, size: int, cache_dir: Path) -> FrameStor
 
 
 def _folder_name(source: FrameSource, size: int, view: View | None) -> str:
-    content = f"{_FORMAT} {source.name} {source.key()} {size} {source.on_error}"
+    content = f"{_FORMAT} {source.name} {source.key()} {size} {source.on_error}{own_code_of(type(source))}"
     if view is not None:
         content += f" {view.key()}"
     return f"{source.name}-{size}-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
@@ -162,11 +165,21 @@ def _decoded(
     for row in rows:
         try:
             image = source.read(row)
+            _refuse_other_than_rgb(image, row)
             picture = resize_image(image, size, size) if view is None else view(row, image, size)
         except InputError as error:
             bad.add(error)
         else:
             yield row, image, picture
+
+
+def _refuse_other_than_rgb(image: object, row: FrameRow) -> None:
+    """Refuse what a source of the user's own may give in place of an image: floats, or no colours."""
+    if not (isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3):
+        came = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
+        raise InputError(
+            f"{row.file}: the data source read {came}; expected RGB pixels (h, w, 3) as uint8", row=row.line
+        )
 
 
 def _digest(image: Image) -> str:

@@ -181,8 +181,9 @@ class FrameIndex(LabelIndex):
 
 def usable_rows(source: FrameSource, bad: BadRows) -> list[FrameRow]:
     """Return the rows of a source that hold a face, or no label; others go to ``bad``."""
-    normaliser = list(markup_of(source).normaliser)
-    return [row for row in source.rows(bad) if _has_size(row, normaliser, bad) and _is_face(row, bad)]
+    markup, normaliser = markup_of(source), list(markup_of(source).normaliser)
+    rows = [row for row in source.rows(bad) if _has_points(row, markup, bad)]
+    return [row for row in rows if _has_size(row, normaliser, bad) and _is_face(row, bad)]
 
 
 def index_of(source: FrameSource, rows: list[FrameRow], bad: BadRows) -> LabelIndex:
@@ -219,6 +220,15 @@ def markup_of(source: FrameSource) -> Markup:
 
 _FARTHEST = 10
 """A landmark does not belong to a face if it lies so many times farther from the middle than the others."""
+
+
+def _has_points(row: FrameRow, markup: Markup, bad: BadRows) -> bool:
+    """Tell whether a row has as many landmarks as the markup; if not, it goes to the bad rows."""
+    if row.landmarks.shape == (markup.points, 2):
+        return True
+    expected = f"landmarks ({markup.points}, 2) of the markup {markup.name}"
+    bad.add(InputError(f"{row.file}: expected {expected}, got {row.landmarks.shape}", row=row.line))
+    return False
 
 
 def _has_size(row: FrameRow, normaliser: list[int], bad: BadRows) -> bool:

@@ -65,6 +65,7 @@ class PtsFaces:
 
     name = "pts"
     licence = "as its publishers say; most of these sets allow research only"
+    can_name_people = False
 
     def __init__(
         self,

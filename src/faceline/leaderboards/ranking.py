@@ -118,7 +118,8 @@ def _model(run: RunRecord) -> str:
 def _board(terms: Terms, runs: Sequence[RunRecord], apart: str | None) -> Ranked:
     by, labels = RANKED_BY[terms.task], labels_of(runs)
     frames = _frames(runs[:JUDGED])
-    drawn = {run_id: resampled(terms.task, table) for run_id, table in frames.items()}
+    tried = {run_id: resampled(terms.task, table) for run_id, table in frames.items()}
+    drawn = {run_id: found for run_id, found in tried.items() if found is not None}
     entries = [_entry(run, labels[run.id], by.metric, drawn, runs[0].id) for run in runs]
     entries = [
         *(replace(one, beats_next=_beats(drawn, one.run_id, other.run_id)) for one, other in pairwise(entries)),

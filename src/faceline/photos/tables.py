@@ -144,7 +144,7 @@ def _pts_folder(output: Path, files: Sequence[InputFile]) -> Iterator[FaceTable]
             written.add(target)
             outdated.discard(target)
         for old in outdated:
-            old.unlink()
+            old.unlink(missing_ok=True)
         written.save()
 
 

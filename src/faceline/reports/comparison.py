@@ -161,6 +161,9 @@ class Comparison:
         return f"{runs} runs on {len(self.boards)} leaderboards, which must not be ranked together"
 
 
+_NO_BASIS = "luck cannot be ruled out: that takes test frames of several videos at hand"
+
+
 def board_verdict(board: Leaderboard) -> str:
     """Say which run leads, with what value, and whether that is luck."""
     first = board.entries[0]
@@ -168,7 +171,7 @@ def board_verdict(board: Leaderboard) -> str:
     if len(board.entries) == 1:
         return f"{first.label} reaches {reached}; there is nothing to rank it with"
     if first.beats_next is None:
-        return f"{first.label} leads with {reached}; its frames are not at hand, so luck cannot be ruled out"
+        return f"{first.label} leads with {reached}; {_NO_BASIS}"
     return f"{first.label} leads with {reached}; it {beats(first.beats_next, board.entries[1].label)}"
 
 
@@ -185,7 +188,7 @@ def review_verdict(board: Leaderboard, a: Entry, b: Entry) -> str:
     """Say which of two runs is better, by how much, and whether that is luck."""
     winner, loser = board.entries[0], board.entries[1]
     if loser.behind is None or winner.beats_next is None:
-        return f"{winner.label} has the better {TITLES[board.metric]}; frames are missing, so luck cannot be ruled out"
+        return f"{winner.label} has the better {TITLES[board.metric]}; {_NO_BASIS}"
     by = abs(loser.behind.difference)
     low, high = sorted((loser.behind.low, loser.behind.high))
     gap = f"{100 * by:.2f} points of NME lower" if board.lowest else f"{by:.3f} of F1 higher"

@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from faceline.config.check import check_targets, plain
 from faceline.config.names import current
 from faceline.config.project import packages
-from faceline.data.index import LabelIndex
+from faceline.data.index import FrameSource, LabelIndex
 from faceline.errors import InputError, first_line
 from faceline.files import write_whole
 from faceline.models.baselines import Baseline
@@ -140,8 +140,9 @@ def load_trained(file: Path) -> Trained:
         model.on_load_checkpoint(checkpoint)
         model.load_state_dict(checkpoint["state_dict"])
     except (InstantiationException, RuntimeError) as error:
+        owners = " or ".join(["faceline", *(line.split()[0] for line in record.get("needs", ()))])
         raise InputError(
-            f"the model needs another version of faceline ({_reason(error)}); use the commit of run {record['run_id']}",
+            f"the model needs another version of {owners} ({_reason(error)}); use the commit of run {record['run_id']}",
             file=file,
         ) from error
     return Trained(model.eval(), config, record["run_id"], task)
@@ -178,9 +179,10 @@ def tell_skipped(index: LabelIndex, where: str) -> None:
         note(f"{index.dataset}: {count} {rows} left out; {where} says why")
 
 
-def tell_people_unknown(index: LabelIndex, protocol: str) -> None:
-    """Warn where a protocol is to keep people or videos apart, and nothing says who is seen."""
-    if protocol in ("video_disjoint", "person_disjoint") and index.people_unknown:
+def tell_people_unknown(source: FrameSource, index: LabelIndex, protocol: str) -> None:
+    """Warn where a protocol is to keep people or videos apart, and nothing says who is seen, though it could."""
+    apart = protocol in ("video_disjoint", "person_disjoint")
+    if apart and index.people_unknown and getattr(source, "can_name_people", True):
         note(
             f"{index.dataset}: nothing says who is seen, so {protocol} divides the frames at random; "
             "docs/own_data.md shows how to name people and videos"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from hydra.utils import instantiate
 
 from faceline.config.project import used_packages
@@ -57,6 +58,26 @@ def folder(config: Config, run_id: str) -> Path:
 def last_checkpoint(config: Config, run_id: str) -> Path:
     """Return the checkpoint from which a run continues; it exists after the first epoch."""
     return folder(config, run_id) / "checkpoints" / "last.ckpt"
+
+
+def refuse_unfit(config: Config, data: TaskData) -> None:
+    """Refuse what Lightning would refuse, or what would stop before the first step, while there is no run.
+
+    Raises:
+        InputError: There is no such device, or the training set is smaller than a batch.
+        MisconfigurationException: Lightning refuses a setting of the trainer or of a callback.
+    """
+    accelerator = config["trainer"].get("accelerator")
+    if accelerator in ("gpu", "cuda") and not (torch.cuda.is_available() or torch.backends.mps.is_available()):
+        raise InputError(
+            f"torch {torch.__version__} finds no GPU on this machine; train on the CPU with trainer=cpu",
+            column="trainer.accelerator",
+        )
+    callbacks = [instantiate(node) for node in config["callbacks"].values() if node]
+    instantiate(config["trainer"], callbacks=callbacks, logger=False, enable_progress_bar=False)
+    if config["trainer"]["max_epochs"] != 0:
+        assert isinstance(data, pl.LightningDataModule)
+        data.train_dataloader()
 
 
 def fit(

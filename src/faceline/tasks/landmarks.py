@@ -13,6 +13,7 @@ from hydra.utils import get_object, instantiate
 from matplotlib.figure import Figure
 from torch.utils.data import DataLoader
 
+from faceline.config.own_code import is_of_own_code
 from faceline.data.datamodule import LandmarkData, LandmarkFrames
 from faceline.data.index import markup_of
 from faceline.errors import InputError, first_line
@@ -25,6 +26,7 @@ from faceline.inference.runtime import LandmarkRuntime
 from faceline.metrics import landmark as metrics
 from faceline.metrics.landmark import OwnMetric
 from faceline.models.landmark_detector import LandmarkDetector
+from faceline.models.losses import over_known
 from faceline.models.warm_start import start_from
 from faceline.reports import contact_sheet as sheets
 from faceline.reports import landmark_plots as plots
@@ -66,7 +68,7 @@ class LandmarkTask:
         if not isinstance(model, LandmarkDetector):
             raise InputError("finds no landmarks; choose a model for this task, such as model=cnn", column="model")
         model.own_metrics = self.metrics
-        _check_size(model, config["data"]["size"])
+        _try_out(model, config["data"]["size"])
         return model
 
     def scalars(self, config: Config) -> frozenset[str]:
@@ -262,15 +264,28 @@ def _refuse_two_mirrors(model: LandmarkDetector, pipeline: Any) -> None:
         )
 
 
-def _check_size(model: LandmarkDetector, size: int) -> None:
-    """Refuse a backbone that cannot take frames of this size: a forward pass of an empty frame fails."""
+def _try_out(model: LandmarkDetector, size: int) -> None:
+    """Refuse parts that do not fit together: an empty frame goes through backbone, head and loss.
+
+    Raises:
+        InputError: The backbone cannot take frames of this size, or head or loss give something else than they should.
+    """
     try:
         with torch.inference_mode():
-            model.eval()(torch.zeros(1, 3, size, size), torch.ones(1, 2))
+            preds = model.eval()(torch.zeros(1, 3, size, size), torch.ones(1, 2))
     except (RuntimeError, AssertionError, ValueError) as error:
+        if is_of_own_code(error):
+            raise
         raise InputError(
             f"the backbone does not take frames of {size} px, or gives no maps to find points in "
             f"({first_line(error)}); set data.size to what it was made for, or take another",
             column="model.backbone",
         ) from error
+    expected = (1, model.markup.points, 2)
+    if preds.shape != expected:
+        raise InputError(f"expected landmarks {expected} of one frame, got {tuple(preds.shape)}", column="model.head")
+    loss = over_known(model.loss, preds.clone().requires_grad_(), torch.zeros(expected))
+    if loss.shape != () or not loss.requires_grad:
+        came = "one without a gradient" if loss.shape == () else f"a tensor {tuple(loss.shape)}"
+        raise InputError(f"expected one number, computed from preds by torch, got {came}", column="model.loss")
     model.train()

@@ -119,8 +119,10 @@ def test_landmarks(run: RunRecord) -> Landmarks:
     return found
 
 
-def compare_runs(a: RunRecord, b: RunRecord, table: str = FRAMES) -> Paired:
+def compare_runs(a: RunRecord, b: RunRecord, table: str = FRAMES) -> Paired | None:
     """Compare run A with run B by the metric of their task, on the same test frames.
+
+    A single video shows nothing about others: then there is no comparison, and the result is None.
 
     Args:
         a: Finished run.
@@ -138,12 +140,14 @@ def compare_runs(a: RunRecord, b: RunRecord, table: str = FRAMES) -> Paired:
     if not same_frames(tables):
         raise InputError(f"{table} of {a.id[:8]} and {b.id[:8]} do not list the same frames", column="run_id")
     of_a, of_b = (resampled(terms.task, table) for table in tables)
-    return of_a.against(of_b)
+    return of_a.against(of_b) if of_a is not None and of_b is not None else None
 
 
-def resampled(task: str, frames: pd.DataFrame) -> Resampled:
-    """Resample the ranking metric of a task from a run's test frames."""
+def resampled(task: str, frames: pd.DataFrame) -> Resampled | None:
+    """Resample the ranking metric of a task from a run's test frames; None if they are of a single video."""
     videos = frames["video"].to_numpy(dtype=np.str_)
+    if len(set(videos)) == 1:
+        return None
     name = RANKED_BY[task].name
     if task == "landmarks":
         return resampled_error(frames[name].to_numpy(), videos)

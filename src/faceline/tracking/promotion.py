@@ -4,10 +4,12 @@ Promotion looks at validation frames only, which also choose the checkpoints. So
 each champion would be the one with the most luck on the test set.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
 from faceline.errors import InputError
+from faceline.metrics.paired import Paired
 from faceline.tracking.comparison import RANKED_BY, compare_runs, task_of, terms_of, why_apart
 from faceline.tracking.records import RunRecord, get_run
 from faceline.tracking.registry import Version
@@ -43,15 +45,22 @@ def decide(run: RunRecord, champion: Version | None) -> Verdict:
         paired = compare_runs(run, before, VALIDATION)
     except InputError as error:
         return Verdict(None, f"the frames of the champion's run cannot be compared: {error.message}")
+    figures = f"{_figures(run, 'best_val')} in validation against {_figures(before, 'best_val')} of {champion}"
+    on_test = f"on test frames, which decide nothing, {_figures(run, 'test')} against {_figures(before, 'test')}"
+    if paired is None:
+        return Verdict(None, f"{figures}, but on a single video, and a probability takes several; {on_test}")
     wins = paired.probability >= PROBABILITY
-    videos = f"{paired.videos} video{'' if paired.videos == 1 else 's'}"
     return Verdict(
         wins,
-        f"{_figures(run, 'best_val')} in validation against {_figures(before, 'best_val')} of {champion}, "
-        f"{'better' if wins else 'better only'} with {_percent(paired.probability)} probability (paired bootstrap over "
-        f"{videos}; {PROBABILITY * 100:.0f} % are needed); on test frames, which decide nothing, "
-        f"{_figures(run, 'test')} against {_figures(before, 'test')}",
+        f"{figures}, {'better' if wins else 'better only'} with {_percent(paired.probability)} probability (paired "
+        f"bootstrap over {paired.videos} videos; {PROBABILITY * 100:.0f} % are needed{_too_few(paired)}); {on_test}",
     )
+
+
+def _too_few(paired: Paired) -> str:
+    """Say how many videos it takes at least, where no probability from these few could be enough."""
+    least = math.ceil(-math.log2(1 - PROBABILITY))
+    return f", which takes {least} videos or more" if paired.videos < least else ""
 
 
 def _other_split(run: RunRecord, before: RunRecord) -> str | None:
