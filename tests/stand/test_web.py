@@ -363,7 +363,7 @@ def test_the_live_view_tells_points_measures_and_health_but_no_picture(operator:
     assert len(face["points"]) == 68
     assert all(0 <= x <= 1 and 0 <= y <= 1 for x, y in face["points"])
     assert (face["group"], face["interested"], face["smile"]) == ("smile", True, 0.06)
-    assert told["decision"] == {"reason": "bandit", "probability": 0.5, "arm": "adaptive", "people": 1}
+    assert told["decision"] == {"reason": "learned choice", "probability": 0.5, "arm": "adaptive", "people": 1}
     assert told["health"]["warnings"] == ["Events are not written: disk full."]
     assert "picture" not in json.dumps(told)
     assert operator.get("/operator/picture").status_code == 404
@@ -387,7 +387,7 @@ def test_a_similarity_looks_reached_only_where_it_is(stand: WebStand, similarity
 
 
 def test_without_an_embedder_the_pages_say_that_nobody_is_recognised(operator: TestClient) -> None:
-    assert "started without an embedder" in operator.get("/operator/people").text
+    assert "started without a face model" in operator.get("/operator/people").text
     csrf = csrf_of(operator)
     assert operator.post("/operator/people", data={"csrf": csrf, "given_by": "Ada"}).status_code == 409
 
