@@ -355,6 +355,12 @@ def test_a_medium_that_became_a_link_out_of_its_folder_is_not_served(client: Tes
     assert client.get("/media/cup.png").status_code == 404
 
 
+def test_an_address_without_a_page_is_told_in_the_language(client: TestClient) -> None:
+    for answer in (client.get("/nothing", headers={"accept-language": "de"}), client.get("/logout?lang=de")):
+        assert answer.status_code in (404, 405) and "Not Found" not in answer.text and "Not Allowed" not in answer.text
+    assert "Unter dieser Adresse gibt es keine Seite." in client.get("/x", headers={"accept-language": "de"}).text
+
+
 def test_the_live_view_tells_points_measures_and_health_but_no_picture(operator: TestClient, stand: WebStand) -> None:
     stand.show("espresso", visitor(), problems={"store": "Events are not written: disk full."}, logging=False)
     with operator.websocket_connect("/operator/live") as socket:
