@@ -63,11 +63,15 @@ def test_the_demo_is_a_catalogue() -> None:
         ("    title: Hello", "    title: Hello\n    title: Again", 7, "the key title is there twice"),
         ("campaign: house", "campaign: hous", 5, "hous: not in this catalogue; did you mean house?"),
         ("loop: [hello]", "loop: [helo]", 7, "helo: not in this catalogue"),
-        ("loop: [hello]", "loop: []", 7, "loop: "),
+        ("loop: [hello]", "loop: []", 7, "loop: expected at least 1 item"),
+        ("loop: [hello]", "loop: hello", 7, "loop: expected a list, got 'hello'"),
+        ("loop: [hello]", "loop:", 7, "loop: expected a list, got nothing"),
+        ("name: The house", f"name: {'x' * 500}", 2, "expected at most 80 characters, got 'xxx"),
         ("    title: Hello", "    title: Hello\n    audience: loyal", 8, "the loop is for anyone"),
         ("    title: Hello", "    title: Hello\n    caps: {per_hour: 2}", 8, "the loop needs one content without"),
         ("name: The house", "name: The house, starts: 2026-02-01, ends: 2026-01-01", 2, "before it starts, on"),
-        ("name: The house", "name: The house, starts: 2026-02-30", 2, "day is out of range for month"),
+        ("name: The house", "name: The house, starts: 2026-02-30", 2,
+         "campaigns.0.starts: expected a day such as 2026-03-01, got 2026-02-30 (day is out of range for month)"),
         ("  - id: hello", "  - {id: hello, campaign: house, title: x}\n  - id: hello", 5, "is called hello too"),
         ("loop: [hello]", "loop: [hello", None, "not YAML"),
         ("loop: [hello]", "loop: [hello]\nversion: 2", 8, "version"),
@@ -78,7 +82,11 @@ def test_what_is_wrong_is_told_with_its_line(tmp_path: Path, old: str, new: str,
     error = refusal(written(tmp_path, GOOD.replace(old, new, 1)))
     assert told in error.message, error
     assert row is None or (told, error.row) == (told, row)
-    assert "\n" not in str(error)
+    assert "\n" not in str(error) and len(error.message) < 200
+
+
+def test_a_folder_is_no_catalogue(tmp_path: Path) -> None:
+    assert refusal(tmp_path).message == "is a folder, where a file is needed"
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,8 @@ from faceline.stand.report.uplift import compare, session_sums
 from faceline.stand.settings import SETTINGS
 from faceline.stand.simulation import World, audiences, play
 
+pytestmark = pytest.mark.filterwarnings("error:::faceline")  # such as what a later pandas refuses
+
 START = datetime(2026, 3, 27, tzinfo=UTC)  # two days before the clocks change in Paris
 Z = 10
 

@@ -148,11 +148,30 @@ def test_a_threshold_of_ones_own_wins_over_the_calibration() -> None:
         (["strangers=1e30"], "strangers: expected at most"),
         (["false_greetings=1e-30"], "false_greetings: expected at least"),
         (["threshold=0"], "threshold: expected above 0, got 0"),
+        (["threshold=0.5", "false_greetings=5"], "threshold: expected no value beside false_greetings=5 .*give one"),
+        (["threshold=0.5", "strangers=500"], "threshold: expected no value beside strangers=500"),
+        (["embedder=none", "strangers=9"], "strangers: expected no value with embedder=none"),
+        (["false_greetings=1000"], r"strangers: expected at least as many .*=1000 \(by default 500\)"),
     ],
 )
 def test_rates_that_mean_nothing_are_refused(given: list[str], told: str) -> None:
     with pytest.raises(InputError, match=told):
         settings(*given)
+
+
+def test_what_is_for_a_fleet_needs_its_address() -> None:
+    for key in ("fleet_token", "fleet_ca"):
+        with pytest.raises(InputError, match=f"{key}: expected no value without fleet="):
+            settings(f"{key}=x")
+        settings("fleet=http://here:1", f"{key}=x")
+
+
+def test_rates_of_false_greetings_need_an_embedder_that_knows_them() -> None:
+    likeness = open_embedder(given := settings("source=0", "false_greetings=2"), locate_bundle(SFACE))[1]
+    assert isinstance(likeness, Calibration) and given.greeted_strangers == 2 / 500
+    with pytest.raises(InputError, match=r"expected no value with colours\.onnx, .* got 2") as refusal:
+        open_embedder(settings("false_greetings=2"), COLOURS)
+    assert refusal.value.column == "false_greetings"
 
 
 @pytest.mark.parametrize(

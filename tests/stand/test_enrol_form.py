@@ -17,6 +17,7 @@ from faceline.errors import InputError
 from faceline.stand.consent.enrolment import Enrolment
 from faceline.stand.consent.likeness import OneThreshold, Rule
 from faceline.stand.consent.quality import FrameQuality
+from faceline.stand.consent.rows import Rows
 from faceline.stand.recognition.collection import POSES, Gathered, Sample
 from faceline.stand.recognition.embedder import COLOURS, OnnxEmbedder
 from faceline.stand.recognition.recogniser import Recogniser
@@ -140,12 +141,12 @@ def test_a_name_is_shown_on_the_screen_only_if_that_was_chosen(desk: Desk) -> No
 
 
 def test_a_name_of_an_older_row_is_not_shown(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    sealed = Enrolment._sealed
+    sealed = Rows.sealed
 
-    def as_before(self: Enrolment, person: str, names: dict[str, Any], visits: Any) -> dict[str, bytes]:
+    def as_before(self: Rows, person: str, names: dict[str, Any], visits: Any) -> dict[str, bytes]:
         return sealed(self, person, {key: value for key, value in names.items() if key != "on_screen"}, visits)
 
-    monkeypatch.setattr(Enrolment, "_sealed", as_before)
+    monkeypatch.setattr(Rows, "sealed", as_before)
     desk.send()
     page = desk.enrol()
     assert desk.enrolment.gallery().people[0].greeting is None
@@ -188,7 +189,7 @@ def test_a_visit_is_added_once_the_operator_has_seen_what_it_would_add(desk: Des
     desk.enrolment.model = "another"
     page = desk.click(f"{ada['person']}/frames", face="7")
     assert "cannot be compared" in page and "I know that this is Ada <Example>." in page
-    assert "Nothing was added. The embedder has changed" in desk.click(f"{ada['person']}/visit")
+    assert "Nothing was added. The face model has changed" in desk.click(f"{ada['person']}/visit")
     desk.click(f"{ada['person']}/frames", face="7")
     assert "made of 1 visit." in desk.click(f"{ada['person']}/visit", overrule="true")
 

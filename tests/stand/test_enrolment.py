@@ -22,11 +22,12 @@ from cryptography.fernet import Fernet
 from faceline.cli import main
 from faceline.errors import InputError
 from faceline.stand.clock import Moment, now
-from faceline.stand.consent.enrolment import UNREADABLE, Enrolment
+from faceline.stand.consent.enrolment import Enrolment
 from faceline.stand.consent.keys import VARIABLE
 from faceline.stand.consent.likeness import OneThreshold, Rule
 from faceline.stand.consent.people import Consent, Person
 from faceline.stand.consent.quality import FrameQuality, QualityLimits, make_template
+from faceline.stand.consent.rows import UNREADABLE, Rows
 from faceline.stand.database import AUDIT, PEOPLE
 
 GOOD = FrameQuality(width_px=120.0, sharpness=90.0, yaw=3.0, pitch=-2.0)
@@ -140,7 +141,7 @@ def test_after_a_change_of_the_embedder_people_are_enrolled_again(opened: Callab
     anna = enrol(opened(), 1)
     newer = opened(model="embedder-2")
     assert newer.gallery().persons == () and newer.people()[0]["again"]
-    assert newer.problem == "Not recognised: 1 enrolled with another embedder. Add a visit of each on the page People."
+    assert str(newer.problem).startswith("Not recognised: 1 enrolled with another face model. Add a visit of each")
     assert newer.preview(frames(5), [GOOD] * 5, anna).alike is None
     with pytest.raises(InputError, match="nothing tells whether this is Anna Example"):
         newer.add_visit(anna, frames(5), [GOOD] * 5, by="desk")
@@ -216,7 +217,7 @@ def secrets_of(enrolment: Enrolment, person: str) -> list[bytes]:
     """Everything that could be found of a person: plain, encrypted, and as text."""
     with enrolment.engine.connect() as connection:
         row = connection.execute(sa.select(PEOPLE).where(PEOPLE.c.id == person)).one()
-    plain = enrolment._visits(row).tobytes()
+    plain = Rows(enrolment.keys, enrolment.model).visits(row).tobytes()
     sealed = [row.template, row.names]
     raw = [base64.urlsafe_b64decode(token)[25:-32] for token in sealed]
     found = [plain, *sealed, *raw, b"Anna Example"]
@@ -304,6 +305,62 @@ def test_who_withdraws_while_the_database_cannot_be_written_is_not_recognised(tm
     enrolment.close()
 
 
+def test_who_withdrew_while_the_disk_was_full_is_not_recognised_after_a_restart_either(tmp_path: Path) -> None:
+    url, files = f"sqlite:///{tmp_path / 'people.db'}", {"key_file": tmp_path / "keys", "withdrawals": tmp_path / "w"}
+    with Enrolment(url, model="m", **files) as enrolment:
+        anna, ben = enrol(enrolment, 1), enrol(enrolment, 2)
+        sa.event.listen(enrolment.engine, "checkout", lambda raw, *_: raw.execute("PRAGMA query_only = 1").close())
+        size, place = files["withdrawals"].stat().st_size, files["withdrawals"].stat().st_ino
+        with pytest.raises(InputError, match="cannot be used"):
+            enrolment.withdraw(anna, by="desk")
+        assert "not deleted yet: 1" in str(enrolment.undeleted)
+        now_at = files["withdrawals"].stat()
+        assert (now_at.st_size, now_at.st_ino) == (size, place), "a full disk takes no new file"
+    with Enrolment(url, model="m", **files) as again:
+        assert "not deleted yet: 1" in str(again.problem)
+        sa.event.listen(again.engine, "checkout", lambda raw, *_: raw.execute("PRAGMA query_only = 1").close())
+        assert again.gallery().persons == (ben,)
+    with Enrolment(url, model="m", **files) as freed:
+        assert freed.gallery().persons == (ben,)
+        assert [each["person"] for each in freed.people()] == [ben] and freed.problem is None
+        assert [(each["action"], each["operator"]) for each in freed.audit()][-1] == ("withdrawn", "desk")
+
+
+def test_a_withdrawal_that_cannot_even_be_noted_is_told(tmp_path: Path) -> None:
+    folder = tmp_path / "away"
+    files = {"key_file": tmp_path / "keys", "withdrawals": folder / "w"}
+    with Enrolment(f"sqlite:///{tmp_path / 'people.db'}", model="m", **files) as enrolment:
+        anna = enrol(enrolment)
+        sa.event.listen(enrolment.engine, "checkout", lambda raw, *_: raw.execute("PRAGMA query_only = 1").close())
+        (folder / "w").unlink()
+        folder.rmdir()
+        folder.touch()
+        with pytest.raises(InputError, match="cannot be used"):
+            enrolment.withdraw(anna, by="desk")
+        assert "leave the stand on until then" in str(enrolment.problem)
+
+
+@pytest.mark.parametrize("model", ["m", "another", ""])
+def test_lost_keys_are_told_at_the_start_whoever_recognises_by_what(tmp_path: Path, model: str) -> None:
+    url, keys = f"sqlite:///{tmp_path / 'people.db'}", tmp_path / "keys"
+    with Enrolment(url, key_file=keys, model="m") as enrolment:
+        enrol(enrolment, 1), enrol(enrolment, 2)
+    keys.rename(old := tmp_path / "old")
+    with Enrolment(url, key_file=keys, model=model) as stand:
+        assert stand.gallery().persons == ()
+        told = f"No key of {keys} opens what is stored of 2 of 2 enrolled people; they are not recognised."
+        assert str(stand.problem).startswith(told) and "\n" not in str(stand.problem)
+        keys.write_text(keys.read_text() + old.read_text())  # as the advice says
+        stand.gallery()
+        assert stand.problem is None or model == "another"
+
+
+def test_withdrawals_that_cannot_be_read_are_no_reason_to_greet_anybody(tmp_path: Path) -> None:
+    (tmp_path / "w").write_text("[")
+    with pytest.raises(InputError, match="withdraw them with faceline consent, and remove the file"):
+        Enrolment(f"sqlite:///{tmp_path / 'p.db'}", key_file=tmp_path / "k", model="m", withdrawals=tmp_path / "w")
+
+
 def test_a_stand_that_starts_wipes_what_a_killed_process_left(
     opened: Callable[..., Enrolment], database: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -312,12 +369,13 @@ def test_a_stand_that_starts_wipes_what_a_killed_process_left(
     anna = enrol(enrolment)
     pieces = secrets_of(enrolment, anna)
 
-    def die() -> None:
+    def die(_: sa.Engine) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(enrolment, "scrub", die)
-    with pytest.raises(KeyboardInterrupt):
-        enrolment.withdraw(anna, by="desk")
+    with monkeypatch.context() as patch:
+        patch.setattr("faceline.stand.consent.deletion.wipe_deleted", die)
+        with pytest.raises(KeyboardInterrupt):
+            enrolment.withdraw(anna, by="desk")
     assert found_in(database_bytes(enrolment, cluster), pieces) != set()
     assert found_in(database_bytes(opened(), cluster), pieces) == set()
 
@@ -353,9 +411,9 @@ def test_a_rotation_that_is_cut_short_loses_nothing(
     def die(*_: object) -> None:
         raise KeyboardInterrupt
 
-    for step in ("_audit", "scrub"):
+    for step in ("enrolment.record", "deletion.wipe_deleted"):
         with monkeypatch.context() as patch:
-            patch.setattr(enrolment, step, die)
+            patch.setattr(f"faceline.stand.consent.{step}", die)
             with pytest.raises(KeyboardInterrupt):
                 enrolment.rotate_key(by="desk")
         assert opened().gallery().persons == (anna,)
@@ -379,7 +437,10 @@ def test_keys_of_the_environment_rotate_in_two_steps(
     monkeypatch.setenv(VARIABLE, old)
     lost = opened(key_file=None)
     assert lost.gallery().persons == ()
-    assert "no key" in str(lost.problem)
+    assert lost.problem == (
+        "No key of FACELINE_TEMPLATE_KEYS opens what is stored of 1 of 1 enrolled people; they are not recognised. "
+        "Add the old keys to it, or withdraw these people and enrol them again."
+    )
 
 
 @pytest.mark.parametrize(("value", "told"), [("", "no key"), ("abc", "expected Fernet keys")])
@@ -422,7 +483,7 @@ def test_one_row_that_no_key_opens_hides_nobody_else_and_can_be_withdrawn(
     stand = opened()
     for _ in range(2):
         assert stand.gallery().persons == (anna,)
-        assert f"person {ben}: no key of " in str(stand.problem)
+        assert "opens what is stored of 1 of 2 enrolled people" in str(stand.problem)
     assert {each["person"]: each["consent"]["given_by"] for each in stand.people()} == {
         anna: "Anna Example", ben: UNREADABLE
     }  # fmt: skip
@@ -447,14 +508,14 @@ def test_who_is_enrolled_during_a_rotation_elsewhere_can_be_read(
 ) -> None:
     stand, office = opened(), opened()
     enrol(stand, 1)
-    note, enrolling = office._audit, threading.Thread(target=enrol, args=(stand, 2))
+    add, enrolling = office.keys.add, threading.Thread(target=enrol, args=(stand, 2))
 
-    def while_rows_are_written(*arguments: Any) -> None:
+    def while_rows_are_written() -> str:
         enrolling.start()
         time.sleep(0.3)
-        note(*arguments)
+        return add()
 
-    monkeypatch.setattr(office, "_audit", while_rows_are_written)
+    monkeypatch.setattr(office.keys, "add", while_rows_are_written)
     office.rotate_key(by="desk")
     enrolling.join()
     assert len(opened().gallery().persons) == 2

@@ -314,7 +314,7 @@ def test_a_camera_that_is_black_or_covered_is_noticed_and_well_again(colour: int
         stand.loop.capture.clock,
     )()  # fmt: skip
     assert stalled.frames_per_second == 0
-    assert "The loop stands still." in stalled.warnings
+    assert "The stand looks at no frames any more; restart it." in stalled.warnings
     stand.loop.close()
 
 

@@ -332,6 +332,16 @@ def test_a_stand_that_is_too_slow_to_count_says_so_after_ten_seconds(rate: float
     assert found is None or found == pytest.approx(rate, abs=0.2)
 
 
+def test_a_problem_that_comes_and_goes_is_logged_once_a_while(
+    tmp_path: Path, scene: Drawn, caplog: pytest.LogCaptureFixture
+) -> None:
+    stand = Fixture(tmp_path, Frames(scene.draw))
+    for second in range(150):
+        stand.loop._note({"slow": f"Too slow {second}"} if second < 20 and second % 2 or second > 100 else {}, second)
+    assert [record.message for record in caplog.records] == ["Too slow 1", "Too slow 101"]
+    stand.loop.close()
+
+
 def test_few_frames_and_late_answers_are_told_and_forgiven_when_the_source_comes_back(
     tmp_path: Path, scene: Drawn
 ) -> None:

@@ -42,7 +42,8 @@ def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]
     (folder / "media").mkdir()
     for file in DEMO.parent.glob("*.svg"):
         copy(file, folder / "media")
-    web = make(folder, DEMO.read_text(encoding="utf-8"))
+    long = "Donaudampfschifffahrtsgesellschaftskapitänsmützenfabrik"  # one word, wider than a phone
+    web = make(folder, DEMO.read_text(encoding="utf-8").replace("name: Corner Roasters", f"name: {long}"))
     catalogue, url = web.services.catalogue, f"sqlite:///{folder / 'events.db'}"
     policy, rng = Policy(catalogue, stand="north", control_share=0.4, seed=0, draws=0), np.random.default_rng(0)
     with EventStore(url, interval=0.01) as store:
@@ -110,6 +111,10 @@ def test_no_page_shuts_anybody_out(browser: Any, stand: tuple[str, str], scheme:
 def test_everything_can_be_reached_by_keyboard(browser: Any, stand: tuple[str, str]) -> None:
     page = browser.new_page()
     log_in(page, stand)
+    page.goto(f"{stand[0]}/operator/contents/edit/espresso")
+    for _ in range(10):
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.tagName") != "IFRAME", "a preview has nothing to use"
     for path in ("/operator/contents", "/advertiser?campaign=coffee"):
         page.goto(stand[0] + path)
         controls = "[...document.querySelectorAll('a[href], button:enabled, summary, .scroll')]"

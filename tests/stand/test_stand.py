@@ -214,7 +214,11 @@ def test_the_stand_runs_for_some_seconds_ends_well_and_keeps_no_picture(tmp_path
         enrolment.enrol(Person(), consent, frames, quality, by="desk")
     again = subprocess.run([*command[:-1], "seconds=0.5"], capture_output=True, text=True, cwd=tmp_path, check=True)
     assert "password " not in again.stdout, "told once only"
-    assert "Not recognised: 1 enrolled with another embedder." in again.stdout
+    assert "Not recognised: 1 enrolled with another face model." in again.stdout
+    (tmp_path / "stand" / "template.keys").unlink()
+    command[-1:] = ["seconds=0.5", "embedder=none"]
+    lost = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert "opens what is stored of 1 of 1 enrolled people" in lost.stdout
 
 
 @pytest.mark.no_cover  # other tests cover the stand; counting its lines takes half as long again

@@ -355,6 +355,12 @@ def test_a_medium_that_became_a_link_out_of_its_folder_is_not_served(client: Tes
     assert client.get("/media/cup.png").status_code == 404
 
 
+def test_an_address_without_a_page_is_told_in_the_language(client: TestClient) -> None:
+    for answer in (client.get("/nothing", headers={"accept-language": "de"}), client.get("/logout?lang=de")):
+        assert answer.status_code in (404, 405) and "Not Found" not in answer.text and "Not Allowed" not in answer.text
+    assert "Unter dieser Adresse gibt es keine Seite." in client.get("/x", headers={"accept-language": "de"}).text
+
+
 def test_the_live_view_tells_points_measures_and_health_but_no_picture(operator: TestClient, stand: WebStand) -> None:
     stand.show("espresso", visitor(), problems={"store": "Events are not written: disk full."}, logging=False)
     with operator.websocket_connect("/operator/live") as socket:
@@ -363,7 +369,7 @@ def test_the_live_view_tells_points_measures_and_health_but_no_picture(operator:
     assert len(face["points"]) == 68
     assert all(0 <= x <= 1 and 0 <= y <= 1 for x, y in face["points"])
     assert (face["group"], face["interested"], face["smile"]) == ("smile", True, 0.06)
-    assert told["decision"] == {"reason": "bandit", "probability": 0.5, "arm": "adaptive", "people": 1}
+    assert told["decision"] == {"reason": "learned choice", "probability": 0.5, "arm": "adaptive", "people": 1}
     assert told["health"]["warnings"] == ["Events are not written: disk full."]
     assert "picture" not in json.dumps(told)
     assert operator.get("/operator/picture").status_code == 404
@@ -387,7 +393,7 @@ def test_a_similarity_looks_reached_only_where_it_is(stand: WebStand, similarity
 
 
 def test_without_an_embedder_the_pages_say_that_nobody_is_recognised(operator: TestClient) -> None:
-    assert "started without an embedder" in operator.get("/operator/people").text
+    assert "started without a face model" in operator.get("/operator/people").text
     csrf = csrf_of(operator)
     assert operator.post("/operator/people", data={"csrf": csrf, "given_by": "Ada"}).status_code == 409
 

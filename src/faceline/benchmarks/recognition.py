@@ -52,7 +52,7 @@ def main(settings: BenchmarkRecognition) -> None:
     if file is None:
         raise InputError("expected an embedder: name a bundle, or null for SFace", column="embedder")
     embedder, likeness = open_embedder(settings, file)
-    rule = Rule(likeness, settings.false_greetings / settings.strangers)
+    rule = Rule(likeness, settings.greeted_strangers)
     clips = read_clips(settings)
     with Stage(settings, embedder) as stage:
         visits = [stage.pass_by(clip) for clip in track(clips, "clips pass by the stand", transient=True)]
@@ -65,6 +65,7 @@ def main(settings: BenchmarkRecognition) -> None:
     tell(report)
     output, people = Path(settings.output), len(by_person(visits))
     asked = settings.model_dump(exclude={"config", "data_root", "output"})
+    asked["greeted_strangers"] = settings.greeted_strangers
     publish("recognition", {"settings": asked, "people": people, "clips": len(clips), **report}, output)
     source = f"udacity · {people} people · {len(clips)} clips · {file.stem}"
     with write_whole(output.with_suffix(".png")) as part:

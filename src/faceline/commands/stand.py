@@ -53,7 +53,7 @@ def _welcome(settings: "Stand", services: Services) -> str:
         ]
     if settings.host not in _LOOPBACK:
         lines.append("  the pages can be reached from other machines; give certificate= and certificate_key= for TLS")
-    if services.recogniser is not None and services.recogniser.problem is not None:
-        lines.append(f"  {services.recogniser.problem}")
+    if services.enrolment is not None and services.enrolment.problem is not None:
+        lines += [f"  {told}" for told in services.enrolment.problem.splitlines()]
     lines.append("  stop with Ctrl-C")
     return "\n".join(lines)

@@ -37,6 +37,7 @@ _WORDING = {
     "a valid string": "text",
     "a valid boolean": "true or false",
     "a valid array": "a list",
+    "a valid tuple": "a list",
     "an object": "a mapping",
     "a valid dictionary": "a mapping",
     "greater than or equal to": "at least",
@@ -274,7 +275,7 @@ def _complaint(errors: Sequence[Any], name: str, value: Any, null: str = "") -> 
     meant = f"; did you mean {near}?" if near else ""
     if kinds == ["a list"] and isinstance(value, str | int | float):
         meant = f"; write [{value}]"
-    return f"expected {expected}{null}, got {_short(came)}{meant}"
+    return f"expected {expected}{null}, got {shortened(came)}{meant}"
 
 
 def expected_of(error: Any, name: str = "") -> str:
@@ -290,7 +291,13 @@ def expected_of(error: Any, name: str = "") -> str:
     if error["type"] == "model_type":
         return "a mapping"
     message = str(error["msg"]).partition(" after validation")[0].partition(", unable to parse")[0]
-    for begin in ("Value error, ", "Input should be ", "List should have ", "String should have "):
+    for begin in (
+        "Value error, ",
+        "Input should be ",
+        "List should have ",
+        "Tuple should have ",
+        "String should have ",
+    ):
         message = message.removeprefix(begin)
     for theirs, ours in _WORDING.items():
         message = message.replace(theirs, ours)
@@ -306,5 +313,6 @@ def _choices(error: Any) -> list[str]:
     return [word.strip(" '") for word in str(error["ctx"]["expected"]).replace(" or ", ", ").split(",")]
 
 
-def _short(text: str) -> str:
+def shortened(text: str) -> str:
+    """Return what came, as far as a line has room for it."""
     return text if len(text) <= 80 else text[:77] + "…"

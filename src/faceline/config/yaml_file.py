@@ -7,9 +7,10 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from faceline.config.check import Place, expected_of
+from faceline.config.check import Place, expected_of, shortened
 from faceline.config.tree import hint
 from faceline.errors import InputError
+from faceline.files import why_no_file
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -65,8 +66,7 @@ class PlainData:
         if error["type"] in ("value_error", "assertion_error"):
             message = str(error["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
             raise self.error(message[0].lower() + message[1:], place)
-        came = f", got {error['input']!r}" if isinstance(error["input"], str | int | float | bool | None) else ""
-        raise self.error(f"expected {expected_of({**error, 'loc': ()})}{came}", place)
+        raise self.error(f"expected {expected_of({**error, 'loc': ()})}{_came(error['input'])}", place)
 
     def _row(self, place: Place) -> int | None:
         """Return the line of a place; None without a text."""
@@ -98,7 +98,7 @@ class YamlFile(PlainData):
         except InputError:
             raise
         except ValueError as error:  # a date that there is not, such as 30 February
-            raise InputError(str(error), file=file, row=_odd_row(root)) from None
+            raise _odd(root, file, error) from None
 
     def _row(self, place: Place) -> int | None:
         """Return the line of a place, or that of the nearest place above it."""
@@ -110,8 +110,8 @@ class YamlFile(PlainData):
 def _text_of(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise InputError("no such file", file=file) from None
+    except (FileNotFoundError, IsADirectoryError):
+        raise InputError(why_no_file(file), file=file) from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot be read as text in UTF-8: {error}", file=file) from None
 
@@ -128,15 +128,16 @@ def _lines(root: yaml.Node | None, file: Path) -> dict[Place, int]:
     return lines
 
 
-def _odd_row(root: yaml.Node | None) -> int | None:
-    """Return the line of the first value that looks like a date or number but is none."""
-    scalars = (node for _, node, _ in _walk(root, (), None) if isinstance(node, yaml.ScalarNode)) if root else ()
-    for node in scalars:
+def _odd(root: yaml.Node | None, file: Path, error: ValueError) -> InputError:
+    """Return the refusal of the first value that looks like a date and is none."""
+    for place, node, _ in _walk(root, (), None) if root else ():
         try:
-            yaml.SafeLoader("").construct_object(node)
+            if isinstance(node, yaml.ScalarNode):
+                yaml.SafeLoader("").construct_object(node)
         except ValueError:
-            return int(node.start_mark.line) + 1
-    return None
+            told = f"{'.'.join(map(str, place))}: expected a day such as 2026-03-01, got {node.value} ({error})"
+            return InputError(told, file=file, row=int(node.start_mark.line) + 1)
+    return InputError(str(error), file=file)
 
 
 def _walk(node: yaml.Node, place: Place, key: yaml.Node | None) -> Iterator[tuple[Place, yaml.Node, yaml.Node | None]]:
@@ -148,6 +149,13 @@ def _walk(node: yaml.Node, place: Place, key: yaml.Node | None) -> Iterator[tupl
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
             yield from _walk(value, (*place, index), None)
+
+
+def _came(given: Any) -> str:
+    """Return what was given, if that fits into a line."""
+    if given is None:
+        return ", got nothing"
+    return f", got {shortened(repr(given))}" if isinstance(given, str | int | float | bool) else ""
 
 
 def _word(node: yaml.Node) -> str:

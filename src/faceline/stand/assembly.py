@@ -251,14 +251,15 @@ def _people(settings: "Stand", folder: Path, stack: ExitStack) -> tuple[Enrolmen
     file, kept = embedder_file(settings), folder / "people.db"
     url = settings.people or f"sqlite:///{kept}"
     key_file = None if VARIABLE in os.environ else folder / "template.keys"
+    withdrawals = folder / "withdrawals.json"
     if file is None:
         if settings.people is None and not kept.exists():
             return None, None
-        enrolment = stack.enter_context(Enrolment(url, key_file=key_file, model=""))
+        enrolment = stack.enter_context(Enrolment(url, key_file=key_file, model="", withdrawals=withdrawals))
         stack.callback(Expiry(enrolment).close)
         return enrolment, None
     embedder, likeness = open_embedder(settings, file)
-    rule = Rule(likeness, settings.false_greetings / settings.strangers)
+    rule = Rule(likeness, settings.greeted_strangers)
     model = f"{file.stem}-{embedder.version}"
-    enrolment = stack.enter_context(Enrolment(url, key_file=key_file, model=model, rule=rule))
+    enrolment = stack.enter_context(Enrolment(url, key_file=key_file, model=model, rule=rule, withdrawals=withdrawals))
     return enrolment, Recogniser(embedder, enrolment, rule, photos=settings.refuse_photos and file != COLOURS)

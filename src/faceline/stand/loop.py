@@ -26,6 +26,7 @@ from faceline.types import Image
 
 _NO_FRAME: Final = 0.2  # seconds after which the screen goes on without one
 _SAVE_EVERY: Final = 60.0
+_CALM: Final = 60.0  # seconds without a problem after which it is logged again
 _RECENT: Final = 250  # frames of which speed is told
 
 _JUDGED: Final = 10.0  # seconds over which the stand is found slow
@@ -123,7 +124,7 @@ class Loop:
         self._fault: str | None = None
         self._logged: str | None = None
         self._unsaved: str | None = None
-        self._noted: set[Problem] = {"fault"}  # which is logged with its traceback
+        self._noted: dict[Problem, float] = {}  # when each problem was there last
         self._saved = clock().steady
         self._thread = threading.Thread(target=self._run, name="stand", daemon=True)
 
@@ -177,7 +178,7 @@ class Loop:
                 {number: person for number, (_, person) in known.items()},
             )
         )
-        self._note(self.board.state.health.problems)
+        self._note(self.board.state.health.problems, done)
         if self.feed is not None:
             self.feed.take(self.board.state)
         if done - self._saved >= _SAVE_EVERY:
@@ -234,11 +235,12 @@ class Loop:
             log.exception("the loop goes on after a fault")
         self._fault = self._logged = told
 
-    def _note(self, problems: dict[Problem, str]) -> None:
-        """Log each problem when it begins, for whoever reads the journal of the machine."""
-        for kind in problems.keys() - self._noted:
-            log.warning("%s", problems[kind])
-        self._noted = {"fault", *problems}
+    def _note(self, problems: dict[Problem, str], at: float) -> None:
+        """Log each problem when it begins, for whoever reads the journal; one that comes and goes fills no disk."""
+        for kind, told in problems.items():
+            if kind != "fault" and at - self._noted.get(kind, -np.inf) >= _CALM:  # a fault has logged its traceback
+                log.warning("%s", told)
+            self._noted[kind] = at
 
     def _save(self) -> None:
         self._saved = self._clock().steady

@@ -32,7 +32,7 @@ class Sentence(StrEnum):
     LOST = mark("%(count)s events were lost while nothing could be written.")
     FAULT = mark("A fault: %(why)s")
     UNSAVED = mark("What was learned cannot be saved: %(why)s.")
-    STALLED = mark("The loop stands still.")
+    STALLED = mark("The stand looks at no frames any more; restart it.")
     CATALOGUE_REFUSED = mark("The catalogue has changed and is refused; the old one stays. %(why)s")
     CATALOGUE_UNREAD = mark("The catalogue cannot be looked at: %(why)s.")
     WEBHOOK_AWAY = mark("Webhook %(name)s: %(count)s messages wait, since it is not answered (%(why)s).")
@@ -46,15 +46,23 @@ class Sentence(StrEnum):
     SOFTWARE_REFUSED = mark("The software that the fleet announces is not taken: %(why)s.")
     # what an enrolment refuses, and whom it misses
     ENROLLED_BEFORE = mark(
-        "Not recognised: %(count)s enrolled with another embedder. Add a visit of each on the page People."
+        "Not recognised: %(count)s enrolled with another face model. Add a visit of each on the page People."
     )
     NOT_DELETED = mark(
         "Withdrawn and not recognised any more, but not deleted yet: %(count)s. The database cannot be written; free "
-        "space on its disk. It is tried again while the stand runs."
+        "space on its disk. It is tried again, also after a restart."
+    )
+    NOT_KEPT = mark(
+        "Withdrawn and not recognised any more, but neither deleted nor noted: %(count)s. Free space on the disk, and "
+        "leave the stand on until then: after a restart they would be recognised again."
+    )
+    KEYS_LOST = mark(
+        "No key of %(name)s opens what is stored of %(count)s of %(limit)s enrolled people; they are not recognised. "
+        "Add the old keys to it, or withdraw these people and enrol them again."
     )
     TAKEN_FOR = mark("This may be %(name)s, who is enrolled. If that is them, add a visit instead.")
     UNLIKE = mark("The frames do not look like %(name)s. Take them of the right person.")
-    NOT_COMPARED = mark("The embedder has changed, so nothing tells whether this is %(name)s. Say that you know it.")
+    NOT_COMPARED = mark("The face model has changed, so nothing tells whether this is %(name)s. Say that you know it.")
     DIFFER = mark("The frames differ too much for one person. Let one stand there alone.")
     BUSY = mark("Somebody else is being enrolled just now. Try again in some seconds.")
     # what a fleet finds

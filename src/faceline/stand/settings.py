@@ -14,6 +14,15 @@ NOBODY: Final = "none"
 BUNDLE: Final = ".faceline"
 """End of the names of bundles."""
 
+RATES: Final = ("false_greetings", "strangers")
+"""Settings that say how alike a person must be, by how often somebody may be greeted by mistake."""
+
+FALSE_GREETINGS: Final = 1
+"""Strangers a day who may be greeted by default."""
+
+PASSERS_BY: Final = 500
+"""Strangers who come by in a day by default."""
+
 Text = Annotated[str, Field(min_length=1)]
 Site = Annotated[str, Field(pattern=r"^https?://[\w.-]+(:\d+)?/?$")]
 Language = Literal["en", "de", "fr", "es", "ar"]
@@ -180,9 +189,14 @@ class Recognising(Watching):
     embedder_mean: float | list[float] | None
     embedder_std: float | list[float] | None
     embedder_template: str | list[list[float]] | None
-    false_greetings: Annotated[float, Field(ge=0.001)]
-    strangers: Annotated[float, Field(ge=1, le=1e6)]
+    false_greetings: Annotated[float, Field(ge=0.001)] | None
+    strangers: Annotated[float, Field(ge=1, le=1e6)] | None
     threshold: Annotated[float, Field(gt=0, le=1)] | None
+
+    @property
+    def greeted_strangers(self) -> float:
+        """Return the share of strangers who may be greeted."""
+        return (self.false_greetings or FALSE_GREETINGS) / (self.strangers or PASSERS_BY)
 
     @field_validator(*(f"embedder_{key}" for key in PREPARATION))
     @classmethod
@@ -192,20 +206,30 @@ class Recognising(Watching):
             refuse_preparation(given, "embedder")
         return given
 
-    @field_validator("threshold")
+    @field_validator(*RATES, "threshold")
     @classmethod
-    def _recognises_somebody(cls, threshold: float | None, others: Any) -> float | None:
-        if threshold is not None and others.data.get("embedder") == NOBODY:
+    def _recognises_somebody(cls, given: float | None, others: Any) -> float | None:
+        if given is not None and others.data.get("embedder") == NOBODY:
             raise ValueError(f"no value with embedder={NOBODY}, which recognises nobody")
-        return threshold
+        return given
 
     @field_validator("strangers")
     @classmethod
-    def _is_no_fewer_than_are_greeted(cls, strangers: float, others: Any) -> float:
-        greeted = others.data.get("false_greetings", 0)
-        if greeted > strangers:
-            raise ValueError(f"at least as many as false_greetings={greeted:g}")
+    def _is_no_fewer_than_are_greeted(cls, strangers: float | None, others: Any) -> float | None:
+        greeted = others.data.get("false_greetings") or FALSE_GREETINGS
+        if (strangers or PASSERS_BY) < greeted:
+            default = f" (by default {PASSERS_BY})" if strangers is None else ""
+            raise ValueError(f"at least as many as false_greetings={greeted:g}{default}")
         return strangers
+
+    @field_validator("threshold")
+    @classmethod
+    def _is_alone(cls, threshold: float | None, others: Any) -> float | None:
+        for key in RATES:
+            rate = others.data.get(key)
+            if threshold is not None and rate is not None:
+                raise ValueError(f"no value beside {key}={rate:g} (either says how alike a person must be; give one)")
+        return threshold
 
 
 class Served(Settings):
@@ -237,6 +261,13 @@ class Stand(Recognising, Served, Reported):
     fleet: Annotated[str, Field(pattern=r"^https?://[^\s/?#@]+/?$")] | None
     fleet_token: str | None
     fleet_ca: str | None
+
+    @field_validator("fleet_token", "fleet_ca")
+    @classmethod
+    def _is_of_a_fleet(cls, given: str | None, others: Any) -> str | None:
+        if given is not None and others.data.get("fleet", "") is None:
+            raise ValueError("no value without fleet=, the address that it is for")
+        return given
 
 
 class BenchmarkRecognition(Recognising):

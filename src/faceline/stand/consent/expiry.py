@@ -17,6 +17,7 @@ class Expiry:
 
     def __init__(self, enrolment: Enrolment) -> None:
         self._enrolment, self._stop = enrolment, threading.Event()
+        enrolment.gallery()
         self._thread = threading.Thread(target=self._run, name="expiry", daemon=True)
         self._thread.start()
 

@@ -13,6 +13,10 @@ VARIABLE: Final = "FACELINE_TEMPLATE_KEYS"
 """Environment variable with the keys, separated by commas, the newest first."""
 
 
+class LostKeyError(InputError):
+    """No key opens what is stored."""
+
+
 class TemplateKeys:
     """Encrypts with the newest key, decrypts with any; Fernet: AES in CBC mode, authenticated by HMAC with SHA-256.
 
@@ -39,7 +43,7 @@ class TemplateKeys:
             self._cipher = MultiFernet([Fernet(key) for key in self._keys])
         except ValueError:
             raise InputError(
-                f"{self._place}: expected Fernet keys (32 bytes in URL-safe base64), newest first"
+                f"{self.place}: expected Fernet keys (32 bytes in URL-safe base64), newest first"
             ) from None
 
     def encrypt(self, plain: bytes) -> bytes:
@@ -50,13 +54,13 @@ class TemplateKeys:
         """Decrypt with the key that fits.
 
         Raises:
-            InputError: No key fits, or the data were changed.
+            LostKeyError: No key fits, or the data were changed.
         """
         try:
             return self._cipher.decrypt(sealed)
         except InvalidToken:
-            raise InputError(
-                f"no key of {self._place} opens what is stored; give the keys it was written with"
+            raise LostKeyError(
+                f"no key of {self.place} opens what is stored; give the keys it was written with"
             ) from None
 
     def add(self) -> str:
@@ -80,7 +84,8 @@ class TemplateKeys:
             self.reload()
 
     @property
-    def _place(self) -> str:
+    def place(self) -> str:
+        """Return where the keys are: the file, or the environment variable."""
         return VARIABLE if self.file is None else str(self.file)
 
     def _read(self) -> list[str]:
@@ -96,7 +101,7 @@ class TemplateKeys:
             words = text.splitlines()
         keys = [word.strip() for word in words if word.strip()]
         if not keys:
-            raise InputError(f"{self._place}: there is no key in it; give those that templates were encrypted with")
+            raise InputError(f"{self.place}: there is no key in it; give those that templates were encrypted with")
         return keys
 
     def _write(self, keys: list[str]) -> None:

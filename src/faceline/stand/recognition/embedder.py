@@ -19,7 +19,7 @@ from faceline.inference.runtime import EmbedderRuntime
 from faceline.stand.camera.capture import DEMO
 from faceline.stand.camera.demo_visitors import DemoScene, DemoVisitors
 from faceline.stand.consent.likeness import LOOSEST, Likeness, OneThreshold
-from faceline.stand.settings import BUNDLE, NOBODY
+from faceline.stand.settings import BUNDLE, NOBODY, RATES
 from faceline.types import Images
 
 if TYPE_CHECKING:
@@ -89,7 +89,9 @@ def open_embedder(settings: "Recognising", file: Path) -> tuple[Embedder, Likene
             if settings.threshold is None:
                 return runtime, known
             _refuse_loose(settings.threshold, known.threshold(LOOSEST), file)
+        _refuse_rates(settings, file)
         return runtime, OneThreshold(_threshold(settings, runtime.manifest.thresholds.get(_FPIR), file))
+    _refuse_rates(settings, file)
     embedder = _onnx(settings, file)
     return embedder, OneThreshold(_threshold(settings, _COLOURS_THRESHOLD if file == COLOURS else None, file))
 
@@ -154,6 +156,14 @@ def _onnx(settings: "Recognising", file: Path) -> OnnxEmbedder:
         told = re.sub(rf"\bembedder\.({'|'.join(PREPARATION)})\b", r"embedder_\1", error.message)
         raise InputError(f"{file}: {told}", column=column) from None
     return embedder
+
+
+def _refuse_rates(settings: "Recognising", file: Path) -> None:
+    """Refuse rates of false greetings where one similarity decides, whatever they are."""
+    for key in RATES:
+        if (rate := getattr(settings, key)) is not None:
+            told = f"expected no value with {file.name}, of which nobody knows how alike strangers are; got {rate:g}"
+            raise InputError(f"{told}. Give threshold= instead", column=key)
 
 
 def _refuse_loose(threshold: float, least: float, file: Path) -> None:

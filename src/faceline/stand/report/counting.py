@@ -212,7 +212,7 @@ def campaigns_of(engine: duckdb.DuckDBPyConnection, contents: "pd.Series[Any]") 
     """Return the campaign of each content."""
     found = engine.execute("""SELECT content, any_value(campaign) FROM shown WHERE content IS NOT NULL GROUP BY content
         UNION ALL SELECT name, any_value(campaign) FROM seen_content GROUP BY name""").fetchall()
-    return contents.map(dict(found))
+    return contents.map(dict(found)).astype(object)  # of missing contents alone pandas would make numbers
 
 
 def moments(engine: duckdb.DuckDBPyConnection, group: str, column: str, outcome: str) -> pd.DataFrame:

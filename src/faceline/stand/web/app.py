@@ -2,6 +2,7 @@
 
 import errno
 from collections.abc import Awaitable, Callable, Sequence
+from http import HTTPStatus
 from typing import Final
 
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -105,7 +106,9 @@ async def _told(request: Request, error: Exception) -> Response:
         return Response(status_code=303, headers=dict(error.headers or {}))
     if request.headers.get("accept", "").startswith("application/json"):
         return JSONResponse({"detail": error.detail}, error.status_code, error.headers)
-    context = {"status": error.status_code, "why": error.detail}
+    is_ours = error.detail != HTTPStatus(error.status_code).phrase  # else the address or its method is unknown
+    why = error.detail if is_ours else _("There is no page at this address.")
+    context = {"status": error.status_code, "why": why}
     return TEMPLATES.TemplateResponse(
         request, "refused.html", context, status_code=error.status_code, headers=dict(error.headers or {})
     )

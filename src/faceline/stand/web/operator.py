@@ -17,6 +17,7 @@ from faceline.stand.sentences import retold
 from faceline.stand.web.access import Login, Warned
 from faceline.stand.web.login import check_form, language_of, needs, same_origin, session_of
 from faceline.stand.web.services import TEMPLATES, Services, pages_of, services_of
+from faceline.stand.web.terms import IN_PLAIN_WORDS
 from faceline.stand.words import _, speaking
 
 router = APIRouter(prefix="/operator")
@@ -91,7 +92,7 @@ def live_state(state: State, services: Services) -> dict[str, Any]:
         "screen": services.screens.of(showing, services.catalogue),
         "decision": decision
         and {
-            "reason": _(decision.reason),
+            "reason": _(IN_PLAIN_WORDS.get(decision.reason, decision.reason)),
             "probability": round(decision.probability, 3),
             "arm": decision.arm and _(decision.arm),
             "people": decision.people,

@@ -284,11 +284,11 @@ def _columns(gathered: Gathered) -> tuple[np.ndarray, list[Any]]:
 
 def _able(services: Services) -> tuple[Recogniser, Enrolment]:
     if services.recogniser is None:
-        raise HTTPException(409, _("Nobody can be enrolled: the stand was started without an embedder."))
+        raise HTTPException(409, _("Nobody can be enrolled: the stand was started without a face model."))
     return services.recogniser, _enrolment(services)
 
 
 def _enrolment(services: Services) -> Enrolment:
     if services.enrolment is None:
-        raise HTTPException(409, _("Nobody is enrolled here: the stand was started without an embedder."))
+        raise HTTPException(409, _("Nobody is enrolled here: the stand was started without a face model."))
     return services.enrolment

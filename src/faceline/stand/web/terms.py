@@ -18,7 +18,7 @@ TERMS: Final = (
     *(mark("face too small"), mark("blurred or dark"), mark("head turned too far"), mark("head not level")),
     mark("face partly hidden"),
     *(mark("new"), mark("changed"), mark("brand"), mark("greeting"), mark("offer"), mark("progress")),
-    *(mark("nobody there"), mark("standard loop"), mark("follow-up"), mark("bandit"), mark("only choice")),
+    *(mark("nobody there"), mark("standard loop"), mark("follow-up"), mark("learned choice"), mark("only choice")),
     *(mark("anyone"), mark("loyal")),
     *(mark("saved"), mark("created"), mark("deleted"), mark("imported"), mark("published"), mark("discarded")),
     *(mark("brought back"), mark("uploaded"), mark("moved in the loop")),
@@ -28,3 +28,6 @@ TERMS: Final = (
     *(mark("campaign saved"), mark("campaign created"), mark("campaign deleted")),
 )
 """Roles, arms, reactions, reasons for contents and names, requests to people, and more."""
+
+IN_PLAIN_WORDS: Final = {"bandit": "learned choice"}
+"""What pages say for a term that only its field knows."""

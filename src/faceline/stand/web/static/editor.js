@@ -11,7 +11,10 @@ function send(frame) {
   if (state.screen) frame.contentWindow.postMessage(state.screen, location.origin);
 }
 
-function say(text, old, status = 0) {
+const saidAbove = document.querySelector("main > .wrong"); // what the page itself says of the last try to save
+
+function say(given, old, status = 0) {
+  const text = given === saidAbove?.textContent ? "" : given;
   tellRefusal(told, { message: text, status });
   told.className = text ? "wrong" : "";
   for (const frame of frames) frame.classList.toggle("old", old);

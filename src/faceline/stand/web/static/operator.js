@@ -122,7 +122,7 @@ function tell(told) {
   fact("camera", health.camera ? _("gives frames") : _("lost"), !health.camera);
   fact("written", health.logging ? number(health.written) : _("paused, %(count)s wait", { count: number(health.pending) }), !health.logging);
   fact("displays", String(health.displays));
-  fact("enrolled", health.enrolled === null ? _("off: no embedder") : _("%(count)s can be recognised", { count: number(health.enrolled) }));
+  fact("enrolled", health.enrolled === null ? _("off: no face model") : _("%(count)s can be recognised", { count: number(health.enrolled) }));
   fact("dropped", number(health.dropped));
   fact("damaged", number(health.damaged));
   const rows = told.faces.map(row);
