@@ -337,7 +337,7 @@ def test_a_problem_that_comes_and_goes_is_logged_once_a_while(
 ) -> None:
     stand = Fixture(tmp_path, Frames(scene.draw))
     for second in range(150):
-        stand.loop._note({"slow": f"Too slow {second}"} if second < 20 and second % 2 or second > 100 else {}, second)
+        stand.loop._note({"slow": f"Too slow {second}"} if (second < 20 and second % 2) or second > 100 else {}, second)
     assert [record.message for record in caplog.records] == ["Too slow 1", "Too slow 101"]
     stand.loop.close()
 
