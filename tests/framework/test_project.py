@@ -189,7 +189,7 @@ def broken(inside: Path) -> Iterator[None]:
         (
             "Backbone",
             BACKBONE,
-            "broken.py, row 10: wink_lab.broken.Backbone.forward: KeyError: 'map'; HYDRA_FULL_ERROR",
+            "error: src/wink_lab/broken.py, row 10: wink_lab.broken.Backbone.forward: KeyError: 'map'; HYDRA_FULL",
         ),
         ("Bare", BACKBONE, "row 11: wink_lab.broken.Bare: AttributeError: 'Bare' object has no attribute 'channels'"),
         ("Flat", HEAD, "error: model.head: expected landmarks (1, 68, 2) of one frame, got (1, 136)"),

@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from operator import attrgetter
+from pathlib import Path
 from traceback import walk_tb
 from types import ModuleType
 from typing import Any, Final, NamedTuple
@@ -51,7 +52,9 @@ def explain_own_code(error: BaseException) -> str | None:
         return None
     told = " ".join(_told(error).split())
     short = told if len(told) <= _LONGEST else told[: _LONGEST - 1] + "…"
-    return f"{place.file}, row {place.row}: {place.module}.{place.name}: {short}; {_FULL}=1 shows the whole traceback"
+    file, here = Path(place.file), Path.cwd()
+    shown = file.relative_to(here) if file.is_relative_to(here) else file
+    return f"{shown}, row {place.row}: {place.module}.{place.name}: {short}; {_FULL}=1 shows the whole traceback"
 
 
 def own_code_of(kind: type) -> str:

@@ -133,10 +133,15 @@ def _file_by_content(header: Sequence[str], row: Sequence[str], taken: Mapping[s
         if position not in used and _IMAGE.fullmatch(cell.strip()):
             return position
     raise InputError(
-        f"no column of file names among {', '.join(map(repr, header[:6]))} …; name it with "
-        f"data.source.columns.file=NAME",
+        f"no column of file names among {_shown(header)}; name it with data.source.columns.file=NAME",
         column="data.source.columns.file",
     )
+
+
+def _shown(header: Sequence[str]) -> str:
+    """Return the first few names of columns; a table without separators has a single, long one."""
+    names = ", ".join(repr(name if len(name) <= 40 else f"{name[:39]}…") for name in header[:6])
+    return f"{names} …" if len(header) > 6 else names
 
 
 def _points(
@@ -149,8 +154,8 @@ def _points(
             first, last = (" ".join(header[position] for position in points[i]) for i in (0, -1))
             return points, f"{len(points)} landmarks in the columns {first} … {last}"
     raise InputError(
-        f"no columns of landmarks among {', '.join(map(repr, header[:6]))} …; expected x0 y0 x1 y1 …, x_0 y_0 …, "
-        f"0 1 2 …, left_eye_x left_eye_y …, or one column a landmark with two numbers in each cell"
+        f"no columns of landmarks among {_shown(header)}; expected a first row that names them: x0 y0 x1 y1 …, "
+        f"x_0 y_0 …, 0 1 2 …, left_eye_x left_eye_y …, or one column a landmark with two numbers in each cell"
     )
 
 

@@ -254,3 +254,10 @@ def test_an_empty_cell_is_no_number_unless_it_stands_for_a_missing_point(root: P
     (root / "t.csv").write_text(f"{header}\nann_10.jpg,{numbers.replace('32', '')}\n")
     with pytest.raises(InputError, match=r"row 2, column 'x2': expected a number, it is empty"):
         CsvFaces(root, "t.csv", markup=FIVE, missing=-1).rows(BadRows("raise"))
+
+
+def test_a_list_without_a_first_row_of_names_is_told_in_a_short_line() -> None:
+    numbers = " ".join(f"{i}.5" for i in range(300)) + " 0.jpg"  # as WFLW's lists: blanks and no names
+    with pytest.raises(InputError, match=r"no columns of landmarks .* expected a first row that names them") as caught:
+        find_layout([numbers], [numbers], {})
+    assert len(str(caught.value)) < 300
