@@ -137,11 +137,11 @@ def test_a_ready_model_is_measured_by_the_same_command(workplace: Path, store) -
         "data.size=64",
         "embedder.size=64",
         "embedder.onnx=toy.onnx",
-        "name=toy",
         *CROWD,
     ]
     assert main(["train", *arguments]) == 0
     (run,) = runs_of(store, workplace)
+    assert run.data.tags["model"] == "toy"  # after its file
     assert {f"test/{name}" for name in CLOSED} <= set(run.data.metrics)
     assert not any(tag.startswith("faceline.model.") for tag in run.data.tags)
     assert (artifacts(run) / "test" / "examples.png").is_file()

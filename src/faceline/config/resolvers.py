@@ -25,6 +25,11 @@ def model_name(model: Mapping[str, Any]) -> str:
     return core if isinstance(core, str) else str(core["_target_"]).rpartition(".")[2].lower()
 
 
+def embedder_name(embedder: Mapping[str, Any]) -> str:
+    """Return a name for the runs of a ready embedder: that of its file, or of the one that ships."""
+    return Path(str(embedder.get("onnx") or embedder.get("bundle"))).stem
+
+
 def mirrored_by_transforms(model_mirrors: bool) -> float:
     """Return the share of training frames that transforms mirror: half, unless the model mirrors and marks them."""
     return 0.0 if model_mirrors else 0.5
@@ -33,5 +38,6 @@ def mirrored_by_transforms(model_mirrors: bool) -> float:
 def register() -> None:
     """Register the resolvers with OmegaConf."""
     OmegaConf.register_new_resolver("cpu_precision", cpu_precision, replace=True)
+    OmegaConf.register_new_resolver("embedder_name", embedder_name, replace=True)
     OmegaConf.register_new_resolver("mirrored_by_transforms", mirrored_by_transforms, replace=True)
     OmegaConf.register_new_resolver("model_name", model_name, replace=True)

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from faceline.errors import InputError
+from faceline.geometry.markup import IBUG68
 from faceline.metrics.paired import Paired, Resampled, resampled_error, resampled_identification
 from faceline.outputs import from_csv_cell
 from faceline.tracking.records import RunRecord, download
@@ -47,6 +48,7 @@ class Terms(NamedTuple):
         fingerprint: Fingerprint of its content.
         protocol: What is new in the test set.
         test: Digest of the test frames; in identification of the whole split, because enrolment is part of the test.
+        normaliser: The two landmarks in whose distance errors are measured; empty in identification.
     """
 
     task: str
@@ -54,6 +56,7 @@ class Terms(NamedTuple):
     fingerprint: str
     protocol: str
     test: str
+    normaliser: str = ""
 
 
 def terms_of(run: RunRecord) -> Terms:
@@ -70,8 +73,11 @@ def terms_of(run: RunRecord) -> Terms:
         wanted = f"the tag {missing[0]}" if missing else f"the figures of a test set ({_wanted(task)})"
         raise InputError(f"run {run.id} ({run.name}) lacks {wanted}: its training is not complete", column="run_id")
     split = tags["split_fingerprint"]
-    test = run.data.get("test", split) if task == "landmarks" else split
-    return Terms(task, tags["data"], tags["data_fingerprint"], tags["protocol"], test)
+    test, normaliser = split, ""
+    if task == "landmarks":
+        test = run.data.get("test", split)
+        normaliser = run.params.get("markup.normaliser", str(list(IBUG68.normaliser)))  # runs older than markups
+    return Terms(task, tags["data"], tags["data_fingerprint"], tags["protocol"], test, normaliser)
 
 
 def task_of(run: RunRecord) -> str:
@@ -81,17 +87,15 @@ def task_of(run: RunRecord) -> str:
 
 def why_apart(a: Terms, b: Terms) -> str | None:
     """Return why two runs cannot be ranked together, in words; None if they can."""
-    if a.task != b.task:
-        return f"another task: {a.task}, not {b.task}"
-    if a.data != b.data:
-        return f"another data set: {a.data}, not {b.data}"
-    if a.protocol != b.protocol:
-        return f"another protocol: {a.protocol}, not {b.protocol}"
-    if a.fingerprint != b.fingerprint:
-        return f"another state of the data: {a.fingerprint[:8]}, not {b.fingerprint[:8]}"
-    if a.test != b.test:
-        return f"other test frames: {a.test[:8]}, not {b.test[:8]} (split.seed, its fractions or data.limit differ)"
-    return None
+    reasons = {
+        "task": f"another task: {a.task}, not {b.task}",
+        "data": f"another data set: {a.data}, not {b.data}",
+        "protocol": f"another protocol: {a.protocol}, not {b.protocol}",
+        "fingerprint": f"another state of the data: {a.fingerprint[:8]}, not {b.fingerprint[:8]}",
+        "normaliser": f"another normaliser of errors: landmarks {a.normaliser}, not {b.normaliser} (markup.normaliser)",
+        "test": f"other test frames: {a.test[:8]}, not {b.test[:8]} (split.seed, its fractions or data.limit differ)",
+    }
+    return next((reason for name, reason in reasons.items() if getattr(a, name) != getattr(b, name)), None)
 
 
 def test_frames(run: RunRecord, table: str = FRAMES) -> pd.DataFrame:

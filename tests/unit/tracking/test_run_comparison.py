@@ -74,6 +74,20 @@ def test_landmarks_need_the_same_test_frames_only(client: MlflowClient) -> None:
     assert "other test frames" in (why_apart(*map(terms_of, people)) or "")  # who is enrolled may differ
 
 
+def test_errors_in_another_distance_are_not_compared(client: MlflowClient) -> None:
+    outer, older, pupils = (
+        landmark_run(client, "normalisers", name, config={"name": name, **markup})
+        for name, markup in (
+            ("outer", {"markup": {"normaliser": [36, 45]}}),
+            ("older", {}),
+            ("pupils", {"markup": {"normaliser": [0, 1]}}),
+        )
+    )
+    assert why_apart(terms_of(outer), terms_of(older)) is None
+    reason = "another normaliser of errors: landmarks [36, 45], not [0, 1] (markup.normaliser)"
+    assert why_apart(terms_of(outer), terms_of(pupils)) == reason
+
+
 def test_the_digest_of_the_test_frames_is_read_from_the_store(client: MlflowClient) -> None:
     with tracked_run(client, "digests", "r") as run:
         run.log_dataset("synthetic-test", "abc", split="official", context="test", profile={})
