@@ -230,6 +230,7 @@ def test_what_cannot_be_trained_leaves_no_run(
     assert main(["train", *TINY, *overrides]) == 2
     assert words in capsys.readouterr().err
     assert not (workplace / "mlruns" / "mlflow.db").exists()
+    assert (workplace / "mlruns" / "cache").exists() == ("data" in words)  # a wrong trainer does not wait for frames
 
 
 def test_a_model_that_mirrors_frames_itself_is_given_none_that_are_mirrored(

@@ -196,6 +196,7 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         (["compare", "abc", "def", "tags=a"], "tags: expected a list"),  # the runs themselves were understood
         (["predict", "--config-dir", "nowhere"], "--config-dir: no such folder"),
         (["predict"], "input: missing; give it a value with input="),
+        (["predict", "inptu=x.jpg"], "inptu: no such key; did you mean input?"),
     ],
 )
 def test_a_mistake_is_told_in_one_line(command: Callable[..., Any], arguments: list[str], expected: str) -> None:

@@ -32,7 +32,16 @@ from faceline.tasks.assembly import (
     tell_people_unknown,
     tell_skipped,
 )
-from faceline.tasks.fitting import RESUME, Fitted, fit, fit_at_once, folder, last_checkpoint, refuse_unfit
+from faceline.tasks.fitting import (
+    RESUME,
+    Fitted,
+    fit,
+    fit_at_once,
+    folder,
+    last_checkpoint,
+    refuse_few_frames,
+    refuse_trainer,
+)
 from faceline.tasks.named_files import DIGESTS_FILE, digests
 from faceline.tasks.served import describe
 from faceline.tasks.task import Config, Lessons, Task, TaskData, is_trained_in_epochs, task_of
@@ -100,11 +109,13 @@ def train(config: Config, member: Member | None = None) -> float | None:
     model = task.build_model(config)  # before any data is read: a wrong model is the cheapest mistake to find
     _refuse_no_epochs(config, model)
     _refuse_unknown_monitor(config, task, model)
+    if is_trained_in_epochs(model):
+        refuse_trainer(config)
     data = task.build_data(config)
     data.prepare_data()
     lessons = task.join(model, data)
     if is_trained_in_epochs(model):
-        refuse_unfit(config, data)
+        refuse_few_frames(config, data)
     if not _leads():  # a distributed run is tracked and measured by its first process alone
         fit(config, model, data, _followed(config), logger=None)
         return None

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from faceline.config.check import refusal_of
 from faceline.config.quoting import OVERRIDE_FORM
 from faceline.config.sections import Section
-from faceline.config.tree import conf_dir
+from faceline.config.tree import conf_dir, hint
 from faceline.config.yaml_file import YamlFile
 from faceline.errors import InputError, first_line
 
@@ -57,6 +57,9 @@ def read_settings(name: str, overrides: Sequence[str], schema: type[_Section]) -
     try:
         config = OmegaConf.to_container(OmegaConf.merge(*layers, given), resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
+        for word in map(str, given):
+            if word not in schema.model_fields:  # perhaps the missing key, mistyped
+                raise InputError(f"{word}: no such key{hint(word, schema.model_fields)}") from None
         key = f"{error.full_key}: " if error.full_key else ""
         missing = "Missing" in type(error).__name__
         told = f"missing; give it a value with {error.full_key}=…" if missing else first_line(error)

@@ -60,11 +60,11 @@ def last_checkpoint(config: Config, run_id: str) -> Path:
     return folder(config, run_id) / "checkpoints" / "last.ckpt"
 
 
-def refuse_unfit(config: Config, data: TaskData) -> None:
-    """Refuse what Lightning would refuse, or what would stop before the first step, while there is no run.
+def refuse_trainer(config: Config) -> None:
+    """Refuse a trainer that cannot run here, while no data is read.
 
     Raises:
-        InputError: There is no such device, or the training set is smaller than a batch.
+        InputError: There is no such device.
         MisconfigurationException: Lightning refuses a setting of the trainer or of a callback.
     """
     accelerator = config["trainer"].get("accelerator")
@@ -75,6 +75,14 @@ def refuse_unfit(config: Config, data: TaskData) -> None:
         )
     callbacks = [instantiate(node) for node in config["callbacks"].values() if node]
     instantiate(config["trainer"], callbacks=callbacks, logger=False, enable_progress_bar=False)
+
+
+def refuse_few_frames(config: Config, data: TaskData) -> None:
+    """Refuse a training set that is smaller than a batch, while there is no run.
+
+    Raises:
+        InputError: The set is smaller.
+    """
     if config["trainer"]["max_epochs"] != 0:
         assert isinstance(data, pl.LightningDataModule)
         data.train_dataloader()
