@@ -143,21 +143,22 @@ def test_the_operator_watches_and_leaves(page: Any, stand: Running) -> None:
 
 
 def test_guidance_comes_back_after_a_break_of_the_line(page: Any, stand: Running) -> None:
-    lines = []
+    broken, told = [], []
 
-    def break_first(line: Any) -> None:
-        lines.append(line)
-        if len(lines) == 1:
-            line.close(code=1001)
-        else:
+    def break_until_told(line: Any) -> None:
+        if told:
             line.connect_to_server()
+        else:
+            broken.append(line)
+            line.close(code=1001)
 
     log_in(page, stand, "operator")
-    page.route_web_socket("**/operator/live", break_first)
+    page.route_web_socket("**/operator/live", break_until_told)
     page.goto(f"{stand.url}/operator/people")
     page.locator("#guidance").get_by_text("No answer").wait_for()
+    told.append(True)
     page.locator("#guidance").wait_for(state="hidden")
-    assert len(lines) == 2
+    assert broken
 
 
 def test_who_comes_stands_in_the_list_while_the_form_is_filled_in(page: Any, stand: Running) -> None:
